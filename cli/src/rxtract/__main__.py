@@ -1,0 +1,5 @@
+"""The `rxtract` command."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,1 @@
+"""Tokens, features, training, decoding and evaluation of the Disease and Treatment CRF."""

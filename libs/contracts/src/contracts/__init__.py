@@ -1,0 +1,1 @@
+"""Records, topics and the wire format of Rxtract."""

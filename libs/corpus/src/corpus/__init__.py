@@ -1,0 +1,1 @@
+"""Synthetic annotated clinical notes and loaders of annotated data sets."""

@@ -1,0 +1,1 @@
+"""Real Kafka, schema registry, Redis and MLflow as child processes."""

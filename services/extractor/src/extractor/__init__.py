@@ -1,0 +1,1 @@
+"""Turns accepted notes into Disease and Treatment entity events."""

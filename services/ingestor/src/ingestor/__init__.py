@@ -1,0 +1,1 @@
+"""Takes notes in by Kafka and by HTTP, checks and pseudonymises them."""

@@ -1,0 +1,88 @@
+# Every command that a person or CI runs. `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PACKAGES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)))
+SOURCES := $(addsuffix /src,$(PACKAGES))
+NATIVE := $(wildcard libs/clinical-ner/hatch_build.py libs/clinical-ner/native/*)
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## make .venv with everything, the CLI at .venv/bin/rxtract
+
+$(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject.toml,$(PACKAGES)) $(NATIVE)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "rxtract needs Python 3.11 to 3.13; found $$($(PYTHON) --version 2>&1): run make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "this Python cannot make an environment: install its venv package (Debian: apt install python3-venv)"; exit 1; }
+	@echo "setup: installing the locked packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@command -v cc >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/compiler.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --reinstall-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(PACKAGES)))) $(addprefix -e ,$(PACKAGES))
+	@touch $@
+	@echo "setup: done; try $(BIN)/rxtract --help"
+
+.PHONY: tools
+tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say what is left out
+	@./deploy/tools.sh
+
+.PHONY: demo
+demo: $(READY) ## the whole path on real servers, start to end, then stop all
+	@$(BIN)/rxtract demo
+
+.PHONY: up
+up: $(READY) ## start everything and leave it running; prints the links
+	@$(BIN)/rxtract up
+
+.PHONY: test
+test: $(READY) tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
+	@$(BIN)/python -m pytest -m "not long"
+
+.PHONY: test-unit
+test-unit: $(READY) ## only the tests that need no server
+	@$(BIN)/python -m pytest -m "not stack and not long"
+
+.PHONY: test-long
+test-long: $(READY) tools ## the tests that are too long for every push
+	@$(BIN)/python -m pytest -m long
+
+.PHONY: lint
+lint: $(READY) ## ruff and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+.PHONY: types
+types: $(READY) ## mypy, strict, over every package
+	@$(BIN)/mypy $(SOURCES)
+
+.PHONY: format
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(READY) ## the benchmarks, as ratios in one run
+	@$(BIN)/rxtract bench decode
+	@$(BIN)/rxtract bench stream
+
+.PHONY: generate
+generate: $(READY) ## write again what is generated from schemas and code
+	@$(BIN)/rxtract generate
+
+.PHONY: lock
+lock: $(READY) ## resolve requirements/*.txt anew
+	@$(BIN)/python requirements/lock.py
+
+.PHONY: clean
+clean: ## remove the environment and everything made by a run (the download cache stays)
+	@rm -rf $(VENV) .venv-bench .rxtract artifacts site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find libs services cli tests -name __pycache__ -type d -prune -exec rm -rf {} +

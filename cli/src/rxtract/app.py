@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rxtract.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -77,5 +79,9 @@ def _add(app: typer.Typer, command: Command) -> None:
 
 
 def run() -> None:
-    """Run the command line on the arguments of this process."""
-    build(sys.argv[1:])()
+    """Run the command line on the arguments of this process; a `UserError` is one line and exit code 2."""
+    try:
+        build(sys.argv[1:])()
+    except UserError as error:
+        print(f"rxtract: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

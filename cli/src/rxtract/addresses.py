@@ -1,0 +1,67 @@
+"""Where the servers are: from `stack.json` as `rxtract up` writes it, each value overridden by its RXTRACT_ variable."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rxtract.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_STACK = Path(".rxtract/stack.json")
+
+
+@dataclass(frozen=True, slots=True)
+class StackAddresses:
+    """Addresses of a running stack; an empty string where it is not known."""
+
+    bootstrap_servers: str = ""
+    schema_registry_url: str = ""
+    redis_url: str = ""
+    mlflow_url: str = ""
+    ingest_url: str = ""
+    ingest_token: str = field(default="", repr=False)
+    topic_prefix: str = ""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    def need(self, *names: str) -> StackAddresses:
+        """Return self, or raise the one line that says which address is missing and how to give it."""
+        for name in names:
+            if not getattr(self, name):
+                raise UserError(f"no {name}: start a stack with `rxtract up`, or set RXTRACT_{name.upper()}")
+        return self
+
+
+def read_addresses(stack: Path | None = None, environ: Mapping[str, str] = os.environ) -> StackAddresses:
+    """Return the addresses from `stack` (a stack.json or the folder with it; default `.rxtract`) and the environment.
+
+    Raises:
+        UserError: when a file was named and is not there or not readable.
+    """
+    found = _read_file(stack)
+    for item in fields(StackAddresses):
+        value = environ.get(f"RXTRACT_{item.name.upper()}")
+        if value and item.name != "metrics":
+            found[item.name] = value
+    known = {item.name for item in fields(StackAddresses)}
+    return StackAddresses(**{name: value for name, value in found.items() if name in known})
+
+
+def _read_file(stack: Path | None) -> dict[str, Any]:
+    path = stack or DEFAULT_STACK
+    if path.is_dir():
+        path = path / "stack.json"
+    if not path.exists():
+        if stack is None:
+            return {}
+        raise UserError(f"no stack at {path}: start one with `rxtract up --data {path.parent}`")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({type(error).__name__}): start the stack again with `rxtract up`") from None
+    return dict(found)

@@ -63,5 +63,7 @@ def _read_file(stack: Path | None) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} ({type(error).__name__}): start the stack again with `rxtract up`") from None
+        raise UserError(
+            f"cannot read {path} ({type(error).__name__}): start the stack again with `rxtract up`"
+        ) from None
     return dict(found)

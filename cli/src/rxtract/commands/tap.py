@@ -1,0 +1,96 @@
+"""`rxtract tap`: watch a topic, decoded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from contracts.topics import prefixed
+from rich.console import Console
+from rich.text import Text
+
+from rxtract.addresses import read_addresses
+from rxtract.highlight import Mark, highlight, printable
+from rxtract.reading import DLQ_SUFFIX, Seen, TopicReader
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def tap(
+    topic: Annotated[str, typer.Argument(help="A topic, for example entities.extracted.v1 or notes.submitted.v1.dlq.")],
+    stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Everything that is kept, not only what comes.")
+    ] = False,
+    last: Annotated[int | None, typer.Option(help="Begin this many records before the end of each partition.")] = None,
+    limit: Annotated[int | None, typer.Option(help="End after this many records.")] = None,
+    follow: Annotated[bool, typer.Option(help="Wait for more; --no-follow ends where the topic ends now.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print the records of TOPIC as they come, decoded and coloured. It reads without a group: it changes nothing."""
+    addresses = read_addresses(stack)
+    reader = TopicReader(addresses)
+    console = Console(soft_wrap=True)
+    from_end = follow and not from_start and last is None
+    if from_end and not as_json:
+        console.print(f"waiting for records of {topic}; Ctrl-C ends", style="dim")
+    seen = reader.read([prefixed(addresses.topic_prefix, topic)], follow=follow, from_end=from_end, last=last)
+    try:
+        for one in islice(seen, limit):
+            if as_json:
+                sys.stdout.write(json.dumps(as_object(one), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            else:
+                console.print(describe(one))
+    except KeyboardInterrupt:
+        return
+
+
+def as_object(seen: Seen) -> dict[str, Any]:
+    """Return a record as the stable JSON object of `--json`: where it is, its key, its value or what is wrong with it."""
+    return {
+        "topic": seen.topic,
+        "partition": seen.partition,
+        "offset": seen.offset,
+        "timestamp_ms": seen.timestamp_ms,
+        "key": seen.key.decode(errors="replace") if seen.key is not None else None,
+        "headers": {name: (value or b"").decode(errors="replace") for name, value in seen.headers},
+        "value": seen.record.to_dict() if seen.record is not None else None,
+        "problem": seen.problem or None,
+    }
+
+
+def describe(seen: Seen) -> RenderableType:
+    """Return a record for the eye: its place, its reason where it is a dead letter, its text with entities in colour."""
+    head = Text.assemble((f"{seen.partition}:{seen.offset} ", "dim"), (_key(seen), "cyan"))
+    if seen.topic.endswith(DLQ_SUFFIX):
+        head.append(f"  {seen.header('rxtract.reason') or 'no reason'}", style="bold red")
+    if seen.record is None:
+        size = len(seen.value or b"")
+        return head.append(f"  {seen.problem}, {size} bytes", style="yellow")
+    body = seen.record.to_dict()
+    text = body.pop("text", None)
+    entities = body.pop("entities", None)
+    head.append("\n  ")
+    head.append(", ".join(f"{name}={_short(value)}" for name, value in body.items() if value not in (None, "")), "dim")
+    if text is not None:
+        head.append("\n  ").append(highlight(text, getattr(seen.record, "entities", ())))
+    elif entities is not None:
+        for entity in seen.record.entities:
+            head.append("\n  ").append(highlight(entity.text, [Mark(str(entity.label), 0, len(entity.text))]))
+            head.append(f" {entity.start}-{entity.end} {entity.confidence:.2f}", "dim")
+    return head
+
+
+def _key(seen: Seen) -> str:
+    return printable(seen.key.decode(errors="replace")) if seen.key is not None else "(no key)"
+
+
+def _short(value: Any) -> str:
+    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return printable(shown if len(shown) <= 80 else shown[:77] + "...")

@@ -1,0 +1,60 @@
+"""Entities in colour, in their text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STYLES = {"DISEASE": "bold white on dark_red", "TREATMENT": "bold white on dark_green"}
+
+
+class Marked(Protocol):
+    """Anything with a label and code-point offsets."""
+
+    @property
+    def label(self) -> str:
+        """DISEASE or TREATMENT."""
+
+    @property
+    def start(self) -> int:
+        """First code point."""
+
+    @property
+    def end(self) -> int:
+        """One past the last code point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A label over a range of code points."""
+
+    label: str
+    start: int
+    end: int
+
+
+def highlight(text: str, entities: Sequence[Marked]) -> Text:
+    """Return `text` with every entity in its label's colour; control characters are shown, never sent to a terminal."""
+    shown = Text()
+    at = 0
+    for entity in sorted(entities, key=lambda entity: entity.start):
+        shown.append(printable(text[at : entity.start]))
+        shown.append(printable(text[entity.start : entity.end]), style=STYLES.get(str(entity.label), "bold"))
+        at = entity.end
+    shown.append(printable(text[at:]))
+    return shown
+
+
+def printable(text: str) -> str:
+    """Return `text` with what could move a terminal's cursor or hide text replaced by a visible mark."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def legend() -> Text:
+    """Return one line that explains the colours."""
+    return Text.assemble((" disease ", STYLES["DISEASE"]), " ", (" treatment ", STYLES["TREATMENT"]))

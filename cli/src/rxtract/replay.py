@@ -1,0 +1,93 @@
+"""Send dead letters back to the topic they were refused from: as they were, or with a record that was mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from contracts.registry import ConfluentRegistry
+from contracts.topics import load_topics
+from contracts.wire import Serializer
+from runtime.deadletter import ATTEMPT, ERROR_HEADERS
+from runtime.delivery import DeliveryProducer
+from runtime.records import OutputRecord
+
+from rxtract.errors import UserError
+from rxtract.reading import DLQ_SUFFIX, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rxtract.addresses import StackAddresses
+
+MAX_ATTEMPTS = 5
+DELIVERY_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many dead letters were sent back, and how many had been tried too often."""
+
+    sent: int
+    exhausted: int
+
+
+def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: int = MAX_ATTEMPTS) -> Replayed:
+    """Send each letter's original key, bytes and headers to its topic; its attempt header stays, so that tries are counted."""
+    records: list[OutputRecord] = []
+    exhausted = 0
+    for letter in letters:
+        if attempts(letter) >= max_attempts:
+            exhausted += 1
+        else:
+            records.append(as_it_was(letter))
+    _send(addresses, records)
+    return Replayed(len(records), exhausted)
+
+
+def replay_mended(addresses: StackAddresses, letter: Seen, fields: dict[str, Any]) -> None:
+    """Send a mended record in a letter's place, encoded with the schema that is registered now.
+
+    Raises:
+        UserError: `fields` is not a record of the letter's topic.
+    """
+    original = as_it_was(letter)
+    value = encode(addresses, original.topic, fields)
+    _send(addresses, [original._replace(value=value)])
+
+
+def as_it_was(letter: Seen) -> OutputRecord:
+    """Return the record as it lay on its topic before it was refused."""
+    headers = tuple((name, value) for name, value in letter.headers if name not in ERROR_HEADERS)
+    return OutputRecord(letter.topic.removesuffix(DLQ_SUFFIX), letter.key, letter.value, headers)
+
+
+def attempts(letter: Seen) -> int:
+    """Return how often the letter was tried already."""
+    seen = letter.header(ATTEMPT)
+    return int(seen) if seen.isdigit() else 1
+
+
+def encode(addresses: StackAddresses, topic: str, fields: dict[str, Any]) -> bytes:
+    """Return `fields` as the wire bytes of `topic`'s record."""
+    plain = topic.removeprefix(addresses.topic_prefix)
+    known = load_topics().get(plain)
+    if known is None or known.record is None:
+        raise UserError(f"{topic} has no record type of ours: it cannot be mended, only replayed as it was")
+    registry = ConfluentRegistry(addresses.schema_registry_url)
+    ids = registry.ids_of_subject(f"{topic}-value")
+    if not ids:
+        raise UserError(f"no schema is registered for {topic}: run `rxtract schemas apply`")
+    try:
+        record = known.record.from_dict(fields)
+        return Serializer(known.record, max(ids))(record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"not a {known.record.__name__}: {type(error).__name__} {error}; `rxtract dlq show` prints the fields"
+        ) from None
+
+
+def _send(addresses: StackAddresses, records: list[OutputRecord]) -> None:
+    producer = DeliveryProducer({"bootstrap.servers": addresses.bootstrap_servers, "client.id": "rxtract-replay"})
+    producer.send(records).wait(DELIVERY_TIMEOUT_S)
+    producer.close(DELIVERY_TIMEOUT_S)

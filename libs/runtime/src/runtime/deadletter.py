@@ -1,0 +1,136 @@
+"""Dead letters: the original key, bytes and headers, and beside them why, where and how often.
+
+Header names are Kafka's own (KIP-1034), so that existing tools read them; ours begin with ``rxtract.``. No header holds text of a note.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from contracts.reasons import Reason
+from contracts.topics import dlq_of
+
+from runtime.errors import BudgetExceeded
+from runtime.records import Handler, Headers, InputRecord, OutputRecord
+
+EXCEPTION = "__streams.errors.exception"
+MESSAGE = "__streams.errors.message"
+STACKTRACE = "__streams.errors.stacktrace"
+TOPIC = "__streams.errors.topic"
+PARTITION = "__streams.errors.partition"
+OFFSET = "__streams.errors.offset"
+REASON = "rxtract.reason"
+STAGE = "rxtract.stage"
+ATTEMPT = "rxtract.attempt"
+SCHEMA_ID = "rxtract.schema-id"
+
+ERROR_HEADERS = frozenset({EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID})
+"""What a replay takes off again. ``rxtract.attempt`` stays, so that replays are counted."""
+
+_WIRE_PREFIX_BYTES = 5
+
+
+def header(headers: Headers, name: str) -> bytes | None:
+    """The last value of a header, or None."""
+    return next((value for key, value in reversed(headers) if key == name), None)
+
+
+def attempt_of(record: InputRecord) -> int:
+    """How often this record was tried: 1, or one more than the attempt it was replayed from."""
+    seen = header(record.headers, ATTEMPT) or b""
+    return int(seen) + 1 if seen.isdigit() and len(seen) < _WIRE_PREFIX_BYTES else 1
+
+
+def schema_id_of(value: bytes | None) -> int | None:
+    """The schema id that a value claims in its first bytes; None when it does not even do that."""
+    if value is None or len(value) < _WIRE_PREFIX_BYTES or value[0] != 0:
+        return None
+    return int.from_bytes(value[1:_WIRE_PREFIX_BYTES], "big")
+
+
+def dead_letter(
+    record: InputRecord,
+    reason: Reason,
+    stage: str,
+    attempt: int | None = None,
+    schema_id: int | None = None,
+) -> OutputRecord:
+    """Make the dead letter of a record: original key, bytes and headers, then the error headers.
+
+    Args:
+        record: What could not be handled.
+        reason: The code; its sentence becomes the message.
+        stage: Who refused it, for example ``ingestor``.
+        attempt: Which try this was; read from the record's own headers when left out.
+        schema_id: The writer schema's id; read from the value when left out.
+    """
+    schema = schema_id_of(record.value) if schema_id is None else schema_id
+    added: list[tuple[str, str]] = [
+        (EXCEPTION, "runtime.errors.Poison"),
+        (MESSAGE, reason.sentence),
+        (STACKTRACE, ""),
+        (TOPIC, record.topic),
+        (PARTITION, str(record.partition)),
+        (OFFSET, str(record.offset)),
+        (REASON, reason.value),
+        (STAGE, stage),
+        (ATTEMPT, str(attempt_of(record) if attempt is None else attempt)),
+        (SCHEMA_ID, "" if schema is None else str(schema)),
+    ]
+    headers = record.headers + tuple((name, value.encode()) for name, value in added)
+    return OutputRecord(dlq_of(record.topic), record.key, record.value, headers)
+
+
+class DeadLetterBudget:
+    """How many dead letters a consumer of an already validated topic may write before it must stop.
+
+    Ask it before anything of the batch is published: then a bad deploy leaves nothing of its last batch in the DLQ.
+    """
+
+    def __init__(self, consecutive: int = 100, share: float = 0.2, window: int = 500) -> None:
+        self._consecutive_max = consecutive
+        self._share_max = share
+        self._window: deque[bool] = deque(maxlen=window)
+        self._dead_in_window = 0
+        self._consecutive = 0
+
+    def count(self, *, dead: bool) -> None:
+        """Count one record in order of its offset.
+
+        Raises:
+            BudgetExceeded: With this record the budget is used up.
+        """
+        full = len(self._window) == self._window.maxlen
+        if full:
+            self._dead_in_window -= self._window[0]
+        self._window.append(dead)
+        self._dead_in_window += dead
+        self._consecutive = self._consecutive + 1 if dead else 0
+        if self._consecutive >= self._consecutive_max:
+            raise BudgetExceeded(
+                f"{self._consecutive} records in a row were refused: stopping, fix the release and restart"
+            )
+        if len(self._window) == self._window.maxlen and self._dead_in_window > self._share_max * len(self._window):
+            raise BudgetExceeded(
+                f"{self._dead_in_window} of the last {len(self._window)} records were refused: stopping, fix the release and restart"
+            )
+
+
+def budgeted(handler: Handler, budget: DeadLetterBudget) -> Handler:
+    """Wrap a handler so that its dead letters count against a budget."""
+
+    def handle(records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        outputs = handler(records)
+        dead = {_source(output) for output in outputs if header(output.headers, REASON) is not None}
+        for record in records:
+            budget.count(dead=_position(record) in dead)
+        return outputs
+
+    return handle
+
+
+def _position(record: InputRecord) -> tuple[bytes, bytes, bytes]:
+    return record.topic.encode(), str(record.partition).encode(), str(record.offset).encode()
+
+
+def _source(output: OutputRecord) -> tuple[bytes | None, bytes | None, bytes | None]:
+    return header(output.headers, TOPIC), header(output.headers, PARTITION), header(output.headers, OFFSET)

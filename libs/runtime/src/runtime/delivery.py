@@ -1,0 +1,234 @@
+"""Publishing with proof: a batch is delivered when the broker has acknowledged each of its records.
+
+``flush()`` also returns 0 when deliveries failed, and one flush is global to a producer. So reports are counted per batch, which lets
+several batches be in flight. A producer belongs to one thread: its callbacks run where it is polled, and polling from a second
+thread beside a busy one costs a wait for the interpreter lock per record.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from runtime.errors import DeliveryFailed, Rejected
+from runtime.records import OutputRecord
+
+PRODUCER_DEFAULTS: Mapping[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",  # what Java and aiokafka do; librdkafka's own default is CRC32
+    "compression.type": "lz4",
+    "linger.ms": 5,
+    "batch.num.messages": 10_000,
+    "queue.buffering.max.kbytes": 65_536,
+    "queue.buffering.max.messages": 100_000,
+    "message.max.bytes": 16_777_216,  # the broker's limit per topic decides; a dead letter may be larger than a legal record
+    "delivery.timeout.ms": 120_000,
+    "socket.keepalive.enable": True,
+    "reconnect.backoff.max.ms": 2_000,
+}
+
+_ENQUEUE_TIMEOUT_S = 30.0
+_POLL_S = 0.1
+_PUMP_S = 0.001
+
+
+class KafkaProducer(Protocol):
+    """The three calls of ``confluent_kafka.Producer`` that we use; a test's fake has the same."""
+
+    def produce(self, topic: str, value: bytes | None = ..., key: bytes | None = ..., **more: Any) -> None:
+        """Queue one record; its report comes to ``on_delivery`` from ``poll``."""
+
+    def poll(self, timeout: float = ...) -> int:
+        """Run the callbacks of reports that have come, waiting up to ``timeout`` seconds for the first."""
+
+    def flush(self, timeout: float = ...) -> int:
+        """Wait for reports; returns how many records are still without one."""
+
+
+class Delivery:
+    """The reports of one batch that are still to come."""
+
+    def __init__(
+        self, producer: KafkaProducer | Producer, total: int, on_settled: Callable[["Delivery"], None]
+    ) -> None:
+        self._producer = producer
+        self._total = total
+        self._pending = total
+        self._failed = 0
+        self._first_error: KafkaError | None = None
+        self._on_settled = on_settled
+        self._future: asyncio.Future[None] | None = None
+        self.sent_at_s = time.monotonic()
+        if total == 0:
+            self._settle()
+
+    def report(self, error: KafkaError | None, _message: object) -> None:
+        """Take one delivery report (librdkafka's callback)."""
+        if error is not None:
+            self._failed += 1
+            self._first_error = self._first_error or error
+        self._pending -= 1
+        if self._pending == 0:
+            self._settle()
+
+    @property
+    def settled(self) -> bool:
+        """Whether a report has come for every record, good or bad."""
+        return self._pending == 0
+
+    @property
+    def failure(self) -> DeliveryFailed | None:
+        """What went wrong so far, or None."""
+        if self._first_error is None:
+            return None
+        return DeliveryFailed(
+            self._failed, self._total, self._first_error.name(), retriable=_is_retriable(self._first_error)
+        )
+
+    def wait(self, timeout_s: float) -> None:
+        """Poll until the batch is settled.
+
+        Raises:
+            DeliveryFailed: Not all was acknowledged within the time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.settled:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self.unfinished()
+            self._producer.poll(min(left, _POLL_S))
+        if (failure := self.failure) is not None:
+            raise failure
+
+    async def done(self, timeout_s: float | None = None) -> None:
+        """Wait on the event loop until the batch is settled; `DeliveryProducer` polls meanwhile.
+
+        Raises:
+            DeliveryFailed: Not all was acknowledged, or not within the time.
+        """
+        if not self.settled:
+            if self._future is None:
+                self._future = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(asyncio.shield(self._future), timeout_s)
+            except TimeoutError:
+                raise self.unfinished() from None
+        if (failure := self.failure) is not None:
+            raise failure
+
+    def unfinished(self) -> DeliveryFailed:
+        """The error for reports that did not come in time. The records may still arrive."""
+        return DeliveryFailed(self._pending + self._failed, self._total, "_TIMED_OUT", retriable=True)
+
+    def _settle(self) -> None:
+        self._on_settled(self)
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+
+class DeliveryProducer:
+    """A librdkafka producer that counts delivery reports per batch.
+
+    Args:
+        config: librdkafka settings, laid over `PRODUCER_DEFAULTS`.
+        producer: The client to use instead of a new one (tests).
+    """
+
+    def __init__(self, config: Mapping[str, Any], producer: KafkaProducer | None = None) -> None:
+        self._producer: KafkaProducer | Producer = producer or Producer({**PRODUCER_DEFAULTS, **config})
+        self._in_flight: set[Delivery] = set()
+        self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that are not settled yet."""
+        return len(self._in_flight)
+
+    def send(self, records: Sequence[OutputRecord], enqueue_timeout_s: float = _ENQUEUE_TIMEOUT_S) -> Delivery:
+        """Queue a batch. Blocks while librdkafka's queue is full, at most ``enqueue_timeout_s``.
+
+        Raises:
+            Rejected: The local queue stayed full: the broker is away or slow. What was queued before may still arrive.
+        """
+        delivery = Delivery(self._producer, len(records), self._in_flight.discard)
+        if records:
+            self._in_flight.add(delivery)
+        try:
+            for record in records:
+                self._enqueue(record, delivery, enqueue_timeout_s)
+        except BaseException:
+            self._in_flight.discard(delivery)
+            raise
+        self._producer.poll(0)
+        self._start_pump()
+        return delivery
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Run the callbacks of reports that have come."""
+        self._producer.poll(timeout_s)
+
+    def close(self, timeout_s: float) -> int:
+        """Wait for all reports; returns how many records are still without one."""
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
+        return self._producer.flush(timeout_s)
+
+    def _enqueue(self, record: OutputRecord, delivery: Delivery, timeout_s: float) -> None:
+        try:
+            self._produce(record, delivery)
+        except BufferError:
+            self._enqueue_patiently(record, delivery, timeout_s)
+
+    def _enqueue_patiently(self, record: OutputRecord, delivery: Delivery, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Rejected("the queue to the broker is full")
+            self._producer.poll(min(left, _POLL_S))
+            try:
+                return self._produce(record, delivery)
+            except BufferError:
+                continue
+
+    def _produce(self, record: OutputRecord, delivery: Delivery) -> None:
+        try:
+            if record.headers:
+                headers = list(record.headers)
+                self._producer.produce(
+                    record.topic, record.value, record.key, on_delivery=delivery.report, headers=headers
+                )
+            else:
+                self._producer.produce(record.topic, record.value, record.key, on_delivery=delivery.report)
+        except KafkaException as error:
+            # Refused before it was queued (too large, fatal producer state): count it as its report.
+            delivery.report(error.args[0], None)
+
+    def _start_pump(self) -> None:
+        if not self._in_flight or (self._pump is not None and not self._pump.done()):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # no event loop here: `Delivery.wait` polls
+        self._pump = loop.create_task(self._poll_while_in_flight())
+
+    async def _poll_while_in_flight(self) -> None:
+        while self._in_flight:
+            self._producer.poll(0)
+            await asyncio.sleep(_PUMP_S)
+
+
+def _is_retriable(error: KafkaError) -> bool:
+    never = {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError._FATAL,  # noqa: SLF001 - that is how the client names its own codes
+        KafkaError._INVALID_ARG,  # noqa: SLF001
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+    return not error.fatal() and error.code() not in never

@@ -1,0 +1,173 @@
+"""What the outside may ask a service: alive, ready, metrics, who are you. Served from its own thread.
+
+Liveness means that the main loop still turns. A broker that is down does not make a process unhealthy: a restart would not mend it.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+
+class Liveness:
+    """Alive while it was ticked within ``max_age_s``. The main loop ticks; anything that hangs it makes the age grow."""
+
+    def __init__(self, max_age_s: float = 45.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._ticked_at_s = clock()
+
+    def tick(self) -> None:
+        """Say that the main loop turned."""
+        self._ticked_at_s = self._clock()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last tick."""
+        return self._clock() - self._ticked_at_s
+
+    @property
+    def alive(self) -> bool:
+        """Whether the last tick is young enough."""
+        return self.age_s <= self._max_age_s
+
+
+class Readiness:
+    """Ready when every named condition holds. Conditions that were named at the start do not hold until they are set."""
+
+    def __init__(self, *conditions: str) -> None:
+        self._lock = threading.Lock()
+        self._missing: dict[str, str] = dict.fromkeys(conditions, "starting")
+
+    def meet(self, condition: str) -> None:
+        """Say that a condition holds."""
+        with self._lock:
+            self._missing.pop(condition, None)
+
+    def miss(self, condition: str, why: str) -> None:
+        """Say that a condition does not hold, and why in a few words."""
+        with self._lock:
+            self._missing[condition] = why
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Conditions that do not hold, with the reason of each."""
+        with self._lock:
+            return dict(self._missing)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all conditions hold."""
+        return not self.missing
+
+
+def _no_info() -> Mapping[str, Any]:
+    return {}
+
+
+class HealthServer:
+    """GET /live, /ready, /metrics and /info on its own daemon thread.
+
+    Args:
+        port: 0 takes any free one; `port` tells which.
+        host: Address to listen on.
+        port_file: Where the actual port is written, for whoever started us with port 0.
+        info: Called for each /info; gives plain data such as the model's version.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        liveness: Liveness | None = None,
+        readiness: Readiness | None = None,
+        registry: CollectorRegistry | None = None,
+        info: Callable[[], Mapping[str, Any]] = _no_info,
+        port_file: Path | None = None,
+    ) -> None:
+        self.liveness = liveness or Liveness()
+        self.readiness = readiness or Readiness()
+        self._registry = registry
+        self._info = info
+        self._server = ThreadingHTTPServer((host, port), self._request_handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+        if port_file is not None:
+            write_port(port_file, self.port)
+
+    @property
+    def port(self) -> int:
+        """The port it really listens on."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> Self:
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop answering and free the port."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(timeout=5)
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        """The status, content type and body for a path."""
+        match path.partition("?")[0]:
+            case "/live":
+                live = self.liveness.alive
+                return _json(200 if live else 503, {"alive": live, "tick_age_s": round(self.liveness.age_s, 3)})
+            case "/ready":
+                missing = self.readiness.missing
+                return _json(503 if missing else 200, {"ready": not missing, "missing": missing})
+            case "/metrics":
+                body = generate_latest(self._registry) if self._registry is not None else b""
+                return 200, CONTENT_TYPE_LATEST, body
+            case "/info":
+                return _json(200, self._info())
+            case _:
+                return _json(404, {"paths": ["/live", "/ready", "/metrics", "/info"]})
+
+    def _request_handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Request(BaseHTTPRequestHandler):
+            timeout = 10  # seconds; a client that says nothing must not keep its thread
+
+            def do_GET(self) -> None:
+                status, content_type, body = server.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Probes are not worth a line."""
+
+        return Request
+
+
+def write_port(path: Path, port: int) -> None:
+    """Write a port number so that a reader never sees half of it."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(f"{port}\n", encoding="ascii")
+    unfinished.replace(path)
+
+
+def _json(status: int, body: Mapping[str, Any]) -> tuple[int, str, bytes]:
+    return status, "application/json", json.dumps(body, default=str).encode() + b"\n"

@@ -1,0 +1,171 @@
+"""Every metric is declared once, as data. Code, the reference page and the dashboards' test share that declaration.
+
+A service lists its own in ``<service>/metrics.py`` beside the shared ones here, and builds them once in its bootstrap.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+
+class Kind(StrEnum):
+    """What a metric does over time."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class MetricSpec(NamedTuple):
+    """One metric.
+
+    Attributes:
+        name: With prefix ``rxtract_``, base unit, and ``_total`` for counters.
+        unit: For example ``seconds``, ``records``, ``bytes``; empty for plain numbers.
+        labels: Names of labels; their values come from closed sets, never from notes.
+        sentence: What it says, for the reference page and as Prometheus help.
+        buckets: Upper bounds of a histogram, in the unit.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    labels: tuple[str, ...]
+    sentence: str
+    buckets: tuple[float, ...] = ()
+
+
+LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BATCH_BUCKETS = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
+
+RECORDS_CONSUMED = MetricSpec(
+    "rxtract_records_consumed_total", Kind.COUNTER, "records", ("topic",), "Records handed to the handler."
+)
+RECORDS_DELIVERED = MetricSpec(
+    "rxtract_records_delivered_total", Kind.COUNTER, "records", ("topic",), "Records that the broker acknowledged."
+)
+DEAD_LETTERS = MetricSpec(
+    "rxtract_dead_letters_total",
+    Kind.COUNTER,
+    "records",
+    ("stage", "reason"),
+    "Records that were refused and published to a dead-letter topic.",
+)
+RETRIES = MetricSpec(
+    "rxtract_retries_total",
+    Kind.COUNTER,
+    "batches",
+    ("cause",),
+    "Batches tried again: cause is recoverable (something outside was away) or delivery (the broker did not acknowledge).",
+)
+COMMITS = MetricSpec(
+    "rxtract_commits_total", Kind.COUNTER, "commits", ("result",), "Offset commits, by result ok or failed."
+)
+REBALANCES = MetricSpec(
+    "rxtract_rebalances_total",
+    Kind.COUNTER,
+    "rebalances",
+    ("kind",),
+    "Changes of the assignment: assigned, revoked or lost.",
+)
+ASSIGNED_PARTITIONS = MetricSpec(
+    "rxtract_assigned_partitions", Kind.GAUGE, "partitions", (), "Partitions that this process reads now."
+)
+CONSUMER_LAG = MetricSpec(
+    "rxtract_consumer_lag_records",
+    Kind.GAUGE,
+    "records",
+    ("topic",),
+    "Records on the assigned partitions that are not committed yet.",
+)
+BATCH_RECORDS = MetricSpec(
+    "rxtract_batch_records", Kind.HISTOGRAM, "records", (), "Records in one handled batch.", BATCH_BUCKETS
+)
+HANDLER_SECONDS = MetricSpec(
+    "rxtract_handler_seconds", Kind.HISTOGRAM, "seconds", (), "Time the handler took for one batch.", LATENCY_BUCKETS_S
+)
+DELIVERY_SECONDS = MetricSpec(
+    "rxtract_delivery_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    (),
+    "Time from sending a batch to the broker's last acknowledgement of it.",
+    LATENCY_BUCKETS_S,
+)
+BATCHES_IN_FLIGHT = MetricSpec(
+    "rxtract_batches_in_flight", Kind.GAUGE, "batches", (), "Batches sent but not acknowledged yet."
+)
+
+METRICS: tuple[MetricSpec, ...] = (
+    RECORDS_CONSUMED,
+    RECORDS_DELIVERED,
+    DEAD_LETTERS,
+    RETRIES,
+    COMMITS,
+    REBALANCES,
+    ASSIGNED_PARTITIONS,
+    CONSUMER_LAG,
+    BATCH_RECORDS,
+    HANDLER_SECONDS,
+    DELIVERY_SECONDS,
+    BATCHES_IN_FLIGHT,
+)
+"""What every consuming service measures."""
+
+
+class Metrics:
+    """The metrics of one process, built from their declarations when first asked for.
+
+    Args:
+        specs: All that this process may measure; anything else is a KeyError.
+        registry: Where they are registered; a new one when left out, so that tests do not meet.
+    """
+
+    def __init__(self, specs: Iterable[MetricSpec] = METRICS, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._specs = {spec.name: spec for spec in specs}
+        self._built: dict[str, MetricWrapperBase] = {}
+
+    def counter(self, spec: MetricSpec) -> Counter:
+        """The counter declared by ``spec``."""
+        metric = self._metric(spec)
+        assert isinstance(metric, Counter)  # noqa: S101 - a wrong kind is a mistake in our code
+        return metric
+
+    def gauge(self, spec: MetricSpec) -> Gauge:
+        """The gauge declared by ``spec``."""
+        metric = self._metric(spec)
+        assert isinstance(metric, Gauge)  # noqa: S101
+        return metric
+
+    def histogram(self, spec: MetricSpec) -> Histogram:
+        """The histogram declared by ``spec``."""
+        metric = self._metric(spec)
+        assert isinstance(metric, Histogram)  # noqa: S101
+        return metric
+
+    def build_all(self) -> None:
+        """Build every declared metric now, so that ``/metrics`` shows those at zero too."""
+        for spec in self._specs.values():
+            self._metric(spec)
+
+    def _metric(self, spec: MetricSpec) -> MetricWrapperBase:
+        built = self._built.get(spec.name)
+        if built is None:
+            built = self._built[spec.name] = _build(self._specs[spec.name], self.registry)
+        return built
+
+
+def _build(spec: MetricSpec, registry: CollectorRegistry) -> MetricWrapperBase:
+    match spec.kind:
+        case Kind.COUNTER:
+            return Counter(spec.name, spec.sentence, spec.labels, registry=registry)
+        case Kind.GAUGE:
+            return Gauge(spec.name, spec.sentence, spec.labels, registry=registry)
+        case Kind.HISTOGRAM:
+            return Histogram(
+                spec.name, spec.sentence, spec.labels, registry=registry, buckets=spec.buckets or LATENCY_BUCKETS_S
+            )

@@ -1,0 +1,142 @@
+"""Settings: the environment, parsed once at the edge. Every variable begins with ``RXTRACT_``.
+
+An unusable environment ends in one clear line for each variable: its name, what is wrong, what to set. A value is never repeated in such a
+line, since it may be a secret.
+"""
+
+import logging
+import platform
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from contracts.topics import prefixed
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.errors import SettingsError
+
+ENV_PREFIX = "RXTRACT_"
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Variable(NamedTuple):
+    """One setting as the outside knows it; a secret's value is masked."""
+
+    name: str
+    value: str
+    default: str
+    description: str
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told. A service subclasses this and adds its own."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
+    service: ClassVar[str] = "service"
+
+    bootstrap_servers: str = Field(description="Kafka's address, for example 127.0.0.1:9092")
+    schema_registry_url: str = Field(description="schema registry's address, for example http://127.0.0.1:8081")
+    redis_url: str | None = Field(None, description="Redis' address, for example redis://127.0.0.1:6379/0")
+    mlflow_url: str | None = Field(None, description="MLflow's address, for example http://127.0.0.1:5000")
+    topic_prefix: str = Field("", description="put before every topic's name, for clusters that are shared")
+    group_prefix: str = Field("", description="put before every consumer group's name")
+    client_id: str = Field(default_factory=platform.node, description="client.id, usually the pod's name")
+    health_host: str = Field("127.0.0.1", description="address of /live, /ready, /metrics and /info")
+    health_port: int = Field(0, ge=0, le=65535, description="their port; 0 takes any free one")
+    health_port_file: Path | None = Field(None, description="where the actual health port is written")
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    security_protocol: SecurityProtocol = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    sasl_mechanism: str | None = Field(None, description="for example SCRAM-SHA-512")
+    sasl_username: str | None = Field(None, description="user of the SASL login")
+    sasl_password: SecretStr | None = Field(None, description="password of the SASL login")
+    ssl_ca_location: Path | None = Field(None, description="file with the certificates of the authority to trust")
+    ssl_certificate_location: Path | None = Field(None, description="file with our own certificate, for mutual TLS")
+    ssl_key_location: Path | None = Field(None, description="file with the key of our own certificate")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment.
+
+        Args:
+            overrides: Values that win over the environment (tests).
+
+        Raises:
+            SettingsError: One line for each variable that is missing or wrong.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            lines = [_explain(cls, details) for details in error.errors(include_input=False, include_url=False)]
+            raise SettingsError("\n".join(lines)) from None
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic on this cluster."""
+        return prefixed(self.topic_prefix, name)
+
+    def group(self, name: str) -> str:
+        """The full name of a consumer group on this cluster."""
+        return self.group_prefix + name
+
+    def kafka_client_config(self) -> dict[str, Any]:
+        """The part of librdkafka's configuration that all our clients share: address, identity, security, logging."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "client.id": self.client_id,
+            "security.protocol": self.security_protocol,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+            "ssl.ca.location": _path(self.ssl_ca_location),
+            "ssl.certificate.location": _path(self.ssl_certificate_location),
+            "ssl.key.location": _path(self.ssl_key_location),
+            "logger": logging.getLogger("confluent_kafka"),
+        }
+        return {key: value for key, value in config.items() if value is not None}
+
+    def variables(self) -> list[Variable]:
+        """Every setting with its value; secrets masked."""
+        return [
+            Variable(variable_name(name), _shown(getattr(self, name)), _default(field), field.description or "")
+            for name, field in type(self).model_fields.items()
+        ]
+
+
+def variable_name(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{ENV_PREFIX}{field}".upper()
+
+
+def _explain(settings: type[ServiceSettings], details: ErrorDetails) -> str:
+    name = str(details["loc"][0]) if details["loc"] else ""
+    field = settings.model_fields.get(name)
+    wanted = field.description if field is not None and field.description else "a usable value"
+    if not name:
+        return f"settings: {_plain(details['msg'])}"
+    if details["type"] == "missing":
+        return f"{variable_name(name)} is not set: give it the {wanted}"
+    return f"{variable_name(name)} is not usable ({_plain(details['msg'])}): set it to {wanted}"
+
+
+def _plain(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)  # SecretStr prints as asterisks
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    return "(computed)" if field.default_factory is not None else _shown(field.default)
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)

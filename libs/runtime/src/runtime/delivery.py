@@ -30,7 +30,7 @@ PRODUCER_DEFAULTS: Mapping[str, Any] = {
     "reconnect.backoff.max.ms": 2_000,
 }
 
-_ENQUEUE_TIMEOUT_S = 30.0
+_ENQUEUE_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 _PUMP_S = 0.001
 
@@ -198,7 +198,7 @@ class DeliveryProducer:
     def _produce(self, record: OutputRecord, delivery: Delivery) -> None:
         try:
             if record.headers:
-                headers = list(record.headers)
+                headers: list[tuple[str, str | bytes | None]] = list(record.headers)
                 self._producer.produce(
                     record.topic, record.value, record.key, on_delivery=delivery.report, headers=headers
                 )

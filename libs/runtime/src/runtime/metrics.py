@@ -62,7 +62,7 @@ RETRIES = MetricSpec(
     "Batches tried again: cause is recoverable (something outside was away) or delivery (the broker did not acknowledge).",
 )
 COMMITS = MetricSpec(
-    "rxtract_commits_total", Kind.COUNTER, "commits", ("result",), "Offset commits, by result ok or failed."
+    "rxtract_commits_total", Kind.COUNTER, "commits", ("result",), "Offset commits, by result: sent or failed."
 )
 REBALANCES = MetricSpec(
     "rxtract_rebalances_total",

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from contracts import records
 from contracts.registry import ConfluentRegistry, RegistryUnavailable, WriterSchemas
-from contracts.topics import load_topics, prefixed
+from contracts.topics import DLQ_SUFFIX, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, WireError
 
 from rxtract.errors import UserError
@@ -18,9 +19,9 @@ from rxtract.partitioning import partition_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rxtract.addresses import StackAddresses
+    from contracts.record import Record
 
-DLQ_SUFFIX = ".dlq"
+    from rxtract.addresses import StackAddresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Seen:
         """Return the last header of that name as text, or an empty string."""
         found = [value for key, value in self.headers if key == name]
         return (found[-1] or b"").decode(errors="replace") if found else ""
+
+
+def record_type(topic: str) -> type[Record] | None:
+    """Return the class of a topic's records by the topic's plain name; None for a topic that is not ours."""
+    known = load_topics().get(topic)
+    return getattr(records, known.record) if known and known.record else None
 
 
 class TopicReader:
@@ -86,7 +93,7 @@ class TopicReader:
             ends = self._assign(consumer, topics, key=key, from_end=from_end, last=last)
             open_ends = {at: end for at, (start, end) in ends.items() if start < end}
             while follow or open_ends:
-                messages = consumer.consume(500, timeout=0.5)
+                messages: list[Any] = consumer.consume(500, timeout=0.5)
                 for message in messages:
                     if message.error():
                         raise UserError(f"cannot read {message.topic()}: {message.error().str()}")
@@ -161,11 +168,9 @@ class TopicReader:
 
     def _decoder(self, topic: str) -> Deserializer[Any] | None:
         if topic not in self._decoders:
-            plain = topic.removeprefix(self._addresses.topic_prefix)
-            known = load_topics().get(plain)
-            record = known.record if known else None
+            record = record_type(topic.removeprefix(self._addresses.topic_prefix))
             self._decoders[topic] = (
-                Deserializer(record, WriterSchemas(self._registry, f"{topic}-value")) if record else None
+                Deserializer(record, WriterSchemas(self._registry, subject_of(topic))) if record else None
             )
         return self._decoders[topic]
 

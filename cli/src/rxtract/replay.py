@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contracts.registry import ConfluentRegistry
-from contracts.topics import load_topics
+from contracts.topics import DLQ_SUFFIX, subject_of
 from contracts.wire import Serializer
 from runtime.deadletter import ATTEMPT, ERROR_HEADERS
 from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
 from rxtract.errors import UserError
-from rxtract.reading import DLQ_SUFFIX, Seen
+from rxtract.reading import record_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rxtract.addresses import StackAddresses
+    from rxtract.reading import Seen
 
 MAX_ATTEMPTS = 5
 DELIVERY_TIMEOUT_S = 30.0
@@ -70,20 +71,18 @@ def attempts(letter: Seen) -> int:
 
 def encode(addresses: StackAddresses, topic: str, fields: dict[str, Any]) -> bytes:
     """Return `fields` as the wire bytes of `topic`'s record."""
-    plain = topic.removeprefix(addresses.topic_prefix)
-    known = load_topics().get(plain)
-    if known is None or known.record is None:
+    kind = record_type(topic.removeprefix(addresses.topic_prefix))
+    if kind is None:
         raise UserError(f"{topic} has no record type of ours: it cannot be mended, only replayed as it was")
     registry = ConfluentRegistry(addresses.schema_registry_url)
-    ids = registry.ids_of_subject(f"{topic}-value")
+    ids = registry.ids_of_subject(subject_of(topic))
     if not ids:
         raise UserError(f"no schema is registered for {topic}: run `rxtract schemas apply`")
     try:
-        record = known.record.from_dict(fields)
-        return Serializer(known.record, max(ids))(record)
+        return Serializer(kind, max(ids))(kind.from_dict(fields))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"not a {known.record.__name__}: {type(error).__name__} {error}; `rxtract dlq show` prints the fields"
+            f"not a {kind.__name__}: {type(error).__name__} {error}; `rxtract dlq show` prints the fields"
         ) from None
 
 

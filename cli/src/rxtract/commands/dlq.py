@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from contracts.topics import prefixed
+from contracts.topics import DLQ_SUFFIX, prefixed
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +18,7 @@ from rxtract.addresses import StackAddresses, read_addresses
 from rxtract.commands.tap import as_object, describe
 from rxtract.errors import UserError
 from rxtract.highlight import printable
-from rxtract.reading import DLQ_SUFFIX, Seen, TopicReader
+from rxtract.reading import Seen, TopicReader
 from rxtract.replay import MAX_ATTEMPTS, attempts, replay, replay_mended
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from contracts.topics import prefixed
+from contracts.topics import DLQ_SUFFIX, prefixed
 from rich.console import Console
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.highlight import Mark, highlight, printable
-from rxtract.reading import DLQ_SUFFIX, Seen, TopicReader
+from rxtract.reading import Seen, TopicReader
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

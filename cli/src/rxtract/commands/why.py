@@ -10,14 +10,14 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from contracts.topics import load_topics, prefixed
+from contracts.topics import DLQ_SUFFIX, load_topics, prefixed
 from rich.console import Console
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.commands.tap import as_object, describe
 from rxtract.errors import UserError
-from rxtract.reading import DLQ_SUFFIX, Seen, TopicReader
+from rxtract.reading import Seen, TopicReader
 
 INDIA = ZoneInfo("Asia/Kolkata")
 

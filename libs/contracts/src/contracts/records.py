@@ -1,0 +1,787 @@
+"""The records of the contract. Written by `python -m contracts.generate` from schemas/records; do not edit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import ClassVar
+
+from contracts.record import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment(Record):
+    """Where a note comes from, in the terms by which language is watched.
+
+    Attributes:
+        city: City of the practice, as the platform names it.
+        specialty: Specialty of the doctor, as the platform names it.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Segment"
+
+    city: str
+    specialty: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef(Record):
+    """One version of a registered model.
+
+    Attributes:
+        name: Name of the registered model.
+        version: Version in the model registry.
+        serial: Rises by one with each promotion or rollback. Orders the effects of one note: the higher serial
+            wins.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "ModelRef"
+
+    name: str
+    version: str
+    serial: int
+
+
+class EntityLabel(StrEnum):
+    """Kind of entity. UNKNOWN stands for a label that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    DISEASE = "DISEASE"
+    TREATMENT = "TREATMENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity(Record):
+    """A mention of a disease or treatment in a note.
+
+    Attributes:
+        entity_id: Unique within the note: e1, e2, and so on in text order.
+        label: Kind of entity.
+        text: The mention as written. Equals the note's text[start:end].
+        start: First code point of the mention in the accepted text, counted from 0.
+        end: Code point after the last one of the mention.
+        confidence: Calibrated probability, 0 to 1, that span and label are both right.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Entity"
+
+    entity_id: str
+    label: EntityLabel
+    text: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreatmentPair(Record):
+    """A treatment and the disease that it treats.
+
+    Attributes:
+        treatment_id: entity_id of the treatment.
+        disease_id: entity_id of the disease.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "TreatmentPair"
+
+    treatment_id: str
+    disease_id: str
+
+
+class Sample(StrEnum):
+    """How the note was chosen. Only AUDIT measures quality; the others are for learning."""
+
+    UNCERTAIN = "UNCERTAIN"
+    AUDIT = "AUDIT"
+    DRIFT = "DRIFT"
+    IMPORTED = "IMPORTED"
+
+
+class AnnotationOutcome(StrEnum):
+    """How the person left the note. Only ACCEPTED, CORRECTED and ADJUDICATED carry labels."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+    CORRECTED = "CORRECTED"
+    UNREADABLE = "UNREADABLE"
+    SKIPPED = "SKIPPED"
+    ADJUDICATED = "ADJUDICATED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotationChanges(Record):
+    """What a person did to the predictions, in counts.
+
+    Attributes:
+        kept: Predicted entities left as they were.
+        added: Entities that the model had missed.
+        removed: Predicted entities that were wrong.
+        moved: Entities whose span was corrected.
+        relabelled: Entities whose label was corrected.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "AnnotationChanges"
+
+    kept: int
+    added: int
+    removed: int
+    moved: int
+    relabelled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotationValidated(Record):
+    """A person's word on one revision of a note.
+
+    Void for any other revision. Skips, flags and adjudications are events too.
+
+    Attributes:
+        annotation_id: UUIDv5 of note_id, revision, annotator and sequence.
+        note_id: The note. Key of the topic.
+        revision: The revision that the person saw.
+        event_id: The EntitiesExtracted event that was corrected. Null for imported notes.
+        text: The text that the offsets count in.
+        language: BCP 47 tag of the main language.
+        segment: City and specialty of the note. Empty strings when an import does not know them.
+        patient_ref: Pseudonym of the patient, or the document of an import: what shares a patient shares a
+            role.
+        doctor_ref: Pseudonym of the doctor. Empty when an import does not know it.
+        written_at: When the doctor wrote the note, UTC.
+        model: The model whose predictions were corrected. Null for imported notes.
+        predicted_entities: What the model had found.
+        predicted_pairs: Which treatment goes with which disease, as the model said.
+        entities: What is right. Entities that a person drew have confidence 1.
+        treatment_pairs: Which treatment goes with which disease, as the person says.
+        sample: How the note was chosen.
+        inclusion_probability: Probability with which the sample took this note. Null for imported notes.
+        predictions_shown: Whether the person saw the model's entities first.
+        outcome: How the person left the note.
+        changes: What was changed, in counts.
+        annotator: Pseudonym of the person, or the name of the import.
+        sequence: 1 for this annotator's first word on the revision, higher for each later one. The highest
+            wins.
+        seconds_spent: Seconds between showing the note and this decision. 0 for imported notes.
+        annotated_at: When the person decided, UTC.
+        supersedes: annotation_ids that an adjudication decides between. Empty otherwise.
+        dataset_digest: sha256 of the imported data set. Null for the review desk.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "AnnotationValidated"
+
+    annotation_id: str
+    note_id: str
+    revision: int
+    event_id: str | None = None
+    text: str
+    language: str = "en"
+    segment: Segment
+    patient_ref: str
+    doctor_ref: str
+    written_at: int
+    model: ModelRef | None = None
+    predicted_entities: tuple[Entity, ...]
+    predicted_pairs: tuple[TreatmentPair, ...]
+    entities: tuple[Entity, ...]
+    treatment_pairs: tuple[TreatmentPair, ...]
+    sample: Sample
+    inclusion_probability: float | None = None
+    predictions_shown: bool
+    outcome: AnnotationOutcome
+    changes: AnnotationChanges
+    annotator: str
+    sequence: int
+    seconds_spent: float
+    annotated_at: int
+    supersedes: tuple[str, ...] = ()
+    dataset_digest: str | None = None
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+class DriftLevel(StrEnum):
+    """How bad it is. RECOVERED ends the episode."""
+
+    UNKNOWN = "UNKNOWN"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+    RECOVERED = "RECOVERED"
+
+
+class DriftDirection(StrEnum):
+    """Whether the change harms the model."""
+
+    UNKNOWN = "UNKNOWN"
+    WORSE = "WORSE"
+    BETTER = "BETTER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedStatistic(Record):
+    """A statistic that moved, in its own unit.
+
+    Attributes:
+        name: Which statistic.
+        before: Its mean before the change.
+        after: Its mean since the change.
+        reference: Its mean in the model's training data.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "MovedStatistic"
+
+    name: str
+    before: float
+    after: float
+    reference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftDetected(Record):
+    """An episode of drift in one segment began, got worse or ended.
+
+    Numbers only, never words of notes.
+
+    Attributes:
+        episode_id: The same in all events of one episode.
+        segment: Segment key: all, city=X, specialty=Y, or city=X|specialty=Y. Key of the topic.
+        level: How bad it is.
+        direction: Whether the change harms the model.
+        statistics: The statistics that moved.
+        evidence: One plain sentence of numbers for people.
+        model: The model that was watched.
+        source_partition: Partition of statistics.observed.v1 that the decision was made on.
+        source_offset: Offset of the record that decided.
+        detected_at: Record time of the decision, UTC.
+        began_at: Record time at which the change began, as far as the detector can tell, UTC.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "DriftDetected"
+
+    episode_id: str
+    segment: str
+    level: DriftLevel
+    direction: DriftDirection
+    statistics: tuple[MovedStatistic, ...]
+    evidence: str
+    model: ModelRef
+    source_partition: int
+    source_offset: int
+    detected_at: int
+    began_at: int | None = None
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftState(Record):
+    """The drift-watcher's state of one source partition.
+
+    The newest record of a key is the truth.
+
+    Attributes:
+        source_partition: Partition of statistics.observed.v1. Key of the topic, with /chunk behind it when
+            there are several.
+        source_offset: Last offset that the state contains. -1 when none.
+        format_version: Version of the state's layout. An unknown one is refused and rebuilt.
+        chunk: Number of this piece, from 0.
+        chunks: How many pieces the state has.
+        sha256: Digest of the whole state before compression, in lower-case hex.
+        state: This piece of the state: JSON compressed by zlib. Plain data, never a pickle.
+        saved_at: Record time of the last record that the state contains, UTC.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "DriftState"
+
+    source_partition: int
+    source_offset: int
+    format_version: int
+    chunk: int = 0
+    chunks: int = 1
+    sha256: str
+    state: bytes
+    saved_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWord(Record):
+    """A word that the model does not know and that many people used.
+
+    Attributes:
+        word: The word in lower case. Never capitalised or numeric in the notes.
+        notes: Notes that held it.
+        patients: Different patients, at least 5.
+        doctors: Different doctors, at least 3.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "NewWord"
+
+    word: str
+    notes: int
+    patients: int
+    doctors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftWords(Record):
+    """New words of one segment, published only when many patients and doctors used them.
+
+    Restricted.
+
+    Attributes:
+        segment: Segment key. Key of the topic.
+        model: The model that does not know the words.
+        words: The words, most frequent first.
+        observed_from: Record time of the first note counted, UTC.
+        observed_to: Record time of the last note counted, UTC.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "DriftWords"
+
+    segment: str
+    model: ModelRef
+    words: tuple[NewWord, ...]
+    observed_from: int
+    observed_to: int
+
+
+class Origin(StrEnum):
+    """Why the note passes through now. Only LIVE notes count for drift, audit and latency."""
+
+    LIVE = "LIVE"
+    BACKFILL = "BACKFILL"
+    REPLAY = "REPLAY"
+    REEXTRACT = "REEXTRACT"
+
+
+class ReviewReason(StrEnum):
+    """Why the note was sent to review, or was not.
+
+    DRIFT_UNREVIEWED: drifted segment, but its daily budget was used up.
+    """
+
+    NONE = "NONE"
+    LOW_CONFIDENCE = "LOW_CONFIDENCE"
+    AUDIT = "AUDIT"
+    DRIFT = "DRIFT"
+    DRIFT_UNREVIEWED = "DRIFT_UNREVIEWED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review(Record):
+    """Whether people look at this note too.
+
+    Attributes:
+        requested: True when the note was sent to the review desk.
+        reason: Why.
+        inclusion_probability: Probability, over 0 and up to 1, with which the sample took this note. Null when
+            not sampled.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Review"
+
+    requested: bool
+    reason: ReviewReason = ReviewReason.NONE
+    inclusion_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntitiesExtracted(Record):
+    """What one model version found in one revision of a note.
+
+    For a note keep the row with the highest (revision, model.serial).
+
+    Attributes:
+        event_id: UUIDv5 of note_id, revision and model version. Equal for exact duplicates.
+        note_id: The note. Key of the topic.
+        revision: The revision that was read.
+        origin: Why the note passed through.
+        model: The model that made this event.
+        segment: City and specialty of the note.
+        written_at: When the doctor wrote the note, UTC.
+        accepted_at: When the ingestor accepted the note, UTC.
+        extracted_at: When the extractor made this event, UTC.
+        note_confidence: Calibrated confidence, 0 to 1, that the whole note is right.
+        entities: All mentions, in text order.
+        treatment_pairs: Which treatment goes with which disease. Left out when unsure.
+        review: Whether people look at this note too.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "EntitiesExtracted"
+
+    event_id: str
+    note_id: str
+    revision: int
+    origin: Origin = Origin.LIVE
+    model: ModelRef
+    segment: Segment
+    written_at: int
+    accepted_at: int
+    extracted_at: int
+    note_confidence: float
+    entities: tuple[Entity, ...]
+    treatment_pairs: tuple[TreatmentPair, ...]
+    review: Review
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+class ModelAction(StrEnum):
+    """What the trainer shall do. UNKNOWN is refused."""
+
+    UNKNOWN = "UNKNOWN"
+    RETRAIN = "RETRAIN"
+    EVALUATE = "EVALUATE"
+    PROMOTE = "PROMOTE"
+    ROLLBACK = "ROLLBACK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCommand(Record):
+    """An order to the trainer.
+
+    Executed once, however often it is delivered.
+
+    Attributes:
+        command_id: Identity of the order. The same story gives the same id.
+        action: What to do.
+        model_name: Registered model. Key of the topic.
+        reason: Why: drift, annotations, quality, schedule, operator.
+        target_version: Version to evaluate, promote or go back to. Null: the trainer's own choice.
+        champion_version: Champion that the order was given against. A later champion voids it.
+        requested_by: Service or pseudonym of the operator that asks.
+        requested_at: When the order was given, UTC.
+        segment: Segment key that the order is about. Null: all notes.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "ModelCommand"
+
+    command_id: str
+    action: ModelAction
+    model_name: str
+    reason: str
+    target_version: str | None = None
+    champion_version: str | None = None
+    requested_by: str
+    requested_at: int
+    segment: str | None = None
+
+
+class ModelEventKind(StrEnum):
+    """What happened. Readers ignore UNKNOWN."""
+
+    UNKNOWN = "UNKNOWN"
+    MODEL_TRAINED = "MODEL_TRAINED"
+    PROMOTED = "PROMOTED"
+    REJECTED = "REJECTED"
+    ROLLED_BACK = "ROLLED_BACK"
+    TRAINING_DEFERRED = "TRAINING_DEFERRED"
+    TRAINING_FAILED = "TRAINING_FAILED"
+    MERGED_INTO = "MERGED_INTO"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEvent(Record):
+    """What happened to a model.
+
+    Extractors load what PROMOTED and ROLLED_BACK name.
+
+    Attributes:
+        event_id: Identity of the event. Equal for exact duplicates.
+        kind: What happened.
+        model_name: Registered model. Key of the topic.
+        model_version: Version that the event is about.
+        serial: Serial that the version serves under. Null unless promoted or rolled back.
+        previous_version: Version that served before.
+        artifact_sha256: sha256 of the tables that services open, in lower-case hex.
+        command_id: Command that led here. With MERGED_INTO: the command that was folded.
+        reasons: Why, one plain sentence each.
+        missing_labels: Labelled notes still missing. Only with TRAINING_DEFERRED.
+        occurred_at: When it happened, UTC.
+        metrics: Numbers of the gate or the training, by name.
+        merged_into: command_id of the open run that took the command over. Only with MERGED_INTO.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "ModelEvent"
+
+    event_id: str
+    kind: ModelEventKind
+    model_name: str
+    model_version: str | None = None
+    serial: int | None = None
+    previous_version: str | None = None
+    artifact_sha256: str | None = None
+    command_id: str | None = None
+    reasons: tuple[str, ...]
+    missing_labels: int | None = None
+    occurred_at: int
+    metrics: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAccepted(Record):
+    """A note that passed validation: NFC text, references replaced by pseudonyms.
+
+    Attributes:
+        note_id: Identity of the note, chosen by the platform. Key of the topic.
+        revision: 1 for the first wording, higher for each later one. The highest revision wins.
+        prescription_ref: Pseudonym of the prescription (keyed HMAC).
+        patient_ref: Pseudonym of the patient (keyed HMAC).
+        doctor_ref: Pseudonym of the doctor (keyed HMAC).
+        city: City of the practice.
+        specialty: Specialty of the doctor.
+        written_at: When the doctor wrote the note, UTC.
+        text: The accepted text in NFC. All offsets in later records count its code points.
+        language: BCP 47 tag of the main language.
+        origin: Why the note passes through now.
+        accepted_at: When the ingestor accepted the note, UTC. Latency counts from here.
+        producer: Who sent the note: kafka, or the name of the HTTP client.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "NoteAccepted"
+
+    note_id: str
+    revision: int
+    prescription_ref: str
+    patient_ref: str
+    doctor_ref: str
+    city: str
+    specialty: str
+    written_at: int
+    text: str
+    language: str = "en"
+    origin: Origin = Origin.LIVE
+    accepted_at: int
+    producer: str
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteSubmitted(Record):
+    """A clinical note as the platform submits it.
+
+    Holds text and references in clear.
+
+    Attributes:
+        note_id: Identity of the note, chosen by the platform. Key of the topic.
+        revision: 1 for the first wording, higher for each later one. The highest revision wins, whatever the
+            order of arrival.
+        prescription_id: Prescription that the note belongs to, in clear.
+        patient_ref: Patient reference of the platform, in clear.
+        doctor_ref: Doctor reference of the platform, in clear.
+        city: City of the practice.
+        specialty: Specialty of the doctor.
+        written_at: When the doctor wrote the note, UTC.
+        text: The note. Any Unicode text; the ingestor normalises it to NFC.
+        language: BCP 47 tag of the main language.
+        origin: Why the note passes through now.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "NoteSubmitted"
+
+    note_id: str
+    revision: int
+    prescription_id: str
+    patient_ref: str
+    doctor_ref: str
+    city: str
+    specialty: str
+    written_at: int
+    text: str
+    language: str = "en"
+    origin: Origin = Origin.LIVE
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelQuality(Record):
+    """Exact-span quality of one label with its interval.
+
+    Attributes:
+        label: DISEASE, TREATMENT, or ALL for both together.
+        precision: Weighted share of predicted entities that are right, 0 to 1.
+        recall: Weighted share of right entities that were found, 0 to 1.
+        f1: Harmonic mean of both, 0 to 1.
+        f1_low: Lower end of the 95 % interval of f1.
+        f1_high: Upper end of the 95 % interval of f1.
+        support: Right entities in the sample.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "LabelQuality"
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    f1_low: float
+    f1_high: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityMeasured(Record):
+    """Live quality of one model version in one segment, measured on the random audit alone.
+
+    Attributes:
+        measurement_id: UUIDv5 of model version, segment and window.
+        model: The model that was measured. Its name is the key of the topic.
+        segment: Segment key: all, city=X, specialty=Y, or city=X|specialty=Y.
+        window_start: First written_at that counts, UTC.
+        window_end: written_at after the last that counts, UTC.
+        notes: Audited notes in the window.
+        labels: Quality per label, and for all labels together.
+        estimated_f1: f1 expected from calibrated confidences alone, before labels arrive.
+        prefill_bias: f1 on notes shown with predictions minus f1 on notes shown without.
+        measured_at: When the scorekeeper measured, UTC.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "QualityMeasured"
+
+    measurement_id: str
+    model: ModelRef
+    segment: str
+    window_start: int
+    window_end: int
+    notes: int
+    labels: tuple[LabelQuality, ...]
+    estimated_f1: float | None = None
+    prefill_bias: float | None = None
+    measured_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRequested(Record):
+    """A note that people shall look at, with what the model said.
+
+    Attributes:
+        note_id: The note. Key of the topic.
+        revision: The revision that was read. A newer revision voids this request.
+        event_id: The EntitiesExtracted event that this request belongs to.
+        origin: Why the note passed through.
+        text: The accepted text.
+        segment: City and specialty of the note.
+        model: The model that made the predictions.
+        entities: What the model found.
+        treatment_pairs: Which treatment goes with which disease, as the model says.
+        note_confidence: Calibrated confidence, 0 to 1, that the whole note is right.
+        sample: How the note was chosen.
+        inclusion_probability: Probability, over 0 and up to 1, with which the sample took this note.
+        show_predictions: False for the half of the audit notes that are shown without the model's entities.
+        patient_ref: Pseudonym of the patient.
+        doctor_ref: Pseudonym of the doctor.
+        requested_at: When review was asked for, UTC.
+        written_at: When the doctor wrote the note, UTC.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "ReviewRequested"
+
+    note_id: str
+    revision: int
+    event_id: str
+    origin: Origin = Origin.LIVE
+    text: str
+    segment: Segment
+    model: ModelRef
+    entities: tuple[Entity, ...]
+    treatment_pairs: tuple[TreatmentPair, ...]
+    note_confidence: float
+    sample: Sample
+    inclusion_probability: float
+    show_predictions: bool
+    patient_ref: str
+    doctor_ref: str
+    requested_at: int
+    written_at: int
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticSum(Record):
+    """Sums of one statistic over the notes of a range.
+
+    Attributes:
+        name: Which statistic: oov_share, confidence, note_tokens and so on.
+        count: Denominator: how many values were summed.
+        sum: Sum of the values.
+        sum_of_squares: Sum of the squared values.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "StatisticSum"
+
+    name: str
+    count: float
+    sum: float
+    sum_of_squares: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsObserved(Record):
+    """Sums over at most 25 notes of one segment and one range of offsets.
+
+    Never texts.
+
+    Attributes:
+        segment: Segment key: all, city=X, specialty=Y, or city=X|specialty=Y. Key of the topic.
+        model: The model that tagged the notes.
+        note_partition: Partition of notes.accepted.v1 that the range belongs to.
+        first_offset: First offset of the range.
+        last_offset: Last offset of the range, included.
+        observed_at: Record time: the latest written_at or accepted_at of the range, UTC.
+        n: Notes of this segment in the range, 1 to 25.
+        statistics: The sums, one per statistic.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "StatisticsObserved"
+
+    segment: str
+    model: ModelRef
+    note_partition: int
+    first_offset: int
+    last_offset: int
+    observed_at: int
+    n: int
+    statistics: tuple[StatisticSum, ...]

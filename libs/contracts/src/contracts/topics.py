@@ -1,0 +1,83 @@
+"""The topics of the contract, read from schemas/topics."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts import files
+
+NOTES_SUBMITTED = "notes.submitted.v1"
+NOTES_ACCEPTED = "notes.accepted.v1"
+ENTITIES_EXTRACTED = "entities.extracted.v1"
+STATISTICS_OBSERVED = "statistics.observed.v1"
+REVIEW_REQUESTED = "review.requested.v1"
+ANNOTATIONS_VALIDATED = "annotations.validated.v1"
+DRIFT_DETECTED = "drift.detected.v1"
+DRIFT_STATE = "drift.state.v1"
+DRIFT_WORDS = "drift.words.v1"
+QUALITY_MEASURED = "quality.measured.v1"
+MODEL_COMMANDS = "model.commands.v1"
+MODEL_EVENTS = "model.events.v1"
+
+DLQ_SUFFIX = ".dlq"
+DLQ_RETENTION_MS = 14 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What a topic is for and how it is kept.
+
+    `retention_ms` is -1 for ever. `public` records are a promise to other teams; `restricted` ones are for the named
+    consumers alone. `max_message_bytes` is what the broker takes, which may exceed what a legal record has.
+    """
+
+    name: str
+    purpose: str
+    owner: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    key: str
+    record: str | None
+    public: bool
+    restricted: bool
+    compatibility: str
+    partitions: int
+    cleanup_policy: str
+    retention_ms: int
+    max_message_bytes: int
+    dlq: bool
+
+    @property
+    def subject(self) -> str:
+        """Return the registry's subject of the topic's values."""
+        return subject_of(self.name)
+
+
+def load_topics() -> dict[str, Topic]:
+    """Return all topics of the contract by name, sorted. Dead-letter topics are not listed: see `dlq_of`.
+
+    Raises:
+        TypeError: a topic file misses a field or has one too many; the message names the field.
+    """
+    topics = [_topic(files.read_topic(path)) for path in files.topic_files()]
+    return {topic.name: topic for topic in sorted(topics, key=lambda topic: topic.name)}
+
+
+def _topic(content: dict[str, Any]) -> Topic:
+    for name in ("producers", "consumers"):
+        content[name] = tuple(content[name])
+    return Topic(**content)
+
+
+def dlq_of(topic: str) -> str:
+    """Return the name of a topic's dead-letter topic."""
+    return topic + DLQ_SUFFIX
+
+
+def subject_of(topic: str) -> str:
+    """Return the registry's subject of a topic's values (TopicNameStrategy)."""
+    return f"{topic}-value"
+
+
+def prefixed(prefix: str, name: str) -> str:
+    """Return a topic's full name in a cluster that is shared under a prefix; an empty prefix changes nothing."""
+    return f"{prefix}{name}"

@@ -1,0 +1,127 @@
+"""Records as bytes on a topic: a zero byte, four bytes of schema id, then Avro (Confluent's wire format).
+
+A value that cannot be read is refused with a reason; nothing else is ever raised, whatever the bytes are.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import fastavro
+
+from contracts import files, safety
+from contracts.plain import RecordError
+from contracts.reasons import Reason
+from contracts.record import Record
+from contracts.registry import SchemaNotAllowed, SchemaNotFound, WriterSchemas
+
+MAX_RECORD_BYTES = 1024 * 1024
+"""Largest value that is read or written, in bytes, header included."""
+
+HEADER_BYTES = 5
+
+R = TypeVar("R", bound=Record)
+
+
+class WireError(ValueError):
+    """A value was refused. `schema_id` is the id that it names, when it has one."""
+
+    def __init__(self, reason: Reason, schema_id: int | None = None) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.schema_id = schema_id
+
+
+def schema_id_of(value: bytes | None) -> int | None:
+    """Return the schema id that a value names; None when it names none."""
+    if value is None or len(value) < HEADER_BYTES or value[0] != 0:
+        return None
+    return int.from_bytes(value[1:HEADER_BYTES], "big")
+
+
+class Serializer(Generic[R]):
+    """Writes records of one type under the schema id that the registry gave this repository's schema."""
+
+    def __init__(self, record_type: type[R], schema_id: int) -> None:
+        self._schema = fastavro.parse_schema(safety.checked(files.schema_text(record_type.SCHEMA_NAME)))
+        self._header = b"\x00" + schema_id.to_bytes(4, "big")
+        self._schema_id = schema_id
+
+    def __call__(self, record: R) -> bytes:
+        """Return the record's bytes.
+
+        Raises:
+            WireError: INVALID_RECORD when a field holds what its type does not allow, TOO_LARGE.
+        """
+        buffer = io.BytesIO()
+        buffer.write(self._header)
+        try:
+            fastavro.schemaless_writer(buffer, self._schema, record.to_dict())
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            raise WireError(Reason.INVALID_RECORD, self._schema_id) from None
+        if buffer.tell() > MAX_RECORD_BYTES:
+            raise WireError(Reason.TOO_LARGE, self._schema_id)
+        return buffer.getvalue()
+
+
+class Deserializer(Generic[R]):
+    """Reads records of one type, whichever allowed schema they were written with."""
+
+    def __init__(self, record_type: type[R], writers: WriterSchemas) -> None:
+        self._record_type = record_type
+        self._writers = writers
+        self._reader_schema = fastavro.parse_schema(safety.checked(files.schema_text(record_type.SCHEMA_NAME)))
+        # Keyed by the five bytes themselves: one look-up judges the magic byte and finds the schema.
+        self._decoders: dict[bytes, Callable[[bytes], R]] = {}
+
+    def __call__(self, value: bytes | None) -> R:
+        """Return the record.
+
+        Raises:
+            WireError: the value cannot be read; says why.
+            RegistryUnavailable: the schema id is new and the registry gave no answer; wait and try again.
+        """
+        if not value:
+            raise WireError(Reason.EMPTY_VALUE)
+        if len(value) > MAX_RECORD_BYTES:
+            raise WireError(Reason.TOO_LARGE, schema_id_of(value))
+        decode = self._decoders.get(value[:HEADER_BYTES]) or self._learn(value)
+        return decode(value)
+
+    def _learn(self, value: bytes) -> Callable[[bytes], R]:
+        """Find the decoder for the schema that a value names."""
+        if value[0] != 0:
+            raise WireError(Reason.WRONG_MAGIC_BYTE)
+        schema_id = schema_id_of(value)
+        if schema_id is None:
+            raise WireError(Reason.TRUNCATED)
+        try:
+            writer = self._writers.parsed(schema_id)
+        except (SchemaNotFound, SchemaNotAllowed):
+            raise WireError(Reason.UNKNOWN_SCHEMA, schema_id) from None
+        except safety.UnsafeSchemaError:
+            raise WireError(Reason.UNSAFE_SCHEMA, schema_id) from None
+        decoder = self._resolving(fastavro.parse_schema(writer.schema), schema_id)
+        self._decoders[value[:HEADER_BYTES]] = decoder
+        return decoder
+
+    def _resolving(self, writer_schema: Any, schema_id: int) -> Callable[[bytes], R]:
+        def decode(value: bytes) -> R:
+            buffer = io.BytesIO(value)
+            buffer.seek(HEADER_BYTES)
+            try:
+                values: Any = fastavro.schemaless_reader(buffer, writer_schema, self._reader_schema)
+            except EOFError:
+                raise WireError(Reason.TRUNCATED, schema_id) from None
+            except UnicodeDecodeError:
+                raise WireError(Reason.INVALID_UTF8, schema_id) from None
+            except Exception:  # noqa: BLE001 - hostile bytes raise whatever they hit
+                raise WireError(Reason.UNDECODABLE, schema_id) from None
+            if buffer.tell() != len(value):
+                raise WireError(Reason.TRAILING_BYTES, schema_id)
+            try:
+                return self._record_type.from_dict(values)
+            except RecordError:
+                raise WireError(Reason.INVALID_RECORD, schema_id) from None
+
+        return decode

@@ -1,0 +1,130 @@
+"""The lexicon: names of diseases and treatments with their variants, and the words that names are built from.
+
+All of it is plain data under `data/`, written from general medical knowledge. A fixed keyed hash puts about a tenth
+of the names aside (`Vocabulary.HELDOUT`), so that a model can be scored on names that its corpus never contained.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
+from importlib.resources import files
+
+_SPLIT_KEY = b"rxtract corpus held-out 1"
+_HELDOUT_PER_MILLE = 100
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST_NAME_WORDS = 8
+
+
+class Vocabulary(StrEnum):
+    """Which names may be drawn."""
+
+    TRAIN = "train"
+    HELDOUT = "heldout"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A disease or treatment: its usual name, its section of the lexicon, its other spellings and short forms."""
+
+    text: str
+    section: str
+    variants: tuple[str, ...] = ()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All ways to write it, the usual one first."""
+        return (self.text, *self.variants)
+
+
+def diseases(vocabulary: Vocabulary | str = Vocabulary.ALL) -> tuple[Name, ...]:
+    """Return the diseases, conditions and complications of one side of the split."""
+    return _of_side("diseases", Vocabulary(vocabulary))
+
+
+def treatments(vocabulary: Vocabulary | str = Vocabulary.ALL) -> tuple[Name, ...]:
+    """Return the drugs, procedures, programmes and other therapies of one side of the split."""
+    return _of_side("treatments", Vocabulary(vocabulary))
+
+
+def sections(kind: str) -> tuple[str, ...]:
+    """Return the section names of "diseases" or "treatments", in file order."""
+    return tuple(dict.fromkeys(name.section for name in _read_names(kind)))
+
+
+def side(text: str) -> Vocabulary:
+    """Return the side of the split that a mention belongs to, from the mention alone.
+
+    The longest lexicon name inside it decides; a mention without one is decided by its own hash. Composed names
+    ("recurrent malignant ascites") therefore never carry a held-out name into training.
+    """
+    words = _key(text).split()
+    known = _sides()
+    for length in range(min(len(words), _LONGEST_NAME_WORDS), 0, -1):
+        for start in range(len(words) - length + 1):
+            found = known.get(" ".join(words[start : start + length]))
+            if found is not None:
+                return found
+    return _hashed_side(" ".join(words))
+
+
+def word_classes() -> dict[str, tuple[str, ...]]:
+    """Return the building blocks of names (sites, stages, histologies, routes, stems ...) by class."""
+    from corpus.grammar import read_rules
+
+    return {name: tuple(line for _, line in lines) for name, lines in read_rules(("words",)).items()}
+
+
+def _key(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold()))
+
+
+def _hashed_side(key: str) -> Vocabulary:
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=_SPLIT_KEY).digest()
+    heldout = int.from_bytes(digest, "little") % 1000 < _HELDOUT_PER_MILLE
+    return Vocabulary.HELDOUT if heldout else Vocabulary.TRAIN
+
+
+@lru_cache(maxsize=1)
+def _sides() -> dict[str, Vocabulary]:
+    known: dict[str, Vocabulary] = {}
+    for kind in ("diseases", "treatments"):
+        for name in _read_names(kind):
+            decided = known.get(_key(name.text), _hashed_side(_key(name.text)))
+            for form in name.forms:
+                known.setdefault(_key(form), decided)
+    return known
+
+
+@lru_cache(maxsize=8)
+def _of_side(kind: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
+    names = _read_names(kind)
+    if vocabulary is Vocabulary.ALL:
+        return names
+    kept = (
+        Name(name.text, name.section, tuple(form for form in name.variants if side(form) is vocabulary))
+        for name in names
+        if side(name.text) is vocabulary
+    )
+    return tuple(kept)
+
+
+@lru_cache(maxsize=2)
+def _read_names(kind: str) -> tuple[Name, ...]:
+    text = (files("corpus") / "data" / f"{kind}.txt").read_text(encoding="utf-8")
+    section = ""
+    names = []
+    for raw in text.splitlines():
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            section = line.strip("[]")
+            continue
+        first, *variants = line.split("|")
+        names.append(Name(first, section, tuple(variants)))
+    return tuple(names)

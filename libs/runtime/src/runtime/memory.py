@@ -1,0 +1,168 @@
+"""A broker in memory, for tests: topics, a group's commits, and the faults that a real one shows.
+
+`MemoryConsumer` and `MemoryProducer` have the calls of the real clients that `runtime.loop` and `runtime.delivery` use. One
+suite runs over these and the real broker (``tests/integration/test_runtime_loop.py``).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+Report = Callable[[KafkaError | None, Message | None], None]
+
+
+class MemoryBroker:
+    """Topics with partitions, the offsets committed on them, and switches for faults.
+
+    Attributes:
+        delivery_faults: For a topic, error codes that the next produced records meet, in order.
+        holding: While true, records are neither stored nor reported: the broker is frozen.
+        queue_limit: Records that a producer may have without a report; beyond it `BufferError`.
+    """
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self.logs: dict[tuple[str, int], list[Message]] = defaultdict(list)
+        self.committed: dict[tuple[str, int], int] = {}
+        self.delivery_faults: dict[str, list[int]] = defaultdict(list)
+        self.holding = False
+        self.queue_limit = 100_000
+
+    def append(self, topic: str, value: bytes | None, key: bytes | None = None, **more: Any) -> Message:
+        """Store one record; the partition follows from the key's length, which is enough for tests."""
+        number = len(key or b"") % self.partitions
+        log = self.logs[topic, number]
+        log.append(
+            Message(topic=topic, partition=number, offset=len(log), key=key, value=value, timestamp=(1, 0), **more)
+        )
+        return log[-1]
+
+    def messages(self, topic: str) -> list[Message]:
+        """All records of a topic, partition by partition."""
+        return [message for (name, _), log in sorted(self.logs.items()) if name == topic for message in log]
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """Their values."""
+        return [message.value() for message in self.messages(topic)]
+
+
+class MemoryProducer:
+    """Stores at once, reports when polled."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+        self._waiting: list[tuple[str, bytes | None, bytes | None, dict[str, Any], Report | None]] = []
+
+    def produce(self, topic: str, value: bytes | None = None, key: bytes | None = None, **more: Any) -> None:
+        """Queue one record."""
+        if len(self._waiting) >= self._broker.queue_limit:
+            raise BufferError
+        self._waiting.append((topic, value, key, more, more.pop("on_delivery", None)))
+
+    def poll(self, timeout: float = -1) -> int:
+        """Store and report what is queued, unless the broker is frozen."""
+        del timeout
+        if self._broker.holding:
+            return 0
+        waiting, self._waiting = self._waiting, []
+        for topic, value, key, more, report in waiting:
+            faults = self._broker.delivery_faults[topic]
+            error = KafkaError(faults.pop(0)) if faults else None
+            message = None if error is not None else self._broker.append(topic, value, key, **more)
+            if report is not None:
+                report(error, message)
+        return len(waiting)
+
+    def flush(self, timeout: float = -1) -> int:
+        """Poll; returns how many records are still queued."""
+        self.poll(timeout)
+        return len(self._waiting)
+
+
+class MemoryConsumer:
+    """The only member of its group; it gets every partition of the topics at its first poll."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+        self._positions: dict[tuple[str, int], int] = {}
+        self._paused: set[tuple[str, int]] = set()
+        self._subscription: tuple[list[str], dict[str, Callable[..., None]]] | None = None
+        self._callbacks: dict[str, Callable[..., None]] = {}
+        self.commits: list[dict[tuple[str, int], int]] = []
+        self.commit_faults: list[int] = []
+        self.errors: list[KafkaError] = []
+        self.closed = False
+        self.pauses = 0
+
+    def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
+        """Remember the topics until the next poll."""
+        self._subscription = (topics, callbacks)
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        """The next message, or None."""
+        messages = self.consume(1, timeout)
+        return messages[0] if messages else None
+
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        """The next messages."""
+        del timeout
+        self._join()
+        if self.errors:
+            return [Message(error=self.errors.pop(0))]
+        taken: list[Message] = []
+        for partition, position in self._positions.items():
+            if partition not in self._paused:
+                new = self._broker.logs[partition][position : position + num_messages - len(taken)]
+                self._positions[partition] = position + len(new)
+                taken += new
+        return taken
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        """Store positions."""
+        del asynchronous
+        if self.commit_faults:
+            raise KafkaException(KafkaError(self.commit_faults.pop(0)))
+        self.commits.append({(offset.topic, offset.partition): offset.offset for offset in offsets})
+        self._broker.committed.update(self.commits[-1])
+
+    def assignment(self) -> list[TopicPartition]:
+        """All that is assigned."""
+        return [TopicPartition(topic, number) for topic, number in self._positions]
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        """Deliver nothing from these until they are resumed."""
+        self.pauses += 1
+        self._paused |= {(partition.topic, partition.partition) for partition in partitions}
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        """Deliver from them again."""
+        self._paused -= {(partition.topic, partition.partition) for partition in partitions}
+
+    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool = False) -> tuple[int, int]:
+        """First and next offset."""
+        del cached
+        return 0, len(self._broker.logs[partition.topic, partition.partition])
+
+    def take_away(self, *, asked: bool) -> None:
+        """Lose all partitions, as in a rebalance (asked) or after a silence too long (not asked)."""
+        callback = self._callbacks["on_revoke" if asked else "on_lost"]
+        callback(self, self.assignment())
+        self._positions.clear()
+
+    def close(self) -> None:
+        """Leave."""
+        if self._positions:
+            self.take_away(asked=True)
+        self.closed = True
+
+    def _join(self) -> None:
+        if self._subscription is None:
+            return
+        (topics, self._callbacks), self._subscription = self._subscription, None
+        partitions: Sequence[tuple[str, int]] = [
+            (topic, number) for topic in topics for number in range(self._broker.partitions)
+        ]
+        self._positions = {partition: self._broker.committed.get(partition, 0) for partition in partitions}
+        self._callbacks["on_assign"](self, self.assignment())

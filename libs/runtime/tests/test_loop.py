@@ -1,0 +1,324 @@
+"""The loop against the broker in memory: what is committed, when, and what is not."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+
+import pytest
+from confluent_kafka import KafkaError
+from contracts.reasons import Reason
+from runtime.deadletter import DeadLetterBudget, budgeted, dead_letter
+from runtime.delivery import DeliveryProducer
+from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable
+from runtime.health import Liveness, Readiness
+from runtime.loop import ASSIGNMENT, ConsumerLoop, LoopLimits
+from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from runtime.metrics import DEAD_LETTERS, RETRIES, Metrics
+from runtime.records import InputRecord, OutputRecord
+from runtime.retry import Backoff, retrying
+
+QUICK = LoopLimits(
+    batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=0.0, drain_s=0.3, max_in_flight=4
+)
+NO_PAUSE = Backoff(first_s=0.005, max_s=0.01)
+TIMED_OUT = KafkaError._MSG_TIMED_OUT
+TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
+
+
+def copy_out(records: Sequence[InputRecord]) -> list[OutputRecord]:
+    return [OutputRecord("out", record.key, record.value) for record in records]
+
+
+class Rig:
+    """A loop over a broker in memory, running in a thread."""
+
+    def __init__(self, handler=copy_out, *, records: int = 25, partitions: int = 1, retry: bool = False) -> None:
+        self.broker = MemoryBroker(partitions)
+        for number in range(records):
+            self.broker.append("in", b"%d" % number, b"k" * (number % partitions))
+        self.consumer = MemoryConsumer(self.broker)
+        self.stop = threading.Event()
+        self.metrics = Metrics()
+        self.liveness = Liveness(0.2)
+        self.readiness = Readiness(ASSIGNMENT)
+        if retry:
+            handler = retrying(handler, self.stop, backoff=NO_PAUSE)
+        self.loop = ConsumerLoop(
+            self.consumer,
+            DeliveryProducer({}, MemoryProducer(self.broker)),
+            handler,
+            ["in"],
+            stop=self.stop,
+            limits=QUICK,
+            metrics=self.metrics,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            backoff=NO_PAUSE,
+        )
+        self.error: Exception | None = None
+
+    @contextmanager
+    def running(self):
+        def run() -> None:
+            try:
+                self.loop.run()
+            except Exception as error:  # noqa: BLE001
+                self.error = error
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.loop.stop()
+            thread.join(5)
+            assert not thread.is_alive()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            threading.Event().wait(0.002)
+
+    @property
+    def committed(self) -> int:
+        return sum(self.broker.committed.values())
+
+
+def test_all_records_pass_in_order_and_are_committed() -> None:
+    rig = Rig(records=105)
+    with rig.running():
+        rig.until(lambda: rig.committed == 105)
+    assert rig.broker.values("out") == [b"%d" % number for number in range(105)]
+    assert rig.readiness.ready
+    assert rig.consumer.closed
+    assert rig.error is None
+
+
+def test_several_partitions_are_committed_each_by_its_own_offset() -> None:
+    rig = Rig(records=50, partitions=3)
+    with rig.running():
+        rig.until(lambda: rig.committed == 50)
+    assert rig.broker.committed == {("in", 0): 17, ("in", 1): 17, ("in", 2): 16}
+
+
+def test_nothing_is_committed_while_the_broker_does_not_acknowledge() -> None:
+    rig = Rig(records=100)
+    rig.broker.holding = True
+    with rig.running():
+        rig.until(lambda: rig.consumer.pauses > 2)  # the loop is full, waits, and keeps its membership
+        assert rig.liveness.alive
+    assert rig.committed == 0
+    assert rig.broker.values("out") == []
+
+
+def test_commits_follow_when_the_broker_wakes() -> None:
+    rig = Rig(records=100)
+    rig.broker.holding = True
+    with rig.running():
+        rig.until(lambda: rig.consumer.pauses > 2)
+        assert rig.committed == 0
+        rig.broker.holding = False
+        rig.until(lambda: rig.committed == 100)
+
+
+def test_a_failed_delivery_is_sent_again_before_the_commit() -> None:
+    rig = Rig(records=60)
+    rig.broker.delivery_faults["out"] = [TIMED_OUT] * 35
+    with rig.running():
+        rig.until(lambda: rig.committed == 60)
+    assert set(rig.broker.values("out")) == {b"%d" % number for number in range(60)}
+    assert rig.metrics.counter(RETRIES).labels("delivery")._value.get() >= 1
+
+
+def test_the_last_copy_of_each_key_is_the_newest_after_a_repeat() -> None:
+    rig = Rig(records=40)
+    rig.broker.delivery_faults["out"] = [TIMED_OUT] * 3
+    with rig.running():
+        rig.until(lambda: rig.committed == 40)
+    values = [int(value) for value in rig.broker.values("out")]
+    last = {value: index for index, value in enumerate(values)}
+    assert [last[number] for number in range(40)] == sorted(last.values())
+
+
+def test_a_delivery_that_can_never_succeed_stops_the_loop_uncommitted() -> None:
+    rig = Rig(records=5)
+    rig.broker.delivery_faults["out"] = [TOO_LARGE]
+    with rig.running():
+        rig.until(lambda: rig.error is not None)
+    assert isinstance(rig.error, DeliveryFailed)
+    assert rig.committed == 0
+
+
+def test_a_dead_letter_that_is_not_delivered_holds_the_offset() -> None:
+    """The dead-letter topic is down for long: no commit, no loss, and it goes on by itself when the topic is back."""
+
+    def refuse(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        return [dead_letter(record, Reason.EMPTY_TEXT, "test") for record in records]
+
+    rig = Rig(refuse, records=5)
+    rig.broker.delivery_faults["in.dlq"] = [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 1000
+    with rig.running():
+        rig.until(lambda: rig.metrics.counter(RETRIES).labels("delivery")._value.get() >= 3)
+        assert rig.committed == 0
+        rig.broker.delivery_faults["in.dlq"] = []
+        rig.until(lambda: rig.committed == 5)
+    assert sorted(rig.broker.values("in.dlq")) == [b"0", b"1", b"2", b"3", b"4"]
+    assert rig.metrics.counter(DEAD_LETTERS).labels("test", "EMPTY_TEXT")._value.get() == 5
+
+
+def test_a_surprise_stops_the_loop_and_commits_only_what_was_before_it() -> None:
+    def fail_at_20(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        if any(record.offset == 20 for record in records):
+            raise ZeroDivisionError
+        return copy_out(records)
+
+    rig = Rig(fail_at_20, records=45)
+    with rig.running():
+        rig.until(lambda: rig.error is not None)
+    assert isinstance(rig.error, ZeroDivisionError)
+    assert rig.committed == 20
+    assert rig.consumer.closed
+
+
+def test_a_recoverable_fault_waits_and_nothing_is_skipped() -> None:
+    faults = [Recoverable("away")] * 3
+
+    def shaky(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        if faults:
+            raise faults.pop()
+        return copy_out(records)
+
+    rig = Rig(shaky, records=12, retry=True)
+    with rig.running():
+        rig.until(lambda: rig.committed == 12)
+    assert len(rig.broker.values("out")) == 12
+
+
+def test_stopping_while_waiting_ends_without_an_error_and_uncommitted() -> None:
+    def away(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        raise Recoverable("away")
+
+    rig = Rig(away, retry=True)
+    with rig.running():
+        rig.until(lambda: rig.consumer.pauses > 1)
+    assert rig.error is None
+    assert rig.committed == 0
+
+
+def test_stopping_finishes_the_batch_in_hand() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        entered.set()
+        leave.wait(5)
+        return copy_out(records)
+
+    rig = Rig(slow, records=5)
+    with rig.running():
+        assert entered.wait(5)
+        rig.loop.stop()
+        leave.set()
+    assert rig.committed == 5
+    assert rig.error is None
+
+
+def test_a_slow_handler_keeps_its_membership_by_polling_paused() -> None:
+    leave = threading.Event()
+
+    def slow(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        leave.wait(5)
+        return copy_out(records)
+
+    rig = Rig(slow, records=5)
+    with rig.running():
+        rig.until(lambda: rig.consumer.pauses > 3)
+        assert rig.committed == 0
+        leave.set()
+        rig.until(lambda: rig.committed == 5)
+    assert rig.consumer._paused == set()
+
+
+def test_a_handler_that_hangs_makes_the_process_not_alive() -> None:
+    leave = threading.Event()
+
+    def hang(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        leave.wait(10)
+        return []
+
+    rig = Rig(hang, records=1)
+    with rig.running():
+        rig.until(lambda: not rig.liveness.alive)
+        leave.set()
+
+
+def test_a_batch_in_hand_when_its_partition_is_lost_is_not_committed() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        entered.set()
+        leave.wait(5)
+        return copy_out(records)
+
+    rig = Rig(slow, records=5)
+    with rig.running():
+        assert entered.wait(5)
+        rig.consumer.take_away(asked=False)
+        leave.set()
+        rig.until(lambda: len(rig.broker.values("out")) == 5)
+    assert rig.committed == 0
+
+
+def test_a_partition_that_is_taken_away_in_order_keeps_what_was_acknowledged() -> None:
+    rig = Rig(records=30)
+    rig.loop._limits = LoopLimits(batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=60, drain_s=0.3)
+    rig.loop._positions.told_at_s = time.monotonic()
+    with rig.running():
+        rig.until(lambda: len(rig.broker.values("out")) == 30)
+        assert rig.committed == 0  # the interval has not passed
+    assert rig.committed == 30
+
+
+def test_a_failed_commit_is_made_up_for() -> None:
+    rig = Rig(records=10)
+    rig.consumer.commit_faults = [KafkaError._TRANSPORT, KafkaError.REBALANCE_IN_PROGRESS]
+    with rig.running():
+        rig.until(lambda: rig.committed == 10)
+    assert rig.error is None
+
+
+def test_a_transport_error_between_messages_is_not_the_end() -> None:
+    rig = Rig(records=10)
+    rig.consumer.errors = [KafkaError(KafkaError._ALL_BROKERS_DOWN), KafkaError(KafkaError._TRANSPORT)]
+    with rig.running():
+        rig.until(lambda: rig.committed == 10)
+
+
+def test_a_fatal_error_of_the_client_is() -> None:
+    rig = Rig(records=10)
+    rig.consumer.errors = [KafkaError(KafkaError._FATAL, "fenced", fatal=True)]
+    with rig.running():
+        rig.until(lambda: rig.error is not None)
+    assert rig.committed == 0
+
+
+def test_a_bad_deploy_stops_before_it_drains_the_topic_into_the_dead_letters() -> None:
+    def refuse(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        return [dead_letter(record, Reason.UNDECODABLE, "test") for record in records]
+
+    rig = Rig(budgeted(refuse, DeadLetterBudget()), records=1000)
+    with rig.running():
+        rig.until(lambda: rig.error is not None)
+    assert isinstance(rig.error, BudgetExceeded)
+    assert len(rig.broker.values("in.dlq")) <= 100
+    assert rig.committed <= 100
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_a_full_local_queue_is_polled_and_tried_again(limit: int) -> None:
+    rig = Rig(records=50)
+    rig.broker.queue_limit = limit
+    with rig.running():
+        rig.until(lambda: rig.committed == 50)
+    assert len(rig.broker.values("out")) == 50

@@ -5,7 +5,7 @@ A value that cannot be read is refused with a reason; nothing else is ever raise
 
 import io
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import fastavro
 
@@ -13,7 +13,8 @@ from contracts import files, safety
 from contracts.plain import RecordError
 from contracts.reasons import Reason
 from contracts.record import Record
-from contracts.registry import SchemaNotAllowed, SchemaNotFound, WriterSchemas
+from contracts.registry import Registry, SchemaNotAllowed, SchemaNotFound, WriterSchemas
+from contracts.topics import subject_of
 
 MAX_RECORD_BYTES = 1024 * 1024
 """Largest value that is read or written, in bytes, header included."""
@@ -47,6 +48,22 @@ class Serializer(Generic[R]):
         self._header = b"\x00" + schema_id.to_bytes(4, "big")
         self._schema_id = schema_id
 
+    @classmethod
+    def for_topic(cls, record_type: type[R], registry: Registry, topic: str) -> Self:
+        """Return the serializer of a topic (full name), with the id under which the registry lists our schema.
+
+        Raises:
+            SchemaNotFound: the schema is not registered; `rxtract schemas apply` does it.
+            RegistryUnavailable: wait and try again.
+        """
+        try:
+            schema_id = registry.lookup(subject_of(topic), files.schema_text(record_type.SCHEMA_NAME))
+        except SchemaNotFound:
+            raise SchemaNotFound(
+                f"{record_type.SCHEMA_NAME} is not registered for {topic}: run `rxtract schemas apply`"
+            ) from None
+        return cls(record_type, schema_id)
+
     def __call__(self, record: R) -> bytes:
         """Return the record's bytes.
 
@@ -73,6 +90,11 @@ class Deserializer(Generic[R]):
         self._reader_schema = fastavro.parse_schema(safety.checked(files.schema_text(record_type.SCHEMA_NAME)))
         # Keyed by the five bytes themselves: one look-up judges the magic byte and finds the schema.
         self._decoders: dict[bytes, Callable[[bytes], R]] = {}
+
+    @classmethod
+    def for_topic(cls, record_type: type[R], registry: Registry, topic: str) -> Self:
+        """Return the deserializer of a topic (full name). Asks the registry nothing yet."""
+        return cls(record_type, WriterSchemas(registry, subject_of(topic)))
 
     def __call__(self, value: bytes | None) -> R:
         """Return the record.

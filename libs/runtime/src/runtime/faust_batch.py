@@ -1,0 +1,244 @@
+"""A Faust application that moves whole batches and loses nothing: read, hand over, publish, wait for the reports, then commit.
+
+A service declares one agent on `BatchApp.batches`, whose body hands each event to `BatchApp.handle`, and calls `run`::
+
+    app = BatchApp(settings, group="extractor", topic=..., handler=handle, sender=producer, ...)
+
+    @app.agent(app.batches)
+    async def extract(stream):
+        async for event in stream.noack().events():
+            app.handle(event)
+
+Everything else (one batch in order per partition, acknowledgement after delivery, commit on revocation, back-pressure, end on a surprise)
+happens here. Stock Faust acknowledges what an agent failed at; see the decision page on the batch transport.
+"""
+
+import asyncio
+import logging
+import signal
+import ssl
+from collections.abc import Callable
+from typing import Any, cast
+
+import faust
+from faust import streams
+from faust.types import EventT
+
+from runtime.errors import RxtractError
+from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
+from runtime.faust_batch_ledger import Batch
+from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchLimits, BatchState
+from runtime.faust_batch_stop import FailStop
+from runtime.faust_batch_worker import BatchWorker, Sender
+from runtime.health import Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.metrics import Metrics
+from runtime.records import Handler
+from runtime.settings import ServiceSettings
+
+__all__ = ["ASSIGNED", "BATCH_METRICS", "BatchApp", "BatchLimits", "FailStop", "credentials", "run"]
+
+_log = get_logger(__name__)
+
+_TICK_S = 0.5
+_CLOSE_WAIT_S = 5.0
+_STREAM_BUFFER_BATCHES = (
+    65_536  # never full: the ledger's bounds stop the fetching long before; a full one would sleep a second
+)
+_NO_POLL_LIMIT_S = 24 * 3600.0  # a batch may wait long for the registry; a hung handler is what liveness is for
+
+
+class AcceleratorMissingError(RxtractError):
+    """Faust's compiled stream iterator is not there; the pure-Python one acknowledges stale events that it skipped."""
+
+
+class PassThrough(faust.Schema[Any, Any]):
+    """Hands the batch over as it is: decoding belongs to the handler, record by record."""
+
+    def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
+        """Make the function that turns a message into an event."""
+        create_event = app.create_event
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001 - upstream's signature
+            return create_event(None, message.value, message.headers, message)
+
+        return decode
+
+
+class BatchApp(faust.App):
+    """A Faust application around one topic, one handler and one producer.
+
+    Args:
+        settings: Addresses, security, prefixes.
+        group: Consumer group without its prefix; also Faust's application id.
+        topic: Full name of the topic to read. Neither compacted nor transactional, unless ``contiguous`` is False.
+        handler: Records in, records out; runs in the worker's thread.
+        sender: Takes the records out; belongs to the worker's thread from now on.
+        limits: Bounds.
+        session_timeout_s: How long the partitions of a killed process stand still; the broker's floor is 6 s.
+        instance_id: Static membership; a restart under the same id takes its partitions over without a rebalance.
+    """
+
+    logger = logging.getLogger("faust.app")  # else mode's chatter would carry our name and our level
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        group: str,
+        topic: str,
+        handler: Handler,
+        sender: Sender,
+        metrics: Metrics,
+        liveness: Liveness,
+        readiness: Readiness,
+        limits: BatchLimits | None = None,
+        fail_stop: FailStop | None = None,
+        session_timeout_s: float = 8.0,
+        instance_id: str | None = None,
+        contiguous: bool = True,
+    ) -> None:
+        check_accelerator()
+        limits = limits or BatchLimits()
+        self.fail_stop = fail_stop or FailStop()
+        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous)
+        self.worker = BatchWorker(handler, sender, self.fail_stop, metrics)
+        self.sender = sender
+        super().__init__(
+            settings.group(group),
+            broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
+            broker_client_id=settings.client_id,
+            broker_credentials=credentials(settings),
+            broker_session_timeout=session_timeout_s,
+            broker_heartbeat_interval=session_timeout_s / 4,
+            broker_max_poll_records=limits.poll_records,
+            broker_max_poll_interval=_NO_POLL_LIMIT_S,
+            consumer_max_fetch_size=limits.partition_fetch_bytes,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=instance_id,
+            stream_buffer_maxsize=_STREAM_BUFFER_BATCHES,
+            stream_recovery_delay=0.0,
+            stream_wait_empty=False,
+            store="memory://",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+            debug=False,
+        )
+        self.batches = self.topic(topic, schema=PassThrough(key_type=None, value_type=None))
+
+    def handle(self, event: EventT[Any]) -> None:
+        """Hand an event's batch to the worker; the event is acknowledged when all that it produced is."""
+        batch = cast("Batch", event.message.value)
+        if not self.batching.ledger.start(batch):
+            return
+        loop = asyncio.get_running_loop()
+
+        def done(_: Batch) -> None:
+            loop.call_soon_threadsafe(event.ack)
+
+        self.worker.submit(batch, done)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on disk, and the root file system may be read-only."""
+
+    def _crash(self, reason: BaseException) -> None:
+        """Some service below us failed: Faust would stop in good order and commit on the way."""
+        if not self.fail_stop.stopping:
+            self.fail_stop("Faust", reason)
+        super()._crash(reason)
+
+
+def check_accelerator() -> None:
+    """Make sure that Faust's compiled stream iterator is used.
+
+    Raises:
+        AcceleratorMissingError: It is not.
+    """
+    if getattr(streams, "_CStreamIterator", None) is None:  # this is what Faust looks at itself
+        raise AcceleratorMissingError(
+            "Faust's compiled stream iterator is missing: install a faust-streaming wheel for this Python, and unset NO_CYTHON"
+        )
+
+
+def credentials(settings: ServiceSettings) -> Any:
+    """The broker login as Faust takes it; None for plain text without a login."""
+    context = None
+    if settings.security_protocol.endswith("SSL"):
+        ca = None if settings.ssl_ca_location is None else str(settings.ssl_ca_location)
+        context = ssl.create_default_context(cafile=ca)
+        if settings.ssl_certificate_location is not None:
+            context.load_cert_chain(settings.ssl_certificate_location, settings.ssl_key_location)
+    if settings.security_protocol.startswith("SASL"):
+        password = settings.sasl_password
+        return faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=None if password is None else password.get_secret_value(),
+            mechanism=settings.sasl_mechanism or "PLAIN",
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def run(app: BatchApp) -> int:
+    """Work until SIGTERM or SIGINT; returns the exit code. A surprise ends the process from within."""
+    return asyncio.run(_serve(app))
+
+
+async def _serve(app: BatchApp) -> int:
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    ticker = asyncio.create_task(_tick(app))
+    app.worker.start()
+    try:
+        starting = asyncio.create_task(app.start())
+        stop = asyncio.create_task(asked_to_stop.wait())
+        await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await asked_to_stop.wait()
+    except Exception as error:  # noqa: BLE001 - it could not even start
+        app.fail_stop("the start", error)
+        return 1
+    await _stop(app)
+    ticker.cancel()
+    return 0
+
+
+async def _tick(app: BatchApp) -> None:
+    """Tick while the event loop turns and nothing stands still."""
+    reported = None
+    while True:
+        stuck = app.batching.stuck(app.worker.busy_s())
+        if stuck is None:
+            app.batching.liveness.tick()
+        elif stuck != reported:
+            _log.error("standing still", what=stuck)
+        reported = stuck
+        app.batching.publish_lag()
+        await asyncio.sleep(_TICK_S)
+
+
+async def _stop(app: BatchApp) -> None:
+    """Take no more, finish what is under way, commit, leave the group."""
+    app.fail_stop.stopping = True
+    consumer = cast("BatchConsumer", app.consumer)
+    consumer.stop_flow()
+    app.flow_control.suspend()
+    finished = await consumer.finish_and_commit(app.batching.limits.stop_wait_s)
+    if not finished:
+        _log.warning(
+            "stopped before all batches were done; they will be read again", batches=app.batching.ledger.started
+        )
+    app.worker.stop(_CLOSE_WAIT_S)
+    app.sender.close(_CLOSE_WAIT_S)
+    try:
+        await asyncio.wait_for(app.stop(), _CLOSE_WAIT_S)
+    except Exception as error:  # noqa: BLE001 - all is committed; the broker will notice that we are gone
+        _log.warning("did not leave the group in good order", error=type(error).__name__)

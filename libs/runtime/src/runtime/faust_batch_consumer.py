@@ -1,0 +1,234 @@
+"""Faust's consumer, made to carry one list of records per partition and poll instead of one record at a time.
+
+What is overridden here was read in faust-streaming 0.15.3; ``tests/test_faust_upstream.py`` fails when an upgrade changes any of it.
+The rules: a fetched batch is delivered, or sought back to, or its partition is about to be taken; the ledger alone says what may be
+committed; whatever does not fit ends the process.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage, Message
+from mode import Service, ServiceT
+
+from runtime.faust_batch_ledger import Batch, OffsetGapError, Partition, cut
+from runtime.logs import get_logger
+
+if TYPE_CHECKING:
+    from runtime.faust_batch_state import BatchState
+
+_log = get_logger(__name__)
+
+_UNASSIGNED_WAIT_S = 0.05
+_FULL_WAIT_S = 1.0
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields messages whose value is a `Batch` and whose offset is the batch's last one."""
+
+    logger = logging.getLogger("faust.transport")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.batching: BatchState = cast("Any", self.app).batching
+        self._commit_lock = asyncio.Lock()
+
+    # -- fetching ------------------------------------------------------------------------------------------------
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Read until stopped. Upstream's own loop compares only last offsets, which makes refetched batches vanish."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _tp, message in self.getmany(timeout=1.0):
+                    await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors as error:
+            self._surprise("the fetch loop", error)
+        except Exception as error:  # noqa: BLE001 - Faust would restart the fetcher and go on behind the failure
+            self._surprise("the fetch loop", error)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - upstream's signature
+        """Fetch once; yields one message for each partition that has records, or several where a bound cuts them."""
+        if not await self._has_room():
+            return
+        generation = self.app.consumer_generation_id  # before the fetch is awaited: a rebalance may pass meanwhile
+        fetched = await self._fetch(timeout_s=timeout)
+        if not fetched or self.should_stop:
+            return
+        limits = self.batching.limits
+        for fetched_tp, records in fetched.items():
+            tp = TP(fetched_tp.topic, fetched_tp.partition)
+            for row, size_bytes in cut(records, limits.batch_records, limits.batch_bytes):
+                if self.app.consumer_generation_id != generation or not self.flow_active:
+                    await self._seek_back(fetched)
+                    return
+                yield tp, self._message(tp, await self._enter(tp, row, size_bytes), row[-1])
+
+    async def _has_room(self) -> bool:
+        """Wait until what is under way is within bounds; no fetch happens meanwhile. False: we are stopping."""
+        batching = self.batching
+        while not batching.has_room() and not self.should_stop:
+            batching.fetch_rests()
+            batching.freed.clear()
+            try:
+                await asyncio.wait_for(batching.freed.wait(), _FULL_WAIT_S)
+            except TimeoutError:
+                self._check_thread()
+        return not self.should_stop
+
+    async def _fetch(self, timeout_s: float) -> Mapping[Any, Sequence[Any]]:
+        if not self.flow_active:
+            self.batching.fetch_rests()
+            await self.wait(self.can_resume_flow.wait())
+        self.batching.fetch_begins()
+        self._check_thread()
+        active = set(self._get_active_partitions())
+        if not active:  # an empty set would mean all partitions to aiokafka
+            await asyncio.sleep(_UNASSIGNED_WAIT_S)
+            return {}
+        fetched: Mapping[Any, Sequence[Any]] = await self._getmany(active_partitions=active, timeout=timeout_s)
+        self._note_ends(active)
+        return fetched
+
+    async def _enter(self, tp: TP, row: Sequence[Any], size_bytes: int) -> Batch:
+        ledger = self.batching.ledger
+        try:
+            return ledger.deliver(tp, row, size_bytes)
+        except OffsetGapError as gap:
+            if gap.first < gap.expected or not await self._is_expired(tp, gap.expected):
+                raise
+            _log.error("records expired before they were read", partition=tp.partition, count=gap.first - gap.expected)
+            self.batching.expired_records(gap.first - gap.expected)
+            return ledger.deliver(tp, row, size_bytes, expired=True)
+
+    async def _is_expired(self, tp: TP, offset: int) -> bool:
+        """Whether the broker itself no longer has this offset (retention overtook us)."""
+        earliest = await self.earliest_offsets(tp)
+        return any(first > offset for first in earliest.values())
+
+    async def _seek_back(self, fetched: Iterable[Any]) -> None:
+        """A rebalance passed during the fetch. What is still ours is fetched again from where it is expected."""
+        if not self.flow_active:
+            return  # the seek to the committed offsets is still to come
+        ours = self.assignment()
+        offsets = {
+            tp: offset
+            for tp in (TP(tp.topic, tp.partition) for tp in fetched)
+            if tp in ours and (offset := self.batching.ledger.expected(tp)) is not None
+        }
+        if offsets:
+            await self.seek_wait(offsets)
+
+    def _message(self, tp: TP, batch: Batch, last_record: Any) -> ConsumerMessage:
+        message = self._to_message(tp, last_record)
+        message.key, message.headers, message.value = None, None, cast("Any", batch)
+        return message
+
+    def _note_ends(self, active: Iterable[TP]) -> None:
+        for tp in active:
+            with contextlib.suppress(Exception):  # a partition may leave us at any time; its end is only for the lag
+                if (end := self.highwater(tp)) is not None:
+                    self.batching.ends[tp] = end
+
+    def _check_thread(self) -> None:
+        """Raise what the group coordinator or the consumer's thread died of; upstream never asks."""
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - upstream offers no other way
+        consumer._coordinator.check_errors()  # noqa: SLF001
+        if self._thread.crashed:
+            raise self._thread.crash_reason or RuntimeError("the consumer's thread crashed")
+
+    def _surprise(self, where: str, error: BaseException) -> None:
+        if not self.batching.fail_stop.stopping:
+            self.batching.fail_stop(where, error)
+
+    # -- acknowledging and committing ----------------------------------------------------------------------------
+
+    def ack(self, message: Message) -> bool:
+        """All that the message's batch produced is acknowledged by the broker."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        counts = self.batching.ledger.finish(cast("Any", message.value))
+        self.batching.batch_finished()
+        return counts
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002
+        """Commit what the ledger offers. A caller that finds another commit under way waits, and then commits too."""
+        async with self._commit_lock:
+            return await self.force_commit(topics, start_new_transaction)
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
+        """Commit behind each partition's unbroken row of finished batches; False: there was nothing, or a rebalance passed."""
+        ours = self.assignment()
+        offsets: dict[Partition, int] = {
+            tp: offset for tp, offset in self.batching.ledger.committable().items() if tp in ours
+        }
+        if not offsets:
+            return False
+        if not await self._commit({TP(*tp): offset for tp, offset in offsets.items()}):
+            self.batching.commit_failed()
+            return False
+        self.batching.commit_moved(offsets)
+        return True
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        try:
+            while not self.should_stop:
+                await asyncio.sleep(self.batching.limits.commit_interval_s)
+                if not self.app.rebalancing:
+                    await self.commit()
+        except Exception as error:  # noqa: BLE001
+            self._surprise("the commit loop", error)
+
+    # -- partitions come and go ----------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Take no more, let what is under way finish for a while, commit, and only then forget the partitions."""
+        try:
+            self.stop_flow()
+            self.app.flow_control.suspend()
+            await self.finish_and_commit(self.batching.limits.revoke_wait_s)
+        except Exception as error:  # noqa: BLE001 - aiokafka would log and drop it
+            self._surprise("the revocation of partitions", error)
+        self.batching.revoked(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    async def finish_and_commit(self, limit_s: float) -> bool:
+        """Wait until nothing is being worked on, then commit; False: the time ran out, only what was ready is committed."""
+        batching = self.batching
+        deadline_s = self.loop.time() + limit_s
+        while batching.ledger.started and self.loop.time() < deadline_s:
+            batching.freed.clear()
+            try:
+                await asyncio.wait_for(
+                    batching.freed.wait(), min(_FULL_WAIT_S, max(0.01, deadline_s - self.loop.time()))
+                )
+            except TimeoutError:
+                continue
+        await self.commit()
+        return not batching.ledger.started
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note what is ours now; the offsets follow with `perform_seek`."""
+        self.batching.assigned(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets, and expect each partition to go on there."""
+        await super().perform_seek()
+        for tp in self.assignment():
+            self.batching.ledger.expect(tp, self._read_offset[tp])
+        self.batching.freed.set()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.healthy`."""
+
+
+class BatchTransport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,220 @@
+"""Which offsets may be committed: bookkeeping without a clock, a thread or a network.
+
+A partition's records arrive as batches, one directly behind the other. The ledger knows each batch until it is finished, and the only
+offset it ever offers for a commit lies behind an unbroken row of finished batches. Whatever is not finished is read again by the next owner.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.errors import RxtractError
+
+Partition = tuple[str, int]
+"""Topic and partition; Faust's ``TP`` is equal to it and hashes the same."""
+
+
+class OffsetGapError(RxtractError):
+    """Records are missing between two batches, or come twice: committing past them would lose them.
+
+    Attributes:
+        expected: The offset that had to come next.
+        first: The offset that came.
+    """
+
+    def __init__(self, partition: Partition, expected: int, first: int) -> None:
+        super().__init__(f"{partition[0]}[{partition[1]}]: offset {expected} had to come next, but {first} came")
+        self.partition = partition
+        self.expected = expected
+        self.first = first
+
+
+class UnknownPartitionError(RxtractError):
+    """A batch of a partition that is not ours (any more)."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Consecutive records of one partition.
+
+    Attributes:
+        first: Offset of the first record.
+        last: Offset of the last record.
+        size_bytes: Keys, values and headers together.
+        records: What was fetched; emptied when the batch is finished.
+    """
+
+    partition: Partition
+    first: int
+    last: int
+    size_bytes: int
+    records: Sequence[Any]
+    started: bool = False
+    finished: bool = False
+    dropped: bool = False
+
+
+@dataclass(slots=True)
+class _Row:
+    """What is known of one assigned partition."""
+
+    expected: int | None
+    committed: int | None
+    finished_up_to: int | None = None
+    batches: deque[Batch] = field(default_factory=deque)
+
+
+class OffsetLedger:
+    """Follows every batch from its delivery to the commit behind it.
+
+    Args:
+        contiguous: Whether offsets follow each other without holes. True for topics that are neither compacted nor transactional.
+    """
+
+    def __init__(self, *, contiguous: bool = True) -> None:
+        self._contiguous = contiguous
+        self._rows: dict[Partition, _Row] = {}
+        self._started: set[Batch] = set()
+        self.held_batches = 0
+        self.held_bytes = 0
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """The partitions that are ours."""
+        return frozenset(self._rows)
+
+    @property
+    def started(self) -> int:
+        """Batches that somebody works on, also of partitions that were taken from us meanwhile."""
+        return len(self._started)
+
+    def expected(self, partition: Partition) -> int | None:
+        """The offset that must come next; None when it is not known."""
+        row = self._rows.get(partition)
+        return None if row is None else row.expected
+
+    def expect(self, partition: Partition, offset: int | None) -> None:
+        """Take a partition on, or begin it anew: the next record must have this offset (None: any).
+
+        Batches of the partition that are under way no longer count: their records come again.
+        """
+        self.forget([partition])
+        self._rows[partition] = _Row(expected=offset, committed=offset)
+
+    def deliver(self, partition: Partition, records: Sequence[Any], size_bytes: int, *, expired: bool = False) -> Batch:
+        """Enter a batch.
+
+        Args:
+            partition: Where the records come from.
+            records: Objects with an ``offset``, ascending, at least one.
+            size_bytes: What they hold in memory.
+            expired: The records between the expected offset and the first one no longer exist on the broker.
+
+        Raises:
+            UnknownPartitionError: The partition is not ours.
+            OffsetGapError: The batch does not follow directly on the one before, or has a hole.
+        """
+        row = self._rows.get(partition)
+        if row is None:
+            raise UnknownPartitionError(f"{partition[0]}[{partition[1]}] is not assigned")
+        first, last = records[0].offset, records[-1].offset
+        if row.expected is not None:
+            self._check_row(partition, row.expected, first, expired=expired)
+        if self._contiguous and last - first + 1 != len(records):
+            raise OffsetGapError(partition, first + len(records) - 1, last)
+        batch = Batch(partition, first, last, size_bytes, records)
+        row.expected = last + 1
+        row.batches.append(batch)
+        self.held_batches += 1
+        self.held_bytes += size_bytes
+        return batch
+
+    def start(self, batch: Batch) -> bool:
+        """Somebody begins to work on a batch; False: leave it, its partition was taken from us."""
+        if batch.dropped or batch.started:
+            return False
+        batch.started = True
+        self._started.add(batch)
+        return True
+
+    def finish(self, batch: Batch) -> bool:
+        """All that the batch produced is acknowledged by the broker; False: too late, its partition was taken from us."""
+        if batch.finished:
+            return False
+        batch.finished = True
+        self._started.discard(batch)
+        if not batch.dropped or batch.started:
+            self._release(batch)
+        return not batch.dropped
+
+    def committable(self) -> dict[Partition, int]:
+        """For each partition with news the offset behind its unbroken row of finished batches."""
+        offsets = {}
+        for partition, row in self._rows.items():
+            while row.batches and row.batches[0].finished:
+                row.finished_up_to = row.batches.popleft().last + 1
+            if row.finished_up_to is not None and row.finished_up_to != row.committed:
+                offsets[partition] = row.finished_up_to
+        return offsets
+
+    def committed(self, offsets: dict[Partition, int]) -> None:
+        """The broker has stored these offsets."""
+        for partition, offset in offsets.items():
+            row = self._rows.get(partition)
+            if row is not None:
+                row.committed = offset
+
+    def behind(self, end_offset: Callable[[Partition], int | None]) -> int:
+        """How many records lie between our commits and the ends of our partitions, as far as both are known."""
+        total = 0
+        for partition, row in self._rows.items():
+            end = end_offset(partition)
+            if end is not None and row.committed is not None:
+                total += max(0, end - row.committed)
+        return total
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """These partitions are no longer ours: nothing of them will be committed."""
+        for partition in partitions:
+            row = self._rows.pop(partition, None)
+            for batch in () if row is None else row.batches:
+                self._drop(batch)
+
+    def _check_row(self, partition: Partition, expected: int, first: int, *, expired: bool) -> None:
+        if first == expected or (expired and first > expected):
+            return
+        if self._contiguous or first < expected:
+            raise OffsetGapError(partition, expected, first)
+
+    def _drop(self, batch: Batch) -> None:
+        batch.dropped = True
+        if not batch.started and not batch.finished:
+            self._release(batch)
+
+    def _release(self, batch: Batch) -> None:
+        self.held_batches -= 1
+        self.held_bytes -= batch.size_bytes
+        batch.records = ()
+
+
+def record_bytes(record: Any) -> int:
+    """What a fetched record holds: key, value and headers."""
+    size = len(record.key or b"") + len(record.value or b"")
+    return size + sum(len(name) + len(value or b"") for name, value in record.headers or ())
+
+
+def cut(records: Sequence[Any], max_records: int, max_bytes: int) -> Iterator[tuple[Sequence[Any], int]]:
+    """Cut fetched records into rows of at most ``max_records`` and ``max_bytes``; yields each with its bytes.
+
+    A single record above ``max_bytes`` makes a row of its own.
+    """
+    begin = size = 0
+    for index, record in enumerate(records):
+        added = record_bytes(record)
+        if index > begin and (index - begin == max_records or size + added > max_bytes):
+            yield records[begin:index], size
+            begin, size = index, 0
+        size += added
+    if begin < len(records):
+        yield records[begin:], size

@@ -1,0 +1,175 @@
+"""What the parts of a batch application share: the ledger, the bounds, and whether all is well."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from runtime.faust_batch_ledger import OffsetLedger, Partition
+from runtime.faust_batch_stop import FailStop
+from runtime.health import Liveness, Readiness
+from runtime.metrics import (
+    ASSIGNED_PARTITIONS,
+    COMMITS,
+    CONSUMER_LAG,
+    REBALANCES,
+    Kind,
+    Metrics,
+    MetricSpec,
+)
+
+EXPIRED_RECORDS = MetricSpec(
+    "rxtract_records_expired_total",
+    Kind.COUNTER,
+    "records",
+    (),
+    "Records that retention deleted before this group had read them.",
+)
+BATCH_METRICS: tuple[MetricSpec, ...] = (EXPIRED_RECORDS,)
+"""What a batch application measures beside `runtime.metrics.METRICS`."""
+
+ASSIGNED = "assigned"
+"""The readiness condition that partitions were assigned to this process (none may be left for it: that counts too)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Bounds of one process.
+
+    Attributes:
+        batch_records: Most records in one batch.
+        batch_bytes: Most bytes in one batch, unless a single record is larger.
+        held_batches: No fetch while this many batches are under way.
+        held_bytes: No fetch while the batches under way hold this much. One fetch may go beyond it by ``partition_fetch_bytes`` for
+            each assigned partition.
+        poll_records: Most records that one fetch takes over from aiokafka.
+        partition_fetch_bytes: Most bytes that one request brings from one partition, unless a single record is larger.
+        commit_interval_s: Pause between two commits; what was finished since the last one comes again after a crash.
+        revoke_wait_s: How long batches under way may finish before their partitions are given away.
+        stop_wait_s: The same when the process is asked to stop.
+        stuck_s: How long the handler, the fetch loop or the commits may stand still before the process counts as hung.
+    """
+
+    batch_records: int = 500
+    batch_bytes: int = 4 << 20
+    held_batches: int = 64
+    held_bytes: int = 32 << 20
+    poll_records: int = 2_000
+    partition_fetch_bytes: int = 1 << 20
+    commit_interval_s: float = 0.1
+    revoke_wait_s: float = 5.0
+    stop_wait_s: float = 12.0
+    stuck_s: float = 30.0
+
+
+class BatchState:
+    """Shared by the consumer, the agent and the health server of one process.
+
+    Args:
+        limits: Bounds.
+        fail_stop: Ends the process.
+        metrics: Where counts go.
+        liveness: Ticked while all is well.
+        readiness: Its condition `ASSIGNED` follows the assignment.
+        contiguous: See `OffsetLedger`.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        limits: BatchLimits,
+        fail_stop: FailStop,
+        metrics: Metrics,
+        liveness: Liveness,
+        readiness: Readiness,
+        *,
+        contiguous: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self.fail_stop = fail_stop
+        self.metrics = metrics
+        self.liveness = liveness
+        self.readiness = readiness
+        self.ledger = OffsetLedger(contiguous=contiguous)
+        self.ends: dict[Partition, int] = {}
+        self.freed = asyncio.Event()
+        self._clock = clock
+        self._fetched_at_s: float | None = None
+        self._finished_at_s = self._committed_at_s = clock()
+
+    def has_room(self) -> bool:
+        """Whether another fetch may begin."""
+        ledger = self.ledger
+        return ledger.held_batches < self.limits.held_batches and ledger.held_bytes < self.limits.held_bytes
+
+    def fetch_begins(self) -> None:
+        """The fetch loop goes to the broker."""
+        self._fetched_at_s = self._clock()
+
+    def fetch_rests(self) -> None:
+        """The fetch loop waits for room or for partitions: standing still is right."""
+        self._fetched_at_s = None
+
+    def batch_finished(self) -> None:
+        """A batch is done and acknowledged."""
+        self._finished_at_s = self._clock()
+        self.freed.set()
+
+    def assigned(self, partitions: Iterable[Partition]) -> None:
+        """A rebalance gave us these."""
+        count = len(set(partitions))
+        self.metrics.counter(REBALANCES).labels("assigned").inc()
+        self.metrics.gauge(ASSIGNED_PARTITIONS).set(count)
+        self.readiness.meet(ASSIGNED)
+
+    def revoked(self, partitions: Iterable[Partition]) -> None:
+        """A rebalance takes these from us; nothing of them will be committed any more."""
+        partitions = list(partitions)
+        self.ledger.forget(partitions)
+        for partition in partitions:
+            self.ends.pop(partition, None)
+        self.metrics.counter(REBALANCES).labels("revoked").inc()
+        self.metrics.gauge(ASSIGNED_PARTITIONS).set(len(self.ledger.partitions))
+        self.freed.set()
+
+    def commit_moved(self, offsets: Mapping[Partition, int]) -> None:
+        """The broker stored these offsets."""
+        self.ledger.committed(dict(offsets))
+        self._committed_at_s = self._clock()
+        self.metrics.counter(COMMITS).labels("ok").inc()
+
+    def commit_failed(self) -> None:
+        """The broker refused a commit because the group had rebalanced: the next owner reads those records again."""
+        self.metrics.counter(COMMITS).labels("failed").inc()
+
+    def expired_records(self, count: int) -> None:
+        """Records that retention deleted before they were read."""
+        self.metrics.counter(EXPIRED_RECORDS).inc(count)
+
+    def lag(self) -> int:
+        """Records on our partitions that are not committed yet, as far as known."""
+        return self.ledger.behind(self.ends.get)
+
+    def publish_lag(self) -> None:
+        """Bring the lag metric up to date."""
+        for topic in {topic for topic, _ in self.ledger.partitions}:
+            ends = {partition: end for partition, end in self.ends.items() if partition[0] == topic}
+            self.metrics.gauge(CONSUMER_LAG).labels(topic).set(self.ledger.behind(ends.get))
+
+    def stuck(self, busy_s: float) -> str | None:
+        """What stands still though it should not, in a few words, or None.
+
+        A broker that is away makes nothing stuck: fetches return empty, commits wait.
+
+        Args:
+            busy_s: How long the handler has been at the batch in hand.
+        """
+        limit_s, now_s = self.limits.stuck_s, self._clock()
+        if busy_s > limit_s:
+            return "the handler"
+        if self._fetched_at_s is not None and now_s - self._fetched_at_s > limit_s:
+            return "the fetch loop"
+        if self._finished_at_s - self._committed_at_s > limit_s and self.ledger.committable():
+            return "the commits"
+        return None

@@ -1,0 +1,234 @@
+"""The thread that works: one batch after the other through the handler, to the broker, and done when every record is acknowledged.
+
+It owns the producer, so delivery reports arrive where records are sent. Several batches may wait for their reports while the next is
+worked on; each is reported done only when all of its own reports are in. The event loop stays free for fetching and heartbeats.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from runtime.errors import Recoverable, Rejected
+from runtime.faust_batch_ledger import Batch
+from runtime.faust_batch_stop import FailStop
+from runtime.logs import get_logger
+from runtime.metrics import (
+    BATCH_RECORDS,
+    BATCHES_IN_FLIGHT,
+    DELIVERY_SECONDS,
+    HANDLER_SECONDS,
+    RECORDS_CONSUMED,
+    RECORDS_DELIVERED,
+    RETRIES,
+    Metrics,
+)
+from runtime.records import Handler, InputRecord, OutputRecord
+
+_log = get_logger(__name__)
+_Result = TypeVar("_Result")
+
+_REPORT_WAIT_S = 0.002
+_IDLE_WAIT_S = 0.25
+_RETRY_FIRST_S = 0.1
+_RETRY_MAX_S = 5.0
+
+
+class Reports(Protocol):
+    """The reports of one batch: what `runtime.delivery.Delivery` offers."""
+
+    sent_at_s: float
+
+    @property
+    def settled(self) -> bool:
+        """Whether every report has come."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """What went wrong, or None."""
+
+    def unfinished(self) -> Exception:
+        """The error for reports that did not come in time."""
+
+
+class Sender(Protocol):
+    """What `runtime.delivery.DeliveryProducer` offers; a test's fake has the same."""
+
+    def send(self, records: Sequence[OutputRecord]) -> Reports:
+        """Queue a batch."""
+
+    def poll(self, timeout_s: float = ...) -> None:
+        """Run the callbacks of reports that have come."""
+
+    def close(self, timeout_s: float) -> int:
+        """Wait for all reports; returns how many are missing."""
+
+
+class _Sent(NamedTuple):
+    batch: Batch
+    outputs: Sequence[OutputRecord]
+    reports: Reports
+    done: Callable[[Batch], None]
+
+
+class BatchWorker:
+    """Runs a handler over batches in the order they are submitted.
+
+    Args:
+        handler: Records in, records out.
+        sender: Where the records out go. It belongs to this thread from now on.
+        fail_stop: Called with anything that is neither poison nor recoverable.
+        metrics: Where counts and times go.
+        delivery_timeout_s: How long a batch may wait for its reports before that is a surprise.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        sender: Sender,
+        fail_stop: FailStop,
+        metrics: Metrics,
+        delivery_timeout_s: float = 60.0,
+    ) -> None:
+        self._handler = handler
+        self._sender = sender
+        self._fail_stop = fail_stop
+        self._delivery_timeout_s = delivery_timeout_s
+        self._inbox: queue.SimpleQueue[tuple[Batch, Callable[[Batch], None]] | None] = queue.SimpleQueue()
+        self._sent: list[_Sent] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="batch-worker", daemon=True)
+        self._busy_since_s: float | None = None
+        self._consumed = metrics.counter(RECORDS_CONSUMED)
+        self._delivered = metrics.counter(RECORDS_DELIVERED)
+        self._retries = metrics.counter(RETRIES)
+        self._batch_records = metrics.histogram(BATCH_RECORDS)
+        self._handler_seconds = metrics.histogram(HANDLER_SECONDS)
+        self._delivery_seconds = metrics.histogram(DELIVERY_SECONDS)
+        self._in_flight = metrics.gauge(BATCHES_IN_FLIGHT)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def submit(self, batch: Batch, done: Callable[[Batch], None]) -> None:
+        """Work on a batch; ``done`` is called from this worker's thread when all that it produced is acknowledged."""
+        self._inbox.put((batch, done))
+
+    def stop(self, timeout_s: float) -> None:
+        """Finish nothing more. Batches that are not done yet never will be: their offsets stay uncommitted."""
+        self._stop.set()
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def busy_s(self) -> float:
+        """How long the handler has been at the batch in hand; 0 when it has none."""
+        since = self._busy_since_s
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._turn()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged behind it
+            self._fail_stop("the batch worker", error)
+
+    def _turn(self) -> None:
+        """Take one batch if there is one, else wait for reports or work, whichever is due."""
+        try:
+            item = self._inbox.get_nowait() if self._sent else self._inbox.get(timeout=_IDLE_WAIT_S)
+        except queue.Empty:
+            self._sender.poll(_REPORT_WAIT_S if self._sent else 0.0)
+        else:
+            if item is not None:
+                self._work(*item)
+        self._settle()
+
+    def _work(self, batch: Batch, done: Callable[[Batch], None]) -> None:
+        if batch.dropped:
+            return
+        records = input_records(batch)
+        self._consumed.labels(batch.partition[0]).inc(len(records))
+        self._batch_records.observe(len(records))
+        sent = self._until_it_works(lambda: self._handle_and_send(records))
+        if sent is not None:
+            self._sent.append(_Sent(batch, *sent, done))
+            self._in_flight.set(len(self._sent))
+
+    def _handle_and_send(self, records: Sequence[InputRecord]) -> tuple[Sequence[OutputRecord], Reports]:
+        begun_at_s = self._busy_since_s = time.monotonic()
+        try:
+            outputs = self._handler(records)
+        finally:
+            self._busy_since_s = None
+        self._handler_seconds.observe(time.monotonic() - begun_at_s)
+        return outputs, self._sender.send(outputs)
+
+    def _until_it_works(self, act: Callable[[], _Result]) -> _Result | None:
+        """Try again while something outside is away. None: we were stopped meanwhile."""
+        wait_s = _RETRY_FIRST_S
+        while True:
+            try:
+                return act()
+            except (Recoverable, Rejected) as error:
+                self._retries.labels("recoverable").inc()
+                _log.warning(
+                    "waiting to try a batch again", wait_s=wait_s, error=type(error).__name__, message=str(error)
+                )
+            if self._wait_polling(wait_s):
+                return None
+            wait_s = min(wait_s * 2, _RETRY_MAX_S)
+
+    def _wait_polling(self, wait_s: float) -> bool:
+        """Wait, while the reports of earlier batches go on coming in; True: we were stopped."""
+        until_s = time.monotonic() + wait_s
+        while not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+            self._sender.poll(min(left_s, 0.05))
+            self._settle()
+            self._stop.wait(min(left_s, 0.01))
+        return self._stop.is_set()
+
+    def _settle(self) -> None:
+        """Report the batches whose records are all acknowledged; a failed delivery is a surprise."""
+        if not self._sent:
+            return
+        waiting = []
+        for sent in self._sent:
+            if (failure := sent.reports.failure) is not None:
+                raise failure
+            if not sent.reports.settled:
+                if time.monotonic() - sent.reports.sent_at_s > self._delivery_timeout_s:
+                    raise sent.reports.unfinished()
+                waiting.append(sent)
+                continue
+            self._report(sent)
+        self._sent = waiting
+        self._in_flight.set(len(waiting))
+
+    def _report(self, sent: _Sent) -> None:
+        self._delivery_seconds.observe(time.monotonic() - sent.reports.sent_at_s)
+        counts: dict[str, int] = {}
+        for output in sent.outputs:
+            counts[output.topic] = counts.get(output.topic, 0) + 1
+        for topic, count in counts.items():
+            self._delivered.labels(topic).inc(count)
+        sent.done(sent.batch)
+
+
+def input_records(batch: Batch) -> list[InputRecord]:
+    """The records of a batch as a handler takes them."""
+    topic, partition = batch.partition
+    return [
+        InputRecord(
+            topic,
+            partition,
+            record.offset,
+            -1 if record.timestamp is None else record.timestamp,
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
+        for record in batch.records
+    ]

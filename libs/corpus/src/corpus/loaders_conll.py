@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from corpus.loaders_labels import KNOWN, parse_tag, sentence_of
-from corpus.loaders_text import DatasetError, blocks, read_lines
+from corpus.loaders_text import DatasetError, blocks, read_token_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def load_conll(path: Path) -> list[AnnotatedNote]:
     Raises:
         DatasetError: A line without a label, an unknown label, a file without a sentence.
     """
-    lines = read_lines(path)
+    lines = read_token_lines(path)
     tabs = any("\t" in line for line in lines)
     notes: list[AnnotatedNote] = []
     documents = 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
 from clinical_ner.notes import AnnotatedNote, Label, Span
+
 from corpus.loaders_labels import label_named
 from corpus.loaders_text import DatasetError, check_characters, read_lines
 
@@ -124,7 +126,7 @@ class _Line:
             raise self._refuse(f'"{key}" must be a list of spans')
         spans = [self._span(item, text) for item in self._record[key]]
         ordered = sorted(spans, key=lambda span: (span.start, span.end))
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in itertools.pairwise(ordered):
             if after.start < before.end:
                 raise self._refuse(
                     f"spans [{before.start}, {before.end}) and [{after.start}, {after.end}) overlap: keep one of them"

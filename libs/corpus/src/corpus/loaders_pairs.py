@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corpus.loaders_labels import KNOWN, parse_tag, sentence_of
-from corpus.loaders_text import DatasetError, blocks, read_lines
+from corpus.loaders_text import DatasetError, blocks, read_token_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +19,18 @@ def load_pairs(sentences: Path, labels: Path) -> list[AnnotatedNote]:
     Raises:
         DatasetError: Unpaired files, different token counts, unknown labels, several words on a line.
     """
-    left = list(blocks(read_lines(sentences)))
-    right = list(blocks(read_lines(labels)))
+    left = list(blocks(read_token_lines(sentences)))
+    right = list(blocks(read_token_lines(labels)))
     notes = []
     for ordinal, ((line, tokens), (label_line, tags)) in enumerate(zip(left, right, strict=False), 1):
         parsed = _tags(labels, label_line, tags, sentences)
         words = _tokens(sentences, line, tokens)
         if len(words) != len(parsed):
-            raise DatasetError(_uneven(sentences, line, len(words), labels, label_line, len(parsed), ordinal))
+            raise DatasetError(
+                f"{sentences}:{line + min(len(words), len(parsed))}: sentence {ordinal} has {len(words)} tokens "
+                f"(from line {line}) but {len(parsed)} labels ({labels.name}, from line {label_line}): "
+                "give each token one label, and a blank line after each sentence in both"
+            )
         notes.append(sentence_of(words, parsed, note_id=f"{sentences.name}:{line}"))
     if len(left) != len(right):
         raise DatasetError(_unpaired(sentences, left, labels, right))
@@ -59,14 +63,6 @@ def _tags(path: Path, first: int, lines: list[str], sentences: Path) -> list[tup
 def _shown(label: str) -> str:
     short = label.strip()
     return repr(short if len(short) <= 20 else short[:20] + "…")
-
-
-def _uneven(sentences: Path, line: int, tokens: int, labels: Path, label_line: int, tags: int, ordinal: int) -> str:
-    at = min(tokens, tags)
-    return (
-        f"{sentences}:{line + at}: sentence {ordinal} has {tokens} tokens (from line {line}) but {tags} labels "
-        f"({labels.name}, from line {label_line}): give each token one label and end both with a blank line"
-    )
 
 
 def _unpaired(

@@ -24,7 +24,7 @@ def read_lines(path: Path) -> list[str]:
     r"""Return the lines of a UTF-8 file without their ends (`\n` or `\r\n`, nothing else ends a line).
 
     Raises:
-        DatasetError: The file is missing, empty, not UTF-8, or holds control characters.
+        DatasetError: The file is missing, empty or not UTF-8.
     """
     data = _read(path).removeprefix(codecs.BOM_UTF8)
     if data.startswith(_UTF16_MARKS):
@@ -36,7 +36,16 @@ def read_lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DatasetError(f"{path}:{line}: {_bad_bytes(data[error.start : error.start + 2])}") from None
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def read_token_lines(path: Path) -> list[str]:
+    """Return the lines of a file of tokens, whose characters are text and whose words are of a believable length.
+
+    Raises:
+        DatasetError: As `read_lines`, or as `check_characters`.
+    """
+    lines = read_lines(path)
     for number, line in enumerate(lines, 1):
         check_characters(line, path, number)
     return lines

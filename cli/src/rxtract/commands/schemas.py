@@ -25,7 +25,7 @@ def apply(stack: Stack = None) -> None:
     except RegistryUnavailable as error:
         raise UserError(f"the schema registry does not answer: {error}") from None
     for change in changes:
-        print(change)
+        print(f"{change.action} {change.name} {change.detail}".rstrip())
     print(f"schemas: {len(changes)} changed" if changes else "schemas: nothing to change")
 
 
@@ -38,10 +38,10 @@ def check(stack: Stack = None) -> None:
     except RegistryUnavailable as error:
         raise UserError(f"the schema registry does not answer: {error}") from None
     for finding in findings:
-        print(finding)
-    if findings:
+        print(f"{'breaking' if finding.breaking else 'to apply'}: {finding.subject}: {finding.problem}")
+    if any(finding.breaking for finding in findings):
         raise typer.Exit(1)
-    print("schemas: every schema may be registered")
+    print("schemas: every schema may be registered" if findings else "schemas: the registry is as the files say")
 
 
 def _registry(stack: Path | None) -> tuple[ConfluentRegistry, str]:

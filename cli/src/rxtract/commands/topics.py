@@ -9,7 +9,8 @@ import typer
 from contracts.apply import apply_topics
 from contracts.topics import load_topics
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from rxtract.addresses import read_addresses
 
@@ -24,16 +25,18 @@ def apply(stack: Stack = None) -> None:
     admin = {"bootstrap.servers": addresses.bootstrap_servers}
     changes = apply_topics(admin, load_topics(), prefix=addresses.topic_prefix)
     for change in changes:
-        print(change)
+        print(f"{change.action} {change.name} {change.detail}".rstrip())
     print(f"topics: {len(changes)} changed" if changes else "topics: nothing to change")
 
 
 @app.command("list")
 def list_() -> None:
-    """Print every topic with what it is for, its key and who writes and reads it."""
-    table = Table("topic", "for", "key", "from", "to", "kept")
+    """Print every topic with what it is for, its key, who writes and reads it and how long it is kept."""
+    console = Console(highlight=False)
     for topic in load_topics().values():
         days = f"{topic.retention_ms // 86_400_000} days" if topic.retention_ms > 0 else "always"
-        name = f"{topic.name} (public)" if topic.public else topic.name
-        table.add_row(name, topic.purpose, topic.key, ", ".join(topic.producers), ", ".join(topic.consumers), days)
-    Console().print(table)
+        marks = [word for word, holds in (("public", topic.public), ("restricted", topic.restricted)) if holds]
+        console.print(Text(topic.name, "bold magenta"), Text(f"({', '.join(marks)})" if marks else ""))
+        way = f"{', '.join(topic.producers)} -> {', '.join(topic.consumers)}"
+        console.print(Padding(Text(f"key {topic.key}, kept {days}; {way}", "dim"), (0, 0, 0, 2)))
+        console.print(Padding(Text(topic.purpose), (0, 0, 0, 2)))

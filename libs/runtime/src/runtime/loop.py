@@ -17,7 +17,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import metrics as m
 from runtime.deadletter import REASON, STAGE, header
@@ -159,7 +159,7 @@ class ConsumerLoop:
 
     def __init__(
         self,
-        consumer: KafkaConsumer,
+        consumer: KafkaConsumer | Consumer,
         producer: DeliveryProducer,
         handler: Handler,
         topics: Sequence[str],

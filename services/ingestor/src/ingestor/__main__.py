@@ -1,0 +1,9 @@
+"""Run the ingestor: ``python -m ingestor``. Settings come from the environment, see `ingestor.settings`."""
+
+from runtime.process import run_service
+
+from ingestor.server import serve
+from ingestor.settings import IngestorSettings
+
+if __name__ == "__main__":
+    raise SystemExit(run_service(IngestorSettings, serve))

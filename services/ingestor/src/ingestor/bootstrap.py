@@ -1,0 +1,190 @@
+"""The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer
+from contracts.files import schema_text
+from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound, WriterSchemas
+from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
+from contracts.wire import Deserializer, Serializer
+from fastapi import FastAPI
+from runtime.delivery import DeliveryProducer, KafkaProducer
+from runtime.health import HealthServer, Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
+from runtime.metrics import RETRIES, Metrics
+from runtime.retry import Backoff, retrying, wait
+
+from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
+from ingestor.adapters.tokens import Tokens, parse_tokens
+from ingestor.domain.acceptance import Acceptance
+from ingestor.domain.pseudonyms import Pseudonyms, read_key
+from ingestor.domain.rules import Rules
+from ingestor.handler import SubmittedNotes, now_ms
+from ingestor.http.app import NotesApi, make_app
+from ingestor.http.intake import Intake, Queue
+from ingestor.metrics import METRICS
+from ingestor.settings import IngestorSettings
+
+GROUP = "rxtract-ingestor"
+REGISTRY = "registry"
+HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What both doors hold: the judge, the settings, and what the outside sees of us."""
+
+    settings: IngestorSettings
+    acceptance: Acceptance
+    tokens: Tokens
+    metrics: Metrics
+    liveness: Liveness
+    readiness: Readiness
+    stop: threading.Event
+
+
+def share(settings: IngestorSettings) -> Shared:
+    """Make what both doors hold.
+
+    Raises:
+        SettingsError: The key or the tokens are not usable.
+    """
+    acceptance = Acceptance(
+        Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
+        Pseudonyms(read_key(settings.pseudonym_key_file)),
+    )
+    tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file)
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
+    return Shared(settings, acceptance, tokens, metrics, Liveness(), readiness, threading.Event())
+
+
+def health_server(shared: Shared) -> HealthServer:
+    """The server of /live, /ready, /metrics and /info."""
+    settings = shared.settings
+    return HealthServer(
+        settings.health_port,
+        host=settings.health_host,
+        port_file=settings.health_port_file,
+        liveness=shared.liveness,
+        readiness=shared.readiness,
+        registry=shared.metrics.registry,
+        info=lambda: {"service": settings.service, "pseudonym_key_id": shared.acceptance.pseudonyms.key_id},
+    )
+
+
+def make_registry(settings: IngestorSettings) -> Registry:
+    """The schema registry's client."""
+    return ConfluentRegistry(settings.schema_registry_url)
+
+
+def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccepted]:
+    """The writer of accepted notes; waits until the registry is there and knows the schema.
+
+    Raises:
+        Stopped: Asked to stop while waiting.
+    """
+    subject = subject_of(shared.settings.topic(NOTES_ACCEPTED))
+    for pause_s in Backoff().pauses_s():
+        try:
+            schema_id = registry.lookup(subject, schema_text(NoteAccepted.SCHEMA_NAME))
+        except (RegistryUnavailable, SchemaNotFound) as error:
+            hint = "run `rxtract schemas apply`" if isinstance(error, SchemaNotFound) else "waiting for it"
+            get_logger(__name__).warning("no schema to write with", subject=subject, message=str(error), hint=hint)
+            shared.readiness.miss(REGISTRY, f"{subject}: {hint}")
+            wait(shared.stop, pause_s, shared.liveness.tick)
+            continue
+        shared.readiness.meet(REGISTRY)
+        return Serializer(NoteAccepted, schema_id)
+    raise AssertionError("pauses never end")
+
+
+def make_consumer(settings: IngestorSettings) -> KafkaConsumer | Consumer:
+    """The Kafka door's consumer."""
+    group = {"group.id": settings.group(GROUP)}
+    return Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **group})
+
+
+def kafka_door(
+    shared: Shared,
+    registry: Registry,
+    write: Callable[[NoteAccepted], bytes],
+    *,
+    consumer: KafkaConsumer | Consumer | None = None,
+    producer: KafkaProducer | None = None,
+) -> ConsumerLoop:
+    """The loop over submitted notes."""
+    settings = shared.settings
+    source, target = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
+    read = Deserializer(NoteSubmitted, WriterSchemas(registry, subject_of(source)))
+    handler = retrying(
+        SubmittedNotes(read, write, shared.acceptance, target, shared.metrics),
+        shared.stop,
+        on_wait=shared.liveness.tick,
+        on_retry=shared.metrics.counter(RETRIES).labels("recoverable").inc,
+    )
+    return ConsumerLoop(
+        consumer or make_consumer(settings),
+        DeliveryProducer(settings.kafka_client_config(), producer),
+        handler,
+        [source],
+        stop=shared.stop,
+        limits=LoopLimits(batch_records=settings.batch_records),
+        metrics=shared.metrics,
+        liveness=shared.liveness,
+        readiness=shared.readiness,
+    )
+
+
+def make_first_results(shared: Shared) -> FirstResults:
+    """Where first results are remembered: Redis, or nowhere when none is configured."""
+    settings = shared.settings
+    if settings.redis_url is None:
+        return NoResults()
+    redis = connect(settings.redis_url)
+    return RedisResults(redis, settings.topic_prefix, settings.deduplication_ttl_s, shared.metrics)
+
+
+def http_producer_config(settings: IngestorSettings) -> dict[str, Any]:
+    """As the Kafka door's, but what is not acknowledged in time is given up: its client was told so."""
+    timeout_ms = int(settings.http_delivery_timeout_s * 1000)
+    return settings.kafka_client_config() | {"delivery.timeout.ms": timeout_ms, "linger.ms": 2}
+
+
+def http_door(
+    shared: Shared,
+    write: Callable[[NoteAccepted], bytes],
+    *,
+    producer: DeliveryProducer | None = None,
+    first_results: FirstResults | None = None,
+    clock: Callable[[], int] = now_ms,
+) -> FastAPI:
+    """The HTTP application."""
+    settings = shared.settings
+    intake = Intake(
+        shared.acceptance,
+        write,
+        producer or DeliveryProducer(http_producer_config(settings)),
+        settings.topic(NOTES_ACCEPTED),
+        first_results or make_first_results(shared),
+        Queue(settings.http_queue_notes),
+        shared.metrics,
+        clock,
+        # A little more than the client library's own limit, so that its word is heard first.
+        settings.http_delivery_timeout_s + 1,
+    )
+    api = NotesApi(
+        intake,
+        shared.tokens,
+        shared.metrics,
+        max_body_bytes=settings.http_max_body_bytes,
+        max_notes=settings.http_max_notes,
+        retry_after_s=settings.http_retry_after_s,
+    )
+    return make_app(api, settings.http_max_notes)

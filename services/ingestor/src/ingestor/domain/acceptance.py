@@ -1,0 +1,67 @@
+"""From a submitted note to an accepted one."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from contracts.records import NoteAccepted, NoteSubmitted
+
+from ingestor.domain.pseudonyms import Pseudonyms
+from ingestor.domain.rules import Rules, Violation, violations
+
+
+class Refused(Exception):  # noqa: N818 - the project's word for it
+    """The note is not legal.
+
+    Attributes:
+        violations: Everything that is wrong with it, at least one.
+    """
+
+    def __init__(self, found: list[Violation]) -> None:
+        super().__init__(", ".join(violation.reason for violation in found))
+        self.violations = found
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Judges notes and makes accepted ones. Both doors hold the same one."""
+
+    rules: Rules
+    pseudonyms: Pseudonyms
+
+    def accept(self, note: NoteSubmitted, *, producer: str, now_ms: int) -> NoteAccepted:
+        """Accept a note: text in NFC, references as pseudonyms.
+
+        Args:
+            note: As submitted; its shape is right.
+            producer: Who sent it: ``kafka`` or the HTTP client's name.
+            now_ms: UTC milliseconds; becomes ``accepted_at``.
+
+        Raises:
+            Refused: The note breaks a rule.
+        """
+        found = violations(note, self.rules, now_ms)
+        if found:
+            raise Refused(found)
+        return NoteAccepted(
+            note_id=note.note_id,
+            revision=note.revision,
+            prescription_ref=self.pseudonyms.of("prescription", note.prescription_id),
+            patient_ref=self.pseudonyms.of("patient", note.patient_ref),
+            doctor_ref=self.pseudonyms.of("doctor", note.doctor_ref),
+            city=normalise(note.city),
+            specialty=normalise(note.specialty),
+            written_at=note.written_at,
+            text=normalise(note.text),
+            language=note.language,
+            origin=note.origin,
+            accepted_at=now_ms,
+            producer=producer,
+            pseudonym_key_id=self.pseudonyms.key_id,
+            purpose=note.purpose,
+            consent_artefact_id=note.consent_artefact_id,
+        )
+
+
+def normalise(text: str) -> str:
+    """The text in Unicode normal form C, so that equal words have equal code points."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

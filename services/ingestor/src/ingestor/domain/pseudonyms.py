@@ -1,0 +1,50 @@
+"""References become pseudonyms: the same person has the same one everywhere, and only the key's holder can tell who it is."""
+
+import hashlib
+import hmac
+from pathlib import Path
+
+from runtime.errors import SettingsError
+
+MIN_KEY_BYTES = 32
+_PSEUDONYM_BYTES = 16  # 128 bits: no two of a billion patients meet, and a record stays small
+_KEY_ID_BYTES = 4
+
+
+class Pseudonyms:
+    """Makes pseudonyms by HMAC-SHA256.
+
+    Args:
+        key: At least 32 bytes.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < MIN_KEY_BYTES:
+            raise ValueError("a pseudonym key has at least 32 bytes")
+        self._key = key
+        self.key_id = hmac.digest(key, b"key-id", hashlib.sha256)[:_KEY_ID_BYTES].hex()
+
+    def of(self, kind: str, reference: str) -> str:
+        """The pseudonym of a reference: 32 hexadecimal digits.
+
+        Args:
+            kind: ``patient``, ``doctor`` or ``prescription``; equal references of two kinds have different pseudonyms.
+            reference: In clear.
+        """
+        return hmac.digest(self._key, f"{kind}\0{reference}".encode(), "sha256")[:_PSEUDONYM_BYTES].hex()
+
+
+def read_key(path: Path) -> bytes:
+    """Read the key from its secret file; white space at the end does not count.
+
+    Raises:
+        SettingsError: One line that says how to make a key.
+    """
+    remedy = f"make one with `openssl rand -hex 32 > {path}` and keep it secret"
+    try:
+        key = path.read_bytes().rstrip()
+    except OSError as error:
+        raise SettingsError(f"RXTRACT_PSEUDONYM_KEY_FILE cannot be read ({error.strerror}): {remedy}") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise SettingsError(f"RXTRACT_PSEUDONYM_KEY_FILE holds {len(key)} bytes and needs {MIN_KEY_BYTES}: {remedy}")
+    return key

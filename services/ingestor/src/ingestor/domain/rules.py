@@ -1,0 +1,94 @@
+"""The one validator of both doors: which notes are legal. Shape (types, unknown fields) is judged by Avro or JSON before."""
+
+import re
+from dataclasses import dataclass
+
+from contracts.reasons import Reason
+from contracts.records import NoteSubmitted
+
+MILLIS_2000 = 946_684_800_000
+"""2000-01-01T00:00:00Z. No platform note is older; a time before it is a wrong unit (seconds) or a broken clock."""
+
+DAY_MS = 86_400_000
+MAX_REVISION = 2**31 - 1
+
+# Control characters but tab, line feed and carriage return; and lone surrogates, which no encoder can write.
+_ILLEGAL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_ILLEGAL_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_NAMES = ("note_id", "prescription_id", "patient_ref", "doctor_ref", "city", "specialty", "language")
+_OPTIONAL_NAMES = ("purpose", "consent_artefact_id")
+_KEY_IDS = ("pseudonym_key_id", "encryption_key_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The limits.
+
+    Attributes:
+        max_note_chars: Most code points a text may have.
+        max_note_tokens: Most words and signs a text may have.
+        max_name_chars: Most code points an identity, reference, city or the like may have.
+        max_ahead_ms: How far a time may lie in the future, for clocks that go wrong.
+        earliest_ms: Before this a time is impossible.
+    """
+
+    max_note_chars: int = 1_048_576
+    max_note_tokens: int = 99_999
+    max_name_chars: int = 256
+    max_ahead_ms: int = DAY_MS
+    earliest_ms: int = MILLIS_2000
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with a note: the field and why, never its value."""
+
+    field: str
+    reason: Reason
+
+
+def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation]:
+    """All that is wrong with a note; the text's faults come first. Empty when the note is legal."""
+    reasons = [
+        ("text", _text_fault(note.text, rules)),
+        ("written_at", _time_fault(note.written_at, rules, now_ms)),
+        ("revision", None if 1 <= note.revision <= MAX_REVISION else Reason.OUT_OF_RANGE),
+    ]
+    reasons += [(name, _name_fault(getattr(note, name), rules)) for name in _NAMES]
+    for name in _OPTIONAL_NAMES:
+        value = getattr(note, name)
+        reasons.append((name, None if value is None else _name_fault(value, rules)))
+    # We could not read a text encrypted elsewhere, and a reference must not be made a pseudonym twice.
+    reasons += [(name, None if getattr(note, name) is None else Reason.INVALID_RECORD) for name in _KEY_IDS]
+    return [Violation(name, reason) for name, reason in reasons if reason is not None]
+
+
+def _text_fault(text: str, rules: Rules) -> Reason | None:
+    if not text or text.isspace():
+        return Reason.EMPTY_TEXT
+    if len(text) > rules.max_note_chars:
+        return Reason.TEXT_TOO_LONG
+    if _ILLEGAL_IN_TEXT.search(text) is not None:
+        return Reason.ILLEGAL_CHARACTERS
+    if _has_more_tokens(text, rules.max_note_tokens):
+        return Reason.TOO_MANY_TOKENS
+    return None
+
+
+def _has_more_tokens(text: str, limit: int) -> bool:
+    if len(text) <= limit:
+        return False  # a token has at least one character, so ordinary notes are never counted
+    return sum(1 for _ in _TOKEN.finditer(text)) > limit
+
+
+def _time_fault(written_at: int, rules: Rules, now_ms: int) -> Reason | None:
+    return None if rules.earliest_ms <= written_at <= now_ms + rules.max_ahead_ms else Reason.IMPOSSIBLE_TIME
+
+
+def _name_fault(value: str, rules: Rules) -> Reason | None:
+    if not value or value.isspace():
+        return Reason.MISSING_FIELD
+    if len(value) > rules.max_name_chars:
+        return Reason.OUT_OF_RANGE
+    return None if _ILLEGAL_IN_NAME.search(value) is None else Reason.ILLEGAL_CHARACTERS

@@ -1,0 +1,72 @@
+"""The Kafka door: submitted notes in, accepted notes or dead letters out. Never stops on bad input."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.wire import WireError
+from runtime.deadletter import REASON, dead_letter, header
+from runtime.metrics import Metrics
+from runtime.records import InputRecord, OutputRecord
+
+from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.metrics import NOTES_ACCEPTED, NOTES_REFUSED
+
+STAGE = "ingestor"
+DOOR = "kafka"
+
+
+def now_ms() -> int:
+    """UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class SubmittedNotes:
+    """The handler of ``notes.submitted.v1``.
+
+    Args:
+        read: From bytes to a submitted note; raises WireError, or RegistryUnavailable to be waited out.
+        write: From an accepted note to bytes.
+        acceptance: The judge, the same as at the HTTP door.
+        topic: Full name of the topic of accepted notes.
+        metrics: Counts by reason.
+        clock: UTC milliseconds.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[bytes | None], NoteSubmitted],
+        write: Callable[[NoteAccepted], bytes],
+        acceptance: Acceptance,
+        topic: str,
+        metrics: Metrics,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._read = read
+        self._write = write
+        self._acceptance = acceptance
+        self._topic = topic
+        self._metrics = metrics
+        self._clock = clock
+
+    def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """One output for each input, in order."""
+        outputs = [self._handle(record) for record in records]
+        self._count(outputs)
+        return outputs
+
+    def _handle(self, record: InputRecord) -> OutputRecord:
+        try:
+            accepted = self._acceptance.accept(self._read(record.value), producer=DOOR, now_ms=self._clock())
+            return OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
+        except Refused as refused:
+            return dead_letter(record, refused.violations[0].reason, STAGE)
+        except WireError as error:
+            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id)
+
+    def _count(self, outputs: Sequence[OutputRecord]) -> None:
+        refused = [output for output in outputs if output.topic != self._topic]
+        self._metrics.counter(NOTES_ACCEPTED).labels(DOOR, DOOR).inc(len(outputs) - len(refused))
+        for output in refused:
+            reason = (header(output.headers, REASON) or b"").decode()
+            self._metrics.counter(NOTES_REFUSED).labels(DOOR, DOOR, reason).inc()

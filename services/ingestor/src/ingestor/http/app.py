@@ -1,0 +1,158 @@
+"""The FastAPI application: POST /v1/notes, and a page that explains it."""
+
+import time
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from runtime.errors import DeliveryFailed, Rejected
+from runtime.metrics import Metrics
+from starlette.requests import Request
+
+from ingestor.adapters.tokens import Tokens
+from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, NoteResult, Problem, Results, parse_body
+from ingestor.http.intake import IdempotencyConflict, Intake
+from ingestor.http.page import page
+from ingestor.http.reading import HttpRefusal, authenticate, check_headers, read_body, sender_of
+from ingestor.metrics import HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS
+
+DESCRIPTION = """Send clinical notes, one object or an array.
+
+* Nothing is accepted before Kafka has acknowledged it: 202 means stored.
+* An array may be taken in part: 202 all notes accepted, 207 some, 422 none. Each note has its own result, in order. Refused notes are
+  answered here with every reason and are not kept anywhere; correct and send them again.
+* Sending again is harmless. The same note (note_id and revision, or the same Idempotency-Key) with the same content answers the first
+  result for a day; with other content it is a conflict (409).
+"""
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"model": Results, "description": "All notes are stored."},
+    207: {"model": Results, "description": "Some notes are stored, others refused or in conflict; see each result."},
+    401: {"model": Problem, "description": "No valid token."},
+    408: {"model": Problem, "description": "The body did not come in time."},
+    409: {
+        "model": Results | Problem,
+        "description": "Other content was accepted under this identity or Idempotency-Key; nothing was stored.",
+    },
+    413: {"model": Problem, "description": "The body is larger than 1 MiB."},
+    415: {"model": Problem, "description": "Not JSON, or compressed."},
+    422: {"model": Results | Problem, "description": "No note is legal; reasons per field. Or the body is not JSON."},
+    429: {"model": Problem, "description": "Too much is waiting. Try again after Retry-After seconds."},
+    503: {"model": Problem, "description": "The broker did not acknowledge. Try again after Retry-After seconds."},
+}
+
+
+class NotesApi:
+    """The endpoint: converts, and leaves deciding to `Intake`."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        tokens: Tokens,
+        metrics: Metrics,
+        *,
+        max_body_bytes: int,
+        max_notes: int,
+        retry_after_s: int,
+    ) -> None:
+        self._intake = intake
+        self._tokens = tokens
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+        self._max_notes = max_notes
+        self._retry_after = {"Retry-After": str(retry_after_s)}
+
+    async def post_notes(self, request: Request) -> Response:
+        """Take notes."""
+        started_s = time.monotonic()
+        try:
+            response = await self._answer(request)
+        except HttpRefusal as refusal:
+            response = _problem(refusal)
+        except BadJson as bad:
+            response = _problem(HttpRefusal(422, bad.reason, str(bad)))
+        except IdempotencyConflict:
+            response = _problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
+        except Rejected:
+            response = _problem(HttpRefusal(429, "BUSY", "too much is waiting; try again soon", {"Retry-After": "1"}))
+        except DeliveryFailed:
+            message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"
+            response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
+        self._metrics.counter(HTTP_REQUESTS).labels(str(response.status_code)).inc()
+        self._metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        client = authenticate(request, self._tokens)
+        check_headers(request, self._max_body_bytes)
+        body = await read_body(request, self._max_body_bytes)
+        sender = sender_of(request, client, body)
+        items = parse_body(body, self._max_notes)
+        self._metrics.histogram(HTTP_NOTES).observe(len(items))
+        results = await self._intake.take(items, sender)
+        content = Results.model_construct(results=results).model_dump_json().encode()
+        return Response(content, status_of(results), media_type="application/json")
+
+
+def status_of(results: list[NoteResult]) -> int:
+    """202 when all notes are stored, 207 when some are, else 409 when all are in conflict and 422 otherwise."""
+    stored = sum(result.status in {"accepted", "duplicate"} for result in results)
+    if stored == len(results):
+        return 202
+    if stored:
+        return 207
+    return 409 if all(result.status == "conflict" for result in results) else 422
+
+
+def make_app(api: NotesApi, max_notes: int) -> FastAPI:
+    """The application around an endpoint."""
+    app = FastAPI(
+        title="Rxtract ingestor",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # the stock pages load scripts from elsewhere; ours works without a network
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.add_api_route(
+        "/v1/notes",
+        api.post_notes,
+        methods=["POST"],
+        status_code=202,
+        responses=ANSWERS,
+        summary="Take one note or an array of notes",
+        openapi_extra=_request_docs(max_notes),
+        response_class=JSONResponse,
+    )
+    app.add_api_route("/docs", lambda: HTMLResponse(page(app.openapi())), include_in_schema=False)
+    return app
+
+
+def _request_docs(max_notes: int) -> dict[str, Any]:
+    note = NoteBody.model_json_schema()
+    several = {"type": "array", "items": note, "minItems": 1, "maxItems": max_notes}
+    examples = {
+        "one": {"summary": "One note", "value": NOTE_EXAMPLE},
+        "several": {"summary": "Two notes", "value": [NOTE_EXAMPLE, {**NOTE_EXAMPLE, "note_id": "N-2026-000002"}]},
+    }
+    content = {"application/json": {"schema": {"oneOf": [note, several]}, "examples": examples}}
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 256},
+        "description": "Makes a request repeatable as a whole; without it each note is known by note_id and revision.",
+    }
+    token = {
+        "name": "Authorization",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "Bearer TOKEN",
+    }
+    return {"requestBody": {"required": True, "content": content}, "parameters": [token, key]}
+
+
+def _problem(refusal: HttpRefusal) -> JSONResponse:
+    content = {"reason": refusal.reason, "message": refusal.message}
+    return JSONResponse(content, refusal.status, headers=refusal.headers)

@@ -1,0 +1,232 @@
+"""What the HTTP door does with the notes of one request, apart from HTTP itself."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from contracts.records import NoteAccepted
+from contracts.wire import WireError
+from runtime.delivery import DeliveryProducer
+from runtime.errors import Rejected
+from runtime.metrics import Metrics
+from runtime.records import OutputRecord
+
+from ingestor.adapters.results import FirstResults, key_of
+from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.domain.rules import Violation
+from ingestor.http.bodies import FieldError, Item, NoteResult
+from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
+
+DOOR = "http"
+
+
+class IdempotencyConflict(Exception):  # noqa: N818 - says what it is
+    """The Idempotency-Key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a request, and under which Idempotency-Key, with the digest of its body."""
+
+    client: str
+    idempotency_key: str | None
+    body_digest: str
+
+
+@dataclass(slots=True)
+class Queue:
+    """Notes that wait for the broker's report; bounded, and no client may take more than half of it.
+
+    Attributes:
+        max_notes: Most notes that may wait.
+    """
+
+    max_notes: int
+    waiting: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def place_for(self, client: str, notes: int) -> Iterator[None]:
+        """Take places for as long as the context lasts.
+
+        Raises:
+            Rejected: There are not enough.
+        """
+        mine = self.waiting.get(client, 0)
+        # A client that is alone in an empty queue is always served, however long its array.
+        if mine and (mine + notes > self.max_notes // 2 or sum(self.waiting.values()) + notes > self.max_notes):
+            raise Rejected("the queue is full")
+        if not mine and self.waiting and sum(self.waiting.values()) + notes > self.max_notes:
+            raise Rejected("the queue is full")
+        self.waiting[client] = mine + notes
+        try:
+            yield
+        finally:
+            left = self.waiting[client] - notes
+            if left:
+                self.waiting[client] = left
+            else:
+                del self.waiting[client]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A note that is to be sent: where it stands in the request, the record, and what makes it the same again."""
+
+    index: int
+    accepted: NoteAccepted
+    output: OutputRecord
+    key: str
+    digest: str
+
+
+class Intake:
+    """Judges, deduplicates and publishes the notes of a request.
+
+    Args:
+        acceptance: The judge, the same as at the Kafka door.
+        write: From an accepted note to bytes.
+        producer: Belongs to the event loop's thread.
+        topic: Full name of the topic of accepted notes.
+        first_results: What earlier requests became.
+        delivery_timeout_s: How long the broker may take to acknowledge.
+    """
+
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        write: Callable[[NoteAccepted], bytes],
+        producer: DeliveryProducer,
+        topic: str,
+        first_results: FirstResults,
+        queue: Queue,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        delivery_timeout_s: float,
+    ) -> None:
+        self._acceptance = acceptance
+        self._write = write
+        self._producer = producer
+        self._topic = topic
+        self._first_results = first_results
+        self._queue = queue
+        self._metrics = metrics
+        self._clock = clock
+        self._delivery_timeout_s = delivery_timeout_s
+
+    async def take(self, items: Sequence[Item], sender: Sender) -> list[NoteResult]:
+        """Take the notes of one request. When this returns, the broker has acknowledged every accepted one.
+
+        Raises:
+            Rejected: Too much is waiting; nothing was accepted.
+            DeliveryFailed: The broker did not acknowledge in time; nothing counts as accepted, sending again is harmless.
+            IdempotencyConflict: The Idempotency-Key belongs to another body.
+        """
+        with self._queue.place_for(sender.client, len(items)):
+            waiting = self._metrics.gauge(HTTP_WAITING)
+            waiting.inc(len(items))
+            try:
+                return await self._take(items, sender)
+            finally:
+                waiting.dec(len(items))
+
+    async def _take(self, items: Sequence[Item], sender: Sender) -> list[NoteResult]:
+        results: dict[int, NoteResult] = {}
+        judged: list[_Judged] = []
+        for index, item in enumerate(items):
+            outcome = self._judge(index, item, sender)
+            if isinstance(outcome, NoteResult):
+                results[index] = outcome
+            else:
+                judged.append(outcome)
+        fresh = await self._drop_repeated(judged, sender, results)
+        if fresh:
+            # A local queue that is full is answered at once: the client waits better than this thread.
+            await self._producer.send([note.output for note in fresh], enqueue_timeout_s=0).done(
+                self._delivery_timeout_s
+            )
+            await self._first_results.remember(_memories(fresh, sender))
+        for note in fresh:
+            results[note.index] = _accepted(note, "accepted", note.accepted.accepted_at)
+        self._count(fresh, list(results.values()), sender)
+        return [results[index] for index in range(len(items))]
+
+    def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
+        if item.note is None:
+            return _refused(index, item, item.faults)
+        try:
+            accepted = self._acceptance.accept(item.note, producer=sender.client, now_ms=self._clock())
+            output = OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
+        except Refused as refused:
+            return _refused(index, item, refused.violations)
+        except WireError as error:
+            return _refused(index, item, [Violation("", error.reason)])
+        if sender.idempotency_key is not None:
+            key = key_of(sender.client, "idempotency-key", sender.idempotency_key, str(index))
+            return _Judged(index, accepted, output, key, sender.body_digest)
+        content = json.dumps(item.note.to_dict(), sort_keys=True)
+        key = key_of(sender.client, "note", accepted.note_id, str(accepted.revision))
+        return _Judged(index, accepted, output, key, key_of(content))
+
+    async def _drop_repeated(
+        self, judged: Sequence[_Judged], sender: Sender, results: dict[int, NoteResult]
+    ) -> list[_Judged]:
+        """Answer what was accepted before, in this request or an earlier one; return the rest."""
+        request_key = _request_key(sender)
+        found = await self._first_results.find([request_key, *(note.key for note in judged)])
+        if found[0] is not None and _recall(found[0])[0] != sender.body_digest:
+            raise IdempotencyConflict
+        known = {note.key: _recall(value) for note, value in zip(judged, found[1:], strict=True) if value is not None}
+        fresh = []
+        for note in judged:
+            first = known.get(note.key)
+            if first is None:
+                known[note.key] = (note.digest, note.accepted.accepted_at)
+                fresh.append(note)
+            elif first[0] == note.digest:
+                results[note.index] = _accepted(note, "duplicate", first[1])
+            else:
+                results[note.index] = NoteResult(index=note.index, note_id=note.accepted.note_id, status="conflict")
+        return fresh
+
+    def _count(self, fresh: Sequence[_Judged], results: Sequence[NoteResult], sender: Sender) -> None:
+        self._metrics.counter(NOTES_ACCEPTED).labels(DOOR, sender.client).inc(len(fresh))
+        for result in results:
+            if result.status in {"duplicate", "conflict"}:
+                self._metrics.counter(NOTES_REPEATED).labels(result.status).inc()
+            elif result.status == "refused":
+                reason = result.errors[0].reason
+                self._metrics.counter(NOTES_REFUSED).labels(DOOR, sender.client, reason).inc()
+
+
+def body_digest(body: bytes) -> str:
+    """What tells two bodies apart."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _request_key(sender: Sender) -> str:
+    return key_of(sender.client, "request", sender.idempotency_key or sender.body_digest)
+
+
+def _memories(fresh: Sequence[_Judged], sender: Sender) -> dict[str, str]:
+    memories = {note.key: f"{note.digest}:{note.accepted.accepted_at}" for note in fresh}
+    if sender.idempotency_key is not None:
+        memories[_request_key(sender)] = f"{sender.body_digest}:0"
+    return memories
+
+
+def _recall(memory: str) -> tuple[str, int]:
+    digest, _, accepted_at = memory.partition(":")
+    return digest, int(accepted_at)
+
+
+def _accepted(note: _Judged, status: str, accepted_at: int) -> NoteResult:
+    return NoteResult.model_construct(
+        index=note.index, note_id=note.accepted.note_id, status=status, accepted_at=accepted_at, errors=[]
+    )
+
+
+def _refused(index: int, item: Item, faults: Sequence[Violation]) -> NoteResult:
+    errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in faults]
+    return NoteResult(index=index, note_id=item.note_id, status="refused", errors=errors)

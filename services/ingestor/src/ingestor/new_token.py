@@ -1,0 +1,21 @@
+"""Make a token for a client: ``python -m ingestor.new_token NAME`` prints it once, and the line to keep of it."""
+
+import secrets
+import sys
+
+from ingestor.adapters.tokens import hash_token
+
+
+def main(arguments: list[str]) -> int:
+    """Print a new token and its line for RXTRACT_HTTP_TOKENS_FILE."""
+    if len(arguments) != 1 or set(",:\n#") & set(arguments[0]):
+        sys.stderr.write("usage: python -m ingestor.new_token NAME   (no comma, colon or # in NAME)\n")
+        return 2
+    token = secrets.token_urlsafe(32)
+    sys.stdout.write(f"token, shown once, for the client:   {token}\n")
+    sys.stdout.write(f"line for RXTRACT_HTTP_TOKENS_FILE:   {arguments[0]}:{hash_token(token)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

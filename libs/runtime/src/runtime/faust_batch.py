@@ -17,6 +17,7 @@ import asyncio
 import logging
 import signal
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ from runtime.errors import RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_ledger import Batch
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchLimits, BatchState
-from runtime.faust_batch_stop import FailStop
+from runtime.faust_batch_stop import FailStop, leave_now
 from runtime.faust_batch_worker import BatchWorker, Sender
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
@@ -36,7 +37,7 @@ from runtime.metrics import Metrics
 from runtime.records import Handler
 from runtime.settings import ServiceSettings
 
-__all__ = ["ASSIGNED", "BATCH_METRICS", "BatchApp", "BatchLimits", "FailStop", "credentials", "run"]
+__all__ = ["ASSIGNED", "BATCH_METRICS", "BatchApp", "BatchLimits", "FailStop", "credentials", "leave_now", "run"]
 
 _log = get_logger(__name__)
 
@@ -184,16 +185,28 @@ def credentials(settings: ServiceSettings) -> Any:
     return None if context is None else faust.SSLCredentials(context)
 
 
-def run(app: BatchApp) -> int:
-    """Work until SIGTERM or SIGINT; returns the exit code. A surprise ends the process from within."""
-    return asyncio.run(_serve(app))
+def run(app: BatchApp, stop: threading.Event | None = None) -> int:
+    """Work until SIGTERM or SIGINT; returns the exit code. A surprise ends the process from within.
+
+    Args:
+        app: Its agents are declared.
+        stop: Set when the process was already asked to stop; set at a signal too.
+    """
+    return asyncio.run(_serve(app, stop or threading.Event()))
 
 
-async def _serve(app: BatchApp) -> int:
+async def _serve(app: BatchApp, stopped: threading.Event) -> int:
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stopped.set()
+        asked_to_stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop.set)
+        loop.add_signal_handler(number, on_signal)
+    if stopped.is_set():  # between the caller's own signal handler and ours
+        return 0
     ticker = asyncio.create_task(_tick(app))
     app.worker.start()
     try:
@@ -206,6 +219,7 @@ async def _serve(app: BatchApp) -> int:
     except Exception as error:  # noqa: BLE001 - it could not even start
         app.fail_stop("the start", error)
         return 1
+    starting.cancel()
     await _stop(app)
     ticker.cancel()
     return 0
@@ -231,11 +245,13 @@ async def _stop(app: BatchApp) -> None:
     consumer = cast("BatchConsumer", app.consumer)
     consumer.stop_flow()
     app.flow_control.suspend()
-    finished = await consumer.finish_and_commit(app.batching.limits.stop_wait_s)
+    try:
+        finished = await consumer.finish_and_commit(app.batching.limits.stop_wait_s)
+    except Exception as error:  # noqa: BLE001 - what is not committed is read again; the exit is still an orderly one
+        finished = False
+        _log.warning("could not commit while stopping", error=type(error).__name__)
     if not finished:
-        _log.warning(
-            "stopped before all batches were done; they will be read again", batches=app.batching.ledger.started
-        )
+        _log.warning("what is not done will be read again", batches=app.batching.ledger.started)
     app.worker.stop(_CLOSE_WAIT_S)
     app.sender.close(_CLOSE_WAIT_S)
     try:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from contracts.registry import RegistryUnavailable
+
 from runtime.errors import Recoverable, Rejected
 from runtime.faust_batch_ledger import Batch
 from runtime.faust_batch_stop import FailStop
@@ -172,7 +174,7 @@ class BatchWorker:
         while True:
             try:
                 return act()
-            except (Recoverable, Rejected) as error:
+            except (Recoverable, Rejected, RegistryUnavailable) as error:
                 self._retries.labels("recoverable").inc()
                 _log.warning(
                     "waiting to try a batch again", wait_s=wait_s, error=type(error).__name__, message=str(error)

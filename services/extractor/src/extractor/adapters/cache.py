@@ -1,0 +1,67 @@
+"""The copies on disk from which an extractor starts when MLflow is down."""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from runtime.logs import get_logger
+
+from extractor.adapters.mlflow import ModelVersion
+
+_log = get_logger(__name__)
+_KEPT = 3
+
+
+class ModelCache:
+    """Keeps the last few models, and which of them was served last. A copy is checked by its digest before it is given out.
+
+    Args:
+        folder: May be shared by replicas: files are written under another name and moved into place.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last = folder / "last.json"
+
+    def keep(self, version: ModelVersion, data: bytes) -> None:
+        """Store a model as the one served last. A full disk costs the copy, not the service."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._write(self._path(version.sha256), data)
+            self._write(self._last, json.dumps(asdict(version)).encode())
+            self._forget_old()
+        except OSError as error:
+            _log.warning("the model could not be cached", error=type(error).__name__, message=str(error))
+
+    def read(self, sha256: str) -> bytes | None:
+        """The bytes with this digest, or None."""
+        try:
+            data = self._path(sha256).read_bytes()
+        except OSError:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+    def last(self) -> ModelVersion | None:
+        """What was served last, or None."""
+        try:
+            known = json.loads(self._last.read_bytes())
+            return ModelVersion(str(known["name"]), str(known["version"]), int(known["serial"]), str(known["sha256"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / f"{sha256}.npz"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+
+    def _forget_old(self) -> None:
+        by_age = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in by_age[_KEPT:]:
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -1,0 +1,243 @@
+"""The only place where the extractor's parts are made and put together.
+
+Every outside thing is a parameter with the real one as its default: "what does this service touch?" is answered here.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from contracts import topics
+from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, ReviewRequested, StatisticsObserved
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.wire import Deserializer, Serializer
+from runtime.deadletter import DeadLetterBudget
+from runtime.delivery import DeliveryProducer
+from runtime.errors import SettingsError
+from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
+from runtime.faust_batch_worker import Sender
+from runtime.health import HealthServer, Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.metrics import Metrics
+from runtime.process import on_stop_signal
+
+from extractor.adapters.cache import ModelCache
+from extractor.adapters.mlflow import MlflowModels
+from extractor.agent import declare
+from extractor.domain.tagging import LoadedModel, Tagger
+from extractor.handler import Codecs, ExtractionHandler, Topics
+from extractor.metrics import METRICS
+from extractor.models import ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
+from extractor.settings import ExtractorSettings
+
+GROUP = "extractor"
+MODEL_LOADED = "model"
+CONTRACT_READ = "schemas"
+
+_log = get_logger(__name__)
+_Made = TypeVar("_Made")
+_CONTRACT_RETRY_S = 1.0
+
+
+def open_tables(data: bytes, sha256: str) -> OpenedTagger:
+    """Open a model's tables with the shared tagger, which checks the digest first."""
+    from clinical_ner.tagger import Tagger as TablesTagger
+
+    return TablesTagger.open(data, sha256=sha256)
+
+
+def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
+    """Make the codecs of all topics that the extractor reads or writes.
+
+    Raises:
+        RegistryUnavailable: The registry is away.
+        SchemaNotFound: Our schemas are not registered yet.
+    """
+    return Codecs(
+        note=Deserializer.for_topic(NoteAccepted, registry, settings.topic(topics.NOTES_ACCEPTED)),
+        entities=Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED)),
+        review=Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED)),
+        statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
+    )
+
+
+@dataclass(slots=True)
+class Extractor:
+    """One process: waits for the contract and a model, joins the group, works until it is asked to stop."""
+
+    settings: ExtractorSettings
+    registry: Registry
+    keeper: ModelKeeper | None
+    fixed_model: LoadedModel | None
+    make_sender: Callable[[], Sender]
+    metrics: Metrics
+    liveness: Liveness
+    readiness: Readiness
+    limits: BatchLimits
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit code."""
+        on_stop_signal(self.stop.set)
+        reloader = None if self.keeper is None else Reloader(self.keeper, self.settings.model_poll_s)
+        with self._health_server() as health:
+            _log.info("waiting for schemas and a model", health_port=health.port)
+            made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, _CONTRACT_RETRY_S)
+            if made is None or self._until_made(self._load_model, MODEL_LOADED, self.settings.model_retry_s) is None:
+                return 0
+            if reloader is not None:
+                reloader.start()
+            code = run(self.app(made), self.stop)
+            if reloader is not None:
+                reloader.stop()
+            return code
+
+    def app(self, made: Codecs) -> BatchApp:
+        """Make the Faust application; it joins the group when it is run."""
+        settings = self.settings
+        app = BatchApp(
+            settings,
+            group=GROUP,
+            topic=settings.topic(topics.NOTES_ACCEPTED),
+            handler=self.handler(made),
+            sender=self.make_sender(),
+            metrics=self.metrics,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            limits=self.limits,
+            session_timeout_s=settings.session_timeout_s,
+            instance_id=settings.group_instance_id,
+        )
+        declare(app)
+        return app
+
+    def handler(self, made: Codecs) -> ExtractionHandler:
+        """Make the handler over the served model."""
+        return ExtractionHandler(
+            self._current,
+            made,
+            Topics(
+                entities=self.settings.topic(topics.ENTITIES_EXTRACTED),
+                reviews=self.settings.topic(topics.REVIEW_REQUESTED),
+                statistics=self.settings.topic(topics.STATISTICS_OBSERVED),
+            ),
+            DeadLetterBudget(),
+            self.metrics,
+            review_below=self.settings.review_below,
+            attempts=self.settings.tag_attempts,
+        )
+
+    def info(self) -> dict[str, object]:
+        """What `/info` says."""
+        served = self.fixed_model if self.keeper is None else self.keeper.served
+        model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
+        serial = None if served is None else served.ref.serial
+        return {"service": self.settings.service, "model": model, "serial": serial, "group": self.settings.group(GROUP)}
+
+    def _current(self) -> LoadedModel:
+        if self.keeper is not None:
+            return self.keeper.current()
+        if self.fixed_model is None:
+            raise NoModelError("no model is loaded")
+        return self.fixed_model
+
+    def _load_model(self) -> bool:
+        if self.keeper is not None:
+            self.keeper.load_first()
+        return True
+
+    def _health_server(self) -> HealthServer:
+        settings = self.settings
+        return HealthServer(
+            settings.health_port,
+            host=settings.health_host,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            registry=self.metrics.registry,
+            info=self.info,
+            port_file=settings.health_port_file,
+        )
+
+    def _until_made(self, make: Callable[[], _Made], condition: str, retry_s: float) -> _Made | None:
+        """Try until it works: alive, not ready, one line in the log for each new reason. None: we were stopped."""
+        said = ""
+        while not self.stop.is_set():
+            self.liveness.tick()
+            try:
+                made = make()
+            except (RegistryUnavailable, SchemaNotFound, NoModelError) as error:
+                why = str(error)
+                if why != said:
+                    _log.warning("not ready", condition=condition, why=why)
+                said = why
+                self.readiness.miss(condition, why)
+            else:
+                self.readiness.meet(condition)
+                return made
+            self.stop.wait(retry_s)
+        return None
+
+
+def bootstrap(
+    settings: ExtractorSettings,
+    *,
+    tagger: Tagger | None = None,
+    registry: Registry | None = None,
+    models: Models | None = None,
+    opener: Callable[[bytes, str], OpenedTagger] = open_tables,
+    make_sender: Callable[[], Sender] | None = None,
+    limits: BatchLimits | None = None,
+) -> Extractor:
+    """Put an extractor together.
+
+    Args:
+        settings: Parsed environment.
+        tagger: Serve this instead of a registered model (benchmarks and crash tests).
+        registry: Schema registry.
+        models: Model registry.
+        opener: Makes a tagger of a model's bytes.
+        make_sender: Makes the producer.
+        limits: Bounds.
+    """
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    fixed = None if tagger is None else LoadedModel(ModelRef(name="fixed", version="0", serial=0), tagger)
+    return Extractor(
+        settings=settings,
+        registry=registry or ConfluentRegistry(settings.schema_registry_url),
+        keeper=None if fixed is not None else _keeper(settings, models, opener, metrics),
+        fixed_model=fixed,
+        make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
+        metrics=metrics,
+        liveness=Liveness(),
+        readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
+        limits=limits or BatchLimits(batch_records=settings.batch_records),
+    )
+
+
+def _keeper(
+    settings: ExtractorSettings, models: Models | None, opener: Callable[[bytes, str], OpenedTagger], metrics: Metrics
+) -> ModelKeeper:
+    return ModelKeeper(
+        models or _mlflow(settings),
+        ModelCache(settings.model_cache_dir),
+        opener,
+        settings.model_name,
+        settings.model_alias,
+        metrics,
+    )
+
+
+def _mlflow(settings: ExtractorSettings) -> MlflowModels | None:
+    if settings.mlflow_url is None:
+        return None
+    password = None
+    if settings.mlflow_password_file is not None:
+        try:
+            password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
+            ) from None
+    return MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)

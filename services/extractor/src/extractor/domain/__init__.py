@@ -1,0 +1,1 @@
+"""What an extractor decides. Pure: no client, no clock, no file."""

@@ -1,0 +1,107 @@
+"""From a tagged note to the records that say so."""
+
+from collections.abc import Iterator
+
+from contracts.identity import event_id
+from contracts.records import (
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    ModelRef,
+    NoteAccepted,
+    Review,
+    ReviewReason,
+    ReviewRequested,
+    Sample,
+    Segment,
+    TreatmentPair,
+)
+
+from extractor.domain.tagging import TaggedNote
+
+NO_REVIEW = Review(requested=False)
+_LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
+
+
+def review_of(confidence: float, review_below: float) -> Review:
+    """Whether people shall look at a note of this confidence. All such notes are taken, hence the probability 1."""
+    if confidence >= review_below:
+        return NO_REVIEW
+    return Review(requested=True, reason=ReviewReason.LOW_CONFIDENCE, inclusion_probability=1.0)
+
+
+def extracted(
+    note: NoteAccepted, tagged: TaggedNote, model: ModelRef, review: Review, extracted_at: int
+) -> EntitiesExtracted:
+    """The event that says what one model found in one revision of a note.
+
+    Args:
+        note: The accepted note.
+        tagged: What the tagger said of its text.
+        model: Which model version said it.
+        review: Whether people look at it too.
+        extracted_at: UTC milliseconds.
+    """
+    return EntitiesExtracted(
+        event_id=event_id(note.note_id, note.revision, model.version),
+        note_id=note.note_id,
+        revision=note.revision,
+        origin=note.origin,
+        model=model,
+        segment=Segment(city=note.city, specialty=note.specialty),
+        written_at=note.written_at,
+        accepted_at=note.accepted_at,
+        extracted_at=extracted_at,
+        note_confidence=tagged.confidence,
+        entities=tuple(_entities(note.text, tagged)),
+        treatment_pairs=tuple(_pairs(tagged)),
+        review=review,
+        pseudonym_key_id=note.pseudonym_key_id,
+        purpose=note.purpose,
+        consent_artefact_id=note.consent_artefact_id,
+        encryption_key_id=note.encryption_key_id,
+    )
+
+
+def review_request(note: NoteAccepted, event: EntitiesExtracted) -> ReviewRequested:
+    """The request for people to look at a note, with what the model said."""
+    return ReviewRequested(
+        note_id=note.note_id,
+        revision=note.revision,
+        event_id=event.event_id,
+        origin=note.origin,
+        text=note.text,
+        segment=event.segment,
+        model=event.model,
+        entities=event.entities,
+        treatment_pairs=event.treatment_pairs,
+        note_confidence=event.note_confidence,
+        sample=Sample.UNCERTAIN,
+        inclusion_probability=event.review.inclusion_probability or 1.0,
+        show_predictions=True,
+        patient_ref=note.patient_ref,
+        doctor_ref=note.doctor_ref,
+        requested_at=event.extracted_at,
+        written_at=note.written_at,
+        pseudonym_key_id=note.pseudonym_key_id,
+        purpose=note.purpose,
+        consent_artefact_id=note.consent_artefact_id,
+        encryption_key_id=note.encryption_key_id,
+    )
+
+
+def _entities(text: str, tagged: TaggedNote) -> Iterator[Entity]:
+    for number, entity in enumerate(tagged.entities, start=1):
+        yield Entity(
+            entity_id=f"e{number}",
+            label=_LABELS[entity.label],
+            text=text[entity.start : entity.end],
+            start=entity.start,
+            end=entity.end,
+            confidence=entity.confidence,
+        )
+
+
+def _pairs(tagged: TaggedNote) -> Iterator[TreatmentPair]:
+    for treatment, disease in tagged.pairs:
+        yield TreatmentPair(treatment_id=f"e{treatment + 1}", disease_id=f"e{disease + 1}")

@@ -1,0 +1,123 @@
+"""Taggers as the extractor sees them, and how a note that breaks one is told from the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.records import ModelRef
+from runtime.errors import RxtractError
+
+
+class WrongTaggerError(RxtractError):
+    """The tagger does not do what a tagger does; no result of it can be trusted."""
+
+
+class TaggedEntity(Protocol):
+    """A mention: code point offsets into the text, a calibrated probability."""
+
+    @property
+    def label(self) -> str:
+        """DISEASE or TREATMENT."""
+
+    @property
+    def start(self) -> int:
+        """First code point."""
+
+    @property
+    def end(self) -> int:
+        """Code point after the last one."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability that span and label are both right."""
+
+
+class NoteNumbers(Protocol):
+    """Counts of one note, from which the drift statistics are made."""
+
+    @property
+    def tokens(self) -> int: ...  # noqa: D102
+    @property
+    def oov_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def chars(self) -> int: ...  # noqa: D102
+    @property
+    def unknown_chars(self) -> int: ...  # noqa: D102
+    @property
+    def disease_entities(self) -> int: ...  # noqa: D102
+    @property
+    def treatment_entities(self) -> int: ...  # noqa: D102
+    @property
+    def disease_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def treatment_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+
+class TaggedNote(Protocol):
+    """What a tagger says of one text."""
+
+    @property
+    def entities(self) -> Sequence[TaggedEntity]:
+        """Mentions in text order."""
+
+    @property
+    def pairs(self) -> Sequence[tuple[int, int]]:
+        """Indices of a treatment and the disease that it treats."""
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated confidence that the whole note is right."""
+
+    @property
+    def statistics(self) -> NoteNumbers:
+        """Counts for the drift statistics."""
+
+
+class Tagger(Protocol):
+    """Texts in, one result for each text out, in order."""
+
+    def tag(self, texts: Sequence[str]) -> Sequence[TaggedNote]:
+        """Tag texts. A text that cannot be tagged raises; which one is found out by the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A tagger and which model version it is. A batch is tagged by one of these."""
+
+    ref: ModelRef
+    tagger: Tagger
+    sha256: str = ""
+
+
+def tag_each(
+    tagger: Tagger, texts: Sequence[str], attempts: int, on_failure: Callable[[Exception], None]
+) -> list[TaggedNote | None]:
+    """Tag texts; a text on which the tagger fails ``attempts`` times gives None, and costs its neighbours nothing.
+
+    The batch is halved until the text that breaks it stands alone. Running out of memory is not the text's fault and is raised.
+
+    Args:
+        tagger: May raise anything on a text that it cannot bear.
+        texts: In order.
+        attempts: Tries for a text that stands alone, its part in the whole batch included.
+        on_failure: Told of each failure.
+    """
+    if not texts:
+        return []
+    try:
+        tagged = list(tagger.tag(texts))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a broken note must not stop the others
+        on_failure(error)
+    else:
+        if len(tagged) != len(texts):
+            raise WrongTaggerError(f"the tagger gave {len(tagged)} results for {len(texts)} notes")
+        return [*tagged]
+    if len(texts) > 1:
+        middle = len(texts) // 2
+        halves = (texts[:middle], texts[middle:])
+        return [tagged for half in halves for tagged in tag_each(tagger, half, attempts, on_failure)]
+    return tag_each(tagger, texts, attempts - 1, on_failure) if attempts > 1 else [None]

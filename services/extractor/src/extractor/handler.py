@@ -1,0 +1,172 @@
+"""Accepted notes in, entity events out: the body of the service.
+
+One call tags one batch with one model. A note that cannot be read or tagged becomes a dead letter with a reason; its neighbours go on.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from contracts.reasons import Reason
+from contracts.records import EntitiesExtracted, EntityLabel, NoteAccepted, Origin, ReviewRequested, StatisticsObserved
+from contracts.wire import Deserializer, Serializer, WireError
+from runtime.deadletter import DeadLetterBudget, dead_letter
+from runtime.metrics import DEAD_LETTERS, Metrics
+from runtime.records import InputRecord, OutputRecord
+
+from extractor import metrics as m
+from extractor.domain.extraction import extracted, review_of, review_request
+from extractor.domain.statistics import Observation, observe
+from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
+
+STAGE = "extractor"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Full names of the topics written."""
+
+    entities: str
+    reviews: str
+    statistics: str
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """How records become bytes and back."""
+
+    note: Callable[[bytes | None], NoteAccepted] | Deserializer[NoteAccepted]
+    entities: Callable[[EntitiesExtracted], bytes] | Serializer[EntitiesExtracted]
+    review: Callable[[ReviewRequested], bytes] | Serializer[ReviewRequested]
+    statistics: Callable[[StatisticsObserved], bytes] | Serializer[StatisticsObserved]
+
+
+class ExtractionHandler:
+    """Records in, records out.
+
+    Args:
+        model: Gives the model to use; asked once a batch.
+        codecs: How to read and write.
+        topics: Where to write.
+        budget: Stops us when too many notes are refused: they were validated before, so it is we who are wrong.
+        metrics: Built from `extractor.metrics.METRICS`.
+        review_below: Notes less sure than this go to review.
+        attempts: Tries for a note on which the tagger fails.
+        now_ms: UTC milliseconds.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[], LoadedModel],
+        codecs: Codecs,
+        topics: Topics,
+        budget: DeadLetterBudget,
+        metrics: Metrics,
+        *,
+        review_below: float,
+        attempts: int = 3,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._model = model
+        self._codecs = codecs
+        self._topics = topics
+        self._budget = budget
+        self._review_below = review_below
+        self._attempts = attempts
+        self._now_ms = now_ms
+        self._dead = metrics.counter(DEAD_LETTERS)
+        self._failures = metrics.counter(m.TAGGER_FAILURES)
+        self._reviews = metrics.counter(m.REVIEWS)
+        self._entities = {
+            label: metrics.counter(m.ENTITIES).labels(label.value)
+            for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)
+        }
+        self._note_seconds = metrics.histogram(m.NOTE_SECONDS)
+
+    def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Handle one batch of one partition.
+
+        Raises:
+            BudgetExceeded: Too many notes were refused; nothing of this batch may be published.
+            RegistryUnavailable: A note names a schema that we have not met, and the registry is away: try again.
+        """
+        model = self._model()
+        read = [self._read(record) for record in records]
+        notes = [note for note in read if isinstance(note, NoteAccepted)]
+        tagged = iter(tag_each(model.tagger, [note.text for note in notes], self._attempts, self._note_failure))
+        now_ms = self._now_ms()
+        outputs: list[OutputRecord] = []
+        observations: list[Observation] = []
+        dead: list[bool] = []
+        for record, note in zip(records, read, strict=True):
+            result = next(tagged) if isinstance(note, NoteAccepted) else None
+            refused = self._extract(note, result, model, now_ms, outputs)
+            dead.append(refused is not None)
+            if refused is not None:
+                outputs.append(self._dead_letter(record, refused))
+            elif isinstance(note, NoteAccepted) and result is not None and note.origin is Origin.LIVE:
+                observations.append(Observation(record.offset, note, result.statistics))
+        self._observe(observations, model, records, outputs)
+        for one in dead:
+            self._budget.count(dead=one)
+        return outputs
+
+    def _read(self, record: InputRecord) -> NoteAccepted | Reason:
+        try:
+            return self._codecs.note(record.value)
+        except WireError as error:
+            return error.reason
+
+    def _extract(
+        self,
+        note: NoteAccepted | Reason,
+        tagged: TaggedNote | None,
+        model: LoadedModel,
+        now_ms: int,
+        outputs: list[OutputRecord],
+    ) -> Reason | None:
+        """Append what a note gives; or say why it gives nothing."""
+        if isinstance(note, Reason):
+            return note
+        if tagged is None:
+            return Reason.HANDLER_FAILED
+        review = review_of(tagged.confidence, self._review_below)
+        event = extracted(note, tagged, model.ref, review, now_ms)
+        key = note.note_id.encode()
+        try:
+            value = self._codecs.entities(event)
+            request = self._codecs.review(review_request(note, event)) if review.requested else None
+        except WireError as error:
+            return error.reason
+        outputs.append(OutputRecord(self._topics.entities, key, value))
+        if request is not None:
+            self._reviews.labels(review.reason.value).inc()
+            outputs.append(OutputRecord(self._topics.reviews, key, request))
+        return None
+
+    def _observe(
+        self,
+        observations: Sequence[Observation],
+        model: LoadedModel,
+        records: Sequence[InputRecord],
+        outputs: list[OutputRecord],
+    ) -> None:
+        now_ms = self._now_ms()
+        diseases = treatments = 0
+        for _, note, numbers in observations:
+            self._note_seconds.observe(max(0, now_ms - note.accepted_at) / 1000)
+            diseases += numbers.disease_entities
+            treatments += numbers.treatment_entities
+        self._entities[EntityLabel.DISEASE].inc(diseases)
+        self._entities[EntityLabel.TREATMENT].inc(treatments)
+        for record in observe(observations, model.ref, records[0].partition if records else 0):
+            value = self._codecs.statistics(record)
+            outputs.append(OutputRecord(self._topics.statistics, record.segment.encode(), value))
+
+    def _dead_letter(self, record: InputRecord, reason: Reason) -> OutputRecord:
+        self._dead.labels(STAGE, reason.value).inc()
+        attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
+        return dead_letter(record, reason, STAGE, attempt)
+
+    def _note_failure(self, _: Exception) -> None:
+        self._failures.inc()

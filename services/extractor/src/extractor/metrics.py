@@ -1,0 +1,53 @@
+"""What an extractor measures beside what every consumer does."""
+
+from runtime.faust_batch import BATCH_METRICS
+from runtime.metrics import METRICS as SHARED
+from runtime.metrics import Kind, MetricSpec
+
+ENTITIES = MetricSpec("rxtract_entities_total", Kind.COUNTER, "entities", ("label",), "Entities found.")
+REVIEWS = MetricSpec(
+    "rxtract_reviews_requested_total", Kind.COUNTER, "notes", ("reason",), "Notes sent to the review desk."
+)
+NOTE_SECONDS = MetricSpec(
+    "rxtract_note_to_entity_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    (),
+    "Time from the acceptance of a live note to its entity event.",
+)
+TAGGER_FAILURES = MetricSpec(
+    "rxtract_tagger_failures_total", Kind.COUNTER, "failures", (), "Calls of the tagger that raised."
+)
+MODEL_INFO = MetricSpec(
+    "rxtract_model_info", Kind.GAUGE, "", ("name", "version"), "1 for the model version that is served."
+)
+MODEL_SERIAL = MetricSpec(
+    "rxtract_model_serial", Kind.GAUGE, "", (), "Serial of the served model; rises with each promotion or rollback."
+)
+MODEL_CHECK_AGE = MetricSpec(
+    "rxtract_model_check_age_seconds",
+    Kind.GAUGE,
+    "seconds",
+    (),
+    "Time since the model registry last answered which model is champion.",
+)
+MODEL_LOADS = MetricSpec(
+    "rxtract_model_loads_total",
+    Kind.COUNTER,
+    "loads",
+    ("result",),
+    "Models loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable.",
+)
+
+METRICS: tuple[MetricSpec, ...] = (
+    *SHARED,
+    *BATCH_METRICS,
+    ENTITIES,
+    REVIEWS,
+    NOTE_SECONDS,
+    TAGGER_FAILURES,
+    MODEL_INFO,
+    MODEL_SERIAL,
+    MODEL_CHECK_AGE,
+    MODEL_LOADS,
+)

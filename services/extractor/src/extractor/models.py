@@ -1,0 +1,251 @@
+"""Which model is served: loaded by alias, checked by digest, tried on canary notes, swapped between two batches.
+
+A bad artifact never replaces a good model. With MLflow down the cached copy serves; with MLflow failing later nothing is felt.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from contracts.records import ModelRef
+from runtime.errors import RxtractError
+from runtime.logs import get_logger
+from runtime.metrics import Metrics
+
+from extractor import metrics as m
+from extractor.adapters.cache import ModelCache
+from extractor.adapters.mlflow import ModelVersion, RegistryAwayError, UnusableVersionError
+from extractor.domain.canaries import check_canaries
+from extractor.domain.tagging import LoadedModel, Tagger
+
+_log = get_logger(__name__)
+
+
+class NoModelError(RxtractError):
+    """There is nothing to serve yet; the message says why in one line."""
+
+
+class RefusedModelError(RxtractError):
+    """The artifact is damaged or does not behave; the message says how."""
+
+
+class Models(Protocol):
+    """The model registry as asked here; `extractor.adapters.mlflow.MlflowModels` and a test's fake."""
+
+    def by_alias(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias names."""
+
+    def tables(self, version: ModelVersion) -> bytes:
+        """The bytes of its tables."""
+
+
+class OpenedTagger(Tagger, Protocol):
+    """A tagger with the plain data that stands beside its tables."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Plain data."""
+
+
+Opener = Callable[[bytes, str], OpenedTagger]
+"""Opens tables whose sha256 is given; raises when they are damaged."""
+
+
+class ModelKeeper:
+    """Keeps the served model up to date.
+
+    Args:
+        models: The registry; None when no address is set (only the cache serves then).
+        cache: Copies on disk.
+        opener: Makes a tagger of bytes.
+        name: Registered model.
+        alias: Alias to follow.
+        metrics: Built from `extractor.metrics.METRICS`.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        models: Models | None,
+        cache: ModelCache,
+        opener: Opener,
+        name: str,
+        alias: str,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._models = models
+        self._cache = cache
+        self._opener = opener
+        self._name = name
+        self._alias = alias
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._served: LoadedModel | None = None
+        self._refused: set[str] = set()
+        self._answered_at_s = clock()
+        self._loads = metrics.counter(m.MODEL_LOADS)
+        self._info = metrics.gauge(m.MODEL_INFO)
+        self._serial = metrics.gauge(m.MODEL_SERIAL)
+        metrics.gauge(m.MODEL_CHECK_AGE).set_function(lambda: self._clock() - self._answered_at_s)
+
+    @property
+    def served(self) -> LoadedModel | None:
+        """The model in use, or None."""
+        return self._served
+
+    def current(self) -> LoadedModel:
+        """The model in use. Asked once a batch, so that one batch is tagged by one model."""
+        if self._served is None:
+            raise NoModelError("no model is loaded")
+        return self._served
+
+    def load_first(self) -> None:
+        """Load the champion, or else the copy that was served last.
+
+        Raises:
+            NoModelError: Neither is there.
+        """
+        try:
+            self.refresh()
+        except (RegistryAwayError, UnusableVersionError, RefusedModelError) as error:
+            self._serve_cached(error)
+        if self._served is None:
+            raise NoModelError(f"{self._name} has no alias {self._alias} yet: the trainer registers the first model")
+
+    def refresh(self) -> bool:
+        """Look which version is champion, and load it if it is another one; True: the model was swapped.
+
+        May be called from any thread: by the slow poll, and by whoever hears of a promotion.
+
+        Raises:
+            RegistryAwayError: MLflow is away; what is served goes on.
+            UnusableVersionError: The champion cannot be served; what is served goes on.
+            RefusedModelError: Likewise.
+        """
+        with self._lock:
+            if self._models is None:
+                raise RegistryAwayError("no MLflow address is set: give RXTRACT_MLFLOW_URL")
+            version = self._models.by_alias(self._name, self._alias)
+            self._answered_at_s = self._clock()
+            if version is None or self._is_served(version):
+                return False
+            self._load(self._models, version)
+            return True
+
+    def _is_served(self, version: ModelVersion) -> bool:
+        served = self._served
+        return served is not None and served.ref == _ref(version) and served.sha256 == version.sha256
+
+    def _load(self, models: Models, version: ModelVersion) -> None:
+        if version.sha256 in self._refused:
+            raise RefusedModelError(f"version {version.version} was refused before")
+        served = self._served
+        if served is not None and served.sha256 == version.sha256:  # only its serial is new
+            self._swap(LoadedModel(_ref(version), served.tagger, version.sha256), "ok")
+            return
+        cached = self._cache.read(version.sha256)
+        data = cached if cached is not None else models.tables(version)
+        try:
+            loaded = self._open(version, data)
+        except RefusedModelError:
+            self._loads.labels("refused").inc()
+            self._remember_refusal(version, data)
+            raise
+        self._cache.keep(version, data)
+        self._swap(loaded, "ok")
+
+    def _remember_refusal(self, version: ModelVersion, data: bytes) -> None:
+        """An artifact that is what it should be and yet does not work is not fetched again; a damaged download is."""
+        if hashlib.sha256(data).hexdigest() == version.sha256:
+            self._refused.add(version.sha256)
+
+    def _serve_cached(self, cause: RxtractError) -> None:
+        version = self._cache.last()
+        data = None if version is None else self._cache.read(version.sha256)
+        if version is None or data is None or version.name != self._name:
+            self._loads.labels("unavailable").inc()
+            raise NoModelError(f"{cause}; and no cached copy is there")
+        try:
+            loaded = self._open(version, data)
+        except RefusedModelError as error:
+            self._loads.labels("refused").inc()
+            raise NoModelError(f"{cause}; and the cached copy is refused: {error}") from None
+        _log.warning("serving the cached model", version=version.version, cause=str(cause))
+        self._swap(loaded, "cached")
+
+    def _open(self, version: ModelVersion, data: bytes) -> LoadedModel:
+        if hashlib.sha256(data).hexdigest() != version.sha256:
+            raise RefusedModelError(f"version {version.version}: the digest of its tables is not the registered one")
+        try:
+            tagger = self._opener(data, version.sha256)
+            check_canaries(tagger, tagger.metadata)
+        except Exception as error:
+            why = str(error) if isinstance(error, RxtractError) else type(error).__name__
+            raise RefusedModelError(f"version {version.version} cannot be served: {why}") from error
+        return LoadedModel(_ref(version), tagger, version.sha256)
+
+    def _swap(self, loaded: LoadedModel, result: str) -> None:
+        self._served = loaded
+        self._loads.labels(result).inc()
+        self._info.clear()
+        self._info.labels(loaded.ref.name, loaded.ref.version).set(1)
+        self._serial.set(loaded.ref.serial)
+        _log.info("model loaded", name=loaded.ref.name, version=loaded.ref.version, serial=loaded.ref.serial)
+
+
+class Reloader:
+    """Refreshes the model now and then, and whenever somebody nudges it.
+
+    Args:
+        keeper: Whose `ModelKeeper.refresh` is called.
+        interval_s: Between two looks.
+    """
+
+    def __init__(self, keeper: ModelKeeper, interval_s: float) -> None:
+        self._keeper = keeper
+        self._interval_s = interval_s
+        self._nudged = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="model-reloader", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Look now: a promotion was announced. Safe from any thread."""
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self._nudged.set()
+
+    def _run(self) -> None:
+        failing = ""
+        while True:
+            self._nudged.wait(self._interval_s)
+            self._nudged.clear()
+            if self._stopped.is_set():
+                return
+            failing = self._look(failing)
+
+    def _look(self, failing: str) -> str:
+        """Refresh once; a failure is one line in the log, not one at every look. Returns the failure."""
+        try:
+            self._keeper.refresh()
+        except RxtractError as error:
+            if str(error) != failing:
+                _log.warning("the model stays as it is", message=str(error))
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - what is served goes on, whatever happens to the next one
+            _log.exception("the model stays as it is", error=type(error).__name__)
+            return type(error).__name__
+        return ""
+
+
+def _ref(version: ModelVersion) -> ModelRef:
+    return ModelRef(name=version.name, version=version.version, serial=version.serial)

@@ -1,0 +1,35 @@
+"""What an extractor can be told."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from runtime.settings import ServiceSettings
+
+
+class ExtractorSettings(ServiceSettings):
+    """The shared settings, and which model to serve and how."""
+
+    service: ClassVar[str] = "extractor"
+
+    model_name: str = Field("rxtract-ner", description="name of the registered model")
+    model_alias: str = Field("champion", description="alias of the version to serve")
+    model_cache_dir: Path = Field(
+        Path.home() / ".cache" / "rxtract" / "models",
+        description="folder of the copies that an extractor starts from when MLflow is down",
+    )
+    model_poll_s: float = Field(30.0, gt=0, description="seconds between two looks at the alias")
+    model_retry_s: float = Field(5.0, gt=0, description="seconds between two tries while there is no model at all")
+    mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
+    mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
+    mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
+    review_below: float = Field(0.5, ge=0, le=1, description="notes with a confidence below this go to review")
+    tag_attempts: int = Field(3, ge=1, le=10, description="tries for a note on which the tagger fails, then it is dead")
+    batch_records: int = Field(500, ge=1, le=10_000, description="most notes in one batch")
+    session_timeout_s: float = Field(
+        8.0, ge=6, le=10, description="seconds until the partitions of a killed extractor go to another"
+    )
+    group_instance_id: str | None = Field(
+        None,
+        description="stable name of this replica, for static group membership; leave it unset for rolling replicas",
+    )

@@ -1,0 +1,98 @@
+/* Tokens, word features and the CRF decoder of clinical_ner, called from Python by ctypes.
+ *
+ * Text is UTF-32 in native byte order; every offset counts code points. Nothing here keeps a pointer to the
+ * caller's text. Functions return a negative code on failure (CN_NO_MEMORY), never abort. A model is used by one
+ * thread at a time; different models are independent. */
+#ifndef CLINICAL_NER_H
+#define CLINICAL_NER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CN_FEATURES_VERSION 1
+#define CN_NO_MEMORY (-1)
+#define CN_BAD_ARGUMENT (-2)
+
+#define CN_MAX_LABELS 16
+#define CN_MAX_WINDOW 4
+#define CN_MAX_CONJUNCTIONS 24
+#define CN_MAX_SENTENCE_TOKENS 1000
+#define CN_MAX_WORD 48 /* longer words are seen by their first and last 24 code points */
+
+enum { CN_SPACE, CN_UPPER, CN_LOWER, CN_LETTER, CN_DIGIT, CN_PUNCTUATION, CN_SYMBOL, CN_OTHER };
+
+/* Feature groups: the order is part of the features version. */
+enum {
+    CN_BIAS, CN_WORD, CN_LOWERED,
+    CN_PREFIX1, CN_PREFIX2, CN_PREFIX3, CN_PREFIX4, CN_PREFIX5, CN_PREFIX6,
+    CN_SUFFIX1, CN_SUFFIX2, CN_SUFFIX3, CN_SUFFIX4, CN_SUFFIX5, CN_SUFFIX6,
+    CN_SHAPE, CN_SHORT_SHAPE, CN_MORPHOLOGY, CN_GRAMS3, CN_GRAMS4, CN_GRAMS5,
+    CN_PATTERN, CN_CLASSES, CN_PARTS, CN_LENGTH, CN_EDGE, CN_GROUPS
+};
+
+void cn_init(void);
+int cn_features_version(void);
+
+/* unicode.c */
+uint8_t cn_class_of(uint32_t code_point);
+uint32_t cn_lower_of(uint32_t code_point);
+
+/* tokens.c: fills starts, ends and begins (1 where a sentence begins), each of capacity `length`. */
+int64_t cn_tokenise(const uint32_t *text, int64_t length, int32_t *starts, int32_t *ends, uint8_t *begins);
+
+/* features.c */
+typedef struct cn_extractor cn_extractor;
+
+/* group_masks: CN_GROUPS bit masks, bit (offset + window) set where the group is seen at that offset.
+ * conjunctions: rows of (group, offset, group, offset).
+ * affixes: UTF-8 lines "S suffix class" or "P prefix class" (lower case), at most 4,096.
+ * class_keys (sorted by nothing, unique): cn_word_key of a lower-cased word; its class ids are
+ * class_ids[class_starts[i]..class_starts[i + 1]]; class_names: UTF-8 lines, one a class. */
+cn_extractor *cn_extractor_new(int32_t window, const uint32_t *group_masks, const int32_t *conjunctions,
+                               int32_t n_conjunctions, const char *affixes, int64_t affixes_size,
+                               const uint64_t *class_keys, int64_t n_class_keys, const int32_t *class_starts,
+                               const int32_t *class_ids, const char *class_names, int64_t class_names_size);
+void cn_extractor_free(cn_extractor *extractor);
+
+/* The attribute strings of one token sequence: one a line, an empty line after each token. *out belongs to the
+ * extractor and lives until its next call. Returns the size in bytes. */
+int64_t cn_attributes(cn_extractor *extractor, const uint32_t *text, const int32_t *starts, const int32_t *ends,
+                      int64_t n_tokens, const char **out);
+/* Key and slot of attribute strings (lines): slot = offset + window for a word feature, -1 for a conjunction,
+ * -2 for a string that no feature of this extractor makes. */
+int64_t cn_attribute_keys(const cn_extractor *extractor, const char *lines, int64_t size, uint64_t *keys,
+                          int32_t *slots, int64_t capacity);
+/* Hash of a word as given, or of its lower case. */
+uint64_t cn_word_key(const uint32_t *word, int64_t length, int lowered);
+
+/* model.c */
+typedef struct cn_model cn_model;
+
+typedef struct {
+    int64_t n_entities;
+    const int32_t *entities;      /* n_entities x 7: note, class, start, end, sentence, first token, last token */
+    const double *confidences;    /* n_entities: exact probability of the span under the CRF */
+    const int64_t *counts;        /* n_notes x 8: tokens, unseen, unknown characters, characters, then entities of
+                                     class 1, of class 2, tokens of class 1, of class 2 */
+    const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling */
+} cn_result;
+
+/* All arrays are copied. word_rows: for feature i the weights weight[starts[i]..starts[i + 1]] at position
+ * cells[..] = slot * n_labels + label. label_roles: class | CN_BEGINS | CN_ENDS. */
+#define CN_CLASS_MASK 3
+#define CN_BEGINS 4
+#define CN_ENDS 8
+cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const int32_t *label_roles,
+                       const double *transitions, const uint64_t *feature_keys, const int32_t *feature_starts,
+                       int64_t n_features, const uint16_t *feature_cells, const double *feature_weights,
+                       const uint64_t *pair_keys, const double *pair_rows, int64_t n_pairs,
+                       const uint64_t *known_words, int64_t n_known, const uint32_t *known_characters,
+                       int64_t n_characters, int32_t cache_words);
+void cn_model_free(cn_model *model);
+int cn_tag(cn_model *model, const uint32_t *text, const int64_t *bounds, int64_t n_notes, cn_result *result);
+/* Labels and marginals (n_tokens x n_labels) of one sequence of tokens. */
+int cn_decode(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n_tokens,
+              int32_t *labels, double *marginals);
+int64_t cn_cached_words(const cn_model *model);
+
+#endif

@@ -1,0 +1,78 @@
+/* What features.c, extractor.c and model.c share. */
+#ifndef CLINICAL_NER_FEATURES_H
+#define CLINICAL_NER_FEATURES_H
+
+#include "clinical_ner.h"
+
+/* Where features go: strings in training, hashes in serving. */
+typedef struct cn_sink cn_sink;
+struct cn_sink {
+    void (*take)(cn_sink *sink, int group, const char *bytes, size_t size);
+};
+
+/* Open addressing from a non-zero 64-bit key to the key's position. */
+typedef struct {
+    uint64_t *keys;
+    int32_t *values;
+    uint64_t mask;
+    int64_t count;
+} cn_table;
+
+int cn_table_init(cn_table *table, int64_t capacity);
+int cn_table_fill(cn_table *table, const uint64_t *keys, int64_t count);
+void cn_table_put(cn_table *table, uint64_t key, int32_t value);
+void cn_table_clear(cn_table *table);
+void cn_table_free(cn_table *table);
+
+static inline int64_t cn_table_find(const cn_table *table, uint64_t key) {
+    for (uint64_t slot = key & table->mask;; slot = (slot + 1) & table->mask) {
+        if (table->keys[slot] == key) return table->values[slot];
+        if (!table->keys[slot]) return -1;
+    }
+}
+
+typedef struct {
+    char kind; /* 'S' or 'P' */
+    int length;
+    uint32_t letters[12];
+    char name[24];
+} cn_affix;
+
+typedef struct {
+    const char *bytes;
+    size_t size;
+} cn_slice;
+
+typedef struct {
+    int32_t left_group, left_offset, right_group, right_offset;
+} cn_conjunction;
+
+typedef struct {
+    char *bytes;
+    size_t size, capacity;
+    int failed;
+} cn_buffer;
+
+void cn_buffer_add(cn_buffer *buffer, const char *bytes, size_t size);
+
+struct cn_extractor {
+    int32_t window, n_conjunctions;
+    uint32_t masks[CN_GROUPS];  /* offsets at which a group is seen */
+    uint32_t wanted[CN_GROUPS]; /* non-zero if seen anywhere or used by a conjunction */
+    cn_conjunction conjunctions[CN_MAX_CONJUNCTIONS];
+    cn_affix *affixes;
+    int64_t n_affixes;
+    cn_table classes;
+    int32_t *class_starts, *class_ids;
+    cn_slice *class_names;
+    char *class_bytes;
+    cn_buffer out;
+};
+
+uint64_t cn_mix(uint64_t x);
+uint64_t cn_hash_bytes(const char *bytes, size_t size);
+uint64_t cn_pair_key(int conjunction, uint64_t left, uint64_t right);
+void cn_word_features(const cn_extractor *extractor, const uint32_t *word, int64_t length, cn_sink *sink);
+void cn_edge_features(const cn_extractor *extractor, int edge, cn_sink *sink);
+
+#endif

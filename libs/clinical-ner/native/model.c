@@ -1,0 +1,223 @@
+/* A trained model: weights by feature key, and per word the sum of its feature weights at every offset.
+ *
+ * All but a few conjunctions of a token's features depend on one word and its offset. So a word's weights are summed
+ * once, when it is first seen, into a row of (2 window + 1) x labels, laid out so that adding the row at its place
+ * scores all its neighbours: slot j of a row belongs to the token j - window places after the word. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *copy_of(const void *from, size_t size) {
+    void *to = malloc(size ? size : 1);
+    if (to && size) memcpy(to, from, size);
+    return to;
+}
+
+/* --- rows ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    cn_sink sink;
+    const cn_model *model;
+    double *row;
+    uint64_t *values; /* by group: key of the first feature; 0 where the word has none */
+} row_sink;
+
+static void add_feature(cn_sink *sink, int group, const char *bytes, size_t size) {
+    row_sink *s = (row_sink *)sink;
+    const cn_model *m = s->model;
+    uint64_t key = cn_hash_bytes(bytes, size);
+    if (!s->values[group]) s->values[group] = key;
+    int64_t feature = cn_table_find(&m->features, key);
+    if (feature < 0) return;
+    for (int32_t i = m->feature_starts[feature]; i < m->feature_starts[feature + 1]; i++)
+        s->row[m->feature_cells[i]] += m->feature_weights[i];
+}
+
+static void finish_row(cn_model *m, int32_t word, const uint64_t *by_group) {
+    uint64_t *values = m->values + (size_t)word * (size_t)m->n_values;
+    for (int i = 0; i < m->n_values; i++) values[i] = by_group[m->value_groups[i]];
+}
+
+/* A row for a word not seen before; the caller has made sure that there is room. */
+static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint64_t key) {
+    int32_t id = m->n_words++;
+    uint64_t by_group[CN_GROUPS] = {0};
+    double *row = m->rows + (size_t)id * m->row_size;
+    memset(row, 0, m->row_size * sizeof *row);
+    row_sink sink = {{add_feature}, m, row, by_group};
+    cn_word_features(m->extractor, word, length, &sink.sink);
+    finish_row(m, id, by_group);
+    m->word_flags[id] = 0;
+    for (int64_t i = 0; i < length && !m->word_flags[id]; i++) {
+        uint8_t class = cn_class_of(word[i]);
+        m->word_flags[id] = class >= CN_UPPER && class <= CN_LETTER;
+    }
+    if (m->word_flags[id]) m->word_flags[id] = cn_table_find(&m->known, cn_word_key(word, length, 1)) < 0;
+    cn_table_put(&m->words, key, id);
+    return id;
+}
+
+static void add_edge(cn_model *m, int edge) {
+    uint64_t by_group[CN_GROUPS] = {0};
+    double *row = m->rows + (size_t)edge * m->row_size;
+    memset(row, 0, m->row_size * sizeof *row);
+    row_sink sink = {{add_feature}, m, row, by_group};
+    cn_edge_features(m->extractor, edge, &sink.sink);
+    uint64_t key = cn_hash_bytes(edge ? "EOS" : "BOS", 3);
+    for (int group = 0; group < CN_GROUPS; group++) by_group[group] = key;
+    finish_row(m, edge, by_group);
+    m->word_flags[edge] = 0;
+}
+
+static void forget_words(cn_model *m) {
+    cn_table_clear(&m->words);
+    m->n_words = 2;
+}
+
+void cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
+    if (m->n_words + n > m->max_words) forget_words(m);
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t *word = text + starts[i];
+        int64_t length = ends[i] - starts[i];
+        uint64_t key = cn_word_key(word, length, 0);
+        int64_t found = cn_table_find(&m->words, key);
+        ids[i] = found >= 0 ? (int32_t)found : add_word(m, word, length, key);
+    }
+}
+
+int64_t cn_cached_words(const cn_model *m) { return m->n_words - 2; }
+
+/* --- making --------------------------------------------------------------------------------------------------- */
+
+/* Each group that a conjunction reads gets one place in a word's values. */
+static int value_place(cn_model *m, int32_t group) {
+    for (int i = 0; i < m->n_values; i++)
+        if (m->value_groups[i] == group) return i;
+    m->value_groups[m->n_values] = group;
+    return m->n_values++;
+}
+
+static void place_values(cn_model *m) {
+    for (int i = 0; i < m->extractor->n_conjunctions; i++) {
+        m->left_value[i] = value_place(m, m->extractor->conjunctions[i].left_group);
+        m->right_value[i] = value_place(m, m->extractor->conjunctions[i].right_group);
+    }
+}
+
+static int copy_weights(cn_model *m, const uint64_t *feature_keys, const int32_t *feature_starts, int64_t n_features,
+                        const uint16_t *cells, const double *weights) {
+    int32_t total = n_features ? feature_starts[n_features] : 0;
+    if (n_features && feature_starts[0] != 0) return CN_BAD_ARGUMENT;
+    for (int64_t i = 0; i < n_features; i++)
+        if (feature_starts[i + 1] < feature_starts[i]) return CN_BAD_ARGUMENT;
+    for (int32_t i = 0; i < total; i++)
+        if (cells[i] >= m->row_size) return CN_BAD_ARGUMENT;
+    m->feature_starts = copy_of(feature_starts, sizeof *feature_starts * (size_t)(n_features + 1));
+    m->feature_cells = copy_of(cells, sizeof *cells * (size_t)total);
+    m->feature_weights = copy_of(weights, sizeof *weights * (size_t)total);
+    if (!m->feature_starts || !m->feature_cells || !m->feature_weights) return CN_NO_MEMORY;
+    /* From the feature's slot (where the token sees the word) to the row's (where the word reaches the token). */
+    for (int32_t i = 0; i < total; i++) {
+        int slot = cells[i] / m->n_labels, label = cells[i] % m->n_labels;
+        m->feature_cells[i] = (uint16_t)((2 * m->extractor->window - slot) * m->n_labels + label);
+    }
+    return cn_table_fill(&m->features, feature_keys, n_features);
+}
+
+static int make_cache(cn_model *m, int32_t cache_words) {
+    m->max_words = cache_words + 2;
+    m->n_words = 2;
+    m->rows = malloc(sizeof *m->rows * m->row_size * (size_t)m->max_words);
+    m->values = malloc(sizeof *m->values * (size_t)(m->n_values + 1) * (size_t)m->max_words);
+    m->word_flags = malloc((size_t)m->max_words);
+    if (!m->rows || !m->values || !m->word_flags) return CN_NO_MEMORY;
+    return cn_table_init(&m->words, m->max_words);
+}
+
+static int copy_labels(cn_model *m, const int32_t *label_roles, const double *transitions) {
+    for (int i = 0; i < m->n_labels; i++) {
+        if (label_roles[i] < 0 || (label_roles[i] & CN_CLASS_MASK) > 2) return CN_BAD_ARGUMENT;
+        m->roles[i] = label_roles[i];
+    }
+    for (int i = 0; i < m->n_labels * m->n_labels; i++) {
+        m->transitions[i] = transitions[i];
+        m->exp_transitions[i] = exp(transitions[i]);
+    }
+    return 0;
+}
+
+static int mark_characters(cn_model *m, const uint32_t *characters, int64_t count) {
+    m->known_characters = calloc(0x110000 / 8, 1);
+    if (!m->known_characters) return CN_NO_MEMORY;
+    for (int64_t i = 0; i < count; i++) {
+        if (characters[i] >= 0x110000) return CN_BAD_ARGUMENT;
+        m->known_characters[characters[i] / 8] |= (uint8_t)(1 << characters[i] % 8);
+    }
+    return 0;
+}
+
+cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const int32_t *label_roles,
+                       const double *transitions, const uint64_t *feature_keys, const int32_t *feature_starts,
+                       int64_t n_features, const uint16_t *feature_cells, const double *feature_weights,
+                       const uint64_t *pair_keys, const double *pair_rows, int64_t n_pairs,
+                       const uint64_t *known_words, int64_t n_known, const uint32_t *known_characters,
+                       int64_t n_characters, int32_t cache_words) {
+    if (n_labels < 1 || n_labels > CN_MAX_LABELS || n_features < 0 || n_pairs < 0 || n_known < 0 || n_characters < 0 ||
+        cache_words < 2 * CN_MAX_SENTENCE_TOKENS)
+        return NULL;
+    cn_model *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->extractor = extractor;
+    m->n_labels = n_labels;
+    m->row_size = (size_t)((2 * extractor->window + 1) * n_labels);
+    place_values(m);
+    m->pair_rows = copy_of(pair_rows, sizeof *pair_rows * (size_t)n_pairs * (size_t)n_labels);
+    if (!m->pair_rows || copy_labels(m, label_roles, transitions) ||
+        copy_weights(m, feature_keys, feature_starts, n_features, feature_cells, feature_weights) ||
+        cn_table_fill(&m->pairs, pair_keys, n_pairs) || cn_table_fill(&m->known, known_words, n_known) ||
+        mark_characters(m, known_characters, n_characters) || make_cache(m, cache_words)) {
+        cn_model_free(m);
+        return NULL;
+    }
+    add_edge(m, 0);
+    add_edge(m, 1);
+    return m;
+}
+
+static void free_scratch(cn_model *m) {
+    free(m->ids);
+    free(m->scores);
+    free(m->viterbi);
+    free(m->alpha);
+    free(m->beta);
+    free(m->scale);
+    free(m->back);
+    free(m->labels);
+    free(m->pair_keys);
+    free(m->starts);
+    free(m->ends);
+    free(m->begins);
+    free(m->entities);
+    free(m->confidences);
+    free(m->counts);
+    free(m->note_scores);
+}
+
+void cn_model_free(cn_model *m) {
+    if (!m) return;
+    free_scratch(m);
+    cn_table_free(&m->features);
+    cn_table_free(&m->pairs);
+    cn_table_free(&m->known);
+    cn_table_free(&m->words);
+    free(m->feature_starts);
+    free(m->feature_cells);
+    free(m->feature_weights);
+    free(m->pair_rows);
+    free(m->rows);
+    free(m->values);
+    free(m->word_flags);
+    free(m->known_characters);
+    free(m);
+}

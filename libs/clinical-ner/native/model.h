@@ -1,0 +1,58 @@
+/* What model.c, decode.c and tag.c share. */
+#ifndef CLINICAL_NER_MODEL_H
+#define CLINICAL_NER_MODEL_H
+
+#include <math.h>
+
+#include "features.h"
+
+struct cn_model {
+    const cn_extractor *extractor;
+    int32_t n_labels;
+    size_t row_size; /* (2 window + 1) x labels */
+    int32_t roles[CN_MAX_LABELS];
+    double transitions[CN_MAX_LABELS * CN_MAX_LABELS], exp_transitions[CN_MAX_LABELS * CN_MAX_LABELS];
+
+    /* weights by feature */
+    cn_table features, pairs;
+    int32_t *feature_starts;
+    uint16_t *feature_cells;
+    double *feature_weights, *pair_rows;
+    cn_table known; /* lower-cased words of the training data */
+    uint8_t *known_characters;
+
+    /* words met, forgotten all at once when there is no room: places 0 and 1 are the edges */
+    cn_table words;
+    int32_t n_words, max_words;
+    double *rows;
+    uint64_t *values;
+    uint8_t *word_flags; /* 1: holds a letter and was not in the training data */
+    int n_values, value_groups[2 * CN_MAX_CONJUNCTIONS], left_value[CN_MAX_CONJUNCTIONS],
+        right_value[CN_MAX_CONJUNCTIONS];
+
+    /* scratch for one sequence of at most `sequence_room` tokens */
+    int64_t sequence_room;
+    int32_t *ids, *labels;
+    uint8_t *back;
+    double *scores, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
+    uint64_t *pair_keys;
+
+    /* scratch for one note, and the result */
+    int64_t note_room, entity_room, result_room;
+    int32_t *starts, *ends, *entities;
+    uint8_t *begins;
+    double *confidences, *note_scores;
+    int64_t *counts;
+};
+
+void cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
+                int32_t *ids);
+int cn_sequence_room(cn_model *model, int64_t n);
+/* Scores, best labels, forward and backward of the n words in model->ids. */
+void cn_decode_ids(cn_model *model, int64_t n);
+/* The scores (n x labels) of the decoded sequence; turned into exp(score - best score of the token). */
+static inline double *cn_scores(cn_model *model) {
+    return model->scores + (size_t)(2 * model->extractor->window * model->n_labels);
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* Hash table and byte buffer. */
+#include "features.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for `capacity` keys at a load of one half at most. */
+int cn_table_init(cn_table *table, int64_t capacity) {
+    uint64_t slots = 16;
+    while (slots < (uint64_t)capacity * 2) slots *= 2;
+    table->mask = slots - 1;
+    table->count = 0;
+    table->keys = calloc(slots, sizeof *table->keys);
+    table->values = malloc(slots * sizeof *table->values);
+    return table->keys && table->values ? 0 : CN_NO_MEMORY;
+}
+
+void cn_table_put(cn_table *table, uint64_t key, int32_t value) {
+    uint64_t slot = key & table->mask;
+    while (table->keys[slot] && table->keys[slot] != key) slot = (slot + 1) & table->mask;
+    table->count += table->keys[slot] == 0;
+    table->keys[slot] = key;
+    table->values[slot] = value;
+}
+
+int cn_table_fill(cn_table *table, const uint64_t *keys, int64_t count) {
+    if (cn_table_init(table, count)) return CN_NO_MEMORY;
+    for (int64_t i = 0; i < count; i++)
+        if (keys[i]) cn_table_put(table, keys[i], (int32_t)i);
+    return 0;
+}
+
+void cn_table_clear(cn_table *table) {
+    memset(table->keys, 0, (table->mask + 1) * sizeof *table->keys);
+    table->count = 0;
+}
+
+void cn_table_free(cn_table *table) {
+    free(table->keys);
+    free(table->values);
+    table->keys = NULL;
+    table->values = NULL;
+}
+
+void cn_buffer_add(cn_buffer *buffer, const char *bytes, size_t size) {
+    if (buffer->size + size > buffer->capacity) {
+        size_t capacity = (buffer->size + size) * 2 + 4096;
+        char *grown = realloc(buffer->bytes, capacity);
+        if (!grown) {
+            buffer->failed = 1;
+            return;
+        }
+        buffer->bytes = grown;
+        buffer->capacity = capacity;
+    }
+    memcpy(buffer->bytes + buffer->size, bytes, size);
+    buffer->size += size;
+}

@@ -1,0 +1,184 @@
+/* Texts to entities: tokens, sentences, labels, spans with their probabilities, and what drift statistics need. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKENS, UNSEEN, UNKNOWN_CHARACTERS, CHARACTERS, ENTITIES, CLASS_TOKENS = ENTITIES + 2, COUNTS = CLASS_TOKENS + 2 };
+enum { ENTITY_FIELDS = 7 };
+
+static int grow(void **array, size_t size) {
+    void *grown = realloc(*array, size);
+    if (!grown) return CN_NO_MEMORY;
+    *array = grown;
+    return 0;
+}
+
+static int note_room(cn_model *m, int64_t characters) {
+    if (characters <= m->note_room) return 0;
+    size_t room = (size_t)characters + 256;
+    if (grow((void **)&m->starts, room * sizeof *m->starts) || grow((void **)&m->ends, room * sizeof *m->ends) ||
+        grow((void **)&m->begins, room))
+        return CN_NO_MEMORY;
+    m->note_room = (int64_t)room;
+    return 0;
+}
+
+static int result_room(cn_model *m, int64_t notes) {
+    if (notes <= m->result_room) return 0;
+    size_t room = (size_t)notes;
+    if (grow((void **)&m->counts, room * COUNTS * sizeof *m->counts) ||
+        grow((void **)&m->note_scores, room * 2 * sizeof *m->note_scores))
+        return CN_NO_MEMORY;
+    m->result_room = notes;
+    return 0;
+}
+
+static int entity_room(cn_model *m, int64_t entities) {
+    if (entities <= m->entity_room) return 0;
+    size_t room = (size_t)entities * 2 + 256;
+    if (grow((void **)&m->entities, room * ENTITY_FIELDS * sizeof *m->entities) ||
+        grow((void **)&m->confidences, room * sizeof *m->confidences))
+        return CN_NO_MEMORY;
+    m->entity_room = (int64_t)room;
+    return 0;
+}
+
+/* --- spans ---------------------------------------------------------------------------------------------------- */
+
+/* Does the label `to` go on with the span that `from` is in? */
+static inline int goes_on(const cn_model *m, int32_t from, int32_t to) {
+    int32_t class = m->roles[from] & CN_CLASS_MASK;
+    return class && class == (m->roles[to] & CN_CLASS_MASK) && !(m->roles[from] & CN_ENDS) && !(m->roles[to] & CN_BEGINS);
+}
+
+/* Probability that tokens first..last carry the chosen labels and that the span neither begins before nor goes on
+ * after: from the scaled forward and backward values, exactly. */
+static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t n) {
+    const int labels = m->n_labels;
+    const double *e = cn_scores(m), *transitions = m->exp_transitions;
+    const int32_t opening = m->labels[first], closing = m->labels[last];
+    double probability = 1;
+    if (first > 0) {
+        probability = 0;
+        for (int from = 0; from < labels; from++)
+            if (!goes_on(m, from, opening))
+                probability += m->alpha[(first - 1) * labels + from] * transitions[from * labels + opening];
+    }
+    for (int64_t token = first; token <= last; token++) {
+        int32_t label = m->labels[token];
+        if (token > first) probability *= transitions[m->labels[token - 1] * labels + label];
+        probability *= e[token * labels + label] / m->scale[token];
+    }
+    if (last + 1 == n) return probability;
+    double after = 0;
+    for (int to = 0; to < labels; to++)
+        if (!goes_on(m, closing, to))
+            after += transitions[closing * labels + to] * e[(last + 1) * labels + to] * m->beta[(last + 1) * labels + to];
+    return probability * after / m->scale[last + 1];
+}
+
+static double labelling_probability(cn_model *m, int64_t n) {
+    const int labels = m->n_labels;
+    const double *e = cn_scores(m);
+    double probability = 1;
+    for (int64_t token = 0; token < n; token++) {
+        int32_t label = m->labels[token];
+        if (token) probability *= m->exp_transitions[m->labels[token - 1] * labels + label];
+        probability *= e[token * labels + label] / m->scale[token];
+    }
+    return probability;
+}
+
+typedef struct {
+    int64_t note, sentence, first_token, n; /* n tokens of the note from first_token on */
+    int64_t *counts;
+} sequence;
+
+static void add_span(cn_model *m, const sequence *s, int64_t first, int64_t last, int64_t *n_entities) {
+    int32_t class = m->roles[m->labels[first]] & CN_CLASS_MASK;
+    int32_t *entity = m->entities + *n_entities * ENTITY_FIELDS;
+    entity[0] = (int32_t)s->note;
+    entity[1] = class;
+    entity[2] = m->starts[s->first_token + first];
+    entity[3] = m->ends[s->first_token + last];
+    entity[4] = (int32_t)s->sentence;
+    entity[5] = (int32_t)(s->first_token + first);
+    entity[6] = (int32_t)(s->first_token + last);
+    m->confidences[(*n_entities)++] = span_probability(m, first, last, s->n);
+    s->counts[ENTITIES + class - 1]++;
+    s->counts[CLASS_TOKENS + class - 1] += last - first + 1;
+}
+
+static int add_spans(cn_model *m, const sequence *s, int64_t *n_entities) {
+    if (entity_room(m, *n_entities + s->n)) return CN_NO_MEMORY;
+    for (int64_t first = 0; first < s->n;) {
+        int64_t last = first;
+        if (m->roles[m->labels[first]] & CN_CLASS_MASK) {
+            while (last + 1 < s->n && goes_on(m, m->labels[last], m->labels[last + 1])) last++;
+            add_span(m, s, first, last, n_entities);
+        }
+        first = last + 1;
+    }
+    return 0;
+}
+
+/* --- notes ---------------------------------------------------------------------------------------------------- */
+
+static void observe(cn_model *m, const sequence *s, double *scores) {
+    for (int64_t token = 0; token < s->n; token++) {
+        int64_t cell = token * m->n_labels + m->labels[token];
+        scores[0] += m->alpha[cell] * m->beta[cell];
+        s->counts[UNSEEN] += m->word_flags[m->ids[token]];
+    }
+    scores[1] *= labelling_probability(m, s->n);
+}
+
+static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, double *scores, int64_t *n_entities) {
+    if (cn_sequence_room(m, s->n)) return CN_NO_MEMORY;
+    cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids);
+    cn_decode_ids(m, s->n);
+    observe(m, s, scores);
+    return add_spans(m, s, n_entities);
+}
+
+static int tag_note(cn_model *m, const uint32_t *text, int64_t length, int64_t note, int64_t *n_entities) {
+    int64_t *counts = m->counts + note * COUNTS;
+    double *scores = m->note_scores + note * 2;
+    memset(counts, 0, COUNTS * sizeof *counts);
+    scores[0] = 0;
+    scores[1] = 1;
+    if (note_room(m, length)) return CN_NO_MEMORY;
+    int64_t tokens = cn_tokenise(text, length, m->starts, m->ends, m->begins);
+    if (tokens < 0) return (int)tokens;
+    counts[TOKENS] = tokens;
+    counts[CHARACTERS] = length;
+    for (int64_t i = 0; i < length; i++)
+        counts[UNKNOWN_CHARACTERS] += text[i] >= 0x110000 || !(m->known_characters[text[i] / 8] >> text[i] % 8 & 1);
+    sequence s = {note, -1, 0, 0, counts};
+    for (int64_t first = 0; first < tokens;) {
+        int64_t end = first + 1;
+        while (end < tokens && !m->begins[end]) end++;
+        s.sentence++;
+        s.first_token = first;
+        s.n = end - first;
+        int failed = tag_sequence(m, text, &s, scores, n_entities);
+        if (failed) return failed;
+        first = end;
+    }
+    scores[0] = tokens ? scores[0] / (double)tokens : 1;
+    return 0;
+}
+
+int cn_tag(cn_model *m, const uint32_t *text, const int64_t *bounds, int64_t n_notes, cn_result *result) {
+    int64_t n_entities = 0;
+    if (n_notes < 0 || n_notes > INT32_MAX || result_room(m, n_notes)) return CN_NO_MEMORY;
+    for (int64_t note = 0; note < n_notes; note++) {
+        int64_t length = bounds[note + 1] - bounds[note];
+        if (length < 0 || length > INT32_MAX - 256) return CN_BAD_ARGUMENT;
+        int failed = tag_note(m, text + bounds[note], length, note, &n_entities);
+        if (failed) return failed;
+    }
+    *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, m->note_scores};
+    return 0;
+}

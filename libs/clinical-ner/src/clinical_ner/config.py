@@ -1,0 +1,143 @@
+"""What training is told: feature groups, windows, scheme, optimiser, augmentation, calibration. All of it is data and
+travels in the artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from clinical_ner.native import GROUPS, MAX_CONJUNCTIONS, MAX_WINDOW
+from clinical_ner.schemes import OUTSIDE, SCHEMES
+
+CONFIG_VERSION = 1
+
+
+class ConfigError(ValueError):
+    """A training configuration that cannot be used; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Conjunction:
+    """Two words' values seen together: (feature group, offset) of the left one and of the right one."""
+
+    left_group: str
+    left_offset: int
+    right_group: str
+    right_offset: int
+
+
+def default_groups() -> dict[str, tuple[int, ...]]:
+    """Feature groups and the offsets at which a token sees them."""
+    wide, near, here = (-2, -1, 0, 1, 2), (-1, 0, 1), (0,)
+    affixes = {f"{side}{size}": near for side in ("prefix", "suffix") for size in range(1, 6)}
+    return {
+        "bias": here,
+        "lower": wide,
+        **affixes,
+        "shape": wide,
+        "short_shape": wide,
+        "pattern": wide,
+        "morphology": wide,
+        "classes": wide,
+        "grams4": here,
+        "edge": near,
+    }
+
+
+def default_conjunctions() -> tuple[Conjunction, ...]:
+    """Suffixes of neighbours, in pairs."""
+    return (Conjunction("suffix3", -1, "suffix3", 0), Conjunction("suffix3", 0, "suffix3", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train; the defaults are what did best by cross-validation (docs/quality).
+
+    `label_bias` is added to the score of every token's label after training: "O" below 0 gives more recall.
+    `swap_copies` is how many times a sentence is seen again with its mentions replaced by others of the same label.
+    """
+
+    version: int = CONFIG_VERSION
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=default_groups)
+    conjunctions: tuple[Conjunction, ...] = field(default_factory=default_conjunctions)
+    scheme: str = "inside-last"
+    algorithm: str = "lbfgs"
+    c1: float = 0.0
+    c2: float = 0.5
+    max_iterations: int = 100
+    min_frequency: float = 2.0
+    all_states: bool = True
+    all_transitions: bool = True
+    swap_copies: int = 1
+    label_bias: Mapping[str, float] = field(default_factory=lambda: {OUTSIDE: -0.5})
+    calibration_folds: int = 3
+    cache_words: int = 65_536
+
+    def __post_init__(self) -> None:
+        """Refuse what training or serving could not use; ConfigError names the field."""
+        _check_groups(self.groups, self.conjunctions)
+        if self.version != CONFIG_VERSION:
+            raise ConfigError(f"version: this program reads configuration version {CONFIG_VERSION}, not {self.version}")
+        if self.scheme not in SCHEMES:
+            raise ConfigError(f"scheme: {self.scheme!r} is not one of {', '.join(SCHEMES)}")
+        if self.algorithm not in {"lbfgs", "l2sgd", "ap", "pa", "arow"}:
+            raise ConfigError(f"algorithm: {self.algorithm!r} is not one that CRFsuite has")
+        if min(self.c1, self.c2) < 0 or self.swap_copies < 0 or self.max_iterations < 1:
+            raise ConfigError("c1, c2, swap_copies and max_iterations must not be negative")
+        if self.calibration_folds == 1 or self.calibration_folds < 0:
+            raise ConfigError("calibration_folds: 0 (none) or at least 2")
+        if not 2_000 <= self.cache_words <= 1_000_000:
+            raise ConfigError("cache_words: between 2,000 and 1,000,000")
+
+    @property
+    def window(self) -> int:
+        """The farthest offset any feature uses."""
+        offsets = [abs(offset) for group in self.groups.values() for offset in group]
+        pairs = [max(abs(pair.left_offset), abs(pair.right_offset)) for pair in self.conjunctions]
+        return max([0, *offsets, *pairs])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        plain = asdict(self)
+        plain["groups"] = {name: list(offsets) for name, offsets in self.groups.items()}
+        plain["label_bias"] = dict(self.label_bias)
+        plain["conjunctions"] = [
+            [pair.left_group, pair.left_offset, pair.right_group, pair.right_offset] for pair in self.conjunctions
+        ]
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrainingConfig:
+        """Read what `to_dict` wrote; missing fields take their defaults, unknown ones are refused by name."""
+        if unknown := sorted(set(data) - {entry.name for entry in fields(cls)}):
+            raise ConfigError(f"{unknown[0]}: no such field")
+        values = dict(data)
+        try:
+            if "groups" in values:
+                values["groups"] = {str(name): tuple(map(int, offs)) for name, offs in values["groups"].items()}
+            if "conjunctions" in values:
+                values["conjunctions"] = tuple(_conjunction(row) for row in values["conjunctions"])
+            return cls(**values)
+        except (TypeError, AttributeError) as error:
+            raise ConfigError("the configuration has a field of the wrong type") from error
+
+
+def _conjunction(row: Any) -> Conjunction:
+    left, left_offset, right, right_offset = row
+    return Conjunction(str(left), int(left_offset), str(right), int(right_offset))
+
+
+def _check_groups(groups: Mapping[str, tuple[int, ...]], conjunctions: tuple[Conjunction, ...]) -> None:
+    named = [*groups, *[pair.left_group for pair in conjunctions], *[pair.right_group for pair in conjunctions]]
+    if unknown := [name for name in named if name not in GROUPS]:
+        raise ConfigError(f"groups: {unknown[0]!r} is not one of {', '.join(GROUPS)}")
+    offsets = [offset for group in groups.values() for offset in group]
+    offsets += [offset for pair in conjunctions for offset in (pair.left_offset, pair.right_offset)]
+    if any(abs(offset) > MAX_WINDOW for offset in offsets):
+        raise ConfigError(f"groups: offsets reach {MAX_WINDOW} words at most")
+    if len(conjunctions) > MAX_CONJUNCTIONS:
+        raise ConfigError(f"conjunctions: {MAX_CONJUNCTIONS} at most")
+    if set(groups.get("bias", (0,))) != {0}:
+        raise ConfigError("groups: bias is seen at offset 0 only")

@@ -1,0 +1,83 @@
+"""Fits one CRF by CRFsuite (through sklearn-crfsuite) on notes, and returns the bytes of its model file."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clinical_ner.crfsuite_file import add_bias
+from clinical_ner.sequences import all_sequences
+from clinical_ner.swap import mention_pools, swapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clinical_ner.config import TrainingConfig
+    from clinical_ner.features import FeatureExtractor
+    from clinical_ner.notes import AnnotatedNote, Label
+
+    Progress = Callable[[str, int, int], None]
+
+BIAS_ATTRIBUTE = "0 b"
+
+
+def fit(
+    notes: Sequence[AnnotatedNote],
+    extractor: FeatureExtractor,
+    config: TrainingConfig,
+    seed: int,
+    lexicon: Mapping[Label, Sequence[str]] | None = None,
+    report: Callable[[int], None] | None = None,
+) -> bytes:
+    """Train on notes and their swapped copies; `report` is told each iteration's number."""
+    import pycrfsuite
+    import sklearn_crfsuite
+
+    sequences = all_sequences(with_swaps(notes, config.swap_copies, seed, lexicon), config.scheme)
+    attributes = [
+        pycrfsuite.ItemSequence(extractor.attributes(each.points, each.starts, each.ends)) for each in sequences
+    ]
+    with tempfile.TemporaryDirectory(prefix="rxtract-train-") as folder:
+        path = Path(folder) / "model.crfsuite"
+        estimator = sklearn_crfsuite.CRF(
+            **_parameters(config), model_filename=str(path), trainer_cls=_trainer(pycrfsuite.Trainer, report)
+        )
+        estimator.fit(attributes, [each.labels for each in sequences])
+        model = path.read_bytes()
+    return add_bias(model, BIAS_ATTRIBUTE, config.label_bias) if config.label_bias else model
+
+
+def with_swaps(
+    notes: Sequence[AnnotatedNote], copies: int, seed: int, lexicon: Mapping[Label, Sequence[str]] | None = None
+) -> list[AnnotatedNote]:
+    """Return the notes, then `copies` swapped versions of those that hold a mention."""
+    rng = random.Random(seed)
+    pools = mention_pools(notes, lexicon)
+    swaps = [swapped(note, pools, rng) for _ in range(copies) for note in notes if note.spans]
+    return [*notes, *swaps]
+
+
+def _parameters(config: TrainingConfig) -> dict[str, Any]:
+    """CRFsuite's parameters; only those that the algorithm knows."""
+    common: dict[str, Any] = {
+        "algorithm": config.algorithm,
+        "max_iterations": config.max_iterations,
+        "min_freq": config.min_frequency,
+        "all_possible_states": config.all_states,
+        "all_possible_transitions": config.all_transitions,
+    }
+    penalties = {"lbfgs": {"c1": config.c1, "c2": config.c2}, "l2sgd": {"c2": config.c2}}
+    return {**common, **penalties.get(config.algorithm, {})}
+
+
+def _trainer(base: type[Any], report: Callable[[int], None] | None) -> type[Any]:
+    """A CRFsuite trainer that tells `report` of each iteration."""
+
+    class ReportingTrainer(base):  # type: ignore[misc]
+        def on_iteration(self, log: str, info: Mapping[str, Any]) -> None:
+            if report is not None:
+                report(int(info.get("num", 0)))
+
+    return ReportingTrainer

@@ -1,0 +1,134 @@
+"""The compiled decoder of one model: texts in, flat arrays out."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clinical_ner.features import FeatureExtractor
+from clinical_ner.native import Result, code_points, library
+from clinical_ner.schemes import role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from clinical_ner.tables import ModelTables
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the decoder found in a batch.
+
+    Attributes:
+        entities: Rows of (note, class, start, end, sentence, first token, last token); shape (entities, 7).
+        confidences: Exact probability of each entity's span under the CRF; shape (entities,).
+        counts: Rows of (tokens, unseen words, unknown characters, characters, disease entities, treatment entities,
+            disease tokens, treatment tokens); shape (notes, 8).
+        note_scores: Rows of (mean marginal of the chosen labels, probability of the whole labelling); shape (notes, 2).
+    """
+
+    entities: NDArray[np.int32]
+    confidences: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    note_scores: NDArray[np.float64]
+
+
+class Decoder:
+    """A model in native memory. Calls from several threads take turns; memory is bounded whatever the texts hold."""
+
+    def __init__(self, tables: ModelTables) -> None:
+        self._extractor = FeatureExtractor(tables.extractor)
+        self._labels = list(tables.metadata["labels"])
+        self._lock = Lock()
+        self._address = self._make(tables)
+        if not self._address:
+            raise ValueError("the model's tables cannot be used")
+        # The finaliser's argument keeps the extractor alive until the model that points to it is gone.
+        weakref.finalize(self, _free, self._address, self._extractor)
+
+    def _make(self, tables: ModelTables) -> int | None:
+        weights = tables.weights
+        roles = np.array([role(tables.metadata["scheme"], label) for label in self._labels], np.int32)
+        address: int | None = library().cn_model_new(
+            self._extractor.address,
+            len(self._labels),
+            roles.ctypes.data,
+            weights.transitions.ctypes.data,
+            weights.feature_keys.ctypes.data,
+            weights.feature_starts.ctypes.data,
+            len(weights.feature_keys),
+            weights.feature_cells.ctypes.data,
+            weights.feature_weights.ctypes.data,
+            weights.pair_keys.ctypes.data,
+            weights.pair_rows.ctypes.data,
+            len(weights.pair_keys),
+            tables.known_words.ctypes.data,
+            len(tables.known_words),
+            tables.known_characters.ctypes.data,
+            len(tables.known_characters),
+            int(tables.metadata["cache_words"]),
+        )
+        return address
+
+    @property
+    def cached_words(self) -> int:
+        """How many words the cache holds now."""
+        return int(library().cn_cached_words(self._address))
+
+    def decode(self, texts: Sequence[str]) -> Decoded:
+        """Tokenise and decode a batch of texts in one native call."""
+        points = code_points("".join(texts))
+        bounds = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=bounds[1:])
+        result = Result()
+        with self._lock:
+            failed = library().cn_tag(
+                self._address, points.ctypes.data, bounds.ctypes.data, len(texts), ctypes.addressof(result)
+            )
+            if failed:
+                raise MemoryError("the decoder ran out of memory")
+            return Decoded(
+                _copied(result.entities, np.int32, result.n_entities, 7),
+                _copied(result.confidences, np.float64, result.n_entities, 1)[:, 0],
+                _copied(result.counts, np.int64, len(texts), 8),
+                _copied(result.note_scores, np.float64, len(texts), 2),
+            )
+
+    def marginals(
+        self, points: NDArray[np.uint32], starts: NDArray[np.int32], ends: NDArray[np.int32]
+    ) -> tuple[list[str], NDArray[np.float64]]:
+        """Labels and marginal probabilities (shape (tokens, labels)) of one sequence of given tokens."""
+        count = len(starts)
+        starts, ends = np.ascontiguousarray(starts, np.int32), np.ascontiguousarray(ends, np.int32)
+        labels, marginals = np.zeros(count, np.int32), np.zeros((count, len(self._labels)))
+        with self._lock:
+            failed = library().cn_decode(
+                self._address,
+                points.ctypes.data,
+                starts.ctypes.data,
+                ends.ctypes.data,
+                count,
+                labels.ctypes.data,
+                marginals.ctypes.data,
+            )
+        if failed:
+            raise ValueError("the sequence is longer than the decoder's cache")
+        return [self._labels[label] for label in labels.tolist()], marginals
+
+
+def _copied(address: int | None, dtype: Any, rows: int, columns: int) -> NDArray[Any]:
+    size = np.dtype(dtype).itemsize * rows * columns
+    raw = ctypes.string_at(address, size) if size else b""
+    return np.frombuffer(raw, dtype).reshape(rows, columns)
+
+
+def _free(address: int, extractor: FeatureExtractor) -> None:
+    library().cn_model_free(address)
+    del extractor

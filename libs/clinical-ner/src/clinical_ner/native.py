@@ -1,0 +1,102 @@
+"""Loads the compiled library and says how its functions are called.
+
+ctypes releases the interpreter's lock during each call. Arrays are passed as addresses: who calls keeps them alive.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEATURES_VERSION = 1
+GROUPS = (
+    *("bias", "word", "lower"),
+    *(f"prefix{size}" for size in range(1, 7)),
+    *(f"suffix{size}" for size in range(1, 7)),
+    *("shape", "short_shape", "morphology", "grams3", "grams4", "grams5"),
+    *("pattern", "classes", "parts", "length", "edge"),
+)
+MAX_WINDOW = 4
+MAX_CONJUNCTIONS = 24
+MAX_LABELS = 16
+
+_POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "cn_init": (None, []),
+    "cn_features_version": (ctypes.c_int, []),
+    "cn_class_of": (ctypes.c_uint8, [ctypes.c_uint32]),
+    "cn_lower_of": (ctypes.c_uint32, [ctypes.c_uint32]),
+    "cn_word_key": (ctypes.c_uint64, [_POINTER, _LONG, ctypes.c_int]),
+    "cn_tokenise": (_LONG, [_POINTER, _LONG, _POINTER, _POINTER, _POINTER]),
+    "cn_extractor_new": (
+        _POINTER,
+        [_INT, _POINTER, _POINTER, _INT, ctypes.c_char_p, _LONG, _POINTER, _LONG, _POINTER, _POINTER]
+        + [ctypes.c_char_p, _LONG],
+    ),
+    "cn_extractor_free": (None, [_POINTER]),
+    "cn_attributes": (_LONG, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
+    "cn_attribute_keys": (_LONG, [_POINTER, ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG]),
+    "cn_model_new": (
+        _POINTER,
+        [_POINTER, _INT, _POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]
+        + [_POINTER, _POINTER, _LONG, _POINTER, _LONG, _POINTER, _LONG, _INT],
+    ),
+    "cn_model_free": (None, [_POINTER]),
+    "cn_tag": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
+    "cn_decode": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
+    "cn_cached_words": (_LONG, [_POINTER]),
+}
+
+
+class Result(ctypes.Structure):
+    """What `cn_tag` hands back: addresses of arrays that live until the model's next call."""
+
+    _fields_ = (
+        ("n_entities", ctypes.c_int64),
+        ("entities", ctypes.c_void_p),
+        ("confidences", ctypes.c_void_p),
+        ("counts", ctypes.c_void_p),
+        ("note_scores", ctypes.c_void_p),
+    )
+
+
+class NativeLibraryMissing(RuntimeError):
+    """The package was installed without its compiled library."""
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Return the compiled library, ready to call; NativeLibraryMissing if it is absent, stale or for other machines."""
+    path = Path(__file__).with_name("_native") / "libclinical_ner.so"
+    try:
+        loaded = ctypes.CDLL(str(path))
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(loaded, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
+        raise NativeLibraryMissing(
+            "clinical-ner's compiled library is missing or stale: build it by `pip install -e libs/clinical-ner` "
+            "(needs `cc` or the ziglang wheel)"
+        ) from error
+    if loaded.cn_features_version() != FEATURES_VERSION:
+        raise NativeLibraryMissing("clinical-ner's compiled library is of another version: build it again")
+    loaded.cn_init()
+    return loaded
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Return the text's code points, lone surrogates and NUL included; shape (len(text),)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def word_key(word: str) -> int:
+    """Return the 64-bit key of a word's lower case, as the library computes it."""
+    points = code_points(word)
+    return int(library().cn_word_key(points.ctypes.data, len(points), 1))

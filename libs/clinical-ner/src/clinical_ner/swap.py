@@ -1,0 +1,39 @@
+"""Mention swap: training notes once more, with their mentions replaced by others of the same label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clinical_ner.notes import AnnotatedNote, Label, Span
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping, Sequence
+
+
+def mention_pools(
+    notes: Sequence[AnnotatedNote], extra: Mapping[Label, Sequence[str]] | None = None
+) -> dict[Label, list[str]]:
+    """Mentions of each label as they occur (frequent ones more often), and the names of a supplied lexicon."""
+    pools: dict[Label, list[str]] = {label: list((extra or {}).get(label, ())) for label in Label}
+    for note in notes:
+        for span in note.spans:
+            pools[span.label].append(note.text[span.start : span.end])
+    return pools
+
+
+def swapped(note: AnnotatedNote, pools: Mapping[Label, Sequence[str]], rng: random.Random) -> AnnotatedNote:
+    """Return the note with every mention replaced by a random one of its label, offsets adjusted."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    at = length = 0
+    for span in sorted(note.spans):
+        if span.start < at:
+            continue
+        name = rng.choice(pools[span.label])
+        before = note.text[at : span.start]
+        start = length + len(before)
+        parts += [before, name]
+        spans.append(Span(start, start + len(name), span.label))
+        at, length = span.end, start + len(name)
+    return AnnotatedNote("".join([*parts, note.text[at:]]), tuple(spans), note_id=note.note_id, group=note.group)

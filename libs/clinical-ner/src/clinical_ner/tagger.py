@@ -1,0 +1,145 @@
+"""The tagger: a model file opened, texts in, entities out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
+from clinical_ner.decoder import Decoded, Decoder
+from clinical_ner.notes import Label
+from clinical_ner.pairs import treatment_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from clinical_ner.tables import ModelTables
+
+__all__ = ["ArtifactRefused", "Entity", "NoteStatistics", "TaggedNote", "Tagger"]
+
+TABLES_FILE = "tables.npz"
+_LABELS = (Label.DISEASE, Label.DISEASE, Label.TREATMENT)  # by class, 1 and 2
+
+
+class Entity(NamedTuple):
+    """An entity of a note: `text[start:end]` in code points; `confidence` is calibrated where the model has a curve."""
+
+    label: Label
+    start: int
+    end: int
+    confidence: float
+
+
+class NoteStatistics(NamedTuple):
+    """Counts of one note for drift statistics; `confidence` is the mean probability of its tokens' labels.
+
+    `oov_tokens` are tokens with a letter whose lower case is not among the training notes; `unknown_chars` are
+    characters that the training notes do not hold.
+    """
+
+    tokens: int
+    oov_tokens: int
+    unknown_chars: int
+    chars: int
+    disease_entities: int
+    treatment_entities: int
+    disease_tokens: int
+    treatment_tokens: int
+    confidence: float
+
+
+class TaggedNote(NamedTuple):
+    """What was found in one note.
+
+    `pairs` are (treatment, disease) as indices into `entities`. `confidence` is the calibrated probability that all of
+    the note's entities are right.
+    """
+
+    entities: tuple[Entity, ...]
+    pairs: tuple[tuple[int, int], ...]
+    confidence: float
+    statistics: NoteStatistics
+
+
+class Tagger:
+    """A model ready to tag. May be shared between threads: calls take turns in native code, outside Python's lock."""
+
+    def __init__(self, tables: ModelTables) -> None:
+        self.metadata: Mapping[str, Any] = MappingProxyType(dict(tables.metadata))
+        self.training_mentions: NDArray[np.uint64] = tables.mention_digests
+        try:
+            self.decoder = Decoder(tables)
+        except ValueError as error:
+            raise ArtifactRefused("the model file cannot be used: its tables contradict each other") from error
+        curves = tables.metadata["calibration"]["curves"]
+        self._curves = {name: (np.array(c["raw"]), np.array(c["calibrated"])) for name, c in curves.items()}
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, sha256: str | None = None) -> Tagger:
+        """Open a model file: its path, its folder, or its bytes.
+
+        Args:
+            source: `tables.npz`, the folder that holds it, or its content.
+            sha256: The digest it must have; None to trust the source.
+
+        Raises:
+            ArtifactRefused: The file is missing, damaged, not the expected one, or of another version.
+        """
+        return cls(load(source if isinstance(source, bytes) else _read_file(Path(source)), sha256))
+
+    def tag(self, texts: Sequence[str]) -> list[TaggedNote]:
+        """Find the entities of each text; any string is legal input."""
+        if not texts:
+            return []
+        found = self.decoder.decode(texts)
+        entities = self._entities(found)
+        bounds = np.searchsorted(found.entities[:, 0], np.arange(len(texts) + 1)).tolist()
+        confidences = self._calibrated("note", found.note_scores[:, 1]).tolist()
+        means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
+        counts = found.counts.T.tolist()
+        statistics = map(NoteStatistics._make, zip(*counts, means, strict=True))
+        new, none = TaggedNote, ((), ())
+        return [
+            new(*(_described(found, entities, first, after) if after > first else none), confidence, observed)
+            for first, after, confidence, observed in zip(bounds, bounds[1:], confidences, statistics, strict=False)
+        ]
+
+    def _entities(self, found: Decoded) -> list[Entity]:
+        if not len(found.confidences):
+            return []
+        confidences = np.empty(len(found.confidences))
+        for number in (1, 2):
+            mine = found.entities[:, 1] == number
+            confidences[mine] = self._calibrated(_LABELS[number], found.confidences[mine])
+        _, classes, starts, ends = found.entities[:, :4].T.tolist()
+        labels = map(_LABELS.__getitem__, classes)
+        return list(map(Entity._make, zip(labels, starts, ends, confidences.tolist(), strict=True)))
+
+    def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        curve = self._curves.get(name)
+        return np.interp(raw, *curve) if curve else np.clip(raw, 0.0, 1.0)
+
+
+def _described(
+    found: Decoded, entities: list[Entity], first: int, after: int
+) -> tuple[tuple[Entity, ...], tuple[tuple[int, int], ...]]:
+    """Entities of one note and its pairs; most notes lack one of the two labels and so any pair."""
+    mine = tuple(entities[first:after])
+    if after - first == 1 or len({entity.label for entity in mine}) == 1:
+        return mine, ()
+    return mine, treatment_pairs(found.entities[first:after].tolist())
+
+
+def _read_file(path: Path) -> bytes:
+    path = path / TABLES_FILE if path.is_dir() else path
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ArtifactRefused(f"the model file {path} is larger than {MAX_BYTES // 2**20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactRefused(f"the model file {path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,188 @@
+"""Trains a model: fit the CRF, calibrate it on held-out notes, and gather what serving and drift detection need."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clinical_ner.artifact import FORMAT, FORMAT_VERSION, dump
+from clinical_ner.config import TrainingConfig
+from clinical_ner.crf import fit
+from clinical_ner.crfsuite_file import read_weights
+from clinical_ner.datasets import digest
+from clinical_ner.features import FeatureExtractor, extractor_tables
+from clinical_ner.heldout import calibrate, held_out
+from clinical_ner.mentions import mention_digests
+from clinical_ner.native import FEATURES_VERSION, word_key
+from clinical_ner.reference import reference_statistics
+from clinical_ner.tables import ModelTables, weight_tables
+from clinical_ner.tagger import TABLES_FILE, Tagger
+from clinical_ner.tokens import tokenise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clinical_ner.notes import AnnotatedNote, Label
+
+    Progress = Callable[[str, int, int], None]
+
+CRFSUITE_FILE = "model.crfsuite"
+_CANARIES = 5
+
+
+class TrainingDataError(ValueError):
+    """Notes that no model can be trained on; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Where a model was saved; `sha256` is the digest of `tables`, the artifact's digest."""
+
+    crfsuite: Path
+    tables: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A trained model in memory: CRFsuite's own file, and the tables that services open."""
+
+    crfsuite: bytes
+    tables: bytes
+    metadata: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """The artifact's digest."""
+        return hashlib.sha256(self.tables).hexdigest()
+
+    def tagger(self) -> Tagger:
+        """Open the model."""
+        return Tagger.open(self.tables)
+
+    def save(self, directory: str | Path) -> ModelFiles:
+        """Write both files; each appears whole or not at all."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = ModelFiles(folder / CRFSUITE_FILE, folder / TABLES_FILE, self.sha256)
+        for path, content in ((files.crfsuite, self.crfsuite), (files.tables, self.tables)):
+            unfinished = path.with_name(f"{path.name}.part")
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        return files
+
+
+def train(
+    notes: Sequence[AnnotatedNote],
+    config: TrainingConfig | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    lexicon: Mapping[Label, Sequence[str]] | None = None,
+    word_classes: Mapping[str, Sequence[str]] | None = None,
+) -> TrainedModel:
+    """Train on annotated notes; the same notes, configuration and seed give the same bytes.
+
+    Args:
+        notes: With at least one annotated mention among them; one label alone is enough.
+        config: How; None for the defaults.
+        seed: Of mention swap and of the calibration folds.
+        progress: Told (stage, done, total) as training goes on.
+        lexicon: Names per label that mention swap may use besides those of the notes.
+        word_classes: Lower-cased word to class names, for the feature group "classes".
+
+    Raises:
+        TrainingDataError: The notes cannot be trained on.
+    """
+    config = config or TrainingConfig()
+    _check_notes(notes)
+    extractor = FeatureExtractor(extractor_tables(config, word_classes))
+    fold_model = _Fold(extractor, config, seed, lexicon)
+    predictions = held_out(notes, config.calibration_folds, seed, fold_model, progress)
+    crfsuite = fit(notes, extractor, config, seed, lexicon, _reporter(progress, config.max_iterations))
+    metadata = _metadata(notes, config, seed)
+    if predictions:
+        metadata["calibration"] = calibrate(notes, predictions)
+        metadata["reference"] = reference_statistics(notes, predictions)
+    return finish(notes, extractor, crfsuite, metadata)
+
+
+def finish(
+    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, crfsuite: bytes, metadata: dict[str, Any]
+) -> TrainedModel:
+    """Make the artifact of a fitted CRF, with what the model itself says of its canary notes."""
+    bare = model_tables(notes, extractor, crfsuite, metadata)
+    tagger = Tagger(bare)
+    canaries = [note.text for note in notes if note.spans][:_CANARIES]
+    expected = [
+        {"text": text, "entities": [[entity.label, entity.start, entity.end] for entity in tagged.entities]}
+        for text, tagged in zip(canaries, tagger.tag(canaries), strict=True)
+    ]
+    tables = dump(model_tables(notes, extractor, crfsuite, metadata | {"canaries": expected}))
+    return TrainedModel(crfsuite, tables, Tagger.open(tables).metadata)
+
+
+def model_tables(
+    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, crfsuite: bytes, metadata: Mapping[str, Any]
+) -> ModelTables:
+    """Arrange a fitted CRF and the vocabulary of its notes for serving."""
+    weights = read_weights(crfsuite)
+    words = {word_key(word) for word in {token.text.lower() for note in notes for token in tokenise(note.text)}}
+    characters = {ord(character) for note in notes for character in set(note.text)}
+    return ModelTables(
+        {**metadata, "labels": weights.labels, "window": extractor.tables.window},
+        extractor.tables,
+        weight_tables(weights, extractor),
+        np.array(sorted(words), np.uint64),
+        np.array(sorted(characters), np.uint32),
+        mention_digests(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Trains the model of one fold: no calibration, so that its confidences are the CRF's own."""
+
+    extractor: FeatureExtractor
+    config: TrainingConfig
+    seed: int
+    lexicon: Mapping[Label, Sequence[str]] | None
+
+    def __call__(self, notes: Sequence[AnnotatedNote]) -> Tagger:
+        crfsuite = fit(notes, self.extractor, self.config, self.seed, self.lexicon)
+        return Tagger(model_tables(notes, self.extractor, crfsuite, _metadata(notes, self.config, self.seed)))
+
+
+def _metadata(notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "features_version": FEATURES_VERSION,
+        "config": config.to_dict(),
+        "scheme": config.scheme,
+        "cache_words": config.cache_words,
+        "seed": seed,
+        "notes": len(notes),
+        "data_digest": digest(notes),
+        "calibration": {"curves": {}},
+        "reference": {},
+        "canaries": [],
+    }
+
+
+def _check_notes(notes: Sequence[AnnotatedNote]) -> None:
+    if not notes:
+        raise TrainingDataError("there are no notes to train on: give at least one annotated sentence")
+    if not any(note.spans for note in notes):
+        raise TrainingDataError("no note has an annotated disease or treatment: check the labels file")
+    for note in notes:
+        if any(not 0 <= span.start < span.end <= len(note.text) for span in note.spans):
+            raise TrainingDataError(f"note {note.note_id or '(without id)'} has a span outside its text")
+
+
+def _reporter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress("fit", done, total)

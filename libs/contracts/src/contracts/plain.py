@@ -4,7 +4,7 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -24,9 +24,8 @@ class RecordError(ValueError):
 
 def from_record(value: Any) -> Any:
     """Return a record, or any value inside one, as plain data."""
-    names = getattr(type(value), "__dataclass_fields__", None)
-    if names is not None:
-        return {name: from_record(getattr(value, name)) for name in names}
+    if is_dataclass(value):
+        return {name: from_record(inner) for name, inner in fields_of(value).items()}
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, tuple | list):
@@ -36,7 +35,18 @@ def from_record(value: Any) -> Any:
     return value
 
 
-def to_record(record_type: type, values: Any, path: str = "") -> Any:
+def fields_of(record: Any) -> dict[str, Any]:
+    """Return a record's fields by name, as they are."""
+    record_type: Any = type(record)
+    return {name: getattr(record, name) for name in _names(record_type)}
+
+
+@cache
+def _names(record_type: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record_type))
+
+
+def to_record(record_type: Any, values: Any, path: str = "") -> Any:
     """Build a record from plain data. Raises RecordError."""
     if not isinstance(values, Mapping):
         raise RecordError(path or record_type.__name__, Reason.WRONG_TYPE)
@@ -59,7 +69,7 @@ def _join(path: str, name: str) -> str:
 
 
 @cache
-def _readers(record_type: type) -> dict[str, tuple[Callable[[Any, str], Any], bool]]:
+def _readers(record_type: Any) -> dict[str, tuple[Callable[[Any, str], Any], bool]]:
     hints = get_type_hints(record_type, include_extras=True)
     return {
         field.name: (
@@ -81,7 +91,7 @@ def _reader(hint: Any) -> Callable[[Any, str], Any]:
         return _map(_reader(args[1]))
     if issubclass(hint, StrEnum):
         return lambda value, path: _enum(hint, value, path)
-    if hasattr(hint, "__dataclass_fields__"):
+    if is_dataclass(hint):
         return lambda value, path: to_record(hint, value, path)
     return _PRIMITIVES[hint]
 

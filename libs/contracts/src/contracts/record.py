@@ -18,6 +18,10 @@ class Record:
 
     SCHEMA_NAME: ClassVar[str]
 
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]:
+        """Return what `copy` needs to make the record anew."""
+        return (), plain.fields_of(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: enums as strings, tuples as lists, bytes as bytes."""
         result: dict[str, Any] = plain.from_record(self)

@@ -1,15 +1,26 @@
-"""The records of the contract. Written by `python -m contracts.generate` from schemas/records; do not edit."""
+"""The records of the contract. Written by `python -m contracts.generate` from schemas/records; do not edit.
+
+A record is a frozen dataclass. `__new__` stands in for the usual initialiser, which sets each field of a frozen dataclass
+the slow way: it fills the slots of a twin that is not frozen and then changes its class.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# ruff: noqa: A002, D102 - arguments are named as the fields, and the class says what they are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
+from contracts._generated import twins
 from contracts.record import Record
 
+_new = object.__new__
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Segment(Record):
     """Where a note comes from, in the terms by which language is watched.
 
@@ -23,8 +34,20 @@ class Segment(Record):
     city: str
     specialty: str
 
+    def __new__(
+        cls,
+        *,
+        city: str,
+        specialty: str,
+    ) -> Self:
+        self: Any = _new(twins.Segment)
+        self.city = city
+        self.specialty = specialty
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ModelRef(Record):
     """One version of a registered model.
 
@@ -41,6 +64,20 @@ class ModelRef(Record):
     version: str
     serial: int
 
+    def __new__(
+        cls,
+        *,
+        name: str,
+        version: str,
+        serial: int,
+    ) -> Self:
+        self: Any = _new(twins.ModelRef)
+        self.name = name
+        self.version = version
+        self.serial = serial
+        self.__class__ = cls
+        return self
+
 
 class EntityLabel(StrEnum):
     """Kind of entity. UNKNOWN stands for a label that this reader does not know yet."""
@@ -50,7 +87,7 @@ class EntityLabel(StrEnum):
     TREATMENT = "TREATMENT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Entity(Record):
     """A mention of a disease or treatment in a note.
 
@@ -72,8 +109,28 @@ class Entity(Record):
     end: int
     confidence: float
 
+    def __new__(
+        cls,
+        *,
+        entity_id: str,
+        label: EntityLabel,
+        text: str,
+        start: int,
+        end: int,
+        confidence: float,
+    ) -> Self:
+        self: Any = _new(twins.Entity)
+        self.entity_id = entity_id
+        self.label = label
+        self.text = text
+        self.start = start
+        self.end = end
+        self.confidence = confidence
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class TreatmentPair(Record):
     """A treatment and the disease that it treats.
 
@@ -86,6 +143,18 @@ class TreatmentPair(Record):
 
     treatment_id: str
     disease_id: str
+
+    def __new__(
+        cls,
+        *,
+        treatment_id: str,
+        disease_id: str,
+    ) -> Self:
+        self: Any = _new(twins.TreatmentPair)
+        self.treatment_id = treatment_id
+        self.disease_id = disease_id
+        self.__class__ = cls
+        return self
 
 
 class Sample(StrEnum):
@@ -108,7 +177,7 @@ class AnnotationOutcome(StrEnum):
     ADJUDICATED = "ADJUDICATED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class AnnotationChanges(Record):
     """What a person did to the predictions, in counts.
 
@@ -128,8 +197,26 @@ class AnnotationChanges(Record):
     moved: int
     relabelled: int
 
+    def __new__(
+        cls,
+        *,
+        kept: int,
+        added: int,
+        removed: int,
+        moved: int,
+        relabelled: int,
+    ) -> Self:
+        self: Any = _new(twins.AnnotationChanges)
+        self.kept = kept
+        self.added = added
+        self.removed = removed
+        self.moved = moved
+        self.relabelled = relabelled
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class AnnotationValidated(Record):
     """A person's word on one revision of a note.
 
@@ -204,6 +291,74 @@ class AnnotationValidated(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        annotation_id: str,
+        note_id: str,
+        revision: int,
+        event_id: str | None = None,
+        text: str,
+        language: str = "en",
+        segment: Segment,
+        patient_ref: str,
+        doctor_ref: str,
+        written_at: int,
+        model: ModelRef | None = None,
+        predicted_entities: tuple[Entity, ...],
+        predicted_pairs: tuple[TreatmentPair, ...],
+        entities: tuple[Entity, ...],
+        treatment_pairs: tuple[TreatmentPair, ...],
+        sample: Sample,
+        inclusion_probability: float | None = None,
+        predictions_shown: bool,
+        outcome: AnnotationOutcome,
+        changes: AnnotationChanges,
+        annotator: str,
+        sequence: int,
+        seconds_spent: float,
+        annotated_at: int,
+        supersedes: tuple[str, ...] = (),
+        dataset_digest: str | None = None,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.AnnotationValidated)
+        self.annotation_id = annotation_id
+        self.note_id = note_id
+        self.revision = revision
+        self.event_id = event_id
+        self.text = text
+        self.language = language
+        self.segment = segment
+        self.patient_ref = patient_ref
+        self.doctor_ref = doctor_ref
+        self.written_at = written_at
+        self.model = model
+        self.predicted_entities = predicted_entities
+        self.predicted_pairs = predicted_pairs
+        self.entities = entities
+        self.treatment_pairs = treatment_pairs
+        self.sample = sample
+        self.inclusion_probability = inclusion_probability
+        self.predictions_shown = predictions_shown
+        self.outcome = outcome
+        self.changes = changes
+        self.annotator = annotator
+        self.sequence = sequence
+        self.seconds_spent = seconds_spent
+        self.annotated_at = annotated_at
+        self.supersedes = supersedes
+        self.dataset_digest = dataset_digest
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
+
 
 class DriftLevel(StrEnum):
     """How bad it is. RECOVERED ends the episode."""
@@ -222,7 +377,7 @@ class DriftDirection(StrEnum):
     BETTER = "BETTER"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class MovedStatistic(Record):
     """A statistic that moved, in its own unit.
 
@@ -240,8 +395,24 @@ class MovedStatistic(Record):
     after: float
     reference: float
 
+    def __new__(
+        cls,
+        *,
+        name: str,
+        before: float,
+        after: float,
+        reference: float,
+    ) -> Self:
+        self: Any = _new(twins.MovedStatistic)
+        self.name = name
+        self.before = before
+        self.after = after
+        self.reference = reference
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class DriftDetected(Record):
     """An episode of drift in one segment began, got worse or ended.
 
@@ -284,8 +455,46 @@ class DriftDetected(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        episode_id: str,
+        segment: str,
+        level: DriftLevel,
+        direction: DriftDirection,
+        statistics: tuple[MovedStatistic, ...],
+        evidence: str,
+        model: ModelRef,
+        source_partition: int,
+        source_offset: int,
+        detected_at: int,
+        began_at: int | None = None,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.DriftDetected)
+        self.episode_id = episode_id
+        self.segment = segment
+        self.level = level
+        self.direction = direction
+        self.statistics = statistics
+        self.evidence = evidence
+        self.model = model
+        self.source_partition = source_partition
+        self.source_offset = source_offset
+        self.detected_at = detected_at
+        self.began_at = began_at
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class DriftState(Record):
     """The drift-watcher's state of one source partition.
 
@@ -314,8 +523,32 @@ class DriftState(Record):
     state: bytes
     saved_at: int
 
+    def __new__(
+        cls,
+        *,
+        source_partition: int,
+        source_offset: int,
+        format_version: int,
+        chunk: int = 0,
+        chunks: int = 1,
+        sha256: str,
+        state: bytes,
+        saved_at: int,
+    ) -> Self:
+        self: Any = _new(twins.DriftState)
+        self.source_partition = source_partition
+        self.source_offset = source_offset
+        self.format_version = format_version
+        self.chunk = chunk
+        self.chunks = chunks
+        self.sha256 = sha256
+        self.state = state
+        self.saved_at = saved_at
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class NewWord(Record):
     """A word that the model does not know and that many people used.
 
@@ -333,8 +566,24 @@ class NewWord(Record):
     patients: int
     doctors: int
 
+    def __new__(
+        cls,
+        *,
+        word: str,
+        notes: int,
+        patients: int,
+        doctors: int,
+    ) -> Self:
+        self: Any = _new(twins.NewWord)
+        self.word = word
+        self.notes = notes
+        self.patients = patients
+        self.doctors = doctors
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class DriftWords(Record):
     """New words of one segment, published only when many patients and doctors used them.
 
@@ -355,6 +604,24 @@ class DriftWords(Record):
     words: tuple[NewWord, ...]
     observed_from: int
     observed_to: int
+
+    def __new__(
+        cls,
+        *,
+        segment: str,
+        model: ModelRef,
+        words: tuple[NewWord, ...],
+        observed_from: int,
+        observed_to: int,
+    ) -> Self:
+        self: Any = _new(twins.DriftWords)
+        self.segment = segment
+        self.model = model
+        self.words = words
+        self.observed_from = observed_from
+        self.observed_to = observed_to
+        self.__class__ = cls
+        return self
 
 
 class Origin(StrEnum):
@@ -379,7 +646,7 @@ class ReviewReason(StrEnum):
     DRIFT_UNREVIEWED = "DRIFT_UNREVIEWED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Review(Record):
     """Whether people look at this note too.
 
@@ -396,8 +663,22 @@ class Review(Record):
     reason: ReviewReason = ReviewReason.NONE
     inclusion_probability: float | None = None
 
+    def __new__(
+        cls,
+        *,
+        requested: bool,
+        reason: ReviewReason = ReviewReason.NONE,
+        inclusion_probability: float | None = None,
+    ) -> Self:
+        self: Any = _new(twins.Review)
+        self.requested = requested
+        self.reason = reason
+        self.inclusion_probability = inclusion_probability
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class EntitiesExtracted(Record):
     """What one model version found in one revision of a note.
 
@@ -444,6 +725,48 @@ class EntitiesExtracted(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        note_id: str,
+        revision: int,
+        origin: Origin = Origin.LIVE,
+        model: ModelRef,
+        segment: Segment,
+        written_at: int,
+        accepted_at: int,
+        extracted_at: int,
+        note_confidence: float,
+        entities: tuple[Entity, ...],
+        treatment_pairs: tuple[TreatmentPair, ...],
+        review: Review,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.EntitiesExtracted)
+        self.event_id = event_id
+        self.note_id = note_id
+        self.revision = revision
+        self.origin = origin
+        self.model = model
+        self.segment = segment
+        self.written_at = written_at
+        self.accepted_at = accepted_at
+        self.extracted_at = extracted_at
+        self.note_confidence = note_confidence
+        self.entities = entities
+        self.treatment_pairs = treatment_pairs
+        self.review = review
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
+
 
 class ModelAction(StrEnum):
     """What the trainer shall do. UNKNOWN is refused."""
@@ -455,7 +778,7 @@ class ModelAction(StrEnum):
     ROLLBACK = "ROLLBACK"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ModelCommand(Record):
     """An order to the trainer.
 
@@ -485,6 +808,32 @@ class ModelCommand(Record):
     requested_at: int
     segment: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        command_id: str,
+        action: ModelAction,
+        model_name: str,
+        reason: str,
+        target_version: str | None = None,
+        champion_version: str | None = None,
+        requested_by: str,
+        requested_at: int,
+        segment: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.ModelCommand)
+        self.command_id = command_id
+        self.action = action
+        self.model_name = model_name
+        self.reason = reason
+        self.target_version = target_version
+        self.champion_version = champion_version
+        self.requested_by = requested_by
+        self.requested_at = requested_at
+        self.segment = segment
+        self.__class__ = cls
+        return self
+
 
 class ModelEventKind(StrEnum):
     """What happened. Readers ignore UNKNOWN."""
@@ -499,7 +848,7 @@ class ModelEventKind(StrEnum):
     MERGED_INTO = "MERGED_INTO"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ModelEvent(Record):
     """What happened to a model.
 
@@ -534,11 +883,45 @@ class ModelEvent(Record):
     reasons: tuple[str, ...]
     missing_labels: int | None = None
     occurred_at: int
-    metrics: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    metrics: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     merged_into: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        kind: ModelEventKind,
+        model_name: str,
+        model_version: str | None = None,
+        serial: int | None = None,
+        previous_version: str | None = None,
+        artifact_sha256: str | None = None,
+        command_id: str | None = None,
+        reasons: tuple[str, ...],
+        missing_labels: int | None = None,
+        occurred_at: int,
+        metrics: Mapping[str, float] = _NOTHING,
+        merged_into: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.ModelEvent)
+        self.event_id = event_id
+        self.kind = kind
+        self.model_name = model_name
+        self.model_version = model_version
+        self.serial = serial
+        self.previous_version = previous_version
+        self.artifact_sha256 = artifact_sha256
+        self.command_id = command_id
+        self.reasons = reasons
+        self.missing_labels = missing_labels
+        self.occurred_at = occurred_at
+        self.metrics = metrics
+        self.merged_into = merged_into
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class NoteAccepted(Record):
     """A note that passed validation: NFC text, references replaced by pseudonyms.
 
@@ -583,8 +966,50 @@ class NoteAccepted(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        note_id: str,
+        revision: int,
+        prescription_ref: str,
+        patient_ref: str,
+        doctor_ref: str,
+        city: str,
+        specialty: str,
+        written_at: int,
+        text: str,
+        language: str = "en",
+        origin: Origin = Origin.LIVE,
+        accepted_at: int,
+        producer: str,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.NoteAccepted)
+        self.note_id = note_id
+        self.revision = revision
+        self.prescription_ref = prescription_ref
+        self.patient_ref = patient_ref
+        self.doctor_ref = doctor_ref
+        self.city = city
+        self.specialty = specialty
+        self.written_at = written_at
+        self.text = text
+        self.language = language
+        self.origin = origin
+        self.accepted_at = accepted_at
+        self.producer = producer
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class NoteSubmitted(Record):
     """A clinical note as the platform submits it.
 
@@ -628,8 +1053,46 @@ class NoteSubmitted(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        note_id: str,
+        revision: int,
+        prescription_id: str,
+        patient_ref: str,
+        doctor_ref: str,
+        city: str,
+        specialty: str,
+        written_at: int,
+        text: str,
+        language: str = "en",
+        origin: Origin = Origin.LIVE,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.NoteSubmitted)
+        self.note_id = note_id
+        self.revision = revision
+        self.prescription_id = prescription_id
+        self.patient_ref = patient_ref
+        self.doctor_ref = doctor_ref
+        self.city = city
+        self.specialty = specialty
+        self.written_at = written_at
+        self.text = text
+        self.language = language
+        self.origin = origin
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class LabelQuality(Record):
     """Exact-span quality of one label with its interval.
 
@@ -653,8 +1116,30 @@ class LabelQuality(Record):
     f1_high: float
     support: int
 
+    def __new__(
+        cls,
+        *,
+        label: str,
+        precision: float,
+        recall: float,
+        f1: float,
+        f1_low: float,
+        f1_high: float,
+        support: int,
+    ) -> Self:
+        self: Any = _new(twins.LabelQuality)
+        self.label = label
+        self.precision = precision
+        self.recall = recall
+        self.f1 = f1
+        self.f1_low = f1_low
+        self.f1_high = f1_high
+        self.support = support
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class QualityMeasured(Record):
     """Live quality of one model version in one segment, measured on the random audit alone.
 
@@ -684,8 +1169,36 @@ class QualityMeasured(Record):
     prefill_bias: float | None = None
     measured_at: int
 
+    def __new__(
+        cls,
+        *,
+        measurement_id: str,
+        model: ModelRef,
+        segment: str,
+        window_start: int,
+        window_end: int,
+        notes: int,
+        labels: tuple[LabelQuality, ...],
+        estimated_f1: float | None = None,
+        prefill_bias: float | None = None,
+        measured_at: int,
+    ) -> Self:
+        self: Any = _new(twins.QualityMeasured)
+        self.measurement_id = measurement_id
+        self.model = model
+        self.segment = segment
+        self.window_start = window_start
+        self.window_end = window_end
+        self.notes = notes
+        self.labels = labels
+        self.estimated_f1 = estimated_f1
+        self.prefill_bias = prefill_bias
+        self.measured_at = measured_at
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ReviewRequested(Record):
     """A note that people shall look at, with what the model said.
 
@@ -738,8 +1251,58 @@ class ReviewRequested(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
 
+    def __new__(
+        cls,
+        *,
+        note_id: str,
+        revision: int,
+        event_id: str,
+        origin: Origin = Origin.LIVE,
+        text: str,
+        segment: Segment,
+        model: ModelRef,
+        entities: tuple[Entity, ...],
+        treatment_pairs: tuple[TreatmentPair, ...],
+        note_confidence: float,
+        sample: Sample,
+        inclusion_probability: float,
+        show_predictions: bool,
+        patient_ref: str,
+        doctor_ref: str,
+        requested_at: int,
+        written_at: int,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.ReviewRequested)
+        self.note_id = note_id
+        self.revision = revision
+        self.event_id = event_id
+        self.origin = origin
+        self.text = text
+        self.segment = segment
+        self.model = model
+        self.entities = entities
+        self.treatment_pairs = treatment_pairs
+        self.note_confidence = note_confidence
+        self.sample = sample
+        self.inclusion_probability = inclusion_probability
+        self.show_predictions = show_predictions
+        self.patient_ref = patient_ref
+        self.doctor_ref = doctor_ref
+        self.requested_at = requested_at
+        self.written_at = written_at
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class StatisticSum(Record):
     """Sums of one statistic over the notes of a range.
 
@@ -757,8 +1320,24 @@ class StatisticSum(Record):
     sum: float
     sum_of_squares: float
 
+    def __new__(
+        cls,
+        *,
+        name: str,
+        count: float,
+        sum: float,
+        sum_of_squares: float,
+    ) -> Self:
+        self: Any = _new(twins.StatisticSum)
+        self.name = name
+        self.count = count
+        self.sum = sum
+        self.sum_of_squares = sum_of_squares
+        self.__class__ = cls
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class StatisticsObserved(Record):
     """Sums over at most 25 notes of one segment and one range of offsets.
 
@@ -785,3 +1364,27 @@ class StatisticsObserved(Record):
     observed_at: int
     n: int
     statistics: tuple[StatisticSum, ...]
+
+    def __new__(
+        cls,
+        *,
+        segment: str,
+        model: ModelRef,
+        note_partition: int,
+        first_offset: int,
+        last_offset: int,
+        observed_at: int,
+        n: int,
+        statistics: tuple[StatisticSum, ...],
+    ) -> Self:
+        self: Any = _new(twins.StatisticsObserved)
+        self.segment = segment
+        self.model = model
+        self.note_partition = note_partition
+        self.first_offset = first_offset
+        self.last_offset = last_offset
+        self.observed_at = observed_at
+        self.n = n
+        self.statistics = statistics
+        self.__class__ = cls
+        return self

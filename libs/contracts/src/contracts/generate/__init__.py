@@ -5,10 +5,14 @@ from pathlib import Path
 
 def generated_files() -> dict[Path, str]:
     """Return every generated file of the checkout with the text that it should have."""
-    from contracts.generate import records
+    from contracts.generate import codec, records
 
     package = Path(__file__).resolve().parents[1]
-    return {package / "records.py": records.source()}
+    return {
+        package / "records.py": records.source(),
+        package / "_generated" / "twins.py": records.twins_source(),
+        package / "_generated" / "codec.py": codec.source(),
+    }
 
 
 def stale_files() -> dict[Path, str]:

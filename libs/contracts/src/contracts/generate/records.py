@@ -5,13 +5,31 @@ from typing import Any
 
 from contracts.generate.tree import PYTHON_TYPES, named_types, optional
 
-HEADER = '''"""The records of the contract. Written by `python -m contracts.generate` from schemas/records; do not edit."""
+HEADER = '''"""The records of the contract. Written by `python -m contracts.generate` from schemas/records; do not edit.
+
+A record is a frozen dataclass. `__new__` stands in for the usual initialiser, which sets each field of a frozen dataclass
+the slow way: it fills the slots of a twin that is not frozen and then changes its class.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# ruff: noqa: A002, D102 - arguments are named as the fields, and the class says what they are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
+
+from contracts._generated import twins
+from contracts.record import Record
+
+_new = object.__new__
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+'''
+
+MAP_FACTORY = "field(default_factory=lambda: _NOTHING)"
+
+TWINS_HEADER = '''"""Twins of the records: the same slots, not frozen, so that they are filled fast. See contracts.records."""
 
 from contracts.record import Record
 '''
@@ -22,6 +40,16 @@ def source() -> str:
     types = named_types()
     parts = [_enum(t) if t["type"] == "enum" else _record(t, types) for t in types.values()]
     return "\n\n".join([HEADER, *parts])
+
+
+def twins_source() -> str:
+    """Return the text of contracts/_generated/twins.py."""
+    return "\n\n".join([TWINS_HEADER, *(_twin(t) for t in named_types().values() if t["type"] == "record")])
+
+
+def _twin(schema: dict[str, Any]) -> str:
+    slots = "".join(f'        "{field["name"]}",\n' for field in schema["fields"])
+    return f"class {schema['name']}(Record):\n    __slots__ = (\n{slots}    )\n"
 
 
 def _enum(schema: dict[str, Any]) -> str:
@@ -35,13 +63,18 @@ def _record(schema: dict[str, Any], types: dict[str, dict[str, Any]]) -> str:
     for field in schema["fields"]:
         doc += textwrap.wrap(f"{field['name']}: {field['doc']}", 108, initial_indent="    ", subsequent_indent=" " * 8)
     lines = [
-        "@dataclass(frozen=True, slots=True, kw_only=True)",
+        "@dataclass(frozen=True, slots=True, kw_only=True, init=False)",
         f"class {schema['name']}(Record):",
         *_docstring(doc),
         "",
     ]
     lines += [f'    SCHEMA_NAME: ClassVar[str] = "{schema["name"]}"', ""]
     lines += [_field(field, types) for field in schema["fields"]]
+    lines += ["", "    def __new__(", "        cls,", "        *,"]
+    lines += [f"    {_field(field, types).replace(MAP_FACTORY, '_NOTHING')}," for field in schema["fields"]]
+    lines += ["    ) -> Self:", f"        self: Any = _new(twins.{schema['name']})"]
+    lines += [f"        self.{field['name']} = {field['name']}" for field in schema["fields"]]
+    lines += ["        self.__class__ = cls", "        return self"]
     return "\n".join(lines) + "\n"
 
 
@@ -87,7 +120,7 @@ def _default(schema: Any, value: Any, types: dict[str, dict[str, Any]]) -> str:
     if isinstance(schema, dict) and schema["type"] == "array":
         return "()"
     if isinstance(schema, dict):
-        return "field(default_factory=lambda: MappingProxyType({}))"
+        return MAP_FACTORY
     if isinstance(schema, str) and types.get(schema, {}).get("type") == "enum":
         return f"{schema}.{value}"
     return f'"{value}"' if isinstance(value, str) else repr(value)

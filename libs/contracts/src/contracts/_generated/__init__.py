@@ -1,0 +1,1 @@
+"""Written by `python -m contracts.generate`; nothing here is edited by hand."""

@@ -13,21 +13,21 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from embedded_stack.errors import DamagedDownloadError, StackError
+from embedded_stack import maven
+from embedded_stack.disk import require_free
+from embedded_stack.errors import DamagedDownloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from embedded_stack.pins import Pin
 
-CHUNK_BYTES = 1 << 20
-
 
 class Downloader(Protocol):
     """Something that fetches one pinned file."""
 
-    def __call__(self, pin: Pin, into: Path) -> Path:
-        """Download the file into the folder and return its path."""
+    def __call__(self, pin: Pin, into: Path, arrived: Callable[[int], None]) -> Path:
+        """Download the file into the folder and return its path; tell `arrived` how many more bytes are here."""
         ...
 
 
@@ -56,7 +56,7 @@ class Cache:
 
     def __init__(self, root: Path | None = None, download: Downloader | None = None) -> None:
         self.root = root or default_cache_dir()
-        self._download = download or maven_download
+        self._download = download or maven.download
 
     def path_of(self, pin: Pin) -> Path:
         """Where the file of this pin lies when it is here."""
@@ -75,7 +75,7 @@ class Cache:
         """
         missing = [pin for pin in pins if not self._is_here(pin)]
         if missing:
-            with self._lock():
+            with self.exclusive():
                 self._fetch_all(missing, progress or _say_nothing)
         return [self.path_of(pin) for pin in pins]
 
@@ -84,7 +84,7 @@ class Cache:
         target = self.root / "made" / name
         if target.is_dir():
             return target
-        with self._lock():
+        with self.exclusive():
             if not target.is_dir():
                 self._build(target, build)
         return target
@@ -105,21 +105,26 @@ class Cache:
             raise
 
     def _fetch_all(self, pins: Sequence[Pin], progress: Callable[[int, int], None]) -> None:
-        total = sum(pin.size_bytes for pin in pins)
+        missing = [pin for pin in pins if not self._is_here(pin)]  # others may have brought some while we waited
+        total = sum(pin.size_bytes for pin in missing)
+        require_free(self.root, 3 * total)  # the file, and an archive's content
         done = 0
-        for pin in pins:
-            if not self._is_here(pin):  # another process may have brought it while we waited for the lock
-                self._fetch(pin)
-            done += pin.size_bytes
+
+        def arrived(count: int) -> None:
+            nonlocal done
+            done += count
             progress(done, total)
 
-    def _fetch(self, pin: Pin) -> None:
+        for pin in missing:
+            self._fetch(pin, arrived)
+
+    def _fetch(self, pin: Pin, arrived: Callable[[int], None]) -> None:
         target = self.path_of(pin)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download.", dir=self.root) as folder:
-            arrived = self._download(pin, Path(folder))
-            _refuse_unless_intact(arrived, pin, "download it again by running the same command")
-            arrived.replace(target)
+            file = self._download(pin, Path(folder), arrived)
+            _refuse_unless_intact(file, pin, "run the same command again to download it anew")
+            file.replace(target)
         self._note_checked(pin)
 
     def _is_here(self, pin: Pin) -> bool:
@@ -151,7 +156,8 @@ class Cache:
         return self.path_of(pin).parent / "checked.json"
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
+        """Hold the cache's lock, which other processes honour. Not for nesting."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -189,25 +195,3 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _say_nothing(_done: int, _total: int) -> None:
     """No progress wanted."""
-
-
-def maven_download(pin: Pin, into: Path) -> Path:
-    """Fetch a file from the Maven repository that jgo knows, in pure Python.
-
-    Raises:
-        StackError: the repository does not answer, or does not have the file.
-    """
-    from jgo.maven import MavenContext, PythonResolver  # heavy, and only needed when something is missing
-
-    context = MavenContext(resolver=PythonResolver(), repo_cache=into, timeout=60)
-    component = context.project(pin.group, pin.artifact).at_version(pin.version)
-    try:
-        return Path(component.artifact(pin.classifier, pin.packaging).resolve())
-    except OSError as error:  # requests' errors are OSErrors too
-        if error.errno is not None:
-            raise
-        raise StackError(
-            f"cannot download {pin.file_name}: no answer from the Maven repository; check the network and run the same command again"
-        ) from error
-    except RuntimeError as error:
-        raise StackError(f"cannot download {pin.file_name}: the Maven repository does not have it") from error

@@ -117,6 +117,7 @@ class ChildProcess:
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._log_offset = 0
+        self._settled_group = 0
 
     @property
     def pid(self) -> int:
@@ -163,11 +164,16 @@ class ChildProcess:
 
     def running(self) -> bool:
         """Whether it has been started and has not ended."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self.exit_code() is None
 
     def exit_code(self) -> int | None:
-        """Its exit code (minus the signal that ended it), or None while it runs."""
-        return self._process.poll() if self._process else None
+        """Its exit code (minus the signal that ended it), or None while it runs or was never started."""
+        if self._process is None:
+            return None
+        code = self._process.poll()
+        if code is not None:
+            self._settle(self._process.pid)
+        return code
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> float:
         """Wait until `ready()` says so. Returns the seconds it took.
@@ -190,20 +196,19 @@ class ChildProcess:
         line = logfiles.telling_line(self.log_path, self._log_offset)
         return f"{self.name} ended ({_exit_words(self.exit_code())}): {logfiles.explain(line)} (see {self.log_path})"
 
-    def end(self, grace_s: float = 10.0) -> None:
-        """Ask its process group to end, kill it after `grace_s`. Does nothing when it is not running."""
-        if self._process is None:
-            return
-        self._signal(signal.SIGCONT)
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_s)
-        self.kill()
-
     def ask_to_end(self) -> None:
         """Send SIGTERM to its process group and return at once; `end` waits."""
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
+
+    def end(self, grace_s: float = 10.0) -> None:
+        """Ask its process group to end, kill it after `grace_s`. Does nothing when it is not running."""
+        if self._process is None:
+            return
+        self.ask_to_end()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_s)
+        self.kill()
 
     def kill(self) -> None:
         """Kill -9 its whole process group, and wait for its end."""
@@ -211,7 +216,7 @@ class ChildProcess:
             return
         self._signal(signal.SIGKILL)
         self._process.wait()
-        _WARDEN.get().forget(self._process.pid)
+        self._settle(self._process.pid)
 
     def pause(self) -> None:
         """Stop its process group in its tracks (SIGSTOP): connections stay open, nothing is answered."""
@@ -235,11 +240,19 @@ class ChildProcess:
             return []
 
     def _signal(self, number: signal.Signals) -> None:
-        # The group is ours as long as its leader is not reaped: until then the id cannot be given to another.
-        if self._process is None or self._process.returncode is not None:
+        # The id is ours until its leader is reaped: until then it cannot be given to another process.
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _settle(self, group: int) -> None:
+        """Its leader has just been reaped: end what it left behind in its group, once, and take it off the list."""
+        if self._settled_group == group:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        self._settled_group = group
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+        _WARDEN.get().forget(group)
 
 
 def _rss_bytes(process: psutil.Process) -> int:

@@ -23,6 +23,7 @@ from embedded_stack.components.kafka import Kafka
 from embedded_stack.components.mlflow_server import MlflowServer
 from embedded_stack.components.redis_server import RedisServer
 from embedded_stack.components.registry import SchemaRegistry
+from embedded_stack.disk import STACK_NEEDS_BYTES, require_free
 from embedded_stack.errors import StackError
 from embedded_stack.ports import free_ports, is_free
 
@@ -76,6 +77,7 @@ class EmbeddedStack:
         self._components: dict[str, Component] = {}
         self._children: dict[str, ChildProcess] = {}
         self._cleanup = contextlib.ExitStack()
+        self._abandoned = threading.Event()
         self.data_dir = Path()
 
     def __enter__(self) -> Self:
@@ -101,6 +103,7 @@ class EmbeddedStack:
         """Bring everything up; on any failure end what was started and raise."""
         try:
             self.data_dir = self._claim_folder()
+            require_free(self.data_dir, STACK_NEEDS_BYTES)
             site = Site(self.data_dir, self._cache, self._ephemeral, self._choose_ports(), self._busy)
             self._components = {name: _CLASSES[name](site) for name in self._wanted}
             self._start_all()
@@ -193,30 +196,30 @@ class EmbeddedStack:
     def _start_all(self) -> None:
         for component in self._components.values():
             self._progress(component.title, steps.WAITING, "")
-        abandoned = threading.Event()
+        self._abandoned.clear()
         with ThreadPoolExecutor(len(self._components), thread_name_prefix="stack-start") as pool:
-            jobs: list[Future[None]] = [pool.submit(self._start_one, name, abandoned) for name in self._components]
+            jobs: list[Future[None]] = [pool.submit(self._start_one, name) for name in self._components]
             try:
                 _, unfinished = wait(jobs, return_when=FIRST_EXCEPTION)
-                if unfinished:
-                    abandoned.set()
-            except BaseException:
-                abandoned.set()
+            except BaseException:  # Ctrl-C: the jobs must hear of it, for leaving the pool waits for them
+                self._abandoned.set()
                 raise
-        errors = [error for job in jobs if (error := job.exception()) and not isinstance(error, _Abandoned)]
-        if errors:
-            raise errors[0]
+            if unfinished:
+                self._abandoned.set()
+        _raise_cause(jobs)
 
-    def _start_one(self, name: str, abandoned: threading.Event | None = None) -> None:
+    def _start_one(self, name: str) -> None:
         component = self._components[name]
         clock = steps.Stopwatch()
         self._progress(component.title, steps.BUSY, "preparing")
         try:
             child = component.make_child()
+            self._go_on()
             self._children[name] = child
             child.start()
             self._progress(component.title, steps.BUSY, "waiting until it answers")
-            child.wait_until(lambda: _ready_or_abandoned(component, abandoned), component.start_timeout_s)
+            child.wait_until(lambda: self._go_on() and component.is_ready(), component.start_timeout_s)
+            component.when_ready()
         except _Abandoned:
             self._progress(component.title, steps.FAILED, "given up")
             raise
@@ -226,17 +229,25 @@ class EmbeddedStack:
         self._progress(component.title, steps.READY, f"{clock.seconds:.1f} s  {component.address}")
 
     def _busy(self, name: str, words: str) -> None:
+        self._go_on()
         self._progress(self._components[name].title, steps.BUSY, words)
+
+    def _go_on(self) -> bool:
+        """True, unless another component has failed or the person has pressed Ctrl-C: then this start ends here."""
+        if self._abandoned.is_set():
+            raise _Abandoned
+        return True
 
 
 class _Abandoned(Exception):  # noqa: N818 - not an error: another component failed first
     """Another component could not start, so this one need not either."""
 
 
-def _ready_or_abandoned(component: Component, abandoned: threading.Event | None) -> bool:
-    if abandoned is not None and abandoned.is_set():
-        raise _Abandoned
-    return component.is_ready()
+def _raise_cause(jobs: Sequence[Future[None]]) -> None:
+    """Raise the error that came first in meaning: the failure itself, never the giving up that followed it."""
+    errors = [error for job in jobs if (error := job.exception()) is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, _Abandoned)):
+        raise error
 
 
 @contextlib.contextmanager

@@ -33,6 +33,10 @@ class Site:
     ports: Mapping[str, int] = field(default_factory=dict)
     report: Callable[[str, str], None] = lambda _component, _words: None
 
+    def report_download(self, component: str, done_bytes: int, total_bytes: int) -> None:
+        """Tell how far a download is."""
+        self.report(component, f"downloading, {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB (only this once)")
+
     def folder(self, name: str) -> Path:
         """A folder of this stack for a component; it exists afterwards."""
         path = self.data_dir / name
@@ -69,6 +73,9 @@ class Component(ABC):
     @abstractmethod
     def is_ready(self) -> bool:
         """Whether it answers a real request now. Never raises because of a server that is not up yet."""
+
+    def when_ready(self) -> None:  # noqa: B027 - most have nothing to do
+        """Called once after a start, when it is ready and nobody uses it yet."""
 
     @property
     @abstractmethod

@@ -47,4 +47,4 @@ class SchemaRegistry(Component):
         return ports.accepts_connections(self.port()) and probes.http_ok(f"{self.address}/subjects")
 
     def _downloading(self, done: int, total: int) -> None:
-        self.site.report(self.name, f"downloading, {done >> 20} of {total >> 20} MB")
+        self.site.report_download(self.name, done, total)

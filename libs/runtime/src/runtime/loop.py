@@ -380,7 +380,10 @@ class ConsumerLoop:
         if not offsets:
             return
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=asynchronous)
+            if asynchronous:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+            else:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             # Not committed is safe: the records come again, with the same identity.
             self._metrics.counter(m.COMMITS).labels("failed").inc()

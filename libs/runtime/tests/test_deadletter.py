@@ -1,0 +1,89 @@
+"""Dead letters keep what came, and say why without saying what."""
+
+import pytest
+from contracts.reasons import Reason
+from runtime.deadletter import (
+    ATTEMPT,
+    EXCEPTION,
+    MESSAGE,
+    OFFSET,
+    PARTITION,
+    REASON,
+    SCHEMA_ID,
+    STAGE,
+    TOPIC,
+    DeadLetterBudget,
+    dead_letter,
+    header,
+)
+from runtime.errors import BudgetExceeded
+from runtime.records import InputRecord
+
+RECORD = InputRecord("notes", 3, 41, 0, b"key", b"\x00\x00\x00\x00\x07body", (("trace", b"1"), ("trace", b"2")))
+
+
+def test_key_value_and_headers_are_the_original_ones() -> None:
+    letter = dead_letter(RECORD, Reason.TRUNCATED, "ingestor")
+    assert letter.topic == "notes.dlq"
+    assert (letter.key, letter.value) == (RECORD.key, RECORD.value)
+    assert letter.headers[:2] == RECORD.headers
+
+
+def test_the_headers_are_kafkas_own_names_and_ours() -> None:
+    headers = dict(dead_letter(RECORD, Reason.TRUNCATED, "ingestor").headers)
+    assert headers[TOPIC] == b"notes"
+    assert headers[PARTITION] == b"3"
+    assert headers[OFFSET] == b"41"
+    assert headers[MESSAGE] == Reason.TRUNCATED.sentence.encode()
+    assert EXCEPTION == "__streams.errors.exception"
+    assert headers[REASON] == b"TRUNCATED"
+    assert headers[STAGE] == b"ingestor"
+    assert headers[ATTEMPT] == b"1"
+    assert headers[SCHEMA_ID] == b"7"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, b""), (b"", b""), (b"\x00\x00", b""), (b"\x01\x00\x00\x00\x07", b"")]
+)
+def test_a_value_without_a_schema_id_has_none(value: bytes | None, expected: bytes) -> None:
+    letter = dead_letter(RECORD._replace(value=value), Reason.WRONG_MAGIC_BYTE, "ingestor")
+    assert header(letter.headers, SCHEMA_ID) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "attempt"), [(b"1", b"2"), (b"41", b"42"), (b"x", b"1"), (b"", b"1"), (b"9" * 5000, b"1")]
+)
+def test_a_replayed_record_counts_its_attempts(seen: bytes, attempt: bytes) -> None:
+    letter = dead_letter(RECORD._replace(headers=((ATTEMPT, seen),)), Reason.TRUNCATED, "ingestor")
+    assert header(letter.headers, ATTEMPT) == attempt
+
+
+def test_a_letter_can_be_as_large_as_the_record() -> None:
+    value = b"x" * 10_000_000
+    assert dead_letter(RECORD._replace(value=value), Reason.TOO_LARGE, "ingestor").value is value
+
+
+def test_the_budget_ends_with_the_hundredth_in_a_row() -> None:
+    budget = DeadLetterBudget()
+    for _ in range(99):
+        budget.count(dead=True)
+    budget.count(dead=False)
+    for _ in range(99):
+        budget.count(dead=True)
+    with pytest.raises(BudgetExceeded, match="100 records in a row"):
+        budget.count(dead=True)
+
+
+def test_the_budget_ends_above_a_fifth_of_the_last_500() -> None:
+    budget = DeadLetterBudget()
+    for number in range(500):
+        budget.count(dead=number % 5 == 0)  # exactly a fifth is still allowed
+    budget.count(dead=True)  # the oldest, a dead one, leaves the window as this one enters
+    with pytest.raises(BudgetExceeded, match="101 of the last 500"):
+        budget.count(dead=True)
+
+
+def test_a_steady_trickle_is_within_the_budget() -> None:
+    budget = DeadLetterBudget()
+    for number in range(20_000):
+        budget.count(dead=number % 6 == 0)

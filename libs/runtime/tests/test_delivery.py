@@ -1,0 +1,144 @@
+"""A batch is delivered when every one of its records was acknowledged, and not before."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from runtime.delivery import PRODUCER_DEFAULTS, DeliveryProducer
+from runtime.errors import DeliveryFailed, Rejected
+from runtime.memory import MemoryBroker, MemoryProducer
+from runtime.records import OutputRecord
+
+RECORDS = [OutputRecord("out", b"k", b"%d" % number) for number in range(10)]
+
+
+def make(broker: MemoryBroker) -> DeliveryProducer:
+    return DeliveryProducer({}, MemoryProducer(broker))
+
+
+def test_wait_returns_when_all_are_acknowledged() -> None:
+    broker = MemoryBroker()
+    make(broker).send(RECORDS).wait(1)
+    assert len(broker.values("out")) == 10
+
+
+def test_an_empty_batch_is_delivered_at_once() -> None:
+    producer = make(MemoryBroker())
+    assert producer.send([]).settled
+    assert producer.in_flight == 0
+
+
+def test_one_failed_record_fails_the_batch() -> None:
+    broker = MemoryBroker()
+    broker.delivery_faults["out"] = [KafkaError._MSG_TIMED_OUT]
+    with pytest.raises(DeliveryFailed, match="1 of 10 records: _MSG_TIMED_OUT") as failure:
+        make(broker).send(RECORDS).wait(1)
+    assert failure.value.retriable
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError._FATAL])
+def test_what_can_never_succeed_is_not_retriable(code: int) -> None:
+    broker = MemoryBroker()
+    broker.delivery_faults["out"] = [code]
+    with pytest.raises(DeliveryFailed) as failure:
+        make(broker).send(RECORDS).wait(1)
+    assert not failure.value.retriable
+
+
+def test_a_silent_broker_is_a_failure_in_time() -> None:
+    broker = MemoryBroker()
+    broker.holding = True
+    producer = make(broker)
+    with pytest.raises(DeliveryFailed, match="10 of 10 records: _TIMED_OUT"):
+        producer.send(RECORDS).wait(0.05)
+    assert producer.in_flight == 1
+
+
+def test_batches_are_counted_apart() -> None:
+    broker = MemoryBroker()
+    broker.holding = True
+    producer = make(broker)
+    first, second = producer.send(RECORDS), producer.send(RECORDS)
+    broker.delivery_faults["out"] = [KafkaError._MSG_TIMED_OUT]
+    broker.holding = False
+    producer.poll()
+    assert first.failure is not None
+    assert second.settled
+    assert second.failure is None
+
+
+def test_a_full_queue_is_polled_until_there_is_room() -> None:
+    broker = MemoryBroker()
+    broker.queue_limit = 3
+    make(broker).send(RECORDS).wait(1)
+    assert len(broker.values("out")) == 10
+
+
+def test_a_queue_that_stays_full_rejects() -> None:
+    broker = MemoryBroker()
+    broker.queue_limit, broker.holding = 3, True
+    producer = make(broker)
+    with pytest.raises(Rejected):
+        producer.send(RECORDS, enqueue_timeout_s=0)
+    assert producer.in_flight == 0
+
+
+def test_a_record_refused_before_it_is_queued_counts_as_failed() -> None:
+    class Refusing(MemoryProducer):
+        def produce(self, topic: str, value: bytes | None = None, key: bytes | None = None, **more: Any) -> None:
+            if value == b"3":
+                raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+            super().produce(topic, value, key, **more)
+
+    delivery = DeliveryProducer({}, Refusing(MemoryBroker())).send(RECORDS)
+    with pytest.raises(DeliveryFailed, match="1 of 10 records: MSG_SIZE_TOO_LARGE"):
+        delivery.wait(1)
+
+
+def test_done_waits_on_the_event_loop_while_the_producer_is_pumped() -> None:
+    broker = MemoryBroker()
+    broker.holding = True
+
+    async def scenario() -> int:
+        producer = make(broker)
+        first, second = producer.send(RECORDS), producer.send(RECORDS)
+        waiting = asyncio.gather(first.done(2), second.done(2))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        broker.holding = False
+        await waiting
+        await producer.send(RECORDS).done(2)  # the pump starts anew
+        return producer.in_flight
+
+    assert asyncio.run(scenario()) == 0
+    assert len(broker.values("out")) == 30
+
+
+def test_done_gives_up_in_time_and_tells_failures() -> None:
+    broker = MemoryBroker()
+
+    async def scenario() -> None:
+        producer = make(broker)
+        broker.holding = True
+        with pytest.raises(DeliveryFailed, match="_TIMED_OUT"):
+            await producer.send(RECORDS).done(0.02)
+        broker.delivery_faults["out"] = [KafkaError._MSG_TIMED_OUT] * 20
+        broker.holding = False
+        with pytest.raises(DeliveryFailed, match="_MSG_TIMED_OUT"):
+            await producer.send(RECORDS).done(1)
+
+    asyncio.run(scenario())
+
+
+def test_the_defaults_lose_nothing_and_partition_as_java_does() -> None:
+    assert PRODUCER_DEFAULTS["acks"] == "all"
+    assert PRODUCER_DEFAULTS["enable.idempotence"] is True
+    assert PRODUCER_DEFAULTS["partitioner"] == "murmur2_random"
+
+
+def test_the_real_client_takes_the_defaults() -> None:
+    producer = DeliveryProducer({"bootstrap.servers": "127.0.0.1:1", "delivery.timeout.ms": 1000})
+    with pytest.raises(DeliveryFailed, match="10 of 10 records"):
+        producer.send(RECORDS).wait(5)
+    assert producer.close(0) == 0

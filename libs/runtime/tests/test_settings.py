@@ -1,0 +1,95 @@
+"""The environment is usable, or says in one line what to set."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+from runtime.errors import SettingsError
+from runtime.process import NOT_STARTED, OK, run_service
+from runtime.settings import ServiceSettings
+
+NEEDED = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
+
+
+class OwnSettings(ServiceSettings):
+    service = "own"
+    key_file: Path | None = Field(None, description="file with a key")
+    api_secret: SecretStr = Field(SecretStr("hidden"), description="secret of the API")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_environment_is_read(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RXTRACT_TOPIC_PREFIX", "t1.")
+    environment.setenv("RXTRACT_GROUP_PREFIX", "t1-")
+    settings = OwnSettings.load()
+    assert settings.bootstrap_servers == "127.0.0.1:9092"
+    assert settings.topic("notes.submitted.v1") == "t1.notes.submitted.v1"
+    assert settings.group("rxtract-own") == "t1-rxtract-own"
+
+
+def test_a_missing_variable_is_named_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NEEDED:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError) as error:
+        OwnSettings.load()
+    first, second = str(error.value).splitlines()
+    assert first == "RXTRACT_BOOTSTRAP_SERVERS is not set: give it the Kafka's address, for example 127.0.0.1:9092"
+    assert second.startswith("RXTRACT_SCHEMA_REGISTRY_URL is not set")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RXTRACT_HEALTH_PORT", "99999"), ("RXTRACT_LOG_LEVEL", "LOUD"), ("RXTRACT_SECURITY_PROTOCOL", "s3cr3t")],
+)
+def test_a_wrong_value_is_named_but_not_repeated(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        OwnSettings.load()
+    assert str(error.value).startswith(f"{name} is not usable")
+    assert value not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_secrets_are_masked(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RXTRACT_SASL_PASSWORD", "open sesame")
+    settings = OwnSettings.load()
+    shown = repr(settings) + "".join(map(str, settings.variables()))
+    assert "open sesame" not in shown
+    assert "hidden" not in shown
+    assert "RXTRACT_API_SECRET" in shown
+
+
+def test_the_clients_get_the_security_settings(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RXTRACT_SECURITY_PROTOCOL", "SASL_SSL")
+    environment.setenv("RXTRACT_SASL_MECHANISM", "SCRAM-SHA-512")
+    environment.setenv("RXTRACT_SASL_USERNAME", "own")
+    environment.setenv("RXTRACT_SASL_PASSWORD", "open sesame")
+    environment.setenv("RXTRACT_SSL_CA_LOCATION", "/ca.pem")
+    config = OwnSettings.load().kafka_client_config()
+    assert config["security.protocol"] == "SASL_SSL"
+    assert config["sasl.password"] == "open sesame"
+    assert config["ssl.ca.location"] == "/ca.pem"
+    assert "ssl.key.location" not in config
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in OwnSettings.model_fields.items() if not field.description] == []
+
+
+def test_a_process_that_cannot_start_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("RXTRACT_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setenv("RXTRACT_SCHEMA_REGISTRY_URL", "http://127.0.0.1:1")
+    assert run_service(OwnSettings, lambda _: None) == NOT_STARTED
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_process_that_ends_in_order_ends_with_zero(environment: pytest.MonkeyPatch) -> None:
+    assert run_service(OwnSettings, lambda _: None) == OK

@@ -1,13 +1,14 @@
 """A Faust application that moves whole batches and loses nothing: read, hand over, publish, wait for the reports, then commit.
 
-A service declares one agent on `BatchApp.batches`, whose body hands each event to `BatchApp.handle`, and calls `run`::
+A service declares one agent on `BatchApp.batches`, whose body is `BatchApp.handle_all`, and calls `run`::
 
     app = BatchApp(settings, group="extractor", topic=..., handler=handle, sender=producer, ...)
 
     @app.agent(app.batches)
     async def extract(stream):
-        async for event in stream.noack().events():
-            app.handle(event)
+        await app.handle_all(stream)
+
+    run(app)
 
 Everything else (one batch in order per partition, acknowledgement after delivery, commit on revocation, back-pressure, end on a surprise)
 happens here. Stock Faust acknowledges what an agent failed at; see the decision page on the batch transport.
@@ -22,8 +23,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import faust
-from faust import streams
-from faust.types import EventT
+from faust import Stream, streams
+from faust.types import EventT, StreamT
 
 from runtime.errors import RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
@@ -51,6 +52,10 @@ _NO_POLL_LIMIT_S = 24 * 3600.0  # a batch may wait long for the registry; a hung
 
 class AcceleratorMissingError(RxtractError):
     """Faust's compiled stream iterator is not there; the pure-Python one acknowledges stale events that it skipped."""
+
+
+class StreamEndedError(RxtractError):
+    """Faust stopped the stream by itself."""
 
 
 class PassThrough(faust.Schema[Any, Any]):
@@ -128,6 +133,16 @@ class BatchApp(faust.App):
             debug=False,
         )
         self.batches = self.topic(topic, schema=PassThrough(key_type=None, value_type=None))
+
+    async def handle_all(self, stream: StreamT[Any]) -> None:
+        """Hand every batch of a stream over; the body of the agent. Whatever goes wrong ends the process."""
+        try:
+            async for event in cast("Stream[Any]", stream).noack().events():
+                self.handle(event)
+        except Exception as error:  # noqa: BLE001 - Faust would restart the agent and acknowledge behind the failure
+            self.fail_stop("the agent", error)
+        if not self.fail_stop.stopping:
+            self.fail_stop("the agent", StreamEndedError("the stream ended though nobody asked it to"))
 
     def handle(self, event: EventT[Any]) -> None:
         """Hand an event's batch to the worker; the event is acknowledged when all that it produced is."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from faust import Stream
+from faust.types import StreamT
 from runtime.faust_batch import BatchApp
 
 
@@ -10,6 +10,5 @@ def declare(app: BatchApp) -> None:
     """Declare the agent that reads accepted notes."""
 
     @app.agent(app.batches, name="extract")
-    async def extract(stream: Stream[Any]) -> None:
-        async for event in stream.noack().events():
-            app.handle(event)
+    async def extract(stream: StreamT[Any]) -> None:
+        await app.handle_all(stream)

@@ -3,7 +3,8 @@ r"""A small grammar for names and sentences, kept in text files so that construc
 `= name` opens a rule, each following line is one alternative; `*3 ` in front of a line is its weight.
 In a line: `@rule` expands another rule (`@{rule}` when letters follow, `@rule#1` to give the spans inside a pair key,
 `@disease.renal` to name a section of the lexicon), `<a|b|>` chooses inline, `[2-40]` and `[0.1-9.9]` are numbers,
-`{D ...}` and `{T ...}` mark a disease and a treatment, and a backslash takes the next character as it is.
+`{D ...}` and `{T ...}` mark a disease and a treatment, and a backslash takes the next character as it is, but that
+`\n` is a line break. Spans with the same digit in the same line belong together: this treatment is for that disease.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Another rule; `key` (0 for none) ties the spans inside to others of the same key."""
+    """Another rule; `key` (0 for none) ties the spans inside to others of the same key in the same line."""
 
     rule: str
     key: int
@@ -138,14 +139,19 @@ class _Parser:
         while self._at < len(self._line) and self._line[self._at] not in stops:
             node = self._special()
             if node is None:
-                self._at += self._line[self._at] == "\\"
-                letters.append(self._line[self._at])
-                self._at += 1
+                letters.append(self._letter())
             else:
                 flush()
                 nodes.append(node)
         flush()
         return tuple(nodes)
+
+    def _letter(self) -> str:
+        escaped = self._line[self._at] == "\\"
+        self._at += escaped
+        letter = self._line[self._at : self._at + 1]
+        self._at += 1
+        return "\n" if escaped and letter == "n" else letter
 
     def _special(self) -> Node | None:
         mark = self._line[self._at]

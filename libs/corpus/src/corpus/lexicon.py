@@ -7,7 +7,7 @@ of the names aside (`Vocabulary.HELDOUT`), so that a model can be scored on name
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -34,6 +34,7 @@ class Name:
     text: str
     section: str
     variants: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ def _of_side(kind: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
     if vocabulary is Vocabulary.ALL:
         return names
     kept = (
-        Name(name.text, name.section, tuple(form for form in name.variants if side(form) is vocabulary))
+        replace(name, variants=tuple(form for form in name.variants if side(form) is vocabulary))
         for name in names
         if side(name.text) is vocabulary
     )
@@ -116,15 +117,15 @@ def _of_side(kind: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
 @lru_cache(maxsize=2)
 def _read_names(kind: str) -> tuple[Name, ...]:
     text = (files("corpus") / "data" / f"{kind}.txt").read_text(encoding="utf-8")
-    section = ""
+    section = group = ""
     names = []
     for raw in text.splitlines():
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
-            section = line.strip("[]")
+            section, _, group = line.strip("[]").partition("; ")
             continue
         first, *variants = line.split("|")
-        names.append(Name(first, section, tuple(variants)))
+        names.append(Name(first, section, tuple(variants), group))
     return tuple(names)

@@ -1,0 +1,76 @@
+"""Synthetic annotated notes in the styles that doctors and papers use."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from corpus import marked
+from corpus.chance import Chance
+from corpus.lexicon import Vocabulary
+from corpus.noise import scribble
+from corpus.sampler import Sampler
+
+if TYPE_CHECKING:
+    from clinical_ner.notes import AnnotatedNote
+
+_TRIES_FOR_A_NEW_TEXT = 20
+_PRETOKENISED = 0.45
+_TITLE_CASE = 0.05
+_NO_STOP = 0.5
+
+
+class Style(StrEnum):
+    """How a note is written; MIXED draws one of the others for each note."""
+
+    MIXED = "mixed"
+    PRESCRIPTION = "prescription"
+    DISCHARGE = "discharge"
+    ABSTRACT = "abstract"
+
+
+_MIX = ((Style.ABSTRACT, 0.6), (Style.PRESCRIPTION, 0.22), (Style.DISCHARGE, 0.18))
+
+
+def generate(
+    seed: int, n: int, style: Style | str = Style.MIXED, vocabulary: Vocabulary | str = Vocabulary.TRAIN
+) -> list[AnnotatedNote]:
+    """Return `n` different notes; the first notes of a longer corpus equal a shorter one of the same seed."""
+    wanted, side = Style(style), Vocabulary(vocabulary)
+    seen: set[str] = set()
+    notes = []
+    for ordinal in range(n):
+        note = _new_note(seed, ordinal, wanted, side, seen)
+        seen.add(note.text)
+        notes.append(note)
+    return notes
+
+
+def _new_note(seed: int, ordinal: int, style: Style, vocabulary: Vocabulary, seen: set[str]) -> AnnotatedNote:
+    for attempt in range(_TRIES_FOR_A_NEW_TEXT):
+        chance = Chance("note", seed, style.value, vocabulary.value, ordinal, attempt)
+        drawn = chance.weighted(_MIX) if style is Style.MIXED else style
+        meta = {"style": drawn.value, "synthetic": "true"}
+        text = write(chance, drawn, vocabulary)
+        note = marked.read(text, note_id=f"synthetic-{seed}-{style.value}-{vocabulary.value}-{ordinal}", meta=meta)
+        if note.text not in seen:
+            break
+    return note
+
+
+def write(chance: Chance, style: Style, vocabulary: Vocabulary) -> str:
+    """Return one note of `style` as marked text."""
+    text = Sampler(chance, vocabulary).expand(style.value)
+    if style is Style.PRESCRIPTION:
+        return scribble(text.replace("\\n", "\n"), chance)
+    text = marked.capitalise_sentences(marked.tidy(text))
+    return _typeset(text, chance) if style is Style.ABSTRACT else text
+
+
+def _typeset(text: str, chance: Chance) -> str:
+    """Vary what stands around a sentence in the literature: final stops, capitals, pre-tokenised text."""
+    if text.endswith(".") and chance.share() < _NO_STOP:
+        text = text[:-1]
+    if chance.share() < _TITLE_CASE:
+        text = marked.title_case(text)
+    return marked.set_apart(text) if chance.share() < _PRETOKENISED else text

@@ -1,0 +1,137 @@
+"""Writes sentences from the grammar, drawing names from one side of the lexicon.
+
+The result is text with private-use marks around each mention; `corpus.marked` reads them into spans.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from corpus import marked
+from corpus.grammar import Choice, Labelled, Node, Number, Reference, Text, compile_rules
+from corpus.lexicon import Name, Vocabulary, diseases, side, treatments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corpus.chance import Chance
+
+RULE_FILES = ("words", "names", "scenery", "abstracts", "titles", "discharge", "prescriptions")
+_ABBREVIATION = re.compile(r"[A-Z0-9][A-Za-z0-9&-]{1,7}")
+_NOT_A_DRUG = re.compile(
+    r"(?:ectomy|otomy|ostomy|plasty|tion|ing|therapy|surgery|drugs|care|[a-z]ics|ants|ers|ors|ines|ids)$|[ A-Z]"
+)
+_MAX_TRIES = 300
+_MIN_CAPITALS = 2
+_DIGITS = 10
+
+
+class _Scope(NamedTuple):
+    """The line being expanded: the first pair key of its digits, and the key that it inherited (0 for none)."""
+
+    first: int
+    key: int
+
+
+class Sampler:
+    """Expands grammar rules with one stream of chance."""
+
+    def __init__(self, chance: Chance, vocabulary: Vocabulary) -> None:
+        self._chance = chance
+        self._vocabulary = vocabulary
+        self._rules = compile_rules(RULE_FILES)
+        self._last: Name | None = None
+        self._scopes = 0
+
+    def expand(self, rule: str, key: int = 0) -> str:
+        """Return one text of `rule`, with marks around the mentions."""
+        choice = self._rules.get(rule)
+        if choice is None:
+            return self._name(rule)
+        self._scopes += 1
+        return self._sequence(choice.pick(self._chance.share()), _Scope(self._scopes * _DIGITS, key))
+
+    def _sequence(self, nodes: Sequence[Node], scope: _Scope) -> str:
+        return "".join(self._node(node, scope) for node in nodes)
+
+    def _node(self, node: Node, scope: _Scope) -> str:
+        match node:
+            case Text():
+                return node.text
+            case Reference():
+                return self.expand(node.rule, scope.first + node.key if node.key else scope.key)
+            case Choice():
+                return self._sequence(node.pick(self._chance.share()), scope)
+            case Number():
+                value = self._chance.between(node.low, node.high)
+                return f"{value / 10**node.decimals:.{node.decimals}f}" if node.decimals else str(value)
+            case Labelled():
+                return self._mention(node, scope)
+
+    def _mention(self, node: Labelled, scope: _Scope) -> str:
+        key = scope.key
+        for _ in range(_MAX_TRIES):
+            text = self._sequence(node.body, scope)
+            if self._vocabulary is Vocabulary.ALL or side(text) is self._vocabulary:
+                return marked.wrap(text, node.label, key)
+        return marked.wrap(self._name("disease" if node.label == "D" else "treatment"), node.label, key)
+
+    def _name(self, rule: str) -> str:
+        kind, _, section = rule.partition(".")
+        if kind == "abbreviation":
+            return self._abbreviation()
+        names = _candidates(kind, section, self._vocabulary)
+        name = names[self._chance.below(len(names))]
+        self._last = name
+        return self._form(name, kind)
+
+    def _form(self, name: Name, kind: str) -> str:
+        short = [form for form in name.forms if is_abbreviation(form)]
+        long = [form for form in name.forms if not is_abbreviation(form)] or list(name.forms)
+        if kind.endswith("_short") and short:
+            return self._chance.pick(short)
+        if kind.endswith("_long"):
+            return self._chance.pick(long)
+        if short and self._chance.share() < 0.1:
+            return self._chance.pick(short)
+        return long[0] if self._chance.share() < 0.6 else self._chance.pick(long)
+
+    def _abbreviation(self) -> str:
+        if self._last is None:
+            return "NOS"
+        short = [form for form in self._last.forms if is_abbreviation(form)]
+        if short:
+            return self._chance.pick(short)
+        words = re.findall(r"[A-Za-z]+", self._last.text)
+        initials = "".join(word[0] for word in words).upper()
+        return initials if len(initials) > 1 else self._last.text[:3].upper()
+
+
+def is_abbreviation(form: str) -> bool:
+    """Tell a short form ("COPD", "T2DM", "HbA1c") from a name that is written out."""
+    capitals = sum(letter.isupper() for letter in form)
+    return bool(_ABBREVIATION.fullmatch(form)) and capitals >= _MIN_CAPITALS
+
+
+@lru_cache(maxsize=256)
+def _candidates(kind: str, section: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
+    disease = kind.startswith("disease")
+    names = diseases(vocabulary) if disease else treatments(vocabulary)
+    if section:
+        names = tuple(name for name in names if _belongs(name, section))
+    elif not disease:
+        names = tuple(name for name in names if name.group != "brands")
+    if kind.endswith("_short"):
+        shorter = tuple(name for name in names if any(is_abbreviation(form) for form in name.forms))
+        names = shorter or names
+    if not names:
+        raise LookupError(f"no {vocabulary} name for @{kind}.{section}")
+    return names
+
+
+def _belongs(name: Name, section: str) -> bool:
+    if section == "drugs":
+        return name.group == "drugs" and not _NOT_A_DRUG.search(name.text)
+    return section in (name.group, name.section.split()[0])

@@ -17,11 +17,15 @@ from rxtract.errors import UserError
 from rxtract.partitioning import partition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from contracts.record import Record
 
     from rxtract.addresses import StackAddresses
+
+
+WAIT_S = 0.2
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +86,19 @@ class TopicReader:
         follow: bool = False,
         from_end: bool = False,
         last: int | None = None,
+        until: Callable[[], bool] = lambda: False,
     ) -> Iterator[Seen]:
         """Yield the records of `topics` (full names), partition by partition as they come.
 
         With `key` only that key's partition is read. Without `follow` the reading ends at the offsets that were last when
-        it began; `last` starts that many records before the end of each partition.
+        it began; `last` starts that many records before the end of each partition. It also ends when `until` says so.
         """
         consumer = self._consumer()
         try:
             ends = self._assign(consumer, topics, key=key, from_end=from_end, last=last)
             open_ends = {at: end for at, (start, end) in ends.items() if start < end}
-            while follow or open_ends:
-                messages: list[Any] = consumer.consume(500, timeout=0.5)
-                for message in messages:
+            while (follow or open_ends) and not until():
+                for message in self._some(consumer):
                     if message.error():
                         raise UserError(f"cannot read {message.topic()}: {message.error().str()}")
                     at = (message.topic(), message.partition())
@@ -104,6 +108,12 @@ class TopicReader:
                         del open_ends[at]
         finally:
             consumer.close()
+
+    @staticmethod
+    def _some(consumer: Consumer) -> list[Any]:
+        """Return what has come: the first record as soon as it is there, then what lies ready behind it."""
+        first = consumer.poll(WAIT_S)
+        return [] if first is None else [first, *consumer.consume(AT_ONCE, timeout=0)]
 
     def _consumer(self) -> Consumer:
         return Consumer(

@@ -1,0 +1,193 @@
+"""Brings everything up in order: servers, topics and schemas, a champion, the services. `up`, the demo and tests call it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from contracts.apply import apply_schemas, apply_topics
+from contracts.registry import ConfluentRegistry
+from contracts.topics import load_topics
+from embedded_stack import progress as steps
+from embedded_stack.addresses import write_stack_json
+from embedded_stack.services import ServiceProcess, end_services
+from embedded_stack.stack import EmbeddedStack
+
+from rxtract.addresses import StackAddresses
+from rxtract.first_model import first_model, has_champion, register_first_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from embedded_stack.progress import Progress
+
+MODEL_NAME = "rxtract-ner"
+CLIENT = "local"
+TOKEN_BYTES = 24
+PSEUDONYM_KEY_BYTES = 48
+
+
+@dataclass(slots=True)
+class Running:
+    """A whole stack that runs: servers, services, and where everything answers."""
+
+    stack: EmbeddedStack
+    data_dir: Path
+    addresses: StackAddresses
+    environment: dict[str, str]
+    services: dict[str, ServiceProcess] = field(default_factory=dict)
+    topics: int = 0
+    subjects: int = 0
+    model_version: str = ""
+
+    def failures(self) -> list[str]:
+        """Return one line for each process that ended although nobody asked it to."""
+        ended = [service.why_ended() for service in self.services.values() if not service.running()]
+        return [*self.stack.failures(), *ended]
+
+    def start_service(self, module: str, name: str = "", env: dict[str, str] | None = None) -> ServiceProcess:
+        """Start one more replica of a service with this stack's settings; it ends with the stack."""
+        service = ServiceProcess(module, self.data_dir, {**self.environment, **(env or {})}, name=name)
+        self.services[service.name] = service
+        service.start()
+        return service
+
+
+@contextlib.contextmanager
+def bring_up(
+    data_dir: Path, *, ephemeral: bool, progress: Progress = steps.silent, extractors: int = 1
+) -> Iterator[Running]:
+    """Run the whole stack for as long as the block runs.
+
+    Raises:
+        StackError: something could not start; one line; everything that was started has been ended.
+    """
+    with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress) as stack:
+        folder = stack.data_dir
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        port = _free_port()
+        environment = {**stack.addresses.as_environment(), **_secrets(folder, token), "RXTRACT_HTTP_PORT": str(port)}
+        known = StackAddresses(
+            bootstrap_servers=stack.addresses.bootstrap_servers,
+            schema_registry_url=stack.addresses.schema_registry_url,
+            redis_url=stack.addresses.redis_url,
+            mlflow_url=stack.addresses.mlflow_url,
+            ingest_url=f"http://127.0.0.1:{port}",
+            ingest_token=token,
+        )
+        running = Running(stack, folder, known, environment)
+        try:
+            with _step(progress, "Topics and schemas") as done:
+                _apply_contract(running)
+                done(f"{running.topics} topics, {running.subjects} subjects")
+            with _step(progress, "Champion") as done:
+                done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
+            _start_services(running, progress, extractors)
+            _write(running)
+            yield running
+        finally:
+            end_services(list(running.services.values()))
+            (folder / "stack.json").unlink(missing_ok=True)
+
+
+def _apply_contract(running: Running) -> None:
+    topics = load_topics()
+    apply_topics({"bootstrap.servers": running.addresses.bootstrap_servers}, topics)
+    apply_schemas(ConfluentRegistry(running.addresses.schema_registry_url))
+    running.topics = sum(2 if topic.dlq else 1 for topic in topics.values())
+    running.subjects = sum(topic.record is not None for topic in topics.values())
+
+
+def _ensure_champion(running: Running, say: Callable[[str], None]) -> str:
+    url = running.addresses.mlflow_url
+    if has_champion(url, MODEL_NAME):
+        return "kept from the last time"
+    model = first_model(say)
+    say("registering in MLflow")
+    registered = register_first_model(url, model)
+    running.model_version = registered.version
+    found = model.scores["exact_span"]["micro"]["f1"]
+    return f"{registered.name} version {registered.version}, exact-span F1 {found:.2f} on synthetic notes with unseen names"
+
+
+def _start_services(running: Running, progress: Progress, extractors: int) -> None:
+    names = [
+        "ingestor",
+        *(f"extractor-{number}" if extractors > 1 else "extractor" for number in range(1, extractors + 1)),
+    ]
+    for name in names:
+        progress(name, steps.BUSY, "")
+        running.start_service(name.partition("-")[0], name)
+    for name in names:
+        with _step(progress, name) as done:
+            service = running.services[name]
+            service.wait_ready()
+            done(running.addresses.ingest_url if name == "ingestor" else service.health_url)
+
+
+def _write(running: Running) -> None:
+    metrics = {name: service.metrics_url for name, service in running.services.items()}
+    running.addresses = StackAddresses(
+        **{name: getattr(running.addresses, name) for name in StackAddresses.__slots__ if name != "metrics"},
+        metrics=metrics,
+    )
+    extra = {
+        "ingest_url": running.addresses.ingest_url,
+        "ingest_token": running.addresses.ingest_token,
+        "metrics": metrics,
+    }
+    write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
+
+
+@contextlib.contextmanager
+def _step(progress: Progress, title: str) -> Iterator[Callable[[str], None]]:
+    """Show a step as busy, then as ready with the words that the block gave, or as failed."""
+    words: list[str] = [""]
+    clock = steps.Stopwatch()
+    progress(title, steps.BUSY, "")
+    try:
+        yield words.append
+    except BaseException as error:
+        progress(title, steps.FAILED, str(error) or type(error).__name__)
+        raise
+    progress(title, steps.READY, f"{clock.seconds:.1f} s  {words[-1]}")
+
+
+def _secrets(folder: Path, token: str) -> dict[str, str]:
+    """Make the ingestor's key (kept: pseudonyms stay the same in a kept stack) and its token file; return their settings."""
+    place = folder / "secrets"
+    place.mkdir(mode=0o700, exist_ok=True)
+    key = place / "pseudonym.key"
+    if not key.exists():
+        _write_secret(key, secrets.token_hex(PSEUDONYM_KEY_BYTES))
+    tokens = place / "tokens"
+    _write_secret(tokens, f"{CLIENT}:{hashlib.sha256(token.encode()).hexdigest()}\n")
+    return {"RXTRACT_PSEUDONYM_KEY_FILE": str(key), "RXTRACT_HTTP_TOKENS_FILE": str(tokens)}
+
+
+def _write_secret(path: Path, content: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(content, encoding="utf-8")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def links(running: Running) -> Sequence[tuple[str, str]]:
+    """Return what a person can open, by name."""
+    known = running.addresses
+    return [
+        ("HTTP door", f"{known.ingest_url}/docs"),
+        ("MLflow", known.mlflow_url),
+        ("Schema registry", known.schema_registry_url),
+        ("Kafka", known.bootstrap_servers),
+        *((f"{name} metrics", url) for name, url in known.metrics.items()),
+    ]

@@ -1,0 +1,69 @@
+"""`rxtract demo`: the main job, start to end, on real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from corpus.simulate import simulate
+from embedded_stack.errors import StackError
+from embedded_stack.progress import Checklist, PlainLines
+from rich.console import Console
+
+from rxtract.bringup import bring_up
+from rxtract.demo.screen import Screen
+from rxtract.demo.story import ActOne, DemoFailed
+from rxtract.errors import UserError
+
+SEED = 7
+
+
+def demo(
+    notes: Annotated[int, typer.Option(min=200, help="How many synthetic notes.")] = 2_000,
+    data: Annotated[Path | None, typer.Option(help="Keep the servers' data here; otherwise it is removed.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output.")] = False,
+) -> None:
+    """Bring everything up, send notes, show what becomes of them, check every step, stop everything. Exit code 0 or 1."""
+    began = time.monotonic()
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    screen = Screen(console)
+    with contextlib.ExitStack() as ending:
+        folder = data or Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="rxtract-demo-")))
+        try:
+            screen.chapter("Real servers")
+            checklist = ending.enter_context(contextlib.ExitStack())
+            progress = checklist.enter_context(Checklist(console)) if console.is_terminal else PlainLines()
+            running = ending.enter_context(bring_up(folder, ephemeral=data is None, progress=progress))
+            checklist.close()
+            up_s = time.monotonic() - began
+            screen.good(f"all up after {up_s:.0f} s; {_memory(running.stack.rss_bytes())}")
+            submitted = [synthetic.submitted() for synthetic in islice(simulate(SEED), notes)]
+            summary = ActOne(running, screen, submitted).play()
+        except DemoFailed as error:
+            raise UserError(f"demo failed at: {error}") from None
+        except StackError as error:
+            raise UserError(f"demo failed at: servers: {error}") from None
+        screen.chapter("Summary")
+        screen.good(
+            f"{summary.notes:,} notes in, {summary.structured:,} structured, {summary.entities:,} entities, "
+            f"{summary.dead_letters} refused with a reason, {summary.mended} mended and replayed"
+        )
+        screen.good(
+            f"note to entity p50 {summary.p50_ms:.0f} ms, p95 {summary.p95_ms:.0f} ms, model version {summary.model_version}"
+        )
+    screen.good(f"everything stopped; {time.monotonic() - began:.0f} s in all")
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(summary)) + "\n")
+
+
+def _memory(rss_bytes: dict[str, int]) -> str:
+    parts = ", ".join(f"{name} {value / 1e6:.0f}" for name, value in rss_bytes.items())
+    return f"memory of the servers {sum(rss_bytes.values()) / 1e9:.1f} GB ({parts} MB)"

@@ -1,0 +1,101 @@
+"""`rxtract extract`: entities of a text, without any server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from clinical_ner.errors import ArtifactRefused
+from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
+from rich.console import Console
+from rich.text import Text
+
+from rxtract.addresses import read_addresses
+from rxtract.errors import UserError
+from rxtract.first_model import first_model
+from rxtract.highlight import highlight, printable
+
+if TYPE_CHECKING:
+    from clinical_ner.tagger import TaggedNote
+
+
+def extract(
+    text: Annotated[str, typer.Argument(help="A clinical note; - reads it from standard input.")],
+    model: Annotated[
+        str | None, typer.Option(help="A folder, models:/NAME@ALIAS or runs:/RUN; else the shipped model.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object: entities, pairs, confidence, model.")
+    ] = False,
+) -> None:
+    """Print the diseases and treatments of TEXT. Offsets count Unicode code points: text[start:end] is the entity."""
+    note = sys.stdin.read() if text == "-" else text
+    if not note.strip():
+        raise UserError("the note is empty: give its text, or pipe it in with -")
+    opened = _open(model)
+    try:
+        tagged = opened.tagger.tag([note])[0]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        sys.stdout.write(json.dumps(as_object(note, tagged, opened), ensure_ascii=False, indent=2) + "\n")
+        return
+    _print(note, tagged)
+
+
+def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
+    """Return the stable object of `--json`; a pair names entities by their place in `entities`."""
+    return {
+        "entities": [
+            {
+                "label": str(entity.label),
+                "text": note[entity.start : entity.end],
+                "start": entity.start,
+                "end": entity.end,
+                "confidence": round(entity.confidence, 4),
+            }
+            for entity in tagged.entities
+        ],
+        "treatment_pairs": [{"treatment": treatment, "disease": disease} for treatment, disease in tagged.pairs],
+        "note_confidence": round(tagged.confidence, 4),
+        "model": {"source": opened.source, "sha256": opened.sha256},
+    }
+
+
+def _open(model: str | None) -> OpenedModel:
+    try:
+        if model is None:
+            console = Console(stderr=True, highlight=False)
+            with console.status("looking for the shipped model") as status:
+                folder = first_model(lambda words: _say(console, status.update, words)).folder
+            return open_model(str(folder))
+        return open_model(model, read_addresses().mlflow_url)
+    except (ArtifactRefused, ModelUnavailable) as error:
+        raise UserError(str(error)) from None
+
+
+def _say(console: Console, update: Any, words: str) -> None:
+    if console.is_terminal:
+        update(words)
+    else:
+        console.print(words, markup=False)
+
+
+def _print(note: str, tagged: TaggedNote) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(highlight(note, tagged.entities))
+    if not tagged.entities:
+        console.print(Text("no disease or treatment found", "dim"))
+    paired = {treatment: disease for treatment, disease in tagged.pairs}
+    for number, entity in enumerate(tagged.entities):
+        line = Text.assemble(
+            (f"  {entity.label:<9} ", "bold"),
+            printable(note[entity.start : entity.end]),
+            (f"  {entity.start}-{entity.end}  confidence {entity.confidence:.2f}", "dim"),
+        )
+        if number in paired:
+            disease = tagged.entities[paired[number]]
+            line.append(f"  for {printable(note[disease.start : disease.end])}", "italic")
+        console.print(line)

@@ -1,0 +1,1 @@
+"""The demo: one story on real servers, each step of it checked."""

@@ -1,0 +1,33 @@
+"""Notes that are wrong on purpose, each with the reason code it must be refused with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from contracts.reasons import Reason
+
+if TYPE_CHECKING:
+    from contracts.records import NoteSubmitted
+    from contracts.wire import Serializer
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A record as it is sent, and why it must be refused. `mendable` ones decode: their fields can be put right."""
+
+    key: bytes
+    value: bytes
+    reason: Reason
+    mendable: bool
+
+
+def malformed_notes(note: NoteSubmitted, serialize: Serializer[NoteSubmitted]) -> list[Malformed]:
+    """Return three records made from a good note: not Avro, cut short, and with an empty text."""
+    good = serialize(note)
+    empty = replace(note, note_id=f"{note.note_id}-empty", text="   ")
+    return [
+        Malformed(f"{note.note_id}-json".encode(), b'{"text": "c/o fever"}', Reason.WRONG_MAGIC_BYTE, mendable=False),
+        Malformed(f"{note.note_id}-cut".encode(), good[:-20], Reason.TRUNCATED, mendable=False),
+        Malformed(empty.note_id.encode(), serialize(empty), Reason.EMPTY_TEXT, mendable=True),
+    ]

@@ -1,0 +1,114 @@
+"""The model that everybody has before there are labels: trained on the shipped synthetic corpus, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedded_stack.cache import default_cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from clinical_ner.notes import AnnotatedNote
+    from clinical_ner.tracking import Registered
+
+SEED = 20
+TRAINING_NOTES = 4_000
+HELD_OUT_NOTES = 600
+PACKAGES = ("clinical_ner", "corpus")
+MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}
+
+
+@dataclass(frozen=True, slots=True)
+class FirstModel:
+    """A folder as `TrainedModel.save` writes it, and what the model scored on notes with names it never saw."""
+
+    folder: Path
+    scores: dict[str, Any]
+
+
+def first_model(say: Callable[[str], None] = lambda _: None) -> FirstModel:
+    """Return the shipped model, trained now if this version of the code and the corpus has none in the cache yet."""
+    folder = default_cache_dir() / "first-model" / _fingerprint()
+    scores = folder / "scores.json"
+    if not scores.exists():
+        _train_into(folder, say)
+    return FirstModel(folder, json.loads(scores.read_text(encoding="utf-8")))
+
+
+def register_first_model(tracking_uri: str, model: FirstModel) -> Registered:
+    """Log the shipped model to MLflow with its data set and scores, register it, and make it the champion."""
+    from clinical_ner.tracking import CHAMPION, dataset_record, log_and_register
+
+    training = dataset_record(_training_notes(), "shipped-corpus", "training", "corpus.generate")
+    return log_and_register(
+        model.folder,
+        tracking_uri=tracking_uri,
+        alias=CHAMPION,
+        run_name="first model",
+        datasets=[training],
+        scores=model.scores,
+        tags={"gate": "first"},
+        trigger="first",
+        params={"corpus_seed": SEED, "corpus_notes": TRAINING_NOTES},
+    )
+
+
+def has_champion(tracking_uri: str, name: str) -> bool:
+    """Return whether MLflow knows a champion of that name."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    try:
+        MlflowClient(tracking_uri).get_model_version_by_alias(name, "champion")
+    except MlflowException:
+        return False
+    return True
+
+
+def _train_into(folder: Path, say: Callable[[str], None]) -> None:
+    from clinical_ner.evaluate import score
+    from clinical_ner.tagger import Tagger
+    from clinical_ner.train import train
+    from corpus.generate import generate
+
+    say(f"training on {TRAINING_NOTES:,} synthetic notes (once; kept in the cache)")
+    work = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(work, ignore_errors=True)
+    model = train(_training_notes(), seed=SEED)
+    model.save(work)
+    say("scoring on names that it never saw")
+    held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")
+    scores = score(held_out, Tagger.open(work / "tables.npz").tag([note.text for note in held_out]))
+    (work / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
+    try:
+        work.rename(folder)
+    except OSError:  # another process was first; its model is the same
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _training_notes() -> list[AnnotatedNote]:
+    from corpus.generate import generate
+
+    return generate(SEED, TRAINING_NOTES, vocabulary="train")
+
+
+def _fingerprint() -> str:
+    """Return a digest of all code and data that the model follows from, so that a change never meets an old model."""
+    found = hashlib.sha256(f"{SEED} {TRAINING_NOTES} {HELD_OUT_NOTES}".encode())
+    for package in PACKAGES:
+        root = Path(str(importlib.resources.files(package)))
+        for path in _sources(root):
+            found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in root.rglob("*") if path.suffix in MODEL_SUFFIXES))

@@ -1,6 +1,7 @@
 """From a tagged note to the records that say so."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from contracts.identity import event_id
 from contracts.records import (
@@ -21,6 +22,12 @@ from extractor.domain.tagging import TaggedNote
 
 NO_REVIEW = Review(requested=False)
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
+
+
+@lru_cache(maxsize=4_096)
+def segment(city: str, specialty: str) -> Segment:
+    """The segment of a note; there are few, and one is needed for every note."""
+    return Segment(city=city, specialty=specialty)
 
 
 def review_of(confidence: float, review_below: float) -> Review:
@@ -48,7 +55,7 @@ def extracted(
         revision=note.revision,
         origin=note.origin,
         model=model,
-        segment=Segment(city=note.city, specialty=note.specialty),
+        segment=segment(note.city, note.specialty),
         written_at=note.written_at,
         accepted_at=note.accepted_at,
         extracted_at=extracted_at,

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from contracts.records import ModelRef, NoteAccepted, StatisticsObserved, StatisticSum
 
 from extractor.domain.tagging import NoteNumbers
@@ -40,20 +42,36 @@ def observe(observations: Sequence[Observation], model: ModelRef, note_partition
         model: The model that tagged the notes.
         note_partition: That partition.
     """
-    rows = [(observation, values_of(observation.numbers)) for observation in observations]
-    segments: dict[str, list[tuple[Observation, Values]]] = {}
-    for row in rows:
-        for segment in segments_of(row[0].note.city, row[0].note.specialty):
+    if not observations:
+        return
+    segments: dict[str, list[int]] = {}
+    for row, (_, note, _) in enumerate(observations):
+        for segment in segments_of(note.city, note.specialty):
             segments.setdefault(segment, []).append(row)
-    for segment, members in segments.items():
-        for begin in range(0, len(members), NOTES_PER_RECORD):
-            yield _summed(segment, members[begin : begin + NOTES_PER_RECORD], model, note_partition)
+    chunks = [
+        (segment, rows[begin : begin + NOTES_PER_RECORD])
+        for segment, rows in segments.items()
+        for begin in range(0, len(rows), NOTES_PER_RECORD)
+    ]
+    sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
+    for (segment, rows), statistics in zip(chunks, sums, strict=True):
+        yield StatisticsObserved(
+            segment=segment,
+            model=model,
+            note_partition=note_partition,
+            first_offset=observations[rows[0]].offset,
+            last_offset=observations[rows[-1]].offset,
+            observed_at=max(max(observations[row].note.written_at, observations[row].note.accepted_at) for row in rows),
+            n=len(rows),
+            statistics=statistics,
+        )
 
 
 Values = tuple[float, ...]
 """One value for each of `STATISTICS`; NaN where the note has none."""
 
 
+@lru_cache(maxsize=4_096)
 def segments_of(city: str, specialty: str) -> tuple[str, str, str, str]:
     """The keys of the segments that a note belongs to."""
     return "all", f"city={city}", f"specialty={specialty}", f"city={city}|specialty={specialty}"
@@ -63,39 +81,30 @@ def values_of(numbers: NoteNumbers) -> Values:
     """The values of one note, in the order of `STATISTICS`."""
     tokens, chars = numbers.tokens, numbers.chars
     return (
-        float(tokens),
-        float(chars),
+        tokens,
+        chars,
         numbers.oov_tokens / tokens if tokens else math.nan,
         numbers.unknown_chars / chars if chars else math.nan,
-        float(numbers.disease_entities),
-        float(numbers.treatment_entities),
+        numbers.disease_entities,
+        numbers.treatment_entities,
         numbers.disease_tokens / tokens if tokens else math.nan,
         numbers.treatment_tokens / tokens if tokens else math.nan,
         numbers.confidence,
     )
 
 
-def _summed(
-    segment: str, rows: Sequence[tuple[Observation, Values]], model: ModelRef, note_partition: int
-) -> StatisticsObserved:
-    columns = zip(*(values for _, values in rows), strict=True)
-    return StatisticsObserved(
-        segment=segment,
-        model=model,
-        note_partition=note_partition,
-        first_offset=rows[0][0].offset,
-        last_offset=rows[-1][0].offset,
-        observed_at=max(max(row.note.written_at, row.note.accepted_at) for row, _ in rows),
-        n=len(rows),
-        statistics=tuple(_sum(name, column) for name, column in zip(STATISTICS, columns, strict=True)),
-    )
-
-
-def _sum(name: str, column: Sequence[float]) -> StatisticSum:
-    values = [value for value in column if value == value]  # noqa: PLR0124 - NaN is not equal to itself
-    return StatisticSum(
-        name=name,
-        count=float(len(values)),
-        sum=math.fsum(values),
-        sum_of_squares=math.fsum([value * value for value in values]),
-    )
+def _sums(values: Sequence[Values], chunks: Sequence[Sequence[int]]) -> Iterator[tuple[StatisticSum, ...]]:
+    """For each chunk of rows the sums of its statistics; one pass of numpy over all of them."""
+    table = np.array(values, dtype=np.float64)
+    order = np.concatenate([np.asarray(rows, dtype=np.intp) for rows in chunks])
+    begins = np.cumsum([0, *(len(rows) for rows in chunks[:-1])])
+    known = ~np.isnan(table)
+    table = np.where(known, table, 0.0)
+    counts = np.add.reduceat(known.astype(np.float64)[order], begins).tolist()
+    sums = np.add.reduceat(table[order], begins).tolist()
+    squares = np.add.reduceat((table * table)[order], begins).tolist()
+    for row in zip(counts, sums, squares, strict=True):
+        yield tuple(
+            StatisticSum(name=name, count=count, sum=total, sum_of_squares=square)
+            for name, count, total, square in zip(STATISTICS, *row, strict=True)
+        )

@@ -12,7 +12,7 @@ from clinical_ner.datasets import digest
 from clinical_ner.mentions import mention_digests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clinical_ner.dataset_duplicates import Duplicate
     from clinical_ner.notes import AnnotatedNote
@@ -55,9 +55,8 @@ def consistency(notes: Sequence[AnnotatedNote]) -> dict[str, Any]:
     }
 
 
-def _disagreement(counts: Any) -> int:
-    values = list(counts)
-    return sum(values) - max(values)
+def _disagreement(counts: Collection[int]) -> int:
+    return sum(counts) - max(counts)
 
 
 def _leak(train: Sequence[AnnotatedNote], test: Sequence[AnnotatedNote]) -> dict[str, Any]:

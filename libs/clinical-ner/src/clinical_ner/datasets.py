@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 OFFSETS_KEY = "token_offsets"
 
 
+class TooFewNotesError(ValueError):
+    """A data set that cannot be split as asked; the message says what can be asked."""
+
+
 def digest(notes: Iterable[AnnotatedNote]) -> str:
     """Return the version of a data set: a SHA-256 (hex) over texts, spans and pairs.
 
@@ -55,11 +59,11 @@ def folds(notes: Sequence[AnnotatedNote], count: int, seed: int = 0) -> list[tup
     Notes of one `group`, and notes with the same text, stay together, so that no model is scored on what it has seen.
 
     Raises:
-        ValueError: There are fewer groups than folds.
+        TooFewNotesError: There are fewer groups than folds.
     """
     groups = _groups(notes)
     if count < 2 or len(groups) < count:
-        raise ValueError(
+        raise TooFewNotesError(
             f"{len(groups)} independent notes cannot be split into {count} folds: ask for 2 to {len(groups)}"
         )
     shuffled = list(groups)

@@ -230,18 +230,20 @@ class _Opened:
 
 
 def _start_run(client: MlflowClient, experiment: str, run_name: str | None, tags: Mapping[str, str]) -> str:
-    found = client.get_experiment_by_name(experiment)
-    experiment_id = found.experiment_id if found is not None else _create_experiment(client, experiment)
-    return str(client.create_run(experiment_id, run_name=run_name, tags=dict(tags)).info.run_id)
+    run = client.create_run(_experiment_id(client, experiment), run_name=run_name, tags=dict(tags))
+    return str(run.info.run_id)
 
 
-def _create_experiment(client: MlflowClient, name: str) -> str:
+def _experiment_id(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
     try:
         return str(client.create_experiment(name))
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
-        return str(client.get_experiment_by_name(name).experiment_id)  # another process made it meanwhile
+        return _experiment_id(client, name)  # another process made it meanwhile
 
 
 def _log_model(client: MlflowClient, run_id: str, opened: _Opened) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow.pyfunc.model import PythonModelContext
 
 
-class EntityModel(PythonModel):  # type: ignore[misc]
+class EntityModel(PythonModel):
     """Texts in (a list, or a table with one text column), entities out."""
 
     _tagger: Tagger

@@ -1,0 +1,109 @@
+"""`rxtract compare`: which of two models is better on the same notes, and is that sure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rxtract.annotations import Data, Json, Labels, Seed, Sentences, SentencesFormat, read_annotations, say, told
+from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clinical_ner.compare import Contender
+    from clinical_ner.notes import AnnotatedNote
+
+_ADDRESS = "A folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN."
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help=f"The model to compare with. {_ADDRESS}", metavar="MODEL")],
+    second: Annotated[str, typer.Argument(help="The other model.", metavar="MODEL")],
+    sentences: Sentences = None,
+    labels: Labels = None,
+    sentences_format: SentencesFormat = None,
+    data: Data = None,
+    show: Annotated[int, typer.Option(help="How many entities of each kind of change to print.")] = 15,
+    resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2_000,
+    seed: Seed = 0,
+    tracking_uri: TrackingUri = "",
+    stack: Stack = None,
+    json_: Json = False,
+) -> None:
+    """Compare two models on the same notes: a paired bootstrap per label, names seen or new, and what changed."""
+    from clinical_ner.compare import compare as compare_predictions
+
+    notes = read_annotations(sentences, labels, sentences_format, data).notes
+    address = find_mlflow(tracking_uri, stack) if any(":/" in model for model in (first, second)) else ""
+    found = compare_predictions(
+        notes, _contender(first, notes, address), _contender(second, notes, address), seed, resamples
+    )
+    say(found["scores"][0]["remarks"])
+    if json_:
+        print(json.dumps(found, indent=2))
+    else:
+        _print(Console(highlight=False), found, show)
+
+
+def _contender(model: str, notes: Sequence[AnnotatedNote], address: str) -> Contender:
+    from clinical_ner.compare import Contender
+    from clinical_ner.predictions import predict
+    from clinical_ner.tracking_download import open_model
+
+    with told():
+        opened = open_model(model, address)
+    return Contender(opened.source, predict(opened.tagger, notes), opened.tagger.training_mentions)
+
+
+def _print(console: Console, found: Mapping[str, Any], show: int) -> None:
+    table = Table(title=f"Exact-span F1 on {found['notes']:,} notes, with 95 % intervals", title_justify="left")
+    for name in ("", "first", "second", "second - first", "second better in"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, row in found["exact_span_f1"].items():
+        cells = [_interval(row["first"]), _interval(row["second"]), _gain(row["difference"])]
+        table.add_row("all" if name == "micro" else name, *cells, f"{row['better']:.0%} of draws")
+    for name in ("seen", "unseen"):
+        first, second = found[name]
+        if first is not None and first["support"]:
+            gain = second["f1"] - first["f1"]
+            label = "names the first saw in training" if name == "seen" else "names it did not see"
+            table.add_row(label, f"{first['f1']:.3f}", f"{second['f1']:.3f}", f"{gain:+.3f}", "")
+    console.print(table)
+    console.print(f"first: {found['models'][0]}\nsecond: {found['models'][1]}", markup=False)
+    console.print(found["verdict"], style="bold")
+    changes = found["changes"]
+    for name, title in (
+        ("fixed", "right only in the second"),
+        ("broken", "right only in the first"),
+        ("both_wrong", "wrong in both"),
+    ):
+        _print_changes(console, f"{len(changes[name])} {title}", changes[name][:show])
+
+
+def _print_changes(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(title=title, title_justify="left", show_edge=False)
+    for name in ("note", "kind", "label", "in its place", "where"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(row[key]) for key in ("note_id", "kind", "label", "found", "context")))
+    console.print()
+    console.print(table)
+
+
+def _plain(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape(str(value))
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _gain(found: Mapping[str, float]) -> str:
+    return f"{found['value']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"

@@ -1,0 +1,69 @@
+"""Scores as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+LABELS = ("DISEASE", "TREATMENT")
+
+
+def print_scores(console: Console, scores: Mapping[str, Any]) -> None:
+    """Print what `evaluate.score` returned."""
+    table = Table(title=f"Scores on {scores['notes']:,} notes", title_justify="left")
+    table.add_column("")
+    for name in ("precision", "recall", "F1", "support"):
+        table.add_column(name, justify="right")
+    spans = scores["exact_span"]
+    table.add_row("exact spans, all", *_cells(spans["micro"]), style="bold")
+    for label in LABELS:
+        table.add_row(f"exact spans, {label}", *_cells(spans[label]))
+    for name, shown in (("seen", "names seen in training"), ("unseen", "names not seen in training")):
+        if scores.get(name) is not None:
+            table.add_row(shown, *_cells(scores[name]))
+    for label in LABELS:
+        table.add_row(f"tokens, {label}", *_cells(scores["token"][label]), style="dim")
+    if scores.get("pairs"):
+        table.add_row("treatment pairs", *_cells(scores["pairs"]))
+    console.print(table)
+    weighted = scores["token"]["weighted_f1_with_o"]
+    console.print(f"token F1 weighted with O {weighted:.3f} (predicting nothing scores high on this one)", style="dim")
+    if scores.get("calibration"):
+        console.print(f"expected calibration error of entity confidence {scores['calibration']['ece']:.3f}")
+
+
+def print_cross_validation(console: Console, report: Mapping[str, Any]) -> None:
+    """Print what `experiment.report` returned: means with their spread over folds."""
+    table = Table(title=f"{report['folds']}-fold cross-validation on {report['notes']:,} notes", title_justify="left")
+    table.add_column("mean ± sd over folds")
+    for name in ("precision", "recall", "F1", "F1 least to greatest", "support"):
+        table.add_column(name, justify="right")
+    spans, tokens = report["exact_span"], report["token"]
+    rows = [("exact spans, all", spans["micro"]), *((f"exact spans, {label}", spans[label]) for label in LABELS)]
+    rows += [("names seen in training", report["seen"]), ("names not seen in training", report["unseen"])]
+    rows += [(f"tokens, {label}", tokens[label]) for label in LABELS]
+    for name, found in rows:
+        if found["support"]:
+            figures = [f"{found[key]['mean']:.3f} ± {found[key]['sd']:.3f}" for key in ("precision", "recall", "f1")]
+            reach = f"{found['f1']['min']:.3f} to {found['f1']['max']:.3f}"
+            table.add_row(name, *figures, reach, f"{found['support']:,}")
+        else:
+            table.add_row(name, "-", "-", "-", "-", "0")
+    console.print(table)
+    calibration, seconds = report["calibration"], report["train_seconds"]
+    console.print(
+        f"expected calibration error {calibration['ece']:.3f} over {calibration['entities']:,} out-of-fold entities; "
+        f"training {seconds['mean']:.1f} s a fold"
+    )
+
+
+def _cells(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    if not found["support"]:
+        return ("-", "-", "-", "0")
+    return (f"{found['precision']:.3f}", f"{found['recall']:.3f}", f"{found['f1']:.3f}", f"{found['support']:,}")

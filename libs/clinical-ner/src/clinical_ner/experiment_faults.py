@@ -1,0 +1,7 @@
+"""What an experiment refuses, each with one line that says what to do."""
+
+from __future__ import annotations
+
+
+class ExperimentRefused(ValueError):  # noqa: N818  it says what happened, as ArtifactRefused does
+    """An experiment that was asked for with what does not fit together: folder and data, or configuration and part."""

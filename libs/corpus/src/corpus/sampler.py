@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from corpus.chance import Chance
 
-RULE_FILES = ("words", "names", "scenery", "abstracts", "titles", "discharge", "prescriptions")
+RULE_FILES = ("words", "names", "scenery", "general", "abstracts", "titles", "discharge", "prescriptions")
 _ABBREVIATION = re.compile(r"[A-Z0-9][A-Za-z0-9&-]{1,7}")
 _NOT_A_DRUG = re.compile(
     r"(?:ectomy|otomy|ostomy|plasty|tion|ing|therapy|surgery|drugs|care|[a-z]ics|ants|ers|ors|ines|ids)$|[ A-Z]"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 
@@ -125,6 +125,8 @@ class Metrics:
     """
 
     def __init__(self, specs: Iterable[MetricSpec] = METRICS, registry: CollectorRegistry | None = None) -> None:
+        # A second sample for each series, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
         self._specs = {spec.name: spec for spec in specs}
         self._built: dict[str, MetricWrapperBase] = {}

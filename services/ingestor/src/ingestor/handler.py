@@ -51,13 +51,14 @@ class SubmittedNotes:
 
     def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
         """One output for each input, in order."""
-        outputs = [self._handle(record) for record in records]
+        accepted_at = self._clock()
+        outputs = [self._handle(record, accepted_at) for record in records]
         self._count(outputs)
         return outputs
 
-    def _handle(self, record: InputRecord) -> OutputRecord:
+    def _handle(self, record: InputRecord, accepted_at: int) -> OutputRecord:
         try:
-            accepted = self._acceptance.accept(self._read(record.value), producer=DOOR, now_ms=self._clock())
+            accepted = self._acceptance.accept(self._read(record.value), producer=DOOR, now_ms=accepted_at)
             return OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
         except Refused as refused:
             return dead_letter(record, refused.violations[0].reason, STAGE)

@@ -1,0 +1,179 @@
+"""The Kafka door: every bad input becomes a dead letter with its reason and its original bytes; nothing stops it."""
+
+import dataclasses
+
+import fastavro
+import pytest
+from contracts.files import schema_text
+from contracts.reasons import Reason
+from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
+from contracts.wire import Deserializer, Serializer
+from ingestor.domain.acceptance import Acceptance
+from ingestor.domain.pseudonyms import Pseudonyms
+from ingestor.domain.rules import Rules
+from ingestor.handler import SubmittedNotes
+from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
+from runtime.deadletter import REASON, header
+from runtime.metrics import Metrics
+from runtime.records import InputRecord, OutputRecord
+
+NOW_MS = 1_790_000_000_000
+NOTE = NoteSubmitted(
+    note_id="N1",
+    revision=1,
+    prescription_id="RX1",
+    patient_ref="P1",
+    doctor_ref="D1",
+    city="Pune",
+    specialty="gp",
+    written_at=NOW_MS,
+    text="c/o fever x 3 days",
+)
+
+
+class Door:
+    def __init__(self) -> None:
+        self.registry = InMemoryRegistry()
+        self.other_id = self.registry.register("other-value", schema_text("ModelCommand"))
+        self.schema_id = self.registry.register("in-value", schema_text("NoteSubmitted"))
+        accepted_id = self.registry.register("out-value", schema_text("NoteAccepted"))
+        self.metrics = Metrics(METRICS)
+        self.write = Serializer(NoteSubmitted, self.schema_id)
+        self.read_accepted = Deserializer(NoteAccepted, WriterSchemas(self.registry, "out-value"))
+        self.handle = SubmittedNotes(
+            Deserializer(NoteSubmitted, WriterSchemas(self.registry, "in-value")),
+            Serializer(NoteAccepted, accepted_id),
+            Acceptance(Rules(), Pseudonyms(b"k" * 32)),
+            "out",
+            self.metrics,
+            clock=lambda: NOW_MS,
+        )
+
+    def __call__(self, *values: bytes | None) -> list[OutputRecord]:
+        records = [InputRecord("in", 0, offset, 0, b"key", value) for offset, value in enumerate(values)]
+        return list(self.handle(records))
+
+    def refusal(self, value: bytes | None) -> str:
+        [output] = self(value)
+        assert output.topic == "in.dlq"
+        assert (output.key, output.value) == (b"key", value)
+        return (header(output.headers, REASON) or b"").decode()
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+def test_a_legal_note_is_accepted_under_its_id(door: Door) -> None:
+    [output] = door(door.write(NOTE))
+    accepted = door.read_accepted(output.value)
+    assert (output.topic, output.key) == ("out", b"N1")
+    assert (accepted.text, accepted.producer, accepted.accepted_at) == (NOTE.text, "kafka", NOW_MS)
+    assert door.metrics.counter(NOTES_ACCEPTED).labels("kafka", "kafka")._value.get() == 1
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_empty_value(door: Door, value: bytes | None) -> None:
+    assert door.refusal(value) == "EMPTY_VALUE"
+
+
+def test_wrong_magic_byte(door: Door) -> None:
+    assert door.refusal(b"\x01" + door.write(NOTE)[1:]) == "WRONG_MAGIC_BYTE"
+    assert door.refusal(b'{"note_id": "N1"}') == "WRONG_MAGIC_BYTE"
+
+
+def test_unknown_schema_id(door: Door) -> None:
+    assert door.refusal(b"\x00\x00\x00\x27\x0f" + door.write(NOTE)[5:]) == "UNKNOWN_SCHEMA"
+
+
+def test_a_schema_of_another_subject(door: Door) -> None:
+    value = b"\x00" + door.other_id.to_bytes(4, "big") + door.write(NOTE)[5:]
+    assert door.refusal(value) == "UNKNOWN_SCHEMA"
+
+
+def test_truncated_at_every_byte(door: Door) -> None:
+    whole = door.write(NOTE)
+    reasons = {door.refusal(whole[:length]) for length in range(1, len(whole))}
+    assert reasons <= {"TRUNCATED", "UNDECODABLE"}
+
+
+def test_trailing_bytes(door: Door) -> None:
+    assert door.refusal(door.write(NOTE) + b"\x00") == "TRAILING_BYTES"
+
+
+def test_a_ten_megabyte_note(door: Door) -> None:
+    assert door.refusal(door.write(NOTE) + b"x" * 10_000_000) == "TOO_LARGE"
+
+
+def test_invalid_utf8(door: Door) -> None:
+    value = door.write(NOTE).replace(b"fever", b"fe\xff\xfer")
+    assert door.refusal(value) == "INVALID_UTF8"
+
+
+def test_lone_surrogates_as_a_careless_producer_encodes_them(door: Door) -> None:
+    value = door.write(NOTE).replace(b"fev", "\ud800".encode("utf-8", "surrogatepass"))
+    assert door.refusal(value) == "INVALID_UTF8"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"text": "nul\x00"}, "ILLEGAL_CHARACTERS"),
+        ({"text": ""}, "EMPTY_TEXT"),
+        ({"text": "a " * 100_000}, "TOO_MANY_TOKENS"),
+        ({"written_at": 0}, "IMPOSSIBLE_TIME"),
+        ({"revision": 0}, "OUT_OF_RANGE"),
+        ({"note_id": ""}, "MISSING_FIELD"),
+    ],
+)
+def test_what_the_rules_refuse(door: Door, changes: dict, reason: str) -> None:
+    assert door.refusal(door.write(dataclasses.replace(NOTE, **changes))) == reason
+    assert door.metrics.counter(NOTES_REFUSED).labels("kafka", "kafka", reason)._value.get() == 1
+
+
+def test_the_largest_legal_note_passes_and_its_neighbour_does_not(door: Door) -> None:
+    def of_size(length: int) -> bytes:
+        return door.write(dataclasses.replace(NOTE, text="x" * length))
+
+    [output] = door(of_size(1_048_000))
+    assert output.topic == "out"
+    # Still a legal submitted record, but with the pseudonyms it would outgrow what a record may have.
+    assert door.refusal(of_size(1_048_500)) == "TOO_LARGE"
+
+
+def test_a_batch_keeps_order_and_bad_ones_do_not_hurt_their_neighbours(door: Door) -> None:
+    good = door.write(NOTE)
+    assert [output.topic for output in door(good, b"", good, None, good)] == ["out", "in.dlq", "out", "in.dlq", "out"]
+
+
+def test_a_registry_that_is_away_is_not_the_notes_fault(door: Door) -> None:
+    door.registry.down = True
+    with pytest.raises(RegistryUnavailable):
+        door(door.write(NOTE))
+
+
+def test_known_schemas_pass_while_the_registry_is_away(door: Door) -> None:
+    door(door.write(NOTE))
+    door.registry.down = True
+    assert door(door.write(NOTE))[0].topic == "out"
+
+
+def test_a_producer_that_moves_to_a_compatible_version_is_understood(door: Door) -> None:
+    import io
+    import json
+
+    newer = json.loads(schema_text("NoteSubmitted"))
+    newer["fields"].append({"name": "clinic_name", "type": ["null", "string"], "default": None})
+    newer_id = door.registry.register("in-value", json.dumps(newer))
+    buffer = io.BytesIO(b"\x00" + newer_id.to_bytes(4, "big"))
+    buffer.seek(5)
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(newer), {**NOTE.to_dict(), "clinic_name": "Sahyadri"})
+    old, new = door(door.write(NOTE), buffer.getvalue())
+    assert (old.topic, new.topic) == ("out", "out")
+    assert door.read_accepted(new.value).text == NOTE.text
+
+
+def test_every_reason_has_a_sentence() -> None:
+    assert all(reason.sentence.endswith(".") for reason in Reason)

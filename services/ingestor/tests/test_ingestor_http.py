@@ -1,0 +1,350 @@
+"""The HTTP door, over a broker and a store in memory."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import pytest
+from confluent_kafka import KafkaError
+from contracts.files import schema_text
+from contracts.records import NoteAccepted, NoteSubmitted, Origin
+from contracts.registry import InMemoryRegistry, WriterSchemas
+from contracts.wire import Deserializer, Serializer
+from ingestor import bootstrap
+from ingestor.adapters.tokens import Tokens, hash_token
+from ingestor.domain.acceptance import Acceptance
+from ingestor.domain.pseudonyms import Pseudonyms
+from ingestor.domain.rules import Rules
+from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody
+from ingestor.http.intake import Queue
+from ingestor.metrics import METRICS
+from ingestor.settings import IngestorSettings
+from runtime.delivery import DeliveryProducer
+from runtime.errors import Rejected
+from runtime.health import Liveness, Readiness
+from runtime.memory import MemoryBroker, MemoryProducer
+from runtime.metrics import Metrics
+
+NOTE = {**NOTE_EXAMPLE, "note_id": "N1"}
+HEADERS = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
+
+
+class MemoryResults:
+    """`FirstResults` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self.down = False
+
+    async def find(self, keys: Sequence[str]) -> Sequence[str | None]:
+        return [None if self.down else self.known.get(key) for key in keys]
+
+    async def remember(self, results: Mapping[str, str]) -> None:
+        if not self.down:
+            self.known = {**results, **self.known}
+
+
+class Door:
+    def __init__(self, **settings: Any) -> None:
+        self.broker = MemoryBroker()
+        self.results = MemoryResults()
+        self.metrics = Metrics(METRICS)
+        registry = InMemoryRegistry()
+        write = Serializer(NoteAccepted, registry.register("out-value", schema_text("NoteAccepted")))
+        self.read = Deserializer(NoteAccepted, WriterSchemas(registry, "out-value"))
+        import threading
+
+        shared = bootstrap.Shared(
+            IngestorSettings(
+                bootstrap_servers="unused", schema_registry_url="unused", pseudonym_key_file="unused", **settings
+            ),
+            Acceptance(Rules(), Pseudonyms(b"k" * 32)),
+            Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
+            self.metrics,
+            Liveness(),
+            Readiness(),
+            threading.Event(),
+        )
+        self.producer = DeliveryProducer({}, MemoryProducer(self.broker))
+        self.app = bootstrap.http_door(
+            shared, write, producer=self.producer, first_results=self.results, clock=lambda: 1_790_000_000_001
+        )
+
+    def post(self, content: Any = None, headers: Mapping[str, str] = HEADERS, body: Any = None) -> httpx.Response:
+        return self.post_all([(content, headers, body)])[0]
+
+    def post_all(self, calls: Sequence[tuple[Any, Mapping[str, str], Any]]) -> list[httpx.Response]:
+        async def run() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+                return await asyncio.gather(
+                    *(
+                        client.post("/v1/notes", content=json.dumps(content) if body is None else body, headers=headers)
+                        for content, headers, body in calls
+                    )
+                )
+
+        return asyncio.run(run())
+
+    @property
+    def accepted(self) -> list[NoteAccepted]:
+        return [self.read(value) for value in self.broker.values("notes.accepted.v1")]
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+def reasons(response: httpx.Response) -> dict[str, str]:
+    [result] = response.json()["results"]
+    return {error["field"]: error["reason"] for error in result["errors"]}
+
+
+def test_a_note_is_stored_before_202(door: Door) -> None:
+    response = door.post(NOTE)
+    assert response.status_code == 202
+    assert response.json()["results"] == [
+        {"index": 0, "note_id": "N1", "status": "accepted", "accepted_at": 1_790_000_000_001, "errors": []}
+    ]
+    [accepted] = door.accepted
+    assert (accepted.note_id, accepted.producer, accepted.text) == ("N1", "clinic", NOTE["text"])
+    assert door.broker.messages("notes.accepted.v1")[0].key() == b"N1"
+
+
+def test_an_array_is_answered_note_by_note(door: Door) -> None:
+    response = door.post([{**NOTE, "note_id": f"N{number}"} for number in range(100)])
+    assert response.status_code == 202
+    assert [result["note_id"] for result in response.json()["results"]] == [f"N{number}" for number in range(100)]
+    assert len(door.accepted) == 100
+
+
+def test_an_array_is_taken_in_part(door: Door) -> None:
+    response = door.post([NOTE, {**NOTE, "note_id": "N2", "text": ""}, {**NOTE, "note_id": "N3"}])
+    assert response.status_code == 207
+    assert [result["status"] for result in response.json()["results"]] == ["accepted", "refused", "accepted"]
+    assert [accepted.note_id for accepted in door.accepted] == ["N1", "N3"]
+
+
+def test_an_array_without_a_legal_note_is_refused(door: Door) -> None:
+    assert door.post([{**NOTE, "text": ""}, {}]).status_code == 422
+    assert door.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"text": ""}, {"text": "EMPTY_TEXT"}),
+        ({"text": 5}, {"text": "WRONG_TYPE"}),
+        ({"text": None}, {"text": "WRONG_TYPE"}),
+        ({"text": "lone \ud800"}, {"text": "ILLEGAL_CHARACTERS"}),
+        ({"text": "nul \x00"}, {"text": "ILLEGAL_CHARACTERS"}),
+        ({"text": "a " * 100_000}, {"text": "TOO_MANY_TOKENS"}),
+        ({"revision": "1"}, {"revision": "WRONG_TYPE"}),
+        ({"revision": True}, {"revision": "WRONG_TYPE"}),
+        ({"revision": 1.5}, {"revision": "WRONG_TYPE"}),
+        ({"revision": 10**30}, {"revision": "OUT_OF_RANGE"}),
+        ({"written_at": "2026-01-01"}, {"written_at": "WRONG_TYPE"}),
+        ({"written_at": 5}, {"written_at": "IMPOSSIBLE_TIME"}),
+        ({"origin": "ELSEWHERE"}, {"origin": "WRONG_TYPE"}),
+        ({"note_id": ["N1"]}, {"note_id": "WRONG_TYPE"}),
+        ({"extra": 1, "text": ""}, {"extra": "UNKNOWN_FIELD"}),
+        ({"pseudonym_key_id": "k"}, {"pseudonym_key_id": "UNKNOWN_FIELD"}),
+        ({"text": "", "city": ""}, {"text": "EMPTY_TEXT", "city": "MISSING_FIELD"}),
+    ],
+)
+def test_reasons_per_field(door: Door, changes: dict, expected: dict) -> None:
+    response = door.post({**NOTE, **changes})
+    assert response.status_code == 422
+    assert reasons(response) == expected
+    assert door.accepted == []
+
+
+@pytest.mark.parametrize("field", sorted(name for name, field in NoteBody.model_fields.items() if field.is_required()))
+def test_missing_fields(door: Door, field: str) -> None:
+    response = door.post({name: value for name, value in NOTE.items() if name != field})
+    assert reasons(response) == {field: "MISSING_FIELD"}
+
+
+@pytest.mark.parametrize("content", [1, "note", None, [[NOTE]], [1]])
+def test_what_is_not_a_note(door: Door, content: Any) -> None:
+    assert door.post(content).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "UNDECODABLE"),
+        (b"{", "UNDECODABLE"),
+        (b"not json", "UNDECODABLE"),
+        (b'{"text": NaN}', "UNDECODABLE"),
+        (b"[" * 100_000, "UNDECODABLE"),
+        (b'{"a":' * 100_000, "UNDECODABLE"),
+        (b"1" * 100_000, "UNDECODABLE"),
+        (b'{"text": "\xff"}', "INVALID_UTF8"),
+        (json.dumps(NOTE).encode("utf-16"), "INVALID_UTF8"),
+        (b"[]", "EMPTY_VALUE"),
+        (json.dumps([{}] * 501).encode(), "TOO_LARGE"),
+    ],
+)
+def test_bodies_that_are_not_usable(door: Door, body: bytes, reason: str) -> None:
+    response = door.post(body=body)
+    assert response.status_code == 422
+    assert response.json()["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer wrong", "Basic secret", "secret", "Bearer sécret".encode("latin-1")]
+)
+def test_no_token_no_service(door: Door, authorization: Any) -> None:
+    headers = {"Content-Type": "application/json"} | ({} if authorization is None else {"Authorization": authorization})
+    response = door.post(NOTE, headers)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert door.accepted == []
+
+
+def test_a_body_of_ten_megabytes(door: Door) -> None:
+    assert door.post({**NOTE, "text": "x" * 10_000_000}).status_code == 413
+
+
+def test_a_body_that_hides_its_length(door: Door) -> None:
+    async def endless():
+        for _ in range(10_000):
+            yield b"x" * 100_000
+
+    assert door.post(body=endless()).status_code == 413
+
+
+def test_a_body_at_the_limit(door: Door) -> None:
+    rest = len(json.dumps({**NOTE, "text": ""}))
+    assert door.post({**NOTE, "text": "x" * (1_048_576 - rest)}).status_code == 202
+    assert door.post({**NOTE, "note_id": "N2", "text": "x" * (1_048_577 - rest)}).status_code == 413
+
+
+def test_compressed_bodies_are_refused(door: Door) -> None:
+    body = gzip.compress(b"0" * 50_000_000)
+    assert door.post(body=body, headers={**HEADERS, "Content-Encoding": "gzip"}).status_code == 415
+
+
+def test_other_content_types_are_refused(door: Door) -> None:
+    assert door.post(NOTE, {**HEADERS, "Content-Type": "text/plain"}).status_code == 415
+
+
+def test_the_same_note_again_answers_the_first_result(door: Door) -> None:
+    first, again = door.post(NOTE), door.post(dict(reversed(NOTE.items())))
+    assert again.status_code == 202
+    [result] = again.json()["results"]
+    assert (result["status"], result["accepted_at"]) == ("duplicate", first.json()["results"][0]["accepted_at"])
+    assert len(door.accepted) == 1
+
+
+def test_other_content_under_the_same_identity_is_a_conflict(door: Door) -> None:
+    door.post(NOTE)
+    response = door.post({**NOTE, "text": "something else"})
+    assert response.status_code == 409
+    assert response.json()["results"][0]["status"] == "conflict"
+    assert door.post({**NOTE, "text": "something else", "revision": 2}).status_code == 202
+    assert len(door.accepted) == 2
+
+
+def test_repeats_within_one_array(door: Door) -> None:
+    response = door.post([NOTE, NOTE, {**NOTE, "text": "else"}])
+    assert [result["status"] for result in response.json()["results"]] == ["accepted", "duplicate", "conflict"]
+    assert response.status_code == 207
+    assert len(door.accepted) == 1
+
+
+def test_an_idempotency_key_makes_a_request_repeatable(door: Door) -> None:
+    keyed = {**HEADERS, "Idempotency-Key": "K1"}
+    several = [NOTE, {**NOTE, "note_id": "N2", "text": ""}]
+    first, again = door.post(several, keyed), door.post(several, keyed)
+    assert (first.status_code, again.status_code) == (207, 207)
+    assert [result["status"] for result in again.json()["results"]] == ["duplicate", "refused"]
+    assert door.post([{**NOTE, "note_id": "N3"}], keyed).status_code == 409
+    assert len(door.accepted) == 1
+    assert door.post(NOTE, {**keyed, "Authorization": "Bearer other"}).status_code == 202  # keys belong to their client
+
+
+@pytest.mark.parametrize("key", ["", "k" * 257])
+def test_a_useless_idempotency_key(door: Door, key: str) -> None:
+    assert door.post(NOTE, {**HEADERS, "Idempotency-Key": key}).status_code == 422
+
+
+def test_without_the_store_notes_are_accepted(door: Door) -> None:
+    door.results.down = True
+    assert [door.post(NOTE).status_code for _ in range(2)] == [202, 202]
+    assert len(door.accepted) == 2
+
+
+def test_a_silent_broker_is_503_in_time_and_not_remembered() -> None:
+    door = Door(http_delivery_timeout_s=0.05)
+    door.broker.holding = True
+    response = door.post(NOTE)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert door.results.known == {}
+
+
+def test_a_refused_delivery_is_503_and_sending_again_is_accepted(door: Door) -> None:
+    door.broker.delivery_faults["notes.accepted.v1"] = [KafkaError._MSG_TIMED_OUT]
+    assert door.post([NOTE, {**NOTE, "note_id": "N2"}]).status_code == 503
+    assert door.post([NOTE, {**NOTE, "note_id": "N2"}]).status_code == 202
+
+
+def test_a_full_queue_is_429() -> None:
+    door = Door(http_queue_notes=10, http_delivery_timeout_s=0.2)
+    door.broker.holding = True
+    array = [{**NOTE, "note_id": f"N{number}"} for number in range(5)]
+    statuses = sorted(response.status_code for response in door.post_all([(array, HEADERS, None)] * 4))
+    assert statuses == [429, 429, 429, 503]
+
+
+def test_a_full_client_library_is_429(door: Door) -> None:
+    door.broker.queue_limit, door.broker.holding = 3, True
+    response = door.post([{**NOTE, "note_id": f"N{number}"} for number in range(5)])
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "1"
+
+
+def test_one_client_cannot_take_the_whole_queue() -> None:
+    queue = Queue(10)
+    with queue.place_for("greedy", 4):
+        with pytest.raises(Rejected), queue.place_for("greedy", 2):
+            pass
+        with queue.place_for("other", 5):
+            pass
+    assert queue.waiting == {}
+    with queue.place_for("alone", 500), pytest.raises(Rejected), queue.place_for("other", 1):
+        pass
+
+
+def test_the_body_has_the_fields_of_the_event() -> None:
+    """But the two key ids, which say that something was made unreadable elsewhere."""
+    import dataclasses
+
+    event = {field.name for field in dataclasses.fields(NoteSubmitted)}
+    assert event - set(NoteBody.model_fields) == {"pseudonym_key_id", "encryption_key_id"}
+    assert set(NoteBody.model_fields) <= event
+    for origin in Origin:
+        NoteBody.model_validate({**NOTE, "origin": origin.value})
+
+
+def test_the_pages_need_nothing_from_elsewhere(door: Door) -> None:
+    async def get(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://door") as client:
+            return await client.get(path)
+
+    page, document = asyncio.run(get("/docs")), asyncio.run(get("/openapi.json")).json()
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "http" not in page.text.replace("http-equiv", "").split("<body", 1)[0].split("</style>")[0]
+    assert NOTE_EXAMPLE["note_id"] in page.text
+    operation = document["paths"]["/v1/notes"]["post"]
+    assert {"202", "207", "401", "409", "413", "422", "429", "503"} <= operation["responses"].keys()
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert door.post(examples["one"]["value"]).status_code == 202
+    assert door.post(examples["several"]["value"]).status_code == 202

@@ -1,0 +1,164 @@
+"""The validator of both doors: what passes, and that everything else is refused with the right reason."""
+
+import dataclasses
+import unicodedata
+from typing import Any
+
+import pytest
+from contracts.reasons import Reason
+from contracts.records import NoteSubmitted, Origin
+from hypothesis import given
+from hypothesis import strategies as st
+from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.domain.pseudonyms import Pseudonyms
+from ingestor.domain.rules import DAY_MS, MILLIS_2000, Rules, violations
+
+NOW_MS = 1_790_000_000_000
+NOTE = NoteSubmitted(
+    note_id="N1",
+    revision=1,
+    prescription_id="RX1",
+    patient_ref="P1",
+    doctor_ref="D1",
+    city="Pune",
+    specialty="general medicine",
+    written_at=NOW_MS,
+    text="c/o fever x 3 days",
+)
+ACCEPTANCE = Acceptance(Rules(), Pseudonyms(b"k" * 32))
+
+
+def faults_of(**changes: Any) -> list[tuple[str, Reason]]:
+    note = dataclasses.replace(NOTE, **changes)
+    return [(fault.field, fault.reason) for fault in violations(note, Rules(), NOW_MS)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "fever\tfor\r\n3 days\n",
+        "\ufeffstarts with a byte order mark",
+        "बुखार तीन दिन से",
+        "حمى لمدة ثلاثة أيام",
+        "e\u0301 combining, \U0001f637 emoji, \U0001f468\u200d\u2695\ufe0f joined",
+        "x" * 1_048_576,
+        "a " * 99_999,
+    ],
+)
+def test_legal_texts(text: str) -> None:
+    assert faults_of(text=text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.EMPTY_TEXT),
+        (" \t\r\n\u3000", Reason.EMPTY_TEXT),
+        ("x" * 1_048_577, Reason.TEXT_TOO_LONG),
+        ("a " * 100_000, Reason.TOO_MANY_TOKENS),
+        ("," * 100_000, Reason.TOO_MANY_TOKENS),
+        ("fever\x00", Reason.ILLEGAL_CHARACTERS),
+        ("fever\x0b", Reason.ILLEGAL_CHARACTERS),
+        ("fever\x1b[31m", Reason.ILLEGAL_CHARACTERS),
+        ("fever\x7f", Reason.ILLEGAL_CHARACTERS),
+        ("fever\x85", Reason.ILLEGAL_CHARACTERS),
+        ("fever\ud800", Reason.ILLEGAL_CHARACTERS),
+    ],
+)
+def test_illegal_texts(text: str, reason: Reason) -> None:
+    assert faults_of(text=text) == [("text", reason)]
+
+
+@pytest.mark.parametrize("written_at", [MILLIS_2000, NOW_MS, NOW_MS + DAY_MS])
+def test_possible_times(written_at: int) -> None:
+    assert faults_of(written_at=written_at) == []
+
+
+@pytest.mark.parametrize("written_at", [MILLIS_2000 - 1, 0, -1, NOW_MS // 1000, NOW_MS + DAY_MS + 1, 2**62])
+def test_impossible_times(written_at: int) -> None:
+    assert faults_of(written_at=written_at) == [("written_at", Reason.IMPOSSIBLE_TIME)]
+
+
+@pytest.mark.parametrize(("revision", "legal"), [(1, True), (2**31 - 1, True), (0, False), (-1, False), (2**31, False)])
+def test_revisions(revision: int, *, legal: bool) -> None:
+    assert faults_of(revision=revision) == ([] if legal else [("revision", Reason.OUT_OF_RANGE)])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "note_id",
+        "prescription_id",
+        "patient_ref",
+        "doctor_ref",
+        "city",
+        "specialty",
+        "language",
+        "purpose",
+        "consent_artefact_id",
+    ],
+)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("", Reason.MISSING_FIELD),
+        ("  ", Reason.MISSING_FIELD),
+        ("x" * 257, Reason.OUT_OF_RANGE),
+        ("two\nlines", Reason.ILLEGAL_CHARACTERS),
+        ("nul\x00", Reason.ILLEGAL_CHARACTERS),
+        ("lone\ud800", Reason.ILLEGAL_CHARACTERS),
+    ],
+)
+def test_names(field: str, value: str, reason: Reason) -> None:
+    assert faults_of(**{field: value}) == [(field, reason)]
+
+
+def test_long_names_that_are_each_short_enough_are_legal() -> None:
+    assert faults_of(note_id="n" * 256, patient_ref="p" * 256, city="x\u200dy") == []
+
+
+@pytest.mark.parametrize("field", ["pseudonym_key_id", "encryption_key_id"])
+def test_what_was_made_unreadable_elsewhere_is_refused(field: str) -> None:
+    assert faults_of(**{field: "k1"}) == [(field, Reason.INVALID_RECORD)]
+
+
+def test_all_faults_are_told() -> None:
+    assert faults_of(text="", revision=0, city="") == [
+        ("text", Reason.EMPTY_TEXT),
+        ("revision", Reason.OUT_OF_RANGE),
+        ("city", Reason.MISSING_FIELD),
+    ]
+
+
+def test_an_accepted_note_has_pseudonyms_and_keeps_the_rest() -> None:
+    note = dataclasses.replace(NOTE, origin=Origin.BACKFILL, purpose="care", consent_artefact_id="C1", language="hi")
+    accepted = ACCEPTANCE.accept(note, producer="clinic", now_ms=NOW_MS)
+    assert (accepted.note_id, accepted.revision, accepted.written_at) == ("N1", 1, NOW_MS)
+    assert (accepted.origin, accepted.purpose, accepted.consent_artefact_id) == (Origin.BACKFILL, "care", "C1")
+    assert (accepted.producer, accepted.accepted_at, accepted.language) == ("clinic", NOW_MS, "hi")
+    assert accepted.pseudonym_key_id == ACCEPTANCE.pseudonyms.key_id
+    references = {accepted.prescription_ref, accepted.patient_ref, accepted.doctor_ref}
+    assert len(references) == 3
+    assert all(len(reference) == 32 and int(reference, 16) for reference in references)
+    assert not {"RX1", "P1", "D1"} & references
+
+
+def test_text_is_normalised() -> None:
+    accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text="Me\u0301nie\u0300re"), producer="kafka", now_ms=NOW_MS)
+    assert accepted.text == "M\u00e9ni\u00e8re"
+
+
+def test_a_refusal_carries_no_value() -> None:
+    with pytest.raises(Refused) as refused:
+        ACCEPTANCE.accept(dataclasses.replace(NOTE, text="secret\x00"), producer="kafka", now_ms=NOW_MS)
+    assert "secret" not in str(refused.value)
+
+
+@given(st.text())
+def test_any_text_is_judged_and_what_is_accepted_can_be_written(text: str) -> None:
+    try:
+        accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text=text), producer="kafka", now_ms=NOW_MS)
+    except Refused:
+        return
+    assert accepted.text.encode("utf-8").decode("utf-8") == unicodedata.normalize("NFC", text)

@@ -1,0 +1,59 @@
+"""Tokens are kept hashed, several at once, and change without a restart."""
+
+from pathlib import Path
+
+import pytest
+from ingestor.adapters.tokens import Tokens, hash_token, parse_tokens
+from ingestor.new_token import main
+from runtime.errors import SettingsError
+
+
+def test_several_tokens_of_several_clients() -> None:
+    text = f"# comment\nclinic:{hash_token('a')}, clinic:{hash_token('b')}\n\nlab:{hash_token('c').upper()}\n"
+    tokens = Tokens(parse_tokens(text, "X"))
+    assert [tokens.client_of(token) for token in "abcd"] == ["clinic", "clinic", "lab", None]
+
+
+@pytest.mark.parametrize("bad", ["clinic", "clinic:abc", ":" + "0" * 64, "clinic:" + "g" * 64, "clinic:plain-token"])
+def test_a_bad_entry_is_named_by_its_place_only(bad: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_tokens(f"ok:{'0' * 64},{bad}", "RXTRACT_HTTP_TOKENS")
+    assert "RXTRACT_HTTP_TOKENS: entry 2" in str(error.value)
+    assert "plain-token" not in str(error.value)
+
+
+def test_the_file_is_looked_at_again(tmp_path: Path) -> None:
+    path, now = tmp_path / "tokens", [0.0]
+    path.write_text(f"clinic:{hash_token('old')}\n")
+    tokens = Tokens({}, path, clock=lambda: now[0])
+    assert tokens.client_of("old") == "clinic"
+    path.write_text(f"clinic:{hash_token('newer')}\n# rotated\n")
+    assert tokens.client_of("newer") is None  # not yet
+    now[0] = 6
+    assert tokens.client_of("newer") == "clinic"
+    assert tokens.client_of("old") is None
+
+
+def test_a_broken_file_keeps_the_tokens_that_were_valid(tmp_path: Path) -> None:
+    path, now = tmp_path / "tokens", [0.0]
+    path.write_text(f"clinic:{hash_token('old')}\n")
+    tokens = Tokens({}, path, clock=lambda: now[0])
+    path.write_text("half a li")
+    now[0] = 6
+    assert tokens.client_of("old") == "clinic"
+    path.unlink()
+    now[0] = 12
+    assert tokens.client_of("old") == "clinic"
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="RXTRACT_HTTP_TOKENS_FILE cannot be read"):
+        Tokens({}, tmp_path / "none")
+
+
+def test_a_new_token_fits_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clinic"]) == 0
+    shown, kept = (line.split()[-1] for line in capsys.readouterr().out.splitlines())
+    assert Tokens(parse_tokens(kept, "X")).client_of(shown) == "clinic"
+    assert main([]) == 2
+    assert main(["a,b"]) == 2

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from runtime.faust_batch_ledger import OffsetGapError, OffsetLedger, UnknownPartitionError, cut, record_bytes
 
 TP = ("notes", 0)

@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass
 
 import pytest
-
 from runtime.faust_batch_ledger import Batch, OffsetGapError, OffsetLedger, UnknownPartitionError
 
 PARTITIONS = 3
@@ -171,5 +170,9 @@ def test_the_world_notices_a_ledger_that_commits_the_highest_batch(monkeypatch):
 
     monkeypatch.setattr(OffsetLedger, "committable", highest)
     with pytest.raises(AssertionError, match="without"):
-        for seed in range(20):
-            World(seed).run()
+        run_worlds(20)
+
+
+def run_worlds(count: int) -> None:
+    for seed in range(count):
+        World(seed).run()

@@ -1,0 +1,532 @@
+"""The overridden consumer over a thread that is a fake: what it fetches, when it commits, what it gives away."""
+
+import asyncio
+import functools
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+from runtime.faust_batch import BatchApp, BatchLimits, credentials
+from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
+from runtime.faust_batch_ledger import OffsetGapError
+from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, EXPIRED_RECORDS, BatchState
+from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
+from runtime.health import Liveness, Readiness
+from runtime.metrics import METRICS, Metrics
+from runtime.settings import ServiceSettings
+
+TP0, TP1 = TP("in", 0), TP("in", 1)
+
+
+@dataclass
+class Fetched:
+    """A record as aiokafka gives it."""
+
+    partition: int
+    offset: int
+    value: bytes = b"value"
+    topic: str = "in"
+    key: bytes = b"k"
+    timestamp: int = 1
+    timestamp_type: int = 0
+    headers: tuple = ()
+    checksum: None = None
+    serialized_key_size: int = 1
+    serialized_value_size: int = 5
+
+
+def rows(partition: int, first: int, last: int, value: bytes = b"value") -> list[Fetched]:
+    return [Fetched(partition, offset, value) for offset in range(first, last + 1)]
+
+
+@dataclass
+class FakeThread:
+    """What the consumer asks of its thread."""
+
+    ours: set = field(default_factory=lambda: {TP0, TP1})
+    fetches: list = field(default_factory=list)
+    commits: list = field(default_factory=list)
+    seeks: list = field(default_factory=list)
+    stored: dict = field(default_factory=dict)
+    earliest: dict = field(default_factory=dict)
+    commit_answer: bool = True
+    commit_s: float = 0.0
+    crashed: bool = False
+    asked: int = 0
+    during_fetch: object = None
+
+    def assignment(self):
+        return self.ours
+
+    def highwater(self, tp):
+        return 1_000
+
+    async def getmany(self, active_partitions, timeout):  # noqa: ASYNC109 - upstream's signature
+        self.asked += 1
+        assert active_partitions
+        if self.during_fetch:
+            self.during_fetch()
+        return self.fetches.pop(0) if self.fetches else {}
+
+    async def commit(self, offsets):
+        await asyncio.sleep(self.commit_s)
+        self.commits.append(dict(offsets))
+        return self.commit_answer
+
+    async def seek_wait(self, offsets):
+        self.seeks.append(dict(offsets))
+
+    async def seek_to_committed(self):
+        return {TopicPartition(*tp): self.stored.get(tp) for tp in self.ours}
+
+    async def earliest_offsets(self, *partitions):
+        return {tp: self.earliest.get(tp, 0) for tp in partitions}
+
+    def _ensure_consumer(self):
+        return SimpleNamespace(_coordinator=SimpleNamespace(check_errors=lambda: None))
+
+
+class NoSender:
+    def send(self, records):
+        raise AssertionError
+
+    def poll(self, timeout_s=0.0): ...
+
+    def close(self, timeout_s):
+        return 0
+
+
+class AckedMessage:
+    def __init__(self, batch) -> None:
+        self.acked = False
+        self.value = batch
+
+
+class Rig:
+    """An application that never meets a broker."""
+
+    def __init__(self, **limits) -> None:
+        self.exits: list[int] = []
+        settings = ServiceSettings.load(bootstrap_servers="127.0.0.1:1,127.0.0.2:2", schema_registry_url="http://x")
+        self.metrics = Metrics((*METRICS, *BATCH_METRICS))
+        self.app = BatchApp(
+            settings,
+            group="g",
+            topic="in",
+            handler=lambda records: [],
+            sender=NoSender(),
+            metrics=self.metrics,
+            liveness=Liveness(),
+            readiness=Readiness(ASSIGNED),
+            limits=BatchLimits(**limits),
+            fail_stop=FailStop(self.exits.append),
+        )
+        self.consumer: BatchConsumer = self.app.consumer
+        self.thread = self.consumer._thread = FakeThread()
+        self.batching: BatchState = self.app.batching
+        self.app.consumer_generation_id = 1
+        self.consumer._set_active_tps({TP0, TP1})
+        for tp in (TP0, TP1):
+            self.batching.ledger.expect(tp, 10)
+
+    async def fetch(self) -> list:
+        return [message async for _, message in self.consumer.getmany(timeout=1.0)]
+
+    def deliver(self, tp: TP, first: int, last: int):
+        batch = self.batching.ledger.deliver(tp, rows(tp.partition, first, last), 1)
+        self.batching.ledger.start(batch)
+        return batch
+
+    def finish(self, batch) -> None:
+        self.consumer.ack(AckedMessage(batch))
+
+
+def in_loop(story):
+    """Run an async test in a loop of its own: Faust's services belong to the running loop."""
+
+    @functools.wraps(story)
+    def test(*arguments, **named):
+        asyncio.run(asyncio.wait_for(story(*arguments, **named), 20))
+
+    return test
+
+
+@in_loop
+async def test_one_batch_for_each_partition_and_poll():
+    rig = Rig()
+    rig.thread.fetches = [{TopicPartition("in", 0): rows(0, 10, 14), TopicPartition("in", 1): rows(1, 10, 10)}]
+    messages = await rig.fetch()
+    assert [(m.tp, m.offset, m.value.first, m.value.last, len(m.value.records)) for m in messages] == [
+        (TP0, 14, 10, 14, 5),
+        (TP1, 10, 10, 10, 1),
+    ]
+    assert {m.generation_id for m in messages} == {1}
+    assert all(m.key is None and m.headers is None for m in messages)
+
+
+@in_loop
+async def test_batches_are_cut_at_their_bounds():
+    rig = Rig(batch_records=3, batch_bytes=40)
+    rig.thread.fetches = [{TP0: rows(0, 10, 16), TP1: rows(1, 10, 12, b"x" * 30)}]
+    messages = await rig.fetch()
+    assert [(m.value.first, m.value.last) for m in messages] == [
+        (10, 12),
+        (13, 15),
+        (16, 16),
+        (10, 10),
+        (11, 11),
+        (12, 12),
+    ]
+
+
+@in_loop
+async def test_a_rebalance_during_the_fetch_seeks_back_to_what_is_expected():
+    rig = Rig()
+    rig.thread.fetches = [{TP0: rows(0, 10, 14), TP1: rows(1, 10, 14)}]
+
+    def rebalance():
+        rig.app.consumer_generation_id = 2
+        rig.thread.ours = {TP0}
+
+    rig.thread.during_fetch = rebalance
+    assert await rig.fetch() == []
+    assert rig.thread.seeks == [{TP0: 10}]
+    rig.thread.during_fetch = None
+    rig.thread.fetches = [{TP0: rows(0, 10, 14)}]
+    assert [message.generation_id for message in await rig.fetch()] == [2]
+
+
+@in_loop
+async def test_a_rebalance_between_two_batches_keeps_the_rest_back():
+    rig = Rig(batch_records=2)
+    rig.thread.fetches = [{TP0: rows(0, 10, 15)}]
+    seen = []
+    async for _, message in rig.consumer.getmany(timeout=1.0):
+        seen.append(message.value.first)
+        rig.app.consumer_generation_id = 2
+    assert seen == [10]
+    assert rig.thread.seeks == [{TP0: 12}]
+
+
+@in_loop
+async def test_a_stopped_flow_delivers_nothing_and_seeks_nothing():
+    rig = Rig()
+    rig.thread.fetches = [{TP0: rows(0, 10, 14)}]
+    rig.thread.during_fetch = rig.consumer.stop_flow
+    assert await rig.fetch() == []
+    assert rig.thread.seeks == []
+    assert rig.batching.ledger.expected(TP0) == 10
+
+
+@in_loop
+async def test_a_gap_ends_the_process_through_the_fetch_loop():
+    rig = Rig()
+    rig.thread.fetches = [{TP0: rows(0, 12, 14)}]
+    await rig.consumer._drain_messages(SimpleNamespace(should_stop=False))
+    assert rig.exits == [EXIT_SURPRISE]
+    assert isinstance(rig.batching.fail_stop.reason, OffsetGapError)
+
+
+@in_loop
+async def test_expired_records_are_counted_and_passed():
+    rig = Rig()
+    rig.thread.earliest = {TP0: 50}
+    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
+    assert [m.value.first for m in await rig.fetch()] == [50]
+    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 40
+
+
+@in_loop
+async def test_an_unassigned_member_fetches_nothing_and_does_not_sleep_a_second():
+    rig = Rig()
+    rig.consumer._active_partitions = set()
+    begun = time.monotonic()
+    assert await rig.fetch() == []
+    assert rig.thread.asked == 0
+    assert time.monotonic() - begun < 0.5
+
+
+@pytest.mark.parametrize("limits", [{"held_batches": 1}, {"held_bytes": 1}])
+@in_loop
+async def test_full_means_no_fetch_and_room_means_at_once(limits):
+    rig = Rig(**limits)
+    batch = rig.deliver(TP0, 10, 12)
+    rig.thread.fetches = [{TP0: rows(0, 13, 14)}]
+    fetching = asyncio.create_task(rig.fetch())
+    await asyncio.sleep(0.1)
+    assert rig.thread.asked == 0
+    rig.finish(batch)
+    begun = time.monotonic()
+    assert [m.value.first for m in await fetching] == [13]
+    assert time.monotonic() - begun < 0.5  # stock Faust sleeps a whole second when its buffer is full
+
+
+@in_loop
+async def test_a_refetched_batch_is_not_dropped():
+    """Upstream drops a message whose last offset is below the highest one that it saw."""
+    rig = Rig()
+    rig.consumer._read_offset[TP0] = 500
+    rig.thread.fetches = [{TP0: rows(0, 10, 14)}]
+    seen = []
+
+    async def callback(message):
+        seen.append(message.value.first)
+        rig.consumer._stopped.set()
+
+    rig.consumer.callback = callback
+    await rig.consumer._drain_messages(SimpleNamespace(should_stop=False))
+    assert seen == [10]
+
+
+@in_loop
+async def test_commits_behind_the_unbroken_row_only():
+    rig = Rig()
+    first, second = rig.deliver(TP0, 10, 14), rig.deliver(TP0, 15, 19)
+    rig.finish(second)
+    assert await rig.consumer.commit() is False
+    rig.finish(first)
+    assert await rig.consumer.commit() is True
+    assert rig.thread.commits == [{TP0: 20}]
+    assert await rig.consumer.commit() is False
+
+
+@in_loop
+async def test_fausts_own_acks_commit_nothing():
+    """F1 to F5: an ack that Faust makes by itself never moves an offset."""
+    rig = Rig()
+    rig.deliver(TP0, 10, 14)
+    rig.consumer._acked[TP0].extend(range(10, 15))
+    assert await rig.consumer.commit() is False
+    assert await rig.consumer.force_commit() is False
+    assert rig.thread.commits == []
+
+
+@in_loop
+async def test_a_refused_commit_is_offered_again():
+    rig = Rig()
+    rig.thread.commit_answer = False
+    rig.finish(rig.deliver(TP0, 10, 14))
+    assert await rig.consumer.commit() is False
+    rig.thread.commit_answer = True
+    assert await rig.consumer.commit() is True
+
+
+@in_loop
+async def test_who_finds_a_commit_under_way_commits_the_rest():
+    """Upstream's second caller waits for the first and commits nothing."""
+    rig = Rig()
+    rig.thread.commit_s = 0.05
+    rig.finish(rig.deliver(TP0, 10, 14))
+    first = asyncio.create_task(rig.consumer.commit())
+    await asyncio.sleep(0.01)
+    rig.finish(rig.deliver(TP0, 15, 19))
+    await asyncio.gather(first, rig.consumer.commit())
+    assert rig.thread.commits == [{TP0: 15}, {TP0: 20}]
+
+
+@in_loop
+async def test_only_what_is_assigned_is_committed():
+    rig = Rig()
+    rig.finish(rig.deliver(TP0, 10, 14))
+    rig.thread.ours = {TP1}
+    assert await rig.consumer.commit() is False
+
+
+@in_loop
+async def test_revocation_waits_for_work_then_commits_then_forgets():
+    rig = Rig(revoke_wait_s=5.0)
+    batch = rig.deliver(TP0, 10, 14)
+    asyncio.get_running_loop().call_later(0.1, rig.finish, batch)
+    rig.deliver(TP1, 10, 11)  # begun, and never finished
+
+    async def finish_the_other():
+        await asyncio.sleep(0.3)
+        for started in list(rig.batching.ledger._started):
+            rig.finish(started)
+
+    helper = asyncio.create_task(finish_the_other())
+    await rig.consumer.on_partitions_revoked({TP0, TP1})
+    await helper
+    assert rig.thread.commits == [{TP0: 15, TP1: 12}]
+    assert rig.batching.ledger.partitions == frozenset()
+    assert not rig.consumer.flow_active
+
+
+@in_loop
+async def test_revocation_does_not_wait_for_ever():
+    rig = Rig(revoke_wait_s=0.2)
+    ready, hanging = rig.deliver(TP0, 10, 14), rig.deliver(TP1, 10, 14)
+    rig.finish(ready)
+    begun = time.monotonic()
+    await rig.consumer.on_partitions_revoked({TP0, TP1})
+    assert time.monotonic() - begun < 2
+    assert rig.thread.commits == [{TP0: 15}]
+    rig.finish(hanging)
+    assert await rig.consumer.commit() is False
+
+
+@in_loop
+async def test_a_failing_revocation_ends_the_process():
+    """aiokafka would log the error, and the partitions would be given away without their commit."""
+    rig = Rig()
+
+    async def broken(offsets):
+        raise RuntimeError("no")
+
+    rig.thread.commit = broken
+    rig.finish(rig.deliver(TP0, 10, 14))
+    await rig.consumer.on_partitions_revoked({TP0})
+    assert rig.exits == [EXIT_SURPRISE]
+
+
+@in_loop
+async def test_a_seek_sets_where_the_ledger_goes_on():
+    rig = Rig()
+    rig.thread.stored = {TP0: 42}
+    old = rig.deliver(TP0, 10, 14)
+    await rig.consumer.perform_seek()
+    assert rig.batching.ledger.expected(TP0) == 42
+    assert rig.batching.ledger.expected(TP1) is None
+    rig.finish(old)
+    assert await rig.consumer.commit() is False
+
+
+@in_loop
+async def test_what_the_coordinator_died_of_ends_the_process():
+    rig = Rig()
+
+    def died():
+        raise PermissionError("not authorised for the group")
+
+    coordinator = SimpleNamespace(check_errors=died)
+    rig.thread._ensure_consumer = lambda: SimpleNamespace(_coordinator=coordinator)
+    await rig.consumer._drain_messages(SimpleNamespace(should_stop=False))
+    assert rig.exits == [EXIT_SURPRISE]
+
+
+@in_loop
+async def test_a_crash_of_any_service_ends_the_process():
+    rig = Rig()
+    await rig.consumer.crash(RuntimeError("a sibling"))
+    assert rig.exits == [EXIT_SURPRISE]
+
+
+@in_loop
+async def test_a_crash_while_stopping_does_not():
+    rig = Rig()
+    rig.batching.fail_stop.stopping = True
+    await rig.consumer.crash(RuntimeError("cancelled"))
+    assert rig.exits == []
+
+
+@in_loop
+async def test_an_agent_whose_stream_raises_or_ends_ends_the_process():
+    class Stream:
+        def noack(self):
+            return self
+
+        async def events(self):
+            if rig.raising:
+                raise ValueError("broken")
+            for _ in ():
+                yield
+
+    for raising in (True, False):
+        rig = Rig()
+        rig.raising = raising
+        await rig.app.handle_all(Stream())
+        assert rig.exits == [EXIT_SURPRISE]
+
+
+@in_loop
+async def test_the_application_is_set_up_as_it_must_be():
+    rig = Rig()
+    conf = rig.app.conf
+    assert isinstance(rig.app.transport, BatchTransport)
+    assert [str(url) for url in conf.broker] == ["kafka://127.0.0.1:1", "kafka://127.0.0.2:2"]
+    assert 6 <= conf.broker_session_timeout <= 10
+    assert conf.broker_heartbeat_interval <= conf.broker_session_timeout / 3
+    assert conf.consumer_max_fetch_size == rig.batching.limits.partition_fetch_bytes
+    assert conf.stream_buffer_maxsize > 4 * rig.batching.limits.held_batches
+    assert not conf.web_enabled
+    assert not conf.topic_allow_declare
+    assert not list(rig.app.boot_strategy.web_server())
+    assert "pickle" not in str(conf.key_serializer) + str(conf.value_serializer)
+
+
+@in_loop
+async def test_nothing_is_written_to_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Rig().app._create_directories()
+    assert list(tmp_path.iterdir()) == []
+
+
+def settings(**more) -> ServiceSettings:
+    return ServiceSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x", **more)
+
+
+def test_security_settings_are_passed_on():
+    assert credentials(settings()) is None
+    scram = credentials(
+        settings(security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", sasl_username="u", sasl_password="p")
+    )
+    assert (scram.protocol.value, scram.mechanism.value) == ("SASL_SSL", "SCRAM-SHA-512")
+    assert (scram.username, scram.password) == ("u", "p")
+    assert scram.ssl_context is not None
+    plain = credentials(settings(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password="p"))
+    assert (plain.protocol.value, plain.ssl_context) == ("SASL_PLAINTEXT", None)
+    assert credentials(settings(security_protocol="SSL")).protocol.value == "SSL"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def state(clock) -> BatchState:
+    metrics = Metrics((*METRICS, *BATCH_METRICS))
+    return BatchState(BatchLimits(), FailStop(lambda code: None), metrics, Liveness(), Readiness(ASSIGNED), clock=clock)
+
+
+def test_stuck_names_the_handler(state):
+    assert state.stuck(1.0) is None
+    assert state.stuck(31.0) == "the handler"
+
+
+def test_stuck_names_a_fetch_loop_that_stands_still(state, clock):
+    state.fetch_begins()
+    clock.now += 31
+    assert state.stuck(0.0) == "the fetch loop"
+    state.fetch_rests()
+    assert state.stuck(0.0) is None
+
+
+def test_stuck_names_commits_that_do_not_move_though_work_is_done(state, clock):
+    tp = ("in", 0)
+    state.ledger.expect(tp, 10)
+    batch = state.ledger.deliver(tp, rows(0, 10, 14), 1)
+    state.ledger.start(batch)
+    clock.now += 31
+    assert state.stuck(0.0) is None  # nothing was finished yet: a broker that is away is not our fault
+    state.ledger.finish(batch)
+    state.batch_finished()
+    assert state.stuck(0.0) == "the commits"
+    state.commit_moved({tp: 15})
+    assert state.stuck(0.0) is None
+
+
+def test_readiness_follows_the_assignment(state):
+    assert not state.readiness.ready
+    state.assigned([("in", 0)])
+    assert state.readiness.ready

@@ -1,0 +1,260 @@
+"""The working thread: done means acknowledged by the broker, and a surprise means the end."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from contracts.reasons import Reason
+from contracts.registry import RegistryUnavailable
+from runtime.deadletter import DeadLetterBudget, dead_letter
+from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable
+from runtime.faust_batch_ledger import Batch
+from runtime.faust_batch_state import BATCH_METRICS
+from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
+from runtime.faust_batch_worker import BatchWorker, input_records
+from runtime.metrics import METRICS, RECORDS_DELIVERED, RETRIES, Metrics
+from runtime.records import InputRecord, OutputRecord
+
+
+@dataclass
+class Fetched:
+    offset: int
+    key: bytes | None = b"k"
+    value: bytes | None = b"v"
+    timestamp: int | None = 5
+    headers: tuple = ()
+
+
+class FakeReports:
+    def __init__(self) -> None:
+        self.sent_at_s = time.monotonic()
+        self.settled = False
+        self.failure: Exception | None = None
+
+    def unfinished(self) -> Exception:
+        return DeliveryFailed(1, 1, "_TIMED_OUT", retriable=True)
+
+
+class FakeSender:
+    """Acknowledges when told to."""
+
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.at_once = at_once
+        self.sent: list[tuple[list[OutputRecord], FakeReports]] = []
+
+    def send(self, records) -> FakeReports:
+        reports = FakeReports()
+        reports.settled = self.at_once
+        self.sent.append((list(records), reports))
+        return reports
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        time.sleep(min(timeout_s, 0.005))
+
+    def close(self, timeout_s: float) -> int:
+        return 0
+
+
+class Bench:
+    """A worker with fakes around it."""
+
+    def __init__(self, handler: Callable, sender: FakeSender | None = None, **options) -> None:
+        self.exits: list[int] = []
+        self.left = threading.Event()
+        self.done: list[int] = []
+        self.metrics = Metrics((*METRICS, *BATCH_METRICS))
+        self.sender = sender or FakeSender()
+        self.worker = BatchWorker(handler, self.sender, FailStop(self._leave), self.metrics, **options)
+        self.worker.start()
+
+    def _leave(self, code: int) -> None:
+        self.exits.append(code)
+        self.left.set()
+
+    def submit(self, first: int, count: int = 1) -> Batch:
+        batch = Batch(("in", 0), first, first + count - 1, 1, [Fetched(first + number) for number in range(count)])
+        batch.started = True
+        self.worker.submit(batch, lambda finished: self.done.append(finished.first))
+        return batch
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def benches():
+    made: list[Bench] = []
+
+    def make(*arguments, **options) -> Bench:
+        made.append(Bench(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.worker.stop(2)
+
+
+def echo(records):
+    return [OutputRecord("out", record.key, record.value) for record in records]
+
+
+def test_done_only_after_every_report(benches):
+    bench = benches(echo, FakeSender(at_once=False))
+    bench.submit(0)
+    bench.submit(1)
+    until(lambda: len(bench.sender.sent) == 2)  # the second is sent while the first waits
+    assert bench.done == []
+    bench.sender.sent[1][1].settled = True
+    until(lambda: bench.done == [1])
+    bench.sender.sent[0][1].settled = True
+    until(lambda: bench.done == [1, 0])
+    assert bench.metrics.counter(RECORDS_DELIVERED).labels("out")._value.get() == 2
+
+
+def test_records_keep_their_order(benches):
+    bench = benches(echo)
+    for first in range(0, 50, 5):
+        bench.submit(first, 5)
+    until(lambda: len(bench.done) == 10)
+    assert bench.done == list(range(0, 50, 5))
+
+
+def test_a_failed_delivery_ends_the_process(benches):
+    bench = benches(echo, FakeSender(at_once=False))
+    bench.submit(0)
+    until(lambda: bench.sender.sent)
+    bench.sender.sent[0][1].failure = DeliveryFailed(1, 1, "MSG_SIZE_TOO_LARGE", retriable=False)
+    bench.sender.sent[0][1].settled = True
+    assert bench.left.wait(5)
+    assert (bench.exits, bench.done) == ([EXIT_SURPRISE], [])
+
+
+def test_reports_that_never_come_end_the_process(benches):
+    bench = benches(echo, FakeSender(at_once=False), delivery_timeout_s=0.05)
+    bench.submit(0)
+    assert bench.left.wait(5)
+    assert (bench.exits, bench.done) == ([EXIT_SURPRISE], [])
+
+
+def test_an_exception_ends_the_process_and_nothing_behind_it_is_done(benches):
+    def handler(records):
+        if records[0].offset == 1:
+            raise ValueError("a note's text must not be logged")
+        return echo(records)
+
+    bench = benches(handler)
+    bench.submit(0)
+    until(lambda: bench.done == [0])
+    bench.submit(1)
+    bench.submit(2)
+    assert bench.left.wait(5)
+    time.sleep(0.05)
+    assert (bench.exits, bench.done) == ([EXIT_SURPRISE], [0])
+
+
+@pytest.mark.parametrize("error", [Recoverable("away"), RegistryUnavailable("away")])
+def test_what_is_away_is_waited_for(benches, error):
+    faults = [error, error]
+
+    def handler(records):
+        if faults:
+            raise faults.pop()
+        return echo(records)
+
+    bench = benches(handler)
+    bench.submit(0)
+    until(lambda: bench.done == [0])
+    assert bench.exits == []
+    assert bench.metrics.counter(RETRIES).labels("recoverable")._value.get() == 2
+
+
+def test_stops_while_it_waits(benches):
+    def handler(records):
+        raise Recoverable("away for good")
+
+    bench = benches(handler)
+    bench.submit(0)
+    time.sleep(0.05)
+    begun = time.monotonic()
+    bench.worker.stop(5)
+    assert time.monotonic() - begun < 2
+    assert (bench.exits, bench.done) == ([], [])
+
+
+def test_a_batch_taken_from_us_is_not_worked_on(benches):
+    release = threading.Event()
+    seen = []
+
+    def handler(records):
+        seen.append(records[0].offset)
+        release.wait(5)
+        return echo(records)
+
+    bench = benches(handler)
+    bench.submit(0)
+    until(lambda: seen == [0])
+    second = bench.submit(1)
+    second.dropped = True
+    bench.submit(2)
+    release.set()
+    until(lambda: bench.done == [0, 2])
+    assert seen == [0, 2]
+
+
+def test_busy_says_how_long_the_handler_has_been_at_it(benches):
+    release = threading.Event()
+
+    def handler(records):
+        release.wait(5)
+        return []
+
+    bench = benches(handler)
+    assert bench.worker.busy_s() == 0.0
+    bench.submit(0)
+    until(lambda: bench.worker.busy_s() > 0.05)
+    release.set()
+    until(lambda: bench.done == [0])
+    assert bench.worker.busy_s() == 0.0
+
+
+def test_the_budget_stops_the_process_and_nothing_of_the_last_batch_is_sent(benches):
+    budget = DeadLetterBudget()
+
+    def handler(records):
+        outputs = [dead_letter(record, Reason.WRONG_MAGIC_BYTE, "extractor") for record in records]
+        for _ in records:
+            budget.count(dead=True)
+        return outputs
+
+    bench = benches(handler)
+    bench.submit(0, 60)
+    until(lambda: bench.done == [0])
+    bench.submit(60, 60)
+    assert bench.left.wait(5)
+    assert bench.exits == [EXIT_SURPRISE]
+    assert isinstance(bench.worker._fail_stop.reason, BudgetExceeded)
+    assert sum(len(records) for records, _ in bench.sender.sent) == 60
+
+
+def test_only_the_first_surprise_counts():
+    exits: list[int] = []
+    stop = FailStop(exits.append)
+    first = ValueError()
+    stop("one", first)
+    stop("two", RuntimeError())
+    assert exits == [EXIT_SURPRISE]
+    assert stop.reason is first
+
+
+def test_input_records_carry_everything():
+    batch = Batch(("in", 3), 7, 8, 1, [Fetched(7, None, None, None, [("h", b"1")]), Fetched(8)])
+    assert input_records(batch) == [
+        InputRecord("in", 3, 7, -1, None, None, (("h", b"1"),)),
+        InputRecord("in", 3, 8, 5, b"k", b"v", ()),
+    ]

@@ -165,6 +165,10 @@ class _Resolver(Generic[R]):
             raise self._refused(Reason.TRUNCATED) from None
         except UnicodeDecodeError:
             raise self._refused(Reason.INVALID_UTF8) from None
+        except IndexError:
+            # fastavro's own way to say that the bytes end inside a number; else a symbol that the enum does not have.
+            ended = buffer.tell() == len(value)
+            raise self._refused(Reason.TRUNCATED if ended else Reason.UNDECODABLE) from None
         except Exception:  # noqa: BLE001 - hostile bytes raise whatever they hit
             raise self._refused(Reason.UNDECODABLE) from None
         if buffer.tell() != len(value):

@@ -1,0 +1,134 @@
+"""Topics and schemas are applied once, judged before, and never changed by a second run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from contracts import files, topics
+from contracts.apply import apply_schemas, apply_topics, check_schemas, topic_plans
+from contracts.cluster import Cluster, ClusterError
+from contracts.records import NoteAccepted
+from contracts.registry import ConfluentRegistry, IncompatibleSchema, InMemoryRegistry, Registry
+from contracts.topics import load_topics, prefixed, subject_of
+from contracts.wire import Deserializer, Serializer
+
+pytestmark = pytest.mark.timeout(180)
+
+TOPICS = load_topics()
+
+
+@pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.stack)])
+def registry(request: pytest.FixtureRequest) -> Registry:
+    if request.param == "memory":
+        return InMemoryRegistry()
+    return ConfluentRegistry(request.getfixturevalue("stack").addresses.schema_registry_url)
+
+
+def test_schemas_are_applied_once(registry: Registry, topic_prefix: str) -> None:
+    first = apply_schemas(registry, topic_prefix)
+    assert sum(change.action == "registered" for change in first) == len(TOPICS)
+    assert apply_schemas(registry, topic_prefix) == []
+    assert check_schemas(registry, topic_prefix) == []
+
+
+def test_public_subjects_are_full_transitive(registry: Registry, topic_prefix: str) -> None:
+    apply_schemas(registry, topic_prefix)
+    for topic in TOPICS.values():
+        level = registry.compatibility(subject_of(prefixed(topic_prefix, topic.name)))
+        assert level == topic.compatibility
+        assert level == "FULL_TRANSITIVE" or not topic.public
+
+
+def test_a_level_that_somebody_changed_is_found_and_set_again(registry: Registry, topic_prefix: str) -> None:
+    apply_schemas(registry, topic_prefix)
+    subject = subject_of(prefixed(topic_prefix, topics.NOTES_SUBMITTED))
+    registry.set_compatibility(subject, "BACKWARD")
+    assert [(found.subject, found.breaking) for found in check_schemas(registry, topic_prefix)] == [(subject, False)]
+    assert [change.name for change in apply_schemas(registry, topic_prefix)] == [subject]
+
+
+def test_an_empty_registry_lacks_everything_but_breaks_nothing(registry: Registry, topic_prefix: str) -> None:
+    findings = check_schemas(registry, topic_prefix)
+    assert len(findings) == 2 * len(TOPICS)
+    assert not any(found.breaking for found in findings)
+
+
+def test_a_breaking_schema_is_found_named_and_refused(
+    registry: Registry, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_schemas(registry, topic_prefix)
+    schema = files.record_schema("NoteSubmitted")
+    schema["fields"] = [field for field in schema["fields"] if field["name"] != "text"]
+    original = files.schema_text
+    broken = json.dumps(schema)
+    monkeypatch.setattr(files, "schema_text", lambda name: broken if name == "NoteSubmitted" else original(name))
+    findings = check_schemas(registry, topic_prefix)
+    assert {found.subject for found in findings} == {f"{topic_prefix}notes.submitted.v1-value"}
+    assert all(found.breaking for found in findings)
+    assert "text" in findings[0].problem
+    with pytest.raises(IncompatibleSchema, match="rxtract schemas check"):
+        apply_schemas(registry, topic_prefix)
+
+
+def test_a_producer_on_a_newer_version_is_read_by_old_code(registry: Registry, topic_prefix: str) -> None:
+    apply_schemas(registry, topic_prefix)
+    topic = prefixed(topic_prefix, topics.NOTES_ACCEPTED)
+    read = Deserializer.for_topic(NoteAccepted, registry, topic)
+    record = NoteAccepted.from_json(files.example_files(topics.NOTES_ACCEPTED)[0].read_bytes())
+    old = Serializer.for_topic(NoteAccepted, registry, topic)(record)
+    assert read(old) == record
+    schema = files.record_schema("NoteAccepted")
+    schema["fields"].append({"name": "ward", "type": ["null", "string"], "doc": "New.", "default": None})
+    newer = registry.register(subject_of(topic), json.dumps(schema))
+    assert read(b"\x00" + newer.to_bytes(4, "big") + old[5:] + b"\x02\x027") == record
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_topic_that_is_read_by_a_group_has_a_dead_letter_topic() -> None:
+    plans = {plan.name: plan for plan in topic_plans(TOPICS.values(), "p.", 2)}
+    assert len(plans) == len(TOPICS) + sum(topic.dlq for topic in TOPICS.values())
+    dead = plans["p.notes.accepted.v1.dlq"]
+    assert dead.config["retention.ms"] == str(14 * 24 * 3600 * 1000)
+    assert int(dead.config["max.message.bytes"]) > int(plans["p.notes.accepted.v1"].config["max.message.bytes"])
+    assert all(plan.config["min.insync.replicas"] == "2" for plan in plans.values())
+
+
+@pytest.fixture
+def admin(stack: Any) -> Mapping[str, str]:
+    return {"bootstrap.servers": stack.addresses.bootstrap_servers}
+
+
+@pytest.mark.stack
+def test_topics_are_applied_once(admin: Mapping[str, str], topic_prefix: str) -> None:
+    changes = apply_topics(admin, TOPICS, topic_prefix)
+    plans = topic_plans(TOPICS.values(), topic_prefix, 1)
+    assert {change.name for change in changes} == {plan.name for plan in plans}
+    assert {change.action for change in changes} == {"created"}
+    assert apply_topics(admin, TOPICS, topic_prefix) == []
+    cluster = Cluster(admin)
+    counts, configs = cluster.partition_counts(), cluster.configs([plan.name for plan in plans])
+    for plan in plans:
+        assert counts[plan.name] == plan.partitions
+        assert {key: configs[plan.name][key] for key in plan.config} == dict(plan.config)
+
+
+@pytest.mark.stack
+def test_a_topic_grows_and_is_configured_but_never_shrinks(admin: Mapping[str, str], topic_prefix: str) -> None:
+    topic = replace(TOPICS[topics.MODEL_EVENTS], partitions=3)
+    apply_topics(admin, [topic], topic_prefix)
+    grown = replace(topic, partitions=5, retention_ms=1_000_000)
+    assert [change.action for change in apply_topics(admin, [grown], topic_prefix)] == ["grown", "configured"]
+    shrunk = replace(grown, partitions=1)
+    assert apply_topics(admin, [shrunk], topic_prefix) == []
+    assert Cluster(admin).partition_counts()[prefixed(topic_prefix, topic.name)] == 5
+
+
+def test_an_unreachable_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contracts.cluster.TIMEOUT_S", 1.0)
+    with pytest.raises(ClusterError, match="cannot list topics") as fault:
+        apply_topics({"bootstrap.servers": "127.0.0.1:9", "log_level": 0}, TOPICS)
+    assert "\n" not in str(fault.value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clinical_ner.tracking import Registered
 
 SEED = 20
-TRAINING_NOTES = 4_000
+TRAINING_NOTES = 2_000
 HELD_OUT_NOTES = 600
 PACKAGES = ("clinical_ner", "corpus")
 MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}
@@ -77,7 +77,7 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     from clinical_ner.evaluate import score
     from clinical_ner.tagger import Tagger
     from clinical_ner.train import train
-    from corpus.generate import generate
+    from corpus.generator import generate
 
     say(f"training on {TRAINING_NOTES:,} synthetic notes (once; kept in the cache)")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
@@ -95,7 +95,7 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
 
 
 def _training_notes() -> list[AnnotatedNote]:
-    from corpus.generate import generate
+    from corpus.generator import generate
 
     return generate(SEED, TRAINING_NOTES, vocabulary="train")
 

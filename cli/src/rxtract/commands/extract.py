@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from clinical_ner.errors import ArtifactRefused
+from clinical_ner.tagger import ArtifactRefused
 from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
 from rich.console import Console
 from rich.text import Text
@@ -88,7 +88,7 @@ def _print(note: str, tagged: TaggedNote) -> None:
     console.print(highlight(note, tagged.entities))
     if not tagged.entities:
         console.print(Text("no disease or treatment found", "dim"))
-    paired = {treatment: disease for treatment, disease in tagged.pairs}
+    paired = dict(tagged.pairs)
     for number, entity in enumerate(tagged.entities):
         line = Text.assemble(
             (f"  {entity.label:<9} ", "bold"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -75,7 +76,7 @@ class Checklist:
         table = Table.grid(padding=(0, 1))
         with self._lock:
             for title, (state, words) in self._rows.items():
-                table.add_row(self._MARKS[state], title, f"[dim]{words}[/]")
+                table.add_row(self._MARKS[state], title, Text(words, style="dim"))
         return table
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ALL_COMPONENTS = ("kafka", "registry", "redis", "mlflow")
-_CLASSES: dict[str, type[Component]] = {one.name: one for one in (Kafka, SchemaRegistry, RedisServer, MlflowServer)}
+SERVERS: dict[str, type[Component]] = {one.name: one for one in (Kafka, SchemaRegistry, RedisServer, MlflowServer)}
 
 
 class EmbeddedStack:
@@ -48,6 +48,7 @@ class EmbeddedStack:
         progress: Told about every step (see `progress.Checklist` and `progress.PlainLines`).
         ports: Fixed ports by component name (`kafka`, `kafka-controller`, `registry`, `redis`, `mlflow`); the rest are free ones.
         cache: The folder of downloads, if not the user's.
+        servers: What stands behind each component's name; the real ones if not given.
 
     Raises:
         StackError: on entering, when something cannot start; everything that was started has been ended by then.
@@ -62,10 +63,12 @@ class EmbeddedStack:
         progress: steps.Progress = steps.silent,
         ports: Mapping[str, int] | None = None,
         cache: Cache | None = None,
+        servers: Mapping[str, type[Component]] | None = None,
     ) -> None:
-        unknown = set(components) - set(_CLASSES)
+        self._servers = SERVERS if servers is None else servers
+        unknown = set(components) - set(self._servers)
         if unknown:
-            raise StackError(f"no such component: {', '.join(sorted(unknown))}; there are {', '.join(ALL_COMPONENTS)}")
+            raise StackError(f"no such component: {', '.join(sorted(unknown))}; there are {', '.join(self._servers)}")
         if data_dir is None and not ephemeral:
             raise StackError("a stack that is kept needs a data folder: give one, or ask for an ephemeral stack")
         self._given_dir = data_dir
@@ -105,7 +108,7 @@ class EmbeddedStack:
             self.data_dir = self._claim_folder()
             require_free(self.data_dir, STACK_NEEDS_BYTES)
             site = Site(self.data_dir, self._cache, self._ephemeral, self._choose_ports(), self._busy)
-            self._components = {name: _CLASSES[name](site) for name in self._wanted}
+            self._components = {name: self._servers[name](site) for name in self._wanted}
             self._start_all()
         except OSError as error:
             self.stop()
@@ -166,12 +169,12 @@ class EmbeddedStack:
         folder.mkdir(parents=True, exist_ok=True)
         self._cleanup.enter_context(_claim(folder / "lock"))
         if self._ephemeral:
-            for name in ("kafka", "registry", "redis", "mlflow", "logs"):
+            for name in (*ALL_COMPONENTS, "logs"):
                 shutil.rmtree(folder / name, ignore_errors=True)
         return folder
 
     def _choose_ports(self) -> dict[str, int]:
-        names = [port for name in self._wanted for port in _CLASSES[name].port_names]
+        names = [port for name in self._wanted for port in self._servers[name].port_names]
         for name, port in self._fixed_ports.items():
             if not is_free(port):
                 raise StackError(

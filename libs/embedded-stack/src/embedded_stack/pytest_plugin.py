@@ -1,4 +1,8 @@
-"""Fixtures of every test that needs real servers: one stack per run, fresh topics per test."""
+"""Fixtures for tests of every package that need real servers: one stack per run, fresh topics per test.
+
+pytest finds this module by its entry point, so that unit folders beside the packages and the folders under `tests/` share
+one stack.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from embedded_stack.addresses import Addresses, addresses_of, read_stack_json
-from embedded_stack.progress import PlainLines
-from embedded_stack.stack import EmbeddedStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from embedded_stack.addresses import Addresses
+    from embedded_stack.stack import EmbeddedStack
+
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A stack that somebody else started (RXTRACT_TEST_STACK): addresses, but no control over its servers."""
+    """A stack that somebody else started: addresses, but no control over its servers."""
 
     addresses: Addresses
     data_dir: Path
@@ -31,9 +35,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack | 
 
     RXTRACT_TEST_STACK=path/to/stack.json takes a running one instead (quicker while working on a test).
     """
+    from embedded_stack.addresses import addresses_of, read_stack_json
+    from embedded_stack.progress import PlainLines
+    from embedded_stack.stack import EmbeddedStack
+
     running = os.environ.get("RXTRACT_TEST_STACK")
     if running:
-        path = Path(running)
+        path = Path(running).absolute()
         yield RunningStack(addresses_of(read_stack_json(path)), path.parent)
         return
     with EmbeddedStack(tmp_path_factory.mktemp("stack"), ephemeral=True, progress=PlainLines()) as started:
@@ -42,5 +50,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack | 
 
 @pytest.fixture
 def topic_prefix() -> str:
-    """A prefix that no other test has, so that every test has topics of its own."""
+    """A prefix that no other test has, so that every test has topics and groups of its own."""
     return f"t{uuid.uuid4().hex[:10]}."

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from contracts.apply import apply_schemas, apply_topics
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "rxtract-ner"
 CLIENT = "local"
+HTTP_PORT_FILE = "run/http.port"
 TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
@@ -70,14 +70,13 @@ def bring_up(
     with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress) as stack:
         folder = stack.data_dir
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        port = _free_port()
-        environment = {**stack.addresses.as_environment(), **_secrets(folder, token), "RXTRACT_HTTP_PORT": str(port)}
+        port_file = {"RXTRACT_HTTP_PORT_FILE": str(folder / HTTP_PORT_FILE)}
+        environment = {**stack.addresses.as_environment(), **_secrets(folder, token), **port_file}
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,
             redis_url=stack.addresses.redis_url,
             mlflow_url=stack.addresses.mlflow_url,
-            ingest_url=f"http://127.0.0.1:{port}",
             ingest_token=token,
         )
         running = Running(stack, folder, known, environment)
@@ -88,7 +87,7 @@ def bring_up(
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
             _start_services(running, progress, extractors)
-            _write(running)
+            _publish_addresses(running)
             yield running
         finally:
             end_services(list(running.services.values()))
@@ -127,15 +126,13 @@ def _start_services(running: Running, progress: Progress, extractors: int) -> No
         with _step(progress, name) as done:
             service = running.services[name]
             service.wait_ready()
-            done(running.addresses.ingest_url if name == "ingestor" else service.health_url)
+            done(service.health_url)
 
 
-def _write(running: Running) -> None:
+def _publish_addresses(running: Running) -> None:
+    port = (running.data_dir / HTTP_PORT_FILE).read_text(encoding="utf-8").strip()
     metrics = {name: service.metrics_url for name, service in running.services.items()}
-    running.addresses = StackAddresses(
-        **{name: getattr(running.addresses, name) for name in StackAddresses.__slots__ if name != "metrics"},
-        metrics=metrics,
-    )
+    running.addresses = replace(running.addresses, ingest_url=f"http://127.0.0.1:{port}", metrics=metrics)
     extra = {
         "ingest_url": running.addresses.ingest_url,
         "ingest_token": running.addresses.ingest_token,
@@ -173,12 +170,6 @@ def _secrets(folder: Path, token: str) -> dict[str, str]:
 def _write_secret(path: Path, content: str) -> None:
     path.touch(mode=0o600)
     path.write_text(content, encoding="utf-8")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def links(running: Running) -> Sequence[tuple[str, str]]:

@@ -21,10 +21,10 @@ def annotated(text, note_id="", group=""):
     """Read `[D type 2 diabetes] on [T metformin]` as a note."""
     plain, spans = "", []
     for part in text.replace("]", "[").split("["):
-        if part.startswith(("D ", "T ")):
+        marked = part.startswith(("D ", "T "))
+        if marked:
             spans.append(Span(len(plain), len(plain) + len(part) - 2, D if part[0] == "D" else T))
-            part = part[2:]
-        plain += part
+        plain += part[2:] if marked else part
     return AnnotatedNote(plain, tuple(spans), note_id=note_id, group=group)
 
 
@@ -64,7 +64,7 @@ class TestDigest:
 class TestFolds:
     def notes(self):
         made = [annotated(f"note {index} about [D fever {index}]", group=f"g{index // 3}") for index in range(30)]
-        return made + [annotated("NOTE 0 about  [D fever 0]")]
+        return [*made, annotated("NOTE 0 about  [D fever 0]")]
 
     def test_every_note_is_held_out_once_and_the_rest_trains(self):
         found = folds(self.notes(), 5, seed=1)
@@ -136,7 +136,9 @@ class TestDuplicates:
     def test_five_thousand_alike_notes_stay_fast(self):
         random.seed(1)
         words = ["".join(random.choices(string.ascii_lowercase, k=5)) for _ in range(300)]
-        notes = [annotated("the patient was seen in clinic " + " ".join(random.choices(words, k=20))) for _ in range(5000)]
+        notes = [
+            annotated("the patient was seen in clinic " + " ".join(random.choices(words, k=20))) for _ in range(5000)
+        ]
         assert duplicates(notes) == []
 
 

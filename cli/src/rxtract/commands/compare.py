@@ -78,8 +78,8 @@ def _print(console: Console, found: Mapping[str, Any], show: int) -> None:
     console.print(found["verdict"], style="bold")
     changes = found["changes"]
     for name, title in (
-        ("fixed", "right only in the second"),
-        ("broken", "right only in the first"),
+        ("fixed", "put right by the second"),
+        ("broken", "got wrong by the second only"),
         ("both_wrong", "wrong in both"),
     ):
         _print_changes(console, f"{len(changes[name])} {title}", changes[name][:show])

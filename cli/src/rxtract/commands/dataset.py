@@ -164,20 +164,22 @@ def _log(file: AnnotationFile, server: str, artifacts: Sequence[Path]) -> None:
 
 
 def _print_description(console: Console, found: Mapping[str, Any], source: str) -> None:
-    console.print(f"[bold]{escape(source)}[/] version {found['digest']}")
+    console.print(f"[bold]{escape(source)}[/] version {found['digest']}", soft_wrap=True)
     lengths = found["tokens_per_note"]
     console.print(
-        f"{found['notes']:,} notes ({found['notes_without_entity']:,} without an entity), {found['tokens']:,} tokens; "
-        f"a note has {lengths['mean']} on average, {lengths['p95']:.0f} at the 95th percentile, {lengths['max']:.0f} at most"
+        f"{found['notes']:,} notes ({found['notes_without_entity']:,} without an entity), {found['tokens']:,} tokens: "
+        f"{lengths['mean']} a note, 95 % have at most {lengths['p95']:.0f}, the longest {lengths['max']:.0f}"
     )
     table = Table()
-    for name in ("label", "mentions", "different", "seen once", "tokens", "tokens a mention", "most frequent"):
-        table.add_column(name, justify="left" if name in {"label", "most frequent"} else "right")
+    for name in ("label", "mentions", "different", "seen once", "tokens", "tokens a mention"):
+        table.add_column(name, justify="left" if name == "label" else "right")
     for label, row in found["labels"].items():
-        frequent = ", ".join(f"{item['text']} {item['mentions']}" for item in row["most_frequent"][:6])
         counts = [f"{row[key]:,}" for key in ("mentions", "distinct", "once", "tokens")]
-        table.add_row(label, *counts, f"{row['tokens_per_mention']['mean']:.1f}", escape(frequent))
+        table.add_row(label, *counts, f"{row['tokens_per_mention']['mean']:.1f}")
     console.print(table)
+    for label, row in found["labels"].items():
+        frequent = ", ".join(f"{item['text']} ({item['mentions']})" for item in row["most_frequent"])
+        console.print(f"most frequent {label}: {frequent or 'none'}", markup=False)
 
 
 def _print_check(console: Console, found: Mapping[str, Any], show: int) -> None:

@@ -133,8 +133,17 @@ def _configuration(facts: CardFacts) -> str:
         ("seed", facts.metadata.get("seed", "unknown")),
         ("trained because", facts.trigger),
     ]
-    config = json.dumps(dict(facts.metadata.get("config") or {}), indent=1, sort_keys=True)
-    return f"{_table(('', ''), rows)}\n\n```json\n{config}\n```"
+    return f"{_table(('', ''), rows)}\n\n```json\n{_lines(facts.metadata.get('config') or {})}\n```"
+
+
+def _lines(config: Mapping[str, Any], indent: str = "") -> str:
+    """Return JSON with one line a field, and one a field of an object within."""
+    inner = f"{indent} "
+    fields = [
+        f"{inner}{json.dumps(key)}: " + (_lines(value, inner) if isinstance(value, dict) else json.dumps(value))
+        for key, value in sorted(config.items())
+    ]
+    return "{\n" + ",\n".join(fields) + f"\n{indent}}}" if fields else "{}"
 
 
 def _figures(found: Mapping[str, Any]) -> tuple[str, str, str]:

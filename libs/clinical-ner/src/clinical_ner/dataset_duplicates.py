@@ -38,7 +38,7 @@ class Duplicate:
 
 
 def duplicates(notes: Sequence[AnnotatedNote], near: float = NEAR) -> list[Duplicate]:
-    """Return the pairs of duplicated notes, exact ones first; every later copy is paired with the first of its kind."""
+    """Return the pairs of duplicated notes, exact ones first, longest text first; every later copy is paired with the first of its kind."""
     return _found(notes, notes, near, within=True)
 
 
@@ -69,7 +69,7 @@ def _found(
         best = _closest(right_shingles[second], shingles, index_of, limit)
         if best is not None and best[1] >= near:
             result.append(Duplicate(best[0], second, min(best[1], 0.999), left[best[0]].spans == note.spans))
-    return sorted(result, key=lambda pair: (-pair.likeness, pair.second))
+    return sorted(result, key=lambda pair: (-pair.likeness, -len(right[pair.second].text), pair.second))
 
 
 def _closest(

@@ -130,9 +130,9 @@ def _form(text: str) -> tuple[str, float] | None:
 
 
 def _edge(word: str, side: str) -> tuple[str, float] | None:
-    if word.casefold() in _EDGE_WORDS:
+    if word.casefold() in _EDGE_WORDS and not (side == "ends" and word.isupper()):  # "vitamin A"
         return f"{side} with {word.casefold()!r}", 0.7
-    if not any(character.isalnum() for character in word):
+    if not any(character.isalnum() for character in word) and word not in {*_OPENING, *_OPENING.values()}:
         return f"{side} with punctuation", 0.65
     return None
 

@@ -2,5 +2,16 @@
 
 from corpus.generator import Style, generate
 from corpus.lexicon import Vocabulary
+from corpus.simulation import Part, Shift, ShiftKind, SyntheticNote, novel_names, simulate
 
-__all__ = ["Style", "Vocabulary", "generate"]
+__all__ = [
+    "Part",
+    "Shift",
+    "ShiftKind",
+    "Style",
+    "SyntheticNote",
+    "Vocabulary",
+    "generate",
+    "novel_names",
+    "simulate",
+]

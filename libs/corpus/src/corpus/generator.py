@@ -51,18 +51,18 @@ def _new_note(seed: int, ordinal: int, style: Style, vocabulary: Vocabulary, see
         chance = Chance("note", seed, style.value, vocabulary.value, ordinal, attempt)
         drawn = chance.weighted(_MIX) if style is Style.MIXED else style
         meta = {"style": drawn.value, "synthetic": "true"}
-        text = write(chance, drawn, vocabulary)
+        text = write(chance, drawn, Sampler(chance, vocabulary))
         note = marked.read(text, note_id=f"synthetic-{seed}-{style.value}-{vocabulary.value}-{ordinal}", meta=meta)
         if note.text not in seen:
             break
     return note
 
 
-def write(chance: Chance, style: Style, vocabulary: Vocabulary) -> str:
+def write(chance: Chance, style: Style, sampler: Sampler) -> str:
     """Return one note of `style` as marked text."""
-    text = Sampler(chance, vocabulary).expand(style.value)
+    text = sampler.expand(style.value)
     if style is Style.PRESCRIPTION:
-        return scribble(text.replace("\\n", "\n"), chance)
+        return scribble(text, chance)
     text = marked.capitalise_sentences(marked.tidy(text))
     return _typeset(text, chance) if style is Style.ABSTRACT else text
 

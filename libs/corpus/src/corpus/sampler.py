@@ -6,6 +6,7 @@ The result is text with private-use marks around each mention; `corpus.marked` r
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +15,11 @@ from corpus.grammar import Choice, Labelled, Node, Number, Reference, Text, comp
 from corpus.lexicon import Name, Vocabulary, diseases, side, treatments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from corpus.chance import Chance
 
-RULE_FILES = ("words", "names", "scenery", "general", "abstracts", "titles", "discharge", "prescriptions")
+RULE_FILES = ("words", "names", "scenery", "general", "abstracts", "titles", "discharge", "prescriptions", "drift")
 _ABBREVIATION = re.compile(r"[A-Z0-9][A-Za-z0-9&-]{1,7}")
 _NOT_A_DRUG = re.compile(
     r"(?:ectomy|otomy|ostomy|plasty|tion|ing|therapy|surgery|drugs|care|[a-z]ics|ants|ers|ors|ines|ids)$|[ A-Z]"
@@ -26,6 +27,7 @@ _NOT_A_DRUG = re.compile(
 _MAX_TRIES = 300
 _MIN_CAPITALS = 2
 _DIGITS = 10
+_FOCUS = 0.7
 
 
 class _Scope(NamedTuple):
@@ -35,12 +37,37 @@ class _Scope(NamedTuple):
     key: int
 
 
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Names outside the lexicon that replace a share of the mentions, by label ("D", "T")."""
+
+    names: Mapping[str, tuple[str, ...]]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """Sections of the lexicon (their first words) that most names of a kind come from; empty: all."""
+
+    diseases: tuple[str, ...] = ()
+    treatments: tuple[str, ...] = ()
+
+
 class Sampler:
     """Expands grammar rules with one stream of chance."""
 
-    def __init__(self, chance: Chance, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        chance: Chance,
+        vocabulary: Vocabulary,
+        *,
+        focus: Focus = Focus(),
+        novelty: Novelty | None = None,
+    ) -> None:
         self._chance = chance
         self._vocabulary = vocabulary
+        self._focus = focus
+        self._novelty = novelty
         self._rules = compile_rules(RULE_FILES)
         self._last: Name | None = None
         self._scopes = 0
@@ -72,20 +99,33 @@ class Sampler:
 
     def _mention(self, node: Labelled, scope: _Scope) -> str:
         key = scope.key
+        novel = self._novel(node.label)
+        if novel:
+            return marked.wrap(novel, node.label, key)
         for _ in range(_MAX_TRIES):
             text = self._sequence(node.body, scope)
             if self._vocabulary is Vocabulary.ALL or side(text) is self._vocabulary:
                 return marked.wrap(text, node.label, key)
         return marked.wrap(self._name("disease" if node.label == "D" else "treatment"), node.label, key)
 
+    def _novel(self, label: str) -> str:
+        names = self._novelty.names.get(label) if self._novelty else None
+        if not self._novelty or not names or self._chance.share() >= self._novelty.share:
+            return ""
+        return self._chance.pick(names)
+
     def _name(self, rule: str) -> str:
         kind, _, section = rule.partition(".")
         if kind == "abbreviation":
             return self._abbreviation()
-        names = _candidates(kind, section, self._vocabulary)
+        names = _candidates(kind, section, self._focused(kind), self._vocabulary)
         name = names[self._chance.below(len(names))]
         self._last = name
         return self._form(name, kind)
+
+    def _focused(self, kind: str) -> str:
+        wanted = self._focus.diseases if kind.startswith("disease") else self._focus.treatments
+        return self._chance.pick(wanted) if wanted and self._chance.share() < _FOCUS else ""
 
     def _form(self, name: Name, kind: str) -> str:
         short = [form for form in name.forms if is_abbreviation(form)]
@@ -115,8 +155,8 @@ def is_abbreviation(form: str) -> bool:
     return bool(_ABBREVIATION.fullmatch(form)) and capitals >= _MIN_CAPITALS
 
 
-@lru_cache(maxsize=256)
-def _candidates(kind: str, section: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
+@lru_cache(maxsize=1024)
+def _candidates(kind: str, section: str, focus: str, vocabulary: Vocabulary) -> tuple[Name, ...]:
     disease = kind.startswith("disease")
     names = diseases(vocabulary) if disease else treatments(vocabulary)
     if section:
@@ -128,7 +168,8 @@ def _candidates(kind: str, section: str, vocabulary: Vocabulary) -> tuple[Name, 
         names = shorter or names
     if not names:
         raise LookupError(f"no {vocabulary} name for @{kind}.{section}")
-    return names
+    focused = tuple(name for name in names if _belongs(name, focus)) if focus else ()
+    return focused or names
 
 
 def _belongs(name: Name, section: str) -> bool:

@@ -217,3 +217,14 @@ def test_on_a_terminal_progress_is_a_checklist():
         checklist("Redis", "failed", "port [red] is taken")
     assert "Kafka" in screen.getvalue()
     assert "port [red] is taken" in screen.getvalue()
+
+
+def test_a_log_that_has_grown_large_is_set_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr(logfiles, "MAX_LOG_BYTES", 10)
+    log = tmp_path / "x.log"
+    assert logfiles.turn(log) == 0
+    log.write_text("short")
+    assert logfiles.turn(log) == 5
+    log.write_text("long enough")
+    assert logfiles.turn(log) == 0
+    assert (tmp_path / "x.log.1").read_text() == "long enough"

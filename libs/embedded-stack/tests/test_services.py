@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 from embedded_stack.errors import StackError
-from embedded_stack.services import ServiceProcess, end_services
+from embedded_stack.services import ServiceProcess, end_services, no_proxy_env
 
 SERVICE = textwrap.dedent("""
     import http.server, os, sys
@@ -81,3 +81,12 @@ def test_our_own_environment_goes_along(tmp_path, env, monkeypatch):
         service.wait_ready(60)
         assert "serving blue" in service.log_path.read_text()
     assert os.environ["RXTRACT_COLOUR"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("", "127.0.0.1,localhost"), ("example.org,localhost", "example.org,localhost,127.0.0.1")]
+)
+def test_no_proxy_is_asked_for_this_machine(monkeypatch, before, after):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", before)
+    assert no_proxy_env()["NO_PROXY"] == after

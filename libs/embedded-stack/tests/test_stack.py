@@ -206,13 +206,15 @@ def test_an_old_port_that_is_taken_now_is_replaced(tmp_path):
             assert stack.addresses.bootstrap_servers != f"127.0.0.1:{noted['kafka']}"
 
 
-def test_an_ephemeral_stack_starts_empty(tmp_path):
-    (tmp_path / "kafka").mkdir()
-    (tmp_path / "kafka" / "data").write_text("old")
-    (tmp_path / "notes.txt").write_text("somebody's")
+def test_an_ephemeral_stack_starts_empty_and_touches_nothing_that_was_kept(tmp_path):
+    with stack_of(tmp_path, ephemeral=False):
+        (tmp_path / "kafka" / "data").write_text("kept")
+    (tmp_path / "ephemeral" / "kafka").mkdir(parents=True)
+    (tmp_path / "ephemeral" / "kafka" / "data").write_text("left by one that was killed")
     with stack_of(tmp_path):
-        assert not (tmp_path / "kafka" / "data").exists()
-    assert (tmp_path / "notes.txt").exists()
+        assert not (tmp_path / "ephemeral" / "kafka" / "data").exists()
+    assert (tmp_path / "kafka" / "data").read_text() == "kept"
+    assert not (tmp_path / "ephemeral").exists()
 
 
 def test_a_stack_without_a_folder_leaves_none(tmp_path):

@@ -130,7 +130,7 @@ class ChildProcess:
             raise StackError(f"{self.name} is already running (process {self.pid})")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+            self._log_offset = logfiles.turn(self.log_path)
             self._process = self._spawn()
         except OSError as error:
             raise StackError(

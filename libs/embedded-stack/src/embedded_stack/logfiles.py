@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 64 * 1024
 MAX_LINE_CHARS = 300
+MAX_LOG_BYTES = 20 * 1024 * 1024
 _TROUBLE = re.compile(
     r"error|fatal|exception|caused by|fail|cannot|could not|refused|denied|no space|in use", re.IGNORECASE
 )
@@ -36,6 +37,15 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
         "no permission to write: give a folder of your own with --data",
     ),
 )
+
+
+def turn(path: Path) -> int:
+    """Set a log aside as `NAME.log.1` when it has grown large. Returns the size in bytes of the log that goes on."""
+    size = path.stat().st_size if path.exists() else 0
+    if size <= MAX_LOG_BYTES:
+        return size
+    path.replace(path.with_name(f"{path.name}.1"))
+    return 0
 
 
 def tail(path: Path, since_offset: int = 0) -> list[str]:

@@ -41,3 +41,15 @@ def redis_answers(url: str, timeout_s: float = 2.0) -> bool:
         return False
     finally:
         client.close()
+
+
+def http_answers(url: str, timeout_s: float = 2.0) -> bool:
+    """Whether a web server answers GET at all, whatever the status."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(url, timeout=timeout_s).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

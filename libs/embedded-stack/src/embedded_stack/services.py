@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Self
 
 from embedded_stack import ports, probes
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 READY_TIMEOUT_S = 60.0
+
+
+def no_proxy_env() -> dict[str, str]:
+    """Environment that keeps clients from asking a proxy for servers on this machine."""
+    kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = ",".join(dict.fromkeys([*filter(None, kept.split(",")), ports.LOOPBACK, "localhost"]))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 class ServiceProcess:
@@ -50,6 +58,7 @@ class ServiceProcess:
             "RXTRACT_HEALTH_PORT": "0",
             "RXTRACT_HEALTH_PORT_FILE": str(self._port_file),
             **bytecode_env(default_cache_dir()),
+            **no_proxy_env(),
             **(env or {}),
         }
         self._child = ChildProcess(

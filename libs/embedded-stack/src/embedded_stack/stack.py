@@ -43,7 +43,8 @@ class EmbeddedStack:
 
     Args:
         data_dir: Its folder; None for a temporary one that is removed at the end (only with `ephemeral`).
-        ephemeral: Keep nothing: the registry stays in memory, Redis writes no file, and the data of an earlier run is removed.
+        ephemeral: Keep nothing: the registry stays in memory, Redis writes no file, and all data lies in the folder's
+            `ephemeral`, which is removed at the start and at the end. What a kept stack left in the folder is not touched.
         components: Which servers to start.
         progress: Told about every step (see `progress.Checklist` and `progress.PlainLines`).
         ports: Fixed ports by component name (`kafka`, `kafka-controller`, `registry`, `redis`, `mlflow`); the rest are free ones.
@@ -107,7 +108,8 @@ class EmbeddedStack:
         try:
             self.data_dir = self._claim_folder()
             require_free(self.data_dir, STACK_NEEDS_BYTES)
-            site = Site(self.data_dir, self._cache, self._ephemeral, self._choose_ports(), self._busy)
+            data, logs = self._data_folder(), self.data_dir / "logs"
+            site = Site(data, logs, self._cache, self._ephemeral, self._choose_ports(), self._busy)
             self._components = {name: self._servers[name](site) for name in self._wanted}
             self._start_all()
         except OSError as error:
@@ -168,9 +170,14 @@ class EmbeddedStack:
         folder = self._given_dir.expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True)
         self._cleanup.enter_context(_claim(folder / "lock"))
-        if self._ephemeral:
-            for name in (*ALL_COMPONENTS, "logs"):
-                shutil.rmtree(folder / name, ignore_errors=True)
+        return folder
+
+    def _data_folder(self) -> Path:
+        if not self._ephemeral:
+            return self.data_dir
+        folder = self.data_dir / "ephemeral"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
     def _choose_ports(self) -> dict[str, int]:

@@ -20,7 +20,8 @@ class Site:
     """Where a stack lives.
 
     Args:
-        data_dir: The folder of this stack.
+        data_dir: The folder of the servers' data.
+        logs_dir: The folder of their logs.
         cache: The folder of downloads that all stacks share.
         ephemeral: Nothing has to survive the end of the stack.
         ports: The port of each component, by name.
@@ -28,6 +29,7 @@ class Site:
     """
 
     data_dir: Path
+    logs_dir: Path
     cache: Cache
     ephemeral: bool
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -89,6 +91,4 @@ class Component(ABC):
     def make_child(self) -> ChildProcess:
         """Its child process, not yet started."""
         program = self.prepare()
-        return ChildProcess(
-            self.title, program.argv, self.site.data_dir / "logs" / f"{self.name}.log", program.env, program.cwd
-        )
+        return ChildProcess(self.title, program.argv, self.site.logs_dir / f"{self.name}.log", program.env, program.cwd)

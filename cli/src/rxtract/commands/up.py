@@ -1,0 +1,79 @@
+"""`rxtract up`: the whole stack, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from embedded_stack.errors import StackError
+from embedded_stack.progress import Checklist, PlainLines, Stopwatch
+from rich.console import Console
+
+from rxtract.bringup import bring_up, links
+from rxtract.errors import UserError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rxtract.bringup import Running
+
+LOOK_EVERY_S = 0.5
+INTERRUPTED = 130
+
+
+def up(
+    data: Annotated[Path, typer.Option(help="The stack's folder; it also holds stack.json and the logs.")] = Path(
+        ".rxtract"
+    ),
+    ephemeral: Annotated[bool, typer.Option(help="Keep nothing; what an earlier stack kept is not touched.")] = False,
+    extractors: Annotated[int, typer.Option(min=1, max=12, help="How many extractors.")] = 1,
+) -> None:
+    """Start Kafka, the schema registry, Redis, MLflow and the services; run until Ctrl-C, then end all of it."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    clock = Stopwatch()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_ctrl_c)
+    running: Running | None = None
+    try:
+        with contextlib.ExitStack() as ending:
+            checklist = ending.enter_context(contextlib.ExitStack())
+            progress = checklist.enter_context(Checklist(console)) if console.is_terminal else PlainLines()
+            running = ending.enter_context(
+                bring_up(data, ephemeral=ephemeral, progress=progress, extractors=extractors)
+            )
+            checklist.close()
+            _tell(running, clock.seconds)
+            _watch(running)
+    except KeyboardInterrupt:
+        console.print(f"stopped{'' if running else ' before everything was up'}")
+        if running is None:
+            raise typer.Exit(INTERRUPTED) from None
+    except StackError as error:
+        raise UserError(str(error)) from None
+
+
+def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(running: Running, seconds: float) -> None:
+    memory = sum(running.stack.rss_bytes().values()) + sum(one.rss_bytes() for one in running.services.values())
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"up after {seconds:.0f} s, {memory / 1e9:.1f} GB of memory in all")
+    for name, link in links(running):
+        console.print(f"  {name:<18} {link}", markup=False)
+    console.print(f"  {'addresses, token':<18} {running.data_dir / 'stack.json'}", markup=False)
+    console.print("Ctrl-C stops everything")
+    sys.stdout.flush()
+
+
+def _watch(running: Running) -> None:
+    """Stay until Ctrl-C; a server or service that ends by itself ends everything, with its reason."""
+    while not (failures := running.failures()):
+        time.sleep(LOOK_EVERY_S)
+    raise StackError("; ".join(failures))

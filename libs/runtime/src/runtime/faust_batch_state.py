@@ -25,7 +25,11 @@ EXPIRED_RECORDS = MetricSpec(
     (),
     "Records that retention deleted before this group had read them.",
 )
-BATCH_METRICS: tuple[MetricSpec, ...] = (EXPIRED_RECORDS,)
+BATCHES_HELD = MetricSpec(
+    "rxtract_batches_held", Kind.GAUGE, "batches", (), "Batches fetched and not done: waiting, worked on or in flight."
+)
+BYTES_HELD = MetricSpec("rxtract_batches_held_bytes", Kind.GAUGE, "bytes", (), "What those batches hold in memory.")
+BATCH_METRICS: tuple[MetricSpec, ...] = (EXPIRED_RECORDS, BATCHES_HELD, BYTES_HELD)
 """What a batch application measures beside `runtime.metrics.METRICS`."""
 
 ASSIGNED = "assigned"
@@ -92,6 +96,8 @@ class BatchState:
         self.liveness = liveness
         self.readiness = readiness
         self.ledger = OffsetLedger(contiguous=contiguous)
+        metrics.gauge(BATCHES_HELD).set_function(lambda: self.ledger.held_batches)
+        metrics.gauge(BYTES_HELD).set_function(lambda: self.ledger.held_bytes)
         self.ends: dict[Partition, int] = {}
         self.freed = asyncio.Event()
         self._clock = clock

@@ -1,0 +1,66 @@
+"""kill -9 of the extractor by process id while it has notes in hand: nothing is lost, one effect a note."""
+
+import pytest
+from contracts import topics
+from extractor_rig import judge, note, until
+
+KILLS = 6
+NOTES = 15_000
+NOTE_MS = "0.7"
+HITS_NEEDED = 6
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
+
+
+def notes():
+    for number in range(NOTES):
+        yield note(f"n{number}", f"fever since {number} days")
+        if number % 10 == 0:
+            yield note(f"n{number}", f"fever and cough since {number} days", revision=2)
+
+
+def hit(process) -> bool:
+    """Whether the process has batches in hand and notes behind them. Asked directly before the kill."""
+    return process.metric("rxtract_batches_held") > 0 and process.metric("rxtract_consumer_lag_records") > 0
+
+
+def test_six_kills_lose_nothing(extractor_rig, record_property):
+    rig = extractor_rig
+    sent = rig.send(notes())
+    hits = 0
+    for _ in range(KILLS):
+        process = rig.start("--note-ms", NOTE_MS)
+        begun = sum(rig.committed().values())
+        until(lambda begun=begun: sum(rig.committed().values()) > begun, 60, "a commit after the start")
+        until(lambda process=process: hit(process), 20, "batches in hand")
+        assert rig.lag() > 0, "the load is too small: nothing was left to kill"
+        hits += hit(process)
+        process.kill()
+        assert process.child.returncode == -9
+    assert hits >= HITS_NEEDED, f"only {hits} of {KILLS} kills hit a batch in hand"
+    last = rig.start("--note-ms", "0.1")
+    rig.drained(90)
+    assert last.terminate() == 0
+
+    expected = [(one.note_id, one.revision) for one in notes()]
+    verdict = judge(expected, rig.events())
+    record_property("seen", f"{sent} notes, {KILLS} kills, {hits} hits, {verdict.duplicates} duplicated records")
+    assert len(expected) == sent
+    assert verdict.lost == []
+    assert verdict.double_effects == []
+    assert verdict.out_of_order == []
+    assert rig.lag() == 0
+    assert rig.dead_letters() == []
+    assert_statistics_cover_all(rig)
+
+
+def assert_statistics_cover_all(rig) -> None:
+    """Every offset lies in a range of the segment "all", so that the drift-watcher can count each note once."""
+    covered = {number: set() for number in rig.ends(topics.NOTES_ACCEPTED)}
+    for record in rig.statistics():
+        assert 1 <= record.n <= 25
+        if record.segment == "all":
+            assert record.n == record.last_offset - record.first_offset + 1
+            covered[record.note_partition].update(range(record.first_offset, record.last_offset + 1))
+    for number, end in rig.ends(topics.NOTES_ACCEPTED).items():
+        assert covered[number] == set(range(end))

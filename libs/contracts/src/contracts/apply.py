@@ -5,11 +5,14 @@ Everything here may be run again at any time; a second run changes nothing and r
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts import compatibility, files
 from contracts.registry import IncompatibleSchema, Registry, SchemaNotFound
 from contracts.topics import DLQ_RETENTION_MS, Topic, dlq_of, load_topics, prefixed, subject_of
+
+if TYPE_CHECKING:
+    from contracts.cluster import Cluster
 
 DLQ_HEADROOM_BYTES = 64 * 1024
 """What the headers of a dead letter may add to a record that was as large as its topic allows."""
@@ -89,22 +92,27 @@ def apply_topics(
     plans = topic_plans(listed, prefix, max(1, copies - 1))
     existing = cluster.partition_counts()
     missing = [plan for plan in plans if plan.name not in existing]
-    present = [plan for plan in plans if plan.name in existing]
-    cluster.create(missing, copies)
-    changes = [Change("created", plan.name, f"{plan.partitions} partitions, {copies} copies") for plan in missing]
-    changes += _grow(cluster, present, existing)
-    changes += _configure(cluster, present)
-    return changes
+    created = cluster.create(missing, copies)
+    # A topic that somebody else creates at this moment is not missing after all.
+    existing = cluster.wait_for({plan.name: 1 for plan in plans}) if missing else existing
+    present = [plan for plan in plans if plan.name not in created]
+    changes = [
+        Change("created", plan.name, f"{plan.partitions} partitions, {copies} copies")
+        for plan in missing
+        if plan.name in created
+    ]
+    return [*changes, *_grow(cluster, present, existing), *_configure(cluster, present)]
 
 
-def _grow(cluster: Any, plans: list[TopicPlan], existing: Mapping[str, int]) -> Iterator[Change]:
+def _grow(cluster: "Cluster", plans: list[TopicPlan], existing: Mapping[str, int]) -> Iterator[Change]:
     for plan in plans:
         if existing[plan.name] < plan.partitions:
             cluster.grow(plan.name, plan.partitions)
+            cluster.wait_for({plan.name: plan.partitions})
             yield Change("grown", plan.name, f"{existing[plan.name]} to {plan.partitions} partitions")
 
 
-def _configure(cluster: Any, plans: list[TopicPlan]) -> Iterator[Change]:
+def _configure(cluster: "Cluster", plans: list[TopicPlan]) -> Iterator[Change]:
     current = cluster.configs([plan.name for plan in plans])
     for plan in plans:
         wrong = {key: value for key, value in plan.config.items() if current[plan.name].get(key) != value}

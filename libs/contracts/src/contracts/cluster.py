@@ -1,10 +1,11 @@
 """The topics of a Kafka cluster, through librdkafka's admin client. Translation only: `contracts.apply` decides."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
     AdminClient,
     AlterConfigOpType,
@@ -25,6 +26,10 @@ class ClusterError(RuntimeError):
     """The cluster cannot be reached or refuses. One line that says what."""
 
 
+class TopicExistsError(ClusterError):
+    """The topic exists already."""
+
+
 class Cluster:
     """A cluster that is asked and changed topic by topic. Every method may raise ClusterError."""
 
@@ -42,14 +47,31 @@ class Cluster:
     def _metadata(self) -> Any:
         return _ask("list topics", lambda: self._admin.list_topics(timeout=TIMEOUT_S))
 
-    def create(self, plans: Iterable["TopicPlan"], copies: int) -> None:
-        """Create topics that do not exist."""
+    def wait_for(self, partitions: Mapping[str, int]) -> dict[str, int]:
+        """Return the partition counts once each topic has at least as many as given.
+
+        A broker learns of a new topic a moment after the controller has confirmed it.
+        """
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            counts = self.partition_counts()
+            late = sorted(name for name, wanted in partitions.items() if counts.get(name, 0) < wanted)
+            if not late:
+                return counts
+            if time.monotonic() > deadline:
+                raise ClusterError(f"{late[0]} was created but is not listed after {TIMEOUT_S:.0f} s")
+            time.sleep(0.05)
+
+    def create(self, plans: Iterable["TopicPlan"], copies: int) -> set[str]:
+        """Create topics and return the names of those that did not exist."""
         new = [
             NewTopic(plan.name, num_partitions=plan.partitions, replication_factor=copies, config=dict(plan.config))
             for plan in plans
         ]
-        if new:
-            _wait(self._admin.create_topics(new, operation_timeout=TIMEOUT_S), "create")
+        if not new:
+            return set()
+        answers = self._admin.create_topics(new, operation_timeout=TIMEOUT_S)
+        return {name for name, future in answers.items() if _created(name, future)}
 
     def grow(self, name: str, partitions: int) -> None:
         """Raise a topic's partition count."""
@@ -75,6 +97,14 @@ class Cluster:
         _wait(self._admin.incremental_alter_configs([resource]), "configure")
 
 
+def _created(name: str, future: Any) -> bool:
+    try:
+        _ask(f"create {name}", partial(future.result, TIMEOUT_S))
+    except TopicExistsError:
+        return False
+    return True
+
+
 def _wait(futures: Mapping[Any, Any], verb: str) -> None:
     for what, future in futures.items():
         _ask(f"{verb} {getattr(what, 'name', what)}", partial(future.result, TIMEOUT_S))
@@ -85,6 +115,8 @@ def _ask(what: str, question: Callable[[], Any]) -> Any:
         return question()
     except KafkaException as error:
         code = error.args[0]
+        if isinstance(code, KafkaError) and code.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            raise TopicExistsError(f"cannot {what}: it exists") from None
         raise ClusterError(f"cannot {what}: Kafka says {getattr(code, 'name', lambda: code)()}") from None
     except TimeoutError:
         raise ClusterError(f"cannot {what}: no answer within {TIMEOUT_S:.0f} s") from None

@@ -27,7 +27,7 @@ enum {
     CN_PREFIX1, CN_PREFIX2, CN_PREFIX3, CN_PREFIX4, CN_PREFIX5, CN_PREFIX6,
     CN_SUFFIX1, CN_SUFFIX2, CN_SUFFIX3, CN_SUFFIX4, CN_SUFFIX5, CN_SUFFIX6,
     CN_SHAPE, CN_SHORT_SHAPE, CN_MORPHOLOGY, CN_GRAMS3, CN_GRAMS4, CN_GRAMS5,
-    CN_PATTERN, CN_CLASSES, CN_PARTS, CN_LENGTH, CN_EDGE, CN_GROUPS
+    CN_PATTERN, CN_CLASSES, CN_KIND, CN_PARTS, CN_LENGTH, CN_BAG, CN_EDGE, CN_GROUPS
 };
 
 void cn_init(void);
@@ -43,7 +43,8 @@ int64_t cn_tokenise(const uint32_t *text, int64_t length, int32_t *starts, int32
 /* features.c */
 typedef struct cn_extractor cn_extractor;
 
-/* group_masks: CN_GROUPS bit masks, bit (offset + window) set where the group is seen at that offset.
+/* group_masks: CN_GROUPS bit masks, bit (offset + window) set where the group is seen at that offset; of CN_BAG only
+ * bit (2 window + 1), its slot: each distinct word of the sentence, seen by every token of it.
  * conjunctions: rows of (group, offset, group, offset).
  * affixes: UTF-8 lines "S suffix class" or "P prefix class" (lower case), at most 4,096.
  * class_keys (sorted by nothing, unique): cn_word_key of a lower-cased word; its class ids are
@@ -58,10 +59,13 @@ void cn_extractor_free(cn_extractor *extractor);
  * extractor and lives until its next call. Returns the size in bytes. */
 int64_t cn_attributes(cn_extractor *extractor, const uint32_t *text, const int32_t *starts, const int32_t *ends,
                       int64_t n_tokens, const char **out);
-/* Key and slot of attribute strings (lines): slot = offset + window for a word feature, -1 for a conjunction,
- * -2 for a string that no feature of this extractor makes. */
+/* Key and slot of attribute strings (lines): slot = offset + window for a word feature, 2 window + 1 for the bag,
+ * -1 - member for a conjunction, CN_NO_SLOT for a string that no feature of this extractor makes. */
+#define CN_NO_SLOT (-1000)
 int64_t cn_attribute_keys(const cn_extractor *extractor, const char *lines, int64_t size, uint64_t *keys,
                           int32_t *slots, int64_t capacity);
+/* Weights of a conjunction are rows of this many members x labels. */
+int32_t cn_max_members(const cn_extractor *extractor);
 /* Hash of a word as given, or of its lower case. */
 uint64_t cn_word_key(const uint32_t *word, int64_t length, int lowered);
 
@@ -77,8 +81,9 @@ typedef struct {
     const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling */
 } cn_result;
 
-/* All arrays are copied. word_rows: for feature i the weights weight[starts[i]..starts[i + 1]] at position
- * cells[..] = slot * n_labels + label. label_roles: class | CN_BEGINS | CN_ENDS. */
+/* All arrays are copied. Feature i has the weights feature_weights[starts[i]..starts[i + 1]] at the positions
+ * feature_cells[..] = slot * n_labels + label. pair_rows: n_pairs x cn_max_members x n_labels.
+ * label_roles: class | CN_BEGINS | CN_ENDS. */
 #define CN_CLASS_MASK 3
 #define CN_BEGINS 4
 #define CN_ENDS 8

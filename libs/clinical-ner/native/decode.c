@@ -22,7 +22,7 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->alpha = room_for(m->alpha, room * labels * sizeof *m->alpha);
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
-    m->pair_keys = room_for(m->pair_keys, room * CN_MAX_CONJUNCTIONS * sizeof *m->pair_keys);
+    m->pair_keys = room_for(m->pair_keys, (room + 4 * window) * sizeof *m->pair_keys);
     if (!m->ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
         !m->pair_keys)
         return CN_NO_MEMORY;
@@ -50,34 +50,46 @@ static inline uint64_t value_of(const cn_model *m, int64_t token, int64_t n, int
     return m->values[(size_t)id * (size_t)m->n_values + (size_t)value];
 }
 
-static void find_pair_keys(cn_model *m, int64_t n) {
-    const int count = m->extractor->n_conjunctions;
-    for (int64_t token = 0; token < n; token++) {
-        for (int i = 0; i < count; i++) {
-            const cn_conjunction *c = &m->extractor->conjunctions[i];
-            uint64_t left = value_of(m, token + c->left_offset, n, m->left_value[i]);
-            uint64_t right = value_of(m, token + c->right_offset, n, m->right_value[i]);
-            uint64_t key = left && right ? cn_pair_key(i, left, right) : 0;
-            m->pair_keys[token * count + i] = key;
-            __builtin_prefetch(&m->pairs.keys[key & m->pairs.mask]);
+/* Pairs of one base, at places (p, p + distance) for every p that a token of the sequence sees: the keys first, so that
+ * the memory they lead to is on its way when it is read. */
+static inline void add_base(cn_model *m, int number, int64_t n, int labels) {
+    const cn_base *base = &m->extractor->bases[number];
+    const int64_t first = base->first_offset, end = n + base->last_offset;
+    const int left_value = m->left_value[number], right_value = m->right_value[number];
+    double *scores = cn_scores(m);
+    for (int64_t place = first; place < end; place++) {
+        uint64_t left = value_of(m, place, n, left_value), right = value_of(m, place + base->distance, n, right_value);
+        uint64_t key = left && right ? cn_pair_key(number, left, right) : 0;
+        m->pair_keys[place - first] = key;
+        __builtin_prefetch(&m->pairs.slots[key & m->pairs.mask]);
+    }
+    for (int64_t place = first; place < end; place++) {
+        uint64_t key = m->pair_keys[place - first];
+        int64_t pair = key ? cn_table_find(&m->pairs, key) : -1;
+        if (pair < 0) continue;
+        const double *row = m->pair_rows + (size_t)pair * m->pair_size;
+        for (int member = 0; member < base->n_members; member++, row += labels) {
+            int64_t token = place - base->offsets[member];
+            if (token < 0 || token >= n) continue;
+            for (int label = 0; label < labels; label++) scores[token * labels + label] += row[label];
         }
     }
 }
 
-static inline void add_pairs(cn_model *m, int64_t n, int labels) {
-    const int count = m->extractor->n_conjunctions;
-    double *scores = cn_scores(m);
-    find_pair_keys(m, n);
-    for (int64_t token = 0; token < n; token++, scores += labels) {
-        for (int i = 0; i < count; i++) {
-            uint64_t key = m->pair_keys[token * count + i];
-            if (!key) continue;
-            int64_t pair = cn_table_find(&m->pairs, key);
-            if (pair < 0) continue;
-            const double *row = m->pair_rows + (size_t)pair * (size_t)labels;
-            for (int label = 0; label < labels; label++) scores[label] += row[label];
-        }
+static inline void add_bag(cn_model *m, int64_t n, int labels) {
+    double sums[CN_MAX_LABELS] = {0}, *scores = cn_scores(m);
+    if (!++m->stamp) { /* after 2^32 sentences: start again */
+        memset(m->bag_stamps, 0, sizeof *m->bag_stamps * (size_t)m->max_words);
+        m->stamp = 1;
     }
+    for (int64_t token = 0; token < n; token++) {
+        int32_t place = m->lowered_of[m->ids[token]];
+        if (m->bag_stamps[place] == m->stamp) continue;
+        m->bag_stamps[place] = m->stamp;
+        for (int label = 0; label < labels; label++) sums[label] += m->bag_rows[(int64_t)place * labels + label];
+    }
+    for (int64_t token = 0; token < n; token++, scores += labels)
+        for (int label = 0; label < labels; label++) scores[label] += sums[label];
 }
 
 /* --- the best labelling --------------------------------------------------------------------------------------- */
@@ -172,7 +184,8 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
 
 static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int labels) {
     add_rows(m, n, labels);
-    add_pairs(m, n, labels);
+    for (int base = 0; base < m->extractor->n_bases; base++) add_base(m, base, n, labels);
+    if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);
     run_viterbi(m, n, labels);
     exponentiate(cn_scores(m), n, labels);
     run_forward(m, n, labels);

@@ -1,7 +1,7 @@
 /* The extractor: which feature groups are seen at which offsets, and the attribute strings that CRFsuite trains on.
  *
- * A word feature is the attribute "<offset> <feature>", a conjunction "&<number> <feature> <feature>": no feature
- * holds a white space, so that the two read back without doubt. */
+ * A word feature is the attribute "<offset> <feature>", a word of the sentence's bag "~ <feature>", a conjunction
+ * "&<number> <feature> <feature>": no feature holds a white space, so that they read back without doubt. */
 #include "features.h"
 
 #include <stdio.h>
@@ -74,14 +74,38 @@ static int read_classes(cn_extractor *e, const uint64_t *keys, int64_t count, co
     return cn_table_fill(&e->classes, keys, count);
 }
 
+/* The base that a conjunction is a member of, made if it is the first. */
+static void join_base(cn_extractor *e, cn_conjunction *c) {
+    int32_t distance = c->right_offset - c->left_offset, at = 0;
+    for (; at < e->n_bases; at++) {
+        const cn_base *base = &e->bases[at];
+        if (base->left_group == c->left_group && base->right_group == c->right_group && base->distance == distance)
+            break;
+    }
+    cn_base *base = &e->bases[at];
+    if (at == e->n_bases) {
+        e->n_bases++;
+        *base = (cn_base){c->left_group, c->right_group, distance, 0, c->left_offset, c->left_offset, {0}};
+    }
+    if (c->left_offset < base->first_offset) base->first_offset = c->left_offset;
+    if (c->left_offset > base->last_offset) base->last_offset = c->left_offset;
+    c->base = at;
+    c->member = base->n_members;
+    base->offsets[base->n_members++] = c->left_offset;
+    if (base->n_members > e->max_members) e->max_members = base->n_members;
+}
+
+int32_t cn_max_members(const cn_extractor *e) { return e->max_members; }
+
 static int read_conjunctions(cn_extractor *e, const int32_t *rows, int32_t count) {
     if (count < 0 || count > CN_MAX_CONJUNCTIONS) return CN_BAD_ARGUMENT;
     e->n_conjunctions = count;
     for (int32_t i = 0; i < count; i++, rows += 4) {
-        cn_conjunction c = {rows[0], rows[1], rows[2], rows[3]};
-        if (c.left_group < 0 || c.left_group >= CN_EDGE || c.right_group < 0 || c.right_group >= CN_EDGE ||
+        cn_conjunction c = {rows[0], rows[1], rows[2], rows[3], 0, 0};
+        if (c.left_group < 0 || c.left_group >= CN_BAG || c.right_group < 0 || c.right_group >= CN_BAG ||
             abs(c.left_offset) > e->window || abs(c.right_offset) > e->window)
             return CN_BAD_ARGUMENT;
+        join_base(e, &c);
         e->wanted[c.left_group] = e->wanted[c.right_group] = 1;
         e->conjunctions[i] = c;
     }
@@ -92,7 +116,8 @@ static int fill(cn_extractor *e, const uint32_t *group_masks, const int32_t *con
                 const char *affixes, int64_t affixes_size) {
     for (int group = 0; group < CN_GROUPS; group++) {
         e->masks[group] = e->wanted[group] = group_masks[group];
-        if (group_masks[group] >> (2 * e->window + 1)) return CN_BAD_ARGUMENT;
+        uint32_t above = group_masks[group] >> (2 * e->window + 1);
+        if (above > (group == CN_BAG)) return CN_BAD_ARGUMENT;
     }
     int failed = read_conjunctions(e, conjunctions, n_conjunctions);
     return failed ? failed : read_affixes(e, affixes, affixes_size);
@@ -180,6 +205,23 @@ static void add_words(cn_extractor *x, const feature_list *list, int64_t token, 
     }
 }
 
+/* Each distinct bag feature of the sequence. */
+static void list_bag(cn_extractor *x, const feature_list *list, int64_t n, cn_buffer *bag) {
+    const entry *entries = (const entry *)list->entries.bytes;
+    cn_table seen = {0};
+    if (!x->wanted[CN_BAG] || cn_table_init(&seen, n)) return;
+    for (int64_t i = 0; i < list->firsts[n + 2]; i++) {
+        const char *feature = list->bytes.bytes + entries[i].start;
+        uint64_t key = entries[i].group == CN_BAG ? cn_hash_bytes(feature, entries[i].size) : 0;
+        if (!key || cn_table_find(&seen, key) >= 0) continue;
+        cn_table_put(&seen, key, 1);
+        cn_buffer_add(bag, "~ ", 2);
+        cn_buffer_add(bag, feature, entries[i].size);
+        cn_buffer_add(bag, "\n", 1);
+    }
+    cn_table_free(&seen);
+}
+
 /* The first feature of a group at a place; the edge's own name beyond the sequence; size 0 where there is none. */
 static cn_slice value_at(const feature_list *list, int group, int64_t token, int64_t n) {
     if (token < 0) return (cn_slice){"BOS", 3};
@@ -209,14 +251,18 @@ static void add_conjunctions(cn_extractor *x, const feature_list *list, int64_t 
 int64_t cn_attributes(cn_extractor *x, const uint32_t *text, const int32_t *starts, const int32_t *ends,
                       int64_t n_tokens, const char **out) {
     feature_list list = {.sink = {keep_entry}};
+    cn_buffer bag = {0};
     x->out.size = 0;
     int failed = list_features(&list, x, text, starts, ends, n_tokens);
+    if (!failed) list_bag(x, &list, n_tokens, &bag);
     for (int64_t token = 0; !failed && token < n_tokens; token++) {
         add_words(x, &list, token, n_tokens);
         add_conjunctions(x, &list, token, n_tokens);
+        if (bag.size) cn_buffer_add(&x->out, bag.bytes, bag.size);
         cn_buffer_add(&x->out, "\n", 1);
-        failed = x->out.failed;
+        failed = x->out.failed || bag.failed;
     }
+    free(bag.bytes);
     free(list.firsts);
     free(list.bytes.bytes);
     free(list.entries.bytes);
@@ -230,10 +276,15 @@ static void read_attribute(const cn_extractor *x, const char *line, size_t size,
     const char *end = line + size, *space = memchr(line, ' ', size);
     char head[8] = {0};
     *key = 0;
-    *slot = -2;
+    *slot = CN_NO_SLOT;
     if (!space || space - line >= (int)sizeof head) return;
     memcpy(head, line, (size_t)(space - line));
     const char *value = space + 1;
+    if (head[0] == '~') {
+        *key = cn_hash_bytes(value, (size_t)(end - value));
+        *slot = 2 * x->window + 1;
+        return;
+    }
     if (head[0] != '&') {
         int offset = atoi(head);
         if (abs(offset) > x->window) return;
@@ -244,9 +295,9 @@ static void read_attribute(const cn_extractor *x, const char *line, size_t size,
     const char *second = memchr(value, ' ', (size_t)(end - value));
     int number = atoi(head + 1);
     if (!second || number < 0 || number >= x->n_conjunctions) return;
-    *key = cn_pair_key(number, cn_hash_bytes(value, (size_t)(second - value)),
+    *key = cn_pair_key(x->conjunctions[number].base, cn_hash_bytes(value, (size_t)(second - value)),
                        cn_hash_bytes(second + 1, (size_t)(end - second - 1)));
-    *slot = -1;
+    *slot = -1 - x->conjunctions[number].member;
 }
 
 int64_t cn_attribute_keys(const cn_extractor *x, const char *lines, int64_t size, uint64_t *keys, int32_t *slots,

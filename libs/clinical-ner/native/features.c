@@ -37,9 +37,9 @@ uint64_t cn_word_key(const uint32_t *word, int64_t length, int lowered) {
     return hash ? hash : 1; /* 0 marks an empty slot */
 }
 
-uint64_t cn_pair_key(int conjunction, uint64_t left, uint64_t right) {
+uint64_t cn_pair_key(int base, uint64_t left, uint64_t right) {
     uint64_t turned = right ^ (right << 21 | right >> 43);
-    uint64_t key = cn_mix(left * 0x9fb21c651e98df25ull + turned + (unsigned long long)conjunction);
+    uint64_t key = cn_mix(left * 0x9fb21c651e98df25ull + turned + (unsigned long long)base);
     return key ? key : 1;
 }
 
@@ -145,7 +145,11 @@ static void give_grams(cn_sink *sink, int group, int size, const word_view *w) {
     marked[0] = '^';
     memcpy(marked + 1, w->low, sizeof(uint32_t) * (size_t)w->length);
     marked[w->length + 1] = '$';
-    for (int at = 0; at + size <= w->length + 2; at++) give_slice(sink, group, name, marked + at, size);
+    for (int at = 0; at + size <= w->length + 2; at++) {
+        int earlier = 0; /* a word's grams are a set */
+        while (earlier < at && memcmp(marked + earlier, marked + at, sizeof(uint32_t) * (size_t)size)) earlier++;
+        if (earlier == at) give_slice(sink, group, name, marked + at, size);
+    }
 }
 
 static int affix_fits(const cn_affix *affix, const word_view *w) {
@@ -154,22 +158,23 @@ static int affix_fits(const cn_affix *affix, const word_view *w) {
     return memcmp(from, affix->letters, sizeof(uint32_t) * (size_t)affix->length) == 0;
 }
 
-/* The longest suffix and the longest prefix that fit: their classes and themselves. */
-static void give_morphology(cn_sink *sink, const cn_extractor *e, const word_view *w) {
-    const cn_affix *best[2] = {NULL, NULL};
+/* The longest prefix ('P') or suffix ('S') that fits, or NULL. */
+static const cn_affix *best_affix(const cn_extractor *e, const word_view *w, char kind) {
+    const cn_affix *best = NULL;
     for (int64_t i = 0; i < e->n_affixes; i++) {
         const cn_affix *affix = &e->affixes[i];
-        const cn_affix **slot = &best[affix->kind == 'P'];
-        if ((!*slot || affix->length > (*slot)->length) && affix_fits(affix, w)) *slot = affix;
+        if (affix->kind == kind && (!best || affix->length > best->length) && affix_fits(affix, w)) best = affix;
     }
-    for (int side = 0; side < 2; side++) {
-        if (!best[side]) continue;
-        line l = {.size = 0};
-        put_text(&l, side ? "mp=" : "ms=");
-        put_text(&l, best[side]->name);
-        give(sink, CN_MORPHOLOGY, &l);
-        give_slice(sink, CN_MORPHOLOGY, side ? "ma=" : "me=", best[side]->letters, best[side]->length);
-    }
+    return best;
+}
+
+static void give_morphology(cn_sink *sink, const char *class_name, const char *own_name, const cn_affix *affix) {
+    if (!affix) return;
+    line l = {.size = 0};
+    put_text(&l, class_name);
+    put_text(&l, affix->name);
+    give(sink, CN_MORPHOLOGY, &l);
+    give_slice(sink, CN_MORPHOLOGY, own_name, affix->letters, affix->length);
 }
 
 static int count_class(const word_view *w, int class) {
@@ -233,17 +238,79 @@ static void give_patterns(cn_sink *sink, const word_view *w) {
     if (has(w, '.')) give_text(sink, CN_PATTERN, "d=dot");
 }
 
-static void give_classes(cn_sink *sink, const cn_extractor *e, const uint32_t *word, int64_t length) {
-    int64_t found = cn_table_find(&e->classes, cn_word_key(word, length, 1));
-    if (found < 0) return;
-    for (int32_t i = e->class_starts[found]; i < e->class_starts[found + 1]; i++) {
-        const cn_slice *name = &e->class_names[e->class_ids[i]];
+static int64_t find_class(const cn_extractor *e, const uint32_t *word, int length) {
+    return cn_table_find(&e->classes, cn_word_key(word, length, 1));
+}
+
+/* The class entry of a lower-cased word or of its singular; -1 if none. */
+static int64_t class_entry(const cn_extractor *e, const uint32_t *word, int length) {
+    int64_t found = find_class(e, word, length);
+    if (found >= 0 || length < 4 || word[length - 1] != 's') return found;
+    if ((found = find_class(e, word, length - 1)) >= 0 || word[length - 2] != 'e') return found;
+    if ((found = find_class(e, word, length - 2)) >= 0 || word[length - 3] != 'i') return found;
+    uint32_t singular[CN_MAX_WORD];
+    memcpy(singular, word, sizeof(uint32_t) * (size_t)(length - 3));
+    singular[length - 3] = 'y';
+    return find_class(e, singular, length - 2);
+}
+
+typedef struct {
+    int64_t entry;
+    int after_hyphen; /* the classes are those of the part after the last hyphen */
+} word_classes;
+
+static word_classes classes_of(const cn_extractor *e, const word_view *w) {
+    word_classes found = {class_entry(e, w->low, w->length), 0};
+    if (found.entry >= 0) return found;
+    for (int at = w->length - 2; at > 0; at--) {
+        if (w->low[at] != '-') continue;
+        found.after_hyphen = 1;
+        found.entry = class_entry(e, w->low + at + 1, w->length - at - 1);
+        break;
+    }
+    return found;
+}
+
+static void put_class(line *l, const cn_extractor *e, const word_classes *found, int32_t i) {
+    const cn_slice *name = &e->class_names[e->class_ids[i]];
+    if (found->after_hyphen) put(l, '-');
+    memcpy(l->bytes + l->size, name->bytes, name->size);
+    l->size += name->size;
+}
+
+static void give_classes(cn_sink *sink, const cn_extractor *e, word_classes found) {
+    if (found.entry < 0) return;
+    for (int32_t i = e->class_starts[found.entry]; i < e->class_starts[found.entry + 1]; i++) {
         line l = {.size = 0};
         put_text(&l, "c=");
-        memcpy(l.bytes + l.size, name->bytes, name->size);
-        l.size += name->size;
+        put_class(&l, e, &found, i);
         give(sink, CN_CLASSES, &l);
     }
+}
+
+/* One coarse word kind for conjunctions: the classes, else the telling suffix, else the look of the word. */
+static void give_kind(cn_sink *sink, const cn_extractor *e, const word_view *w, word_classes found,
+                      const cn_affix *suffix) {
+    line l = {.size = 0};
+    put_text(&l, "k=");
+    if (found.entry >= 0) {
+        int32_t first = e->class_starts[found.entry], end = e->class_starts[found.entry + 1];
+        for (int32_t i = first; i < end && l.size < 100; i++) {
+            if (i > first) put(&l, '+');
+            put_class(&l, e, &found, i);
+        }
+    } else if (suffix && suffix->length > 2) {
+        put_text(&l, suffix->name);
+        put(&l, '~');
+        for (int i = 0; i < suffix->length; i++) put(&l, suffix->letters[i]);
+    } else if (w->class[0] == CN_DIGIT) {
+        put(&l, '0');
+    } else {
+        int from = w->length <= 3 ? 0 : w->length - 2;
+        if (from) put(&l, '~');
+        for (int i = from; i < w->length; i++) put(&l, w->low[i]);
+    }
+    give(sink, CN_KIND, &l);
 }
 
 /* What stands before the first and after the last inner hyphen or slash. */
@@ -275,14 +342,23 @@ void cn_word_features(const cn_extractor *e, const uint32_t *word, int64_t lengt
     give_affixes(sink, wanted, &w);
     if (wanted[CN_SHAPE] && w.length <= 6) give_shape(sink, CN_SHAPE, "S=", &w);
     if (wanted[CN_SHORT_SHAPE]) give_shape(sink, CN_SHORT_SHAPE, "z=", &w);
-    if (wanted[CN_MORPHOLOGY]) give_morphology(sink, e, &w);
+    const cn_affix *suffix = wanted[CN_MORPHOLOGY] || wanted[CN_KIND] ? best_affix(e, &w, 'S') : NULL;
+    if (wanted[CN_MORPHOLOGY]) {
+        give_morphology(sink, "ms=", "me=", suffix);
+        give_morphology(sink, "mp=", "ma=", best_affix(e, &w, 'P'));
+    }
     if (wanted[CN_GRAMS3]) give_grams(sink, CN_GRAMS3, 3, &w);
     if (wanted[CN_GRAMS4]) give_grams(sink, CN_GRAMS4, 4, &w);
     if (wanted[CN_GRAMS5]) give_grams(sink, CN_GRAMS5, 5, &w);
     if (wanted[CN_PATTERN]) give_patterns(sink, &w);
-    if (wanted[CN_CLASSES]) give_classes(sink, e, word, length);
+    if (wanted[CN_CLASSES] || wanted[CN_KIND]) {
+        word_classes classes = classes_of(e, &w);
+        if (wanted[CN_CLASSES]) give_classes(sink, e, classes);
+        if (wanted[CN_KIND]) give_kind(sink, e, &w, classes, suffix);
+    }
     if (wanted[CN_PARTS]) give_parts(sink, &w);
     if (wanted[CN_LENGTH]) give_length(sink, &w);
+    if (wanted[CN_BAG]) give_slice(sink, CN_BAG, "a=", w.low, w.length);
 }
 
 /* A place before the first (edge 0) or after the last (edge 1) token: seen by the edge group and by conjunctions. */

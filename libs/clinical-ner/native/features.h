@@ -12,22 +12,26 @@ struct cn_sink {
 
 /* Open addressing from a non-zero 64-bit key to the key's position. */
 typedef struct {
-    uint64_t *keys;
-    int32_t *values;
+    uint64_t key;
+    int64_t value;
+} cn_slot;
+
+typedef struct {
+    cn_slot *slots;
     uint64_t mask;
     int64_t count;
 } cn_table;
 
 int cn_table_init(cn_table *table, int64_t capacity);
 int cn_table_fill(cn_table *table, const uint64_t *keys, int64_t count);
-void cn_table_put(cn_table *table, uint64_t key, int32_t value);
+void cn_table_put(cn_table *table, uint64_t key, int64_t value);
 void cn_table_clear(cn_table *table);
 void cn_table_free(cn_table *table);
 
 static inline int64_t cn_table_find(const cn_table *table, uint64_t key) {
-    for (uint64_t slot = key & table->mask;; slot = (slot + 1) & table->mask) {
-        if (table->keys[slot] == key) return table->values[slot];
-        if (!table->keys[slot]) return -1;
+    for (uint64_t at = key & table->mask;; at = (at + 1) & table->mask) {
+        if (table->slots[at].key == key) return table->slots[at].value;
+        if (!table->slots[at].key) return -1;
     }
 }
 
@@ -43,9 +47,15 @@ typedef struct {
     size_t size;
 } cn_slice;
 
+/* Conjunctions that differ only by a shift are members of one base, so that a pair of words is looked up once. */
 typedef struct {
-    int32_t left_group, left_offset, right_group, right_offset;
+    int32_t left_group, left_offset, right_group, right_offset, base, member;
 } cn_conjunction;
+
+typedef struct {
+    int32_t left_group, right_group, distance, n_members, first_offset, last_offset;
+    int32_t offsets[CN_MAX_CONJUNCTIONS]; /* a member's left offset: the pair at (p, p + distance) is seen by p - offset */
+} cn_base;
 
 typedef struct {
     char *bytes;
@@ -60,6 +70,8 @@ struct cn_extractor {
     uint32_t masks[CN_GROUPS];  /* offsets at which a group is seen */
     uint32_t wanted[CN_GROUPS]; /* non-zero if seen anywhere or used by a conjunction */
     cn_conjunction conjunctions[CN_MAX_CONJUNCTIONS];
+    cn_base bases[CN_MAX_CONJUNCTIONS];
+    int32_t n_bases, max_members;
     cn_affix *affixes;
     int64_t n_affixes;
     cn_table classes;
@@ -71,7 +83,7 @@ struct cn_extractor {
 
 uint64_t cn_mix(uint64_t x);
 uint64_t cn_hash_bytes(const char *bytes, size_t size);
-uint64_t cn_pair_key(int conjunction, uint64_t left, uint64_t right);
+uint64_t cn_pair_key(int base, uint64_t left, uint64_t right);
 void cn_word_features(const cn_extractor *extractor, const uint32_t *word, int64_t length, cn_sink *sink);
 void cn_edge_features(const cn_extractor *extractor, int edge, cn_sink *sink);
 

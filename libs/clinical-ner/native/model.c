@@ -19,7 +19,7 @@ static void *copy_of(const void *from, size_t size) {
 typedef struct {
     cn_sink sink;
     const cn_model *model;
-    double *row;
+    double *row, *bag_row;
     uint64_t *values; /* by group: key of the first feature; 0 where the word has none */
 } row_sink;
 
@@ -30,13 +30,28 @@ static void add_feature(cn_sink *sink, int group, const char *bytes, size_t size
     if (!s->values[group]) s->values[group] = key;
     int64_t feature = cn_table_find(&m->features, key);
     if (feature < 0) return;
-    for (int32_t i = m->feature_starts[feature]; i < m->feature_starts[feature + 1]; i++)
-        s->row[m->feature_cells[i]] += m->feature_weights[i];
+    for (int32_t i = m->feature_starts[feature]; i < m->feature_starts[feature + 1]; i++) {
+        size_t cell = m->feature_cells[i];
+        if (cell < m->row_size) s->row[cell] += m->feature_weights[i];
+        else s->bag_row[cell - m->row_size] += m->feature_weights[i];
+    }
 }
 
 static void finish_row(cn_model *m, int32_t word, const uint64_t *by_group) {
     uint64_t *values = m->values + (size_t)word * (size_t)m->n_values;
     for (int i = 0; i < m->n_values; i++) values[i] = by_group[m->value_groups[i]];
+}
+
+/* Words with the same bag feature (they differ only by case) share one place in the bag; key 0: there is no bag. */
+static int32_t lowered_place(cn_model *m, uint64_t key, const double *bag_row) {
+    if (!key) return 0;
+    int64_t found = cn_table_find(&m->lowered, key);
+    if (found >= 0) return (int32_t)found;
+    int32_t place = m->n_lowered++;
+    memcpy(m->bag_rows + (size_t)place * (size_t)m->n_labels, bag_row, sizeof *bag_row * (size_t)m->n_labels);
+    m->bag_stamps[place] = 0;
+    cn_table_put(&m->lowered, key, place);
+    return place;
 }
 
 /* A row for a word not seen before; the caller has made sure that there is room. */
@@ -45,9 +60,11 @@ static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint6
     uint64_t by_group[CN_GROUPS] = {0};
     double *row = m->rows + (size_t)id * m->row_size;
     memset(row, 0, m->row_size * sizeof *row);
-    row_sink sink = {{add_feature}, m, row, by_group};
+    double bag_row[CN_MAX_LABELS] = {0};
+    row_sink sink = {{add_feature}, m, row, bag_row, by_group};
     cn_word_features(m->extractor, word, length, &sink.sink);
     finish_row(m, id, by_group);
+    m->lowered_of[id] = lowered_place(m, by_group[CN_BAG], bag_row);
     m->word_flags[id] = 0;
     for (int64_t i = 0; i < length && !m->word_flags[id]; i++) {
         uint8_t class = cn_class_of(word[i]);
@@ -62,7 +79,8 @@ static void add_edge(cn_model *m, int edge) {
     uint64_t by_group[CN_GROUPS] = {0};
     double *row = m->rows + (size_t)edge * m->row_size;
     memset(row, 0, m->row_size * sizeof *row);
-    row_sink sink = {{add_feature}, m, row, by_group};
+    double bag_row[CN_MAX_LABELS] = {0};
+    row_sink sink = {{add_feature}, m, row, bag_row, by_group};
     cn_edge_features(m->extractor, edge, &sink.sink);
     uint64_t key = cn_hash_bytes(edge ? "EOS" : "BOS", 3);
     for (int group = 0; group < CN_GROUPS; group++) by_group[group] = key;
@@ -72,7 +90,9 @@ static void add_edge(cn_model *m, int edge) {
 
 static void forget_words(cn_model *m) {
     cn_table_clear(&m->words);
+    cn_table_clear(&m->lowered);
     m->n_words = 2;
+    m->n_lowered = 0;
 }
 
 void cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
@@ -99,9 +119,9 @@ static int value_place(cn_model *m, int32_t group) {
 }
 
 static void place_values(cn_model *m) {
-    for (int i = 0; i < m->extractor->n_conjunctions; i++) {
-        m->left_value[i] = value_place(m, m->extractor->conjunctions[i].left_group);
-        m->right_value[i] = value_place(m, m->extractor->conjunctions[i].right_group);
+    for (int i = 0; i < m->extractor->n_bases; i++) {
+        m->left_value[i] = value_place(m, m->extractor->bases[i].left_group);
+        m->right_value[i] = value_place(m, m->extractor->bases[i].right_group);
     }
 }
 
@@ -112,15 +132,15 @@ static int copy_weights(cn_model *m, const uint64_t *feature_keys, const int32_t
     for (int64_t i = 0; i < n_features; i++)
         if (feature_starts[i + 1] < feature_starts[i]) return CN_BAD_ARGUMENT;
     for (int32_t i = 0; i < total; i++)
-        if (cells[i] >= m->row_size) return CN_BAD_ARGUMENT;
+        if (cells[i] >= m->row_size + (size_t)m->n_labels) return CN_BAD_ARGUMENT;
     m->feature_starts = copy_of(feature_starts, sizeof *feature_starts * (size_t)(n_features + 1));
     m->feature_cells = copy_of(cells, sizeof *cells * (size_t)total);
     m->feature_weights = copy_of(weights, sizeof *weights * (size_t)total);
     if (!m->feature_starts || !m->feature_cells || !m->feature_weights) return CN_NO_MEMORY;
     /* From the feature's slot (where the token sees the word) to the row's (where the word reaches the token). */
     for (int32_t i = 0; i < total; i++) {
-        int slot = cells[i] / m->n_labels, label = cells[i] % m->n_labels;
-        m->feature_cells[i] = (uint16_t)((2 * m->extractor->window - slot) * m->n_labels + label);
+        int slot = cells[i] / m->n_labels, label = cells[i] % m->n_labels, last = 2 * m->extractor->window;
+        if (slot <= last) m->feature_cells[i] = (uint16_t)((last - slot) * m->n_labels + label);
     }
     return cn_table_fill(&m->features, feature_keys, n_features);
 }
@@ -131,8 +151,12 @@ static int make_cache(cn_model *m, int32_t cache_words) {
     m->rows = malloc(sizeof *m->rows * m->row_size * (size_t)m->max_words);
     m->values = malloc(sizeof *m->values * (size_t)(m->n_values + 1) * (size_t)m->max_words);
     m->word_flags = malloc((size_t)m->max_words);
-    if (!m->rows || !m->values || !m->word_flags) return CN_NO_MEMORY;
-    return cn_table_init(&m->words, m->max_words);
+    m->lowered_of = malloc(sizeof *m->lowered_of * (size_t)m->max_words);
+    m->bag_rows = malloc(sizeof *m->bag_rows * (size_t)m->n_labels * (size_t)m->max_words);
+    m->bag_stamps = malloc(sizeof *m->bag_stamps * (size_t)m->max_words);
+    if (!m->rows || !m->values || !m->word_flags || !m->lowered_of || !m->bag_rows || !m->bag_stamps)
+        return CN_NO_MEMORY;
+    return cn_table_init(&m->words, m->max_words) || cn_table_init(&m->lowered, m->max_words) ? CN_NO_MEMORY : 0;
 }
 
 static int copy_labels(cn_model *m, const int32_t *label_roles, const double *transitions) {
@@ -171,8 +195,9 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
     m->extractor = extractor;
     m->n_labels = n_labels;
     m->row_size = (size_t)((2 * extractor->window + 1) * n_labels);
+    m->pair_size = (size_t)(extractor->max_members * n_labels);
     place_values(m);
-    m->pair_rows = copy_of(pair_rows, sizeof *pair_rows * (size_t)n_pairs * (size_t)n_labels);
+    m->pair_rows = copy_of(pair_rows, sizeof *pair_rows * (size_t)n_pairs * m->pair_size);
     if (!m->pair_rows || copy_labels(m, label_roles, transitions) ||
         copy_weights(m, feature_keys, feature_starts, n_features, feature_cells, feature_weights) ||
         cn_table_fill(&m->pairs, pair_keys, n_pairs) || cn_table_fill(&m->known, known_words, n_known) ||
@@ -211,6 +236,10 @@ void cn_model_free(cn_model *m) {
     cn_table_free(&m->pairs);
     cn_table_free(&m->known);
     cn_table_free(&m->words);
+    cn_table_free(&m->lowered);
+    free(m->lowered_of);
+    free(m->bag_rows);
+    free(m->bag_stamps);
     free(m->feature_starts);
     free(m->feature_cells);
     free(m->feature_weights);

@@ -9,7 +9,7 @@
 struct cn_model {
     const cn_extractor *extractor;
     int32_t n_labels;
-    size_t row_size; /* (2 window + 1) x labels */
+    size_t row_size, pair_size; /* (2 window + 1) x labels; members x labels */
     int32_t roles[CN_MAX_LABELS];
     double transitions[CN_MAX_LABELS * CN_MAX_LABELS], exp_transitions[CN_MAX_LABELS * CN_MAX_LABELS];
 
@@ -28,7 +28,11 @@ struct cn_model {
     uint64_t *values;
     uint8_t *word_flags; /* 1: holds a letter and was not in the training data */
     int n_values, value_groups[2 * CN_MAX_CONJUNCTIONS], left_value[CN_MAX_CONJUNCTIONS],
-        right_value[CN_MAX_CONJUNCTIONS];
+        right_value[CN_MAX_CONJUNCTIONS]; /* by base */
+    cn_table lowered; /* lower-cased words met */
+    int32_t n_lowered, *lowered_of;
+    double *bag_rows;      /* per lower-cased word, what it gives to every token of its sentence */
+    uint32_t *bag_stamps, stamp; /* the last sentence in which a lower-cased word was counted */
 
     /* scratch for one sequence of at most `sequence_room` tokens */
     int64_t sequence_room;

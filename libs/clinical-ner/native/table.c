@@ -10,36 +10,32 @@ int cn_table_init(cn_table *table, int64_t capacity) {
     while (slots < (uint64_t)capacity * 2) slots *= 2;
     table->mask = slots - 1;
     table->count = 0;
-    table->keys = calloc(slots, sizeof *table->keys);
-    table->values = malloc(slots * sizeof *table->values);
-    return table->keys && table->values ? 0 : CN_NO_MEMORY;
+    table->slots = calloc(slots, sizeof *table->slots);
+    return table->slots ? 0 : CN_NO_MEMORY;
 }
 
-void cn_table_put(cn_table *table, uint64_t key, int32_t value) {
-    uint64_t slot = key & table->mask;
-    while (table->keys[slot] && table->keys[slot] != key) slot = (slot + 1) & table->mask;
-    table->count += table->keys[slot] == 0;
-    table->keys[slot] = key;
-    table->values[slot] = value;
+void cn_table_put(cn_table *table, uint64_t key, int64_t value) {
+    uint64_t at = key & table->mask;
+    while (table->slots[at].key && table->slots[at].key != key) at = (at + 1) & table->mask;
+    table->count += table->slots[at].key == 0;
+    table->slots[at] = (cn_slot){key, value};
 }
 
 int cn_table_fill(cn_table *table, const uint64_t *keys, int64_t count) {
     if (cn_table_init(table, count)) return CN_NO_MEMORY;
     for (int64_t i = 0; i < count; i++)
-        if (keys[i]) cn_table_put(table, keys[i], (int32_t)i);
+        if (keys[i]) cn_table_put(table, keys[i], i);
     return 0;
 }
 
 void cn_table_clear(cn_table *table) {
-    memset(table->keys, 0, (table->mask + 1) * sizeof *table->keys);
+    memset(table->slots, 0, (table->mask + 1) * sizeof *table->slots);
     table->count = 0;
 }
 
 void cn_table_free(cn_table *table) {
-    free(table->keys);
-    free(table->values);
-    table->keys = NULL;
-    table->values = NULL;
+    free(table->slots);
+    table->slots = NULL;
 }
 
 void cn_buffer_add(cn_buffer *buffer, const char *bytes, size_t size) {

@@ -96,6 +96,13 @@ static int glue_apostrophe(view v, int64_t at) {
     return is_word(v, at + 1) ? GLUE_BOTH : APART;
 }
 
+/* A number ends before `at`: its digits (12 of them are looked at) do not belong to a word such as SpO2. */
+static int number_before(view v, int64_t at) {
+    int64_t digit = at - 1;
+    while (digit > at - 13 && is_digit(v, digit)) digit--;
+    return digit < at - 1 && !is_letter_at(v, digit);
+}
+
 static int glue_between(int fits) { return fits ? GLUE_BOTH : APART; }
 
 /* How the character at `at` holds to its neighbours. */
@@ -115,7 +122,7 @@ static int glue(view v, int64_t at) {
         case ':':
         case '*':
         case '^':
-        case 0xD7: return glue_between(is_digit(v, at - 1) && is_digit(v, at + 1));
+        case 0xD7: return glue_between(number_before(v, at) && is_digit(v, at + 1));
         case 0xB0: return glue_between(is_digit(v, at - 1) && is_letter_at(v, at + 1));
         case '&':
             return glue_between(letters_from(v, at - 1, -1) == 1 && letters_from(v, at + 1, 1) == 1);

@@ -49,7 +49,7 @@ _PARTS: dict[str, tuple[str, int]] = {
     "pair_rows": ("<f8", 2),
     "known_words": ("<u8", 1),
     "known_characters": ("<u4", 1),
-    "mention_digests": ("<u8", 1),
+    "training_mentions": ("<u8", 1),
 }
 
 
@@ -82,7 +82,7 @@ def _arrays_of(tables: ModelTables) -> Arrays:
         "class_names": np.frombuffer(extractor.class_names, np.uint8),
         "known_words": tables.known_words,
         "known_characters": tables.known_characters,
-        "mention_digests": tables.mention_digests,
+        "training_mentions": tables.training_mentions,
     }
     for name in WeightTables.__dataclass_fields__:
         found[name] = getattr(weights, name)
@@ -151,7 +151,7 @@ def _check_versions(metadata: Mapping[str, Any]) -> None:
 
 
 def _check(arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    labels = metadata["labels"]
+    labels = metadata["crf_labels"]
     _require(metadata["scheme"] in SCHEMES, "its label scheme is unknown")
     _require(0 < len(labels) <= MAX_LABELS and len(set(labels)) == len(labels), "its list of labels")
     for label in labels:
@@ -174,10 +174,12 @@ def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - a condition is w
 def _check_extractor(arrays: Arrays, window: int) -> None:
     _require(isinstance(window, int) and 0 <= window <= MAX_WINDOW, "its window")
     masks, pairs = arrays["masks"], arrays["conjunctions"]
-    _require(masks.shape == (len(GROUPS),) and int(masks.max()) < 1 << (2 * window + 1), "its feature groups")
+    _require(masks.shape == (len(GROUPS),), "its feature groups")
+    limits = [1 << (2 * window + (2 if name == "bag" else 1)) for name in GROUPS]
+    _require(bool((masks < np.array(limits)).all()), "its feature groups")
     _require(pairs.shape[1] == 4 and len(pairs) <= MAX_CONJUNCTIONS, "its conjunctions")
     groups, offsets = pairs[:, (0, 2)], pairs[:, (1, 3)]
-    _require(bool(((groups >= 0) & (groups < len(GROUPS) - 1)).all()), "its conjunctions")
+    _require(bool(((groups >= 0) & (groups < GROUPS.index("bag"))).all()), "its conjunctions")
     _require(bool((np.abs(offsets) <= window).all()), "its conjunctions")
     _require(_is_index(arrays["class_starts"], len(arrays["class_keys"]), len(arrays["class_ids"])), "its word classes")
     names = len([line for line in arrays["class_names"].tobytes().split(b"\n") if line])
@@ -188,13 +190,20 @@ def _check_extractor(arrays: Arrays, window: int) -> None:
 def _check_weights(arrays: Arrays, n_labels: int, window: int) -> None:
     entries = len(arrays["feature_weights"])
     _require(arrays["transitions"].shape == (n_labels, n_labels), "its transitions")
-    _require(arrays["pair_rows"].shape == (len(arrays["pair_keys"]), n_labels), "its conjunction weights")
+    members = _most_members(arrays["conjunctions"])
+    _require(arrays["pair_rows"].shape == (len(arrays["pair_keys"]), members * n_labels), "its conjunction weights")
     _require(len(arrays["feature_cells"]) == entries, "its feature weights")
     _require(_is_index(arrays["feature_starts"], len(arrays["feature_keys"]), entries), "its feature index")
     cells = arrays["feature_cells"]
-    _require(not entries or int(cells.max()) < (2 * window + 1) * n_labels, "its feature cells")
+    _require(not entries or int(cells.max()) < (2 * window + 2) * n_labels, "its feature cells")
     for name in ("transitions", "feature_weights", "pair_rows"):
         _require(bool((np.abs(arrays[name]) <= _MAX_WEIGHT).all()), f"its {name}")
+
+
+def _most_members(conjunctions: NDArray[Any]) -> int:
+    """Conjunctions that differ only by a shift share a row of weights: the most of them that share one."""
+    bases = [(left, right, to - at) for left, at, right, to in conjunctions.tolist()]
+    return max((bases.count(base) for base in bases), default=0)
 
 
 def _is_index(starts: NDArray[Any], count: int, entries: int) -> bool:
@@ -228,5 +237,5 @@ def _tables(arrays: Arrays, metadata: Mapping[str, Any]) -> ModelTables:
     )
     weights = WeightTables(**{name: arrays[name] for name in WeightTables.__dataclass_fields__})
     return ModelTables(
-        metadata, extractor, weights, arrays["known_words"], arrays["known_characters"], arrays["mention_digests"]
+        metadata, extractor, weights, arrays["known_words"], arrays["known_characters"], arrays["training_mentions"]
     )

@@ -5,13 +5,18 @@ travels in the artifact.
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from clinical_ner.native import GROUPS, MAX_CONJUNCTIONS, MAX_WINDOW
 from clinical_ner.schemes import OUTSIDE, SCHEMES
 
 CONFIG_VERSION = 1
+FEATURE_GROUPS = (
+    *("lower", "prefix", "suffix", "shape", "short_shape", "pattern", "morphology", "classes", "grams", "edge"),
+    *("bag", "conjunctions"),
+)
+"""What `TrainingConfig.without` can switch off, for ablations."""
 
 
 class ConfigError(ValueError):
@@ -47,8 +52,10 @@ def default_groups() -> dict[str, tuple[int, ...]]:
 
 
 def default_conjunctions() -> tuple[Conjunction, ...]:
-    """Suffixes of neighbours, in pairs."""
-    return (Conjunction("suffix3", -1, "suffix3", 0), Conjunction("suffix3", 0, "suffix3", 1))
+    """Neighbours in pairs: their last letters, their words, their kinds (classes or telling suffixes)."""
+    return tuple(
+        Conjunction(group, left, group, left + 1) for group in ("suffix3", "lower", "kind") for left in (-1, 0)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ class TrainingConfig:
     """How to train; the defaults are what did best by cross-validation (docs/quality).
 
     `label_bias` is added to the score of every token's label after training: "O" below 0 gives more recall.
-    `swap_copies` is how many times a sentence is seen again with its mentions replaced by others of the same label.
+    `bag_value` is the weight of the words of the whole sentence as features of each of its tokens (0: none).
+    `min_frequency` drops attributes seen at fewer tokens. `swap_copies` is how many times a sentence is seen again with its mentions replaced by others of the same label.
     """
 
     version: int = CONFIG_VERSION
@@ -71,6 +79,7 @@ class TrainingConfig:
     all_states: bool = True
     all_transitions: bool = True
     swap_copies: int = 1
+    bag_value: float = 0.5
     label_bias: Mapping[str, float] = field(default_factory=lambda: {OUTSIDE: -0.5})
     calibration_folds: int = 3
     cache_words: int = 65_536
@@ -90,6 +99,8 @@ class TrainingConfig:
             raise ConfigError("calibration_folds: 0 (none) or at least 2")
         if not 2_000 <= self.cache_words <= 1_000_000:
             raise ConfigError("cache_words: between 2,000 and 1,000,000")
+        if not 0 <= self.bag_value <= 10:  # noqa: PLR2004
+            raise ConfigError("bag_value: between 0 and 10")
 
     @property
     def window(self) -> int:
@@ -97,6 +108,14 @@ class TrainingConfig:
         offsets = [abs(offset) for group in self.groups.values() for offset in group]
         pairs = [max(abs(pair.left_offset), abs(pair.right_offset)) for pair in self.conjunctions]
         return max([0, *offsets, *pairs])
+
+    def without(self, group: str) -> TrainingConfig:
+        """Return the configuration with one of FEATURE_GROUPS switched off."""
+        if group == "bag":
+            return replace(self, bag_value=0.0)
+        groups = {name: offsets for name, offsets in self.groups.items() if not _belongs(name, group)}
+        pairs = self.conjunctions if group != "conjunctions" else ()
+        return replace(self, groups=groups, conjunctions=pairs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -124,6 +143,10 @@ class TrainingConfig:
             raise ConfigError("the configuration has a field of the wrong type") from error
 
 
+def _belongs(name: str, group: str) -> bool:
+    return name == group or (group in {"prefix", "suffix", "grams"} and name.rstrip("123456") == group)
+
+
 def _conjunction(row: Any) -> Conjunction:
     left, left_offset, right, right_offset = row
     return Conjunction(str(left), int(left_offset), str(right), int(right_offset))
@@ -139,5 +162,7 @@ def _check_groups(groups: Mapping[str, tuple[int, ...]], conjunctions: tuple[Con
         raise ConfigError(f"groups: offsets reach {MAX_WINDOW} words at most")
     if len(conjunctions) > MAX_CONJUNCTIONS:
         raise ConfigError(f"conjunctions: {MAX_CONJUNCTIONS} at most")
+    if "bag" in groups:
+        raise ConfigError("groups: the bag has no offsets, set bag_value instead")
     if set(groups.get("bias", (0,))) != {0}:
         raise ConfigError("groups: bias is seen at offset 0 only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 BIAS_ATTRIBUTE = "0 b"
+BAG_MARK = "~"
 
 
 def fit(
@@ -36,15 +38,16 @@ def fit(
     import sklearn_crfsuite
 
     sequences = all_sequences(with_swaps(notes, config.swap_copies, seed, lexicon), config.scheme)
-    attributes = [
-        pycrfsuite.ItemSequence(extractor.attributes(each.points, each.starts, each.ends)) for each in sequences
-    ]
+    attributes = [extractor.attributes(each.points, each.starts, each.ends) for each in sequences]
+    kept = frequent(attributes, config.min_frequency)
+    items = [pycrfsuite.ItemSequence(valued(sequence, kept, config.bag_value)) for sequence in attributes]
+    del attributes, kept
     with tempfile.TemporaryDirectory(prefix="rxtract-train-") as folder:
         path = Path(folder) / "model.crfsuite"
         estimator = sklearn_crfsuite.CRF(
             **_parameters(config), model_filename=str(path), trainer_cls=_trainer(pycrfsuite.Trainer, report)
         )
-        estimator.fit(attributes, [each.labels for each in sequences])
+        estimator.fit(items, [each.labels for each in sequences])
         model = path.read_bytes()
     return add_bias(model, BIAS_ATTRIBUTE, config.label_bias) if config.label_bias else model
 
@@ -59,12 +62,30 @@ def with_swaps(
     return [*notes, *swaps]
 
 
+def frequent(sequences: Sequence[Sequence[Sequence[str]]], minimum: float) -> set[str]:
+    """Attributes of at least `minimum` tokens (of the bag: sentences): rarer ones teach nothing and double the model."""
+    counts: Counter[str] = Counter()
+    for sequence in sequences:
+        for token in sequence:
+            counts.update(attribute for attribute in token if attribute[0] != BAG_MARK)
+        if sequence:
+            counts.update(attribute for attribute in sequence[0] if attribute[0] == BAG_MARK)
+    return {attribute for attribute, count in counts.items() if count >= minimum}
+
+
+def valued(sequence: Sequence[Sequence[str]], kept: set[str], bag_value: float) -> list[dict[str, float]]:
+    """CRFsuite's items: attributes with their values, 1 but for the bag's."""
+    return [
+        {attribute: bag_value if attribute[0] == BAG_MARK else 1.0 for attribute in token if attribute in kept}
+        for token in sequence
+    ]
+
+
 def _parameters(config: TrainingConfig) -> dict[str, Any]:
     """CRFsuite's parameters; only those that the algorithm knows."""
     common: dict[str, Any] = {
         "algorithm": config.algorithm,
         "max_iterations": config.max_iterations,
-        "min_freq": config.min_frequency,
         "all_possible_states": config.all_states,
         "all_possible_transitions": config.all_transitions,
     }

@@ -45,7 +45,7 @@ class Decoder:
 
     def __init__(self, tables: ModelTables) -> None:
         self._extractor = FeatureExtractor(tables.extractor)
-        self._labels = list(tables.metadata["labels"])
+        self._labels = list(tables.metadata["crf_labels"])
         self._lock = Lock()
         self._address = self._make(tables)
         if not self._address:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clinical_ner.morphology import AFFIXES, SHORTHAND_CLASSES
+from clinical_ner.morphology import AFFIXES
+from clinical_ner.word_classes import built_in_classes
 from clinical_ner.native import GROUPS, library, word_key
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class ExtractorTables:
 def extractor_tables(
     config: TrainingConfig, word_classes: Mapping[str, Sequence[str]] | None = None
 ) -> ExtractorTables:
-    """Turn a configuration into tables; `word_classes` (lower-case word to class names) joins the built-in shorthand."""
+    """Turn a configuration into tables; `word_classes` (lower-case word to class names) joins the built-in ones."""
     window = config.window
     masks = np.zeros(len(GROUPS), np.uint32)
     for name, offsets in config.groups.items():
         for offset in offsets:
             masks[GROUPS.index(name)] |= np.uint32(1 << (offset + window))
+    if config.bag_value:
+        masks[GROUPS.index("bag")] = np.uint32(1 << (2 * window + 1))
     rows = [
         (GROUPS.index(pair.left_group), pair.left_offset, GROUPS.index(pair.right_group), pair.right_offset)
         for pair in config.conjunctions
@@ -71,7 +74,7 @@ def _class_tables(
     word_classes: Mapping[str, Sequence[str]],
 ) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int32], bytes]:
     merged: dict[int, list[str]] = {}
-    for source in (SHORTHAND_CLASSES, word_classes):
+    for source in (built_in_classes(), word_classes):
         for word, classes in source.items():
             merged.setdefault(word_key(word), []).extend(classes)
     names = sorted({name for classes in merged.values() for name in classes})
@@ -108,6 +111,11 @@ class FeatureExtractor:
             raise ValueError("the feature tables cannot be used")
         weakref.finalize(self, native.cn_extractor_free, self.address)
 
+    @property
+    def max_members(self) -> int:
+        """How many conjunctions share one row of weights at most."""
+        return int(library().cn_max_members(self.address))
+
     def attributes(
         self, points: NDArray[np.uint32], starts: NDArray[np.int32], ends: NDArray[np.int32]
     ) -> list[list[str]]:
@@ -128,7 +136,7 @@ class FeatureExtractor:
         return _split(blob)
 
     def keys(self, attributes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-        """Return each attribute's key and slot (offset + window; -1: a conjunction; -2: not of this extractor)."""
+        """Return each attribute's key and slot (see native/clinical_ner.h)."""
         blob = "".join(f"{attribute}\n" for attribute in attributes).encode()
         keys, slots = np.zeros(len(attributes), np.uint64), np.zeros(len(attributes), np.int32)
         library().cn_attribute_keys(self.address, blob, len(blob), keys.ctypes.data, slots.ctypes.data, len(attributes))

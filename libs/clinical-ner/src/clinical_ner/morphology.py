@@ -1,4 +1,4 @@
-"""Word parts and shorthand that tell diseases from treatments: general medical knowledge, as data for the features."""
+"""Word parts that tell diseases from treatments: general medical knowledge, as data for the features."""
 
 from __future__ import annotations
 
@@ -38,29 +38,3 @@ AFFIXES: tuple[tuple[str, str, str], ...] = (
     *(("P", prefix, name) for name, prefixes in _PREFIXES.items() for prefix in prefixes.split()),
 )
 """("S" suffix or "P" prefix, its letters in lower case, its class)."""
-
-
-def _classes(**words: str) -> dict[str, tuple[str, ...]]:
-    """Turn class=words into word -> classes."""
-    table: dict[str, tuple[str, ...]] = {}
-    for name, listed in words.items():
-        for word in listed.split():
-            table[word] = (*table.get(word, ()), name)
-    return table
-
-
-SHORTHAND_CLASSES: dict[str, tuple[str, ...]] = _classes(
-    unit="mg mcg ug µg g gm gms kg ml l iu u units meq mmol mg/kg mg/dl mg/m2 mg/ml cc puff puffs drop drops spray",
-    frequency="od bd bid b.d. tds tid t.d.s. qid qds hs sos stat prn ac pc daily weekly monthly nocte mane hourly "
-    "o.d. b.i.d. t.i.d. q.i.d. h.s. p.r.n. q4h q6h q8h q12h qhs alternate 1-0-1 1-0-0 0-0-1 1-1-1 0-1-0",
-    route="po iv im sc s/c sl pr oral orally intravenous intramuscular subcutaneous topical inhaled intrathecal p.o. i.v. "
-    "i.m. nebulised nebulized",
-    form="tab tabs tablet tablets cap caps capsule capsules inj injection syp syrup syr susp ointment oint cream gel lotion "
-    "drops neb nebs inhaler patch infusion",
-    complaint="c/o k/c/o h/o s/p o/e d/d dx ddx diagnosis diagnosed history complaint complaints presenting presented "
-    "suffering suspected known",
-    prescribing="rx adv advised started given prescribed continue continued stopped taking received receiving treated "
-    "treatment therapy underwent on",
-    negation="no not denies without nil absent negative non n/o",
-)
-"""Clinical shorthand by class: what stands around a disease or a treatment in a note."""

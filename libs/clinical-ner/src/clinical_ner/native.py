@@ -21,8 +21,9 @@ GROUPS = (
     *(f"prefix{size}" for size in range(1, 7)),
     *(f"suffix{size}" for size in range(1, 7)),
     *("shape", "short_shape", "morphology", "grams3", "grams4", "grams5"),
-    *("pattern", "classes", "parts", "length", "edge"),
+    *("pattern", "classes", "kind", "parts", "length", "bag", "edge"),
 )
+NO_SLOT = -1000
 MAX_WINDOW = 4
 MAX_CONJUNCTIONS = 24
 MAX_LABELS = 16
@@ -42,6 +43,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "cn_extractor_free": (None, [_POINTER]),
     "cn_attributes": (_LONG, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
+    "cn_max_members": (_INT, [_POINTER]),
     "cn_attribute_keys": (_LONG, [_POINTER, ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG]),
     "cn_model_new": (
         _POINTER,

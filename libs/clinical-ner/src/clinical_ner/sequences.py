@@ -42,7 +42,7 @@ def token_sequences(note: AnnotatedNote, scheme: str) -> Iterator[TokenSequence]
             labels[first:after] = mention_labels(scheme, span.label, after - first)
             begins[first + 1 : after] = False
     firsts = np.flatnonzero(begins).tolist()
-    for first, after in zip(firsts, [*firsts[1:], len(labels)], strict=True):
+    for first, after in zip(firsts, [*firsts[1:], len(labels)][: len(firsts)], strict=True):
         yield TokenSequence(arrays.points, arrays.starts[first:after], arrays.ends[first:after], labels[first:after])
 
 

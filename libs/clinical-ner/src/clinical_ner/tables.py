@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clinical_ner.native import NO_SLOT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,10 +26,10 @@ class WeightTables:
         transitions: From label (row) to label (column); shape (labels, labels).
         feature_keys: Sorted keys of word features; shape (features,).
         feature_starts: Feature i has the entries feature_starts[i]:feature_starts[i + 1]; shape (features + 1,).
-        feature_cells: Per entry, slot (offset + window) * labels + label.
+        feature_cells: Per entry, slot * labels + label; slot is offset + window, or 2 * window + 1 for the bag.
         feature_weights: Per entry, its weight.
         pair_keys: Sorted keys of conjunctions; shape (pairs,).
-        pair_rows: Their weights; shape (pairs, labels).
+        pair_rows: Their weights by member and label; shape (pairs, members * labels).
     """
 
     transitions: NDArray[np.float64]
@@ -47,7 +49,7 @@ class ModelTables:
         metadata: Plain data: versions, configuration, labels, calibration, reference statistics, canary notes.
         known_words: Sorted keys of the lower-cased words of the training notes.
         known_characters: Sorted code points of the training notes.
-        mention_digests: Hashes of the annotated mentions (`mentions.mention_digests`).
+        training_mentions: Sorted hashes of the annotated mentions (`mentions.mention_digests`).
     """
 
     metadata: Mapping[str, Any]
@@ -55,13 +57,19 @@ class ModelTables:
     weights: WeightTables
     known_words: NDArray[np.uint64]
     known_characters: NDArray[np.uint32]
-    mention_digests: NDArray[np.uint64]
+    training_mentions: NDArray[np.uint64]
 
 
-def weight_tables(weights: CrfWeights, extractor: FeatureExtractor) -> WeightTables:
-    """Arrange a CRF's weights by feature key; ValueError if the CRF was not trained on this extractor's attributes."""
+def weight_tables(weights: CrfWeights, extractor: FeatureExtractor, bag_value: float) -> WeightTables:
+    """Arrange a CRF's weights by feature key.
+
+    Args:
+        weights: The CRF, trained on this extractor's attributes; ValueError if it was not.
+        extractor: What makes the keys.
+        bag_value: The value that the bag's attributes had in training: their weights are stored multiplied by it.
+    """
     keys, slots = extractor.keys(weights.attributes)
-    if (slots < -1).any():
+    if (slots == NO_SLOT).any():
         raise ValueError("the model holds attributes that this extractor does not make")
     named = np.rec.fromarrays([keys, slots])
     if len(np.unique(named)) != len(named):
@@ -70,10 +78,13 @@ def weight_tables(weights: CrfWeights, extractor: FeatureExtractor) -> WeightTab
     attributes, labels = weights.state_attributes[used], weights.state_labels[used]
     values = weights.state_weights[used]
     words = slots[attributes] >= 0
+    values[slots[attributes] == 2 * extractor.tables.window + 1] *= bag_value
     word_tables = _word_tables(
         keys[attributes[words]], slots[attributes[words]], labels[words], values[words], len(weights.labels)
     )
-    pair_tables = _pair_tables(keys[attributes[~words]], labels[~words], values[~words], len(weights.labels))
+    n_labels = len(weights.labels)
+    cells = (-1 - slots[attributes[~words]]) * n_labels + labels[~words]
+    pair_tables = _pair_tables(keys[attributes[~words]], cells, values[~words], extractor.max_members * n_labels)
     return WeightTables(weights.transitions, *word_tables, *pair_tables)
 
 
@@ -92,9 +103,9 @@ def _word_tables(
 
 
 def _pair_tables(
-    keys: NDArray[np.uint64], labels: NDArray[np.int64], values: NDArray[np.float64], n_labels: int
+    keys: NDArray[np.uint64], cells: NDArray[np.int64], values: NDArray[np.float64], width: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
     unique, places = np.unique(keys, return_inverse=True)
-    rows = np.zeros((len(unique), n_labels))
-    rows[places, labels] = values
+    rows = np.zeros((len(unique), width))
+    rows[places, cells] = values
     return unique, rows

@@ -71,7 +71,7 @@ class Tagger:
 
     def __init__(self, tables: ModelTables) -> None:
         self.metadata: Mapping[str, Any] = MappingProxyType(dict(tables.metadata))
-        self.training_mentions: NDArray[np.uint64] = tables.mention_digests
+        self.training_mentions: NDArray[np.uint64] = tables.training_mentions
         try:
             self.decoder = Decoder(tables)
         except ValueError as error:

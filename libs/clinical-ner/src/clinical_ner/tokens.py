@@ -64,6 +64,6 @@ def sentences(text: str) -> list[Sentence]:
     """Return the sentences of a text in order; each holds at least one token."""
     arrays = token_arrays(text)
     firsts = np.flatnonzero(arrays.begins).tolist()
-    bounds = zip(firsts, [*firsts[1:], len(arrays.starts)], strict=True)
+    bounds = zip(firsts, [*firsts[1:], len(arrays.starts)][: len(firsts)], strict=True)
     spans = [(int(arrays.starts[first]), int(arrays.ends[after - 1])) for first, after in bounds]
     return [Sentence(text[start:end], start, end) for start, end in spans]

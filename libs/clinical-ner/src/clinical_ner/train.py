@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from clinical_ner.native import FEATURES_VERSION, word_key
 from clinical_ner.reference import reference_statistics
 from clinical_ner.tables import ModelTables, weight_tables
 from clinical_ner.tagger import TABLES_FILE, Tagger
-from clinical_ner.tokens import tokenise
+from clinical_ner.tokens import token_arrays, tokenise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,9 +135,9 @@ def model_tables(
     words = {word_key(word) for word in {token.text.lower() for note in notes for token in tokenise(note.text)}}
     characters = {ord(character) for note in notes for character in set(note.text)}
     return ModelTables(
-        {**metadata, "labels": weights.labels, "window": extractor.tables.window},
+        {**metadata, "crf_labels": weights.labels, "window": extractor.tables.window},
         extractor.tables,
-        weight_tables(weights, extractor),
+        weight_tables(weights, extractor, metadata["config"]["bag_value"]),
         np.array(sorted(words), np.uint64),
         np.array(sorted(characters), np.uint32),
         mention_digests(notes),
@@ -166,19 +167,25 @@ def _metadata(notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int)
         "scheme": config.scheme,
         "cache_words": config.cache_words,
         "seed": seed,
-        "notes": len(notes),
-        "data_digest": digest(notes),
+        "labels": sorted({str(span.label) for note in notes for span in note.spans}),
+        "dataset": _dataset(notes),
         "calibration": {"curves": {}},
         "reference": {},
         "canaries": [],
     }
 
 
+def _dataset(notes: Sequence[AnnotatedNote]) -> dict[str, Any]:
+    mentions = Counter(str(span.label) for note in notes for span in note.spans)
+    tokens = sum(len(token_arrays(note.text).starts) for note in notes)
+    return {"digest": digest(notes), "notes": len(notes), "tokens": tokens, "mentions": dict(mentions)}
+
+
 def _check_notes(notes: Sequence[AnnotatedNote]) -> None:
     if not notes:
         raise TrainingDataError("there are no notes to train on: give at least one annotated sentence")
     if not any(note.spans for note in notes):
-        raise TrainingDataError("no note has an annotated disease or treatment: check the labels file")
+        raise TrainingDataError(f"no annotated entity in {len(notes)} notes: check the labels file")
     for note in notes:
         if any(not 0 <= span.start < span.end <= len(note.text) for span in note.spans):
             raise TrainingDataError(f"note {note.note_id or '(without id)'} has a span outside its text")

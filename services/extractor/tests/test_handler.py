@@ -1,0 +1,317 @@
+"""Records in, records out: what a note becomes, and what happens to one that cannot be read or tagged."""
+
+import itertools
+from typing import NamedTuple
+
+import pytest
+from contracts import topics
+from contracts.apply import apply_schemas
+from contracts.identity import event_id
+from contracts.reasons import Reason
+from contracts.records import (
+    EntitiesExtracted,
+    EntityLabel,
+    ModelRef,
+    NoteAccepted,
+    Origin,
+    ReviewReason,
+    ReviewRequested,
+    StatisticsObserved,
+)
+from contracts.registry import InMemoryRegistry, RegistryUnavailable
+from contracts.wire import Deserializer, Serializer
+from extractor.bootstrap import codecs
+from extractor.domain.statistics import NOTES_PER_RECORD, STATISTICS
+from extractor.domain.tagging import LoadedModel, WrongTaggerError
+from extractor.handler import ExtractionHandler, Topics
+from extractor.metrics import METRICS
+from extractor.settings import ExtractorSettings
+from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header
+from runtime.errors import BudgetExceeded
+from runtime.metrics import Metrics
+from runtime.records import InputRecord
+
+NOW_MS = 1_700_000_000_000
+MODEL = ModelRef(name="rxtract-ner", version="7", serial=3)
+
+
+class Entity(NamedTuple):
+    label: str
+    start: int
+    end: int
+    confidence: float
+
+
+class Numbers(NamedTuple):
+    tokens: int = 4
+    oov_tokens: int = 1
+    chars: int = 20
+    unknown_chars: int = 2
+    disease_entities: int = 1
+    treatment_entities: int = 1
+    disease_tokens: int = 1
+    treatment_tokens: int = 2
+    confidence: float = 0.9
+
+
+class Tagged(NamedTuple):
+    entities: tuple
+    pairs: tuple
+    confidence: float
+    statistics: Numbers = Numbers()
+
+
+class WordTagger:
+    """Finds HTN and Telma; raises on BREAKS; is unsure on UNSURE."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def tag(self, texts):
+        self.calls.append(len(texts))
+        return [self._tag(text) for text in texts]
+
+    def _tag(self, text: str) -> Tagged:
+        if "BREAKS" in text:
+            raise ValueError(text)
+        entities = []
+        for label, word in (("DISEASE", "HTN"), ("TREATMENT", "Telma")):
+            if (start := text.find(word)) >= 0:
+                entities.append(Entity(label, start, start + len(word), 0.8))
+        pairs = ((1, 0),) if len(entities) == 2 else ()
+        return Tagged(tuple(entities), pairs, 0.2 if "UNSURE" in text else 0.9)
+
+
+class World:
+    def __init__(self, **options) -> None:
+        self.registry = InMemoryRegistry()
+        apply_schemas(self.registry, "")
+        settings = ExtractorSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x")
+        self.tagger = WordTagger()
+        self.models = [LoadedModel(MODEL, self.tagger)]
+        self.metrics = Metrics(METRICS)
+        self.handler = ExtractionHandler(
+            lambda: self.models[-1],
+            codecs(self.registry, settings),
+            Topics(topics.ENTITIES_EXTRACTED, topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED),
+            options.pop("budget", DeadLetterBudget()),
+            self.metrics,
+            review_below=0.5,
+            now_ms=lambda: NOW_MS,
+            **options,
+        )
+        self.serialize = Serializer.for_topic(NoteAccepted, self.registry, topics.NOTES_ACCEPTED)
+
+    def record(self, offset: int, text: str = "k/c/o HTN on Telma 40", **more) -> InputRecord:
+        fields = {
+            "note_id": f"n{offset}",
+            "revision": 1,
+            "prescription_ref": "p",
+            "patient_ref": "patient",
+            "doctor_ref": "doctor",
+            "city": "Pune",
+            "specialty": "cardiology",
+            "written_at": NOW_MS - 2000,
+            "accepted_at": NOW_MS - 1000,
+            "producer": "kafka",
+            "text": text,
+        }
+        value = self.serialize(NoteAccepted(**{**fields, **more}))
+        return InputRecord(topics.NOTES_ACCEPTED, 4, offset, NOW_MS, f"n{offset}".encode(), value)
+
+    def decoded(self, record_type, topic, outputs):
+        decode = Deserializer.for_topic(record_type, self.registry, topic)
+        return [decode(output.value) for output in outputs if output.topic == topic]
+
+    def events(self, outputs) -> list[EntitiesExtracted]:
+        return self.decoded(EntitiesExtracted, topics.ENTITIES_EXTRACTED, outputs)
+
+    def statistics(self, outputs) -> list[StatisticsObserved]:
+        return self.decoded(StatisticsObserved, topics.STATISTICS_OBSERVED, outputs)
+
+
+def dead(outputs):
+    return [output for output in outputs if output.topic == topics.dlq_of(topics.NOTES_ACCEPTED)]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_note_becomes_its_entities(world):
+    outputs = world.handler([world.record(5)])
+    (event,) = world.events(outputs)
+    assert event.event_id == event_id("n5", 1, "7")
+    assert [(e.entity_id, e.label, e.text, e.start, e.end) for e in event.entities] == [
+        ("e1", EntityLabel.DISEASE, "HTN", 6, 9),
+        ("e2", EntityLabel.TREATMENT, "Telma", 13, 18),
+    ]
+    assert [(pair.treatment_id, pair.disease_id) for pair in event.treatment_pairs] == [("e2", "e1")]
+    assert (event.model, event.extracted_at, event.note_confidence) == (MODEL, NOW_MS, 0.9)
+    assert (event.segment.city, event.segment.specialty) == ("Pune", "cardiology")
+    assert not event.review.requested
+    assert outputs[0].key == b"n5"
+
+
+def test_offsets_count_code_points(world):
+    text = "\N{GRINNING FACE} e\N{COMBINING ACUTE ACCENT}क HTN"
+    (event,) = world.events(world.handler([world.record(0, text)]))
+    (entity,) = event.entities
+    assert text[entity.start : entity.end] == entity.text == "HTN"
+
+
+def test_the_same_note_gives_the_same_event_twice(world):
+    first, second = (world.events(world.handler([world.record(1)])) for _ in range(2))
+    assert first == second
+
+
+def test_unsure_notes_go_to_review(world):
+    outputs = world.handler([world.record(0, "UNSURE HTN"), world.record(1)])
+    (request,) = world.decoded(ReviewRequested, topics.REVIEW_REQUESTED, outputs)
+    event = world.events(outputs)[0]
+    assert event.review.requested
+    assert event.review.reason is ReviewReason.LOW_CONFIDENCE
+    assert (request.event_id, request.text, request.entities) == (event.event_id, "UNSURE HTN", event.entities)
+    assert (request.patient_ref, request.doctor_ref) == ("patient", "doctor")
+
+
+def test_one_batch_is_tagged_by_one_model(world):
+    other = LoadedModel(ModelRef(name="rxtract-ner", version="8", serial=4), world.tagger)
+    tag = world.tagger.tag
+    world.tagger.tag = lambda texts: (world.models.append(other), tag(texts))[1]
+    assert {event.model.version for event in world.events(world.handler([world.record(n) for n in range(9)]))} == {"7"}
+    assert {event.model.version for event in world.events(world.handler([world.record(9)]))} == {"8"}
+
+
+BROKEN = [
+    (None, Reason.EMPTY_VALUE),
+    (b"", Reason.EMPTY_VALUE),
+    (b"\x01\x00\x00\x00\x01ab", Reason.WRONG_MAGIC_BYTE),
+    (b"\x00\x00", Reason.TRUNCATED),
+    (b"\x00\x7f\x00\x00\x00ab", Reason.UNKNOWN_SCHEMA),
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), BROKEN)
+def test_poison_becomes_a_dead_letter_and_its_neighbours_go_on(world, value, reason):
+    poison = InputRecord(topics.NOTES_ACCEPTED, 4, 1, NOW_MS, b"key", value, (("h", b"1"),))
+    outputs = world.handler([world.record(0), poison, world.record(2)])
+    (letter,) = dead(outputs)
+    assert (letter.key, letter.value, letter.headers[0]) == (b"key", value, ("h", b"1"))
+    assert header(letter.headers, REASON) == reason.value.encode()
+    assert [event.note_id for event in world.events(outputs)] == ["n0", "n2"]
+
+
+def test_truncated_and_trailing_bytes_are_poison(world):
+    value = world.record(0).value
+    records = [world.record(0)._replace(value=value[:cut], offset=cut) for cut in range(6, len(value), 7)]
+    records.append(world.record(0)._replace(value=value + b"x", offset=999))
+    outputs = World(budget=DeadLetterBudget(consecutive=10_000)).handler(records)
+    assert len(dead(outputs)) == len(records)
+    assert header(dead(outputs)[-1].headers, REASON) == b"TRAILING_BYTES"
+
+
+def test_a_tagger_that_raises_costs_only_the_note_that_breaks_it(world):
+    """R8: 1 % of notes break the tagger."""
+    records = [world.record(n, "BREAKS" if n % 100 == 50 else "HTN") for n in range(400)]
+    outputs = world.handler(records)
+    letters = dead(outputs)
+    assert len(letters) == 4
+    assert {header(letter.headers, REASON) for letter in letters} == {b"HANDLER_FAILED"}
+    assert {header(letter.headers, ATTEMPT) for letter in letters} == {b"3"}
+    assert [event.note_id for event in world.events(outputs)] == [f"n{n}" for n in range(400) if n % 100 != 50]
+    assert len(world.tagger.calls) < 100  # halving, not one call a note
+
+
+def test_a_broken_note_alone_is_tried_as_often_as_it_may(world):
+    world.handler([world.record(0, "BREAKS")])
+    assert world.tagger.calls == [1, 1, 1]
+
+
+def test_no_memory_is_not_the_notes_fault(world):
+    def tag(texts):
+        raise MemoryError
+
+    world.tagger.tag = tag
+    with pytest.raises(MemoryError):
+        world.handler([world.record(0)])
+
+
+def test_a_tagger_that_drops_results_is_a_surprise(world):
+    world.tagger.tag = lambda texts: []
+    with pytest.raises(WrongTaggerError):
+        world.handler([world.record(0)])
+
+
+def test_the_registry_being_away_is_not_poison(world):
+    record = world.record(0)
+    world.registry.down = True
+    with pytest.raises(RegistryUnavailable):
+        world.handler([record])
+    world.registry.down = False
+    assert len(world.events(world.handler([record]))) == 1
+
+
+def test_a_bad_deploy_stops_before_it_fills_the_dlq(world):
+    """R14: after 100 consecutive dead letters nothing more is published."""
+    poison = [world.record(n)._replace(value=b"\x01bad") for n in range(100)]
+    world.handler(poison[:99])
+    with pytest.raises(BudgetExceeded):
+        world.handler(poison[99:])
+
+
+def test_a_result_too_large_to_write_is_a_dead_letter(world):
+    """A legal note near the limit whose review request would exceed it."""
+    text = "UNSURE HTN " + "x" * (1024 * 1024 - 600)
+    record = world.record(0, text)
+    outputs = world.handler([record, world.record(1)])
+    assert [event.note_id for event in world.events(outputs)] in (["n1"], ["n0", "n1"])
+    assert len(dead(outputs)) + len(world.events(outputs)) == 2
+
+
+def test_statistics_of_live_notes_only(world):
+    records = [world.record(n, origin=Origin.LIVE if n % 2 else Origin.BACKFILL) for n in range(10)]
+    found = world.statistics(world.handler(records))
+    assert {record.segment for record in found} == {
+        "all",
+        "city=Pune",
+        "specialty=cardiology",
+        "city=Pune|specialty=cardiology",
+    }
+    assert {(r.n, r.first_offset, r.last_offset, r.note_partition) for r in found} == {(5, 1, 9, 4)}
+
+
+def test_statistics_sum_values_notes_and_squares(world):
+    (all_notes, *_) = world.statistics(world.handler([world.record(0), world.record(1)]))
+    sums = {one.name: (one.count, one.sum, one.sum_of_squares) for one in all_notes.statistics}
+    assert tuple(sums) == STATISTICS
+    assert sums["note_tokens"] == (2, 8, 32)
+    assert sums["oov_share"] == (2, 0.5, 0.125)
+    assert sums["treatment_token_share"] == (2, 1.0, 0.5)
+    assert all_notes.observed_at == NOW_MS - 1000
+
+
+def test_a_note_without_tokens_has_no_shares(world):
+    world.tagger._tag = lambda text: Tagged((), (), 0.9, Numbers(tokens=0, chars=0))
+    (all_notes, *_) = world.statistics(world.handler([world.record(0)]))
+    sums = {one.name: one.count for one in all_notes.statistics}
+    assert (sums["note_tokens"], sums["oov_share"], sums["unknown_char_share"]) == (1, 0, 0)
+
+
+def test_a_statistics_record_covers_at_most_25_notes(world):
+    records = [world.record(n, city=("Pune", "Delhi")[n % 2]) for n in range(60)]
+    found = world.statistics(world.handler(records))
+    by_segment: dict[str, list[StatisticsObserved]] = {}
+    for record in found:
+        by_segment.setdefault(record.segment, []).append(record)
+    assert [r.n for r in by_segment["all"]] == [25, 25, 10]
+    assert [r.n for r in by_segment["city=Pune"]] == [25, 5]
+    assert max(r.n for r in found) <= NOTES_PER_RECORD
+    for records_of in by_segment.values():
+        ends = [(r.first_offset, r.last_offset) for r in records_of]
+        assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
+
+
+def test_an_empty_batch_gives_nothing(world):
+    assert list(world.handler([])) == []

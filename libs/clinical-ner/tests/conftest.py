@@ -1,4 +1,4 @@
-"""Notes and a configuration so small that a model trains in a fraction of a second."""
+"""A small trained model, made once a session from sentences composed here."""
 
 from __future__ import annotations
 
@@ -7,51 +7,44 @@ import random
 import pytest
 from clinical_ner.config import TrainingConfig
 from clinical_ner.notes import AnnotatedNote, Label, Span
+from clinical_ner.train import TrainedModel, train
 
-DISEASES = ("fever", "asthma", "diabetes", "migraine", "anaemia", "lung cancer", "eczema", "gout")
-TREATMENTS = ("paracetamol", "metformin", "insulin", "dialysis", "chemotherapy", "surgery", "iron", "rest")
+DISEASES = (
+    "typhoid fever|type 2 diabetes mellitus|HTN|dengue|acute bronchitis|migraine|iron deficiency anaemia|asthma|"
+    "squamous cell lung cancer|hepatitis B|psoriasis|chronic kidney disease|pulmonary tuberculosis"
+).split("|")
+TREATMENTS = (
+    "Tab. Metformin 500mg|Inj. Ceftriaxone|radiation therapy|chemotherapy|Amlodipine 5 mg|salbutamol nebulisation|"
+    "appendicectomy|oral rehydration|iron supplements|dialysis|Paracetamol 650mg"
+).split("|")
 FRAMES = (
-    "known case of {D} on {T} daily",
-    "{D} since two days , started {T}",
-    "given {T} for {D}",
-    "review after {N} weeks",
-)
-TINY = TrainingConfig(
-    groups={"bias": (0,), "lower": (-1, 0, 1), "suffix3": (0,)},
-    conjunctions=(),
-    max_iterations=8,
-    swap_copies=0,
-    calibration_folds=0,
-    min_frequency=1.0,
-)
+    "K/c/o {D} on {T} BD.|Pt c/o pain, diagnosed {D}; started {T} x 5 days.|{T} given for {D}.|No h/o {D}.|"
+    "The patient with {D} was treated with {T} and improved.|Review after 2/7.|Advised rest and fluids.|"
+    "{D} and {D} noted, continue {T}."
+).split("|")
 
 
-def make_notes(count: int, seed: int = 0, labels: str = "DT") -> list[AnnotatedNote]:
-    """Notes of simple sentences; `labels` says which are annotated."""
-    dice = random.Random(seed)
-    return [_note(dice, index, labels) for index in range(count)]
-
-
-def _note(dice: random.Random, index: int, labels: str) -> AnnotatedNote:
+def compose(rng: random.Random, frame: str) -> AnnotatedNote:
     text, spans = "", []
-    for word in dice.choice(FRAMES).split():
-        name = {"{D}": dice.choice(DISEASES), "{T}": dice.choice(TREATMENTS), "{N}": str(dice.randint(1, 400))}.get(
-            word, word
-        )
-        start = len(text) + bool(text)
-        text = f"{text} {name}".strip()
-        if word in {"{D}", "{T}"} and word[1] in labels:
-            spans.append(Span(start, start + len(name), Label.DISEASE if word == "{D}" else Label.TREATMENT))
-    return AnnotatedNote(f"{text} #{index}", tuple(spans), note_id=f"n{index}")
+    for piece in frame.replace("{", "\0{").replace("}", "}\0").split("\0"):
+        name = {"{D}": DISEASES, "{T}": TREATMENTS}.get(piece)
+        part = rng.choice(name) if name else piece
+        if name:
+            spans.append(Span(len(text), len(text) + len(part), Label.DISEASE if piece == "{D}" else Label.TREATMENT))
+        text += part
+    return AnnotatedNote(text, tuple(spans))
 
 
-@pytest.fixture(name="small_notes")
-def small_notes_():
-    """`small_notes(count, seed, labels)` makes annotated notes."""
-    return make_notes
+def composed_notes(count: int, seed: int = 0) -> list[AnnotatedNote]:
+    rng = random.Random(seed)
+    return [compose(rng, rng.choice(FRAMES)) for _ in range(count)]
 
 
-@pytest.fixture(name="tiny")
-def tiny_():
-    """A configuration that trains at once."""
-    return TINY
+@pytest.fixture(scope="session")
+def composed():
+    return composed_notes
+
+
+@pytest.fixture(scope="session")
+def model() -> TrainedModel:
+    return train(composed_notes(200), TrainingConfig(max_iterations=30, calibration_folds=2), seed=1)

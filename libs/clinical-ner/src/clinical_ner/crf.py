@@ -57,7 +57,7 @@ def with_swaps(
 ) -> list[AnnotatedNote]:
     """Return the notes, then `copies` swapped versions of those that hold a mention."""
     rng = random.Random(seed)
-    pools = mention_pools(notes, lexicon)
+    pools = mention_pools(notes, rng, lexicon)
     swaps = [swapped(note, pools, rng) for _ in range(copies) for note in notes if note.spans]
     return [*notes, *swaps]
 

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
 
 def mention_pools(
-    notes: Sequence[AnnotatedNote], extra: Mapping[Label, Sequence[str]] | None = None
+    notes: Sequence[AnnotatedNote], rng: random.Random, lexicon: Mapping[Label, Sequence[str]] | None = None
 ) -> dict[Label, list[str]]:
-    """Mentions of each label as they occur (frequent ones more often), and the names of a supplied lexicon."""
-    pools: dict[Label, list[str]] = {label: list((extra or {}).get(label, ())) for label in Label}
+    """Mentions of each label as they occur (frequent ones more often), and as many names of a supplied lexicon.
+
+    More names than mentions were measured to hurt: the swapped notes then no longer look like notes.
+    """
+    pools: dict[Label, list[str]] = {label: [] for label in Label}
     for note in notes:
         for span in note.spans:
             pools[span.label].append(note.text[span.start : span.end])
+    for label, names in (lexicon or {}).items():
+        pools[label] += rng.sample(list(names), min(len(names), len(pools[label])))
     return pools
 
 

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 CRFSUITE_FILE = "model.crfsuite"
-_CANARIES = 5
+CANARY_TEXTS = (
+    "The patient was a 62-year-old man with squamous cell lung cancer, which was first successfully treated by a "
+    "combination of radiation therapy and chemotherapy.",
+    "K/c/o T2DM, HTN on Tab. Metformin 500mg 1-0-1. C/o fever x 2/7.",
+    "Started Inj. Ceftriaxone for typhoid fever; no h/o asthma.",
+    "Review after 5 days.",
+)
+"""Sentences written here, no patient's: a service asks a freshly loaded model for what it said of them when trained."""
 
 
 class TrainingDataError(ValueError):
@@ -118,10 +125,9 @@ def finish(
     """Make the artifact of a fitted CRF, with what the model itself says of its canary notes."""
     bare = model_tables(notes, extractor, crfsuite, metadata)
     tagger = Tagger(bare)
-    canaries = [note.text for note in notes if note.spans][:_CANARIES]
     expected = [
         {"text": text, "entities": [[entity.label, entity.start, entity.end] for entity in tagged.entities]}
-        for text, tagged in zip(canaries, tagger.tag(canaries), strict=True)
+        for text, tagged in zip(CANARY_TEXTS, tagger.tag(CANARY_TEXTS), strict=True)
     ]
     tables = dump(model_tables(notes, extractor, crfsuite, metadata | {"canaries": expected}))
     return TrainedModel(crfsuite, tables, Tagger.open(tables).metadata)

@@ -187,6 +187,33 @@ def test_no_orphan_when_the_parent_dies(tmp_path, ending):
     assert all(eventually(lambda pid=pid: gone(pid)) for pid in pids)
 
 
+def test_a_forked_copy_of_the_parent_does_not_keep_orphans_alive(tmp_path):
+    """Such as a worker of multiprocessing: it holds copies of all open files."""
+    forking = PARENT.replace(
+        "child.start()\n", "child.start()\nimport os\nif os.fork() == 0:\n    time.sleep(60)\n    os._exit(0)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", forking, str(tmp_path), FAMILY])
+    assert eventually((tmp_path / "pids").exists, timeout_s=60)
+    pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+    copy = []
+    family = {parent.pid, *pids}
+    assert eventually(
+        lambda: bool(
+            copy.extend(
+                one.pid
+                for one in psutil.Process(parent.pid).children()
+                if one.pid not in family and "-c" in one.cmdline()
+            )
+            or copy
+        )
+    )
+    parent.kill()
+    parent.wait(20)
+    assert all(eventually(lambda pid=pid: gone(pid)) for pid in pids)
+    assert not gone(copy[0])
+    os.kill(copy[0], signal.SIGKILL)
+
+
 def test_the_warden_leaves_too(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), FAMILY])
     assert eventually((tmp_path / "pids").exists, timeout_s=60)

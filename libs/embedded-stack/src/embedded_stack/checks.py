@@ -269,4 +269,9 @@ def check_tools() -> Iterator[Finding]:
         if found:
             yield Finding(names[0], Status.OK, found)
         else:
-            yield Finding(names[0], Status.NOTE, f"not found, optional; without it these are left out: {use}", "install it if you want them")
+            yield Finding(
+                names[0],
+                Status.NOTE,
+                f"not found, optional; without it these are left out: {use}",
+                "install it if you want them",
+            )

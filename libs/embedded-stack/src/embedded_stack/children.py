@@ -30,46 +30,41 @@ class Warden:
     """Our end of the process that ends our children when we are gone (see `warden.py`)."""
 
     def __init__(self) -> None:
-        script = Path(__file__).with_name("warden.py")
         self._lock = threading.Lock()
+        orders, self._orders = os.pipe()
+        self._answers, answers = os.pipe()
+        script = Path(__file__).with_name("warden.py")
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=orders,
+            stdout=answers,
             stderr=subprocess.DEVNULL,
-            text=True,
             start_new_session=True,
         )
+        os.close(orders)
+        os.close(answers)
 
     def watch(self, group: int) -> None:
         """Put a process group on the list; returns when it is on it."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise StackError("the warden process has no pipes: start the stack again")
-        with self._lock:
-            try:
-                stdin.write(f"+{group}\n")
-                stdin.flush()
-                answer = stdout.readline()
-            except OSError:
-                answer = ""
-        if answer.strip() != str(group):
-            raise StackError("the process that guards the child processes has died: start the stack again")
+        wanted = f"{group}\n".encode()
+        answer = b""
+        with self._lock, contextlib.suppress(OSError):
+            os.write(self._orders, b"+" + wanted)
+            while len(answer) < len(wanted) and (more := os.read(self._answers, len(wanted) - len(answer))):
+                answer += more
+        if answer != wanted:
+            raise StackError("the process that guards the child processes has died: start again")
 
     def forget(self, group: int) -> None:
         """Take a process group that has ended off the list."""
-        stdin = self._process.stdin
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            if stdin is not None:
-                stdin.write(f"-{group}\n")
-                stdin.flush()
+        with self._lock, contextlib.suppress(OSError):
+            os.write(self._orders, f"-{group}\n".encode())
 
-    def close_in_fork(self) -> None:
-        """In a forked copy of us: let go of the pipe, or the warden would wait for the copy too."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    os.close(pipe.fileno())
+    def let_go(self) -> None:
+        """In a forked copy of us: close its ends of the pipes, or the warden would wait for the copy's end too."""
+        for descriptor in (self._orders, self._answers):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 class _WardenOfThisProcess:
@@ -84,7 +79,7 @@ class _WardenOfThisProcess:
         with self._lock:
             if self._warden is None or self._pid != os.getpid():
                 self._warden, self._pid = Warden(), os.getpid()
-                os.register_at_fork(after_in_child=self._warden.close_in_fork)
+                os.register_at_fork(after_in_child=self._warden.let_go)
             return self._warden
 
 

@@ -1,0 +1,155 @@
+"""`rxtract up` and `rxtract doctor`, over a stack that is not there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import rxtract.commands.doctor as doctor_module
+import rxtract.commands.up as up_module
+import typer
+from embedded_stack.checks import Finding, Status
+from embedded_stack.errors import StackError
+from rxtract.addresses import StackAddresses
+from rxtract.errors import UserError
+from typer.testing import CliRunner
+
+PROBLEM = Finding("redis", Status.PROBLEM, "no redis-server", "run 'make tools'")
+FINE = Finding("python", Status.OK, "3.11.7")
+NOTE = Finding("promtool", Status.NOTE, "not found", "install it")
+
+
+def app_of(command):
+    app = typer.Typer()
+    app.command()(command)
+    return app
+
+
+def fake_bring_up(failures, ended):
+    @contextlib.contextmanager
+    def bring_up(data_dir, **_):
+        stack = SimpleNamespace(rss_bytes=lambda: {"kafka": 300_000_000})
+        addresses = StackAddresses("127.0.0.1:1", "http://r", "redis://r", "http://m", "http://i")
+        try:
+            yield SimpleNamespace(stack=stack, data_dir=data_dir, addresses=addresses, services={}, failures=failures)
+        finally:
+            ended.append(True)
+
+    return bring_up
+
+
+@pytest.fixture(autouse=True)
+def _handlers_as_before():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def test_a_process_that_ends_by_itself_ends_everything_with_its_reason(monkeypatch, tmp_path):
+    ended = []
+    monkeypatch.setattr(
+        up_module, "bring_up", fake_bring_up(lambda: ["Kafka ended (exit code 1): the disk is full"], ended)
+    )
+    with pytest.raises(UserError, match=r"Kafka ended \(exit code 1\): the disk is full"):
+        up_module.up(tmp_path)
+    assert ended == [True]
+
+
+def test_ctrl_c_ends_everything_and_is_no_failure(monkeypatch, tmp_path):
+    ended = []
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(up_module, "bring_up", fake_bring_up(interrupt, ended))
+    answer = CliRunner().invoke(app_of(up_module.up), ["--data", str(tmp_path)])
+    assert answer.exit_code == 0
+    assert ended == [True]
+    assert "http://i/docs" in answer.output
+    assert "stack.json" in answer.output
+
+
+def test_ctrl_c_before_everything_is_up_is_130(monkeypatch, tmp_path):
+    @contextlib.contextmanager
+    def bring_up(_data_dir, **_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(up_module, "bring_up", bring_up)
+    answer = CliRunner().invoke(app_of(up_module.up), ["--data", str(tmp_path)])
+    assert answer.exit_code == 130
+    assert "stopped before everything was up" in answer.output
+
+
+def test_what_cannot_start_is_one_line(monkeypatch, tmp_path):
+    @contextlib.contextmanager
+    def bring_up(_data_dir, **_):
+        raise StackError("no Java 17 or newer: set JAVA_HOME")
+        yield
+
+    monkeypatch.setattr(up_module, "bring_up", bring_up)
+    with pytest.raises(UserError, match=r"^no Java 17 or newer: set JAVA_HOME$"):
+        up_module.up(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_it_in_order(tmp_path, number):
+    program = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import test_up_and_doctor as fakes
+        import rxtract.commands.up as up
+        from pathlib import Path
+        up.bring_up = fakes.fake_bring_up(list, [])
+        try:
+            up.up(Path({str(tmp_path)!r}))
+        finally:
+            print("left in order")
+    """)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("Ctrl-C stops"):
+            break
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    assert process.stdout.read() == "left in order\n"
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(("findings", "code"), [([FINE, NOTE], 0), ([FINE, PROBLEM, NOTE], 1)])
+def test_the_doctor_fails_on_problems_only(monkeypatch, findings, code):
+    monkeypatch.setattr(doctor_module, "examine", lambda _data: findings)
+    answer = CliRunner().invoke(app_of(doctor_module.doctor), [])
+    assert answer.exit_code == code
+    assert len(answer.output.splitlines()) == len(findings)
+    assert answer.output.splitlines()[0].split() == ["ok", "python", "3.11.7"]
+
+
+def test_the_doctor_in_json(monkeypatch):
+    monkeypatch.setattr(doctor_module, "examine", lambda _data: [FINE, PROBLEM])
+    answer = CliRunner().invoke(app_of(doctor_module.doctor), ["--json"])
+    assert answer.exit_code == 1
+    assert json.loads(answer.output) == [
+        {"name": "python", "status": "ok", "message": "3.11.7", "remedy": ""},
+        {"name": "redis", "status": "problem", "message": "no redis-server", "remedy": "run 'make tools'"},
+    ]
+
+
+@pytest.mark.stack
+def test_doctor_asks_a_running_stack(stack, tmp_path):
+    from embedded_stack.addresses import write_stack_json
+
+    write_stack_json(tmp_path / "stack.json", stack.addresses)
+    assert stat.S_IMODE((tmp_path / "stack.json").stat().st_mode) == 0o600
+    answer = CliRunner().invoke(app_of(doctor_module.doctor), ["--data", str(tmp_path), "--json"])
+    asked = {one["name"]: one["status"] for one in json.loads(answer.output) if one["name"].startswith("stack: ")}
+    assert asked == {f"stack: {name}": "ok" for name in ("kafka", "registry", "redis", "mlflow")}

@@ -1,0 +1,87 @@
+"""The work on one note that all ways of the streaming benchmark share: decode, tag (trivially), build the event, encode.
+
+It needs neither a registry nor Kafka, so that a peer in an environment of its own can run it too.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from contracts import files
+from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted
+from contracts.topics import subject_of
+from contracts.wire import Deserializer, Serializer
+from extractor.domain.extraction import extracted, review_of
+from stream_trivial import TrivialTagger
+
+MODEL = ModelRef(name="fixed", version="0", serial=0)
+NOW_MS = 1_700_000_000_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a way has to do: read this, write that.
+
+    Attributes:
+        group: Consumer group of its own.
+        note_schema_id: Schema id of the notes on the input.
+        event_schema_id: Schema id to write events under.
+    """
+
+    bootstrap_servers: str
+    input_topic: str
+    output_topic: str
+    group: str
+    note_schema_id: int
+    event_schema_id: int
+
+    @classmethod
+    def from_arguments(cls) -> Self:
+        """Read the task from the only command-line argument."""
+        return cls(**json.loads(sys.argv[1]))
+
+    def as_argument(self) -> str:
+        """The task as one command-line argument."""
+        return json.dumps(asdict(self))
+
+
+class OneSchema:
+    """As much of a registry as the decoder asks: the notes' schema under its id."""
+
+    def __init__(self, subject: str, schema_id: int) -> None:
+        self._subject = subject
+        self._schema_id = schema_id
+
+    def subjects_of_schema(self, schema_id: int) -> frozenset[str]:
+        """The subject, for the one id."""
+        return frozenset({self._subject} if schema_id == self._schema_id else ())
+
+    def schema(self, schema_id: int) -> str:
+        """The text of the one schema."""
+        assert schema_id == self._schema_id
+        return files.schema_text(NoteAccepted.SCHEMA_NAME)
+
+
+class Work:
+    """Note bytes in, event bytes out."""
+
+    def __init__(self, task: Task) -> None:
+        registry = OneSchema(subject_of(task.input_topic), task.note_schema_id)
+        self._decode = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
+        self._encode = Serializer(EntitiesExtracted, task.event_schema_id)
+        self._tag = TrivialTagger().tag
+
+    def one(self, value: bytes) -> bytes:
+        """Work on one note."""
+        return self.many([value])[0]
+
+    def many(self, values: Sequence[bytes]) -> list[bytes]:
+        """Work on many notes."""
+        notes = [self._decode(value) for value in values]
+        tagged = self._tag([note.text for note in notes])
+        return [
+            self._encode(extracted(note, result, MODEL, review_of(result.confidence, 0.5), NOW_MS))
+            for note, result in zip(notes, tagged, strict=True)
+        ]

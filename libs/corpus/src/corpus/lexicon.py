@@ -13,6 +13,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from importlib.resources import files
 
+from corpus.spelling import american, singular
+
 _SPLIT_KEY = b"rxtract corpus held-out 1"
 _HELDOUT_PER_MILLE = 100
 _WORD = re.compile(r"[^\W_]+")
@@ -81,7 +83,7 @@ def word_classes() -> dict[str, tuple[str, ...]]:
 
 
 def _key(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(singular(word) for word in _WORD.findall(american(text.casefold())))
 
 
 def _hashed_side(key: str) -> Vocabulary:

@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, NamedTuple
 from corpus import marked
 from corpus.grammar import Choice, Labelled, Node, Number, Reference, Text, compile_rules
 from corpus.lexicon import Name, Vocabulary, diseases, side, treatments
+from corpus.spelling import american, british, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from corpus.chance import Chance
 
-RULE_FILES = ("words", "names", "scenery", "general", "abstracts", "titles", "discharge", "prescriptions", "drift")
+RULE_FILES = (
+    "words",
+    "names",
+    "scenery",
+    "general",
+    "made_up",
+    "abstracts",
+    "titles",
+    "discharge",
+    "prescriptions",
+    "drift",
+)
 _ABBREVIATION = re.compile(r"[A-Z0-9][A-Za-z0-9&-]{1,7}")
 _NOT_A_DRUG = re.compile(
     r"(?:ectomy|otomy|ostomy|plasty|tion|ing|therapy|surgery|drugs|care|[a-z]ics|ants|ers|ors|ines|ids)$|[ A-Z]"
@@ -28,6 +40,10 @@ _MAX_TRIES = 300
 _MIN_CAPITALS = 2
 _DIGITS = 10
 _FOCUS = 0.7
+_SHORT_FORM = 0.1
+_USUAL_FORM = 0.6
+_OTHER_SPELLING = 0.15
+_PLURAL = 0.12
 
 
 class _Scope(NamedTuple):
@@ -132,11 +148,17 @@ class Sampler:
         long = [form for form in name.forms if not is_abbreviation(form)] or list(name.forms)
         if kind.endswith("_short") and short:
             return self._chance.pick(short)
-        if kind.endswith("_long"):
-            return self._chance.pick(long)
-        if short and self._chance.share() < 0.1:
+        if short and not kind.endswith("_long") and self._chance.share() < _SHORT_FORM:
             return self._chance.pick(short)
-        return long[0] if self._chance.share() < 0.6 else self._chance.pick(long)
+        form = long[0] if self._chance.share() < _USUAL_FORM else self._chance.pick(long)
+        return self._respelt(form)
+
+    def _respelt(self, form: str) -> str:
+        """Write a name the other side of the Atlantic's way, or in the plural, now and then."""
+        draw = self._chance.share()
+        if draw < _OTHER_SPELLING:
+            return american(form) if self._chance.share() < _USUAL_FORM else british(form)
+        return plural(form) if draw < _OTHER_SPELLING + _PLURAL else form
 
     def _abbreviation(self) -> str:
         if self._last is None:

@@ -48,6 +48,11 @@ def _read_any_long(data: bytes, at: int) -> tuple[int, int]:
 
 def read_int(data: bytes, at: int) -> tuple[int, int]:
     """Return a number of at most 32 bits, and the position after it. Raises as `read_long` does."""
+    first = data[at]
+    if first >= 0x80 > (second := data[at + 1]):
+        # Two bytes: the offsets and lengths of nearly every note.
+        raw = first - 0x80 + (second << 7)
+        return (raw >> 1) ^ -(raw & 1), at + 2
     number, after = _read_any_long(data, at)
     if not -_INT_MAX - 1 <= number <= _INT_MAX:
         raise ValueError("a number has more than 32 bits")
@@ -56,6 +61,9 @@ def read_int(data: bytes, at: int) -> tuple[int, int]:
 
 def read_length(data: bytes, at: int) -> tuple[int, int]:
     """Return a length in bytes, and the position after it. Raises as `read_long` does, and ValueError when negative."""
+    first = data[at]
+    if first >= 0x80 > (second := data[at + 1]) and not first & 1:
+        return (first - 0x80 + (second << 7)) >> 1, at + 2
     number, after = _read_any_long(data, at)
     if number < 0:
         raise ValueError("a length is negative")

@@ -64,7 +64,7 @@ def send(
     before = state.load()
     rejects = Rejects(rejects_path(file), before.rejects_bytes)
     if before.finished:
-        _finish(console, file, before, rejects, seconds=0.0, already=True, as_json=as_json)
+        _finish(console, file, before, rejects, seconds=0.0, already=True, door=door, as_json=as_json)
         return
     if before.rows_done:
         console.print(f"going on after row {before.rows_done:,}")
@@ -94,6 +94,7 @@ def send(
         rejects,
         seconds=time.monotonic() - started_s,
         already=False,
+        door=door,
         as_json=as_json,
         before=before,
     )
@@ -145,6 +146,7 @@ def _finish(
     *,
     seconds: float,
     already: bool,
+    door: DoorName,
     as_json: bool,
     before: Sent | None = None,
 ) -> None:
@@ -159,6 +161,10 @@ def _finish(
         console.print(f"{file.path.name} was sent before: {sent.sent:,} notes; --again sends it anew", highlight=False)
     else:
         console.print(f"{sent.sent:,} notes sent; {rows_now:,} rows in {seconds:.1f} s ({rate:,}/s)", highlight=False)
+        if door is DoorName.KAFKA:
+            console.print(
+                "what the ingestor refuses of them is in its dead letters: `rxtract dlq list`", highlight=False
+            )
     if sent.rejected:
         if not as_json:
             console.print(

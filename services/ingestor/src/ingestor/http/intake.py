@@ -1,12 +1,12 @@
 """What the HTTP door does with the notes of one request, apart from HTTP itself."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
-from contracts.records import NoteAccepted
+from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.wire import WireError
 from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
@@ -20,6 +20,7 @@ from ingestor.http.bodies import FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
 DOOR = "http"
+_content_of = attrgetter(*(field.name for field in fields(NoteSubmitted)))
 
 
 class IdempotencyConflict(Exception):  # noqa: N818 - says what it is
@@ -165,9 +166,8 @@ class Intake:
         if sender.idempotency_key is not None:
             key = key_of(sender.client, "idempotency-key", sender.idempotency_key, str(index))
             return _Judged(index, accepted, output, key, sender.body_digest)
-        content = json.dumps(item.note.to_dict(), sort_keys=True)
         key = key_of(sender.client, "note", accepted.note_id, str(accepted.revision))
-        return _Judged(index, accepted, output, key, key_of(content))
+        return _Judged(index, accepted, output, key, key_of(repr(_content_of(item.note))))
 
     async def _drop_repeated(
         self, judged: Sequence[_Judged], sender: Sender, results: dict[int, NoteResult]

@@ -132,6 +132,20 @@ def test_a_batch_that_runs_on_counts_as_held_until_it_ends(ledger):
     assert batch.records == ()
 
 
+def test_put_back_is_what_nobody_works_on(ledger):
+    first = ledger.deliver(TP, rows(10, 14), 5)
+    second = ledger.deliver(TP, rows(15, 19), 5)
+    ledger.deliver(TP, rows(20, 24), 5)
+    ledger.start(first)
+    assert ledger.put_back() == 2
+    assert ledger.start(second) is False
+    assert ledger.expected(TP) == 15
+    assert (ledger.held_batches, ledger.held_bytes) == (1, 5)
+    ledger.finish(first)
+    assert ledger.committable() == {TP: 15}
+    ledger.deliver(TP, rows(15, 16), 1)  # they come again
+
+
 def test_a_seek_begins_anew(ledger):
     old = ledger.deliver(TP, rows(10, 14), 1)
     ledger.start(old)

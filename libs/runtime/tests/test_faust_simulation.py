@@ -134,6 +134,7 @@ class World:
     def rebalance(self, without: Worker | None = None) -> None:
         for worker in self.workers:
             if worker is not without:
+                worker.ledger.put_back()
                 self.store(worker.ledger.committable())
             worker.ledger.forget(worker.ledger.partitions)
             worker.positions.clear()

@@ -66,7 +66,9 @@ class Bench:
         self.done: list[int] = []
         self.metrics = Metrics((*METRICS, *BATCH_METRICS))
         self.sender = sender or FakeSender()
-        self.worker = BatchWorker(handler, self.sender, FailStop(self._leave), self.metrics, **options)
+        self.worker = BatchWorker(
+            handler, self.sender, FailStop(self._leave), self.metrics, lambda batch: not batch.dropped, **options
+        )
         self.worker.start()
 
     def _leave(self, code: int) -> None:
@@ -75,7 +77,6 @@ class Bench:
 
     def submit(self, first: int, count: int = 1) -> Batch:
         batch = Batch(("in", 0), first, first + count - 1, 1, [Fetched(first + number) for number in range(count)])
-        batch.started = True
         self.worker.submit(batch, lambda finished: self.done.append(finished.first))
         return batch
 

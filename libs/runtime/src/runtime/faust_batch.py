@@ -108,7 +108,7 @@ class BatchApp(faust.App):
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
         self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous)
-        self.worker = BatchWorker(handler, sender, self.fail_stop, metrics)
+        self.worker = BatchWorker(handler, sender, self.fail_stop, metrics, self.batching.ledger.start)
         self.sender = sender
         super().__init__(
             settings.group(group),
@@ -147,8 +147,6 @@ class BatchApp(faust.App):
     def handle(self, event: EventT[Any]) -> None:
         """Hand an event's batch to the worker; the event is acknowledged when all that it produced is."""
         batch = cast("Batch", event.message.value)
-        if not self.batching.ledger.start(batch):
-            return
         loop = asyncio.get_running_loop()
 
         def done(_: Batch) -> None:

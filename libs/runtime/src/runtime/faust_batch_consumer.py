@@ -198,8 +198,9 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def finish_and_commit(self, limit_s: float) -> bool:
-        """Wait until nothing is being worked on, then commit; False: the time ran out, only what was ready is committed."""
+        """Put back what nobody works on, wait for the rest, commit; False: time ran out, only what was ready is committed."""
         batching = self.batching
+        batching.ledger.put_back()
         deadline_s = self.loop.time() + limit_s
         while batching.ledger.started and self.loop.time() < deadline_s:
             batching.freed.clear()

@@ -4,6 +4,7 @@ A partition's records arrive as batches, one directly behind the other. The ledg
 offset it ever offers for a commit lies behind an unbroken row of finished batches. Whatever is not finished is read again by the next owner.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,9 @@ class OffsetLedger:
         self._contiguous = contiguous
         self._rows: dict[Partition, _Row] = {}
         self._started: set[Batch] = set()
+        self._lock = (
+            threading.Lock()
+        )  # `start` is called from the worker's thread, everything else from the event loop's
         self.held_batches = 0
         self.held_bytes = 0
 
@@ -131,12 +135,22 @@ class OffsetLedger:
         return batch
 
     def start(self, batch: Batch) -> bool:
-        """Somebody begins to work on a batch; False: leave it, its partition was taken from us."""
-        if batch.dropped or batch.started:
-            return False
-        batch.started = True
-        self._started.add(batch)
-        return True
+        """Somebody begins to work on a batch; False: leave it, it was put back or its partition was taken from us."""
+        with self._lock:
+            if batch.dropped or batch.started:
+                return False
+            batch.started = True
+            self._started.add(batch)
+            return True
+
+    def put_back(self) -> int:
+        """Drop the batches on which nobody works yet: their records must come again. Returns how many."""
+        count = 0
+        for row in self._rows.values():
+            while row.batches and self._drop_waiting(row.batches[-1]):
+                row.expected = row.batches.pop().first
+                count += 1
+        return count
 
     def finish(self, batch: Batch) -> bool:
         """All that the batch produced is acknowledged by the broker; False: too late, its partition was taken from us."""
@@ -188,9 +202,17 @@ class OffsetLedger:
             raise OffsetGapError(partition, expected, first)
 
     def _drop(self, batch: Batch) -> None:
-        batch.dropped = True
-        if not batch.started and not batch.finished:
-            self._release(batch)
+        if not self._drop_waiting(batch):
+            batch.dropped = True
+
+    def _drop_waiting(self, batch: Batch) -> bool:
+        """Drop a batch unless somebody began to work on it."""
+        with self._lock:
+            if batch.started or batch.finished:
+                return False
+            batch.dropped = True
+        self._release(batch)
+        return True
 
     def _release(self, batch: Batch) -> None:
         self.held_batches -= 1

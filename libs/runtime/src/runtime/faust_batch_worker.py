@@ -82,6 +82,7 @@ class BatchWorker:
         sender: Where the records out go. It belongs to this thread from now on.
         fail_stop: Called with anything that is neither poison nor recoverable.
         metrics: Where counts and times go.
+        begin: Asked before each batch; False means that the batch is no longer ours.
         delivery_timeout_s: How long a batch may wait for its reports before that is a surprise.
     """
 
@@ -91,12 +92,14 @@ class BatchWorker:
         sender: Sender,
         fail_stop: FailStop,
         metrics: Metrics,
+        begin: Callable[[Batch], bool],
         delivery_timeout_s: float = 60.0,
     ) -> None:
         self._handler = handler
         self._sender = sender
         self._fail_stop = fail_stop
         self._delivery_timeout_s = delivery_timeout_s
+        self._begin = begin
         self._inbox: queue.SimpleQueue[tuple[Batch, Callable[[Batch], None]] | None] = queue.SimpleQueue()
         self._sent: list[_Sent] = []
         self._stop = threading.Event()
@@ -149,7 +152,7 @@ class BatchWorker:
         self._settle()
 
     def _work(self, batch: Batch, done: Callable[[Batch], None]) -> None:
-        if batch.dropped:
+        if not self._begin(batch):
             return
         records = input_records(batch)
         self._consumed.labels(batch.partition[0]).inc(len(records))

@@ -52,29 +52,30 @@ def compare(
 
 def _contender(model: str, notes: Sequence[AnnotatedNote], address: str) -> Contender:
     from clinical_ner.compare import Contender
+    from clinical_ner.dataset_description import trained_on_these
     from clinical_ner.predictions import predict
     from clinical_ner.tracking_download import open_model
 
     with told():
         opened = open_model(model, address)
+    say([f"{model}: {said}" for said in trained_on_these(notes, str(opened.tagger.metadata.get("data_digest", "")))])
     return Contender(opened.source, predict(opened.tagger, notes), opened.tagger.training_mentions)
 
 
 def _print(console: Console, found: Mapping[str, Any], show: int) -> None:
-    table = Table(title=f"Exact-span F1 on {found['notes']:,} notes, with 95 % intervals", title_justify="left")
-    for name in ("", "first", "second", "second - first", "second better in"):
+    table = Table(title=f"Exact-span F1 on {found['notes']:,} notes (95 % intervals)", title_justify="left")
+    for name in ("", "first", "second", "second - first"):
         table.add_column(name, justify="left" if not name else "right")
     for name, row in found["exact_span_f1"].items():
         cells = [_interval(row["first"]), _interval(row["second"]), _gain(row["difference"])]
-        table.add_row("all" if name == "micro" else name, *cells, f"{row['better']:.0%} of draws")
-    for name in ("seen", "unseen"):
+        table.add_row("all labels" if name == "micro" else name, *cells)
+    for name, label in (("seen", "names seen"), ("unseen", "names not seen")):
         first, second = found[name]
         if first is not None and first["support"]:
-            gain = second["f1"] - first["f1"]
-            label = "names the first saw in training" if name == "seen" else "names it did not see"
-            table.add_row(label, f"{first['f1']:.3f}", f"{second['f1']:.3f}", f"{gain:+.3f}", "")
+            table.add_row(label, f"{first['f1']:.3f}", f"{second['f1']:.3f}", f"{second['f1'] - first['f1']:+.3f}")
     console.print(table)
     console.print(f"first: {found['models'][0]}\nsecond: {found['models'][1]}", markup=False)
+    console.print("names seen: annotated in the first model's training data", style="dim")
     console.print(found["verdict"], style="bold")
     changes = found["changes"]
     for name, title in (
@@ -86,12 +87,15 @@ def _print(console: Console, found: Mapping[str, Any], show: int) -> None:
 
 
 def _print_changes(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    console.print()
+    if not rows:
+        console.print(title)
+        return
     table = Table(title=title, title_justify="left", show_edge=False)
     for name in ("note", "kind", "label", "in its place", "where"):
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(_plain(row[key]) for key in ("note_id", "kind", "label", "found", "context")))
-    console.print()
     console.print(table)
 
 
@@ -102,8 +106,8 @@ def _plain(value: Any) -> str:
 
 
 def _interval(found: Mapping[str, float]) -> str:
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+    return f"{found['value']:.3f} ({found['low']:.2f}-{found['high']:.2f})"
 
 
 def _gain(found: Mapping[str, float]) -> str:
-    return f"{found['value']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
+    return f"{found['value']:+.3f} ({found['low']:+.2f} {found['high']:+.2f})"

@@ -32,6 +32,7 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Score a model on annotated notes: exact spans, tokens, names seen in training or not, calibration."""
+    from clinical_ner.dataset_description import trained_on_these
     from clinical_ner.evaluate import score
     from clinical_ner.predictions import predict
     from clinical_ner.tracking_download import open_model
@@ -41,6 +42,7 @@ def evaluate(
         opened = open_model(model, find_mlflow(tracking_uri, stack) if "://" in model or ":/" in model else "")
     predicted = predict(opened.tagger, notes)
     scores = score(notes, predicted, opened.tagger.training_mentions)
+    scores["remarks"] += trained_on_these(notes, str(opened.tagger.metadata.get("data_digest", "")))
     scores["model"] = {"source": opened.source, "artifact_sha256": opened.sha256}
     if errors is not None:
         _write_errors(errors, notes, predicted)

@@ -48,6 +48,9 @@ Name = Annotated[str, typer.Option("--name", help="Registered model.")]
 Alias = Annotated[str, typer.Option("--alias", help="Alias of the new version; only the trainer should set champion.")]
 
 
+REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """All that training needs, read and checked before anything takes time."""
@@ -92,7 +95,7 @@ def train(
     judgement = _test_scores(job, model) or judgement
     card = _report(out, name, files, job, judgement)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"model in {out} (sha256 {files.sha256[:16]}…), card in {out / 'model_card.md'}", markup=False)
+    console.print(f"model in {out} (sha256 {files.sha256[:16]}…), report in {out / REPORT}", markup=False)
     if judgement is not None:
         from rxtract.scoreboard import print_scores
 
@@ -174,7 +177,7 @@ def _report(out: Path, name: str, files: ModelFiles, job: _Job, judgement: Judge
     from clinical_ner.tracking import git_revision
 
     return write_report(
-        out,
+        out / REPORT,
         name=name,
         model=out,
         sha256=files.sha256,
@@ -211,7 +214,7 @@ def _register(
             scores=_numbers(judgement),
             params={"seed": job.seed},
             description=card,
-            reports=out,
+            reports=out / REPORT,
         )
     console.print(
         f"registered {registered.uri} (alias {alias or 'none'}, serial {registered.serial}, run {registered.run_id})",

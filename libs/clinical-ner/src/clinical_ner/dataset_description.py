@@ -55,6 +55,13 @@ def remarks(notes: Sequence[AnnotatedNote]) -> list[str]:
     return found
 
 
+def trained_on_these(notes: Sequence[AnnotatedNote], data_digest: str) -> list[str]:
+    """Return the remark that scores are worth nothing, when a model's training data are exactly these notes."""
+    if data_digest != digest(notes):
+        return []
+    return ["the model was trained on exactly these notes: its scores say nothing about others"]
+
+
 def _label(notes: Sequence[AnnotatedNote], label: Label, top: int) -> dict[str, Any]:
     strings: Counter[str] = Counter()
     lengths: list[int] = []

@@ -59,11 +59,9 @@ class MlflowLog:
         params: Mapping[str, Any],
         resumed: str = "",
     ) -> None:
-        from mlflow.tracking import MlflowClient
-
         from clinical_ner import tracking
 
-        self._client = MlflowClient(tracking_uri)
+        self._client = tracking.connect(tracking_uri)
         self._experiment = experiment
         self.run_id = resumed
         if resumed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _DPI = 130
 _COLOURS = {"micro": "#333333", "DISEASE": "#b5403a", "TREATMENT": "#2f6f9f"}
+_SHOWN = {"micro": "all labels", "DISEASE": "DISEASE", "TREATMENT": "TREATMENT"}
 
 
 def reliability_plot(calibration: Mapping[str, Any], path: Path, title: str = "Entity confidence") -> None:
@@ -46,9 +48,10 @@ def learning_curve_plot(points: Sequence[Mapping[str, Any]], path: Path) -> None
     for name, colour in _COLOURS.items():
         means = [point["exact_span_f1"][name]["mean"] for point in points]
         spread = [point["exact_span_f1"][name]["sd"] for point in points]
-        axes.errorbar(sizes, means, yerr=spread, marker="o", capsize=3, color=colour, label=name)
+        axes.errorbar(sizes, means, yerr=spread, marker="o", capsize=3, color=colour, label=_SHOWN[name])
     axes.set(xlabel="training notes", ylabel="exact-span F1 (mean ± sd of folds)", title="Learning curve")
     axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     _save(figure, [axes], path)
 
@@ -67,8 +70,9 @@ def ablation_plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             height=height,
             color=colour,
             error_kw={"elinewidth": 0.8, "ecolor": "#777777"},
-            label=name,
+            label=_SHOWN[name],
         )
+    axes.margins(y=0.02)
     axes.axvline(0, color="#777777", linewidth=0.8)
     axes.set_yticks(range(len(ordered)), [row["without"] for row in ordered])
     axes.set(xlabel="points of exact-span F1 lost without it (mean ± sd of folds)", title="Ablation")
@@ -85,7 +89,8 @@ def search_plot(values: Sequence[float], path: Path) -> None:
     axes.plot(trials, values, "o", color="#999999", label="trial")
     axes.step(trials, best, where="post", color=_COLOURS["DISEASE"], label="best so far")
     axes.set(xlabel="finished trial", ylabel="exact-span F1 (cross-validated)", title="Search")
-    axes.legend(frameon=False, loc="lower right")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
     _save(figure, [axes], path)
 
 

@@ -8,10 +8,12 @@ version's tag `artifact_sha256`. Only the client API is used: no global state of
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +71,14 @@ class Registered:
         return f"models:/{self.name}/{self.version}"
 
 
+def connect(tracking_uri: str) -> MlflowClient:
+    """Return a client of MLflow that prints nothing: stdout belongs to the caller (`--json`)."""
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    return MlflowClient(tracking_uri)
+
+
 def dataset_record(notes: Sequence[AnnotatedNote], name: str, context: str, source: str = "") -> DatasetRecord:
     """Return the record of `notes`: their digest and their counts, no text."""
     profile: dict[str, Any] = {"notes": len(notes), "characters": sum(len(note.text) for note in notes)}
@@ -114,7 +124,7 @@ def log_and_register(
         ArtifactRefused: The saved tables are damaged.
         MlflowException: MLflow could not be reached or refused.
     """
-    client = MlflowClient(tracking_uri)
+    client = connect(tracking_uri)
     opened = _Opened.read(directory)
     training = next((record.digest for record in datasets if record.context == "training"), "")
     all_tags = {
@@ -251,7 +261,8 @@ def _log_model(client: MlflowClient, run_id: str, opened: _Opened) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow asks for an input example: it would tag it, which the canaries did
         metadata = Path(folder) / "metadata.json"
         metadata.write_text(json.dumps(dict(opened.metadata), sort_keys=True, indent=1), encoding="utf-8")
         target = Path(folder) / "model"

@@ -59,9 +59,10 @@ def _from_mlflow(address: str, tracking_uri: str) -> OpenedModel:
     if not tracking_uri:
         raise ModelUnavailable(f"{address}: no MLflow address: give --tracking-uri, or set RXTRACT_MLFLOW_URL")
     from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(tracking_uri)
+    from clinical_ner.tracking import connect
+
+    client = connect(tracking_uri)
     try:
         folder, sha256, source = _located(client, address)
         if not sha256:

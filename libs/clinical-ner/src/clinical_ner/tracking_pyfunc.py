@@ -28,7 +28,7 @@ class EntityModel(PythonModel):
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002  MLflow's signature
-        model_input: Any,
+        model_input: list[str],
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> list[dict[str, Any]]:
         """Return for each text its entities, treatment pairs (by entity index) and the confidence of the note."""

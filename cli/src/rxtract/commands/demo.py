@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from corpus.simulate import simulate
+from corpus import simulate
 from embedded_stack.errors import StackError
 from embedded_stack.progress import Checklist, PlainLines
 from rich.console import Console
@@ -22,6 +22,7 @@ from rxtract.bringup import bring_up
 from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne, DemoFailed
 from rxtract.errors import UserError
+from rxtract.platform_notes import as_submitted
 
 SEED = 7
 
@@ -45,7 +46,7 @@ def demo(
             checklist.close()
             up_s = time.monotonic() - began
             screen.good(f"all up after {up_s:.0f} s; {_memory(running.stack.rss_bytes())}")
-            submitted = [synthetic.submitted() for synthetic in islice(simulate(SEED), notes)]
+            submitted = [as_submitted(synthetic) for synthetic in islice(simulate(SEED), notes)]
             summary = ActOne(running, screen, submitted).play()
         except DemoFailed as error:
             raise UserError(f"demo failed at: {error}") from None

@@ -49,6 +49,10 @@ class KafkaDoor:
         """Send notes and wait until the broker has them."""
         self.send_raw([(note.note_id.encode(), self._serialize(note)) for note in notes])
 
+    def send_soon(self, notes: Sequence[NoteSubmitted]) -> None:
+        """Send notes without waiting; `close` waits for what is left."""
+        self._producer.send([OutputRecord(self._topic, note.note_id.encode(), self._serialize(note)) for note in notes])
+
     def send_raw(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Send bytes as they are, for records that are wrong on purpose."""
         outputs = [OutputRecord(self._topic, key, value) for key, value in records]

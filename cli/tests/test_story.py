@@ -1,0 +1,90 @@
+"""The demo's checks can fail."""
+
+import time
+
+import pytest
+from contracts.reasons import Reason
+from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, Origin, Review, ReviewReason, Segment
+from rxtract.demo.malformed import Malformed
+from rxtract.demo.observer import Outcomes
+from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
+from rxtract.partitioning import murmur2, partition_of
+from rxtract.reading import Seen
+
+
+def entity(label: str, text: str, shift: int = 0) -> Entity:
+    start = EXAMPLE.index(text) + shift
+    return Entity(
+        entity_id="e", label=EntityLabel(label), text=text, start=start, end=start + len(text), confidence=0.9
+    )
+
+
+def event(entities: list[Entity], **more) -> EntitiesExtracted:
+    values = {
+        "event_id": "e", "note_id": "n", "revision": 1, "origin": Origin.LIVE,
+        "model": ModelRef(name="m", version="1", serial=1), "segment": Segment(city="Pune", specialty="oncology"),
+        "written_at": 0, "accepted_at": 1_000, "extracted_at": 1_010, "note_confidence": 0.9, "entities": tuple(entities),
+        "treatment_pairs": (), "review": Review(requested=False, reason=ReviewReason.NONE),
+    }  # fmt: skip
+    return EntitiesExtracted(**{**values, **more})
+
+
+def right() -> list[Entity]:
+    return [entity(label, text) for label, text in EXPECTED]
+
+
+def test_the_right_entities_pass():
+    check_example(event(right()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        right()[:2],
+        [*right()[:2], entity("DISEASE", "chemotherapy")],
+        [entity("DISEASE", EXPECTED[0][1], 1), *right()[1:]],
+    ],
+)
+def test_missing_wrong_and_shifted_entities_fail(wrong):
+    with pytest.raises(DemoFailed):
+        check_example(event(wrong))
+
+
+def test_a_dead_letter_with_another_reason_or_other_bytes_fails():
+    wrong = Malformed(b"k", b"bytes", Reason.EMPTY_TEXT, mendable=True)
+
+    def letter(value: bytes, reason: str) -> Seen:
+        headers = (("rxtract.reason", reason.encode()),)
+        return Seen("t.dlq", 0, 0, 0, b"k", value, headers, None, "")
+
+    check_letter(wrong, letter(b"bytes", "EMPTY_TEXT"))
+    with pytest.raises(DemoFailed):
+        check_letter(wrong, letter(b"bytes", "TRUNCATED"))
+    with pytest.raises(DemoFailed):
+        check_letter(wrong, letter(b"other", "EMPTY_TEXT"))
+
+
+def test_outcomes_keep_the_highest_revision_and_serial_and_count_duplicates():
+    outcomes = Outcomes()
+    for revision, serial in ((1, 1), (2, 1), (1, 9), (2, 2)):
+        one = event(right(), revision=revision, model=ModelRef(name="m", version=str(serial), serial=serial))
+        outcomes.take(Seen("entities.extracted.v1", 0, 0, 0, b"n", b"", (), one, ""), now_ms=1_030)
+    assert (outcomes.events["n"].revision, outcomes.events["n"].model.serial) == (2, 2)
+    assert outcomes.duplicates == 3
+    assert outcomes.latencies_ms == [30]
+    assert outcomes.percentile_ms(0.95) == 30
+
+
+def test_the_example_is_marked_synthetic_and_written_now():
+    note = example_note("synthetic-x")
+    assert note.prescription_id.startswith("SYNTHETIC")
+    assert abs(note.written_at - time.time() * 1000) < 60_000
+
+
+def test_partitions_are_those_of_the_java_client():
+    # Values of org.apache.kafka.common.utils.Utils.murmur2, as its own unit test lists them.
+    assert murmur2(b"21") == (-973932308) & 0xFFFFFFFF
+    assert murmur2(b"foobar") == (-790332482) & 0xFFFFFFFF
+    assert murmur2(b"a-little-bit-long-string") == (-985981536) & 0xFFFFFFFF
+    assert 0 <= partition_of(b"note", 12) < 12

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import Field, SecretStr
-from runtime.errors import SettingsError
-from runtime.process import NOT_STARTED, OK, run_service
+from runtime.errors import SettingsError, Stopped
+from runtime.process import CRASHED, NOT_STARTED, OK, run_service
 from runtime.settings import ServiceSettings
 
 NEEDED = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
@@ -93,3 +93,17 @@ def test_a_process_that_cannot_start_says_so_in_one_line(
 
 def test_a_process_that_ends_in_order_ends_with_zero(environment: pytest.MonkeyPatch) -> None:
     assert run_service(OwnSettings, lambda _: None) == OK
+
+
+def test_a_process_that_is_stopped_while_it_waits_ends_with_zero(environment: pytest.MonkeyPatch) -> None:
+    def serve(_: ServiceSettings) -> None:
+        raise Stopped("asked to stop")
+
+    assert run_service(OwnSettings, serve) == OK
+
+
+def test_a_crash_ends_with_one(environment: pytest.MonkeyPatch) -> None:
+    def serve(_: ServiceSettings) -> None:
+        raise ZeroDivisionError
+
+    assert run_service(OwnSettings, serve) == CRASHED

@@ -21,6 +21,7 @@ from ingestor.domain.rules import Rules
 from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody
 from ingestor.http.intake import Queue
 from ingestor.metrics import METRICS
+from ingestor.server import WriterToCome
 from ingestor.settings import IngestorSettings
 from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
@@ -65,12 +66,15 @@ class Door:
             Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
             self.metrics,
             Liveness(),
+            Liveness(),
             Readiness(),
             threading.Event(),
         )
         self.producer = DeliveryProducer({}, MemoryProducer(self.broker))
+        self.writer = WriterToCome()
+        self.writer.come(write)
         self.app = bootstrap.http_door(
-            shared, write, producer=self.producer, first_results=self.results, clock=lambda: 1_790_000_000_001
+            shared, self.writer, producer=self.producer, first_results=self.results, clock=lambda: 1_790_000_000_001
         )
 
     def post(self, content: Any = None, headers: Mapping[str, str] = HEADERS, body: Any = None) -> httpx.Response:
@@ -293,6 +297,13 @@ def test_a_refused_delivery_is_503_and_sending_again_is_accepted(door: Door) -> 
     door.broker.delivery_faults["notes.accepted.v1"] = [KafkaError._MSG_TIMED_OUT]
     assert door.post([NOTE, {**NOTE, "note_id": "N2"}]).status_code == 503
     assert door.post([NOTE, {**NOTE, "note_id": "N2"}]).status_code == 202
+
+
+def test_before_the_registry_was_reached_it_is_503(door: Door) -> None:
+    door.writer._write = None
+    response = door.post(NOTE)
+    assert (response.status_code, response.json()["reason"]) == (503, "STARTING")
+    assert int(response.headers["retry-after"]) > 0
 
 
 def test_a_full_queue_is_429() -> None:

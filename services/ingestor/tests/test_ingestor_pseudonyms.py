@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingestor.domain.pseudonyms import Pseudonyms, read_key
+from ingestor.adapters.secret_file import read_key
+from ingestor.domain.pseudonyms import Pseudonyms
 from runtime.errors import SettingsError
 
 

@@ -38,6 +38,23 @@ class Liveness:
         return self.age_s <= self._max_age_s
 
 
+class AllAlive:
+    """Alive while every one of several loops is."""
+
+    def __init__(self, *parts: Liveness) -> None:
+        self._parts = parts
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last tick of the slowest."""
+        return max(part.age_s for part in self._parts)
+
+    @property
+    def alive(self) -> bool:
+        """Whether all are."""
+        return all(part.alive for part in self._parts)
+
+
 class Readiness:
     """Ready when every named condition holds. Conditions that were named at the start do not hold until they are set."""
 
@@ -86,7 +103,7 @@ class HealthServer:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        liveness: Liveness | None = None,
+        liveness: Liveness | AllAlive | None = None,
         readiness: Readiness | None = None,
         registry: CollectorRegistry | None = None,
         info: Callable[[], Mapping[str, Any]] = _no_info,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runtime import logs
-from runtime.errors import RxtractError, SettingsError
+from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.settings import ServiceSettings
 
 OK = 0
@@ -30,6 +30,8 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
         settings = settings_type.load()
         logs.configure(settings.service, settings.log_level)
         serve(settings)
+    except Stopped:
+        return OK  # asked to stop while it waited for something at the start
     except SettingsError as error:
         sys.stderr.write(f"{settings_type.service}: {error}\n")
         return NOT_STARTED

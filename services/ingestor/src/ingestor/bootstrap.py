@@ -13,16 +13,17 @@ from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.delivery import DeliveryProducer, KafkaProducer
-from runtime.health import HealthServer, Liveness, Readiness
+from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
 from runtime.metrics import RETRIES, Metrics
 from runtime.retry import Backoff, retrying, wait
 
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
+from ingestor.adapters.secret_file import read_key
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import Pseudonyms, read_key
+from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes, now_ms
 from ingestor.http.app import NotesApi, make_app
@@ -44,6 +45,7 @@ class Shared:
     tokens: Tokens
     metrics: Metrics
     liveness: Liveness
+    http_liveness: Liveness
     readiness: Readiness
     stop: threading.Event
 
@@ -62,7 +64,7 @@ def share(settings: IngestorSettings) -> Shared:
     metrics = Metrics(METRICS)
     metrics.build_all()
     readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
-    return Shared(settings, acceptance, tokens, metrics, Liveness(), readiness, threading.Event())
+    return Shared(settings, acceptance, tokens, metrics, Liveness(), Liveness(), readiness, threading.Event())
 
 
 def health_server(shared: Shared) -> HealthServer:
@@ -72,7 +74,7 @@ def health_server(shared: Shared) -> HealthServer:
         settings.health_port,
         host=settings.health_host,
         port_file=settings.health_port_file,
-        liveness=shared.liveness,
+        liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
         registry=shared.metrics.registry,
         info=lambda: {"service": settings.service, "pseudonym_key_id": shared.acceptance.pseudonyms.key_id},

@@ -2,15 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from contracts.records import NoteAccepted
 from fastapi import FastAPI
-from runtime.errors import SettingsError
+from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import write_port
 from runtime.logs import get_logger
-from runtime.loop import ConsumerLoop
 from runtime.process import on_stop_signal
 
 from ingestor import bootstrap
@@ -33,22 +33,41 @@ def serve(settings: IngestorSettings) -> None:
     listening = listen(settings)
     with bootstrap.health_server(shared) as health:
         _log.info("started", health_port=health.port, http_port=listening.getsockname()[1], clients=len(shared.tokens))
-        registry = bootstrap.make_registry(settings)
-        write = bootstrap.accepted_writer(shared, registry)
-        door = KafkaDoor(bootstrap.kafka_door(shared, registry, write), shared)
+        write = WriterToCome()
+        door = KafkaDoor(shared, write)
         door.start()
-        shared.readiness.meet(HTTP)
         HttpServer(bootstrap.http_door(shared, write), shared).run([listening])
         shared.stop.set()
         door.finish()
     _log.info("stopped")
 
 
-class KafkaDoor:
-    """The consumer loop in its own thread. Its end, whatever the reason, stops the process."""
+class WriterToCome:
+    """The writer of accepted notes, for the time before the registry was there: HTTP answers 503 until then."""
 
-    def __init__(self, loop: ConsumerLoop, shared: Shared) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
+        self._write: Callable[[NoteAccepted], bytes] | None = None
+
+    def come(self, write: Callable[[NoteAccepted], bytes]) -> None:
+        """Here it is."""
+        self._write = write
+
+    def __call__(self, note: NoteAccepted) -> bytes:
+        """Write a note.
+
+        Raises:
+            Recoverable: Not there yet.
+        """
+        if self._write is None:
+            raise Recoverable("the schema registry was not reached yet")
+        return self._write(note)
+
+
+class KafkaDoor:
+    """The consumer loop in its own thread, once the registry is there. Its end, whatever the reason, stops the process."""
+
+    def __init__(self, shared: Shared, write: WriterToCome) -> None:
+        self._write = write
         self._shared = shared
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="kafka-door")
@@ -65,7 +84,12 @@ class KafkaDoor:
 
     def _run(self) -> None:
         try:
-            self._loop.run()
+            registry = bootstrap.make_registry(self._shared.settings)
+            write = bootstrap.accepted_writer(self._shared, registry)
+            self._write.come(write)
+            bootstrap.kafka_door(self._shared, registry, write).run()
+        except Stopped:
+            pass
         except Exception as error:  # noqa: BLE001 - raised again by `finish`, in the main thread
             self._error = error
         finally:
@@ -88,7 +112,7 @@ class HttpServer(uvicorn.Server):
                 h11_max_incomplete_event_size=65_536,
             )
         )
-        self._stop = shared.stop
+        self._shared = shared
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -97,7 +121,13 @@ class HttpServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; true ends the server."""
-        return await super().on_tick(counter) or self._stop.is_set()
+        self._shared.http_liveness.tick()
+        return await super().on_tick(counter) or self._shared.stop.is_set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._shared.readiness.meet(HTTP)
 
 
 def listen(settings: IngestorSettings) -> socket.socket:

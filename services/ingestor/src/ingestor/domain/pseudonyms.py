@@ -1,9 +1,6 @@
 """References become pseudonyms: the same person has the same one everywhere, and only the key's holder can tell who it is."""
 
 import hashlib
-from pathlib import Path
-
-from runtime.errors import SettingsError
 
 MIN_KEY_BYTES = 32
 _PSEUDONYM_BYTES = 16  # 128 bits: no two of a billion patients meet, and a record stays small
@@ -42,19 +39,3 @@ class Pseudonyms:
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
-
-
-def read_key(path: Path) -> bytes:
-    """Read the key from its secret file; white space at the end does not count.
-
-    Raises:
-        SettingsError: One line that says how to make a key.
-    """
-    remedy = f"make one with `openssl rand -hex 32 > {path}` and keep it secret"
-    try:
-        key = path.read_bytes().rstrip()
-    except OSError as error:
-        raise SettingsError(f"RXTRACT_PSEUDONYM_KEY_FILE cannot be read ({error.strerror}): {remedy}") from None
-    if len(key) < MIN_KEY_BYTES:
-        raise SettingsError(f"RXTRACT_PSEUDONYM_KEY_FILE holds {len(key)} bytes and needs {MIN_KEY_BYTES}: {remedy}")
-    return key

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from runtime.errors import DeliveryFailed, Rejected
+from runtime.errors import DeliveryFailed, Recoverable, Rejected
 from runtime.metrics import Metrics
 from starlette.requests import Request
 
@@ -75,6 +75,9 @@ class NotesApi:
             response = _problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
         except Rejected:
             response = _problem(HttpRefusal(429, "BUSY", "too much is waiting; try again soon", {"Retry-After": "1"}))
+        except Recoverable:
+            message = "the ingestor is starting; try again soon"
+            response = _problem(HttpRefusal(503, "STARTING", message, self._retry_after))
         except DeliveryFailed:
             message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"
             response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))

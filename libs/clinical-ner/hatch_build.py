@@ -18,7 +18,17 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # No -march=native: a wheel runs where it was not built. No -ffast-math: marginals must equal CRFsuite's.
-FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-Wall", "-Wextra")
+FLAGS = (
+    "-std=c11",
+    "-O3",
+    "-flto",
+    "-fPIC",
+    "-shared",
+    "-fno-math-errno",
+    "-fno-semantic-interposition",
+    "-Wall",
+    "-Wextra",
+)
 
 
 def compiler() -> list[str] | None:

@@ -78,6 +78,8 @@ typedef struct {
     const double *confidences;    /* n_entities: exact probability of the span under the CRF */
     const int64_t *counts;        /* n_notes x 8: tokens, unseen, unknown characters, characters, then entities of
                                      class 1, of class 2, tokens of class 1, of class 2 */
+    int64_t n_pairs;
+    const int32_t *pairs;         /* n_pairs x 3: note, treatment and disease as places among the note's entities */
     const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling */
 } cn_result;
 

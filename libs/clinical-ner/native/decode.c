@@ -22,7 +22,7 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->alpha = room_for(m->alpha, room * labels * sizeof *m->alpha);
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
-    m->pair_keys = room_for(m->pair_keys, (room + 4 * window) * sizeof *m->pair_keys);
+    m->pair_keys = room_for(m->pair_keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->pair_keys);
     if (!m->ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
         !m->pair_keys)
         return CN_NO_MEMORY;
@@ -50,30 +50,58 @@ static inline uint64_t value_of(const cn_model *m, int64_t token, int64_t n, int
     return m->values[(size_t)id * (size_t)m->n_values + (size_t)value];
 }
 
-/* Pairs of one base, at places (p, p + distance) for every p that a token of the sequence sees: the keys first, so that
- * the memory they lead to is on its way when it is read. */
-static inline void add_base(cn_model *m, int number, int64_t n, int labels) {
+/* Pairs of a base stand at places (p, p + distance), for every p that a token of the sequence sees. Their weights lie
+ * all over the memory, so they are fetched in three passes: keys, rows, sums. Each asks for what the next one reads. */
+static inline int64_t places_of(const cn_base *base, int64_t n) { return n + base->last_offset - base->first_offset; }
+
+static void find_pair_keys(cn_model *m, int number, int64_t n, uint64_t *keys) {
     const cn_base *base = &m->extractor->bases[number];
-    const int64_t first = base->first_offset, end = n + base->last_offset;
     const int left_value = m->left_value[number], right_value = m->right_value[number];
-    double *scores = cn_scores(m);
-    for (int64_t place = first; place < end; place++) {
+    for (int64_t i = 0; i < places_of(base, n); i++) {
+        const int64_t place = base->first_offset + i;
         uint64_t left = value_of(m, place, n, left_value), right = value_of(m, place + base->distance, n, right_value);
-        uint64_t key = left && right ? cn_pair_key(number, left, right) : 0;
-        m->pair_keys[place - first] = key;
-        __builtin_prefetch(&m->pairs.slots[key & m->pairs.mask]);
+        keys[i] = left && right ? cn_pair_key(number, left, right) : 0;
+        __builtin_prefetch(&m->pairs.slots[keys[i] & m->pairs.mask]);
     }
-    for (int64_t place = first; place < end; place++) {
-        uint64_t key = m->pair_keys[place - first];
-        int64_t pair = key ? cn_table_find(&m->pairs, key) : -1;
+}
+
+/* Replaces each key by its row's number + 1; 0 where there is none. */
+static void find_pair_rows(cn_model *m, int number, int64_t n, uint64_t *keys) {
+    for (int64_t i = 0; i < places_of(&m->extractor->bases[number], n); i++) {
+        if (!keys[i]) continue;
+        const int64_t pair = cn_table_find(&m->pairs, keys[i]);
+        keys[i] = (uint64_t)(pair + 1);
         if (pair < 0) continue;
         const double *row = m->pair_rows + (size_t)pair * m->pair_size;
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + m->pair_size - 1);
+    }
+}
+
+static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels, const uint64_t *rows) {
+    const cn_base *base = &m->extractor->bases[number];
+    double *scores = cn_scores(m);
+    for (int64_t i = 0; i < places_of(base, n); i++) {
+        if (!rows[i]) continue;
+        const double *row = m->pair_rows + (size_t)(rows[i] - 1) * m->pair_size;
         for (int member = 0; member < base->n_members; member++, row += labels) {
-            int64_t token = place - base->offsets[member];
+            const int64_t token = base->first_offset + i - base->offsets[member];
             if (token < 0 || token >= n) continue;
             for (int label = 0; label < labels; label++) scores[token * labels + label] += row[label];
         }
     }
+}
+
+static void fetch_pairs(cn_model *m, int64_t n) {
+    const int64_t room = m->sequence_room + 4 * CN_MAX_WINDOW;
+    for (int base = 0; base < m->extractor->n_bases; base++) find_pair_keys(m, base, n, m->pair_keys + base * room);
+    for (int base = 0; base < m->extractor->n_bases; base++) find_pair_rows(m, base, n, m->pair_keys + base * room);
+}
+
+static inline void add_pairs(cn_model *m, int64_t n, int labels) {
+    const int64_t room = m->sequence_room + 4 * CN_MAX_WINDOW;
+    for (int base = 0; base < m->extractor->n_bases; base++)
+        add_pair_rows(m, base, n, labels, m->pair_keys + base * room);
 }
 
 static inline void add_bag(cn_model *m, int64_t n, int labels) {
@@ -183,8 +211,9 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
 }
 
 static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int labels) {
+    fetch_pairs(m, n);
     add_rows(m, n, labels);
-    for (int base = 0; base < m->extractor->n_bases; base++) add_base(m, base, n, labels);
+    add_pairs(m, n, labels);
     if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);
     run_viterbi(m, n, labels);
     exponentiate(cn_scores(m), n, labels);

@@ -97,12 +97,18 @@ static void forget_words(cn_model *m) {
 
 void cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
     if (m->n_words + n > m->max_words) forget_words(m);
+    uint64_t ahead = n ? cn_word_key(text + starts[0], ends[0] - starts[0], 0) : 0;
     for (int64_t i = 0; i < n; i++) {
         const uint32_t *word = text + starts[i];
-        int64_t length = ends[i] - starts[i];
-        uint64_t key = cn_word_key(word, length, 0);
+        const int64_t length = ends[i] - starts[i];
+        const uint64_t key = ahead;
+        if (i + 1 < n) ahead = cn_word_key(text + starts[i + 1], ends[i + 1] - starts[i + 1], 0);
+        __builtin_prefetch(&m->words.slots[ahead & m->words.mask]);
         int64_t found = cn_table_find(&m->words, key);
         ids[i] = found >= 0 ? (int32_t)found : add_word(m, word, length, key);
+        const double *row = m->rows + (size_t)ids[i] * m->row_size;
+        for (size_t cell = 0; cell < m->row_size; cell += 8) __builtin_prefetch(row + cell);
+        __builtin_prefetch(m->values + (size_t)ids[i] * (size_t)m->n_values);
     }
 }
 
@@ -224,6 +230,8 @@ static void free_scratch(cn_model *m) {
     free(m->ends);
     free(m->begins);
     free(m->entities);
+    free(m->pairs_found);
+    free(m->note_pairs);
     free(m->confidences);
     free(m->counts);
     free(m->note_scores);

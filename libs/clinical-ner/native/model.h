@@ -42,8 +42,9 @@ struct cn_model {
     uint64_t *pair_keys;
 
     /* scratch for one note, and the result */
-    int64_t note_room, entity_room, result_room;
-    int32_t *starts, *ends, *entities;
+    int64_t note_room, entity_room, result_room, pair_room;
+    int32_t *starts, *ends, *entities, *pairs_found;
+    int32_t (*note_pairs)[2];
     uint8_t *begins;
     double *confidences, *note_scores;
     int64_t *counts;
@@ -51,6 +52,9 @@ struct cn_model {
 
 void cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
                 int32_t *ids);
+/* The pairs (treatment, disease) of one note's entities; returns how many there are, writes at most `room`. */
+#define CN_ENTITY_FIELDS 7
+int64_t cn_pair_entities(const int32_t *rows, int64_t count, int32_t (*pairs)[2], int64_t room);
 int cn_sequence_room(cn_model *model, int64_t n);
 /* Scores, best labels, forward and backward of the n words in model->ids. */
 void cn_decode_ids(cn_model *model, int64_t n);

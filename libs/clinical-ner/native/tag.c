@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { TOKENS, UNSEEN, UNKNOWN_CHARACTERS, CHARACTERS, ENTITIES, CLASS_TOKENS = ENTITIES + 2, COUNTS = CLASS_TOKENS + 2 };
-enum { ENTITY_FIELDS = 7 };
+enum { PAIR_FIELDS = 3, MAX_NOTE_PAIRS = 4096 };
 
 static int grow(void **array, size_t size) {
     void *grown = realloc(*array, size);
@@ -37,7 +37,7 @@ static int result_room(cn_model *m, int64_t notes) {
 static int entity_room(cn_model *m, int64_t entities) {
     if (entities <= m->entity_room) return 0;
     size_t room = (size_t)entities * 2 + 256;
-    if (grow((void **)&m->entities, room * ENTITY_FIELDS * sizeof *m->entities) ||
+    if (grow((void **)&m->entities, room * CN_ENTITY_FIELDS * sizeof *m->entities) ||
         grow((void **)&m->confidences, room * sizeof *m->confidences))
         return CN_NO_MEMORY;
     m->entity_room = (int64_t)room;
@@ -97,7 +97,7 @@ typedef struct {
 
 static void add_span(cn_model *m, const sequence *s, int64_t first, int64_t last, int64_t *n_entities) {
     int32_t class = m->roles[m->labels[first]] & CN_CLASS_MASK;
-    int32_t *entity = m->entities + *n_entities * ENTITY_FIELDS;
+    int32_t *entity = m->entities + *n_entities * CN_ENTITY_FIELDS;
     entity[0] = (int32_t)s->note;
     entity[1] = class;
     entity[2] = m->starts[s->first_token + first];
@@ -119,6 +119,24 @@ static int add_spans(cn_model *m, const sequence *s, int64_t *n_entities) {
             add_span(m, s, first, last, n_entities);
         }
         first = last + 1;
+    }
+    return 0;
+}
+
+/* A note with more pairs than MAX_NOTE_PAIRS is no prescription: what is beyond is left out. */
+static int add_pairs(cn_model *m, int64_t note, int64_t first_entity, int64_t n_entities, int64_t *n_pairs) {
+    if (!m->note_pairs && !(m->note_pairs = malloc(sizeof *m->note_pairs * MAX_NOTE_PAIRS))) return CN_NO_MEMORY;
+    int64_t found = cn_pair_entities(m->entities + first_entity * CN_ENTITY_FIELDS, n_entities - first_entity,
+                                     m->note_pairs, MAX_NOTE_PAIRS);
+    if (found > MAX_NOTE_PAIRS) found = MAX_NOTE_PAIRS;
+    if (*n_pairs + found > m->pair_room) {
+        size_t room = (size_t)(*n_pairs + found) * 2 + 64;
+        if (grow((void **)&m->pairs_found, room * PAIR_FIELDS * sizeof *m->pairs_found)) return CN_NO_MEMORY;
+        m->pair_room = (int64_t)room;
+    }
+    for (int64_t i = 0; i < found; i++) {
+        int32_t *row = m->pairs_found + (*n_pairs)++ * PAIR_FIELDS;
+        row[0] = (int32_t)note, row[1] = m->note_pairs[i][0], row[2] = m->note_pairs[i][1];
     }
     return 0;
 }
@@ -171,14 +189,16 @@ static int tag_note(cn_model *m, const uint32_t *text, int64_t length, int64_t n
 }
 
 int cn_tag(cn_model *m, const uint32_t *text, const int64_t *bounds, int64_t n_notes, cn_result *result) {
-    int64_t n_entities = 0;
+    int64_t n_entities = 0, n_pairs = 0;
     if (n_notes < 0 || n_notes > INT32_MAX || result_room(m, n_notes)) return CN_NO_MEMORY;
     for (int64_t note = 0; note < n_notes; note++) {
         int64_t length = bounds[note + 1] - bounds[note];
         if (length < 0 || length > INT32_MAX - 256) return CN_BAD_ARGUMENT;
+        int64_t first_entity = n_entities;
         int failed = tag_note(m, text + bounds[note], length, note, &n_entities);
+        if (!failed) failed = add_pairs(m, note, first_entity, n_entities, &n_pairs);
         if (failed) return failed;
     }
-    *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, m->note_scores};
+    *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, n_pairs, m->pairs_found, m->note_scores};
     return 0;
 }

@@ -139,7 +139,9 @@ class TrainingConfig:
             if "conjunctions" in values:
                 values["conjunctions"] = tuple(_conjunction(row) for row in values["conjunctions"])
             return cls(**values)
-        except (TypeError, AttributeError) as error:
+        except ConfigError:
+            raise
+        except (TypeError, AttributeError, ValueError) as error:
             raise ConfigError("the configuration has a field of the wrong type") from error
 
 

@@ -97,8 +97,8 @@ def _trainer(base: type[Any], report: Callable[[int], None] | None) -> type[Any]
     """A CRFsuite trainer that tells `report` of each iteration."""
 
     class ReportingTrainer(base):  # type: ignore[misc]
-        def on_iteration(self, log: str, info: Mapping[str, Any]) -> None:
-            if report is not None:
-                report(int(info.get("num", 0)))
+        def message(self, message: str) -> None:
+            if self.logparser.feed(message) == "iteration" and report is not None:
+                report(int(self.logparser.last_iteration["num"]))
 
     return ReportingTrainer

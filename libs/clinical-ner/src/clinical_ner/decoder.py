@@ -31,12 +31,14 @@ class Decoded:
         confidences: Exact probability of each entity's span under the CRF; shape (entities,).
         counts: Rows of (tokens, unseen words, unknown characters, characters, disease entities, treatment entities,
             disease tokens, treatment tokens); shape (notes, 8).
+        pairs: Rows of (note, treatment, disease), the last two as places among the note's entities; shape (pairs, 3).
         note_scores: Rows of (mean marginal of the chosen labels, probability of the whole labelling); shape (notes, 2).
     """
 
     entities: NDArray[np.int32]
     confidences: NDArray[np.float64]
     counts: NDArray[np.int64]
+    pairs: NDArray[np.int32]
     note_scores: NDArray[np.float64]
 
 
@@ -98,6 +100,7 @@ class Decoder:
                 _copied(result.entities, np.int32, result.n_entities, 7),
                 _copied(result.confidences, np.float64, result.n_entities, 1)[:, 0],
                 _copied(result.counts, np.int64, len(texts), 8),
+                _copied(result.pairs, np.int32, result.n_pairs, 3),
                 _copied(result.note_scores, np.float64, len(texts), 2),
             )
 

@@ -65,6 +65,8 @@ class Result(ctypes.Structure):
         ("entities", ctypes.c_void_p),
         ("confidences", ctypes.c_void_p),
         ("counts", ctypes.c_void_p),
+        ("n_pairs", ctypes.c_int64),
+        ("pairs", ctypes.c_void_p),
         ("note_scores", ctypes.c_void_p),
     )
 

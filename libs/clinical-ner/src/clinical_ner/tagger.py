@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +12,6 @@ import numpy as np
 from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
 from clinical_ner.decoder import Decoded, Decoder
 from clinical_ner.notes import Label
-from clinical_ner.pairs import treatment_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +66,11 @@ class TaggedNote(NamedTuple):
     statistics: NoteStatistics
 
 
+_new_entity = partial(tuple.__new__, Entity)
+_new_statistics = partial(tuple.__new__, NoteStatistics)
+_new_note = partial(tuple.__new__, TaggedNote)
+
+
 class Tagger:
     """A model ready to tag. May be shared between threads: calls take turns in native code, outside Python's lock."""
 
@@ -97,42 +102,30 @@ class Tagger:
         if not texts:
             return []
         found = self.decoder.decode(texts)
-        entities = self._entities(found)
-        bounds = np.searchsorted(found.entities[:, 0], np.arange(len(texts) + 1)).tolist()
+        entities, pairs = self._entities(found), list(zip(*found.pairs[:, 1:].T.tolist(), strict=True))
+        edges = np.arange(len(texts) + 1)
+        bounds = np.searchsorted(found.entities[:, 0], edges).tolist()
+        pair_bounds = np.searchsorted(found.pairs[:, 0], edges).tolist()
         confidences = self._calibrated("note", found.note_scores[:, 1]).tolist()
         means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
-        counts = found.counts.T.tolist()
-        statistics = map(NoteStatistics._make, zip(*counts, means, strict=True))
-        new, none = TaggedNote, ((), ())
-        return [
-            new(*(_described(found, entities, first, after) if after > first else none), confidence, observed)
-            for first, after, confidence, observed in zip(bounds, bounds[1:], confidences, statistics, strict=False)
-        ]
+        statistics = map(_new_statistics, zip(*found.counts.T.tolist(), means, strict=True))
+        # tuple.__new__ by map: making four tuples a note costs more than decoding it, so no Python frame is spent.
+        mine = map(tuple, map(entities.__getitem__, map(slice, bounds, bounds[1:])))
+        theirs = map(tuple, map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:])))
+        return list(map(_new_note, zip(mine, theirs, confidences, statistics, strict=True)))
 
     def _entities(self, found: Decoded) -> list[Entity]:
-        if not len(found.confidences):
-            return []
         confidences = np.empty(len(found.confidences))
         for number in (1, 2):
             mine = found.entities[:, 1] == number
             confidences[mine] = self._calibrated(_LABELS[number], found.confidences[mine])
         _, classes, starts, ends = found.entities[:, :4].T.tolist()
         labels = map(_LABELS.__getitem__, classes)
-        return list(map(Entity._make, zip(labels, starts, ends, confidences.tolist(), strict=True)))
+        return list(map(_new_entity, zip(labels, starts, ends, confidences.tolist(), strict=True)))
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         curve = self._curves.get(name)
         return np.interp(raw, *curve) if curve else np.clip(raw, 0.0, 1.0)
-
-
-def _described(
-    found: Decoded, entities: list[Entity], first: int, after: int
-) -> tuple[tuple[Entity, ...], tuple[tuple[int, int], ...]]:
-    """Entities of one note and its pairs; most notes lack one of the two labels and so any pair."""
-    mine = tuple(entities[first:after])
-    if after - first == 1 or len({entity.label for entity in mine}) == 1:
-        return mine, ()
-    return mine, treatment_pairs(found.entities[first:after].tolist())
 
 
 def _read_file(path: Path) -> bytes:

@@ -81,6 +81,13 @@ def test_java_versions(tmp_path, says, major):
     assert java.major_version(fake_java(tmp_path / "bin", says)) == major
 
 
+def test_a_release_file_tells_the_version_without_a_start(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "java").touch()
+    (tmp_path / "release").write_text('IMPLEMENTOR="Somebody"\nJAVA_VERSION="21.0.4"\n')
+    assert java.major_version(tmp_path / "bin" / "java") == 21
+
+
 def test_the_first_java_that_is_new_enough_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(java, "_of_wheel", lambda: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))

@@ -187,19 +187,17 @@ class EmbeddedStack:
                 raise StackError(
                     f"port {port}, asked for {name}, is taken by another program: end that, or give another port"
                 )
-        chosen = {
-            **dict(zip(names, free_ports(len(names)), strict=True)),
-            **self._ports_of_last_time(),
-            **self._fixed_ports,
-        }
+        settled = {**self._ports_of_last_time(names), **self._fixed_ports}
+        others = iter(set(free_ports(2 * len(names))) - set(settled.values()))
+        chosen = {name: settled.get(name) or next(others) for name in names}
         (self.data_dir / "ports.json").write_text(json.dumps(chosen), encoding="utf-8")
         return chosen
 
-    def _ports_of_last_time(self) -> dict[str, int]:
+    def _ports_of_last_time(self, names: Sequence[str]) -> dict[str, int]:
         """A kept stack comes back at its old addresses where they are free, so that links stay true."""
         try:
             noted = json.loads((self.data_dir / "ports.json").read_text(encoding="utf-8"))
-            return {str(name): int(port) for name, port in noted.items() if is_free(int(port))}
+            return {name: int(noted[name]) for name in names if name in noted and is_free(int(noted[name]))}
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
 

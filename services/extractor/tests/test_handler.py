@@ -1,9 +1,13 @@
 """Records in, records out: what a note becomes, and what happens to one that cannot be read or tagged."""
 
 import itertools
+import math
+import random
 from typing import NamedTuple
 
 import pytest
+from clinical_ner.reference import note_values
+from clinical_ner.tagger import NoteStatistics
 from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.identity import event_id
@@ -21,7 +25,7 @@ from contracts.records import (
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
 from contracts.wire import Deserializer, Serializer
 from extractor.bootstrap import codecs
-from extractor.domain.statistics import NOTES_PER_RECORD, STATISTICS
+from extractor.domain.statistics import NOTES_PER_RECORD, STATISTICS, values_of
 from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import METRICS
@@ -286,9 +290,9 @@ def test_statistics_sum_values_notes_and_squares(world):
     (all_notes, *_) = world.statistics(world.handler([world.record(0), world.record(1)]))
     sums = {one.name: (one.count, one.sum, one.sum_of_squares) for one in all_notes.statistics}
     assert tuple(sums) == STATISTICS
-    assert sums["note_tokens"] == (2, 8, 32)
+    assert sums["tokens"] == (2, 8, 32)
     assert sums["oov_share"] == (2, 0.5, 0.125)
-    assert sums["treatment_token_share"] == (2, 1.0, 0.5)
+    assert sums["disease_token_share"] == (2, pytest.approx(2 / 3), pytest.approx(2 / 9))
     assert all_notes.observed_at == NOW_MS - 1000
 
 
@@ -296,7 +300,16 @@ def test_a_note_without_tokens_has_no_shares(world):
     world.tagger._tag = lambda text: Tagged((), (), 0.9, Numbers(tokens=0, chars=0))
     (all_notes, *_) = world.statistics(world.handler([world.record(0)]))
     sums = {one.name: one.count for one in all_notes.statistics}
-    assert (sums["note_tokens"], sums["oov_share"], sums["unknown_char_share"]) == (1, 0, 0)
+    assert (sums["tokens"], sums["oov_share"], sums["unknown_char_share"]) == (1, 0, 0)
+
+
+def test_statistics_are_those_of_the_models_reference():
+    """What the watcher compares must be named and defined as what the model was trained with."""
+    drawn = random.Random(0)
+    for _ in range(200):
+        numbers = NoteStatistics(*(drawn.choice((0, 1, 3, 7)) for _ in range(8)), confidence=drawn.random())
+        values = dict(zip(STATISTICS, values_of(numbers), strict=True))
+        assert {name: value for name, value in values.items() if not math.isnan(value)} == note_values(numbers)
 
 
 def test_a_statistics_record_covers_at_most_25_notes(world):

@@ -180,9 +180,7 @@ MISBEHAVING = {
     "overlapping": artifact(entities=[["DISEASE", 0, 2], ["TREATMENT", 1, 2]]),
     "no probability": artifact(entities=[["DISEASE", 0, 1, 7.0]]),
     "finds nothing": artifact(entities=[]),
-    "not what it was": artifact(
-        metadata={"canaries": [{"text": "HTN", "entities": [{"label": "TREATMENT", "start": 0, "end": 1}]}]}
-    ),
+    "not what it was": artifact(metadata={"canaries": [{"text": "HTN", "entities": [["TREATMENT", 0, 1]]}]}),
     "not an artifact": b"not json",
 }
 

@@ -30,7 +30,7 @@ class CanaryFailedError(RxtractError):
 def check_canaries(tagger: Tagger, metadata: Mapping[str, Any]) -> None:
     """Tag canary notes, and compare with what the artifact says it gave at training.
 
-    The artifact's metadata may hold ``canaries``: a list of {text, entities: [{label, start, end}]}.
+    The artifact's metadata may hold ``canaries``: a list of {text, entities: [[label, start, end], ...]}.
 
     Raises:
         CanaryFailedError: A result is malformed, or not what it was at training.
@@ -43,9 +43,8 @@ def check_canaries(tagger: Tagger, metadata: Mapping[str, Any]) -> None:
     results = tagger.tag([str(canary["text"]) for canary in recorded]) if recorded else ()
     for number, (canary, tagged) in enumerate(zip(recorded, results, strict=True)):
         _check_form(number, str(canary["text"]), tagged)
-        found = [(str(entity.label), entity.start, entity.end) for entity in tagged.entities]
-        wanted = [(entity["label"], entity["start"], entity["end"]) for entity in canary["entities"]]
-        if found != wanted:
+        found = [[str(entity.label), entity.start, entity.end] for entity in tagged.entities]
+        if found != [list(entity) for entity in canary["entities"]]:
             raise CanaryFailedError(f"recorded canary note {number} is tagged otherwise than at training")
 
 

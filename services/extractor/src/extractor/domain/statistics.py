@@ -13,17 +13,18 @@ from extractor.domain.tagging import NoteNumbers
 NOTES_PER_RECORD = 25
 
 STATISTICS = (
-    "note_tokens",
-    "note_chars",
-    "oov_share",
-    "unknown_char_share",
+    "tokens",
     "disease_entities",
     "treatment_entities",
-    "disease_token_share",
-    "treatment_token_share",
     "confidence",
+    "oov_share",
+    "unknown_char_share",
+    "disease_token_share",
 )
-"""One value a note each. Shares are per token or per character; a note without any has no share."""
+"""One value a note each, named and defined as in the model's reference statistics (`clinical_ner.reference.note_values`).
+
+A share without a denominator is not counted.
+"""
 
 
 class Observation(NamedTuple):
@@ -80,16 +81,15 @@ def segments_of(city: str, specialty: str) -> tuple[str, str, str, str]:
 def values_of(numbers: NoteNumbers) -> Values:
     """The values of one note, in the order of `STATISTICS`."""
     tokens, chars = numbers.tokens, numbers.chars
+    entity_tokens = numbers.disease_tokens + numbers.treatment_tokens
     return (
         tokens,
-        chars,
-        numbers.oov_tokens / tokens if tokens else math.nan,
-        numbers.unknown_chars / chars if chars else math.nan,
         numbers.disease_entities,
         numbers.treatment_entities,
-        numbers.disease_tokens / tokens if tokens else math.nan,
-        numbers.treatment_tokens / tokens if tokens else math.nan,
         numbers.confidence,
+        numbers.oov_tokens / tokens if tokens else math.nan,
+        numbers.unknown_chars / chars if chars else math.nan,
+        numbers.disease_tokens / entity_tokens if entity_tokens else math.nan,
     )
 
 

@@ -58,7 +58,7 @@ def _contender(model: str, notes: Sequence[AnnotatedNote], address: str) -> Cont
 
     with told():
         opened = open_model(model, address)
-    say([f"{model}: {said}" for said in trained_on_these(notes, str(opened.tagger.metadata.get("data_digest", "")))])
+    say([f"{model}: {said}" for said in trained_on_these(notes, opened.tagger.metadata)])
     return Contender(opened.source, predict(opened.tagger, notes), opened.tagger.training_mentions)
 
 

@@ -42,7 +42,7 @@ def evaluate(
         opened = open_model(model, find_mlflow(tracking_uri, stack) if "://" in model or ":/" in model else "")
     predicted = predict(opened.tagger, notes)
     scores = score(notes, predicted, opened.tagger.training_mentions)
-    scores["remarks"] += trained_on_these(notes, str(opened.tagger.metadata.get("data_digest", "")))
+    scores["remarks"] += trained_on_these(notes, opened.tagger.metadata)
     scores["model"] = {"source": opened.source, "artifact_sha256": opened.sha256}
     if errors is not None:
         _write_errors(errors, notes, predicted)

@@ -12,7 +12,7 @@ from clinical_ner.mentions import mention_key
 from clinical_ner.notes import Label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clinical_ner.notes import AnnotatedNote
 
@@ -55,9 +55,9 @@ def remarks(notes: Sequence[AnnotatedNote]) -> list[str]:
     return found
 
 
-def trained_on_these(notes: Sequence[AnnotatedNote], data_digest: str) -> list[str]:
+def trained_on_these(notes: Sequence[AnnotatedNote], metadata: Mapping[str, Any]) -> list[str]:
     """Return the remark that scores are worth nothing, when a model's training data are exactly these notes."""
-    if data_digest != digest(notes):
+    if metadata.get("dataset", {}).get("digest") != digest(notes):
         return []
     return ["the model was trained on exactly these notes: its scores say nothing about others"]
 

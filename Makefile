@@ -25,7 +25,7 @@ $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject
 	  { echo "this Python cannot make an environment: install its venv package (Debian: apt install python3-venv)"; exit 1; }
 	@echo "setup: installing the locked packages into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@command -v cc >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/compiler.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --reinstall-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(PACKAGES)))) $(addprefix -e ,$(PACKAGES))
 	@touch $@

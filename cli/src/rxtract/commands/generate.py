@@ -1,0 +1,44 @@
+"""`rxtract generate`: write again what follows from schemas/ and from code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rxtract.errors import UserError
+
+CHECKOUT = Path(__file__).resolve().parents[4]
+METRICS_PAGE = Path("docs/reference/metrics.md")
+
+
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 when something is out of date.")
+    ] = False,
+) -> None:
+    """Write records, event pages and the metrics page from their sources. Needs a checkout."""
+    if not (CHECKOUT / "schemas").is_dir():
+        raise UserError("generate needs a checkout: clone the repository and run `make generate` there")
+    contracts = subprocess.run(
+        [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
+    )
+    page, wanted = CHECKOUT / METRICS_PAGE, _metrics()
+    stale = not page.exists() or page.read_text(encoding="utf-8") != wanted
+    if stale:
+        print(f"{'out of date' if check else 'written'}: {METRICS_PAGE}")
+    if stale and not check:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(wanted, encoding="utf-8")
+    if contracts.returncode or (stale and check):
+        raise typer.Exit(1)
+
+
+def _metrics() -> str:
+    """Ask for the page in a process of its own: the command line never imports a service."""
+    found = sorted(path.parent.name for path in CHECKOUT.glob("services/*/src/*/metrics.py"))
+    command = [sys.executable, "-m", "runtime.metrics_reference", *(f"{name}.metrics" for name in found)]
+    return subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,12 +23,15 @@ from rxtract.highlight import highlight, printable
 if TYPE_CHECKING:
     from clinical_ner.tagger import TaggedNote
 
+PICTURE_COLUMNS = 100
+
 
 def extract(
     text: Annotated[str, typer.Argument(help="A clinical note; - reads it from standard input.")],
     model: Annotated[
         str | None, typer.Option(help="A folder, models:/NAME@ALIAS or runs:/RUN; else the shipped model.")
     ] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also draw what is printed into this file.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object: entities, pairs, confidence, model.")
     ] = False,
@@ -42,7 +48,19 @@ def extract(
     if as_json:
         sys.stdout.write(json.dumps(as_object(note, tagged, opened), ensure_ascii=False, indent=2) + "\n")
         return
-    _print(note, tagged)
+    console = Console(highlight=False, soft_wrap=True)
+    _print(console, note, tagged)
+    if svg is not None:
+        svg.parent.mkdir(parents=True, exist_ok=True)
+        svg.write_text(picture(note, tagged), encoding="utf-8")
+
+
+def picture(note: str, tagged: TaggedNote) -> str:
+    """Return the terminal's picture as SVG; it names no font from elsewhere."""
+    drawing = Console(record=True, width=PICTURE_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
+    _print(drawing, note, tagged)
+    drawn = drawing.export_svg(title="rxtract extract", unique_id="rxtract")
+    return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 
 
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
@@ -83,8 +101,7 @@ def _say(console: Console, update: Any, words: str) -> None:
         console.print(words, markup=False)
 
 
-def _print(note: str, tagged: TaggedNote) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+def _print(console: Console, note: str, tagged: TaggedNote) -> None:
     console.print(highlight(note, tagged.entities))
     if not tagged.entities:
         console.print(Text("no disease or treatment found", "dim"))

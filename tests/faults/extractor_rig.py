@@ -1,9 +1,11 @@
 """What the extractor's stack tests share: topics of their own, notes, processes, and the oracle that says what was lost."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -158,6 +160,29 @@ class Rig:
                 self.producer.poll(0)
         assert self.producer.flush(60) == 0
         return count
+
+    @contextlib.contextmanager
+    def stream(self, notes_per_s: float) -> Iterator[list[tuple[str, int]]]:
+        """Publish notes at a steady rate for as long as the block runs; gives what was sent, complete after the block."""
+        sent: list[tuple[str, int]] = []
+        stop = threading.Event()
+
+        def publish() -> None:
+            while not stop.wait(0.1):
+                for _ in range(int(notes_per_s / 10)):
+                    one = note(f"s{len(sent)}", "fever and cough")
+                    self.send_bytes(one.note_id.encode(), self.serialize(one))
+                    sent.append((one.note_id, 1))
+                self.producer.poll(0)
+
+        publisher = threading.Thread(target=publish)
+        publisher.start()
+        try:
+            yield sent
+        finally:
+            stop.set()
+            publisher.join()
+            assert self.producer.flush(60) == 0
 
     def send_bytes(self, key: bytes | None, value: bytes | None, **more: Any) -> None:
         self.producer.produce(self.topic(topics.NOTES_ACCEPTED), value, key, **more)

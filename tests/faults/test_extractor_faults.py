@@ -42,16 +42,17 @@ def test_a_restart_in_good_order_loses_and_repeats_nothing(extractor_rig):
 def test_two_workers_share_and_one_takes_over(extractor_rig):
     """R6, small: a second worker joins under load, the first leaves, partitions move, nothing is lost."""
     rig = extractor_rig
-    first = rig.start("--note-ms", "1")
-    until(lambda: first.ready, 60, "the first worker to be ready")
-    expected = sent(rig, 6_000)
-    second = rig.start("--note-ms", "1")
-    until(lambda: second.metric("rxtract_records_consumed_total") > 0, 60, "the second worker to get notes")
-    assert first.metric("rxtract_assigned_partitions") + second.metric("rxtract_assigned_partitions") == 12
-    assert first.terminate() == 0
-    until(lambda: second.metric("rxtract_assigned_partitions") == 12, 30, "the second worker to take over")
+    with rig.stream(notes_per_s=200) as expected:
+        first = rig.start()
+        until(lambda: first.metric("rxtract_records_consumed_total") > 0, 60, "the first worker to get notes")
+        second = rig.start()
+        until(lambda: second.metric("rxtract_records_consumed_total") > 0, 90, "the second worker to get notes")
+        assert first.metric("rxtract_assigned_partitions") + second.metric("rxtract_assigned_partitions") == 12
+        assert first.terminate() == 0
+        until(lambda: second.metric("rxtract_assigned_partitions") == 12, 30, "the second worker to take over")
     rig.drained(90)
     verdict = judge(expected, rig.events())
+    assert len(expected) > 500
     assert (verdict.lost, verdict.double_effects, verdict.out_of_order) == ([], [], [])
     assert verdict.duplicates <= len(expected) * 0.02
 
@@ -151,8 +152,8 @@ def test_a_tagger_that_hangs_makes_the_process_not_alive(extractor_rig):
     assert process.get("/live")[0] == 200
     rig.send([note("n", "HANGS here")])
     hung_at = time.monotonic()
-    until(lambda: process.get("/live")[0] == 503, 100, "not alive")
-    assert time.monotonic() - hung_at < 100
+    until(lambda: process.get("/live")[0] == 503, 60, "not alive")
+    assert time.monotonic() - hung_at < 45 + 5
     assert process.get("/metrics")[0] == 200
     process.kill()
     rig.start()

@@ -63,7 +63,7 @@ class BatchLimits:
     commit_interval_s: float = 0.1
     revoke_wait_s: float = 5.0
     stop_wait_s: float = 12.0
-    stuck_s: float = 30.0
+    stuck_s: float = 25.0
 
 
 class BatchState:

@@ -38,6 +38,7 @@ CONTRACT_READ = "schemas"
 _log = get_logger(__name__)
 _Made = TypeVar("_Made")
 _CONTRACT_RETRY_S = 1.0
+_LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
 
 def open_tables(data: bytes, sha256: str) -> OpenedTagger:
@@ -210,7 +211,7 @@ def bootstrap(
         fixed_model=fixed,
         make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
         metrics=metrics,
-        liveness=Liveness(),
+        liveness=Liveness(_LIVE_WITHOUT_TICK_S),
         readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
         limits=limits or BatchLimits(batch_records=settings.batch_records),
     )

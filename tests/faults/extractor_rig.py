@@ -201,7 +201,7 @@ class Rig:
 
     def committed(self) -> dict[int, int]:
         """The group's committed offsets on accepted notes."""
-        request = ConsumerGroupTopicPartitions(self.prefix + "extractor")
+        request = ConsumerGroupTopicPartitions(self.prefix + "rxtract-extractor")
         answer = self.admin.list_consumer_group_offsets([request])
         partitions = next(iter(answer.values())).result(10).topic_partitions
         topic = self.topic(topics.NOTES_ACCEPTED)

@@ -90,16 +90,17 @@ class ActOne:
             DemoFailed: a step did not happen.
         """
         began = time.monotonic()
-        with Observer(self._addresses) as observer:
-            self._example(observer)
-            self._stream(observer)
-            self._show(observer)
-            self._refuse_and_mend(observer)
-            summary = observer.look(lambda seen: self._summary(seen, time.monotonic() - began))
-        self._http.close()
-        self._kafka.close()
-        self._lag.close()
-        return summary
+        try:
+            with Observer(self._addresses) as observer:
+                self._example(observer)
+                self._stream(observer)
+                self._show(observer)
+                self._refuse_and_mend(observer)
+                return observer.look(lambda seen: self._summary(seen, time.monotonic() - began))
+        finally:
+            self._http.close()
+            self._kafka.close()
+            self._lag.close()
 
     def _example(self, observer: Observer) -> None:
         self._screen.chapter("One sentence, by both doors")

@@ -31,7 +31,7 @@ from extractor.metrics import METRICS
 from extractor.models import ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
 
-GROUP = "extractor"
+GROUP = "rxtract-extractor"
 MODEL_LOADED = "model"
 CONTRACT_READ = "schemas"
 

@@ -102,4 +102,19 @@ int cn_decode(cn_model *model, const uint32_t *text, const int32_t *starts, cons
               int32_t *labels, double *marginals);
 int64_t cn_cached_words(const cn_model *model);
 
+/* trainer.c, optimiser.c: fits a CRF with an L2 penalty to labelled sequences. Add them all, prepare once (returns the
+ * number of attributes), iterate (1: the loss fell, 0: it cannot fall further). Weights: n_attributes x n_labels, then
+ * the transitions from label x to label. */
+typedef struct cn_trainer cn_trainer;
+cn_trainer *cn_trainer_new(const cn_extractor *extractor, int32_t n_labels, double bag_value);
+void cn_trainer_free(cn_trainer *trainer);
+int cn_trainer_add(cn_trainer *trainer, const uint32_t *text, const int32_t *starts, const int32_t *ends,
+                   const int32_t *labels, int64_t n_tokens);
+int64_t cn_trainer_prepare(cn_trainer *trainer, double min_frequency, double c2, int all_states, int all_transitions);
+int cn_trainer_iterate(cn_trainer *trainer, double *loss);
+const double *cn_trainer_weights(const cn_trainer *trainer);
+double cn_trainer_loss(cn_trainer *trainer, const double *weights, double *gradient);
+/* The attribute strings in the order of the weights, one a line; *out belongs to the extractor. */
+int64_t cn_trainer_attributes(cn_trainer *trainer, cn_extractor *owner, const char **out);
+
 #endif

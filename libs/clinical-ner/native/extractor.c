@@ -188,6 +188,14 @@ static int list_features(feature_list *list, const cn_extractor *x, const uint32
     return list->bytes.failed || list->entries.failed ? CN_NO_MEMORY : 0;
 }
 
+void cn_attribute_head(const cn_extractor *x, int32_t slot, cn_buffer *out) {
+    char head[16];
+    int size = slot < 0                     ? snprintf(head, sizeof head, "&%d ", -1 - slot)
+               : slot == 2 * x->window + 1 ? snprintf(head, sizeof head, "~ ")
+                                            : snprintf(head, sizeof head, "%d ", slot - x->window);
+    cn_buffer_add(out, head, (size_t)size);
+}
+
 static int64_t place_of(int64_t token, int64_t n) { return token < 0 ? 0 : token >= n ? n + 1 : token + 1; }
 
 static void add_words(cn_extractor *x, const feature_list *list, int64_t token, int64_t n) {
@@ -196,9 +204,7 @@ static void add_words(cn_extractor *x, const feature_list *list, int64_t token, 
         int64_t place = place_of(token + offset, n);
         for (int64_t i = list->firsts[place]; i < list->firsts[place + 1]; i++) {
             if (!(x->masks[entries[i].group] >> (offset + x->window) & 1)) continue;
-            char head[8];
-            int size = snprintf(head, sizeof head, "%d ", offset);
-            cn_buffer_add(&x->out, head, (size_t)size);
+            cn_attribute_head(x, offset + x->window, &x->out);
             cn_buffer_add(&x->out, list->bytes.bytes + entries[i].start, entries[i].size);
             cn_buffer_add(&x->out, "\n", 1);
         }
@@ -215,7 +221,7 @@ static void list_bag(cn_extractor *x, const feature_list *list, int64_t n, cn_bu
         uint64_t key = entries[i].group == CN_BAG ? cn_hash_bytes(feature, entries[i].size) : 0;
         if (!key || cn_table_find(&seen, key) >= 0) continue;
         cn_table_put(&seen, key, 1);
-        cn_buffer_add(bag, "~ ", 2);
+        cn_attribute_head(x, 2 * x->window + 1, bag);
         cn_buffer_add(bag, feature, entries[i].size);
         cn_buffer_add(bag, "\n", 1);
     }
@@ -238,9 +244,7 @@ static void add_conjunctions(cn_extractor *x, const feature_list *list, int64_t 
         cn_slice left = value_at(list, c->left_group, token + c->left_offset, n);
         cn_slice right = value_at(list, c->right_group, token + c->right_offset, n);
         if (!left.size || !right.size) continue;
-        char head[8];
-        int size = snprintf(head, sizeof head, "&%d ", i);
-        cn_buffer_add(&x->out, head, (size_t)size);
+        cn_attribute_head(x, -1 - i, &x->out);
         cn_buffer_add(&x->out, left.bytes, left.size);
         cn_buffer_add(&x->out, " ", 1);
         cn_buffer_add(&x->out, right.bytes, right.size);

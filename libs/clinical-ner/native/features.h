@@ -84,6 +84,8 @@ struct cn_extractor {
 uint64_t cn_mix(uint64_t x);
 uint64_t cn_hash_bytes(const char *bytes, size_t size);
 uint64_t cn_pair_key(int base, uint64_t left, uint64_t right);
+/* What stands before the feature in an attribute string, by slot (-1 - number for a conjunction). */
+void cn_attribute_head(const cn_extractor *extractor, int32_t slot, cn_buffer *out);
 void cn_word_features(const cn_extractor *extractor, const uint32_t *word, int64_t length, cn_sink *sink);
 void cn_edge_features(const cn_extractor *extractor, int edge, cn_sink *sink);
 

@@ -1,4 +1,4 @@
-"""Reads and adjusts CRFsuite's binary model files.
+"""Reads and writes CRFsuite's binary model files.
 
 `pycrfsuite.Tagger.info()` prints weights with six decimals, too coarse for identical marginals, so the file itself is
 read. Only training does this, on files that CRFsuite has just written: services never parse one.
@@ -7,14 +7,14 @@ read. Only training does this, on files that CRFsuite has just written: services
 from __future__ import annotations
 
 import struct
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 _HEADER = struct.Struct("<4sI4sIIIIIIIII")  # magic, size, type, version, 3 counts, 5 offsets
@@ -61,27 +61,52 @@ def read_weights(model: bytes) -> CrfWeights:
     )
 
 
-def add_bias(model: bytes, attribute: str, bias: Mapping[str, float]) -> bytes:
-    """Return the model with `bias` (by label) added to the weights of an attribute that every token has.
+def write_model(weights: CrfWeights) -> bytes:
+    """Return a CRFsuite model file with these weights.
 
-    A label without such a weight in the file is an error: the file's features cannot be added to.
+    CRFsuite itself writes the file, after one step on made-up items that give every attribute and every label a weight;
+    then the weights are replaced. So the format stays CRFsuite's business.
     """
+    import pycrfsuite
+
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
+    trainer.set_params({"max_iterations": 1, "c2": 1.0, "feature.possible_transitions": True})
+    # Unlike values, so that no weight's gradient is zero (CRFsuite leaves out weights that are), and small ones, so that
+    # the sum over all attributes stays in range.
+    size = max(1, len(weights.attributes))
+    items = [dict.fromkeys(weights.attributes, 2.0**place / size) for place in range(len(weights.labels))]
+    trainer.append(items, weights.labels)
+    with tempfile.TemporaryDirectory(prefix="rxtract-train-") as folder:
+        path = Path(folder) / "model.crfsuite"
+        trainer.train(str(path))
+        return _with_weights(path.read_bytes(), weights)
+
+
+def _with_weights(model: bytes, weights: CrfWeights) -> bytes:
     features, off_labels, off_attributes = _features(model)
     labels, attributes = _strings(model, off_labels), _strings(model, off_attributes)
+    table = np.zeros((len(weights.attributes), len(weights.labels)))
+    table[weights.state_attributes, weights.state_labels] = weights.state_weights
+    label_of = np.array([weights.labels.index(label) for label in labels], np.int64)
+    places = {attribute: place for place, attribute in enumerate(weights.attributes)}
+    attribute_of = np.array([places[attribute] for attribute in attributes], np.int64)
     changed = features.copy()
-    for label, amount in bias.items():
-        if label not in labels:
-            continue
-        at = (
-            (changed["type"] == _STATE)
-            & (changed["source"] == attributes.index(attribute))
-            & (changed["target"] == labels.index(label))
-        )
-        if not at.any():
-            raise ValueError(f"the model has no weight of {attribute!r} for {label}")
-        changed["weight"][at] += amount
+    states, moves = changed["type"] == _STATE, changed["type"] == _TRANSITION
+    _check_complete(table, int(states.sum()), weights.transitions, int(moves.sum()))
+    changed["weight"][states] = table[attribute_of[changed["source"][states]], label_of[changed["target"][states]]]
+    changed["weight"][moves] = weights.transitions[
+        label_of[changed["source"][moves]], label_of[changed["target"][moves]]
+    ]
     start = _HEADER.unpack_from(model)[7] + 12
     return model[:start] + changed.tobytes() + model[start + changed.nbytes :]
+
+
+def _check_complete(
+    states: NDArray[np.float64], found_states: int, transitions: NDArray[np.float64], found_transitions: int
+) -> None:
+    """A weight that matters must have its place in the file; with one label no weight matters."""
+    if len(transitions) > 1 and (found_states != states.size or found_transitions != transitions.size):
+        raise ValueError("CRFsuite left weights out of its file")
 
 
 def _features(model: bytes) -> tuple[NDArray[np.void], int, int]:

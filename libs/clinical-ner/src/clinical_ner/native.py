@@ -54,6 +54,14 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_tag": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
     "cn_decode": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
     "cn_cached_words": (_LONG, [_POINTER]),
+    "cn_trainer_new": (_POINTER, [_POINTER, _INT, ctypes.c_double]),
+    "cn_trainer_free": (None, [_POINTER]),
+    "cn_trainer_add": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _LONG]),
+    "cn_trainer_prepare": (_LONG, [_POINTER, ctypes.c_double, ctypes.c_double, ctypes.c_int, ctypes.c_int]),
+    "cn_trainer_iterate": (ctypes.c_int, [_POINTER, _POINTER]),
+    "cn_trainer_weights": (_POINTER, [_POINTER]),
+    "cn_trainer_loss": (ctypes.c_double, [_POINTER, _POINTER, _POINTER]),
+    "cn_trainer_attributes": (_LONG, [_POINTER, _POINTER, _POINTER]),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from clinical_ner.artifact import FORMAT, FORMAT_VERSION, dump
 from clinical_ner.config import TrainingConfig
 from clinical_ner.crf import fit
-from clinical_ner.crfsuite_file import read_weights
+from clinical_ner.crfsuite_file import write_model
 from clinical_ner.datasets import digest
 from clinical_ner.features import FeatureExtractor, extractor_tables
 from clinical_ner.heldout import calibrate, held_out
@@ -27,6 +27,7 @@ from clinical_ner.tokens import token_arrays, tokenise
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from clinical_ner.crfsuite_file import CrfWeights
     from clinical_ner.notes import AnnotatedNote, Label
 
     Progress = Callable[[str, int, int], None]
@@ -111,33 +112,32 @@ def train(
     extractor = FeatureExtractor(extractor_tables(config, word_classes))
     fold_model = _Fold(extractor, config, seed, lexicon)
     predictions = held_out(notes, config.calibration_folds, seed, fold_model, progress)
-    crfsuite = fit(notes, extractor, config, seed, lexicon, _reporter(progress, config.max_iterations))
+    weights = fit(notes, extractor, config, seed, lexicon, _reporter(progress, config.max_iterations))
     metadata = _metadata(notes, config, seed)
     if predictions:
         metadata["calibration"] = calibrate(notes, predictions)
         metadata["reference"] = reference_statistics(notes, predictions)
-    return finish(notes, extractor, crfsuite, metadata)
+    return finish(notes, extractor, weights, metadata)
 
 
 def finish(
-    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, crfsuite: bytes, metadata: dict[str, Any]
+    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, weights: CrfWeights, metadata: dict[str, Any]
 ) -> TrainedModel:
     """Make the artifact of a fitted CRF, with what the model itself says of its canary notes."""
-    bare = model_tables(notes, extractor, crfsuite, metadata)
+    bare = model_tables(notes, extractor, weights, metadata)
     tagger = Tagger(bare)
     expected = [
         {"text": text, "entities": [[entity.label, entity.start, entity.end] for entity in tagged.entities]}
         for text, tagged in zip(CANARY_TEXTS, tagger.tag(CANARY_TEXTS), strict=True)
     ]
-    tables = dump(model_tables(notes, extractor, crfsuite, metadata | {"canaries": expected}))
-    return TrainedModel(crfsuite, tables, Tagger.open(tables).metadata)
+    tables = dump(replace(bare, metadata={**bare.metadata, "canaries": expected}))
+    return TrainedModel(write_model(weights), tables, Tagger.open(tables).metadata)
 
 
 def model_tables(
-    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, crfsuite: bytes, metadata: Mapping[str, Any]
+    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, weights: CrfWeights, metadata: Mapping[str, Any]
 ) -> ModelTables:
     """Arrange a fitted CRF and the vocabulary of its notes for serving."""
-    weights = read_weights(crfsuite)
     words = {word_key(word) for word in {token.text.lower() for note in notes for token in tokenise(note.text)}}
     characters = {ord(character) for note in notes for character in set(note.text)}
     return ModelTables(
@@ -160,8 +160,8 @@ class _Fold:
     lexicon: Mapping[Label, Sequence[str]] | None
 
     def __call__(self, notes: Sequence[AnnotatedNote]) -> Tagger:
-        crfsuite = fit(notes, self.extractor, self.config, self.seed, self.lexicon)
-        return Tagger(model_tables(notes, self.extractor, crfsuite, _metadata(notes, self.config, self.seed)))
+        weights = fit(notes, self.extractor, self.config, self.seed, self.lexicon)
+        return Tagger(model_tables(notes, self.extractor, weights, _metadata(notes, self.config, self.seed)))
 
 
 def _metadata(notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int) -> dict[str, Any]:

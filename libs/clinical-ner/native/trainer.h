@@ -1,0 +1,49 @@
+/* What trainer.c and optimiser.c share. */
+#ifndef CLINICAL_NER_TRAINER_H
+#define CLINICAL_NER_TRAINER_H
+
+#include "features.h"
+
+/* A growing array. */
+typedef struct {
+    void *items;
+    int64_t count, capacity;
+    size_t size;
+} cn_vector;
+
+/* The attributes of one training set: counted first, numbered when rare ones have been dropped. */
+typedef struct {
+    int32_t slot, left, right; /* slot >= 0: a word feature (left); slot < 0: conjunction -1 - slot of two features */
+    int32_t count, number;
+} cn_attribute;
+
+enum { CN_MEMORIES = 6 };
+
+typedef struct {
+    double *weights, *gradient, *direction, *steps, *changes, *old_gradient;
+    double inverse[CN_MEMORIES], loss;
+    int64_t n, kept; /* weights; iterations kept in memory so far */
+} cn_optimiser;
+
+struct cn_trainer {
+    const cn_extractor *extractor;
+    int32_t n_labels, n_slots, failed;
+    double bag_value, c2;
+
+    cn_table features, words, attributes;
+    cn_vector names, name_starts;        /* feature strings */
+    cn_vector word_entries, word_starts; /* per word its features as (group, feature) */
+    cn_vector tokens, golds, sentences;  /* word and label of each token; first token of each sentence */
+    cn_vector all;                       /* cn_attribute */
+
+    /* A token's score is the sum of units: (word, slot) for each slot, its own conjunctions, its sentence's bag. Unit u
+     * is the sum of the attributes unit_attributes[unit_starts[u]..unit_starts[u + 1]]. */
+    cn_vector unit_starts, unit_attributes;
+    int64_t n_units, n_attributes, first_own, first_bag;
+    double *unit_scores, *unit_gradients, *scratch;
+    uint8_t *allowed; /* per weight: 0 keeps it at zero */
+    int64_t longest;
+    cn_optimiser optimiser;
+};
+
+#endif

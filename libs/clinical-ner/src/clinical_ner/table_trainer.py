@@ -1,0 +1,112 @@
+"""L-BFGS training over word tables: CRFsuite's objective without computing a word's features once per token."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clinical_ner.crfsuite_file import CrfWeights
+from clinical_ner.native import library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from clinical_ner.config import TrainingConfig
+    from clinical_ner.features import FeatureExtractor
+    from clinical_ner.sequences import TokenSequence
+
+_PERIOD, _DELTA = 10, 1e-5
+"""Stop when the loss fell by less than this share over so many iterations (CRFsuite's defaults)."""
+
+
+class TableTrainer:
+    """The training objective of labelled sequences, in native memory."""
+
+    def __init__(self, sequences: Sequence[TokenSequence], extractor: FeatureExtractor, config: TrainingConfig) -> None:
+        native = library()
+        self.labels = sorted({label for each in sequences for label in each.labels})
+        self._extractor = extractor
+        self._address = native.cn_trainer_new(extractor.address, len(self.labels), config.bag_value)
+        if not self._address:
+            raise MemoryError("no memory to train")
+        weakref.finalize(self, native.cn_trainer_free, self._address)
+        places = {label: place for place, label in enumerate(self.labels)}
+        for each in sequences:
+            self._add(each, np.array([places[label] for label in each.labels], np.int32))
+        found = native.cn_trainer_prepare(
+            self._address, config.min_frequency, config.c2, config.all_states, config.all_transitions
+        )
+        if found < 0:
+            raise MemoryError("no memory to train")
+        self.n_weights = (int(found) + len(self.labels)) * len(self.labels)
+
+    def _add(self, sequence: TokenSequence, labels: NDArray[np.int32]) -> None:
+        starts, ends = np.ascontiguousarray(sequence.starts), np.ascontiguousarray(sequence.ends)
+        failed = library().cn_trainer_add(
+            self._address,
+            sequence.points.ctypes.data,
+            starts.ctypes.data,
+            ends.ctypes.data,
+            labels.ctypes.data,
+            len(labels),
+        )
+        if failed:
+            raise MemoryError("no memory to train")
+
+    def loss(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the objective and its gradient at given weights; both of shape (n_weights,)."""
+        gradient = np.empty(self.n_weights)
+        value = library().cn_trainer_loss(self._address, weights.ctypes.data, gradient.ctypes.data)
+        return float(value), gradient
+
+    def run(self, iterations: int, report: Callable[[int], None] | None = None) -> float:
+        """Iterate until the loss hardly falls any more; return it."""
+        losses: list[float] = []
+        value = ctypes.c_double()
+        for number in range(1, iterations + 1):
+            moved = library().cn_trainer_iterate(self._address, ctypes.addressof(value))
+            if moved < 0:
+                raise MemoryError("no memory to train")
+            losses.append(value.value)
+            if report is not None:
+                report(number)
+            if not moved or (number > _PERIOD and losses[-1 - _PERIOD] - losses[-1] < _DELTA * abs(losses[-1])):
+                break
+        return losses[-1]
+
+    def attributes(self) -> list[str]:
+        """Return the attribute strings in the order of the weights."""
+        out = ctypes.c_void_p()
+        size = library().cn_trainer_attributes(self._address, self._extractor.address, ctypes.addressof(out))
+        return ctypes.string_at(out.value, size).decode().split("\n")[:-1] if size > 0 else []
+
+    def weights(self) -> CrfWeights:
+        """Return the weights found, with their attribute strings."""
+        attributes, count = self.attributes(), len(self.labels)
+        found = np.frombuffer(ctypes.string_at(library().cn_trainer_weights(self._address), 8 * self.n_weights))
+        states = len(attributes) * count
+        return CrfWeights(
+            self.labels,
+            attributes,
+            found[states:].reshape(count, count),
+            np.repeat(np.arange(len(attributes)), count),
+            np.tile(np.arange(count), len(attributes)),
+            found[:states],
+        )
+
+
+def fit_tables(
+    sequences: Sequence[TokenSequence],
+    extractor: FeatureExtractor,
+    config: TrainingConfig,
+    report: Callable[[int], None] | None = None,
+) -> CrfWeights:
+    """Train on sequences; `report` is told each iteration's number."""
+    trainer = TableTrainer(sequences, extractor, config)
+    trainer.run(config.max_iterations, report)
+    return trainer.weights()

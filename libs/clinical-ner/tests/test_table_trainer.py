@@ -1,0 +1,115 @@
+"""Training over word tables against CRFsuite's own training, and its gradient against differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pycrfsuite
+import pytest
+from clinical_ner.config import Conjunction, TrainingConfig
+from clinical_ner.crf import fit, fit_by_crfsuite, frequent, valued
+from clinical_ner.crfsuite_file import read_weights, write_model
+from clinical_ner.features import FeatureExtractor, extractor_tables
+from clinical_ner.sequences import all_sequences
+from clinical_ner.table_trainer import TableTrainer
+
+CONFIGS = {
+    "default": TrainingConfig(),
+    "observed only": TrainingConfig(all_states=False, all_transitions=False, min_frequency=1.0, bag_value=0.0),
+    "far and odd": TrainingConfig(
+        groups={"bias": (0,), "word": (-4, 3), "classes": (1,), "grams3": (0, 2)},
+        conjunctions=(Conjunction("lower", 2, "kind", -1), Conjunction("classes", 0, "suffix1", 0)),
+        scheme="bilou",
+        bag_value=1.5,
+        min_frequency=3.0,
+    ),
+}
+
+
+def made(composed, name, count=50):
+    config = CONFIGS[name]
+    extractor = FeatureExtractor(extractor_tables(config))
+    return config, extractor, all_sequences(composed(count), config.scheme)
+
+
+def dense(weights):
+    table = np.zeros((len(weights.attributes), len(weights.labels)))
+    table[weights.state_attributes, weights.state_labels] = weights.state_weights
+    return {
+        (attribute, label): table[a, y]
+        for a, attribute in enumerate(weights.attributes)
+        for y, label in enumerate(weights.labels)
+    }
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_gradient_is_the_slope_of_the_loss(composed, name):
+    config, extractor, sequences = made(composed, name)
+    trainer = TableTrainer(sequences, extractor, config)
+    rng = np.random.default_rng(0)
+    observed = trainer.loss(np.zeros(trainer.n_weights))[1] != 0
+    weights = rng.normal(0, 0.3, trainer.n_weights) * observed
+    gradient = trainer.loss(weights)[1]
+    places = np.flatnonzero(observed)
+    for place in [*rng.choice(places, 30), *places[-10:]]:
+        step = np.zeros(trainer.n_weights)
+        step[place] = 1e-5
+        slope = (trainer.loss(weights + step)[0] - trainer.loss(weights - step)[0]) / 2e-5
+        assert gradient[place] == pytest.approx(slope, abs=1e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_attributes_are_those_that_crfsuite_would_be_given(composed, name):
+    config, extractor, sequences = made(composed, name)
+    strings = [extractor.attributes(each.points, each.starts, each.ends) for each in sequences]
+    assert set(TableTrainer(sequences, extractor, config).attributes()) == frequent(strings, config.min_frequency)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_finds_crfsuites_optimum(composed, name):
+    config, extractor, sequences = made(composed, name)
+    trainer = TableTrainer(sequences, extractor, config)
+    mine = trainer.run(400)
+    theirs = read_weights(fit_by_crfsuite(sequences, extractor, config))
+    found, known = dense(trainer.weights()), dense(theirs)
+    assert trainer.labels == sorted(theirs.labels)
+    difference = max(abs(found[key] - value) for key, value in known.items())
+    assert difference < 0.02
+    assert mine > 0
+
+
+def test_crfsuite_gives_the_same_loss_for_the_same_weights(composed):
+    """CRFsuite's own probabilities of the gold labels, from a file with our weights, add up to our loss."""
+    config, extractor, sequences = made(composed, "default", 20)
+    trainer = TableTrainer(sequences, extractor, config)
+    loss = trainer.run(10)
+    weights = trainer.weights()
+    model = write_model(weights)
+    tagger = pycrfsuite.Tagger()
+    tagger.open_inmemory(model)
+    total = config.c2 * (np.square(weights.state_weights).sum() + np.square(weights.transitions).sum())
+    for each in sequences:
+        items = valued(
+            extractor.attributes(each.points, each.starts, each.ends), set(weights.attributes), config.bag_value
+        )
+        tagger.set(items)
+        total -= np.log(tagger.probability(each.labels))
+    assert loss == pytest.approx(total, rel=1e-9)
+
+
+def test_the_written_file_holds_the_weights_exactly(composed):
+    config, extractor, sequences = made(composed, "default")
+    trainer = TableTrainer(sequences, extractor, config)
+    trainer.run(5)
+    weights = trainer.weights()
+    again = read_weights(write_model(weights))
+    assert dense(again) == dense(weights)
+    order = [again.labels.index(label) for label in weights.labels]
+    assert (again.transitions[np.ix_(order, order)] == weights.transitions).all()
+
+
+def test_an_l1_penalty_goes_to_crfsuite(composed):
+    config = TrainingConfig(c1=0.5, max_iterations=20)
+    extractor = FeatureExtractor(extractor_tables(config))
+    sparse = fit(composed(40), extractor, config, 0)
+    full = fit(composed(40), extractor, TrainingConfig(max_iterations=20), 0)
+    assert (sparse.state_weights != 0).sum() < 0.3 * (full.state_weights != 0).sum()

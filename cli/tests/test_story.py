@@ -8,6 +8,7 @@ from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, 
 from rxtract.demo.malformed import Malformed
 from rxtract.demo.observer import Outcomes
 from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
+from rxtract.highlight import Mark, bracketed
 from rxtract.partitioning import murmur2, partition_of
 from rxtract.reading import Seen
 
@@ -74,6 +75,11 @@ def test_outcomes_keep_the_highest_revision_and_serial_and_count_duplicates():
     assert outcomes.duplicates == 3
     assert outcomes.latencies_ms == [30]
     assert outcomes.percentile_ms(0.95) == 30
+
+
+def test_entities_are_bracketed_where_there_is_no_colour():
+    shown = bracketed("c/o fever\x1b[2J\nTab PCM", [Mark("DISEASE", 4, 9), Mark("TREATMENT", 18, 21)])
+    assert shown == "c/o [DISEASE fever]\N{REPLACEMENT CHARACTER}[2J / Tab [TREATMENT PCM]"
 
 
 def test_the_example_is_marked_synthetic_and_written_now():

@@ -50,6 +50,16 @@ def highlight(text: str, entities: Sequence[Marked]) -> Text:
     return shown
 
 
+def bracketed(text: str, entities: Sequence[Marked]) -> str:
+    """Return `text` on one line with every entity in brackets behind its label, for where there is no colour."""
+    parts = []
+    at = 0
+    for entity in sorted(entities, key=lambda entity: entity.start):
+        parts += [text[at : entity.start], f"[{entity.label} {text[entity.start : entity.end]}]"]
+        at = entity.end
+    return printable("".join([*parts, text[at:]])).replace("\n", " / ")
+
+
 def printable(text: str) -> str:
     """Return `text` with what could move a terminal's cursor or hide text replaced by a visible mark."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)

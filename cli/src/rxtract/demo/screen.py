@@ -14,8 +14,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from rxtract.highlight import bracketed, highlight
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rxtract.highlight import Marked
 
 PLAIN_EVERY_S = 2.0
 
@@ -64,12 +68,13 @@ class Screen:
         """Print a step that really happened."""
         self.console.print(Text.assemble(("✓ ", "bold green"), words))
 
-    def note(self, title: str, text: Text) -> None:
-        """Show one note with its entities in colour; without colour the entities are named behind it."""
+    def note(self, title: str, text: str, entities: Sequence[Marked]) -> None:
+        """Show one note with its entities: in colour on a terminal, in brackets elsewhere."""
         if self.console.is_terminal:
-            self.console.print(Panel(text, title=Text(title, "dim"), title_align="left", border_style="dim"))
+            shown = highlight(text, entities)
+            self.console.print(Panel(shown, title=Text(title, "dim"), title_align="left", border_style="dim"))
         else:
-            self.console.print(f"[{title}] {text.plain}", markup=False)
+            self.console.print(f"[{title}] {bracketed(text, entities)}", markup=False)
 
     @contextmanager
     def live(self, figures: Callable[[], Figures]) -> Iterator[Callable[[], None]]:

@@ -17,7 +17,7 @@ from rxtract.demo.lag import LagProbe
 from rxtract.demo.malformed import malformed_notes
 from rxtract.demo.observer import Observer, Outcomes
 from rxtract.demo.screen import Figures, Screen
-from rxtract.highlight import highlight, legend
+from rxtract.highlight import legend
 from rxtract.replay import replay_mended
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class ActOne:
             with self._step(f"entities of {note.note_id}"):
                 event = self._event_of(observer, note.note_id)
                 check_example(event)
-        self._screen.note("the example of the design", highlight(EXAMPLE, event.entities))
+        self._screen.note("the example of the design", EXAMPLE, event.entities)
         for entity in event.entities:
             words = f"{entity.label} {entity.start}-{entity.end} {entity.text!r} confidence {entity.confidence:.2f}"
             self._screen.good(words)
@@ -147,7 +147,7 @@ class ActOne:
         for event in chosen:
             note = self._sent[event.note_id]
             title = f"{event.note_id}, {event.segment.city}, {event.segment.specialty}, confidence {event.note_confidence:.2f}"
-            self._screen.note(title, highlight(note.text, event.entities))
+            self._screen.note(title, note.text, event.entities)
 
     def _refuse_and_mend(self, observer: Observer) -> None:
         self._screen.chapter("Three malformed notes")
@@ -223,7 +223,7 @@ class ActOne:
     def _summary(self, seen: Outcomes, seconds: float) -> Summary:
         return Summary(
             notes=len(self._sent),
-            structured=len(seen.events),
+            structured=len(self._sent.keys() & seen.events.keys()),
             entities=seen.entities,
             dead_letters=len(seen.dead),
             mended=1,

@@ -22,6 +22,7 @@ class Pseudonyms:
         # The two hashes of an HMAC over the key alone; copying them is several times faster than hmac.digest.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+        self._inner_of_kind: dict[str, hashlib._Hash] = {}
         self.key_id = self._hmac(b"key-id")[:_KEY_ID_BYTES].hex()
 
     def of(self, kind: str, reference: str) -> str:
@@ -31,10 +32,19 @@ class Pseudonyms:
             kind: ``patient``, ``doctor`` or ``prescription``; equal references of two kinds have different pseudonyms.
             reference: In clear.
         """
-        return self._hmac(f"{kind}\0{reference}".encode())[:_PSEUDONYM_BYTES].hex()
+        started = self._inner_of_kind.get(kind) or self._start(kind)
+        return self._finish(started.copy(), reference.encode())[:_PSEUDONYM_BYTES].hex()
+
+    def _start(self, kind: str) -> "hashlib._Hash":
+        inner = self._inner.copy()
+        inner.update(f"{kind}\0".encode())
+        self._inner_of_kind[kind] = inner
+        return inner
 
     def _hmac(self, message: bytes) -> bytes:
-        inner = self._inner.copy()
+        return self._finish(self._inner.copy(), message)
+
+    def _finish(self, inner: "hashlib._Hash", message: bytes) -> bytes:
         inner.update(message)
         outer = self._outer.copy()
         outer.update(inner.digest())

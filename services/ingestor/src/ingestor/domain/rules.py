@@ -50,13 +50,14 @@ class Violation:
 
 def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation]:
     """All that is wrong with a note; the text's faults come first. Empty when the note is legal."""
+    if _is_plainly_legal(note, rules, now_ms):
+        return []
     reasons = [
         ("text", _text_fault(note.text, rules)),
         ("written_at", _time_fault(note.written_at, rules, now_ms)),
         ("revision", None if 1 <= note.revision <= MAX_REVISION else Reason.OUT_OF_RANGE),
     ]
-    if not _names_are_plainly_legal(note, rules):
-        reasons += _name_faults(note, rules)
+    reasons += _name_faults(note, rules)
     return [Violation(name, reason) for name, reason in reasons if reason is not None]
 
 
@@ -65,15 +66,25 @@ def _text_fault(text: str, rules: Rules) -> Reason | None:
         return Reason.EMPTY_TEXT
     if len(text) > rules.max_note_chars:
         return Reason.TEXT_TOO_LONG
-    if _ILLEGAL_IN_TEXT.search(text) is not None:
+    # Printable text has nothing illegal, and asking for that is quicker than the search.
+    if not text.isprintable() and _ILLEGAL_IN_TEXT.search(text) is not None:
         return Reason.ILLEGAL_CHARACTERS
     if _has_more_tokens(text, rules.max_note_tokens):
         return Reason.TOO_MANY_TOKENS
     return None
 
 
+def _is_plainly_legal(note: NoteSubmitted, rules: Rules, now_ms: int) -> bool:
+    """Pass nearly every note quickly; a note that does not pass here is looked at rule by rule."""
+    return (
+        _text_fault(note.text, rules) is None
+        and rules.earliest_ms <= note.written_at <= now_ms + rules.max_ahead_ms
+        and 1 <= note.revision <= MAX_REVISION
+        and _names_are_plainly_legal(note, rules)
+    )
+
+
 def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
-    """Judge the names of nearly every note at once; whoever does not pass is looked at name by name."""
     names = (
         note.note_id,
         note.prescription_id,

@@ -44,7 +44,7 @@ SHOWN = 4
 EXTRACTOR_GROUP = "rxtract-extractor"
 
 
-class DemoFailed(Exception):  # noqa: N818 - it says what happened
+class DemoFailed(Exception):
     """A step of the demo that did not really happen; the message names the step."""
 
 

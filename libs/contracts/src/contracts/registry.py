@@ -20,19 +20,19 @@ MAX_UNKNOWN_IDS = 10_000
 """How many refused ids are remembered, so that a stream of made-up ids costs bounded memory."""
 
 
-class SchemaNotFound(LookupError):  # noqa: N818 - the word that readers know
+class SchemaNotFound(LookupError):
     """The registry answered that it has no such schema or subject."""
 
 
-class SchemaNotAllowed(LookupError):  # noqa: N818 - as above
+class SchemaNotAllowed(LookupError):
     """The schema exists but the registry does not list it under the topic's subject."""
 
 
-class IncompatibleSchema(ValueError):  # noqa: N818 - as above
+class IncompatibleSchema(ValueError):
     """The registry refused a schema because it breaks an earlier version."""
 
 
-class RegistryUnavailable(ConnectionError):  # noqa: N818 - as above
+class RegistryUnavailable(ConnectionError):
     """The registry gave no usable answer. Wait and try again; nothing is known about the schema."""
 
 

@@ -247,7 +247,7 @@ class EmbeddedStack:
         return True
 
 
-class _Abandoned(Exception):  # noqa: N818 - not an error: another component failed first
+class _Abandoned(Exception):
     """Another component could not start, so this one need not either."""
 
 

@@ -7,7 +7,7 @@ class RxtractError(Exception):
     """A failure whose message we wrote ourselves: one line, without note text, safe to log."""
 
 
-class Poison(RxtractError):  # noqa: N818 - the project's word for it
+class Poison(RxtractError):
     """This record will never pass: dead-letter it with a reason code, and go on."""
 
     def __init__(self, reason: Reason) -> None:
@@ -15,11 +15,11 @@ class Poison(RxtractError):  # noqa: N818 - the project's word for it
         self.reason = reason
 
 
-class Recoverable(RxtractError):  # noqa: N818
+class Recoverable(RxtractError):
     """Something outside is away for now: wait and try the same records again."""
 
 
-class Rejected(RxtractError):  # noqa: N818
+class Rejected(RxtractError):
     """We are full: hold the records back, nothing is wrong with them.
 
     Attributes:
@@ -31,7 +31,7 @@ class Rejected(RxtractError):  # noqa: N818
         self.retry_after_s = retry_after_s
 
 
-class DeliveryFailed(RxtractError):  # noqa: N818
+class DeliveryFailed(RxtractError):
     """The broker did not acknowledge everything of a batch.
 
     Attributes:
@@ -49,7 +49,7 @@ class DeliveryFailed(RxtractError):  # noqa: N818
         self.retriable = retriable
 
 
-class BudgetExceeded(RxtractError):  # noqa: N818
+class BudgetExceeded(RxtractError):
     """Too many dead letters in a topic that was validated before: a bad deploy, not bad records."""
 
 
@@ -57,5 +57,5 @@ class SettingsError(RxtractError):
     """The environment is not usable. The message names each variable and what to set, one line each."""
 
 
-class Stopped(RxtractError):  # noqa: N818
+class Stopped(RxtractError):
     """The process was asked to stop while it waited; what it waited for is not done."""

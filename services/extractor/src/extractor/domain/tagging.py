@@ -36,23 +36,23 @@ class NoteNumbers(Protocol):
     """Counts of one note, from which the drift statistics are made."""
 
     @property
-    def tokens(self) -> int: ...  # noqa: D102
+    def tokens(self) -> int: ...
     @property
-    def oov_tokens(self) -> int: ...  # noqa: D102
+    def oov_tokens(self) -> int: ...
     @property
-    def chars(self) -> int: ...  # noqa: D102
+    def chars(self) -> int: ...
     @property
-    def unknown_chars(self) -> int: ...  # noqa: D102
+    def unknown_chars(self) -> int: ...
     @property
-    def disease_entities(self) -> int: ...  # noqa: D102
+    def disease_entities(self) -> int: ...
     @property
-    def treatment_entities(self) -> int: ...  # noqa: D102
+    def treatment_entities(self) -> int: ...
     @property
-    def disease_tokens(self) -> int: ...  # noqa: D102
+    def disease_tokens(self) -> int: ...
     @property
-    def treatment_tokens(self) -> int: ...  # noqa: D102
+    def treatment_tokens(self) -> int: ...
     @property
-    def confidence(self) -> float: ...  # noqa: D102
+    def confidence(self) -> float: ...
 
 
 class TaggedNote(Protocol):
@@ -110,7 +110,7 @@ def tag_each(
         tagged = list(tagger.tag(texts))
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - a broken note must not stop the others
+    except Exception as error:
         on_failure(error)
     else:
         if len(tagged) != len(texts):

@@ -9,7 +9,7 @@ from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules, Violation, violations
 
 
-class Refused(Exception):  # noqa: N818 - the project's word for it
+class Refused(Exception):
     """The note is not legal.
 
     Attributes:

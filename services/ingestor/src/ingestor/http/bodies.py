@@ -83,7 +83,7 @@ class Problem(BaseModel):
     message: str
 
 
-class BadJson(ValueError):  # noqa: N818 - says what it is
+class BadJson(ValueError):
     """The body is not usable JSON.
 
     Attributes:

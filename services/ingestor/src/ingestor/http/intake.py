@@ -23,7 +23,7 @@ DOOR = "http"
 _content_of = attrgetter(*(field.name for field in fields(NoteSubmitted)))
 
 
-class IdempotencyConflict(Exception):  # noqa: N818 - says what it is
+class IdempotencyConflict(Exception):
     """The Idempotency-Key was used before, with another body."""
 
 

@@ -13,7 +13,7 @@ BODY_TIMEOUT_S = 30.0
 MAX_IDEMPOTENCY_KEY_CHARS = 256
 
 
-class HttpRefusal(Exception):  # noqa: N818 - an answer, not a fault
+class HttpRefusal(Exception):
     """The request is answered with a status and a problem."""
 
     def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:

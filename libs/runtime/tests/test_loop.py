@@ -63,7 +63,7 @@ class Rig:
         def run() -> None:
             try:
                 self.loop.run()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 self.error = error
 
         thread = threading.Thread(target=run)

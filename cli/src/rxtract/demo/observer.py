@@ -103,5 +103,5 @@ class Observer:
             for seen in TopicReader(self._addresses).read(names, follow=True, until=self._stop.is_set):
                 with self._lock:
                     self._outcomes.take(seen, time.time() * 1000)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed to whoever looks next
             self._error = error

@@ -5,6 +5,7 @@ the slow way: it fills the slots of a twin that is not frozen and then changes i
 """
 
 # mypy: disable-error-code="no-any-return"
+# ruff: noqa: A002, D102 - arguments are named as the fields, and the class says what they are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

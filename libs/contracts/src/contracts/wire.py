@@ -169,7 +169,7 @@ class _Resolver(Generic[R]):
             # fastavro's own way to say that the bytes end inside a number; else a symbol that the enum does not have.
             ended = buffer.tell() == len(value)
             raise self._refused(Reason.TRUNCATED if ended else Reason.UNDECODABLE) from None
-        except Exception:
+        except Exception:  # noqa: BLE001 - hostile bytes raise whatever they hit
             raise self._refused(Reason.UNDECODABLE) from None
         if buffer.tell() != len(value):
             raise self._refused(Reason.TRAILING_BYTES)

@@ -50,7 +50,7 @@ def read_stack_json(path: Path) -> dict[str, Any]:
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(document, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 - the caller catches ValueError for bad content
     return document
 
 

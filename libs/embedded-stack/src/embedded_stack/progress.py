@@ -51,7 +51,7 @@ class PlainLines:
 class Checklist:
     """A table that redraws itself while the `with` block runs."""
 
-    _MARKS = {WAITING: "[dim]·[/]", BUSY: "[yellow]…[/]", READY: "[green]✓[/]", FAILED: "[red]✗[/]"}
+    _MARKS = {WAITING: "[dim]·[/]", BUSY: "[yellow]…[/]", READY: "[green]✓[/]", FAILED: "[red]✗[/]"}  # noqa: RUF012
 
     def __init__(self, console: Console | None = None) -> None:
         self._rows: dict[str, tuple[str, str]] = {}

@@ -152,6 +152,6 @@ class ServiceProcess:
 def end_services(services: Sequence[ServiceProcess], grace_s: float = 15.0) -> None:
     """End several at once: all are asked first, then waited for."""
     for service in services:
-        service._child.ask_to_end()
+        service._child.ask_to_end()  # noqa: SLF001 - the same module's class
     for service in services:
         service.end(grace_s)

@@ -52,7 +52,7 @@ def main() -> None:
         group = int(line[1:])
         if line[0] == "+":
             groups.add(group)
-            print(group, flush=True)
+            print(group, flush=True)  # noqa: T201 - tells the parent that this child is on the list
         else:
             groups.discard(group)
     end_all(groups, GRACE_S)

@@ -227,8 +227,8 @@ def _is_retriable(error: KafkaError) -> bool:
     never = {
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.INVALID_MSG,
-        KafkaError._FATAL,
-        KafkaError._INVALID_ARG,
+        KafkaError._FATAL,  # noqa: SLF001 - that is how the client names its own codes
+        KafkaError._INVALID_ARG,  # noqa: SLF001
         KafkaError.RECORD_LIST_TOO_LARGE,
     }
     return not error.fatal() and error.code() not in never

@@ -65,7 +65,7 @@ class PassThrough(faust.Schema[Any, Any]):
         """Make the function that turns a message into an event."""
         create_event = app.create_event
 
-        async def decode(message: Any, *, propagate: bool = False) -> Any:
+        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001 - upstream's signature
             return create_event(None, message.value, message.headers, message)
 
         return decode
@@ -139,7 +139,7 @@ class BatchApp(faust.App):
         try:
             async for event in cast("Stream[Any]", stream).noack().events():
                 self.handle(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Faust would restart the agent and acknowledge behind the failure
             self.fail_stop("the agent", error)
         if not self.fail_stop.stopping:
             self.fail_stop("the agent", StreamEndedError("the stream ended though nobody asked it to"))
@@ -229,7 +229,7 @@ async def _serve(app: BatchApp, stopped: threading.Event) -> int:
         if starting.done():
             starting.result()
         await asked_to_stop.wait()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it could not even start
         app.fail_stop("the start", error)
         return 1
     starting.cancel()
@@ -260,7 +260,7 @@ async def _stop(app: BatchApp) -> None:
     app.flow_control.suspend()
     try:
         finished = await consumer.finish_and_commit(app.batching.limits.stop_wait_s)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what is not committed is read again; the exit is still an orderly one
         finished = False
         _log.warning("could not commit while stopping", error=type(error).__name__)
     if not finished:
@@ -269,5 +269,5 @@ async def _stop(app: BatchApp) -> None:
     app.sender.close(_CLOSE_WAIT_S)
     try:
         await asyncio.wait_for(app.stop(), _CLOSE_WAIT_S)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - all is committed; the broker will notice that we are gone
         _log.warning("did not leave the group in good order", error=type(error).__name__)

@@ -48,10 +48,10 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.sleep(0)
         except self.consumer_stopped_errors as error:
             self._surprise("the fetch loop", error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Faust would restart the fetcher and go on behind the failure
             self._surprise("the fetch loop", error)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - upstream's signature
         """Fetch once; yields one message for each partition that has records, or several where a bound cuts them."""
         if not await self._has_room():
             return
@@ -136,8 +136,8 @@ class BatchConsumer(driver.Consumer):
 
     def _check_thread(self) -> None:
         """Raise what the group coordinator or the consumer's thread died of; upstream never asks."""
-        consumer = self._thread._ensure_consumer()
-        consumer._coordinator.check_errors()
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - upstream offers no other way
+        consumer._coordinator.check_errors()  # noqa: SLF001
         if self._thread.crashed:
             raise self._thread.crash_reason or RuntimeError("the consumer's thread crashed")
 
@@ -155,12 +155,12 @@ class BatchConsumer(driver.Consumer):
         self.batching.batch_finished()
         return counts
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002
         """Commit what the ledger offers. A caller that finds another commit under way waits, and then commits too."""
         async with self._commit_lock:
             return await self.force_commit(topics, start_new_transaction)
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
         """Commit behind each partition's unbroken row of finished batches; False: there was nothing, or a rebalance passed."""
         ours = self.assignment()
         offsets: dict[Partition, int] = {
@@ -181,7 +181,7 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.sleep(self.batching.limits.commit_interval_s)
                 if not self.app.rebalancing:
                     await self.commit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._surprise("the commit loop", error)
 
     # -- partitions come and go ----------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class BatchConsumer(driver.Consumer):
             self.stop_flow()
             self.app.flow_control.suspend()
             await self.finish_and_commit(self.batching.limits.revoke_wait_s)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - aiokafka would log and drop it
             self._surprise("the revocation of partitions", error)
         self.batching.revoked(revoked)
         await super().on_partitions_revoked(revoked)

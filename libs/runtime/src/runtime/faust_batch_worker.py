@@ -137,7 +137,7 @@ class BatchWorker:
         try:
             while not self._stop.is_set():
                 self._turn()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged behind it
             self._fail_stop("the batch worker", error)
 
     def _turn(self) -> None:

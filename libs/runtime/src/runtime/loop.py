@@ -478,7 +478,7 @@ def _is_record(message: Message) -> bool:
         return True
     if error.fatal():
         raise KafkaException(error)
-    if error.code() != KafkaError._PARTITION_EOF:
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
         _log.warning("consumer", code=error.name())
     return False
 
@@ -489,7 +489,7 @@ def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:
 
 
 def _delivery(batch: _Batch) -> Delivery:
-    assert batch.delivery is not None
+    assert batch.delivery is not None  # noqa: S101 - only sent batches are in flight
     return batch.delivery
 
 

@@ -38,7 +38,7 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
     except RxtractError as error:
         logs.get_logger(__name__).critical("stopped", error=type(error).__name__, message=str(error))
         return CRASHED
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last line of defence: logged without its message, exit code 1
         logs.get_logger(__name__).critical("crashed", exc_info=True)
         return CRASHED
     return OK

@@ -241,7 +241,7 @@ class Reloader:
             if str(error) != failing:
                 _log.warning("the model stays as it is", message=str(error))
             return str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what is served goes on, whatever happens to the next one
             _log.exception("the model stays as it is", error=type(error).__name__)
             return type(error).__name__
         return ""

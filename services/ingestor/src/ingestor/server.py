@@ -90,7 +90,7 @@ class KafkaDoor:
             bootstrap.kafka_door(self._shared, registry, write).run()
         except Stopped:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by `finish`, in the main thread
             self._error = error
         finally:
             self._shared.stop.set()

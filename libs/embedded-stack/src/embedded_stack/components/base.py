@@ -76,7 +76,7 @@ class Component(ABC):
     def is_ready(self) -> bool:
         """Whether it answers a real request now. Never raises because of a server that is not up yet."""
 
-    def when_ready(self) -> None:
+    def when_ready(self) -> None:  # noqa: B027 - most have nothing to do
         """Called once after a start, when it is ready and nobody uses it yet."""
 
     @property

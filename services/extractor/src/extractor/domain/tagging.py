@@ -36,23 +36,23 @@ class NoteNumbers(Protocol):
     """Counts of one note, from which the drift statistics are made."""
 
     @property
-    def tokens(self) -> int: ...
+    def tokens(self) -> int: ...  # noqa: D102
     @property
-    def oov_tokens(self) -> int: ...
+    def oov_tokens(self) -> int: ...  # noqa: D102
     @property
-    def chars(self) -> int: ...
+    def chars(self) -> int: ...  # noqa: D102
     @property
-    def unknown_chars(self) -> int: ...
+    def unknown_chars(self) -> int: ...  # noqa: D102
     @property
-    def disease_entities(self) -> int: ...
+    def disease_entities(self) -> int: ...  # noqa: D102
     @property
-    def treatment_entities(self) -> int: ...
+    def treatment_entities(self) -> int: ...  # noqa: D102
     @property
-    def disease_tokens(self) -> int: ...
+    def disease_tokens(self) -> int: ...  # noqa: D102
     @property
-    def treatment_tokens(self) -> int: ...
+    def treatment_tokens(self) -> int: ...  # noqa: D102
     @property
-    def confidence(self) -> float: ...
+    def confidence(self) -> float: ...  # noqa: D102
 
 
 class TaggedNote(Protocol):
@@ -110,7 +110,7 @@ def tag_each(
         tagged = list(tagger.tag(texts))
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a broken note must not stop the others
         on_failure(error)
     else:
         if len(tagged) != len(texts):

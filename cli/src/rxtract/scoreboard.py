@@ -40,18 +40,19 @@ def print_scores(console: Console, scores: Mapping[str, Any]) -> None:
 
 def print_cross_validation(console: Console, report: Mapping[str, Any]) -> None:
     """Print what `experiment.report` returned: means with their spread over folds."""
-    table = Table(title=f"{report['folds']}-fold cross-validation on {report['notes']:,} notes", title_justify="left")
-    table.add_column("mean ± sd over folds")
-    for name in ("precision", "recall", "F1", "F1 least to greatest", "support"):
-        table.add_column(name, justify="right")
+    title = f"{report['folds']}-fold cross-validation on {report['notes']:,} notes, mean ± sd over folds"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in ("precision", "recall", "F1", "F1 range", "support"):
+        table.add_column(name, justify="right", no_wrap=True)
     spans, tokens = report["exact_span"], report["token"]
-    rows = [("exact spans, all", spans["micro"]), *((f"exact spans, {label}", spans[label]) for label in LABELS)]
-    rows += [("names seen in training", report["seen"]), ("names not seen in training", report["unseen"])]
+    rows = [("spans, all", spans["micro"]), *((f"spans, {label}", spans[label]) for label in LABELS)]
+    rows += [("names seen", report["seen"]), ("names not seen", report["unseen"])]
     rows += [(f"tokens, {label}", tokens[label]) for label in LABELS]
     for name, found in rows:
         if found["support"]:
-            figures = [f"{found[key]['mean']:.3f} ± {found[key]['sd']:.3f}" for key in ("precision", "recall", "f1")]
-            reach = f"{found['f1']['min']:.3f} to {found['f1']['max']:.3f}"
+            figures = [f"{found[key]['mean']:.3f} ±{found[key]['sd']:.3f}" for key in ("precision", "recall", "f1")]
+            reach = f"{found['f1']['min']:.2f}-{found['f1']['max']:.2f}"
             table.add_row(name, *figures, reach, f"{found['support']:,}")
         else:
             table.add_row(name, "-", "-", "-", "-", "0")

@@ -24,8 +24,8 @@ from contracts.records import (
 )
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
 from contracts.wire import Deserializer, Serializer
+from drift.observation import NOTES_PER_RECORD, STATISTICS, values_of
 from extractor.bootstrap import codecs
-from extractor.domain.statistics import NOTES_PER_RECORD, STATISTICS, values_of
 from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import METRICS

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, EntityLabel, NoteAccepted, Origin, ReviewRequested, StatisticsObserved
 from contracts.wire import Deserializer, Serializer, WireError
+from drift.observation import Observation, observe
 from runtime.deadletter import DeadLetterBudget, dead_letter
 from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 from extractor import metrics as m
 from extractor.domain.extraction import extracted, review_of, review_request
-from extractor.domain.statistics import Observation, observe
 from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"

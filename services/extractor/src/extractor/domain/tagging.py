@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.records import ModelRef
+from drift.observation import NoteNumbers
 from runtime.errors import RxtractError
 
 
@@ -30,29 +31,6 @@ class TaggedEntity(Protocol):
     @property
     def confidence(self) -> float:
         """Probability that span and label are both right."""
-
-
-class NoteNumbers(Protocol):
-    """Counts of one note, from which the drift statistics are made."""
-
-    @property
-    def tokens(self) -> int: ...  # noqa: D102
-    @property
-    def oov_tokens(self) -> int: ...  # noqa: D102
-    @property
-    def chars(self) -> int: ...  # noqa: D102
-    @property
-    def unknown_chars(self) -> int: ...  # noqa: D102
-    @property
-    def disease_entities(self) -> int: ...  # noqa: D102
-    @property
-    def treatment_entities(self) -> int: ...  # noqa: D102
-    @property
-    def disease_tokens(self) -> int: ...  # noqa: D102
-    @property
-    def treatment_tokens(self) -> int: ...  # noqa: D102
-    @property
-    def confidence(self) -> float: ...  # noqa: D102
 
 
 class TaggedNote(Protocol):

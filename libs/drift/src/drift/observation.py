@@ -3,12 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from contracts.records import ModelRef, NoteAccepted, StatisticsObserved, StatisticSum
-
-from extractor.domain.tagging import NoteNumbers
+from contracts.records import ModelRef, StatisticsObserved, StatisticSum
 
 NOTES_PER_RECORD = 25
 
@@ -27,11 +25,47 @@ A share without a denominator is not counted.
 """
 
 
+class NoteNumbers(Protocol):
+    """Counts of one note, from which the drift statistics are made."""
+
+    @property
+    def tokens(self) -> int: ...  # noqa: D102
+    @property
+    def oov_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def chars(self) -> int: ...  # noqa: D102
+    @property
+    def unknown_chars(self) -> int: ...  # noqa: D102
+    @property
+    def disease_entities(self) -> int: ...  # noqa: D102
+    @property
+    def treatment_entities(self) -> int: ...  # noqa: D102
+    @property
+    def disease_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def treatment_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+
+class ObservedNote(Protocol):
+    """What is needed of a note: where and when, never its text. `NoteAccepted` is one."""
+
+    @property
+    def city(self) -> str: ...  # noqa: D102
+    @property
+    def specialty(self) -> str: ...  # noqa: D102
+    @property
+    def written_at(self) -> int: ...  # noqa: D102
+    @property
+    def accepted_at(self) -> int: ...  # noqa: D102
+
+
 class Observation(NamedTuple):
     """One live note: where it lay, what it is, and its numbers."""
 
     offset: int
-    note: NoteAccepted
+    note: ObservedNote
     numbers: NoteNumbers
 
 

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class ExperimentRefused(ValueError):  # noqa: N818  it says what happened, as ArtifactRefused does
+class ExperimentRefused(ValueError):
     """An experiment that was asked for with what does not fit together: folder and data, or configuration and part."""

@@ -18,7 +18,7 @@ _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<ver
 _RUN_URI = re.compile(r"runs:/(?P<run>[^/]+)(?:/(?P<path>.+?))?/?")
 
 
-class ModelUnavailable(ValueError):  # noqa: N818  it says what happened, as ArtifactRefused does
+class ModelUnavailable(ValueError):
     """A model that cannot be fetched; the message is one line that says what to do."""
 
 

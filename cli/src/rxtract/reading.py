@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,16 @@ class Seen:
         """Return the last header of that name as text, or an empty string."""
         found = [value for key, value in self.headers if key == name]
         return (found[-1] or b"").decode(errors="replace") if found else ""
+
+    def json(self) -> dict[str, Any] | None:
+        """Return the fields of a note that came by HTTP and was refused; None for anything else."""
+        if self.header("content-type") != "application/json":
+            return None
+        try:
+            fields = json.loads(self.value or b"")
+        except ValueError:
+            return None
+        return fields if isinstance(fields, dict) else None
 
 
 def record_type(topic: str) -> type[Record] | None:

@@ -27,23 +27,36 @@ DELIVERY_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many dead letters were sent back, and how many had been tried too often."""
+    """How many dead letters were sent back, how many had been tried too often, and how many are no record at all."""
 
     sent: int
     exhausted: int
+    unreadable: int
 
 
 def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: int = MAX_ATTEMPTS) -> Replayed:
-    """Send each letter's original key, bytes and headers to its topic; its attempt header stays, so that tries are counted."""
+    """Send each letter's original key, bytes and headers to its topic; its attempt header stays, so that tries are counted.
+
+    A note that came by HTTP is JSON; it goes to the topic as the record that it says it is.
+    """
     records: list[OutputRecord] = []
-    exhausted = 0
+    exhausted = unreadable = 0
     for letter in letters:
         if attempts(letter) >= max_attempts:
             exhausted += 1
-        else:
-            records.append(as_it_was(letter))
+            continue
+        try:
+            records.append(_as_record(addresses, letter))
+        except UserError:
+            unreadable += 1
     _send(addresses, records)
-    return Replayed(len(records), exhausted)
+    return Replayed(len(records), exhausted, unreadable)
+
+
+def _as_record(addresses: StackAddresses, letter: Seen) -> OutputRecord:
+    original = as_it_was(letter)
+    fields = letter.json()
+    return original if fields is None else original._replace(value=encode(addresses, original.topic, fields))
 
 
 def replay_mended(addresses: StackAddresses, letter: Seen, fields: dict[str, Any]) -> None:

@@ -359,3 +359,44 @@ def test_the_pages_need_nothing_from_elsewhere(door: Door) -> None:
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     assert door.post(examples["one"]["value"]).status_code == 202
     assert door.post(examples["several"]["value"]).status_code == 202
+
+
+def letters(door: Door) -> list[tuple[bytes | None, dict[str, bytes | None], Any]]:
+    found = door.broker.messages("notes.submitted.v1.dlq")
+    return [(message.key(), dict(message.headers()), message.value()) for message in found]
+
+
+def test_a_refused_note_is_kept_as_a_dead_letter_with_what_was_sent(door):
+    wrong = {**NOTE, "note_id": "N2", "text": "  "}
+    assert door.post([NOTE, wrong]).status_code == 207
+    [(key, headers, value)] = letters(door)
+    assert key == b"N2"
+    assert headers["rxtract.reason"] == b"EMPTY_TEXT"
+    assert headers["rxtract.stage"] == b"ingestor-http"
+    assert json.loads(value) == wrong
+
+
+@pytest.mark.parametrize("field", ["text", "note_id"])
+def test_a_lone_surrogate_comes_out_of_the_dead_letter_as_it_came_in(door, field):
+    body = json.dumps({**NOTE, field: "fever \ud800"}).encode()
+    assert door.post(body=body).status_code == 422
+    [(_, _, value)] = letters(door)
+    assert json.loads(value)[field] == "fever \ud800"
+
+
+def test_a_body_that_is_no_json_is_kept_whole(door):
+    assert door.post(body=b"{not json").status_code == 422
+    [(key, headers, value)] = letters(door)
+    assert (key, headers["rxtract.reason"], value) == (None, b"UNDECODABLE", b"{not json")
+
+
+def test_nothing_of_an_unknown_client_is_kept(door):
+    assert door.post(NOTE, headers={**HEADERS, "Authorization": "Bearer wrong"}).status_code == 401
+    assert letters(door) == []
+
+
+def test_a_repeated_or_conflicting_note_is_no_dead_letter(door):
+    door.post(NOTE)
+    door.post(NOTE)
+    assert door.post({**NOTE, "text": "another"}).status_code == 409
+    assert letters(door) == []

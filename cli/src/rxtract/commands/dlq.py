@@ -105,6 +105,8 @@ def replay_(
         letters = [seen for seen in found if reason in (None, _reason(seen))]
     done = replay(addresses, letters, max_attempts=max_attempts)
     left = f"; {done.exhausted} left out: tried {max_attempts} times or more" if done.exhausted else ""
+    if done.unreadable:
+        left += f"; {done.unreadable} left out: no whole record, mend them one by one with --with"
     print(f"dlq: {done.sent} sent to {_dlq(addresses, topic).removesuffix(DLQ_SUFFIX)}{left}")
 
 

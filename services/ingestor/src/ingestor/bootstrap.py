@@ -174,6 +174,7 @@ def http_door(
         write,
         producer or DeliveryProducer(http_producer_config(settings)),
         settings.topic(NOTES_ACCEPTED),
+        settings.topic(NOTES_SUBMITTED),
         first_results or make_first_results(shared),
         Queue(settings.http_queue_notes),
         shared.metrics,

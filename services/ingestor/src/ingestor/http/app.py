@@ -90,7 +90,11 @@ class NotesApi:
         check_headers(request, self._max_body_bytes)
         body = await read_body(request, self._max_body_bytes)
         sender = sender_of(request, client, body)
-        items = parse_body(body, self._max_notes)
+        try:
+            items = parse_body(body, self._max_notes)
+        except BadJson as bad:
+            await self._intake.keep_unreadable(body, bad.reason)
+            raise
         self._metrics.histogram(HTTP_NOTES).observe(len(items))
         results = await self._intake.take(items, sender)
         content = Results.model_construct(results=results).model_dump_json().encode()

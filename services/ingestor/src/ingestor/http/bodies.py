@@ -97,11 +97,20 @@ class BadJson(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One element of the body: a submitted note, or what is wrong with its shape."""
+    """One element of the body: a submitted note, or what is wrong with its shape.
+
+    Attributes:
+        source: The element as it was parsed, for the dead letter of a note that is refused.
+    """
 
     note: NoteSubmitted | None
     note_id: str | None
     faults: tuple[Violation, ...] = ()
+    source: object = None
+
+    def source_bytes(self) -> bytes:
+        """The element as JSON in ASCII: what JSON can say, lone surrogates too, comes out as it came in."""
+        return json.dumps(self.source).encode("ascii")
 
 
 def parse_body(body: bytes, max_notes: int) -> list[Item]:
@@ -132,10 +141,10 @@ def parse_note(element: object) -> Item:
         body = NoteBody.model_validate(element)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
-        return Item(None, _readable_id(element), tuple(_violation(detail) for detail in details))
+        return Item(None, _readable_id(element), tuple(_violation(detail) for detail in details), element)
     values = body.model_dump()
     note = NoteSubmitted(**{**values, "origin": Origin(body.origin)})
-    return Item(note, note.note_id)
+    return Item(note, note.note_id, source=element)
 
 
 def _refuse_constant(_name: str) -> None:

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
+from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.wire import WireError
+from runtime.deadletter import dead_letter
 from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
 from runtime.metrics import Metrics
-from runtime.records import OutputRecord
+from runtime.records import InputRecord, OutputRecord
 
 from ingestor.adapters.results import FirstResults, key_of
 from ingestor.domain.acceptance import Acceptance, Refused
@@ -20,6 +22,7 @@ from ingestor.http.bodies import FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
 DOOR = "http"
+STAGE = "ingestor-http"
 _content_of = attrgetter(*(field.name for field in fields(NoteSubmitted)))
 
 
@@ -90,6 +93,7 @@ class Intake:
         write: From an accepted note to bytes.
         producer: Belongs to the event loop's thread.
         topic: Full name of the topic of accepted notes.
+        submitted_topic: Full name of the topic of submitted notes, whose dead letters hold refused notes of both doors.
         first_results: What earlier requests became.
         delivery_timeout_s: How long the broker may take to acknowledge.
     """
@@ -100,6 +104,7 @@ class Intake:
         write: Callable[[NoteAccepted], bytes],
         producer: DeliveryProducer,
         topic: str,
+        submitted_topic: str,
         first_results: FirstResults,
         queue: Queue,
         metrics: Metrics,
@@ -110,6 +115,7 @@ class Intake:
         self._write = write
         self._producer = producer
         self._topic = topic
+        self._submitted_topic = submitted_topic
         self._first_results = first_results
         self._queue = queue
         self._metrics = metrics
@@ -141,17 +147,41 @@ class Intake:
                 results[index] = outcome
             else:
                 judged.append(outcome)
+        letters = [self._letter(items[index], result) for index, result in results.items()]
         fresh = await self._drop_repeated(judged, sender, results)
+        await self._deliver([*(note.output for note in fresh), *letters])
         if fresh:
-            # A local queue that is full is answered at once: the client waits better than this thread.
-            await self._producer.send([note.output for note in fresh], enqueue_timeout_s=0).done(
-                self._delivery_timeout_s
-            )
             await self._first_results.remember(_memories(fresh, sender))
         for note in fresh:
             results[note.index] = _accepted(note, "accepted", note.accepted.accepted_at)
         self._count(fresh, list(results.values()), sender)
         return [results[index] for index in range(len(items))]
+
+    async def keep_unreadable(self, body: bytes, reason: Reason) -> None:
+        """Keep a body that is no JSON of ours as a dead letter; returns when the broker has it.
+
+        Raises:
+            Rejected, DeliveryFailed: as `take`.
+        """
+        await self._deliver([self._dead(body, None, reason)])
+
+    async def _deliver(self, outputs: Sequence[OutputRecord]) -> None:
+        if outputs:
+            # A local queue that is full is answered at once: the client waits better than this thread.
+            await self._producer.send(outputs, enqueue_timeout_s=0).done(self._delivery_timeout_s)
+
+    def _letter(self, item: Item, result: NoteResult) -> OutputRecord:
+        """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
+        key = item.note_id.encode("utf-8", "replace") if item.note_id is not None else None
+        return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason))
+
+    def _dead(self, value: bytes, key: bytes | None, reason: Reason) -> OutputRecord:
+        headers = (("content-type", b"application/json"),)
+        never_on_the_topic = -1
+        record = InputRecord(
+            self._submitted_topic, never_on_the_topic, never_on_the_topic, self._clock(), key, value, headers
+        )
+        return dead_letter(record, reason, STAGE)
 
     def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
         if item.note is None:

@@ -144,7 +144,7 @@ def parse_note(element: object) -> Item:
         return Item(None, _readable_id(element), tuple(_violation(detail) for detail in details), element)
     values = body.model_dump()
     note = NoteSubmitted(**{**values, "origin": Origin(body.origin)})
-    return Item(note, note.note_id, source=element)
+    return Item(note, _readable_id(element), source=element)
 
 
 def _refuse_constant(_name: str) -> None:

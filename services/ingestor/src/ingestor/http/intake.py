@@ -172,7 +172,7 @@ class Intake:
 
     def _letter(self, item: Item, result: NoteResult) -> OutputRecord:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
-        key = item.note_id.encode("utf-8", "replace") if item.note_id is not None else None
+        key = item.note_id.encode() if item.note_id is not None else None
         return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason))
 
     def _dead(self, value: bytes, key: bytes | None, reason: Reason) -> OutputRecord:

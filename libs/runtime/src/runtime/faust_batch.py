@@ -15,6 +15,7 @@ happens here. Stock Faust acknowledges what an agent failed at; see the decision
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import ssl
@@ -44,6 +45,7 @@ _log = get_logger(__name__)
 
 _TICK_S = 0.5
 _CLOSE_WAIT_S = 5.0
+_COLLECT_AFTER_OBJECTS = 50_000
 _STREAM_BUFFER_BATCHES = (
     65_536  # never full: the ledger's bounds stop the fetching long before; a full one would sleep a second
 )
@@ -228,6 +230,7 @@ async def _serve(app: BatchApp, stopped: threading.Event) -> int:
         await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            _spare_the_collector()
         await asked_to_stop.wait()
     except Exception as error:  # noqa: BLE001 - it could not even start
         app.fail_stop("the start", error)
@@ -236,6 +239,13 @@ async def _serve(app: BatchApp, stopped: threading.Event) -> int:
     await _stop(app)
     ticker.cancel()
     return 0
+
+
+def _spare_the_collector() -> None:
+    """What lives now lives on, and a batch's records die by their counts: collecting garbage often would cost a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER_OBJECTS, 20, 20)
 
 
 async def _tick(app: BatchApp) -> None:

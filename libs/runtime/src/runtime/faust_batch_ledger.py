@@ -223,7 +223,9 @@ class OffsetLedger:
 def record_bytes(record: Any) -> int:
     """What a fetched record holds: key, value and headers."""
     size = len(record.key or b"") + len(record.value or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in record.headers or ())
+    if record.headers:
+        size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return size
 
 
 def cut(records: Sequence[Any], max_records: int, max_bytes: int) -> Iterator[tuple[Sequence[Any], int]]:
@@ -231,12 +233,13 @@ def cut(records: Sequence[Any], max_records: int, max_bytes: int) -> Iterator[tu
 
     A single record above ``max_bytes`` makes a row of its own.
     """
-    begin = size = 0
-    for index, record in enumerate(records):
-        added = record_bytes(record)
-        if index > begin and (index - begin == max_records or size + added > max_bytes):
-            yield records[begin:index], size
-            begin, size = index, 0
-        size += added
-    if begin < len(records):
-        yield records[begin:], size
+    sizes = [record_bytes(record) for record in records]
+    begin = 0
+    while begin < len(records):
+        end = min(begin + max_records, len(records))
+        size = sum(sizes[begin:end])
+        while size > max_bytes and end - begin > 1:
+            end -= 1
+            size -= sizes[end]
+        yield records[begin:end], size
+        begin = end

@@ -235,7 +235,7 @@ class Bench:
         return self._rate(output, notes), cpu_us
 
     def _environment(self, run_id: str) -> dict[str, str]:
-        sources = [ROOT / "libs" / name / "src" for name in ("contracts", "runtime")]
+        sources = [ROOT / "libs" / name / "src" for name in ("contracts", "runtime", "drift")]
         sources.append(ROOT / "services" / "extractor" / "src")
         return {
             **os.environ,

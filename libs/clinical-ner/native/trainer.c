@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 enum { BOS = 0, EOS = 1 };
 
 /* --- vectors -------------------------------------------------------------------------------------------------- */
@@ -234,23 +236,29 @@ static void number_attributes(cn_trainer *t, double min_frequency) {
     longs(&t->unit_starts)[t->n_units] = kept;
 }
 
-/* The units of token `token` of sentence `s`: its n_slots words, then its own, then the bag. */
-static inline int64_t unit_of(const cn_trainer *t, int64_t first, int64_t end, int64_t s, int64_t token, int k) {
-    if (k < t->n_slots) return (int64_t)word_at(t, first, end, token + k - t->extractor->window) * t->n_slots + k;
-    return k == t->n_slots ? t->first_own + token : t->first_bag + s;
+/* Which units each token is the sum of: its n_slots words, then its own, then its sentence's bag. */
+static void list_token_units(cn_trainer *t) {
+    int32_t *place = t->token_units;
+    for (int64_t s = 0; s + 1 < t->sentences.count; s++) {
+        const int64_t first = longs(&t->sentences)[s], end = longs(&t->sentences)[s + 1];
+        for (int64_t token = first; token < end; token++) {
+            for (int slot = 0; slot < t->n_slots; slot++)
+                *place++ = word_at(t, first, end, token + slot - t->extractor->window) * t->n_slots + slot;
+            *place++ = (int32_t)(t->first_own + token);
+            *place++ = (int32_t)(t->first_bag + s);
+        }
+    }
 }
 
 static void allow_observed(cn_trainer *t) {
+    const int per_token = t->n_slots + 2;
     memset(t->allowed, 0, (size_t)(t->n_attributes * t->n_labels));
-    for (int64_t s = 0; s + 1 < t->sentences.count; s++) {
-        const int64_t first = longs(&t->sentences)[s], end = longs(&t->sentences)[s + 1];
-        for (int64_t token = first; token < end; token++)
-            for (int k = 0; k < t->n_slots + 2; k++) {
-                const int64_t unit = unit_of(t, first, end, s, token, k);
-                for (int64_t i = longs(&t->unit_starts)[unit]; i < longs(&t->unit_starts)[unit + 1]; i++)
-                    t->allowed[(int64_t)ints(&t->unit_attributes)[i] * t->n_labels + ints(&t->golds)[token]] = 1;
-            }
-    }
+    for (int64_t token = 0; token < t->tokens.count; token++)
+        for (int k = 0; k < per_token; k++) {
+            const int64_t unit = t->token_units[token * per_token + k];
+            for (int64_t i = longs(&t->unit_starts)[unit]; i < longs(&t->unit_starts)[unit + 1]; i++)
+                t->allowed[(int64_t)ints(&t->unit_attributes)[i] * t->n_labels + ints(&t->golds)[token]] = 1;
+        }
 }
 
 static void allow_observed_transitions(cn_trainer *t) {
@@ -279,6 +287,7 @@ int64_t cn_trainer_prepare(cn_trainer *t, double min_frequency, double c2, int a
     t->first_own = n_words * t->n_slots;
     t->first_bag = t->first_own + n_tokens;
     t->n_units = t->first_bag + n_sentences;
+    if (t->n_units > INT32_MAX) return CN_BAD_ARGUMENT;
     number_attributes(t, min_frequency);
     const size_t labels = (size_t)t->n_labels, units = (size_t)t->n_units * labels;
     const size_t weights = ((size_t)t->n_attributes + labels) * labels;
@@ -287,7 +296,9 @@ int64_t cn_trainer_prepare(cn_trainer *t, double min_frequency, double c2, int a
     t->unit_gradients = malloc(units * sizeof(double));
     t->scratch = malloc(((size_t)t->longest * (3 * labels + 1) + 2 * labels * labels) * sizeof(double));
     t->allowed = malloc(weights);
-    if (!t->unit_scores || !t->unit_gradients || !t->scratch || !t->allowed) return CN_NO_MEMORY;
+    t->token_units = malloc((size_t)n_tokens * (size_t)(t->n_slots + 2) * sizeof(int32_t));
+    if (!t->unit_scores || !t->unit_gradients || !t->scratch || !t->allowed || !t->token_units) return CN_NO_MEMORY;
+    list_token_units(t);
     memset(t->allowed, 1, weights);
     if (!all_states) allow_observed(t);
     if (!all_transitions) allow_observed_transitions(t);
@@ -324,8 +335,7 @@ int64_t cn_trainer_attributes(cn_trainer *t, cn_extractor *owner, const char **o
 
 static double value_of_unit(const cn_trainer *t, int64_t unit) { return unit >= t->first_bag ? t->bag_value : 1; }
 
-static void score_units(cn_trainer *t, const double *weights) {
-    const int labels = t->n_labels;
+INLINE void score_units(cn_trainer *t, const double *weights, const int labels) {
     for (int64_t unit = 0; unit < t->n_units; unit++) {
         double sums[CN_MAX_LABELS] = {0};
         for (int64_t i = longs(&t->unit_starts)[unit]; i < longs(&t->unit_starts)[unit + 1]; i++) {
@@ -336,8 +346,7 @@ static void score_units(cn_trainer *t, const double *weights) {
     }
 }
 
-static void spread_gradients(cn_trainer *t, double *gradient) {
-    const int labels = t->n_labels;
+INLINE void spread_gradients(cn_trainer *t, double *gradient, const int labels) {
     for (int64_t unit = 0; unit < t->n_units; unit++) {
         double parts[CN_MAX_LABELS];
         for (int y = 0; y < labels; y++) parts[y] = t->unit_gradients[unit * labels + y] * value_of_unit(t, unit);
@@ -353,14 +362,15 @@ typedef struct {
 } lattice;
 
 /* exp(score - best) of each token into e; returns the sum of the bests minus the score of the gold labelling. */
-static double score_sentence(cn_trainer *t, lattice l, int64_t s, int64_t first, int64_t end, const double *transitions) {
-    const int labels = t->n_labels;
+INLINE double score_sentence(cn_trainer *t, lattice l, int64_t first, int64_t end,
+                             const double *transitions, const int labels) {
     double loss = 0;
     for (int64_t token = first; token < end; token++) {
         double *e = l.e + (token - first) * labels;
         for (int y = 0; y < labels; y++) e[y] = 0;
+        const int32_t *units = t->token_units + token * (t->n_slots + 2);
         for (int k = 0; k < t->n_slots + 2; k++) {
-            const double *unit = t->unit_scores + unit_of(t, first, end, s, token, k) * labels;
+            const double *unit = t->unit_scores + (int64_t)units[k] * labels;
             for (int y = 0; y < labels; y++) e[y] += unit[y];
         }
         double best = e[0];
@@ -374,7 +384,7 @@ static double score_sentence(cn_trainer *t, lattice l, int64_t s, int64_t first,
 }
 
 /* Scaled forward and backward values; returns the log of the partition function (of the shifted scores). */
-static double forward_backward(lattice l, int64_t n, int labels) {
+INLINE double forward_backward(lattice l, int64_t n, const int labels) {
     double log_sum = 0;
     for (int64_t i = 0; i < n; i++) {
         double *alpha = l.alpha + i * labels, sum = 0;
@@ -399,15 +409,16 @@ static double forward_backward(lattice l, int64_t n, int labels) {
     return log_sum;
 }
 
-static void add_gradients(cn_trainer *t, lattice l, int64_t s, int64_t first, int64_t end, double *expected) {
-    const int labels = t->n_labels;
+INLINE void add_gradients(cn_trainer *t, lattice l, int64_t first, int64_t end, double *expected,
+                          const int labels) {
     for (int64_t token = first; token < end; token++) {
         const int64_t at = (token - first) * labels;
         const int gold = ints(&t->golds)[token];
         double parts[CN_MAX_LABELS];
         for (int y = 0; y < labels; y++) parts[y] = l.alpha[at + y] * l.beta[at + y] - (y == gold);
+        const int32_t *units = t->token_units + token * (t->n_slots + 2);
         for (int k = 0; k < t->n_slots + 2; k++) {
-            double *unit = t->unit_gradients + unit_of(t, first, end, s, token, k) * labels;
+            double *unit = t->unit_gradients + (int64_t)units[k] * labels;
             for (int y = 0; y < labels; y++) unit[y] += parts[y];
         }
         if (token == first) continue;
@@ -419,8 +430,7 @@ static void add_gradients(cn_trainer *t, lattice l, int64_t s, int64_t first, in
     }
 }
 
-double cn_trainer_loss(cn_trainer *t, const double *weights, double *gradient) {
-    const int labels = t->n_labels;
+INLINE double loss_of(cn_trainer *t, const double *weights, double *gradient, const int labels) {
     const int64_t states = t->n_attributes * labels, n = states + labels * labels, room = t->longest * labels;
     const double *transitions = weights + states;
     double loss = 0, norm = 0;
@@ -429,19 +439,29 @@ double cn_trainer_loss(cn_trainer *t, const double *weights, double *gradient) {
     for (int i = 0; i < labels * labels; i++) l.moves[i] = exp(transitions[i]);
     memset(gradient, 0, sizeof *gradient * (size_t)n);
     memset(t->unit_gradients, 0, sizeof(double) * (size_t)(t->n_units * labels));
-    score_units(t, weights);
+    score_units(t, weights, labels);
     for (int64_t s = 0; s + 1 < t->sentences.count; s++) {
         const int64_t first = longs(&t->sentences)[s], end = longs(&t->sentences)[s + 1];
-        loss += score_sentence(t, l, s, first, end, transitions);
+        loss += score_sentence(t, l, first, end, transitions, labels);
         loss += forward_backward(l, end - first, labels);
-        add_gradients(t, l, s, first, end, gradient + states);
+        add_gradients(t, l, first, end, gradient + states, labels);
     }
-    spread_gradients(t, gradient);
+    spread_gradients(t, gradient, labels);
     for (int64_t i = 0; i < n; i++) {
         norm += weights[i] * weights[i];
         gradient[i] = t->allowed[i] ? gradient[i] + 2 * t->c2 * weights[i] : 0;
     }
     return loss + t->c2 * norm;
+}
+
+/* The usual numbers of labels as constants: the compiler then unrolls the loops over them. */
+double cn_trainer_loss(cn_trainer *t, const double *weights, double *gradient) {
+    switch (t->n_labels) {
+    case 3: return loss_of(t, weights, gradient, 3);
+    case 5: return loss_of(t, weights, gradient, 5);
+    case 9: return loss_of(t, weights, gradient, 9);
+    default: return loss_of(t, weights, gradient, t->n_labels);
+    }
 }
 
 void cn_trainer_free(cn_trainer *t) {
@@ -456,6 +476,7 @@ void cn_trainer_free(cn_trainer *t) {
     free(t->unit_gradients);
     free(t->scratch);
     free(t->allowed);
+    free(t->token_units);
     free(t->optimiser.weights);
     free(t);
 }

@@ -41,6 +41,7 @@ struct cn_trainer {
     cn_vector unit_starts, unit_attributes;
     int64_t n_units, n_attributes, first_own, first_bag;
     double *unit_scores, *unit_gradients, *scratch;
+    int32_t *token_units; /* n_slots + 2 a token */
     uint8_t *allowed; /* per weight: 0 keeps it at zero */
     int64_t longest;
     cn_optimiser optimiser;

@@ -41,6 +41,7 @@ COMMANDS = (
     Command("compare", "rxtract.commands.compare:compare", "Models"),
     Command("dataset", "rxtract.commands.dataset:app", "Models"),
     Command("experiment", "rxtract.commands.experiment:app", "Models"),
+    Command("drift", "rxtract.commands.drift:app", "Models"),
     Command("topics", "rxtract.commands.topics:app", "Contracts"),
     Command("schemas", "rxtract.commands.schemas:app", "Contracts"),
     Command("bench", "rxtract.commands.bench:app", "Develop"),

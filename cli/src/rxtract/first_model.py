@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clinical_ner.tracking import Registered
 
 SEED = 20
-TRAINING_NOTES = 2_000
+TRAINING_NOTES = 3_000
 HELD_OUT_NOTES = 600
 PACKAGES = ("clinical_ner", "corpus")
 MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}

@@ -29,8 +29,9 @@ os.rename(sys.argv[1] + ".tmp", sys.argv[1])
 time.sleep(600)
 """
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 from embedded_stack.children import ChildProcess
 folder = Path(sys.argv[1])
 child = ChildProcess("family", [sys.executable, "-c", sys.argv[2], str(folder / "pids")], folder / "family.log")

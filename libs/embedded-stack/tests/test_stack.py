@@ -260,6 +260,7 @@ def test_signals_leave_no_orphan(tmp_path, ending, code, when):
         from pathlib import Path
         import test_stack as fakes
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         servers = dict(fakes.FAKES, redis=fakes.Slow) if {when!r} == "starting" else fakes.FAKES
         def show(title, state, words):
             print(title, state, flush=True)

@@ -23,6 +23,7 @@ from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne, DemoFailed
 from rxtract.errors import UserError
 from rxtract.platform_notes import as_submitted
+from rxtract.signals import INTERRUPTED, end_as_by_ctrl_c
 
 SEED = 7
 
@@ -33,6 +34,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output.")] = False,
 ) -> None:
     """Bring everything up, send notes, show what becomes of them, check every step, stop everything. Exit code 0 or 1."""
+    end_as_by_ctrl_c()
     began = time.monotonic()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     screen = Screen(console)
@@ -52,6 +54,9 @@ def demo(
             raise UserError(f"demo failed at: {error}") from None
         except StackError as error:
             raise UserError(f"demo failed at: servers: {error}") from None
+        except KeyboardInterrupt:
+            screen.say("stopped before its end; everything that was started is being ended")
+            raise typer.Exit(INTERRUPTED) from None
         screen.chapter("Summary")
         screen.good(
             f"{summary.notes:,} notes in, {summary.structured:,} structured, {summary.entities:,} entities, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
 from pathlib import Path
@@ -16,14 +15,12 @@ from rich.console import Console
 
 from rxtract.bringup import bring_up, links
 from rxtract.errors import UserError
+from rxtract.signals import INTERRUPTED, end_as_by_ctrl_c
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from rxtract.bringup import Running
 
 LOOK_EVERY_S = 0.5
-INTERRUPTED = 130
 
 
 def up(
@@ -36,8 +33,7 @@ def up(
     """Start Kafka, the schema registry, Redis, MLflow and the services; run until Ctrl-C, then end all of it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     clock = Stopwatch()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _as_ctrl_c)
+    end_as_by_ctrl_c()
     running: Running | None = None
     try:
         with contextlib.ExitStack() as ending:
@@ -55,10 +51,6 @@ def up(
             raise typer.Exit(INTERRUPTED) from None
     except StackError as error:
         raise UserError(str(error)) from None
-
-
-def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _tell(running: Running, seconds: float) -> None:

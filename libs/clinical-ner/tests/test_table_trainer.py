@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pycrfsuite
 import pytest
@@ -11,6 +13,8 @@ from clinical_ner.crfsuite_file import read_weights, write_model
 from clinical_ner.features import FeatureExtractor, extractor_tables
 from clinical_ner.sequences import all_sequences
 from clinical_ner.table_trainer import TableTrainer
+from clinical_ner.tokens import token_arrays
+from clinical_ner.train import train
 
 CONFIGS = {
     "default": TrainingConfig(),
@@ -39,6 +43,19 @@ def dense(weights):
         for a, attribute in enumerate(weights.attributes)
         for y, label in enumerate(weights.labels)
     }
+
+
+def flat(trainer, weights):
+    """CRFsuite's weights in the trainer's order."""
+    table = dense(weights)
+    states = [table.get((attribute, label), 0.0) for attribute in trainer.attributes() for label in trainer.labels]
+    order = [weights.labels.index(label) for label in trainer.labels]
+    return np.append(states, weights.transitions[np.ix_(order, order)])
+
+
+def items_of(text, extractor, config, known):
+    arrays = token_arrays(text)
+    return valued(extractor.attributes(arrays.points, arrays.starts, arrays.ends), known, config.bag_value)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -75,6 +92,68 @@ def test_it_finds_crfsuites_optimum(composed, name):
     difference = max(abs(found[key] - value) for key, value in known.items())
     assert difference < 0.02
     assert mine > 0
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_its_loss_is_as_low_as_crfsuites_and_it_labels_alike(composed, name):
+    config, extractor, sequences = made(composed, name)
+    trainer = TableTrainer(sequences, extractor, config)
+    mine = trainer.run(400)
+    theirs = read_weights(fit_by_crfsuite(sequences, extractor, replace(config, max_iterations=400)))
+    assert mine == pytest.approx(trainer.loss(flat(trainer, theirs))[0], rel=1e-4)
+    files = (write_model(trainer.weights()), write_model(theirs))  # the taggers read them in place
+    ours, known = pycrfsuite.Tagger(), pycrfsuite.Tagger()
+    ours.open_inmemory(files[0])
+    known.open_inmemory(files[1])
+    for note in composed(60, seed=5):
+        items = items_of(note.text, extractor, config, set(theirs.attributes))
+        assert ours.tag(items) == known.tag(items)
+
+
+def test_the_saved_file_and_the_saved_tables_say_the_same(composed):
+    """CRFsuite's own tagger on model.crfsuite: the labels and marginals of the decoder on tables.npz."""
+    config = TrainingConfig(max_iterations=40, calibration_folds=0)
+    model = train(composed(120), config, seed=2)
+    extractor = FeatureExtractor(extractor_tables(config))
+    weights = read_weights(model.crfsuite)
+    theirs, decoder = pycrfsuite.Tagger(), model.tagger().decoder
+    theirs.open_inmemory(model.crfsuite)
+    for note in composed(60, seed=7):
+        arrays = token_arrays(note.text)
+        items = items_of(note.text, extractor, config, set(weights.attributes))
+        labels, marginals = decoder.marginals(arrays.points, arrays.starts, arrays.ends)
+        assert labels == theirs.tag(items)
+        known = [[theirs.marginal(name, at) for name in weights.labels] for at in range(len(items))]
+        assert np.abs(np.array(known) - marginals).max() < 1e-9
+
+
+def test_what_would_lead_outside_the_text_is_refused(composed):
+    config, extractor, sequences = made(composed, "default", 5)
+    first = sequences[0]
+    for wrong in (
+        replace(first, ends=first.ends + np.int32(10_000)),
+        replace(first, starts=first.starts - np.int32(1)),
+        replace(first, labels=first.labels[:-1]),
+        replace(first, starts=first.starts.astype(np.int64)),
+    ):
+        with pytest.raises(ValueError, match="a sequence"):
+            TableTrainer([wrong], extractor, config)
+    with pytest.raises(ValueError, match="doubles side by side"):
+        TableTrainer(sequences, extractor, config).loss(np.zeros(3))
+
+
+def test_a_file_without_room_for_a_weight_is_refused(composed, monkeypatch):
+    config, extractor, sequences = made(composed, "default", 10)
+    trainer = TableTrainer(sequences, extractor, config)
+    trainer.run(2)
+    import sklearn_crfsuite
+
+    fitted = sklearn_crfsuite.CRF.fit
+    monkeypatch.setattr(
+        sklearn_crfsuite.CRF, "fit", lambda self, items, labels: fitted(self, [items[0][1:]], [labels[0][1:]])
+    )
+    with pytest.raises(ValueError, match="left weights out"):
+        write_model(trainer.weights())
 
 
 def test_crfsuite_gives_the_same_loss_for_the_same_weights(composed):

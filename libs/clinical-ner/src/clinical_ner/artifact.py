@@ -171,7 +171,7 @@ def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - a condition is w
         raise ArtifactRefused(f"the model file cannot be used: {what} is out of bounds")
 
 
-def _check_extractor(arrays: Arrays, window: int) -> None:
+def _check_extractor(arrays: Arrays, window: Any) -> None:
     _require(isinstance(window, int) and 0 <= window <= MAX_WINDOW, "its window")
     masks, pairs = arrays["masks"], arrays["conjunctions"]
     _require(masks.shape == (len(GROUPS),), "its feature groups")

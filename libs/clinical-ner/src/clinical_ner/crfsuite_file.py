@@ -67,18 +67,18 @@ def write_model(weights: CrfWeights) -> bytes:
     CRFsuite itself writes the file, after one step on made-up items that give every attribute and every label a weight;
     then the weights are replaced. So the format stays CRFsuite's business.
     """
-    import pycrfsuite
+    import sklearn_crfsuite
 
-    trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
-    trainer.set_params({"max_iterations": 1, "c2": 1.0, "feature.possible_transitions": True})
     # Unlike values, so that no weight's gradient is zero (CRFsuite leaves out weights that are), and small ones, so that
     # the sum over all attributes stays in range.
     size = max(1, len(weights.attributes))
     items = [dict.fromkeys(weights.attributes, 2.0**place / size) for place in range(len(weights.labels))]
-    trainer.append(items, weights.labels)
     with tempfile.TemporaryDirectory(prefix="rxtract-train-") as folder:
         path = Path(folder) / "model.crfsuite"
-        trainer.train(str(path))
+        estimator = sklearn_crfsuite.CRF(
+            algorithm="lbfgs", c2=1.0, max_iterations=1, all_possible_transitions=True, model_filename=str(path)
+        )
+        estimator.fit([items], [weights.labels])
         return _with_weights(path.read_bytes(), weights)
 
 

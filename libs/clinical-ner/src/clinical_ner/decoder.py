@@ -128,7 +128,7 @@ class Decoder:
 
 def _copied(address: int | None, dtype: Any, rows: int, columns: int) -> NDArray[Any]:
     size = np.dtype(dtype).itemsize * rows * columns
-    raw = ctypes.string_at(address, size) if size else b""
+    raw = ctypes.string_at(address or 0, size) if size else b""
     return np.frombuffer(raw, dtype).reshape(rows, columns)
 
 

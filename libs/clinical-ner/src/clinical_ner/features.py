@@ -132,7 +132,7 @@ class FeatureExtractor:
         )
         if size < 0:
             raise MemoryError("no memory for the attributes")
-        blob = ctypes.string_at(out.value, size).decode() if size else ""
+        blob = ctypes.string_at(out.value or 0, size).decode() if size else ""
         return _split(blob)
 
     def keys(self, attributes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:

@@ -47,6 +47,7 @@ class TableTrainer:
 
     def _add(self, sequence: TokenSequence, labels: NDArray[np.int32]) -> None:
         starts, ends = np.ascontiguousarray(sequence.starts), np.ascontiguousarray(sequence.ends)
+        _check(sequence, starts, ends)
         failed = library().cn_trainer_add(
             self._address,
             sequence.points.ctypes.data,
@@ -59,7 +60,9 @@ class TableTrainer:
             raise MemoryError("no memory to train")
 
     def loss(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return the objective and its gradient at given weights; both of shape (n_weights,)."""
+        """Return the objective at weights of shape (n_weights,), and its gradient of the same shape."""
+        if weights.shape != (self.n_weights,) or weights.dtype != np.float64 or not weights.flags.c_contiguous:
+            raise ValueError(f"weights must be {self.n_weights} doubles side by side")
         gradient = np.empty(self.n_weights)
         value = library().cn_trainer_loss(self._address, weights.ctypes.data, gradient.ctypes.data)
         return float(value), gradient
@@ -83,7 +86,7 @@ class TableTrainer:
         """Return the attribute strings in the order of the weights."""
         out = ctypes.c_void_p()
         size = library().cn_trainer_attributes(self._address, self._extractor.address, ctypes.addressof(out))
-        return ctypes.string_at(out.value, size).decode().split("\n")[:-1] if size > 0 else []
+        return ctypes.string_at(out.value or 0, size).decode().split("\n")[:-1] if size > 0 else []
 
     def weights(self) -> CrfWeights:
         """Return the weights found, with their attribute strings."""
@@ -98,6 +101,15 @@ class TableTrainer:
             np.tile(np.arange(count), len(attributes)),
             found[:states],
         )
+
+
+def _check(sequence: TokenSequence, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> None:
+    """The native side reads these addresses unseen: ValueError for what would lead it outside the text."""
+    types = (sequence.points.dtype.name, starts.dtype.name, ends.dtype.name)
+    if types != ("uint32", "int32", "int32") or not len(sequence.labels) == len(starts) == len(ends):
+        raise ValueError("a sequence's offsets and labels do not belong together")
+    if len(starts) and not (starts.min() >= 0 and (ends > starts).all() and ends.max() <= len(sequence.points)):
+        raise ValueError("a sequence has a token outside its text")
 
 
 def fit_tables(

@@ -70,7 +70,7 @@ class CompileNative(BuildHookInterface):  # type: ignore[type-arg,misc]
         """Without a compiler on this machine, the one that comes as a wheel."""
         return [] if compiler() else ["ziglang"]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch passes it
         """Run before the wheel is packed, for editable installs too."""
         if self.target_name != "wheel":
             return

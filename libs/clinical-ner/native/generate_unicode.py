@@ -68,7 +68,7 @@ def main() -> None:
         f"/* Written by generate_unicode.py from Unicode {unicodedata.unidata_version}. Do not edit. */\n"
         f"static const uint32_t CLASS_RUNS[{len(runs)}] = {{\n{rows([str(run) for run in runs])}\n}};\n"
         f"static const uint32_t LOWER_PAIRS[{len(pairs)}][2] = {{\n"
-        f"{rows(['{%d,%d}' % pair for pair in pairs])}\n}};\n"
+        f"{rows([f'{{{upper},{lower}}}' for upper, lower in pairs])}\n}};\n"
     )
     Path(__file__).with_name("unicode_tables.h").write_text(text, encoding="ascii")
 

@@ -40,7 +40,7 @@ def test_the_digest_decides(model):
 
 def test_every_truncation_is_refused(model):
     size = len(model.tables)
-    cuts = {*range(0, min(size, 400)), *range(0, size, max(1, size // 300)), *range(size - 400, size)}
+    cuts = {*range(min(size, 400)), *range(0, size, max(1, size // 300)), *range(size - 400, size)}
     for cut in sorted(cuts):
         with pytest.raises(ArtifactRefused):
             load(model.tables[:cut], model.sha256)

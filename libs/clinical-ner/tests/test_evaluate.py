@@ -45,7 +45,8 @@ tag_lists = st.lists(
 
 def bio(tags):
     return [
-        "O" if tag == "O" else ("I-" if index and tags[index - 1] == tag else "B-") + tag for index, tag in enumerate(tags)
+        "O" if tag == "O" else ("I-" if index and tags[index - 1] == tag else "B-") + tag
+        for index, tag in enumerate(tags)
     ]
 
 

@@ -100,8 +100,7 @@ def classes(word, known):
 
 def kind(word, found):
     if found:
-        name = "".join(f"+{each}" for each in found)[1:]
-        return name
+        return "".join(f"+{each}" for each in found)[1:]
     suffix = affix(word, "S")
     if suffix and suffix[0] > 2:
         return f"{suffix[2]}~{suffix[1]}"
@@ -184,7 +183,7 @@ def known():
 
 @pytest.fixture(scope="module")
 def extractor():
-    config = TrainingConfig(groups={name: (0,) for name in HERE}, conjunctions=(), bag_value=0.0)
+    config = TrainingConfig(groups=dict.fromkeys(HERE, (0,)), conjunctions=(), bag_value=0.0)
     return FeatureExtractor(extractor_tables(config, MINE))
 
 

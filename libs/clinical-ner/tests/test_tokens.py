@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PIECES = st.sampled_from(
-    "a A 1 . , / - + ' ’ ( ) % : ; * & ^ × ° _ = < > ! ? \n \t – — … • µ é Ä ß अ 漢 😀 \u200d \x00 \ud800 \xa0".split(
-        " "
-    )
-    + [" ", "\n\n"]
+    [
+        " ",
+        "\n\n",
+        *"a A 1 . , / - + ' ’ ( ) % : ; * & ^ × ° _ = < > ! ? \n \t – — … • µ é Ä ß अ 漢 😀 \u200d \x00 \ud800 \xa0".split(
+            " "
+        ),
+    ]
 )
 TEXTS = st.one_of(
     st.text(max_size=200), st.lists(PIECES, max_size=60).map("".join), st.text(st.characters(), max_size=80)

@@ -1,5 +1,6 @@
-"""What training is told: feature groups, windows, scheme, optimiser, augmentation, calibration. All of it is data and
-travels in the artifact.
+"""What training is told: feature groups, windows, scheme, optimiser, augmentation, calibration.
+
+All of it is data and travels in the artifact.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class TrainingConfig:
             raise ConfigError("calibration_folds: 0 (none) or at least 2")
         if not 2_000 <= self.cache_words <= 1_000_000:
             raise ConfigError("cache_words: between 2,000 and 1,000,000")
-        if not 0 <= self.bag_value <= 10:  # noqa: PLR2004
+        if not 0 <= self.bag_value <= 10:
             raise ConfigError("bag_value: between 0 and 10")
 
     @property

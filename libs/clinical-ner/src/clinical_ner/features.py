@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clinical_ner.morphology import AFFIXES
-from clinical_ner.word_classes import built_in_classes
 from clinical_ner.native import GROUPS, library, word_key
+from clinical_ner.word_classes import built_in_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

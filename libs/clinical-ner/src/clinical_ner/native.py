@@ -38,8 +38,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_tokenise": (_LONG, [_POINTER, _LONG, _POINTER, _POINTER, _POINTER]),
     "cn_extractor_new": (
         _POINTER,
-        [_INT, _POINTER, _POINTER, _INT, ctypes.c_char_p, _LONG, _POINTER, _LONG, _POINTER, _POINTER]
-        + [ctypes.c_char_p, _LONG],
+        [
+            *(_INT, _POINTER, _POINTER, _INT, ctypes.c_char_p, _LONG, _POINTER, _LONG, _POINTER, _POINTER),
+            *(ctypes.c_char_p, _LONG),
+        ],
     ),
     "cn_extractor_free": (None, [_POINTER]),
     "cn_attributes": (_LONG, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
@@ -47,8 +49,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_attribute_keys": (_LONG, [_POINTER, ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG]),
     "cn_model_new": (
         _POINTER,
-        [_POINTER, _INT, _POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]
-        + [_POINTER, _POINTER, _LONG, _POINTER, _LONG, _POINTER, _LONG, _INT],
+        [
+            *(_POINTER, _INT, _POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER),
+            *(_POINTER, _POINTER, _LONG, _POINTER, _LONG, _POINTER, _LONG, _INT),
+        ],
     ),
     "cn_model_free": (None, [_POINTER]),
     "cn_tag": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER]),

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 CRFSUITE_FILE = "model.crfsuite"
 CANARY_TEXTS = (
-    "The patient was a 62-year-old man with squamous cell lung cancer, which was first successfully treated by a "
-    "combination of radiation therapy and chemotherapy.",
+    (
+        "The patient was a 62-year-old man with squamous cell lung cancer, which was first successfully treated by a "
+        "combination of radiation therapy and chemotherapy."
+    ),
     "K/c/o T2DM, HTN on Tab. Metformin 500mg 1-0-1. C/o fever x 2/7.",
     "Started Inj. Ceftriaxone for typhoid fever; no h/o asthma.",
     "Review after 5 days.",

@@ -19,9 +19,11 @@ class DriftConfig:
         grace_period: Blocks before ADWIN first compares. River's default of 10 would blind a young segment for 250 notes; below 4
             two blocks against two are compared, which is no evidence.
         min_blocks: Blocks since a change began before it is believed.
-        min_change: Least change for the worse; more where the segment's first means varied more than the reference's.
-        slow_change: Change against the first `baseline_blocks` that counts without ADWIN, which forgets a slow drift; more where
-            the segment varies more.
+        min_change: Least change for the worse; times how much the segment's first means varied against the reference's.
+        baseline_blocks: A segment's own past is at most its first so many blocks; the last `recent_blocks` are never part of it.
+        slow_change: Change of the last blocks against that past which counts without ADWIN: ADWIN forgets a slow drift, and with
+            few blocks behind it sees nothing. Times the same; more while the past is short.
+        least_noise: `min_change` and `slow_change` shrink to no less than this part of themselves where a segment varies little.
         critical_distance: From the reference: beyond what is acceptable.
         critical_confidence: Fall of the confidence that is critical by itself.
         critical_statistics: So many statistics at once are critical.
@@ -44,7 +46,8 @@ class DriftConfig:
     min_blocks: int = 4
     min_change: float = 1.5
     baseline_blocks: int = 40
-    slow_change: float = 2.5
+    slow_change: float = 3.0
+    least_noise: float = 0.5
     critical_distance: float = 5.0
     critical_confidence: float = 3.0
     critical_statistics: int = 3

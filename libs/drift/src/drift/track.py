@@ -11,6 +11,9 @@ from river.drift import ADWIN
 from drift.config import DriftConfig
 from drift.direction import distance, has_direction, worsening
 
+_SD_OF_STEPS = 0.8862
+"""sqrt(pi) / 2: the sd of independent normal values is so much of their mean step without sign."""
+
 
 class Window(Protocol):
     """River's adaptive window itself, which ADWIN wraps: the wrapper empties it after a cut, ADWIN's paper does not."""
@@ -65,16 +68,18 @@ class Track:
 
     Attributes:
         recent: The last means, oldest first, in sds from the reference.
-        baseline_sum: Of the first means; `blocks` says how many there were.
-        baseline_squares: Of their squares.
+        baseline_blocks: How many of the first means make the baseline; the last ones never do.
+        baseline_sum: Their sum.
+        baseline_steps: Sum of the steps between them, without sign.
         inherited: Its distance under the model before, when that is known.
     """
 
     name: str
     window: Window
     recent: list[float] = field(default_factory=list)
+    baseline_blocks: int = 0
     baseline_sum: float = 0.0
-    baseline_squares: float = 0.0
+    baseline_steps: float = 0.0
     blocks: int = 0
     inherited: float | None = None
     moved: Moved | None = None
@@ -88,12 +93,9 @@ class Track:
             config: Thresholds.
         """
         self.blocks += 1
-        if self.blocks <= config.baseline_blocks:
-            self.baseline_sum += z
-            self.baseline_squares += z * z
         self.recent.append(z)
         if len(self.recent) > config.recent_blocks:
-            del self.recent[0]
+            self._leave(self.recent.pop(0), config)
         cut, moved = self._cut(z, times), self.moved
         if moved is not None:
             moved.blocks += 1
@@ -113,6 +115,13 @@ class Track:
     def after(self) -> float:
         """The mean since the change began, as far as the last means reach."""
         return self.now if self.moved is None else self._since(self.moved)
+
+    def _leave(self, z: float, config: DriftConfig) -> None:
+        """The oldest of the last means becomes part of the baseline, while that is short and nothing has moved."""
+        if self.moved is None and self.baseline_blocks < config.baseline_blocks:
+            self.baseline_blocks += 1
+            self.baseline_sum += z
+            self.baseline_steps += abs(self.recent[0] - z)
 
     def is_settled(self, config: DriftConfig) -> bool:
         """Whether the last means speak for the model: enough of them, and no change under way."""
@@ -163,9 +172,11 @@ class Track:
         n = config.recent_blocks
         if self.inherited is not None and self.blocks == n and self._is_worse_than_predecessor(config):
             self.moved = Moved(self.inherited, times[max(0, len(times) - n)], n, confirmed=True, by_promotion=True)
-        elif self.blocks >= config.baseline_blocks + n:
-            baseline = self.baseline_sum / config.baseline_blocks
-            if worsening(self.name, baseline, self.now) >= config.slow_change * self._noise(config):
+        elif self.baseline_blocks >= n:
+            baseline = self.baseline_sum / self.baseline_blocks
+            # A short baseline is unsure of itself: ask for more by as much as the difference of two means varies more.
+            unsure = math.sqrt((1 / self.baseline_blocks + 1 / n) / (1 / config.baseline_blocks + 1 / n))
+            if worsening(self.name, baseline, self.now) >= config.slow_change * self._noise(config) * unsure:
                 lasted = max(self._lasted(baseline, config), config.min_blocks)
                 self.moved = Moved(baseline, times[max(0, len(times) - lasted)], lasted, confirmed=True)
 
@@ -179,12 +190,13 @@ class Track:
         return config.min_change * self._noise(config)
 
     def _noise(self, config: DriftConfig) -> float:
-        """Sd of the first means, at least 1: live notes may come in blocks that the training notes did not come in."""
-        n = min(self.blocks, config.baseline_blocks)
-        if n < config.recent_blocks:
+        """How much the first means varied, against the reference's: live notes come in blocks, or are more alike.
+
+        Taken from steps, which a single shift among those means hardly touches: a young segment must not call its shift noise.
+        """
+        if self.baseline_blocks < config.recent_blocks:
             return 1.0
-        mean = self.baseline_sum / n
-        return math.sqrt(max(1.0, self.baseline_squares / n - mean * mean))
+        return max(config.least_noise, _SD_OF_STEPS * self.baseline_steps / self.baseline_blocks)
 
     def _is_worse_than_predecessor(self, config: DriftConfig) -> bool:
         """Compare with the model before, each by its own reference. Counts may rightly change with a better model."""
@@ -200,7 +212,7 @@ class Track:
         return {
             "window": base64.b64encode(self.window.__getstate__()).decode(),
             "recent": self.recent,
-            "baseline": [self.baseline_sum, self.baseline_squares],
+            "baseline": [self.baseline_blocks, self.baseline_sum, self.baseline_steps],
             "blocks": self.blocks,
             "inherited": self.inherited,
             "moved": moved and [moved.before, moved.began_at, moved.blocks, moved.confirmed, moved.by_promotion],
@@ -212,5 +224,6 @@ class Track:
         window = new_window(config)
         window.__setstate__(base64.b64decode(plain["window"], validate=True))
         moved = plain["moved"] and Moved(*plain["moved"])
-        total, squares = plain["baseline"]
-        return cls(name, window, list(plain["recent"]), total, squares, plain["blocks"], plain["inherited"], moved)
+        known, total, steps = plain["baseline"]
+        recent, inherited = list(plain["recent"]), plain["inherited"]
+        return cls(name, window, recent, known, total, steps, plain["blocks"], inherited, moved)

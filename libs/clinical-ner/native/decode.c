@@ -22,9 +22,9 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->alpha = room_for(m->alpha, room * labels * sizeof *m->alpha);
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
-    m->pair_keys = room_for(m->pair_keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->pair_keys);
+    m->keys = room_for(m->keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->keys);
     if (!m->ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
-        !m->pair_keys)
+        !m->keys)
         return CN_NO_MEMORY;
     m->sequence_room = (int64_t)room;
     return 0;
@@ -39,15 +39,15 @@ static inline void add_rows(cn_model *m, int64_t n, int labels) {
     memset(scores, 0, ((size_t)n + 4 * (size_t)window) * (size_t)labels * sizeof *scores);
     for (int64_t place = -window; place < n + window; place++) {
         const int32_t id = place < 0 ? 0 : place >= n ? 1 : m->ids[place];
-        const double *row = m->rows + (size_t)id * row_size;
+        const cn_cell *row = cn_block(m, id);
         double *to = scores + (size_t)(place + window) * (size_t)labels;
-        for (size_t i = 0; i < row_size; i++) to[i] += row[i];
+        for (size_t i = 0; i < row_size; i++) to[i] += row[i].weight;
     }
 }
 
-static inline uint64_t value_of(const cn_model *m, int64_t token, int64_t n, int value) {
-    const int32_t id = token < 0 ? 0 : token >= n ? 1 : m->ids[token];
-    return m->values[(size_t)id * (size_t)m->n_values + (size_t)value];
+static inline uint64_t value_of(const cn_model *m, int64_t place, int64_t n, int value) {
+    const int32_t id = place < 0 ? 0 : place >= n ? 1 : m->ids[place];
+    return cn_block(m, id)[m->row_size + (size_t)value].number;
 }
 
 /* Pairs of a base stand at places (p, p + distance), for every p that a token of the sequence sees. Their weights lie
@@ -61,20 +61,30 @@ static void find_pair_keys(cn_model *m, int number, int64_t n, uint64_t *keys) {
         const int64_t place = base->first_offset + i;
         uint64_t left = value_of(m, place, n, left_value), right = value_of(m, place + base->distance, n, right_value);
         keys[i] = left && right ? cn_pair_key(number, left, right) : 0;
-        __builtin_prefetch(&m->pairs.slots[keys[i] & m->pairs.mask]);
+        __builtin_prefetch(&m->pair_slots[keys[i] & m->pair_mask]);
     }
 }
 
-/* Replaces each key by its row's number + 1; 0 where there is none. */
+#define SAME_PAIR(slot, key) ((((slot) ^ (key)) >> CN_ROW_BITS) == 0)
+#define ROW_OF(slot) ((slot) & ((1 << CN_ROW_BITS) - 1))
+
+static __attribute__((noinline)) uint64_t search_row(const cn_model *m, uint64_t key) {
+    if (!key) return 0;
+    for (uint64_t at = key & m->pair_mask; m->pair_slots[at]; at = (at + 1) & m->pair_mask)
+        if (SAME_PAIR(m->pair_slots[at], key)) return ROW_OF(m->pair_slots[at]);
+    return 0;
+}
+
+/* Replaces each key by its row's number, 0 (a row of zeros) where there is none. Whether a pair is known cannot be
+ * guessed, so the usual cases, known or free at the first slot, are told apart without a branch. */
 static void find_pair_rows(cn_model *m, int number, int64_t n, uint64_t *keys) {
     for (int64_t i = 0; i < places_of(&m->extractor->bases[number], n); i++) {
-        if (!keys[i]) continue;
-        const int64_t pair = cn_table_find(&m->pairs, keys[i]);
-        keys[i] = (uint64_t)(pair + 1);
-        if (pair < 0) continue;
-        const double *row = m->pair_rows + (size_t)pair * m->pair_size;
-        __builtin_prefetch(row);
-        __builtin_prefetch(row + m->pair_size - 1);
+        const uint64_t key = keys[i], slot = m->pair_slots[key & m->pair_mask];
+        const uint64_t same = SAME_PAIR(slot, key), row = ROW_OF(slot) & (0 - same);
+        keys[i] = __builtin_expect((slot != 0) & !same, 0) ? search_row(m, key) : row;
+        const double *weights = m->pair_rows + keys[i] * m->pair_size;
+        __builtin_prefetch(weights);
+        __builtin_prefetch(weights + m->pair_size - 1);
     }
 }
 
@@ -82,8 +92,7 @@ static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels,
     const cn_base *base = &m->extractor->bases[number];
     double *scores = cn_scores(m);
     for (int64_t i = 0; i < places_of(base, n); i++) {
-        if (!rows[i]) continue;
-        const double *row = m->pair_rows + (size_t)(rows[i] - 1) * m->pair_size;
+        const double *row = m->pair_rows + rows[i] * m->pair_size;
         for (int member = 0; member < base->n_members; member++, row += labels) {
             const int64_t token = base->first_offset + i - base->offsets[member];
             if (token < 0 || token >= n) continue;
@@ -92,29 +101,22 @@ static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels,
     }
 }
 
-static void fetch_pairs(cn_model *m, int64_t n) {
-    const int64_t room = m->sequence_room + 4 * CN_MAX_WINDOW;
-    for (int base = 0; base < m->extractor->n_bases; base++) find_pair_keys(m, base, n, m->pair_keys + base * room);
-    for (int base = 0; base < m->extractor->n_bases; base++) find_pair_rows(m, base, n, m->pair_keys + base * room);
-}
-
 static inline void add_pairs(cn_model *m, int64_t n, int labels) {
     const int64_t room = m->sequence_room + 4 * CN_MAX_WINDOW;
-    for (int base = 0; base < m->extractor->n_bases; base++)
-        add_pair_rows(m, base, n, labels, m->pair_keys + base * room);
+    const int n_bases = m->extractor->n_bases;
+    for (int base = 0; base < n_bases; base++) find_pair_keys(m, base, n, m->keys + base * room);
+    for (int base = 0; base < n_bases; base++) find_pair_rows(m, base, n, m->keys + base * room);
+    for (int base = 0; base < n_bases; base++) add_pair_rows(m, base, n, labels, m->keys + base * room);
 }
 
 static inline void add_bag(cn_model *m, int64_t n, int labels) {
     double sums[CN_MAX_LABELS] = {0}, *scores = cn_scores(m);
-    if (!++m->stamp) { /* after 2^32 sentences: start again */
-        memset(m->bag_stamps, 0, sizeof *m->bag_stamps * (size_t)m->max_words);
-        m->stamp = 1;
-    }
+    m->stamp++;
     for (int64_t token = 0; token < n; token++) {
-        int32_t place = m->lowered_of[m->ids[token]];
-        if (m->bag_stamps[place] == m->stamp) continue;
-        m->bag_stamps[place] = m->stamp;
-        for (int label = 0; label < labels; label++) sums[label] += m->bag_rows[(int64_t)place * labels + label];
+        cn_cell *row = m->bag_rows + (cn_word_facts(m, m->ids[token]) >> 1) * (uint64_t)(labels + 1);
+        if (row[0].number == m->stamp) continue;
+        row[0].number = m->stamp;
+        for (int label = 0; label < labels; label++) sums[label] += row[label + 1].weight;
     }
     for (int64_t token = 0; token < n; token++, scores += labels)
         for (int label = 0; label < labels; label++) scores[label] += sums[label];
@@ -142,11 +144,9 @@ static inline void run_viterbi(cn_model *m, int64_t n, int labels) {
             double best = before[0] + transitions[to];
             int from_best = 0;
             for (int from = 1; from < labels; from++) {
-                double score = before[from] + transitions[from * labels + to];
-                if (best < score) {
-                    best = score;
-                    from_best = from;
-                }
+                const double score = before[from] + transitions[from * labels + to];
+                from_best = best < score ? from : from_best;
+                best = best < score ? score : best;
             }
             now[to] = best + scores[to];
             m->back[token * labels + to] = (uint8_t)from_best;
@@ -163,12 +163,13 @@ static inline void run_viterbi(cn_model *m, int64_t n, int labels) {
 
 static inline void exponentiate(double *scores, int64_t n, int labels) {
     for (int64_t token = 0; token < n; token++, scores += labels) {
-        double best = scores[best_of(scores, labels)];
-        for (int label = 0; label < labels; label++) scores[label] = exp(scores[label] - best);
+        const int best = best_of(scores, labels);
+        const double highest = scores[best];
+        for (int label = 0; label < labels; label++) scores[label] = label == best ? 1 : exp(scores[label] - highest);
     }
 }
 
-/* Alpha scaled to sum 1 at every token; `scale` keeps the sums. */
+/* Alpha scaled to sum 1 at every token; `scale` keeps the factors. */
 static inline void run_forward(cn_model *m, int64_t n, int labels) {
     const double *e = cn_scores(m), *transitions = m->exp_transitions;
     double *alpha = m->alpha;
@@ -187,8 +188,8 @@ static inline void run_forward(cn_model *m, int64_t n, int labels) {
             sum = 1;
             for (int to = 0; to < labels; to++) alpha[to] = 1.0 / labels;
         }
-        m->scale[token] = sum;
         const double inverse = 1 / sum;
+        m->scale[token] = inverse;
         for (int to = 0; to < labels; to++) alpha[to] *= inverse;
     }
 }
@@ -199,8 +200,8 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
     double reached[CN_MAX_LABELS];
     for (int label = 0; label < labels; label++) beta[label] = 1;
     for (int64_t token = n - 2; token >= 0; token--, e -= labels) {
-        const double inverse = 1 / m->scale[token + 1];
-        for (int to = 0; to < labels; to++) reached[to] = e[to] * beta[to] * inverse;
+        const double scale = m->scale[token + 1];
+        for (int to = 0; to < labels; to++) reached[to] = e[to] * beta[to] * scale;
         beta -= labels;
         for (int from = 0; from < labels; from++) {
             double sum = 0;
@@ -211,7 +212,6 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
 }
 
 static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int labels) {
-    fetch_pairs(m, n);
     add_rows(m, n, labels);
     add_pairs(m, n, labels);
     if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);
@@ -234,7 +234,7 @@ int cn_decode(cn_model *m, const uint32_t *text, const int32_t *starts, const in
     if (n < 0 || n > m->max_words - 2) return CN_BAD_ARGUMENT;
     if (n == 0) return 0;
     if (cn_sequence_room(m, n)) return CN_NO_MEMORY;
-    cn_look_up(m, text, starts, ends, n, m->ids);
+    if (cn_look_up(m, text, starts, ends, n, m->ids)) return CN_NO_MEMORY;
     cn_decode_ids(m, n);
     memcpy(labels, m->labels, sizeof *labels * (size_t)n);
     for (int64_t i = 0; i < n * m->n_labels; i++) marginals[i] = m->alpha[i] * m->beta[i];

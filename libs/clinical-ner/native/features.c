@@ -29,8 +29,10 @@ uint64_t cn_hash_bytes(const char *bytes, size_t size) {
 
 uint64_t cn_word_key(const uint32_t *word, int64_t length, int lowered) {
     uint64_t hash = 0x51ed270b4d2ac9a5ull ^ (uint64_t)length;
-    for (int64_t i = 0; i < length; i++) {
-        hash = (hash ^ (lowered ? cn_lower_of(word[i]) : word[i])) * 0x9fb21c651e98df25ull;
+    for (int64_t i = 0; i < length; i += 2) { /* two characters at a time */
+        uint64_t first = word[i], second = i + 1 < length ? word[i + 1] : 0;
+        if (lowered) first = cn_lower_of((uint32_t)first), second = second ? cn_lower_of((uint32_t)second) : 0;
+        hash = (hash ^ (first | second << 32)) * 0x9fb21c651e98df25ull;
         hash ^= hash >> 32;
     }
     hash = cn_mix(hash);
@@ -38,8 +40,8 @@ uint64_t cn_word_key(const uint32_t *word, int64_t length, int lowered) {
 }
 
 uint64_t cn_pair_key(int base, uint64_t left, uint64_t right) {
-    uint64_t turned = right ^ (right << 21 | right >> 43);
-    uint64_t key = cn_mix(left * 0x9fb21c651e98df25ull + turned + (unsigned long long)base);
+    /* Both sides are well mixed hashes already. */
+    uint64_t key = (left ^ (right << 23 | right >> 41)) * 0x9fb21c651e98df25ull + (unsigned long long)(base + 1) * 0xd6e8feb86659fd93ull;
     return key ? key : 1;
 }
 

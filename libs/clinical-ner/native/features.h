@@ -24,6 +24,7 @@ typedef struct {
 
 int cn_table_init(cn_table *table, int64_t capacity);
 int cn_table_fill(cn_table *table, const uint64_t *keys, int64_t count);
+int cn_table_grow(cn_table *table);
 void cn_table_put(cn_table *table, uint64_t key, int64_t value);
 void cn_table_clear(cn_table *table);
 void cn_table_free(cn_table *table);

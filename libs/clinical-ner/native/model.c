@@ -19,7 +19,8 @@ static void *copy_of(const void *from, size_t size) {
 typedef struct {
     cn_sink sink;
     const cn_model *model;
-    double *row, *bag_row;
+    cn_cell *row;
+    double *bag_row;
     uint64_t *values; /* by group: key of the first feature; 0 where the word has none */
 } row_sink;
 
@@ -32,14 +33,28 @@ static void add_feature(cn_sink *sink, int group, const char *bytes, size_t size
     if (feature < 0) return;
     for (int32_t i = m->feature_starts[feature]; i < m->feature_starts[feature + 1]; i++) {
         size_t cell = m->feature_cells[i];
-        if (cell < m->row_size) s->row[cell] += m->feature_weights[i];
+        if (cell < m->row_size) s->row[cell].weight += m->feature_weights[i];
         else s->bag_row[cell - m->row_size] += m->feature_weights[i];
     }
 }
 
-static void finish_row(cn_model *m, int32_t word, const uint64_t *by_group) {
-    uint64_t *values = m->values + (size_t)word * (size_t)m->n_values;
-    for (int i = 0; i < m->n_values; i++) values[i] = by_group[m->value_groups[i]];
+static cn_cell *empty_block(cn_model *m, int32_t word) {
+    cn_cell *block = cn_block(m, word);
+    for (size_t cell = 0; cell < m->row_size; cell++) block[cell].weight = 0;
+    return block;
+}
+
+static void finish_block(cn_model *m, cn_cell *block, const uint64_t *by_group, uint64_t facts) {
+    for (int i = 0; i < m->n_values; i++) block[m->row_size + (size_t)i].number = by_group[m->value_groups[i]];
+    block[m->block_size - 1].number = facts;
+}
+
+static int is_unseen(const cn_model *m, const uint32_t *word, int64_t length) {
+    for (int64_t i = 0; i < length; i++) {
+        uint8_t class = cn_class_of(word[i]);
+        if (class >= CN_UPPER && class <= CN_LETTER) return cn_table_find(&m->known, cn_word_key(word, length, 1)) < 0;
+    }
+    return 0; /* numbers and signs are never unseen words */
 }
 
 /* Words with the same bag feature (they differ only by case) share one place in the bag; key 0: there is no bag. */
@@ -48,8 +63,9 @@ static int32_t lowered_place(cn_model *m, uint64_t key, const double *bag_row) {
     int64_t found = cn_table_find(&m->lowered, key);
     if (found >= 0) return (int32_t)found;
     int32_t place = m->n_lowered++;
-    memcpy(m->bag_rows + (size_t)place * (size_t)m->n_labels, bag_row, sizeof *bag_row * (size_t)m->n_labels);
-    m->bag_stamps[place] = 0;
+    cn_cell *cells = m->bag_rows + (size_t)place * (size_t)(m->n_labels + 1);
+    cells[0].number = 0;
+    for (int label = 0; label < m->n_labels; label++) cells[label + 1].weight = bag_row[label];
     cn_table_put(&m->lowered, key, place);
     return place;
 }
@@ -58,34 +74,25 @@ static int32_t lowered_place(cn_model *m, uint64_t key, const double *bag_row) {
 static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint64_t key) {
     int32_t id = m->n_words++;
     uint64_t by_group[CN_GROUPS] = {0};
-    double *row = m->rows + (size_t)id * m->row_size;
-    memset(row, 0, m->row_size * sizeof *row);
+    cn_cell *block = empty_block(m, id);
     double bag_row[CN_MAX_LABELS] = {0};
-    row_sink sink = {{add_feature}, m, row, bag_row, by_group};
+    row_sink sink = {{add_feature}, m, block, bag_row, by_group};
     cn_word_features(m->extractor, word, length, &sink.sink);
-    finish_row(m, id, by_group);
-    m->lowered_of[id] = lowered_place(m, by_group[CN_BAG], bag_row);
-    m->word_flags[id] = 0;
-    for (int64_t i = 0; i < length && !m->word_flags[id]; i++) {
-        uint8_t class = cn_class_of(word[i]);
-        m->word_flags[id] = class >= CN_UPPER && class <= CN_LETTER;
-    }
-    if (m->word_flags[id]) m->word_flags[id] = cn_table_find(&m->known, cn_word_key(word, length, 1)) < 0;
+    uint64_t place = (uint64_t)lowered_place(m, by_group[CN_BAG], bag_row);
+    finish_block(m, block, by_group, place * 2 + (uint64_t)is_unseen(m, word, length));
     cn_table_put(&m->words, key, id);
     return id;
 }
 
 static void add_edge(cn_model *m, int edge) {
     uint64_t by_group[CN_GROUPS] = {0};
-    double *row = m->rows + (size_t)edge * m->row_size;
-    memset(row, 0, m->row_size * sizeof *row);
+    cn_cell *block = empty_block(m, edge);
     double bag_row[CN_MAX_LABELS] = {0};
-    row_sink sink = {{add_feature}, m, row, bag_row, by_group};
+    row_sink sink = {{add_feature}, m, block, bag_row, by_group};
     cn_edge_features(m->extractor, edge, &sink.sink);
     uint64_t key = cn_hash_bytes(edge ? "EOS" : "BOS", 3);
     for (int group = 0; group < CN_GROUPS; group++) by_group[group] = key;
-    finish_row(m, edge, by_group);
-    m->word_flags[edge] = 0;
+    finish_block(m, block, by_group, 0);
 }
 
 static void forget_words(cn_model *m) {
@@ -95,21 +102,24 @@ static void forget_words(cn_model *m) {
     m->n_lowered = 0;
 }
 
-void cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
+int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
     if (m->n_words + n > m->max_words) forget_words(m);
-    uint64_t ahead = n ? cn_word_key(text + starts[0], ends[0] - starts[0], 0) : 0;
+    uint64_t *keys = m->keys;
     for (int64_t i = 0; i < n; i++) {
-        const uint32_t *word = text + starts[i];
-        const int64_t length = ends[i] - starts[i];
-        const uint64_t key = ahead;
-        if (i + 1 < n) ahead = cn_word_key(text + starts[i + 1], ends[i + 1] - starts[i + 1], 0);
-        __builtin_prefetch(&m->words.slots[ahead & m->words.mask]);
-        int64_t found = cn_table_find(&m->words, key);
-        ids[i] = found >= 0 ? (int32_t)found : add_word(m, word, length, key);
-        const double *row = m->rows + (size_t)ids[i] * m->row_size;
-        for (size_t cell = 0; cell < m->row_size; cell += 8) __builtin_prefetch(row + cell);
-        __builtin_prefetch(m->values + (size_t)ids[i] * (size_t)m->n_values);
+        keys[i] = cn_word_key(text + starts[i], ends[i] - starts[i], 0);
+        __builtin_prefetch(&m->words.slots[keys[i] & m->words.mask]);
     }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t found = cn_table_find(&m->words, keys[i]);
+        if (found < 0) {
+            if (cn_table_grow(&m->words) || cn_table_grow(&m->lowered)) return CN_NO_MEMORY;
+            found = add_word(m, text + starts[i], ends[i] - starts[i], keys[i]);
+        }
+        ids[i] = (int32_t)found;
+        const cn_cell *block = cn_block(m, ids[i]);
+        for (size_t cell = 0; cell < m->block_size; cell += 8) __builtin_prefetch(block + cell);
+    }
+    return 0;
 }
 
 int64_t cn_cached_words(const cn_model *m) { return m->n_words - 2; }
@@ -151,18 +161,32 @@ static int copy_weights(cn_model *m, const uint64_t *feature_keys, const int32_t
     return cn_table_fill(&m->features, feature_keys, n_features);
 }
 
+/* Pair i becomes row i + 1: row 0 is zeros, for pairs that have no weights. Chains are kept short. */
+static int copy_pairs(cn_model *m, const uint64_t *keys, const double *rows, int64_t count) {
+    uint64_t slots = 64;
+    if (count >= 1 << CN_ROW_BITS) return CN_BAD_ARGUMENT;
+    while (slots < (uint64_t)count * 3) slots *= 2;
+    m->pair_mask = slots - 1;
+    m->pair_slots = calloc(slots, sizeof *m->pair_slots);
+    m->pair_rows = calloc(((size_t)count + 1) * m->pair_size + 1, sizeof *rows);
+    if (!m->pair_rows || !m->pair_slots) return CN_NO_MEMORY;
+    if (count) memcpy(m->pair_rows + m->pair_size, rows, sizeof *rows * (size_t)count * m->pair_size);
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t at = keys[i] & m->pair_mask;
+        while (m->pair_slots[at]) at = (at + 1) & m->pair_mask;
+        m->pair_slots[at] = (keys[i] >> CN_ROW_BITS << CN_ROW_BITS) | (uint64_t)(i + 1);
+    }
+    return 0;
+}
+
 static int make_cache(cn_model *m, int32_t cache_words) {
     m->max_words = cache_words + 2;
     m->n_words = 2;
-    m->rows = malloc(sizeof *m->rows * m->row_size * (size_t)m->max_words);
-    m->values = malloc(sizeof *m->values * (size_t)(m->n_values + 1) * (size_t)m->max_words);
-    m->word_flags = malloc((size_t)m->max_words);
-    m->lowered_of = malloc(sizeof *m->lowered_of * (size_t)m->max_words);
-    m->bag_rows = malloc(sizeof *m->bag_rows * (size_t)m->n_labels * (size_t)m->max_words);
-    m->bag_stamps = malloc(sizeof *m->bag_stamps * (size_t)m->max_words);
-    if (!m->rows || !m->values || !m->word_flags || !m->lowered_of || !m->bag_rows || !m->bag_stamps)
-        return CN_NO_MEMORY;
-    return cn_table_init(&m->words, m->max_words) || cn_table_init(&m->lowered, m->max_words) ? CN_NO_MEMORY : 0;
+    m->block_size = m->row_size + (size_t)m->n_values + 1;
+    m->blocks = malloc(sizeof *m->blocks * m->block_size * (size_t)m->max_words);
+    m->bag_rows = malloc(sizeof *m->bag_rows * (size_t)(m->n_labels + 1) * (size_t)m->max_words);
+    if (!m->blocks || !m->bag_rows) return CN_NO_MEMORY;
+    return cn_table_init(&m->words, 2048) || cn_table_init(&m->lowered, 2048) ? CN_NO_MEMORY : 0;
 }
 
 static int copy_labels(cn_model *m, const int32_t *label_roles, const double *transitions) {
@@ -203,10 +227,9 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
     m->row_size = (size_t)((2 * extractor->window + 1) * n_labels);
     m->pair_size = (size_t)(extractor->max_members * n_labels);
     place_values(m);
-    m->pair_rows = copy_of(pair_rows, sizeof *pair_rows * (size_t)n_pairs * m->pair_size);
-    if (!m->pair_rows || copy_labels(m, label_roles, transitions) ||
+    if (copy_pairs(m, pair_keys, pair_rows, n_pairs) || copy_labels(m, label_roles, transitions) ||
         copy_weights(m, feature_keys, feature_starts, n_features, feature_cells, feature_weights) ||
-        cn_table_fill(&m->pairs, pair_keys, n_pairs) || cn_table_fill(&m->known, known_words, n_known) ||
+        cn_table_fill(&m->known, known_words, n_known) ||
         mark_characters(m, known_characters, n_characters) || make_cache(m, cache_words)) {
         cn_model_free(m);
         return NULL;
@@ -225,7 +248,7 @@ static void free_scratch(cn_model *m) {
     free(m->scale);
     free(m->back);
     free(m->labels);
-    free(m->pair_keys);
+    free(m->keys);
     free(m->starts);
     free(m->ends);
     free(m->begins);
@@ -241,20 +264,16 @@ void cn_model_free(cn_model *m) {
     if (!m) return;
     free_scratch(m);
     cn_table_free(&m->features);
-    cn_table_free(&m->pairs);
+    free(m->pair_slots);
     cn_table_free(&m->known);
     cn_table_free(&m->words);
     cn_table_free(&m->lowered);
-    free(m->lowered_of);
     free(m->bag_rows);
-    free(m->bag_stamps);
     free(m->feature_starts);
     free(m->feature_cells);
     free(m->feature_weights);
     free(m->pair_rows);
-    free(m->rows);
-    free(m->values);
-    free(m->word_flags);
+    free(m->blocks);
     free(m->known_characters);
     free(m);
 }

@@ -6,6 +6,12 @@
 
 #include "features.h"
 
+/* One cell of a word's block: all that is read of a word lies side by side. */
+typedef union {
+    double weight;
+    uint64_t number;
+} cn_cell;
+
 struct cn_model {
     const cn_extractor *extractor;
     int32_t n_labels;
@@ -14,7 +20,8 @@ struct cn_model {
     double transitions[CN_MAX_LABELS * CN_MAX_LABELS], exp_transitions[CN_MAX_LABELS * CN_MAX_LABELS];
 
     /* weights by feature */
-    cn_table features, pairs;
+    cn_table features;
+    uint64_t *pair_slots, pair_mask; /* upper 40 bits of a pair's key, then 24 bits of its row; 0 is free */
     int32_t *feature_starts;
     uint16_t *feature_cells;
     double *feature_weights, *pair_rows;
@@ -24,22 +31,23 @@ struct cn_model {
     /* words met, forgotten all at once when there is no room: places 0 and 1 are the edges */
     cn_table words;
     int32_t n_words, max_words;
-    double *rows;
-    uint64_t *values;
-    uint8_t *word_flags; /* 1: holds a letter and was not in the training data */
+    /* Per word: its row; the keys of its values for conjunctions; twice its place in the bag, plus 1 if it holds a
+     * letter and was not in the training data. */
+    cn_cell *blocks;
+    size_t block_size;
     int n_values, value_groups[2 * CN_MAX_CONJUNCTIONS], left_value[CN_MAX_CONJUNCTIONS],
         right_value[CN_MAX_CONJUNCTIONS]; /* by base */
     cn_table lowered; /* lower-cased words met */
-    int32_t n_lowered, *lowered_of;
-    double *bag_rows;      /* per lower-cased word, what it gives to every token of its sentence */
-    uint32_t *bag_stamps, stamp; /* the last sentence in which a lower-cased word was counted */
+    int32_t n_lowered;
+    uint64_t stamp;    /* number of the sentence */
+    cn_cell *bag_rows; /* per lower-cased word: the last sentence it was counted in, and what it gives to each token */
 
     /* scratch for one sequence of at most `sequence_room` tokens */
     int64_t sequence_room;
     int32_t *ids, *labels;
     uint8_t *back;
     double *scores, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
-    uint64_t *pair_keys;
+    uint64_t *keys; /* of the words, then of the pairs: one stretch a base */
 
     /* scratch for one note, and the result */
     int64_t note_room, entity_room, result_room, pair_room;
@@ -50,8 +58,16 @@ struct cn_model {
     int64_t *counts;
 };
 
-void cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
-                int32_t *ids);
+static inline cn_cell *cn_block(const cn_model *model, int32_t word) {
+    return model->blocks + (size_t)word * model->block_size;
+}
+/* The last cell of a block. */
+static inline uint64_t cn_word_facts(const cn_model *model, int32_t word) {
+    return cn_block(model, word)[model->block_size - 1].number;
+}
+int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
+               int32_t *ids);
+#define CN_ROW_BITS 24
 /* The pairs (treatment, disease) of one note's entities; returns how many there are, writes at most `room`. */
 #define CN_ENTITY_FIELDS 7
 int64_t cn_pair_entities(const int32_t *rows, int64_t count, int32_t (*pairs)[2], int64_t room);

@@ -14,6 +14,18 @@ int cn_table_init(cn_table *table, int64_t capacity) {
     return table->slots ? 0 : CN_NO_MEMORY;
 }
 
+/* Doubles a table that is half full. */
+int cn_table_grow(cn_table *table) {
+    if (table->count * 2 <= (int64_t)table->mask) return 0;
+    cn_table larger;
+    if (cn_table_init(&larger, table->count * 2)) return CN_NO_MEMORY;
+    for (uint64_t at = 0; at <= table->mask; at++)
+        if (table->slots[at].key) cn_table_put(&larger, table->slots[at].key, table->slots[at].value);
+    cn_table_free(table);
+    *table = larger;
+    return 0;
+}
+
 void cn_table_put(cn_table *table, uint64_t key, int64_t value) {
     uint64_t at = key & table->mask;
     while (table->slots[at].key && table->slots[at].key != key) at = (at + 1) & table->mask;

@@ -68,14 +68,14 @@ static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t
     for (int64_t token = first; token <= last; token++) {
         int32_t label = m->labels[token];
         if (token > first) probability *= transitions[m->labels[token - 1] * labels + label];
-        probability *= e[token * labels + label] / m->scale[token];
+        probability *= e[token * labels + label] * m->scale[token];
     }
     if (last + 1 == n) return probability;
     double after = 0;
     for (int to = 0; to < labels; to++)
         if (!goes_on(m, closing, to))
             after += transitions[closing * labels + to] * e[(last + 1) * labels + to] * m->beta[(last + 1) * labels + to];
-    return probability * after / m->scale[last + 1];
+    return probability * after * m->scale[last + 1];
 }
 
 static double labelling_probability(cn_model *m, int64_t n) {
@@ -85,7 +85,7 @@ static double labelling_probability(cn_model *m, int64_t n) {
     for (int64_t token = 0; token < n; token++) {
         int32_t label = m->labels[token];
         if (token) probability *= m->exp_transitions[m->labels[token - 1] * labels + label];
-        probability *= e[token * labels + label] / m->scale[token];
+        probability *= e[token * labels + label] * m->scale[token];
     }
     return probability;
 }
@@ -147,14 +147,14 @@ static void observe(cn_model *m, const sequence *s, double *scores) {
     for (int64_t token = 0; token < s->n; token++) {
         int64_t cell = token * m->n_labels + m->labels[token];
         scores[0] += m->alpha[cell] * m->beta[cell];
-        s->counts[UNSEEN] += m->word_flags[m->ids[token]];
+        s->counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[token]) & 1);
     }
     scores[1] *= labelling_probability(m, s->n);
 }
 
 static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, double *scores, int64_t *n_entities) {
     if (cn_sequence_room(m, s->n)) return CN_NO_MEMORY;
-    cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids);
+    if (cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids)) return CN_NO_MEMORY;
     cn_decode_ids(m, s->n);
     observe(m, s, scores);
     return add_spans(m, s, n_entities);

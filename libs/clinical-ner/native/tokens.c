@@ -200,7 +200,12 @@ int64_t cn_tokenise(const uint32_t *text, int64_t length, int32_t *starts, int32
     int holds = APART, inside = 0;
     if (length < 0 || length > INT32_MAX) return CN_BAD_ARGUMENT;
     for (int64_t at = 0; at < length; at++) {
-        if (cn_class_of(text[at]) == CN_SPACE) {
+        const uint8_t class = cn_class_of(text[at]);
+        if (is_word_class(class) && inside && (holds & GLUE_RIGHT)) { /* most characters go on with a word */
+            holds = GLUE_BOTH;
+            continue;
+        }
+        if (class == CN_SPACE) {
             if (inside) ends[count++] = (int32_t)at;
             inside = 0;
             continue;

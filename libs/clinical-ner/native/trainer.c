@@ -47,16 +47,9 @@ static int32_t intern(cn_trainer *t, cn_table *table, uint64_t key, int32_t next
     int64_t found = cn_table_find(table, key);
     *is_new = found < 0;
     if (found >= 0) return (int32_t)found;
-    if (table->count * 2 > (int64_t)table->mask) {
-        cn_table larger;
-        if (cn_table_init(&larger, table->count * 4)) {
-            t->failed = 1;
-            return 0;
-        }
-        for (uint64_t at = 0; at <= table->mask; at++)
-            if (table->slots[at].key) cn_table_put(&larger, table->slots[at].key, table->slots[at].value);
-        cn_table_free(table);
-        *table = larger;
+    if (cn_table_grow(table)) {
+        t->failed = 1;
+        return 0;
     }
     cn_table_put(table, key, next);
     return next;

@@ -102,7 +102,7 @@ class Tagger:
         if not texts:
             return []
         found = self.decoder.decode(texts)
-        entities, pairs = self._entities(found), list(zip(*found.pairs[:, 1:].T.tolist(), strict=True))
+        entities, pairs = self._entities(found), tuple(zip(*found.pairs[:, 1:].T.tolist(), strict=True))
         edges = np.arange(len(texts) + 1)
         bounds = np.searchsorted(found.entities[:, 0], edges).tolist()
         pair_bounds = np.searchsorted(found.pairs[:, 0], edges).tolist()
@@ -110,18 +110,16 @@ class Tagger:
         means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
         statistics = map(_new_statistics, zip(*found.counts.T.tolist(), means, strict=True))
         # tuple.__new__ by map: making four tuples a note costs more than decoding it, so no Python frame is spent.
-        mine = map(tuple, map(entities.__getitem__, map(slice, bounds, bounds[1:])))
-        theirs = map(tuple, map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:])))
+        mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
+        theirs = map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:]))
         return list(map(_new_note, zip(mine, theirs, confidences, statistics, strict=True)))
 
-    def _entities(self, found: Decoded) -> list[Entity]:
-        confidences = np.empty(len(found.confidences))
-        for number in (1, 2):
-            mine = found.entities[:, 1] == number
-            confidences[mine] = self._calibrated(_LABELS[number], found.confidences[mine])
+    def _entities(self, found: Decoded) -> tuple[Entity, ...]:
+        first, second = (self._calibrated(label, found.confidences) for label in (Label.DISEASE, Label.TREATMENT))
+        confidences = np.where(found.entities[:, 1] == 1, first, second)
         _, classes, starts, ends = found.entities[:, :4].T.tolist()
         labels = map(_LABELS.__getitem__, classes)
-        return list(map(_new_entity, zip(labels, starts, ends, confidences.tolist(), strict=True)))
+        return tuple(map(_new_entity, zip(labels, starts, ends, confidences.tolist(), strict=True)))
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         curve = self._curves.get(name)

@@ -28,7 +28,7 @@ from contracts.registry import ConfluentRegistry
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEER_ENVIRONMENT = ROOT / ".venv-bench"
-PEER_REQUIREMENTS = HERE / "stream-requirements.txt"
+PEER_REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 PARTITIONS = 12
 GOALS = {"ratio_to_stock_faust": 15.0, "ratio_to_quix": 2.0, "ratio_to_plain_loop": 0.5}
 TEXT = "fever since 3 days, cough. Tab Paracetamol 650 mg SOS x 3 days. k/c/o HTN on Telma 40 OD. Review after 1 week."
@@ -136,7 +136,17 @@ def make_peer_environment(say: Callable[[str], None]) -> None:
     python = str(PEER_ENVIRONMENT / "bin" / "python")
     for command in (
         [sys.executable, "-m", "venv", str(PEER_ENVIRONMENT)],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(PEER_REQUIREMENTS)],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(PEER_REQUIREMENTS),
+        ],
     ):
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:

@@ -142,3 +142,21 @@ def test_the_real_client_takes_the_defaults() -> None:
     with pytest.raises(DeliveryFailed, match="10 of 10 records"):
         producer.send(RECORDS).wait(5)
     assert producer.close(0) == 0
+
+
+def test_a_record_goes_to_the_partition_that_it_names() -> None:
+    asked: list[object] = []
+
+    class Producer:
+        def produce(self, *_: object, on_delivery: object, **more: object) -> None:
+            asked.append(more.get("partition"))
+
+        def poll(self, timeout: float = 0) -> int:
+            return 0
+
+        def flush(self, timeout: float = 0) -> int:
+            return 0
+
+    producer = DeliveryProducer({}, Producer())
+    producer.send([OutputRecord("out", b"k", b"v", partition=3), OutputRecord("out", b"k", b"v")])
+    assert asked == [3, None]

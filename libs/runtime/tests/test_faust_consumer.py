@@ -395,6 +395,27 @@ async def test_a_seek_sets_where_the_ledger_goes_on():
 
 
 @in_loop
+async def test_restored_state_says_where_reading_goes_on_whatever_was_committed():
+    rig = Rig()
+    rig.thread.stored = {TP0: 42}
+    rig.batching.restore = lambda partitions: {TP0: 17}
+    await rig.consumer.perform_seek()
+    assert rig.thread.seeks == [{TP0: 17}]
+    assert rig.batching.ledger.expected(TP0) == 17
+
+
+@in_loop
+async def test_state_that_cannot_be_restored_ends_the_process():
+    def away(partitions):
+        raise ConnectionError
+
+    rig = Rig()
+    rig.batching.restore = away
+    await rig.consumer.perform_seek()
+    assert rig.exits == [EXIT_SURPRISE]
+
+
+@in_loop
 async def test_what_the_coordinator_died_of_ends_the_process():
     rig = Rig()
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import pytest
 from extractor import metrics as m
 from extractor.adapters.cache import ModelCache
-from extractor.adapters.mlflow import MlflowModels, ModelVersion, RegistryAwayError, UnusableVersionError
 from extractor.domain.canaries import CanaryFailedError, check_canaries
 from extractor.models import ModelKeeper, NoModelError, RefusedModelError, Reloader
 from runtime.metrics import Metrics
+from runtime.model_registry import MlflowModels, ModelVersion, RegistryAwayError, UnusableVersionError
 
 
 class Entity(NamedTuple):
@@ -318,6 +318,12 @@ ABSENT = [
     (404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}'),
     (400, b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "Registered model alias champion not found."}'),
 ]
+
+
+def test_a_version_is_found_by_its_number(mlflow):
+    mlflow.answers["/api/2.0/mlflow/model-versions/get"] = mlflow.answers[ALIAS]
+    models = MlflowModels(mlflow.url, 2.0)
+    assert models.by_version("x", "3") == models.by_alias("x", "champion")
 
 
 @pytest.mark.parametrize(("status", "body"), ABSENT)

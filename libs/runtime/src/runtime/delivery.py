@@ -197,7 +197,16 @@ class DeliveryProducer:
 
     def _produce(self, record: OutputRecord, delivery: Delivery) -> None:
         try:
-            if record.headers:
+            if record.partition is not None:
+                self._producer.produce(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    partition=record.partition,
+                    on_delivery=delivery.report,
+                    headers=list(record.headers),
+                )
+            elif record.headers:
                 headers: list[tuple[str, str | bytes | None]] = list(record.headers)
                 self._producer.produce(
                     record.topic, record.value, record.key, on_delivery=delivery.report, headers=headers

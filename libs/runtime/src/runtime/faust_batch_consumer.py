@@ -219,11 +219,27 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Seek to the committed offsets, and expect each partition to go on there."""
+        """Seek to the committed offsets, or to where restored state goes on, and expect each partition to go on there."""
         await super().perform_seek()
-        for tp in self.assignment():
-            self.batching.ledger.expect(tp, self._read_offset[tp])
+        ours = self.assignment()
+        restored = await self._restore(ours)
+        for tp in ours:
+            self.batching.ledger.expect(tp, restored.get(tp, self._read_offset[tp]))
         self.batching.freed.set()
+
+    async def _restore(self, ours: Iterable[TP]) -> Mapping[TP, int]:
+        """Let the application bring its state back; it decides where reading goes on."""
+        if self.batching.restore is None or not ours:
+            return {}
+        try:
+            found = await asyncio.to_thread(self.batching.restore, list(ours))
+            offsets = {TP(*tp): offset for tp, offset in found.items()}
+            if offsets:
+                await self.seek_wait(offsets)
+        except Exception as error:  # noqa: BLE001 - upstream would log it and read on without the state
+            self._surprise("the restoring of state", error)
+            return {}
+        return offsets
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.healthy`."""

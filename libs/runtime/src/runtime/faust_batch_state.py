@@ -36,6 +36,10 @@ ASSIGNED = "assigned"
 """The readiness condition that partitions were assigned to this process (none may be left for it: that counts too)."""
 
 
+Restore = Callable[[Iterable[Partition]], Mapping[Partition, int]]
+"""Brings back the state of newly assigned partitions; gives the offsets from which to read them, whatever the group committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Bounds of one process.
@@ -77,6 +81,9 @@ class BatchState:
         readiness: Its condition `ASSIGNED` follows the assignment.
         contiguous: See `OffsetLedger`.
         clock: Monotonic seconds.
+
+    Attributes:
+        restore: Set by an application that keeps state of its own; called in a thread after each assignment.
     """
 
     def __init__(
@@ -98,6 +105,7 @@ class BatchState:
         self.ledger = OffsetLedger(contiguous=contiguous)
         metrics.gauge(BATCHES_HELD).set_function(lambda: self.ledger.held_batches)
         metrics.gauge(BYTES_HELD).set_function(lambda: self.ledger.held_bytes)
+        self.restore: Restore | None = None
         self.ends: dict[Partition, int] = {}
         self.freed = asyncio.Event()
         self._clock = clock

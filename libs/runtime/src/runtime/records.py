@@ -26,12 +26,17 @@ class InputRecord(NamedTuple):
 
 
 class OutputRecord(NamedTuple):
-    """One record to be published; the partition follows from the key."""
+    """One record to be published.
+
+    Attributes:
+        partition: Where it must lie; None: it follows from the key.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
 
 
 Handler = Callable[[Sequence[InputRecord]], Sequence[OutputRecord]]

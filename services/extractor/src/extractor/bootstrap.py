@@ -20,10 +20,10 @@ from runtime.faust_batch_worker import Sender
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
+from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
 
 from extractor.adapters.cache import ModelCache
-from extractor.adapters.mlflow import MlflowModels
 from extractor.agent import declare
 from extractor.domain.tagging import LoadedModel, Tagger
 from extractor.handler import Codecs, ExtractionHandler, Topics

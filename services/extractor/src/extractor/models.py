@@ -13,10 +13,10 @@ from contracts.records import ModelRef
 from runtime.errors import RxtractError
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
+from runtime.model_registry import ModelVersion, RegistryAwayError, UnusableVersionError
 
 from extractor import metrics as m
 from extractor.adapters.cache import ModelCache
-from extractor.adapters.mlflow import ModelVersion, RegistryAwayError, UnusableVersionError
 from extractor.domain.canaries import check_canaries
 from extractor.domain.tagging import LoadedModel, Tagger
 
@@ -32,7 +32,7 @@ class RefusedModelError(RxtractError):
 
 
 class Models(Protocol):
-    """The model registry as asked here; `extractor.adapters.mlflow.MlflowModels` and a test's fake."""
+    """The model registry as asked here; `runtime.model_registry.MlflowModels` and a test's fake."""
 
     def by_alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias names."""

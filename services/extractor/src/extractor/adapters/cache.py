@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from runtime.logs import get_logger
-
-from extractor.adapters.mlflow import ModelVersion
+from runtime.model_registry import ModelVersion
 
 _log = get_logger(__name__)
 _KEPT = 3

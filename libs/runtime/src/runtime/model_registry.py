@@ -68,21 +68,16 @@ class MlflowModels:
             RegistryAwayError: MLflow gave no usable answer.
             UnusableVersionError: The version has no digest to check it by, or no serial.
         """
-        answer = self._ask_json("registered-models/alias", name=name, alias=alias)
-        if answer is None:
-            return None
-        try:
-            version = answer["model_version"]
-            tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-            number = str(version["version"])
-        except (KeyError, TypeError):
-            raise RegistryAwayError("MLflow's answer has no model version in it") from None
-        sha256, serial = tags.get("artifact_sha256", ""), tags.get("serial", "")
-        if not sha256 or not serial.isdigit():
-            raise UnusableVersionError(
-                f"version {number} of {name} lacks the tag artifact_sha256 or serial: register it with rxtract"
-            )
-        return ModelVersion(name, number, int(serial), sha256)
+        return _version(name, self._ask_json("registered-models/alias", name=name, alias=alias))
+
+    def by_version(self, name: str, version: str) -> ModelVersion | None:
+        """A version by its number; None when there is no such version.
+
+        Raises:
+            RegistryAwayError: MLflow gave no usable answer.
+            UnusableVersionError: The version has no digest to check it by, or no serial.
+        """
+        return _version(name, self._ask_json("model-versions/get", name=name, version=version))
 
     def tables(self, version: ModelVersion) -> bytes:
         """The bytes of a version's tables, unchecked.
@@ -131,6 +126,23 @@ class MlflowModels:
         if len(data) > MAX_ARTIFACT_BYTES:
             raise UnusableVersionError(f"the artifact is larger than {MAX_ARTIFACT_BYTES} bytes")
         return data
+
+
+def _version(name: str, answer: dict[str, Any] | None) -> ModelVersion | None:
+    if answer is None:
+        return None
+    try:
+        version = answer["model_version"]
+        tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
+        number = str(version["version"])
+    except (KeyError, TypeError):
+        raise RegistryAwayError("MLflow's answer has no model version in it") from None
+    sha256, serial = tags.get("artifact_sha256", ""), tags.get("serial", "")
+    if not sha256 or not serial.isdigit():
+        raise UnusableVersionError(
+            f"version {number} of {name} lacks the tag artifact_sha256 or serial: register it with rxtract"
+        )
+    return ModelVersion(name, number, int(serial), sha256)
 
 
 def _says_absent(error: urllib.error.HTTPError) -> bool:

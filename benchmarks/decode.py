@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SEED = 7
 TRAINING_NOTES = 2_600
 BATCH_NOTES = 500
-ROUNDS = 5
+ROUNDS = 20
 UNSEEN_SHARE = 0.05
 
 
@@ -40,7 +40,7 @@ def run() -> dict[str, Any]:
         "rxtract": batches(model.tagger().tag),
     }
     rows = []
-    words = " ".join(note.text for note in corpus_notes(SEED + 1, 2_500)).split()
+    words = " ".join(note.text for note in corpus_notes(SEED + 1, 4_500)).split()
     for name, size, share in (
         ("25 tokens", 25, 0.0),
         ("150 tokens", 150, 0.0),
@@ -51,10 +51,10 @@ def run() -> dict[str, Any]:
 
 
 def corpus_notes(seed: int, count: int) -> list[AnnotatedNote]:
-    """Notes of the shipped corpus."""
+    """Notes of the shipped corpus, of the style nearest to real ones in how many entities they hold (2 in 25 tokens)."""
     from corpus.generator import generate
 
-    return list(generate(seed, count))
+    return list(generate(seed, count, style="abstract"))
 
 
 def training_notes() -> list[AnnotatedNote]:
@@ -78,14 +78,14 @@ def new_word(rng: random.Random) -> str:
 def measure(
     ways: dict[str, Callable[[Sequence[str]], object]], name: str, texts_of: Callable[[int], list[str]]
 ) -> list[dict[str, Any]]:
-    """Best rate of each way over the rounds; slow ways see a tenth of the texts."""
+    """Best rate of each way over the rounds; slow ways see fewer texts, for about as long."""
     best: dict[str, float] = {}
     tokens = 0.0
     for turn in range(ROUNDS):
         texts = texts_of(turn)
         tokens = sum(len(text.split()) for text in texts) / len(texts)
         for way, tag in ways.items():
-            mine = texts if way == "rxtract" else texts[: max(20, len(texts) // 10)]
+            mine = texts if way == "rxtract" else texts[: max(12, len(texts) // 32)]
             if turn == 0:
                 tag(mine)
             began = time.process_time()

@@ -14,7 +14,8 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     if (n <= m->sequence_room) return 0;
     size_t room = (size_t)n + 64, labels = (size_t)m->n_labels, window = (size_t)m->extractor->window;
     m->sequence_room = 0;
-    m->ids = room_for(m->ids, room * sizeof *m->ids);
+    m->padded_ids = room_for(m->padded_ids, (room + 2 * CN_MAX_WINDOW) * sizeof *m->ids);
+    m->ids = m->padded_ids + CN_MAX_WINDOW;
     m->labels = room_for(m->labels, room * sizeof *m->labels);
     m->back = room_for(m->back, room * labels);
     m->scores = room_for(m->scores, (room + 4 * window) * labels * sizeof *m->scores);
@@ -23,7 +24,7 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
     m->keys = room_for(m->keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->keys);
-    if (!m->ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
+    if (!m->padded_ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
         !m->keys)
         return CN_NO_MEMORY;
     m->sequence_room = (int64_t)room;
@@ -38,16 +39,14 @@ static inline void add_rows(cn_model *m, int64_t n, int labels) {
     double *scores = m->scores;
     memset(scores, 0, ((size_t)n + 4 * (size_t)window) * (size_t)labels * sizeof *scores);
     for (int64_t place = -window; place < n + window; place++) {
-        const int32_t id = place < 0 ? 0 : place >= n ? 1 : m->ids[place];
-        const cn_cell *row = cn_block(m, id);
+        const cn_cell *row = cn_block(m, m->ids[place]);
         double *to = scores + (size_t)(place + window) * (size_t)labels;
         for (size_t i = 0; i < row_size; i++) to[i] += row[i].weight;
     }
 }
 
-static inline uint64_t value_of(const cn_model *m, int64_t place, int64_t n, int value) {
-    const int32_t id = place < 0 ? 0 : place >= n ? 1 : m->ids[place];
-    return cn_block(m, id)[m->row_size + (size_t)value].number;
+static inline uint64_t value_of(const cn_model *m, int64_t place, size_t cell) {
+    return cn_block(m, m->ids[place])[cell].number;
 }
 
 /* Pairs of a base stand at places (p, p + distance), for every p that a token of the sequence sees. Their weights lie
@@ -56,10 +55,12 @@ static inline int64_t places_of(const cn_base *base, int64_t n) { return n + bas
 
 static void find_pair_keys(cn_model *m, int number, int64_t n, uint64_t *keys) {
     const cn_base *base = &m->extractor->bases[number];
-    const int left_value = m->left_value[number], right_value = m->right_value[number];
-    for (int64_t i = 0; i < places_of(base, n); i++) {
+    const size_t left_cell = m->row_size + (size_t)m->left_value[number];
+    const size_t right_cell = m->row_size + (size_t)m->right_value[number];
+    const int64_t count = places_of(base, n);
+    for (int64_t i = 0; i < count; i++) {
         const int64_t place = base->first_offset + i;
-        uint64_t left = value_of(m, place, n, left_value), right = value_of(m, place + base->distance, n, right_value);
+        const uint64_t left = value_of(m, place, left_cell), right = value_of(m, place + base->distance, right_cell);
         keys[i] = left && right ? cn_pair_key(number, left, right) : 0;
         __builtin_prefetch(&m->pair_slots[keys[i] & m->pair_mask]);
     }
@@ -78,7 +79,8 @@ static __attribute__((noinline)) uint64_t search_row(const cn_model *m, uint64_t
 /* Replaces each key by its row's number, 0 (a row of zeros) where there is none. Whether a pair is known cannot be
  * guessed, so the usual cases, known or free at the first slot, are told apart without a branch. */
 static void find_pair_rows(cn_model *m, int number, int64_t n, uint64_t *keys) {
-    for (int64_t i = 0; i < places_of(&m->extractor->bases[number], n); i++) {
+    const int64_t count = places_of(&m->extractor->bases[number], n);
+    for (int64_t i = 0; i < count; i++) {
         const uint64_t key = keys[i], slot = m->pair_slots[key & m->pair_mask];
         const uint64_t same = SAME_PAIR(slot, key), row = ROW_OF(slot) & (0 - same);
         keys[i] = __builtin_expect((slot != 0) & !same, 0) ? search_row(m, key) : row;
@@ -91,12 +93,13 @@ static void find_pair_rows(cn_model *m, int number, int64_t n, uint64_t *keys) {
 static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels, const uint64_t *rows) {
     const cn_base *base = &m->extractor->bases[number];
     double *scores = cn_scores(m);
-    for (int64_t i = 0; i < places_of(base, n); i++) {
+    const int64_t count = places_of(base, n);
+    /* Scores have room for tokens beyond both ends: what falls there is not read. */
+    for (int64_t i = 0; i < count; i++) {
         const double *row = m->pair_rows + rows[i] * m->pair_size;
         for (int member = 0; member < base->n_members; member++, row += labels) {
-            const int64_t token = base->first_offset + i - base->offsets[member];
-            if (token < 0 || token >= n) continue;
-            for (int label = 0; label < labels; label++) scores[token * labels + label] += row[label];
+            double *to = scores + (base->first_offset + i - base->offsets[member]) * labels;
+            for (int label = 0; label < labels; label++) to[label] += row[label];
         }
     }
 }
@@ -212,6 +215,7 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
 }
 
 static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int labels) {
+    for (int pad = 1; pad <= CN_MAX_WINDOW; pad++) m->ids[-pad] = 0, m->ids[n + pad - 1] = 1; /* the edges */
     add_rows(m, n, labels);
     add_pairs(m, n, labels);
     if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);

@@ -44,7 +44,7 @@ struct cn_model {
 
     /* scratch for one sequence of at most `sequence_room` tokens */
     int64_t sequence_room;
-    int32_t *ids, *labels;
+    int32_t *padded_ids, *ids, *labels;
     uint8_t *back;
     double *scores, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
     uint64_t *keys; /* of the words, then of the pairs: one stretch a base */

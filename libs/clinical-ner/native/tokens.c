@@ -182,11 +182,17 @@ static int begins_sentence(view v, place p) {
     return ends_sentence(v, p);
 }
 
+/* The usual case, seen at a glance: after a letter or digit and at most one blank, the sentence goes on. */
+static inline int goes_on(view v, int32_t end, int32_t start, int64_t so_far) {
+    const int close = start == end || (start == end + 1 && v.text[end] == ' ');
+    return close && so_far < CN_MAX_SENTENCE_TOKENS && is_word_class(cn_class_of(v.text[end - 1]));
+}
+
 static void mark_sentences(view v, const int32_t *starts, const int32_t *ends, uint8_t *begins, int64_t count) {
     int64_t first = 0;
     for (int64_t i = 0; i < count; i++) {
-        begins[i] = 1;
-        if (i == 0) continue;
+        begins[i] = i == 0;
+        if (i == 0 || goes_on(v, ends[i - 1], starts[i], i - first)) continue;
         place p = {i > 1 && ends[i - 2] == starts[i - 1] ? starts[i - 2] : starts[i - 1], starts[i - 1], ends[i - 1],
                    starts[i]};
         begins[i] = i - first >= CN_MAX_SENTENCE_TOKENS || begins_sentence(v, p);

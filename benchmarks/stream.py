@@ -290,7 +290,7 @@ class Bench:
                 consumer.assign([TopicPartition(output, partition, first)])
                 position = first
                 while position < end:
-                    for message in consumer.consume(5_000, timeout=5):
+                    for message in consumer.consume(min(5_000, end - position), timeout=5):
                         position = message.offset() + 1
                         yield message.timestamp()[1]
                 consumer.unassign()

@@ -227,7 +227,7 @@ class Rig:
                 consumer.assign([TopicPartition(topic, number, first)])
                 position = first
                 while position < end:
-                    for message in consumer.consume(1000, timeout=5):
+                    for message in consumer.consume(min(1000, end - position), timeout=5):
                         assert message.error() is None
                         position = message.offset() + 1
                         yield message

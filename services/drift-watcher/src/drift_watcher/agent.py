@@ -1,0 +1,14 @@
+"""The Faust side of the service: one agent whose body hands every batch to the handler."""
+
+from typing import Any
+
+from faust.types import StreamT
+from runtime.faust_batch import BatchApp
+
+
+def declare(app: BatchApp) -> None:
+    """Declare the agent that reads observed statistics."""
+
+    @app.agent(app.batches, name="watch")
+    async def watch(stream: StreamT[Any]) -> None:
+        await app.handle_all(stream)

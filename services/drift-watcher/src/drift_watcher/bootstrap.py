@@ -1,0 +1,175 @@
+"""The only place where the drift-watcher's parts are made and put together."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from contracts import topics
+from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.wire import Deserializer, Serializer
+from drift.config import DriftConfig
+from drift.watcher import FindReferences
+from runtime.deadletter import DeadLetterBudget
+from runtime.delivery import DeliveryProducer
+from runtime.errors import SettingsError
+from runtime.faust_batch import ASSIGNED, BatchApp, run
+from runtime.faust_batch_worker import Sender
+from runtime.health import HealthServer, Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.metrics import Metrics
+from runtime.model_registry import MlflowModels
+from runtime.process import on_stop_signal
+
+from drift_watcher.adapters.references import ModelReferences
+from drift_watcher.adapters.states import StoredStates
+from drift_watcher.agent import declare
+from drift_watcher.handler import Codecs, DriftHandler, Topics
+from drift_watcher.keeper import WatcherKeeper
+from drift_watcher.metrics import METRICS
+from drift_watcher.settings import DriftWatcherSettings
+
+GROUP = "drift-watcher"
+CONTRACT_READ = "schemas"
+
+_log = get_logger(__name__)
+_CONTRACT_RETRY_S = 1.0
+
+
+def codecs(registry: Registry, settings: DriftWatcherSettings) -> Codecs:
+    """Make the codecs of all topics that the drift-watcher reads or writes.
+
+    Raises:
+        RegistryUnavailable: The registry is away.
+        SchemaNotFound: Our schemas are not registered yet.
+    """
+    return Codecs(
+        statistics=Deserializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
+        detected=Serializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
+        command=Serializer.for_topic(ModelCommand, registry, settings.topic(topics.MODEL_COMMANDS)),
+        state=Serializer.for_topic(DriftState, registry, settings.topic(topics.DRIFT_STATE)),
+    )
+
+
+@dataclass(slots=True)
+class DriftWatcher:
+    """One process: waits for the contract, joins the group, works until it is asked to stop."""
+
+    settings: DriftWatcherSettings
+    registry: Registry
+    find: FindReferences
+    zone: ZoneInfo
+    make_sender: Callable[[], Sender]
+    metrics: Metrics
+    liveness: Liveness = field(default_factory=Liveness)
+    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNED))
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit code."""
+        on_stop_signal(self.stop.set)
+        with self._health_server() as health:
+            _log.info("waiting for schemas", health_port=health.port)
+            made = self._contract()
+            return 0 if made is None else run(self.app(made), self.stop)
+
+    def app(self, made: Codecs) -> BatchApp:
+        """Make the Faust application; it joins the group when it is run."""
+        settings = self.settings
+        state_topic = settings.topic(topics.DRIFT_STATE)
+        stored = StoredStates(
+            settings.kafka_client_config(), state_topic, Deserializer.for_topic(DriftState, self.registry, state_topic)
+        )
+        save_every = (settings.save_every_records, int(settings.save_every_s * 1000))
+        keeper = WatcherKeeper(stored.newest_first, self.find, DriftConfig(), self.zone, save_every, self.metrics)
+        written = Topics(settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS), state_topic)
+        app = BatchApp(
+            settings,
+            group=GROUP,
+            topic=settings.topic(topics.STATISTICS_OBSERVED),
+            handler=DriftHandler(keeper, self.find, made, written, DeadLetterBudget(), self.metrics),
+            sender=self.make_sender(),
+            metrics=self.metrics,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            session_timeout_s=settings.session_timeout_s,
+        )
+        app.batching.restore = keeper.restore
+        declare(app)
+        return app
+
+    def _contract(self) -> Codecs | None:
+        while not self.stop.is_set():
+            self.liveness.tick()
+            try:
+                made = codecs(self.registry, self.settings)
+            except (RegistryUnavailable, SchemaNotFound) as error:
+                self.readiness.miss(CONTRACT_READ, str(error))
+            else:
+                self.readiness.meet(CONTRACT_READ)
+                return made
+            self.stop.wait(_CONTRACT_RETRY_S)
+        return None
+
+    def _health_server(self) -> HealthServer:
+        settings = self.settings
+        return HealthServer(
+            settings.health_port,
+            host=settings.health_host,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            registry=self.metrics.registry,
+            info=lambda: {"service": settings.service, "group": settings.group(GROUP)},
+            port_file=settings.health_port_file,
+        )
+
+
+def bootstrap(
+    settings: DriftWatcherSettings,
+    *,
+    registry: Registry | None = None,
+    find: FindReferences | None = None,
+    make_sender: Callable[[], Sender] | None = None,
+) -> DriftWatcher:
+    """Put a drift-watcher together.
+
+    Args:
+        settings: Parsed environment.
+        registry: Schema registry.
+        find: Reference statistics of a model.
+        make_sender: Makes the producer.
+    """
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    return DriftWatcher(
+        settings=settings,
+        registry=registry or ConfluentRegistry(settings.schema_registry_url),
+        find=find or ModelReferences(_mlflow(settings)),
+        zone=_zone(settings.timezone),
+        make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
+        metrics=metrics,
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError("RXTRACT_TIMEZONE is no time zone: set it to one like Asia/Kolkata") from None
+
+
+def _mlflow(settings: DriftWatcherSettings) -> MlflowModels:
+    if settings.mlflow_url is None:
+        raise SettingsError(
+            "RXTRACT_MLFLOW_URL is not set: give it MLflow's address, for example http://127.0.0.1:5000"
+        )
+    password = None
+    if settings.mlflow_password_file is not None:
+        try:
+            password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
+            ) from None
+    return MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)

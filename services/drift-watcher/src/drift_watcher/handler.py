@@ -1,0 +1,122 @@
+"""Statistics in, drift events, commands and state out: the body of the service."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from contracts.reasons import Reason
+from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
+from contracts.wire import Deserializer, Serializer, WireError
+from drift.watcher import FindReferences, Outcome, PartitionWatcher
+from runtime.deadletter import DeadLetterBudget, dead_letter
+from runtime.metrics import DEAD_LETTERS, Metrics
+from runtime.records import InputRecord, OutputRecord
+
+from drift_watcher import metrics as m
+from drift_watcher.keeper import WatcherKeeper, segment_kind
+
+STAGE = "drift-watcher"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Full names of the topics written."""
+
+    detected: str
+    commands: str
+    states: str
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """How records become bytes and back."""
+
+    statistics: Callable[[bytes | None], StatisticsObserved] | Deserializer[StatisticsObserved]
+    detected: Callable[[DriftDetected], bytes] | Serializer[DriftDetected]
+    command: Callable[[ModelCommand], bytes] | Serializer[ModelCommand]
+    state: Callable[[DriftState], bytes] | Serializer[DriftState]
+
+
+class DriftHandler:
+    """Records in, records out.
+
+    Args:
+        keeper: The watchers of our partitions.
+        find: Asked for every model of a batch before anything changes; may raise `Recoverable`.
+        budget: Stops us when too many records are refused.
+    """
+
+    def __init__(
+        self,
+        keeper: WatcherKeeper,
+        find: FindReferences,
+        codecs: Codecs,
+        topics: Topics,
+        budget: DeadLetterBudget,
+        metrics: Metrics,
+    ) -> None:
+        self._keeper = keeper
+        self._find = find
+        self._codecs = codecs
+        self._topics = topics
+        self._budget = budget
+        self._done: dict[int, tuple[PartitionWatcher, int, int, Sequence[OutputRecord]]] = {}
+        self._dead = metrics.counter(DEAD_LETTERS)
+        self._alarms = metrics.counter(m.ALARMS)
+        self._commands = metrics.counter(m.COMMANDS)
+        self._dropped = metrics.counter(m.RANGES_DROPPED)
+
+    def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Handle one batch of one partition. The same batch again (it could not be sent) gives the same records.
+
+        Raises:
+            Recoverable: The references of a new model cannot be had now; nothing has changed.
+            BudgetExceeded: Too many records were refused.
+        """
+        partition, first, last = records[0].partition, records[0].offset, records[-1].offset
+        watcher = self._keeper.watcher(partition)
+        done = self._done.get(partition)
+        if done is not None and done[0] is watcher and done[1:3] == (first, last):
+            return done[3]
+        read = [self._read(record) for record in records]
+        for model in {one.model for one in read if isinstance(one, StatisticsObserved)}:
+            if watcher.model is None or model.serial > watcher.model.serial:
+                self._find(model)
+        dropped = watcher.counts.dropped
+        outputs = [
+            output for record, one in zip(records, read, strict=True) for output in self._one(watcher, record, one)
+        ]
+        self._dropped.inc(watcher.counts.dropped - dropped)
+        for one in read:
+            self._budget.count(dead=isinstance(one, Reason))
+        self._done[partition] = (watcher, first, last, outputs)
+        return outputs
+
+    def _read(self, record: InputRecord) -> StatisticsObserved | Reason:
+        try:
+            return self._codecs.statistics(record.value)
+        except WireError as error:
+            return error.reason
+
+    def _one(
+        self, watcher: PartitionWatcher, record: InputRecord, read: StatisticsObserved | Reason
+    ) -> Iterator[OutputRecord]:
+        if isinstance(read, Reason):
+            watcher.skip(record.offset)
+            self._dead.labels(STAGE, read.value).inc()
+            yield dead_letter(record, read, STAGE)
+            return
+        outcome = watcher.apply(record.offset, read)
+        yield from self._published(outcome)
+        for state in self._keeper.save_if_due(watcher, alarmed=bool(outcome.detected)):
+            key = str(state.source_partition) if state.chunks == 1 else f"{state.source_partition}/{state.chunk}"
+            yield OutputRecord(
+                self._topics.states, key.encode(), self._codecs.state(state), partition=state.source_partition
+            )
+
+    def _published(self, outcome: Outcome) -> Iterator[OutputRecord]:
+        for event in outcome.detected:
+            self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
+            yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
+        for command in outcome.commands:
+            self._commands.labels(command.action.value).inc()
+            yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))

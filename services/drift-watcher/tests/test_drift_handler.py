@@ -1,0 +1,190 @@
+"""Statistics in, events, commands and state out; what is stored comes back, and what is damaged does not."""
+
+import dataclasses
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from clinical_ner.tagger import ArtifactRefused
+from contracts import topics
+from contracts.apply import apply_schemas
+from contracts.records import DriftDetected, DriftState, ModelCommand, ModelRef, StatisticsObserved, StatisticSum
+from contracts.registry import InMemoryRegistry
+from contracts.wire import Deserializer, Serializer
+from drift.config import DriftConfig
+from drift.reference import Reference
+from drift_watcher import metrics as m
+from drift_watcher.adapters import references
+from drift_watcher.adapters.references import ModelReferences
+from drift_watcher.adapters.states import _complete
+from drift_watcher.bootstrap import bootstrap, codecs
+from drift_watcher.handler import DriftHandler, Topics
+from drift_watcher.keeper import NotRestoredError, WatcherKeeper, segment_kind
+from drift_watcher.settings import DriftWatcherSettings
+from runtime.deadletter import REASON, DeadLetterBudget, header
+from runtime.errors import Recoverable, SettingsError
+from runtime.metrics import Metrics
+from runtime.model_registry import ModelVersion, RegistryAwayError
+from runtime.records import InputRecord
+
+MODEL = ModelRef(name="rxtract-ner", version="7", serial=9)
+FOUND = {"oov_share": Reference(0.1, 0.016)}
+SOURCE = topics.STATISTICS_OBSERVED
+WRITTEN = Topics(topics.DRIFT_DETECTED, topics.MODEL_COMMANDS, topics.DRIFT_STATE)
+
+
+def settings(**more):
+    return DriftWatcherSettings.load(bootstrap_servers="127.0.0.1:1", schema_registry_url="http://127.0.0.1:1", **more)
+
+
+class Rig:
+    def __init__(self, stored=(), find=lambda _: FOUND) -> None:
+        self.registry = InMemoryRegistry()
+        apply_schemas(self.registry)
+        self.serialise = Serializer.for_topic(StatisticsObserved, self.registry, SOURCE)
+        self.metrics = Metrics(m.METRICS)
+        self.keeper = WatcherKeeper(
+            lambda _: iter(stored), find, DriftConfig(), ZoneInfo("UTC"), (50, 10**12), self.metrics
+        )
+        made = codecs(self.registry, settings())
+        self.handler = DriftHandler(self.keeper, find, made, WRITTEN, DeadLetterBudget(), self.metrics)
+        self.offsets = self.keeper.restore([(SOURCE, 3)])
+
+    def value(self, first, mean):
+        values = np.random.default_rng(first).normal(mean, 0.08, 25)
+        sums = (StatisticSum(name="oov_share", count=25.0, sum=float(values.sum()), sum_of_squares=0.0),)
+        return self.serialise(
+            StatisticsObserved(
+                segment="city=Pune", model=MODEL, note_partition=0, first_offset=first, last_offset=first + 24,
+                observed_at=1_795_408_200_000 + first, n=25, statistics=sums,
+            )
+        )  # fmt: skip
+
+    def batch(self, begin, end, mean=0.1):
+        return [InputRecord(SOURCE, 3, offset, -1, b"k", self.value(25 * offset, mean)) for offset in range(begin, end)]
+
+    def decoded(self, outputs, record, topic):
+        decode = Deserializer.for_topic(record, self.registry, topic)
+        return [decode(output.value) for output in outputs if output.topic == topic]
+
+
+def states_of(rig, outputs):
+    return rig.decoded(outputs, DriftState, topics.DRIFT_STATE)
+
+
+def test_a_shift_becomes_an_event_a_command_and_a_state_in_its_partition():
+    rig = Rig()
+    outputs = [*rig.handler(rig.batch(0, 100)), *rig.handler(rig.batch(100, 120, mean=0.25))]
+    events = rig.decoded(outputs, DriftDetected, topics.DRIFT_DETECTED)
+    commands = rig.decoded(outputs, ModelCommand, topics.MODEL_COMMANDS)
+    assert events
+    assert [command.champion_version for command in commands] == ["7"] * len(events)
+    states = states_of(rig, outputs)
+    assert {state.source_offset for state in states} >= {0, 50, 100, *(event.source_offset for event in events)}
+    assert {output.partition for output in outputs if output.topic == topics.DRIFT_STATE} == {3}
+
+
+def test_the_same_batch_again_gives_the_same_records():
+    rig = Rig()
+    batch = rig.batch(0, 60)
+    assert rig.handler(batch) == rig.handler(batch) != []
+
+
+def test_a_restored_watcher_goes_on_where_the_state_ends():
+    rig = Rig()
+    *_, state = states_of(rig, rig.handler(rig.batch(0, 60)))
+    again = Rig(stored=[[state]])
+    assert again.offsets == {(SOURCE, 3): 51}
+    assert again.handler(again.batch(51, 110)) == rig.handler(rig.batch(60, 110)) != []
+
+
+def test_damaged_state_falls_back_to_the_one_before_and_then_to_the_beginning():
+    rig = Rig()
+    *_, state = states_of(rig, rig.handler(rig.batch(0, 60)))
+    damaged = dataclasses.replace(state, state=state.state[:-9])
+    flipped = dataclasses.replace(state, state=bytes([state.state[0] ^ 1]) + state.state[1:])
+    older = dataclasses.replace(state, format_version=0)
+    fallen = Rig(stored=[[damaged], [flipped], [state]])
+    assert fallen.offsets == {(SOURCE, 3): 51}
+    assert fallen.metrics.counter(m.STATES_REFUSED)._value.get() == 2
+    assert Rig(stored=[[older]]).offsets == {(SOURCE, 3): 0}
+
+
+def test_references_that_cannot_be_had_change_nothing():
+    def away(_):
+        raise Recoverable("away")
+
+    rig = Rig(find=away)
+    with pytest.raises(Recoverable):
+        rig.handler(rig.batch(0, 5))
+    assert rig.keeper.watcher(3).last_offset == -1
+
+
+def test_what_cannot_be_read_is_dead_and_passed_over():
+    rig = Rig()
+    (dead,) = rig.handler([InputRecord(SOURCE, 3, 0, -1, b"k", b"nonsense")])
+    assert header(dead.headers, REASON) == b"WRONG_MAGIC_BYTE"
+    assert rig.keeper.watcher(3).last_offset == 0
+
+
+def test_a_partition_that_was_not_restored_is_refused():
+    with pytest.raises(NotRestoredError):
+        Rig().keeper.watcher(4)
+
+
+def test_only_complete_sets_of_chunks_count_and_the_newest_comes_first():
+    def chunk(offset, number, chunks):
+        return DriftState(
+            source_partition=3, source_offset=offset, format_version=1, chunk=number, chunks=chunks, sha256=str(offset),
+            state=b"", saved_at=0,
+        )  # fmt: skip
+
+    log = [chunk(1, 0, 1), chunk(2, 0, 2), chunk(2, 1, 2), chunk(3, 0, 2)]
+    assert [found[0].source_offset for found in _complete(log)] == [2, 1]
+
+
+def test_references_are_fetched_once_by_version(monkeypatch):
+    class Models:
+        asked = 0
+
+        def by_version(self, name, version):
+            self.asked += 1
+            if version == "away":
+                raise RegistryAwayError("down")
+            return None if version == "none" else ModelVersion(name, version, 1, "digest")
+
+        def tables(self, version):
+            return version.version.encode()
+
+    class Artifact:
+        metadata = {"reference": {"oov_share": {"mean": 0.1, "sd": 0.08, "block_mean_sd": 0.016}}}  # noqa: RUF012
+
+    def load(data, sha256):
+        if data == b"damaged":
+            raise ArtifactRefused("damaged")
+        return Artifact()
+
+    monkeypatch.setattr(references, "load", load)
+    models = Models()
+    find = ModelReferences(models)
+    assert find(MODEL) == find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
+    assert models.asked == 1
+    assert find(dataclasses.replace(MODEL, version="none")) == {}
+    for version in ("away", "damaged"):
+        with pytest.raises(Recoverable):
+            find(dataclasses.replace(MODEL, version=version))
+
+
+def test_what_is_missing_to_start_is_told():
+    with pytest.raises(SettingsError, match="RXTRACT_MLFLOW_URL"):
+        bootstrap(settings(mlflow_url=None))
+    with pytest.raises(SettingsError, match="RXTRACT_TIMEZONE"):
+        bootstrap(settings(timezone="Mars"), find=lambda _: FOUND)
+
+
+def test_metrics_name_kinds_of_segments_never_places():
+    assert [segment_kind(key) for key in ("all", "city=Pune", "city=Pune|specialty=x")] == [
+        "all",
+        "city",
+        "city+specialty",
+    ]

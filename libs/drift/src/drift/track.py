@@ -174,9 +174,12 @@ class Track:
             self.moved = Moved(self.inherited, times[max(0, len(times) - n)], n, confirmed=True, by_promotion=True)
         elif self.baseline_blocks >= n:
             baseline = self.baseline_sum / self.baseline_blocks
+            change = worsening(self.name, baseline, self.now)
+            if change < config.slow_change * config.least_noise:
+                return  # as nearly always: the rest costs more than all of the above
             # A short baseline is unsure of itself: ask for more by as much as the difference of two means varies more.
             unsure = math.sqrt((1 / self.baseline_blocks + 1 / n) / (1 / config.baseline_blocks + 1 / n))
-            if worsening(self.name, baseline, self.now) >= config.slow_change * self._noise(config) * unsure:
+            if change >= config.slow_change * self._noise(config) * unsure:
                 lasted = max(self._lasted(baseline, config), config.min_blocks)
                 self.moved = Moved(baseline, times[max(0, len(times) - lasted)], lasted, confirmed=True)
 

@@ -19,12 +19,13 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->labels = room_for(m->labels, room * sizeof *m->labels);
     m->back = room_for(m->back, room * labels);
     m->scores = room_for(m->scores, (room + 4 * window) * labels * sizeof *m->scores);
+    m->e = room_for(m->e, room * labels * sizeof *m->e);
     m->viterbi = room_for(m->viterbi, 2 * labels * sizeof *m->viterbi);
     m->alpha = room_for(m->alpha, room * labels * sizeof *m->alpha);
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
     m->keys = room_for(m->keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->keys);
-    if (!m->padded_ids || !m->labels || !m->back || !m->scores || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
+    if (!m->padded_ids || !m->labels || !m->back || !m->scores || !m->e || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
         !m->keys)
         return CN_NO_MEMORY;
     m->sequence_room = (int64_t)room;
@@ -125,7 +126,7 @@ static inline void add_bag(cn_model *m, int64_t n, int labels) {
         for (int label = 0; label < labels; label++) scores[label] += sums[label];
 }
 
-/* --- the best labelling --------------------------------------------------------------------------------------- */
+/* --- forward: the best labelling, and the sums over all --------------------------------------------------------- */
 
 static inline int best_of(const double *values, int labels) {
     int best = 0;
@@ -134,26 +135,67 @@ static inline int best_of(const double *values, int labels) {
     return best;
 }
 
-static inline void run_viterbi(cn_model *m, int64_t n, int labels) {
-    const double *scores = cn_scores(m), *transitions = m->transitions;
-    double *now = m->viterbi, *before = m->viterbi + labels;
+/* exp(score - best score) of every token into model->e. */
+static inline void exponentiate(cn_model *m, int64_t n, int labels) {
+    const double *scores = cn_scores(m);
+    double *e = m->e;
+    for (int64_t token = 0; token < n; token++, scores += labels, e += labels) {
+        const int best = best_of(scores, labels);
+        for (int label = 0; label < labels; label++) e[label] = label == best ? 1 : exp(scores[label] - scores[best]);
+    }
+}
+
+static inline void step_viterbi(const double *transitions, const double *scores, const double *before, double *now,
+                                uint8_t *back, int labels) {
+    for (int to = 0; to < labels; to++) {
+        double best = before[0] + transitions[to];
+        int from_best = 0;
+        for (int from = 1; from < labels; from++) {
+            const double score = before[from] + transitions[from * labels + to];
+            from_best = best < score ? from : from_best;
+            best = best < score ? score : best;
+        }
+        now[to] = best + scores[to];
+        back[to] = (uint8_t)from_best;
+    }
+}
+
+/* Scales alpha to sum 1 and returns the factor. */
+static inline double scale_alpha(double *alpha, int labels) {
+    double sum = 0;
+    for (int to = 0; to < labels; to++) sum += alpha[to];
+    if (!(sum > 1e-300)) { /* weights no training gives: stay finite */
+        sum = 1;
+        for (int to = 0; to < labels; to++) alpha[to] = 1.0 / labels;
+    }
+    const double factor = 1 / sum;
+    for (int to = 0; to < labels; to++) alpha[to] *= factor;
+    return factor;
+}
+
+static inline double step_forward(const double *transitions, const double *e, const double *before, double *alpha,
+                                  int labels) {
+    for (int to = 0; to < labels; to++) alpha[to] = 0;
+    for (int from = 0; from < labels; from++)
+        for (int to = 0; to < labels; to++) alpha[to] += before[from] * transitions[from * labels + to];
+    for (int to = 0; to < labels; to++) alpha[to] *= e[to];
+    return scale_alpha(alpha, labels);
+}
+
+/* Both recursions wait for the token before; side by side they wait together. */
+static inline void run_forward(cn_model *m, int64_t n, int labels) {
+    const double *scores = cn_scores(m), *e = m->e;
+    double *now = m->viterbi, *before = m->viterbi + labels, *alpha = m->alpha;
     memcpy(now, scores, sizeof *now * (size_t)labels);
+    memcpy(alpha, e, sizeof *alpha * (size_t)labels);
+    m->scale[0] = scale_alpha(alpha, labels);
     for (int64_t token = 1; token < n; token++) {
         double *swap = before;
         before = now;
         now = swap;
-        scores += labels;
-        for (int to = 0; to < labels; to++) {
-            double best = before[0] + transitions[to];
-            int from_best = 0;
-            for (int from = 1; from < labels; from++) {
-                const double score = before[from] + transitions[from * labels + to];
-                from_best = best < score ? from : from_best;
-                best = best < score ? score : best;
-            }
-            now[to] = best + scores[to];
-            m->back[token * labels + to] = (uint8_t)from_best;
-        }
+        scores += labels, e += labels, alpha += labels;
+        step_viterbi(m->transitions, scores, before, now, m->back + token * labels, labels);
+        m->scale[token] = step_forward(m->exp_transitions, e, alpha - labels, alpha, labels);
     }
     int label = best_of(now, labels);
     for (int64_t token = n - 1; token >= 0; token--) {
@@ -162,43 +204,10 @@ static inline void run_viterbi(cn_model *m, int64_t n, int labels) {
     }
 }
 
-/* --- marginals ------------------------------------------------------------------------------------------------ */
-
-static inline void exponentiate(double *scores, int64_t n, int labels) {
-    for (int64_t token = 0; token < n; token++, scores += labels) {
-        const int best = best_of(scores, labels);
-        const double highest = scores[best];
-        for (int label = 0; label < labels; label++) scores[label] = label == best ? 1 : exp(scores[label] - highest);
-    }
-}
-
-/* Alpha scaled to sum 1 at every token; `scale` keeps the factors. */
-static inline void run_forward(cn_model *m, int64_t n, int labels) {
-    const double *e = cn_scores(m), *transitions = m->exp_transitions;
-    double *alpha = m->alpha;
-    for (int64_t token = 0; token < n; token++, e += labels, alpha += labels) {
-        double sum = 0;
-        if (token == 0) {
-            for (int to = 0; to < labels; to++) sum += alpha[to] = e[to];
-        } else {
-            const double *before = alpha - labels;
-            for (int to = 0; to < labels; to++) alpha[to] = 0;
-            for (int from = 0; from < labels; from++)
-                for (int to = 0; to < labels; to++) alpha[to] += before[from] * transitions[from * labels + to];
-            for (int to = 0; to < labels; to++) sum += alpha[to] *= e[to];
-        }
-        if (!(sum > 1e-300)) { /* weights no training gives: stay finite */
-            sum = 1;
-            for (int to = 0; to < labels; to++) alpha[to] = 1.0 / labels;
-        }
-        const double inverse = 1 / sum;
-        m->scale[token] = inverse;
-        for (int to = 0; to < labels; to++) alpha[to] *= inverse;
-    }
-}
+/* --- backward --------------------------------------------------------------------------------------------------- */
 
 static inline void run_backward(cn_model *m, int64_t n, int labels) {
-    const double *e = cn_scores(m) + (n - 1) * labels, *transitions = m->exp_transitions;
+    const double *e = m->e + (n - 1) * labels, *transitions = m->exp_transitions;
     double *beta = m->beta + (n - 1) * labels;
     double reached[CN_MAX_LABELS];
     for (int label = 0; label < labels; label++) beta[label] = 1;
@@ -219,8 +228,7 @@ static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64
     add_rows(m, n, labels);
     add_pairs(m, n, labels);
     if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);
-    run_viterbi(m, n, labels);
-    exponentiate(cn_scores(m), n, labels);
+    exponentiate(m, n, labels);
     run_forward(m, n, labels);
     run_backward(m, n, labels);
 }

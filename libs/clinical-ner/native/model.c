@@ -242,6 +242,7 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
 static void free_scratch(cn_model *m) {
     free(m->padded_ids);
     free(m->scores);
+    free(m->e);
     free(m->viterbi);
     free(m->alpha);
     free(m->beta);

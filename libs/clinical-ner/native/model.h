@@ -46,7 +46,7 @@ struct cn_model {
     int64_t sequence_room;
     int32_t *padded_ids, *ids, *labels;
     uint8_t *back;
-    double *scores, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
+    double *scores, *e, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
     uint64_t *keys; /* of the words, then of the pairs: one stretch a base */
 
     /* scratch for one note, and the result */
@@ -74,7 +74,7 @@ int64_t cn_pair_entities(const int32_t *rows, int64_t count, int32_t (*pairs)[2]
 int cn_sequence_room(cn_model *model, int64_t n);
 /* Scores, best labels, forward and backward of the n words in model->ids. */
 void cn_decode_ids(cn_model *model, int64_t n);
-/* The scores (n x labels) of the decoded sequence; turned into exp(score - best score of the token). */
+/* The scores (n x labels) of the decoded sequence. */
 static inline double *cn_scores(cn_model *model) {
     return model->scores + (size_t)(2 * model->extractor->window * model->n_labels);
 }

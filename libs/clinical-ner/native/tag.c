@@ -56,7 +56,7 @@ static inline int goes_on(const cn_model *m, int32_t from, int32_t to) {
  * after: from the scaled forward and backward values, exactly. */
 static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t n) {
     const int labels = m->n_labels;
-    const double *e = cn_scores(m), *transitions = m->exp_transitions;
+    const double *e = m->e, *transitions = m->exp_transitions;
     const int32_t opening = m->labels[first], closing = m->labels[last];
     double probability = 1;
     if (first > 0) {
@@ -80,7 +80,7 @@ static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t
 
 static double labelling_probability(cn_model *m, int64_t n) {
     const int labels = m->n_labels;
-    const double *e = cn_scores(m);
+    const double *e = m->e;
     double probability = 1;
     for (int64_t token = 0; token < n; token++) {
         int32_t label = m->labels[token];

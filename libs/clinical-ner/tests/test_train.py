@@ -130,3 +130,25 @@ def test_label_bias_moves_the_file_and_the_tables_alike(composed):
     count = [sum(len(n.entities) for n in model.tagger().tag(texts)) for model in (few, many)]
     assert count[0] < count[1]
     assert few.crfsuite != many.crfsuite
+
+
+def test_averaged_weights_are_the_mean_over_all_attributes_and_labels():
+    one = CrfWeights(["O", "DI"], ["a", "b"], np.ones((2, 2)), np.array([0, 1]), np.array([0, 1]), np.array([2.0, 4.0]))
+    other = CrfWeights(["DI", "O"], ["b", "c"], np.zeros((2, 2)), np.array([0, 1]), np.array([0, 1]), np.array([2.0, 6.0]))
+    mean = averaged([one, other])
+    found = {
+        (mean.attributes[attribute], mean.labels[label]): weight
+        for attribute, label, weight in zip(mean.state_attributes, mean.state_labels, mean.state_weights, strict=True)
+    }
+    assert found == {("a", "O"): 1.0, ("b", "DI"): 3.0, ("c", "O"): 3.0}
+    assert mean.transitions.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_averaging_changes_the_model_and_only_with_swaps():
+    notes = composed_notes(80)
+    small = TrainingConfig(max_iterations=20, calibration_folds=0, averaged_fits=1)
+    one, three = (train(notes, replace(small, averaged_fits=fits), seed=1).sha256 for fits in (1, 3))
+    assert one != three
+    still = replace(small, swap_copies=0)
+    digests = {train(notes, replace(still, averaged_fits=fits), seed=1).metadata["dataset"]["digest"] for fits in (1, 2)}
+    assert len(digests) == 1

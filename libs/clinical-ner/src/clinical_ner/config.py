@@ -67,6 +67,7 @@ class TrainingConfig:
     `by_crfsuite` lets CRFsuite itself optimise where the faster trainer of the same objective would.
     `bag_value` is the weight of the words of the whole sentence as features of each of its tokens (0: none).
     `min_frequency` drops attributes seen at fewer tokens. `swap_copies` is how many times a sentence is seen again with its mentions replaced by others of the same label.
+    `averaged_fits` models with different swaps are trained and their weights averaged, which costs training time alone.
     """
 
     version: int = CONFIG_VERSION
@@ -82,6 +83,7 @@ class TrainingConfig:
     all_transitions: bool = True
     by_crfsuite: bool = False
     swap_copies: int = 1
+    averaged_fits: int = 3
     bag_value: float = 0.5
     label_bias: Mapping[str, float] = field(default_factory=lambda: {OUTSIDE: -0.25})
     calibration_folds: int = 3
@@ -98,6 +100,8 @@ class TrainingConfig:
             raise ConfigError(f"algorithm: {self.algorithm!r} is not one that CRFsuite has")
         if min(self.c1, self.c2) < 0 or self.swap_copies < 0 or self.max_iterations < 1:
             raise ConfigError("c1, c2, swap_copies and max_iterations must not be negative")
+        if not 1 <= self.averaged_fits <= 10:
+            raise ConfigError("averaged_fits: between 1 and 10")
         if self.calibration_folds == 1 or self.calibration_folds < 0:
             raise ConfigError("calibration_folds: 0 (none) or at least 2")
         if not 2_000 <= self.cache_words <= 1_000_000:

@@ -6,12 +6,14 @@ import random
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clinical_ner.crfsuite_file import read_weights
+from clinical_ner.crfsuite_file import CrfWeights, read_weights
 from clinical_ner.sequences import all_sequences
 from clinical_ner.swap import mention_pools, swapped
 from clinical_ner.table_trainer import fit_tables
@@ -50,6 +52,43 @@ def fit(
     else:
         weights = read_weights(fit_by_crfsuite(sequences, extractor, config, report))
     return biased(weights, config.label_bias)
+
+
+def fit_averaged(
+    notes: Sequence[AnnotatedNote],
+    extractor: FeatureExtractor,
+    config: TrainingConfig,
+    seed: int,
+    lexicon: Mapping[Label, Sequence[str]] | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> CrfWeights:
+    """Train `config.averaged_fits` times with different swaps and average the weights; `report` gets (fit, iteration)."""
+    fits = config.averaged_fits if config.swap_copies else 1  # without swaps all fits would be the same
+    return averaged(
+        [
+            fit(notes, extractor, config, seed + number, lexicon, partial(report, number) if report else None)
+            for number in range(fits)
+        ]
+    )
+
+
+def averaged(fits: Sequence[CrfWeights]) -> CrfWeights:
+    """Return the mean of the weights; an attribute that a fit does not know counts as zero there."""
+    first = fits[0]
+    if len(fits) == 1:
+        return first
+    labels = sorted({label for each in fits for label in each.labels})
+    places = {attribute: place for place, attribute in enumerate(dict.fromkeys(chain(*(each.attributes for each in fits))))}
+    states = np.zeros((len(places), len(labels)))
+    transitions = np.zeros((len(labels), len(labels)))
+    for each in fits:
+        label_of = np.array([labels.index(label) for label in each.labels], np.int64)
+        attribute_of = np.array([places[attribute] for attribute in each.attributes], np.int64)
+        rows, columns = attribute_of[each.state_attributes], label_of[each.state_labels]
+        np.add.at(states, (rows, columns), each.state_weights / len(fits))
+        transitions[np.ix_(label_of, label_of)] += each.transitions / len(fits)
+    rows, columns = np.nonzero(states)
+    return CrfWeights(labels, list(places), transitions, rows, columns, states[rows, columns])
 
 
 def biased(weights: CrfWeights, bias: Mapping[str, float]) -> CrfWeights:

@@ -12,7 +12,7 @@ import numpy as np
 
 from clinical_ner.artifact import FORMAT, FORMAT_VERSION, dump
 from clinical_ner.config import TrainingConfig
-from clinical_ner.crf import fit
+from clinical_ner.crf import fit, fit_averaged
 from clinical_ner.crfsuite_file import write_model
 from clinical_ner.datasets import digest
 from clinical_ner.features import FeatureExtractor, extractor_tables
@@ -114,7 +114,7 @@ def train(
     extractor = FeatureExtractor(extractor_tables(config, word_classes))
     fold_model = _Fold(extractor, config, seed, lexicon)
     predictions = held_out(notes, config.calibration_folds, seed, fold_model, progress)
-    weights = fit(notes, extractor, config, seed, lexicon, _reporter(progress, config.max_iterations))
+    weights = fit_averaged(notes, extractor, config, seed, lexicon, _reporter(progress, config))
     metadata = _metadata(notes, config, seed)
     if predictions:
         metadata["calibration"] = calibrate(notes, predictions)
@@ -199,5 +199,9 @@ def _check_notes(notes: Sequence[AnnotatedNote]) -> None:
             raise TrainingDataError(f"note {note.note_id or '(without id)'} has a span outside its text")
 
 
-def _reporter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    return None if progress is None else lambda done: progress("fit", done, total)
+def _reporter(progress: Progress | None, config: TrainingConfig) -> Callable[[int, int], None] | None:
+    """Tell of all fits together: iterations done of those that there may be."""
+    if progress is None:
+        return None
+    each, fits = config.max_iterations, config.averaged_fits if config.swap_copies else 1
+    return lambda number, done: progress("fit", number * each + done, fits * each)

@@ -74,6 +74,7 @@ def has_champion(tracking_uri: str, name: str) -> bool:
 
 
 def _train_into(folder: Path, say: Callable[[str], None]) -> None:
+    from clinical_ner.config import TrainingConfig
     from clinical_ner.evaluate import score
     from clinical_ner.tagger import Tagger
     from clinical_ner.train import train
@@ -84,7 +85,8 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     known = knowledge()
-    model = train(_training_notes(), seed=SEED, lexicon=known.names, word_classes=known.word_classes)
+    config = TrainingConfig(averaged_fits=1)  # a newcomer waits for it, and the corpus is large enough
+    model = train(_training_notes(), config, SEED, lexicon=known.names, word_classes=known.word_classes)
     model.save(work)
     say("scoring on names that it never saw")
     held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")

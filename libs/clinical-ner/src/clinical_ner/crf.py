@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from clinical_ner.config import TrainingConfig
-    from clinical_ner.crfsuite_file import CrfWeights
     from clinical_ner.features import FeatureExtractor
     from clinical_ner.notes import AnnotatedNote, Label
     from clinical_ner.sequences import TokenSequence
@@ -78,7 +77,9 @@ def averaged(fits: Sequence[CrfWeights]) -> CrfWeights:
     if len(fits) == 1:
         return first
     labels = sorted({label for each in fits for label in each.labels})
-    places = {attribute: place for place, attribute in enumerate(dict.fromkeys(chain(*(each.attributes for each in fits))))}
+    places = {
+        attribute: place for place, attribute in enumerate(dict.fromkeys(chain(*(each.attributes for each in fits))))
+    }
     states = np.zeros((len(places), len(labels)))
     transitions = np.zeros((len(labels), len(labels)))
     for each in fits:

@@ -91,7 +91,7 @@ class ExtractionHandler:
             RegistryUnavailable: A note names a schema that we have not met, and the registry is away: try again.
         """
         model = self._model()
-        read = [self._read(record) for record in records]
+        read = self._read_all(records)
         notes = [note for note in read if isinstance(note, NoteAccepted)]
         tagged = iter(tag_each(model.tagger, [note.text for note in notes], self._attempts, self._note_failure))
         now_ms = self._now_ms()
@@ -99,17 +99,28 @@ class ExtractionHandler:
         observations: list[Observation] = []
         dead: list[bool] = []
         for record, note in zip(records, read, strict=True):
-            result = next(tagged) if isinstance(note, NoteAccepted) else None
-            refused = self._extract(note, result, model, now_ms, outputs)
+            if isinstance(note, Reason):
+                refused: Reason | None = note
+            elif (result := next(tagged)) is None:
+                refused = Reason.HANDLER_FAILED
+            else:
+                refused = self._extract(note, result, model, now_ms, outputs)
+                if refused is None and note.origin is Origin.LIVE:
+                    observations.append(Observation(record.offset, note, result.statistics))
             dead.append(refused is not None)
             if refused is not None:
                 outputs.append(self._dead_letter(record, refused))
-            elif isinstance(note, NoteAccepted) and result is not None and note.origin is Origin.LIVE:
-                observations.append(Observation(record.offset, note, result.statistics))
         self._observe(observations, model, records, outputs)
         for one in dead:
             self._budget.count(dead=one)
         return outputs
+
+    def _read_all(self, records: Sequence[InputRecord]) -> Sequence[NoteAccepted | Reason]:
+        decode = self._codecs.note
+        try:
+            return [decode(record.value) for record in records]
+        except WireError:
+            return [self._read(record) for record in records]
 
     def _read(self, record: InputRecord) -> NoteAccepted | Reason:
         try:
@@ -118,18 +129,9 @@ class ExtractionHandler:
             return error.reason
 
     def _extract(
-        self,
-        note: NoteAccepted | Reason,
-        tagged: TaggedNote | None,
-        model: LoadedModel,
-        now_ms: int,
-        outputs: list[OutputRecord],
+        self, note: NoteAccepted, tagged: TaggedNote, model: LoadedModel, now_ms: int, outputs: list[OutputRecord]
     ) -> Reason | None:
         """Append what a note gives; or say why it gives nothing."""
-        if isinstance(note, Reason):
-            return note
-        if tagged is None:
-            return Reason.HANDLER_FAILED
         review = review_of(tagged.confidence, self._review_below)
         event = extracted(note, tagged, model.ref, review, now_ms)
         key = note.note_id.encode()
@@ -152,13 +154,9 @@ class ExtractionHandler:
         outputs: list[OutputRecord],
     ) -> None:
         now_ms = self._now_ms()
-        diseases = treatments = 0
-        for _, note, numbers in observations:
-            self._note_seconds.observe(max(0, now_ms - note.accepted_at) / 1000)
-            diseases += numbers.disease_entities
-            treatments += numbers.treatment_entities
-        self._entities[EntityLabel.DISEASE].inc(diseases)
-        self._entities[EntityLabel.TREATMENT].inc(treatments)
+        m.observe_all(self._note_seconds, [max(0, now_ms - note.accepted_at) / 1000 for _, note, _ in observations])
+        self._entities[EntityLabel.DISEASE].inc(sum([numbers.disease_entities for _, _, numbers in observations]))
+        self._entities[EntityLabel.TREATMENT].inc(sum([numbers.treatment_entities for _, _, numbers in observations]))
         for record in observe(observations, model.ref, records[0].partition if records else 0):
             value = self._codecs.statistics(record)
             outputs.append(OutputRecord(self._topics.statistics, record.segment.encode(), value))

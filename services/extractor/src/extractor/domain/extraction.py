@@ -1,6 +1,5 @@
 """From a tagged note to the records that say so."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 from contracts.identity import event_id
@@ -28,6 +27,12 @@ _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TRE
 def segment(city: str, specialty: str) -> Segment:
     """The segment of a note; there are few, and one is needed for every note."""
     return Segment(city=city, specialty=specialty)
+
+
+@lru_cache(maxsize=4_096)
+def entity_id(index: int) -> str:
+    """The id of a note's entity by its place: e1, e2, and so on."""
+    return f"e{index + 1}"
 
 
 def review_of(confidence: float, review_below: float) -> Review:
@@ -60,8 +65,8 @@ def extracted(
         accepted_at=note.accepted_at,
         extracted_at=extracted_at,
         note_confidence=tagged.confidence,
-        entities=tuple(_entities(note.text, tagged)),
-        treatment_pairs=tuple(_pairs(tagged)),
+        entities=_entities(note.text, tagged),
+        treatment_pairs=_pairs(tagged) if tagged.pairs else (),
         review=review,
         pseudonym_key_id=note.pseudonym_key_id,
         purpose=note.purpose,
@@ -97,18 +102,26 @@ def review_request(note: NoteAccepted, event: EntitiesExtracted) -> ReviewReques
     )
 
 
-def _entities(text: str, tagged: TaggedNote) -> Iterator[Entity]:
-    for number, entity in enumerate(tagged.entities, start=1):
-        yield Entity(
-            entity_id=f"e{number}",
-            label=_LABELS[entity.label],
-            text=text[entity.start : entity.end],
-            start=entity.start,
-            end=entity.end,
-            confidence=entity.confidence,
-        )
+def _entities(text: str, tagged: TaggedNote) -> tuple[Entity, ...]:
+    return tuple(
+        [
+            Entity(
+                entity_id=entity_id(index),
+                label=_LABELS[entity.label],
+                text=text[entity.start : entity.end],
+                start=entity.start,
+                end=entity.end,
+                confidence=entity.confidence,
+            )
+            for index, entity in enumerate(tagged.entities)
+        ]
+    )
 
 
-def _pairs(tagged: TaggedNote) -> Iterator[TreatmentPair]:
-    for treatment, disease in tagged.pairs:
-        yield TreatmentPair(treatment_id=f"e{treatment + 1}", disease_id=f"e{disease + 1}")
+def _pairs(tagged: TaggedNote) -> tuple[TreatmentPair, ...]:
+    return tuple(
+        [
+            TreatmentPair(treatment_id=entity_id(treatment), disease_id=entity_id(disease))
+            for treatment, disease in tagged.pairs
+        ]
+    )

@@ -11,7 +11,7 @@ A service declares one agent on `BatchApp.batches`, whose body is `BatchApp.hand
     run(app)
 
 Everything else (one batch in order per partition, acknowledgement after delivery, commit on revocation, back-pressure, end on a surprise)
-happens here. Stock Faust acknowledges what an agent failed at; see the decision page on the batch transport.
+happens here. Stock Faust acknowledges what an agent failed at, and moves one record at a time.
 """
 
 import asyncio

@@ -270,6 +270,25 @@ def test_a_batch_in_hand_when_its_partition_is_lost_is_not_committed() -> None:
     assert rig.committed == 0
 
 
+def test_what_was_fetched_before_its_partition_went_is_handled_but_never_committed() -> None:
+    """The group changes between the first message of a fetch and the rest of it."""
+    rig = Rig(records=5)
+    consume = rig.consumer.consume
+    calls = []
+
+    def consume_and_lose(num_messages: int = 1, timeout: float = -1) -> list:
+        taken = consume(num_messages, timeout)
+        calls.append(num_messages)
+        if len(calls) == 2 and taken:  # the second call takes the rest of the first fetch
+            rig.consumer.take_away(asked=True)
+        return taken
+
+    rig.consumer.consume = consume_and_lose
+    with rig.running():
+        rig.until(lambda: len(rig.broker.values("out")) == 5)
+    assert rig.committed == 0
+
+
 def test_a_partition_that_is_taken_away_in_order_keeps_what_was_acknowledged() -> None:
     rig = Rig(records=30)
     rig.loop._limits = LoopLimits(batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=60, drain_s=0.3)

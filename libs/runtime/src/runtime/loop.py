@@ -11,7 +11,7 @@ Top to bottom: `ConsumerLoop.run` is the life of a process, `_turn` one round of
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
@@ -184,6 +184,8 @@ class ConsumerLoop:
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
         self._held: list[Message] = []
+        self._resending: list[_Batch] = []
+        self._gone_while_fetching: set[Partition] = set()
         self._positions = _Positions()
         self._lag_seen_at_s = 0.0
 
@@ -219,7 +221,7 @@ class ConsumerLoop:
         self._measure_lag()
         if not messages:
             return
-        batch = self._handling = _batch_of(messages)
+        batch = self._handling = _batch_of(messages, self._gone_while_fetching)
         try:
             batch.outputs = self._handle(batch, worker)
             self._send(batch)
@@ -230,6 +232,9 @@ class ConsumerLoop:
 
     def _fetch(self) -> list[Message]:
         """The next messages: one is waited for, and whatever else has come is taken with it."""
+        # A group's change may come between two messages of one fetch: what was taken before it may be handled again by
+        # the new owner, and must not be committed by us.
+        self._gone_while_fetching.clear()
         if self._held:
             held, self._held = self._held, []
             return held
@@ -326,10 +331,12 @@ class ConsumerLoop:
             self._pause(pause_s)
             if self._all_settled(self._limits.drain_s):
                 break
-        again, self._in_flight = list(self._in_flight), deque()
-        for batch in again:
+        self._resending, self._in_flight = list(self._in_flight), deque()
+        while self._resending:  # kept where a revocation that comes meanwhile finds it
+            batch = self._resending[0]
             if batch.next_offsets:  # else its partitions were taken from us: whoever has them now does it
                 self._send(batch)
+            del self._resending[0]
 
     def _complete(self, batch: _Batch) -> None:
         self._positions.advance(batch.next_offsets)
@@ -372,7 +379,8 @@ class ConsumerLoop:
         again = now_s - self._positions.told_all_at_s >= _RECOMMIT_S
         if again:
             self._positions.told_all_at_s = now_s
-        self._commit(self._positions.done if again else self._positions.untold, asynchronous=True)
+        ours = set(_keys(self._consumer.assignment()))
+        self._commit(ours & (self._positions.done.keys() if again else self._positions.untold), asynchronous=True)
 
     def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> None:
         offsets = self._positions.as_offsets(partitions)
@@ -433,9 +441,10 @@ class ConsumerLoop:
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         gone = set(_keys(partitions))
+        self._gone_while_fetching |= gone
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
         self._positions.forget(gone)
-        for batch in (*self._in_flight, *((self._handling,) if self._handling else ())):
+        for batch in (*self._in_flight, *self._resending, *((self._handling,) if self._handling else ())):
             for partition in gone & batch.next_offsets.keys():
                 del batch.next_offsets[partition]
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
@@ -467,9 +476,11 @@ def to_record(message: Message) -> InputRecord:
     )
 
 
-def _batch_of(messages: Sequence[Message]) -> _Batch:
+def _batch_of(messages: Sequence[Message], not_ours: Collection[Partition] = ()) -> _Batch:
+    """Make a batch; the partitions that are not ours any more are handled, but never committed."""
     records = [to_record(message) for message in messages]
-    return _Batch(records, {(record.topic, record.partition): record.offset + 1 for record in records})
+    nexts = {(record.topic, record.partition): record.offset + 1 for record in records}
+    return _Batch(records, {partition: offset for partition, offset in nexts.items() if partition not in not_ours})
 
 
 def _is_record(message: Message) -> bool:

@@ -16,7 +16,7 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) ## make .venv with everything, the CLI at .venv/bin/rxtract
+setup: $(READY) tools ## make .venv with everything, the CLI at .venv/bin/rxtract
 
 $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject.toml,$(PACKAGES)) $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -36,11 +36,11 @@ tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say 
 	@./deploy/tools.sh
 
 .PHONY: demo
-demo: $(READY) ## the whole path on real servers, start to end, then stop all
+demo: $(READY) tools ## the whole path on real servers, start to end, then stop all
 	@$(BIN)/rxtract demo
 
 .PHONY: up
-up: $(READY) ## start everything and leave it running; prints the links
+up: $(READY) tools ## start everything and leave it running; prints the links
 	@$(BIN)/rxtract up
 
 .PHONY: test

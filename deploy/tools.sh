@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what no wheel brings. Asks nothing where it is there already; names in one line what stays out.
+# Brings what no wheel brings, as root or by a sudo that asks for no password. Names in one line what stays out.
 # With CI=true a missing tool fails.
 set -eu
 
@@ -11,13 +11,18 @@ needed() {
   fi
 }
 
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+  if sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root="none"; fi
+fi
+
 missing=""
 while IFS='|' read -r tool package without; do
   [ -n "$tool" ] || continue
   command -v "$tool" >/dev/null && continue
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  if [ "$as_root" != none ] && command -v apt-get >/dev/null; then
     echo "tools: installing $package"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 || true
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 || true
     command -v "$tool" >/dev/null && continue
   fi
   echo "tools: no $tool; left out: $without (install the package $package)"

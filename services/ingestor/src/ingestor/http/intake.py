@@ -126,7 +126,7 @@ class Intake:
         """Take the notes of one request. When this returns, the broker has acknowledged every accepted one.
 
         Raises:
-            Rejected: Too much is waiting; nothing was accepted.
+            Rejected: Too much is waiting; nothing counts as accepted, sending again is harmless.
             DeliveryFailed: The broker did not acknowledge in time; nothing counts as accepted, sending again is harmless.
             IdempotencyConflict: The Idempotency-Key belongs to another body.
         """

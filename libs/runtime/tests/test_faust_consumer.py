@@ -221,6 +221,57 @@ async def test_a_stopped_flow_delivers_nothing_and_seeks_nothing():
     assert rig.batching.ledger.expected(TP0) == 10
 
 
+class LoggedThread(FakeThread):
+    """Keeps positions as aiokafka does, also that its seek to committed offsets leaves alone what has none."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(ours={TP0}, earliest={TP0: first})
+        self.position, self.last, self.after_fetch = first, last, None
+
+    async def getmany(self, active_partitions, timeout):  # noqa: ASYNC109 - upstream's signature
+        first, self.position = self.position, min(self.position + 5, self.last + 1)
+        if self.after_fetch:
+            await self.after_fetch()
+        return {TP0: rows(0, first, self.position - 1)} if first < self.position else {}
+
+    async def seek_to_committed(self):
+        if self.stored.get(TP0):
+            self.position = self.stored[TP0]
+        return await super().seek_to_committed()
+
+    async def seek_wait(self, offsets):
+        await super().seek_wait(offsets)
+        self.position = offsets[TP0]
+
+
+@pytest.mark.parametrize("stored", [None, 0, 9])
+@pytest.mark.parametrize("seek_first", [True, False])
+@in_loop
+async def test_a_fetch_that_spans_the_assignment_skips_nothing(stored, seek_first):
+    """Its records are dropped whether the seek passed before or after it, and come again in either case."""
+    begin = 7 if stored is None else stored
+    rig = Rig()
+    thread = rig.thread = rig.consumer._thread = LoggedThread(begin, begin + 20)
+    thread.stored = {TP0: stored}
+
+    async def rebalance():
+        thread.after_fetch = None
+        rig.app.consumer_generation_id = 2
+        rig.consumer.stop_flow()
+        rig.batching.revoked([TP0, TP1])
+        if seek_first:
+            await rig.consumer.perform_seek()
+            thread.position = begin + 5  # the fetch takes its records behind the seek
+
+    thread.after_fetch = rebalance
+    assert await rig.fetch() == []
+    if not seek_first:
+        await rig.consumer.perform_seek()
+    rig.consumer.resume_flow()
+    assert [message.value.first for message in await rig.fetch()] == [begin]
+    assert [message.value.first for message in await rig.fetch()] == [begin + 5]
+
+
 @in_loop
 async def test_a_gap_ends_the_process_through_the_fetch_loop():
     rig = Rig()
@@ -237,6 +288,31 @@ async def test_expired_records_are_counted_and_passed():
     rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
     assert [m.value.first for m in await rig.fetch()] == [50]
     assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 40
+
+
+@in_loop
+async def test_records_that_still_exist_are_not_passed_as_expired():
+    """Expected 10, earliest 20, first 50: 20 to 49 exist."""
+    rig = Rig()
+    rig.thread.earliest = {TP0: 20}
+    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
+    with pytest.raises(OffsetGapError):
+        await rig.fetch()
+    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 0
+
+
+@in_loop
+async def test_a_rebalance_while_a_gap_is_judged_delivers_nothing():
+    rig = Rig()
+
+    async def earliest(*partitions):
+        rig.app.consumer_generation_id = 2
+        return {TP0: 50}
+
+    rig.thread.earliest_offsets = earliest
+    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
+    assert await rig.fetch() == []
+    assert rig.thread.seeks == [{TP0: 10}]
 
 
 @in_loop
@@ -385,11 +461,12 @@ async def test_a_failing_revocation_ends_the_process():
 @in_loop
 async def test_a_seek_sets_where_the_ledger_goes_on():
     rig = Rig()
-    rig.thread.stored = {TP0: 42}
+    rig.thread.stored, rig.thread.earliest = {TP0: 42}, {TP1: 7}
     old = rig.deliver(TP0, 10, 14)
     await rig.consumer.perform_seek()
     assert rig.batching.ledger.expected(TP0) == 42
-    assert rig.batching.ledger.expected(TP1) is None
+    assert rig.batching.ledger.expected(TP1) == 7
+    assert rig.thread.seeks == [{TP1: 7}]
     rig.finish(old)
     assert await rig.consumer.commit() is False
 
@@ -400,7 +477,7 @@ async def test_restored_state_says_where_reading_goes_on_whatever_was_committed(
     rig.thread.stored = {TP0: 42}
     rig.batching.restore = lambda partitions: {TP0: 17}
     await rig.consumer.perform_seek()
-    assert rig.thread.seeks == [{TP0: 17}]
+    assert rig.thread.seeks == [{TP0: 17}, {TP1: 0}]
     assert rig.batching.ledger.expected(TP0) == 17
 
 
@@ -536,14 +613,30 @@ def test_stuck_names_a_fetch_loop_that_stands_still(state, clock):
 def test_stuck_names_commits_that_do_not_move_though_work_is_done(state, clock):
     tp = ("in", 0)
     state.ledger.expect(tp, 10)
-    batch = state.ledger.deliver(tp, rows(0, 10, 14), 1)
-    state.ledger.start(batch)
+
+    def finish(first: int) -> None:
+        batch = state.ledger.deliver(tp, rows(0, first, first + 4), 1)
+        state.ledger.start(batch)
+        state.ledger.finish(batch)
+        state.batch_finished()
+
     clock.now += 31
-    assert state.stuck(0.0) is None  # nothing was finished yet: a broker that is away is not our fault
-    state.ledger.finish(batch)
-    state.batch_finished()
+    assert state.stuck(0.0) is None
+    finish(10)
+    assert state.stuck(0.0) is None  # idle before: nothing waited for a commit
+    clock.now += 31
+    assert state.stuck(0.0) is None  # nothing was finished since: a broker that is away is not our fault
+    finish(15)
     assert state.stuck(0.0) == "the commits"
-    state.commit_moved({tp: 15})
+    state.commit_moved({tp: 20})
+    assert state.stuck(0.0) is None
+    clock.now += 31
+    finish(20)
+    assert state.stuck(0.0) is None
+    state.revoked([tp])
+    state.ledger.expect(tp, 20)
+    clock.now += 31
+    finish(20)
     assert state.stuck(0.0) is None
 
 

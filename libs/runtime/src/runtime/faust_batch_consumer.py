@@ -36,6 +36,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.batching: BatchState = cast("Any", self.app).batching
         self._commit_lock = asyncio.Lock()
+        self._dropped: set[TP] = set()
 
     # -- fetching ------------------------------------------------------------------------------------------------
 
@@ -63,10 +64,15 @@ class BatchConsumer(driver.Consumer):
         for fetched_tp, records in fetched.items():
             tp = TP(fetched_tp.topic, fetched_tp.partition)
             for row, size_bytes in cut(records, limits.batch_records, limits.batch_bytes):
-                if self.app.consumer_generation_id != generation or not self.flow_active:
+                batch = None if self._is_stale(generation) else await self._enter(tp, row, size_bytes, generation)
+                if batch is None:
                     await self._seek_back(fetched)
                     return
-                yield tp, self._message(tp, await self._enter(tp, row, size_bytes), row[-1])
+                yield tp, self._message(tp, batch, row[-1])
+
+    def _is_stale(self, generation: int) -> bool:
+        """Whether what was fetched under this generation may no longer be delivered."""
+        return self.app.consumer_generation_id != generation or not self.flow_active
 
     async def _has_room(self) -> bool:
         """Wait until what is under way is within bounds; no fetch happens meanwhile. False: we are stopping."""
@@ -90,35 +96,50 @@ class BatchConsumer(driver.Consumer):
         if not active:  # an empty set would mean all partitions to aiokafka
             await asyncio.sleep(_UNASSIGNED_WAIT_S)
             return {}
+        await self._seek_dropped()
         fetched: Mapping[Any, Sequence[Any]] = await self._getmany(active_partitions=active, timeout=timeout_s)
         self._note_ends(active)
         return fetched
 
-    async def _enter(self, tp: TP, row: Sequence[Any], size_bytes: int) -> Batch:
+    async def _enter(self, tp: TP, row: Sequence[Any], size_bytes: int, generation: int) -> Batch | None:
+        """Enter a row into the ledger; None: a rebalance passed while we asked the broker about a gap."""
         ledger = self.batching.ledger
         try:
             return ledger.deliver(tp, row, size_bytes)
         except OffsetGapError as gap:
-            if gap.first < gap.expected or not await self._is_expired(tp, gap.expected):
+            if gap.first < gap.expected:
+                raise
+            expired = await self._is_expired(tp, gap.first)
+            if self._is_stale(generation):
+                return None
+            if not expired:
                 raise
             _log.error("records expired before they were read", partition=tp.partition, count=gap.first - gap.expected)
             self.batching.expired_records(gap.first - gap.expected)
             return ledger.deliver(tp, row, size_bytes, expired=True)
 
-    async def _is_expired(self, tp: TP, offset: int) -> bool:
-        """Whether the broker itself no longer has this offset (retention overtook us)."""
+    async def _is_expired(self, tp: TP, first: int) -> bool:
+        """Whether the broker itself has nothing before this offset any more (retention overtook us)."""
         earliest = await self.earliest_offsets(tp)
-        return any(first > offset for first in earliest.values())
+        return any(offset >= first for offset in earliest.values())
 
     async def _seek_back(self, fetched: Iterable[Any]) -> None:
         """A rebalance passed during the fetch. What is still ours is fetched again from where it is expected."""
-        if not self.flow_active:
-            return  # the seek to the committed offsets is still to come
+        self._dropped |= {TP(tp.topic, tp.partition) for tp in fetched}
+        if self.flow_active:  # else the offsets are not known yet, and the next fetch waits for them
+            await self._seek_dropped()
+
+    async def _seek_dropped(self) -> None:
+        """Seek to what is expected wherever fetched records were dropped.
+
+        A fetch from before a rebalance may return records of the new assignment, before or after the seek to the committed offsets.
+        """
+        if not self._dropped:
+            return
         ours = self.assignment()
+        dropped, self._dropped = self._dropped, set()
         offsets = {
-            tp: offset
-            for tp in (TP(tp.topic, tp.partition) for tp in fetched)
-            if tp in ours and (offset := self.batching.ledger.expected(tp)) is not None
+            tp: offset for tp in dropped if tp in ours and (offset := self.batching.ledger.expected(tp)) is not None
         }
         if offsets:
             await self.seek_wait(offsets)
@@ -222,10 +243,27 @@ class BatchConsumer(driver.Consumer):
         """Seek to the committed offsets, or to where restored state goes on, and expect each partition to go on there."""
         await super().perform_seek()
         ours = self.assignment()
-        restored = await self._restore(ours)
-        for tp in ours:
-            self.batching.ledger.expect(tp, restored.get(tp, self._read_offset[tp]))
+        begins = {tp: self._read_offset[tp] for tp in ours}
+        begins.update(await self._restore(ours))
+        begins.update(await self._seek_to_begin([tp for tp, offset in begins.items() if not offset], begins))
+        for tp, offset in begins.items():
+            self.batching.ledger.expect(tp, offset)
         self.batching.freed.set()
+
+    async def _seek_to_begin(self, unsought: Sequence[TP], begins: Mapping[TP, int | None]) -> Mapping[TP, int]:
+        """Seek where aiokafka's own seek does nothing: without a committed offset, to the earliest one; and to 0.
+
+        A fetch from before the rebalance may already have moved the position on, and its records were dropped.
+        """
+        if not unsought:
+            return {}
+        unknown = [tp for tp in unsought if begins[tp] is None]
+        earliest = await self.earliest_offsets(*unknown) if unknown else {}
+        offsets = dict.fromkeys(unsought, 0) | {TP(tp.topic, tp.partition): offset for tp, offset in earliest.items()}
+        ours = self.assignment()  # the next rebalance may be under way
+        if still := {tp: offset for tp, offset in offsets.items() if tp in ours}:
+            await self.seek_wait(still)
+        return offsets
 
     async def _restore(self, ours: Iterable[TP]) -> Mapping[TP, int]:
         """Let the application bring its state back; it decides where reading goes on."""
@@ -242,7 +280,7 @@ class BatchConsumer(driver.Consumer):
         return offsets
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.healthy`."""
+        """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.stuck`."""
 
 
 class BatchTransport(driver.Transport):

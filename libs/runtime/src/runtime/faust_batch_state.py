@@ -110,7 +110,8 @@ class BatchState:
         self.freed = asyncio.Event()
         self._clock = clock
         self._fetched_at_s: float | None = None
-        self._finished_at_s = self._committed_at_s = clock()
+        self._finished_at_s = clock()
+        self._committable_at_s: float | None = None
 
     def has_room(self) -> bool:
         """Whether another fetch may begin."""
@@ -128,6 +129,8 @@ class BatchState:
     def batch_finished(self) -> None:
         """A batch is done and acknowledged."""
         self._finished_at_s = self._clock()
+        if self._committable_at_s is None and self.ledger.committable():
+            self._committable_at_s = self._finished_at_s
         self.freed.set()
 
     def assigned(self, partitions: Iterable[Partition]) -> None:
@@ -143,6 +146,7 @@ class BatchState:
         self.ledger.forget(partitions)
         for partition in partitions:
             self.ends.pop(partition, None)
+        self._note_committable()
         self.metrics.counter(REBALANCES).labels("revoked").inc()
         self.metrics.gauge(ASSIGNED_PARTITIONS).set(len(self.ledger.partitions))
         self.freed.set()
@@ -150,8 +154,11 @@ class BatchState:
     def commit_moved(self, offsets: Mapping[Partition, int]) -> None:
         """The broker stored these offsets."""
         self.ledger.committed(dict(offsets))
-        self._committed_at_s = self._clock()
+        self._note_committable()
         self.metrics.counter(COMMITS).labels("ok").inc()
+
+    def _note_committable(self) -> None:
+        self._committable_at_s = self._clock() if self.ledger.committable() else None
 
     def commit_failed(self) -> None:
         """The broker refused a commit because the group had rebalanced: the next owner reads those records again."""
@@ -184,6 +191,7 @@ class BatchState:
             return "the handler"
         if self._fetched_at_s is not None and now_s - self._fetched_at_s > limit_s:
             return "the fetch loop"
-        if self._finished_at_s - self._committed_at_s > limit_s and self.ledger.committable():
-            return "the commits"
+        since_s = self._committable_at_s
+        if since_s is not None and self._finished_at_s - since_s > limit_s and self.ledger.committable():
+            return "the commits"  # work went on being finished all that time: the broker is there
         return None

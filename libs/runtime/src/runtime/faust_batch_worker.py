@@ -1,7 +1,9 @@
 """The thread that works: one batch after the other through the handler, to the broker, and done when every record is acknowledged.
 
 It owns the producer, so delivery reports arrive where records are sent. Several batches may wait for their reports while the next is
-worked on; each is reported done only when all of its own reports are in. The event loop stays free for fetching and heartbeats.
+worked on; each is reported done, in order, only when all of its own reports and all before it are in. A broker that is away is waited
+for: a batch that was given up is sent again, and with it all behind it, so that the last word on each key stays the last. Any other
+failed delivery ends the process. The event loop stays free for fetching and heartbeats.
 """
 
 import queue
@@ -12,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from contracts.registry import RegistryUnavailable
 
-from runtime.errors import Recoverable, Rejected
+from runtime.errors import DeliveryFailed, Recoverable, Rejected
 from runtime.faust_batch_ledger import Batch
 from runtime.faust_batch_stop import FailStop
 from runtime.logs import get_logger
@@ -35,6 +37,22 @@ _REPORT_WAIT_S = 0.002
 _IDLE_WAIT_S = 0.25
 _RETRY_FIRST_S = 0.1
 _RETRY_MAX_S = 5.0
+_RESEND_PAUSE_S = 0.5
+_PASSING = frozenset(
+    {
+        "_MSG_TIMED_OUT",
+        "_TIMED_OUT",
+        "_TIMED_OUT_QUEUE",
+        "_TRANSPORT",
+        "_ALL_BROKERS_DOWN",
+        "REQUEST_TIMED_OUT",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "NETWORK_EXCEPTION",
+        "NOT_ENOUGH_REPLICAS",
+        "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    }
+)  # what a broker that comes back mends; a missing topic or a forbidden one is for people
 
 
 class Reports(Protocol):
@@ -83,7 +101,8 @@ class BatchWorker:
         fail_stop: Called with anything that is neither poison nor recoverable.
         metrics: Where counts and times go.
         begin: Asked before each batch; False means that the batch is no longer ours.
-        delivery_timeout_s: How long a batch may wait for its reports before that is a surprise.
+        delivery_timeout_s: How long a batch may wait for its reports before that is a surprise; above the producer's own timeout, at
+            which it reports the batch as failed.
     """
 
     def __init__(
@@ -93,7 +112,7 @@ class BatchWorker:
         fail_stop: FailStop,
         metrics: Metrics,
         begin: Callable[[Batch], bool],
-        delivery_timeout_s: float = 60.0,
+        delivery_timeout_s: float = 180.0,
     ) -> None:
         self._handler = handler
         self._sender = sender
@@ -150,6 +169,8 @@ class BatchWorker:
             if item is not None:
                 self._work(*item)
         self._settle()
+        if self._sent and passing(self._sent[0].reports):
+            self._send_again()
 
     def _work(self, batch: Batch, done: Callable[[Batch], None]) -> None:
         if not self._begin(batch):
@@ -157,19 +178,42 @@ class BatchWorker:
         records = input_records(batch)
         self._consumed.labels(batch.partition[0]).inc(len(records))
         self._batch_records.observe(len(records))
-        sent = self._until_it_works(lambda: self._handle_and_send(records))
-        if sent is not None:
-            self._sent.append(_Sent(batch, *sent, done))
+        outputs = self._until_it_works(lambda: self._handle(records))
+        if outputs is not None:
+            self._send(batch, outputs, done)
+
+    def _send(self, batch: Batch, outputs: Sequence[OutputRecord], done: Callable[[Batch], None]) -> None:
+        """Send what the handler made; a full queue is waited for, and the handler not asked again."""
+        reports = self._until_it_works(lambda: self._sender.send(outputs))
+        if reports is not None:
+            self._sent.append(_Sent(batch, outputs, reports, done))
             self._in_flight.set(len(self._sent))
 
-    def _handle_and_send(self, records: Sequence[InputRecord]) -> tuple[Sequence[OutputRecord], Reports]:
+    def _send_again(self) -> None:
+        """The broker was away for longer than the producer waits: send the first batch and all behind it once more, in order."""
+        while not all(sent.reports.settled for sent in self._sent):  # else old copies could land behind the new ones
+            if self._wait_polling(_RESEND_PAUSE_S):
+                return
+        self._retries.labels("delivery").inc()
+        _log.warning("the broker was away: sending again", batches=len(self._sent))
+        if self._wait_polling(_RESEND_PAUSE_S):
+            return
+        again, self._sent = self._sent, []
+        for sent in again:
+            if sent.batch.dropped:  # its next owner sends it; our late copy could land behind newer words
+                sent.done(sent.batch)
+            elif not self._stop.is_set():
+                self._send(sent.batch, sent.outputs, sent.done)
+        self._in_flight.set(len(self._sent))
+
+    def _handle(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
         begun_at_s = self._busy_since_s = time.monotonic()
         try:
             outputs = self._handler(records)
         finally:
             self._busy_since_s = None
         self._handler_seconds.observe(time.monotonic() - begun_at_s)
-        return outputs, self._sender.send(outputs)
+        return outputs
 
     def _until_it_works(self, act: Callable[[], _Result]) -> _Result | None:
         """Try again while something outside is away. None: we were stopped meanwhile."""
@@ -196,21 +240,19 @@ class BatchWorker:
         return self._stop.is_set()
 
     def _settle(self) -> None:
-        """Report the batches whose records are all acknowledged; a failed delivery is a surprise."""
+        """Report the batches whose records are all acknowledged, up to the first that is not; a lasting failure is a surprise."""
         if not self._sent:
             return
-        waiting = []
+        now_s = time.monotonic()
         for sent in self._sent:
-            if (failure := sent.reports.failure) is not None:
+            failure = sent.reports.failure
+            if failure is not None and not passing(sent.reports):
                 raise failure
-            if not sent.reports.settled:
-                if time.monotonic() - sent.reports.sent_at_s > self._delivery_timeout_s:
-                    raise sent.reports.unfinished()
-                waiting.append(sent)
-                continue
-            self._report(sent)
-        self._sent = waiting
-        self._in_flight.set(len(waiting))
+            if not sent.reports.settled and now_s - sent.reports.sent_at_s > self._delivery_timeout_s:
+                raise sent.reports.unfinished()
+        while self._sent and self._sent[0].reports.settled and self._sent[0].reports.failure is None:
+            self._report(self._sent.pop(0))
+        self._in_flight.set(len(self._sent))
 
     def _report(self, sent: _Sent) -> None:
         self._delivery_seconds.observe(time.monotonic() - sent.reports.sent_at_s)
@@ -220,6 +262,12 @@ class BatchWorker:
         for topic, count in counts.items():
             self._delivered.labels(topic).inc(count)
         sent.done(sent.batch)
+
+
+def passing(reports: Reports) -> bool:
+    """Whether a delivery failed of something that passes, so that sending again helps."""
+    failure = reports.failure
+    return isinstance(failure, DeliveryFailed) and failure.retriable and failure.code in _PASSING
 
 
 def input_records(batch: Batch) -> list[InputRecord]:

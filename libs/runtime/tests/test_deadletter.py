@@ -65,12 +65,51 @@ def test_a_letter_can_be_as_large_as_the_record() -> None:
 
 def test_the_budget_ends_with_the_hundredth_in_a_row() -> None:
     budget = DeadLetterBudget()
+    budget.count(dead=False)
     for _ in range(99):
         budget.count(dead=True)
     budget.count(dead=False)
     for _ in range(99):
         budget.count(dead=True)
     with pytest.raises(BudgetExceeded, match="100 records in a row"):
+        budget.count(dead=True)
+
+
+def test_before_the_first_good_record_a_few_in_a_row_are_enough() -> None:
+    budget = DeadLetterBudget()
+    for _ in range(9):
+        budget.count(dead=True)
+    with pytest.raises(BudgetExceeded, match="first 10 records since the start"):
+        budget.count(dead=True)
+
+
+def test_a_few_bad_records_at_the_beginning_pass() -> None:
+    budget = DeadLetterBudget()
+    for dead in [True] * 9 + [False] + [True] * 99:
+        budget.count(dead=dead)
+
+
+def test_restarts_do_not_drain_the_topic_into_the_dead_letters() -> None:
+    """Each start commits behind the batches that its own budget let pass: small batches, nothing readable."""
+    passed = [committed_until_refused(DeadLetterBudget(), batch=2) for _ in range(3)]
+    assert passed == [8, 8, 8]
+
+
+def committed_until_refused(budget: DeadLetterBudget, batch: int) -> int:
+    for begin in range(0, 1_000, batch):
+        try:
+            for _ in range(batch):
+                budget.count(dead=True)
+        except BudgetExceeded:
+            return begin
+    raise AssertionError("drained")
+
+
+def test_a_small_limit_also_holds_at_the_start() -> None:
+    budget = DeadLetterBudget(consecutive=3)
+    budget.count(dead=True)
+    budget.count(dead=True)
+    with pytest.raises(BudgetExceeded):
         budget.count(dead=True)
 
 

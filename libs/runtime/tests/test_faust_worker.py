@@ -320,6 +320,7 @@ def test_busy_says_how_long_the_handler_has_been_at_it(benches):
 
 def test_the_budget_stops_the_process_and_nothing_of_the_last_batch_is_sent(benches):
     budget = DeadLetterBudget()
+    budget.count(dead=False)
 
     def handler(records):
         outputs = [dead_letter(record, Reason.WRONG_MAGIC_BYTE, "extractor") for record in records]

@@ -18,17 +18,18 @@ from contracts.records import (
     ModelRef,
     NoteAccepted,
     Origin,
+    Review,
     ReviewReason,
     ReviewRequested,
     StatisticsObserved,
 )
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
-from contracts.wire import Deserializer, Serializer
+from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
 from drift.observation import NOTES_PER_RECORD, STATISTICS, values_of
 from extractor.bootstrap import codecs
 from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
-from extractor.metrics import METRICS
+from extractor.metrics import METRICS, REVIEWS, REVIEWS_UNSENT
 from extractor.settings import ExtractorSettings
 from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header
 from runtime.errors import BudgetExceeded
@@ -211,7 +212,7 @@ def test_truncated_and_trailing_bytes_are_poison(world):
     value = world.record(0).value
     records = [world.record(0)._replace(value=value[:cut], offset=cut) for cut in range(6, len(value), 7)]
     records.append(world.record(0)._replace(value=value + b"x", offset=999))
-    outputs = World(budget=DeadLetterBudget(consecutive=10_000)).handler(records)
+    outputs = World(budget=DeadLetterBudget(consecutive=10_000, untried=10_000)).handler(records)
     assert len(dead(outputs)) == len(records)
     assert header(dead(outputs)[-1].headers, REASON) == b"TRAILING_BYTES"
 
@@ -259,19 +260,45 @@ def test_the_registry_being_away_is_not_poison(world):
 
 def test_a_bad_deploy_stops_before_it_fills_the_dlq(world):
     """R14: after 100 consecutive dead letters nothing more is published."""
+    world.handler([world.record(100)])
     poison = [world.record(n)._replace(value=b"\x01bad") for n in range(100)]
     world.handler(poison[:99])
     with pytest.raises(BudgetExceeded):
         world.handler(poison[99:])
 
 
+def largest_text(world: World, start: str) -> str:
+    """The longest text that still makes a legal record."""
+    spare = MAX_RECORD_BYTES - len(world.record(0, start + "x" * 900_000).value)
+    return start + "x" * (900_000 + spare)
+
+
+def test_a_review_request_too_large_to_write_costs_only_itself(world):
+    """A note at the limit: with the entities beside the text its review request is larger than a record may be."""
+    record = world.record(0, largest_text(world, "UNSURE HTN Telma "))
+    assert len(record.value) == MAX_RECORD_BYTES
+    outputs = world.handler([record, world.record(1, "UNSURE HTN")])
+    assert dead(outputs) == []
+    large, small = world.events(outputs)
+    assert len(large.entities) == 2
+    assert large.review == Review(requested=False, reason=ReviewReason.LOW_CONFIDENCE, inclusion_probability=None)
+    assert small.review.requested
+    requests = world.decoded(ReviewRequested, topics.REVIEW_REQUESTED, outputs)
+    assert [request.note_id for request in requests] == ["n1"]
+    assert world.metrics.counter(REVIEWS_UNSENT).labels("LOW_CONFIDENCE")._value.get() == 1
+    assert world.metrics.counter(REVIEWS).labels("LOW_CONFIDENCE")._value.get() == 1
+
+
 def test_a_result_too_large_to_write_is_a_dead_letter(world):
-    """A legal note near the limit whose review request would exceed it."""
-    text = "UNSURE HTN " + "x" * (1024 * 1024 - 600)
-    record = world.record(0, text)
-    outputs = world.handler([record, world.record(1)])
-    assert [event.note_id for event in world.events(outputs)] in (["n1"], ["n0", "n1"])
-    assert len(dead(outputs)) + len(world.events(outputs)) == 2
+    """Nested entities may repeat the text until their event exceeds the limit."""
+    text = largest_text(world, "HTN ")
+    tag = world.tagger._tag
+    whole = tuple(Entity("DISEASE", 0, len(text) - number, 0.8) for number in range(2))
+    world.tagger._tag = lambda one: Tagged(whole, (), 0.9) if one == text else tag(one)
+    outputs = world.handler([world.record(0, text), world.record(1)])
+    (letter,) = dead(outputs)
+    assert header(letter.headers, REASON) == b"TOO_LARGE"
+    assert [event.note_id for event in world.events(outputs)] == ["n1"]
 
 
 def test_statistics_of_live_notes_only(world):

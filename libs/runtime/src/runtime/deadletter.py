@@ -84,10 +84,22 @@ class DeadLetterBudget:
     """How many dead letters a consumer of an already validated topic may write before it must stop.
 
     Ask it before anything of the batch is published: then a bad deploy leaves nothing of its last batch in the DLQ.
+
+    It lives in the process's memory, so until the first good record a few refusals in a row are enough: a process that is started
+    again and again, and can read nothing, takes at most ``untried - 1`` records from the topic each time. A few bad records at the
+    beginning of a partition still pass.
+
+    Args:
+        consecutive: So many refused in a row use the budget up.
+        share: More than this share of the window does too.
+        window: How many records the share is of; it counts once so many were seen.
+        untried: In place of ``consecutive`` before the first good record of this process.
     """
 
-    def __init__(self, consecutive: int = 100, share: float = 0.2, window: int = 500) -> None:
+    def __init__(self, consecutive: int = 100, share: float = 0.2, window: int = 500, untried: int = 10) -> None:
         self._consecutive_max = consecutive
+        self._untried_max = min(untried, consecutive)
+        self._seen_good = False
         self._share_max = share
         self._window: deque[bool] = deque(maxlen=window)
         self._dead_in_window = 0
@@ -104,7 +116,12 @@ class DeadLetterBudget:
             self._dead_in_window -= self._window[0]
         self._window.append(dead)
         self._dead_in_window += dead
+        self._seen_good = self._seen_good or not dead
         self._consecutive = self._consecutive + 1 if dead else 0
+        if not self._seen_good and self._consecutive >= self._untried_max:
+            raise BudgetExceeded(
+                f"the first {self._consecutive} records since the start were all refused: stopping, fix the release and restart"
+            )
         if self._consecutive >= self._consecutive_max:
             raise BudgetExceeded(
                 f"{self._consecutive} records in a row were refused: stopping, fix the release and restart"

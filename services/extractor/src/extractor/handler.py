@@ -5,7 +5,7 @@ One call tags one batch with one model. A note that cannot be read or tagged bec
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, EntityLabel, NoteAccepted, Origin, ReviewRequested, StatisticsObserved
@@ -77,6 +77,7 @@ class ExtractionHandler:
         self._dead = metrics.counter(DEAD_LETTERS)
         self._failures = metrics.counter(m.TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)
+        self._reviews_unsent = metrics.counter(m.REVIEWS_UNSENT)
         self._entities = {
             label: metrics.counter(m.ENTITIES).labels(label.value)
             for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)
@@ -134,17 +135,30 @@ class ExtractionHandler:
         """Append what a note gives; or say why it gives nothing."""
         review = review_of(tagged.confidence, self._review_below)
         event = extracted(note, tagged, model.ref, review, now_ms)
-        key = note.note_id.encode()
         try:
+            request = self._review_request(note, event) if review.requested else None
+            if review.requested and request is None:
+                event = replace(event, review=replace(review, requested=False, inclusion_probability=None))
             value = self._codecs.entities(event)
-            request = self._codecs.review(review_request(note, event)) if review.requested else None
         except WireError as error:
             return error.reason
+        key = note.note_id.encode()
         outputs.append(OutputRecord(self._topics.entities, key, value))
         if request is not None:
             self._reviews.labels(review.reason.value).inc()
             outputs.append(OutputRecord(self._topics.reviews, key, request))
+        elif review.requested:
+            self._reviews_unsent.labels(review.reason.value).inc()
         return None
+
+    def _review_request(self, note: NoteAccepted, event: EntitiesExtracted) -> bytes | None:
+        """The request's bytes; None when it is too large: the note alone was not, but with its entities it may be."""
+        try:
+            return self._codecs.review(review_request(note, event))
+        except WireError as error:
+            if error.reason is not Reason.TOO_LARGE:
+                raise
+            return None
 
     def _observe(
         self,

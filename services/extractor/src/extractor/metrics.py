@@ -13,6 +13,13 @@ ENTITIES = MetricSpec("rxtract_entities_total", Kind.COUNTER, "entities", ("labe
 REVIEWS = MetricSpec(
     "rxtract_reviews_requested_total", Kind.COUNTER, "notes", ("reason",), "Notes sent to the review desk."
 )
+REVIEWS_UNSENT = MetricSpec(
+    "rxtract_reviews_unsent_total",
+    Kind.COUNTER,
+    "notes",
+    ("reason",),
+    "Notes that were due for review but make too large a request; their entities were published all the same.",
+)
 NOTE_SECONDS = MetricSpec(
     "rxtract_note_to_entity_seconds",
     Kind.HISTOGRAM,
@@ -49,6 +56,7 @@ METRICS: tuple[MetricSpec, ...] = (
     *BATCH_METRICS,
     ENTITIES,
     REVIEWS,
+    REVIEWS_UNSENT,
     NOTE_SECONDS,
     TAGGER_FAILURES,
     MODEL_INFO,

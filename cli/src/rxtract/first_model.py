@@ -79,14 +79,12 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     from clinical_ner.tagger import Tagger
     from clinical_ner.train import train
     from corpus.generator import generate
-    from corpus.knowledge import knowledge
 
     say(f"training on {TRAINING_NOTES:,} synthetic notes (once; kept in the cache)")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
-    known = knowledge()
     config = TrainingConfig(averaged_fits=1)  # a newcomer waits for it, and the corpus is large enough
-    model = train(_training_notes(), config, SEED, lexicon=known.names, word_classes=known.word_classes)
+    model = train(_training_notes(), config, SEED)
     model.save(work)
     say("scoring on names that it never saw")
     held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from corpus.knowledge import knowledge
 from rich.console import Console
 from rich.table import Table
 
@@ -68,7 +67,7 @@ def search(
     from clinical_ner.plots import search_plot
 
     file, base = read_annotations(sentences, labels, sentences_format, data), read_config(config)
-    settings = SearchSettings(out, trials, folds, timeout, seed, knowledge())
+    settings = SearchSettings(out, trials, folds, timeout, seed)
     with (
         told(),
         _logged(file, base, "search", out, tracking_uri, stack, resumable=True) as log,
@@ -111,7 +110,7 @@ def cv(
 
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
     with told(), _logged(file, chosen, "cross-validation", out, tracking_uri, stack) as log, steps("cv") as tell:
-        found = report(file.notes, chosen, cross_validate(file.notes, chosen, folds, seed, tell, knowledge()))
+        found = report(file.notes, chosen, cross_validate(file.notes, chosen, folds, seed, tell))
         files = []
         if out is not None:
             reliability_plot(found["calibration"], out / "reliability.png")
@@ -149,7 +148,7 @@ def learning_curve(
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
     wanted = _shares(shares)
     with told(), _logged(file, chosen, "learning curve", out, tracking_uri, stack) as log, steps("curve") as tell:
-        found = curve(file.notes, chosen, folds, wanted, seed, tell, knowledge())
+        found = curve(file.notes, chosen, folds, wanted, seed, tell)
         learning_curve_plot(found["points"], out / "learning_curve.png")
         _write(out / "learning_curve.json", found)
         for point in found["points"]:
@@ -183,7 +182,7 @@ def ablation(
 
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
     with told(), _logged(file, chosen, "ablation", out, tracking_uri, stack) as log, steps("ablation") as tell:
-        found = ablate(file.notes, chosen, folds, seed, tell, only or (), knowledge())
+        found = ablate(file.notes, chosen, folds, seed, tell, only or ())
         ablation_plot(found["rows"], out / "ablation.png")
         _write(out / "ablation.json", found)
         for row in found["rows"]:

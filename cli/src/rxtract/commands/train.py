@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from corpus.knowledge import knowledge
 from rich.console import Console
 
 from rxtract.annotations import (
@@ -132,10 +131,7 @@ def _fit(job: _Job) -> TrainedModel:
     from clinical_ner.train import train as train_model
 
     with told(), steps("training") as tell:
-        known = knowledge()
-        return train_model(
-            job.file.notes, job.config, job.seed, _staged(tell), lexicon=known.names, word_classes=known.word_classes
-        )
+        return train_model(job.file.notes, job.config, job.seed, _staged(tell))
 
 
 def _staged(tell: Callable[[int, int, str], None]) -> Callable[[str, int, int], None]:
@@ -158,7 +154,7 @@ def _held_out_scores(job: _Job) -> Judgement:
     notes = job.file.notes
     with told():
         rest, kept = ([notes[i] for i in part] for part in holdout(notes, job.held_out, job.seed))
-        found = fit_and_predict(rest, kept, job.config, job.seed, knowledge())
+        found = fit_and_predict(rest, kept, job.config, job.seed)
     said = (
         f"{len(kept):,} of the notes, held out: by a model of the same configuration trained on the other {len(rest):,}"
     )

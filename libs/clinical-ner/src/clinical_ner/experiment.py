@@ -16,7 +16,6 @@ import numpy as np
 from clinical_ner.bootstrap import MICRO
 from clinical_ner.datasets import digest, folds
 from clinical_ner.evaluate import LABELS, score
-from clinical_ner.knowledge import NOTHING, Knowledge
 from clinical_ner.mentions import mention_digests
 from clinical_ner.predictions import Prediction, predict
 from clinical_ner.train import train
@@ -49,7 +48,6 @@ def cross_validate(
     count: int = FOLDS,
     seed: int = 0,
     progress: Progress | None = None,
-    knowledge: Knowledge = NOTHING,
 ) -> CrossValidation:
     """Train on all folds but one, score on that one, for each of `count` folds.
 
@@ -59,7 +57,7 @@ def cross_validate(
     predicted: list[Prediction] = [Prediction(())] * len(notes)
     scores, seconds = [], []
     for number, (rest, held_out) in enumerate(folds(notes, count, seed), 1):
-        found = fit_and_predict([notes[i] for i in rest], [notes[i] for i in held_out], config, seed, knowledge)
+        found = fit_and_predict([notes[i] for i in rest], [notes[i] for i in held_out], config, seed)
         scores.append(found.scores)
         seconds.append(found.train_seconds)
         for index, prediction in zip(held_out, found.predicted, strict=True):
@@ -83,17 +81,11 @@ class Fit:
 
 
 def fit_and_predict(
-    train_notes: Sequence[AnnotatedNote],
-    test_notes: Sequence[AnnotatedNote],
-    config: TrainingConfig,
-    seed: int,
-    knowledge: Knowledge = NOTHING,
+    train_notes: Sequence[AnnotatedNote], test_notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int
 ) -> Fit:
     """Train on some notes, score on others."""
     started = time.perf_counter()
-    tagger = train(
-        train_notes, config=config, seed=seed, lexicon=knowledge.names, word_classes=knowledge.word_classes
-    ).tagger()
+    tagger = train(train_notes, config=config, seed=seed).tagger()
     seconds = time.perf_counter() - started
     predicted = predict(tagger, test_notes)
     return Fit(score(test_notes, predicted, mention_digests(train_notes)), predicted, seconds)

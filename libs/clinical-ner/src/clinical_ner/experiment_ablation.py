@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from clinical_ner.datasets import digest
 from clinical_ner.experiment import NAMES, cross_validate, mean_sd
 from clinical_ner.experiment_faults import ExperimentRefused
-from clinical_ner.knowledge import NOTHING, Knowledge
 
 if TYPE_CHECKING:
     from clinical_ner.config import TrainingConfig
@@ -50,7 +49,6 @@ def ablation(
     seed: int = 0,
     progress: Progress | None = None,
     only: Sequence[str] = (),
-    knowledge: Knowledge = NOTHING,
 ) -> dict[str, Any]:
     """Return for each part the exact-span F1 lost without it: mean and spread of the paired differences of the folds.
 
@@ -63,11 +61,11 @@ def ablation(
         raise ExperimentRefused(f"{unknown[0]!r} is no part of this configuration: choose from {', '.join(changes)}")
     chosen = {name: change for name, change in changes.items() if not only or name in only}
     total = count * (len(chosen) + 1)
-    whole = cross_validate(notes, config, count, seed, _shifted(progress, 0, total, "whole"), knowledge)
+    whole = cross_validate(notes, config, count, seed, _shifted(progress, 0, total, "whole"))
     rows: list[dict[str, Any]] = []
     for number, (name, change) in enumerate(chosen.items(), 1):
         tell = _shifted(progress, number * count, total, f"without {name}")
-        less = cross_validate(notes, change(config), count, seed, tell, knowledge)
+        less = cross_validate(notes, change(config), count, seed, tell)
         rows.append({"without": name, "exact_span_f1": _figures(less), "loss": _loss(whole, less)})
     rows.sort(key=lambda row: -row["loss"]["micro"]["mean"])
     return {

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from clinical_ner.datasets import digest, folds
 from clinical_ner.experiment import NAMES, fit_and_predict, mean_sd
-from clinical_ner.knowledge import NOTHING, Knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,6 @@ def learning_curve(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
     progress: Progress | None = None,
-    knowledge: Knowledge = NOTHING,
 ) -> dict[str, Any]:
     """Return exact-span F1 (mean and spread over folds) for growing shares of the training part of each fold.
 
@@ -41,7 +39,7 @@ def learning_curve(
         test = [notes[index] for index in held_out]
         for step, share in enumerate(shares, 1):
             part = [notes[index] for index in order[: max(1, round(share * len(order)))]]
-            found = fit_and_predict(part, test, config, seed, knowledge)
+            found = fit_and_predict(part, test, config, seed)
             rows[share].append((len(part), {name: found.f1(name) for name in NAMES}))
             if progress is not None:
                 progress(number * len(shares) + step, total, f"{len(part):,} notes: F1 {found.f1():.3f}")

@@ -17,7 +17,6 @@ from clinical_ner.config import TrainingConfig
 from clinical_ner.datasets import digest, folds
 from clinical_ner.experiment import NAMES, fit_and_predict, mean_sd
 from clinical_ner.experiment_faults import ExperimentRefused
-from clinical_ner.knowledge import NOTHING, Knowledge
 from clinical_ner.schemes import SCHEMES
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ class SearchSettings:
     folds: int = 3
     timeout_s: float = 0.0
     seed: int = 0
-    knowledge: Knowledge = NOTHING
 
 
 def search(
@@ -171,7 +169,7 @@ class _Objective:
         found: dict[str, list[float]] = {name: [] for name in NAMES}
         for step, (rest, held_out) in enumerate(self._splits):
             train_notes, test_notes = ([self._notes[i] for i in part] for part in (rest, held_out))
-            fit = fit_and_predict(train_notes, test_notes, config, self._settings.seed, self._settings.knowledge)
+            fit = fit_and_predict(train_notes, test_notes, config, self._settings.seed)
             for name in NAMES:
                 found[name].append(fit.f1(name))
             value = mean_sd(found["micro"])["mean"]

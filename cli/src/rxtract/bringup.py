@@ -60,7 +60,12 @@ class Running:
 
 @contextlib.contextmanager
 def bring_up(
-    data_dir: Path, *, ephemeral: bool, progress: Progress = steps.silent, extractors: int = 1
+    data_dir: Path,
+    *,
+    ephemeral: bool,
+    progress: Progress = steps.silent,
+    extractors: int = 1,
+    watch_drift: bool = False,
 ) -> Iterator[Running]:
     """Run the whole stack for as long as the block runs.
 
@@ -86,7 +91,7 @@ def bring_up(
                 done(f"{running.topics} topics, {running.subjects} subjects")
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
-            _start_services(running, progress, extractors)
+            _start_services(running, progress, service_names(extractors, watch_drift=watch_drift))
             _publish_addresses(running)
             yield running
         finally:
@@ -114,19 +119,25 @@ def _ensure_champion(running: Running, say: Callable[[str], None]) -> str:
     return f"{registered.name} version {registered.version}, exact-span F1 {found:.2f} on synthetic notes with unseen names"
 
 
-def _start_services(running: Running, progress: Progress, extractors: int) -> None:
-    names = [
-        "ingestor",
-        *(f"extractor-{number}" if extractors > 1 else "extractor" for number in range(1, extractors + 1)),
-    ]
+def service_names(extractors: int, *, watch_drift: bool) -> list[str]:
+    """Return the names of the replicas to start; a name is its module, with a number where there are several."""
+    several = [f"extractor-{number}" for number in range(1, extractors + 1)]
+    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *(["drift-watcher"] if watch_drift else [])]
+
+
+def _start_services(running: Running, progress: Progress, names: Sequence[str]) -> None:
     for name in names:
         progress(name, steps.BUSY, "")
-        running.start_service(name.partition("-")[0], name)
+        running.start_service(_module_of(name), name)
     for name in names:
         with _step(progress, name) as done:
             service = running.services[name]
             service.wait_ready()
             done(service.health_url)
+
+
+def _module_of(name: str) -> str:
+    return name.rstrip("0123456789").rstrip("-").replace("-", "_")
 
 
 def _publish_addresses(running: Running) -> None:

@@ -1,0 +1,64 @@
+"""The compiled library: a missing or stale one is told in one line; the build says what its compiler said."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+from clinical_ner import native
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def fresh():
+    """`native.library` without what it has loaded before."""
+    native.library.cache_clear()
+    yield native
+    native.library.cache_clear()
+
+
+def test_a_missing_library_is_one_clear_line(fresh, monkeypatch):
+    monkeypatch.setattr(fresh, "__file__", "/nowhere/native.py")
+    with pytest.raises(fresh.NativeLibraryMissing, match="build it") as refusal:
+        fresh.library()
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_library_of_another_version_is_refused(fresh, monkeypatch):
+    monkeypatch.setattr(fresh, "FEATURES_VERSION", 99)
+    with pytest.raises(fresh.NativeLibraryMissing, match="another version"):
+        fresh.library()
+
+
+def build_hook(folder):
+    shutil.copytree(PACKAGE / "native", folder / "native")
+    spec = importlib.util.spec_from_file_location("hatch_build", PACKAGE / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_failing_compiler_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    hook = build_hook(tmp_path)
+    monkeypatch.setenv("CC", "false")
+    with pytest.raises(RuntimeError, match="compiler false failed"):
+        hook.compile_library(tmp_path)
+    assert not list((tmp_path / "src").rglob("*.so*"))
+
+
+def test_without_any_compiler_it_says_what_to_install(tmp_path, monkeypatch):
+    hook = build_hook(tmp_path)
+    monkeypatch.setattr(hook, "compiler", lambda: None)
+    with pytest.raises(RuntimeError, match="pip install ziglang"):
+        hook.compile_library(tmp_path)
+
+
+def test_the_sources_compile_without_a_warning(tmp_path, monkeypatch):
+    if not shutil.which("cc"):
+        pytest.skip("no cc on this machine")
+    hook = build_hook(tmp_path)
+    library = hook.compile_library(tmp_path, ("-Werror", "-Wconversion", "-O1"))
+    assert library.stat().st_size < 2**20

@@ -472,6 +472,24 @@ async def test_a_seek_sets_where_the_ledger_goes_on():
 
 
 @in_loop
+async def test_a_partition_that_comes_during_the_seek_waits_for_its_own():
+    rig = Rig()
+    rig.thread.ours, rig.thread.stored = {TP0}, {TP0: 42}
+    rig.batching.ledger.forget([TP0, TP1])
+    seek = rig.thread.seek_to_committed
+
+    async def seek_to_committed():
+        found = await seek()
+        rig.thread.ours = {TP0, TP1}
+        return found
+
+    rig.thread.seek_to_committed = seek_to_committed
+    await rig.consumer.perform_seek()
+    assert rig.batching.ledger.partitions == {TP0}
+    assert rig.thread.seeks == []
+
+
+@in_loop
 async def test_restored_state_says_where_reading_goes_on_whatever_was_committed():
     rig = Rig()
     rig.thread.stored = {TP0: 42}

@@ -241,8 +241,9 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, or to where restored state goes on, and expect each partition to go on there."""
+        asked = set(self.assignment())
         await super().perform_seek()
-        ours = self.assignment()
+        ours = asked & set(self.assignment())  # what the next rebalance brings meanwhile has a seek of its own to come
         begins = {tp: self._read_offset[tp] for tp in ours}
         begins.update(await self._restore(ours))
         begins.update(await self._seek_to_begin([tp for tp, offset in begins.items() if not offset], begins))

@@ -11,6 +11,7 @@ from typing import Any
 
 import faust.app.base
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher, group_coordinator
 from faust import streams
 from faust.tables import recovery
@@ -59,6 +60,10 @@ RELIED_UPON = [
     (Delegate.assignment, "bd585dfbb0b806a1", "what is ours"),
     (Delegate.highwater, "3235f153c6171e27", "ends, for the lag"),
     (Delegate.earliest_offsets, "dce064c213135281", "what retention left"),
+    (Delegate.seek_to_committed, "6c17ae1d4f33af0c", "the committed offsets, in the consumer's thread"),
+    (Thread.seek_to_committed, "43907fc1163624bd", "the committed offsets"),
+    (Thread.earliest_offsets, "469bc24dff2a48ab", "where an uncommitted partition begins"),
+    (AIOKafkaConsumer.seek_to_committed, "9c20926f17126a19", "seeks nothing without a committed offset: we do"),
     (Delegate.threadsafe_partitions_revoked, "f848859a8b85d387", "the revocation waits for us"),
     (Thread._commit, "78c931ecfa8dde44", "False only when the group has rebalanced, else crash"),
     (Thread._fetch_records, "9e7369fc572de4d0", "returns nothing while flow is stopped"),

@@ -12,10 +12,11 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts import topics
 from contracts.apply import apply_schemas, apply_topics
@@ -37,6 +38,18 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
             return answer
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+def patiently(ask: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Ask a broker that has only just been given the topic or group: no leader yet, coordinator still loading."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def note(note_id: str, text: str, revision: int = 1, **more: Any) -> NoteAccepted:
@@ -193,7 +206,9 @@ class Rig:
         try:
             numbers = consumer.list_topics(self.topic(name), timeout=10).topics[self.topic(name)].partitions
             return {
-                number: consumer.get_watermark_offsets(TopicPartition(self.topic(name), number), timeout=10)[1]
+                number: patiently(
+                    partial(consumer.get_watermark_offsets, TopicPartition(self.topic(name), number), timeout=10)
+                )[1]
                 for number in numbers
             }
         finally:
@@ -202,8 +217,11 @@ class Rig:
     def committed(self) -> dict[int, int]:
         """The group's committed offsets on accepted notes."""
         request = ConsumerGroupTopicPartitions(self.prefix + "rxtract-extractor")
-        answer = self.admin.list_consumer_group_offsets([request])
-        partitions = next(iter(answer.values())).result(10).topic_partitions
+
+        def ask() -> Any:
+            return next(iter(self.admin.list_consumer_group_offsets([request]).values())).result(10)
+
+        partitions = patiently(ask).topic_partitions
         topic = self.topic(topics.NOTES_ACCEPTED)
         return {one.partition: one.offset for one in partitions if one.topic == topic and one.offset >= 0}
 
@@ -221,7 +239,7 @@ class Rig:
         try:
             for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
                 partition = TopicPartition(topic, number, 0)
-                first, end = consumer.get_watermark_offsets(partition, timeout=10)
+                first, end = patiently(partial(consumer.get_watermark_offsets, partition, timeout=10))
                 if end <= first:
                     continue
                 consumer.assign([TopicPartition(topic, number, first)])

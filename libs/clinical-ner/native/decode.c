@@ -117,7 +117,7 @@ static inline void add_bag(cn_model *m, int64_t n, int labels) {
     double sums[CN_MAX_LABELS] = {0}, *scores = cn_scores(m);
     m->stamp++;
     for (int64_t token = 0; token < n; token++) {
-        cn_cell *row = m->bag_rows + (cn_word_facts(m, m->ids[token]) >> 1) * (uint64_t)(labels + 1);
+        cn_cell *row = m->bag_rows + (cn_word_facts(m, m->ids[token]) >> CN_PLACE_BITS) * (uint64_t)(labels + 1);
         if (row[0].number == m->stamp) continue;
         row[0].number = m->stamp;
         for (int label = 0; label < labels; label++) sums[label] += row[label + 1].weight;

@@ -18,7 +18,8 @@ static int note_room(cn_model *m, int64_t characters) {
     if (characters <= m->note_room) return 0;
     size_t room = (size_t)characters + 256;
     if (grow((void **)&m->starts, room * sizeof *m->starts) || grow((void **)&m->ends, room * sizeof *m->ends) ||
-        grow((void **)&m->begins, room))
+        grow((void **)&m->begins, room) || grow((void **)&m->clauses, room * sizeof *m->clauses) ||
+        grow((void **)&m->links, room * sizeof *m->links))
         return CN_NO_MEMORY;
     m->note_room = (int64_t)room;
     return 0;
@@ -127,8 +128,7 @@ static int add_spans(cn_model *m, const sequence *s, int64_t *n_entities) {
 static int add_pairs(cn_model *m, int64_t note, int64_t first_entity, int64_t n_entities, int64_t *n_pairs) {
     if (!m->note_pairs && !(m->note_pairs = malloc(sizeof *m->note_pairs * MAX_NOTE_PAIRS))) return CN_NO_MEMORY;
     int64_t found = cn_pair_entities(m->entities + first_entity * CN_ENTITY_FIELDS, n_entities - first_entity,
-                                     m->note_pairs, MAX_NOTE_PAIRS);
-    if (found > MAX_NOTE_PAIRS) found = MAX_NOTE_PAIRS;
+                                     m->clauses, m->links, m->note_pairs, MAX_NOTE_PAIRS);
     if (*n_pairs + found > m->pair_room) {
         size_t room = (size_t)(*n_pairs + found) * 2 + 64;
         if (grow((void **)&m->pairs_found, room * PAIR_FIELDS * sizeof *m->pairs_found)) return CN_NO_MEMORY;
@@ -143,11 +143,29 @@ static int add_pairs(cn_model *m, int64_t note, int64_t first_entity, int64_t n_
 
 /* --- notes ---------------------------------------------------------------------------------------------------- */
 
+/* Numbers the clauses of a sequence and counts its link words, for the rule of pairs. */
+static void mark_clauses(cn_model *m, const uint32_t *text, const sequence *s) {
+    const int64_t note_first = s->first_token;
+    int32_t clause = note_first ? m->clauses[note_first - 1] + 1 : 0, links = 0;
+    uint64_t before = 0;
+    for (int64_t token = 0; token < s->n; token++) {
+        const int64_t at = note_first + token;
+        const uint64_t facts = cn_word_facts(m, m->ids[token]);
+        int breaks = (facts & CN_BREAKS) || ((facts & CN_IS_FORM) && !(before & CN_LINKS));
+        for (int32_t c = token ? m->ends[at - 1] : m->starts[at]; c < m->starts[at] && !breaks; c++) breaks = text[c] == '\n';
+        clause += breaks;
+        m->clauses[at] = clause;
+        m->links[at] = links;
+        links += (facts & CN_LINKS) != 0;
+        before = facts;
+    }
+}
+
 static void observe(cn_model *m, const sequence *s, double *scores) {
     for (int64_t token = 0; token < s->n; token++) {
         int64_t cell = token * m->n_labels + m->labels[token];
         scores[0] += m->alpha[cell] * m->beta[cell];
-        s->counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[token]) & 1);
+        s->counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[token]) & CN_UNSEEN);
     }
     scores[1] *= labelling_probability(m, s->n);
 }
@@ -157,6 +175,7 @@ static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, do
     if (cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids)) return CN_NO_MEMORY;
     cn_decode_ids(m, s->n);
     observe(m, s, scores);
+    mark_clauses(m, text, s);
     return add_spans(m, s, n_entities);
 }
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -183,7 +183,7 @@ class Bench:
         self._prefix = f"bench{uuid.uuid4().hex[:8]}."
         self._input = self._prefix + topics.NOTES_ACCEPTED
 
-    def fill(self, count: int) -> None:
+    def fill(self, count: int, texts: Sequence[str] = (TEXT,)) -> None:
         """Put notes on the input topic. Their origin is not LIVE: drift statistics are work that no other way does."""
         apply_schemas(self._registry, self._prefix)
         self._create(self._input)
@@ -202,7 +202,7 @@ class Bench:
             }
         )
         self._say(f"putting {count:,} notes on {self._input}")
-        for number, note in enumerate(_notes(count)):
+        for number, note in enumerate(_notes(count, texts)):
             producer.produce(self._input, serialize(note), note.note_id)
             if number % 1000 == 0:
                 producer.poll(0)
@@ -350,7 +350,7 @@ class _reader:  # noqa: N801 - reads like a function
         self._consumer.close()
 
 
-def _notes(count: int) -> Iterator[NoteAccepted]:
+def _notes(count: int, texts: Sequence[str]) -> Iterator[NoteAccepted]:
     now_ms = int(time.time() * 1000)
     for number in range(count):
         yield NoteAccepted(
@@ -362,7 +362,7 @@ def _notes(count: int) -> Iterator[NoteAccepted]:
             city=CITIES[number % len(CITIES)],
             specialty="general medicine",
             written_at=now_ms,
-            text=TEXT,
+            text=texts[number % len(texts)],
             origin=Origin.BACKFILL,
             accepted_at=now_ms,
             producer="kafka",

@@ -8,9 +8,8 @@ import faust
 from stream_work import Task, Work
 
 
-def application(task: Task) -> faust.App:
+def application(task: Task, work: Work) -> faust.App:
     """Make the application."""
-    work = Work(task)
     app = faust.App(
         task.group,
         broker=f"kafka://{task.bootstrap_servers}",
@@ -44,13 +43,13 @@ def application(task: Task) -> faust.App:
     return app
 
 
-async def main() -> None:
+async def run(task: Task, work: Work) -> None:
     """Run until killed."""
-    app = application(Task.from_arguments())
-    await app.start()
+    await application(task, work).start()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(main())
+    given = Task.from_arguments()
+    asyncio.run(run(given, Work(given)))

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from contracts import files
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted
@@ -67,11 +67,11 @@ class OneSchema:
 class Work:
     """Note bytes in, event bytes out."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, tagger: Any = None) -> None:
         registry = OneSchema(subject_of(task.input_topic), task.note_schema_id)
         self._decode = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
         self._encode = Serializer(EntitiesExtracted, task.event_schema_id)
-        self._tag = TrivialTagger().tag
+        self._tag = (tagger or TrivialTagger()).tag
 
     def one(self, value: bytes) -> bytes:
         """Work on one note."""

@@ -50,7 +50,7 @@ def stream(
     """Kafka to Kafka beside stock Faust, Quix Streams and a plain loop; both doors; note to entity latency. Own servers."""
     try:
         result = _stream(rounds, scale)
-    except StackError as error:
+    except (StackError, RuntimeError) as error:  # BenchError is a RuntimeError of a module that is no package's
         raise UserError(str(error)) from None
     if as_json:
         _dump(result)
@@ -69,6 +69,7 @@ def _stream(rounds: int, scale: float) -> dict[str, Any]:
             Path(folder) / "ways", ephemeral=True, components=("kafka", "registry"), progress=PlainLines()
         ) as stack:
             result: dict[str, Any] = module.run(stack.addresses, rounds=rounds, scale=scale, say=_say)
+            result |= _benchmark("stream_model").run(stack.addresses, rounds=rounds, scale=scale, say=_say)
         return {**result, **measure_path(Path(folder) / "path", _benchmark("ingestor"), scale, _say)}
 
 

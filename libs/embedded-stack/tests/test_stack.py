@@ -200,6 +200,7 @@ def test_an_old_port_that_is_taken_now_is_replaced(tmp_path):
         pass
     noted = json.loads((tmp_path / "ports.json").read_text())
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # our own probes may have left it in TIME_WAIT
         other.bind(("127.0.0.1", noted["kafka"]))
         other.listen()
         with stack_of(tmp_path, ephemeral=False) as stack:

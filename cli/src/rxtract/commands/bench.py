@@ -16,6 +16,7 @@ from embedded_stack.stack import EmbeddedStack
 from rich.console import Console
 from rich.table import Table
 
+from rxtract.checkout import CHECKOUT
 from rxtract.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Benchmarks: ratios in one run. Needs a checkout.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Everything measured, as JSON on standard output.")]
-CHECKOUT = Path(__file__).resolve().parents[4]
 
 
 @app.command("decode")

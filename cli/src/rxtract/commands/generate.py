@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from rxtract.checkout import CHECKOUT
 from rxtract.errors import UserError
 
-CHECKOUT = Path(__file__).resolve().parents[4]
 METRICS_PAGE = Path("docs/reference/metrics.md")
 
 

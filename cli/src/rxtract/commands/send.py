@@ -18,6 +18,7 @@ from rxtract.backfill.doors import HttpDoor, KafkaDoor
 from rxtract.backfill.files import open_file
 from rxtract.backfill.run import send_file
 from rxtract.backfill.state import Rejects, StateFile, rejects_path
+from rxtract.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def send(
             )
     except KeyboardInterrupt:
         console.print(f"stopped after row {state.load().rows_done:,}; run the same command again to go on")
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
     _finish(

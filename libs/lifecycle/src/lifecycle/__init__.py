@@ -1,0 +1,1 @@
+"""From annotations to a judged model: data set, training job, gate, report."""

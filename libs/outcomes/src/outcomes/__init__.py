@@ -1,0 +1,1 @@
+"""What the business and its people look at: KPIs, live quality, structured records at rest."""

@@ -1,0 +1,1 @@
+"""The one owner of live quality, KPIs, the sink and the control page."""

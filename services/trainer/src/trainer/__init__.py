@@ -1,0 +1,1 @@
+"""Turns commands and annotations into gated models."""

@@ -78,6 +78,11 @@ bench: $(READY) ## the benchmarks, as ratios in one run
 generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/rxtract generate
 
+.PHONY: docs
+docs: $(READY) ## render docs/ to a site in site/
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean
+	@echo "docs: open site/index.html"
+
 .PHONY: lock
 lock: $(READY) ## resolve requirements/*.txt anew
 	@$(BIN)/python requirements/lock.py

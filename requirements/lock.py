@@ -45,7 +45,7 @@ def compile_lock(target: str, lines: set[str], *, upgrade: bool) -> None:
     output = HERE / f"{target}.txt"
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--universal", "--python-version", "3.11"]
     command += ["--generate-hashes", "--quiet", "--custom-compile-command", "make lock", "--output-file", str(output)]
-    if target not in {"dev", "bench", "compiler", "installer"}:
+    if target not in {"dev", "bench", "compiler", "docs", "installer"}:
         command += ["--constraints", str(HERE / "dev.txt")]  # a service runs what the tests ran
     if upgrade:
         command.append("--upgrade")
@@ -67,7 +67,7 @@ def main() -> None:
     for name, table in packages.items():
         everything |= third_party(name, frozenset(table.get("optional-dependencies", {})), packages)  # type: ignore[call-overload]
     compile_lock("dev", everything, upgrade=upgrade)
-    for target in ("bench", "compiler", "installer"):
+    for target in ("bench", "compiler", "docs", "installer"):
         compile_lock(target, read_in(target), upgrade=upgrade)
     runnable = [*sorted(p.name for p in (ROOT / "services").iterdir() if (p / "pyproject.toml").exists()), "cli"]
     for folder in runnable:

@@ -1,0 +1,1 @@
+"""One class per outside system; translation only."""

@@ -1,0 +1,98 @@
+"""Reads topics that are kept: all of one up to its end now, or its newest records."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from runtime.errors import Recoverable
+from runtime.loop import to_record
+from runtime.records import InputRecord
+
+_TIMEOUT_S = 10.0
+_BATCH = 1_000
+
+
+class History:
+    """Bounded reads without a group; nothing is committed.
+
+    Args:
+        config: librdkafka's settings of a client.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = {**config, "group.id": "rxtract-trainer-unused", "enable.auto.commit": False}
+
+    def size(self, topic: str) -> int:
+        """How many records a topic holds.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        with _Reader(self._config) as reader:
+            return sum(end - begin for _, begin, end in reader.ranges(topic))
+
+    def read(self, topic: str) -> Iterator[InputRecord]:
+        """Every record that is there now.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        with _Reader(self._config) as reader:
+            yield from reader.read(topic, reader.ranges(topic))
+
+    def newest(self, topic: str, count: int) -> Iterator[InputRecord]:
+        """About the newest `count` records, as many of each partition.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        with _Reader(self._config) as reader:
+            ranges = reader.ranges(topic)
+            each = -(-count // max(1, sum(1 for _, begin, end in ranges if end > begin)))
+            yield from reader.read(topic, [(number, max(begin, end - each), end) for number, begin, end in ranges])
+
+
+class _Reader:
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._consumer = Consumer(dict(config))
+
+    def __enter__(self) -> "_Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def ranges(self, topic: str) -> list[tuple[int, int, int]]:
+        """Partition, first offset, and the offset behind the last."""
+        try:
+            known = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+            found = []
+            for number in sorted(known.partitions):
+                begin, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
+                found.append((number, begin, end))
+        except KafkaException as error:
+            raise Recoverable(f"{topic} cannot be read: {error.args[0].name()}") from None
+        if not found:
+            raise Recoverable(f"{topic} does not exist yet: run `rxtract topics apply`")
+        return found
+
+    def read(self, topic: str, ranges: list[tuple[int, int, int]]) -> Iterator[InputRecord]:
+        ends = {number: end for number, begin, end in ranges if end > begin}
+        if not ends:
+            return
+        self._consumer.assign([TopicPartition(topic, number, begin) for number, begin, end in ranges if number in ends])
+        silent = 0
+        while ends:
+            messages = self._consumer.consume(_BATCH, timeout=1.0)
+            silent = 0 if messages else silent + 1
+            if silent > _TIMEOUT_S:
+                raise Recoverable(f"{topic} cannot be read: the broker sends nothing")
+            for message in messages:
+                if (error := message.error()) is not None:
+                    raise Recoverable(f"{topic} cannot be read: {error.name()}")
+                record = to_record(message)
+                if record.partition in ends and record.offset < ends[record.partition]:
+                    yield record
+            for place in self._consumer.position([TopicPartition(topic, number) for number in ends]):
+                if place.offset >= ends[place.partition]:
+                    del ends[place.partition]

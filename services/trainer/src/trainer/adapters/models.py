@@ -1,0 +1,190 @@
+"""The model registry as the trainer uses it: versions found by their command, aliases moved, serials given."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from clinical_ner.tracking import (
+    CHAMPION,
+    PREVIOUS,
+    DatasetRecord,
+    connect,
+    log_and_register,
+    next_serial,
+)
+from mlflow.exceptions import MlflowException
+from runtime.errors import Recoverable
+from runtime.model_registry import MlflowModels, RegistryAwayError
+
+CHALLENGER = "challenger"
+COMMAND_TAG = "command_id"
+MOVED_BY_TAG = "moved_by"
+GATE_TAG = "gate"
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version.
+
+    Attributes:
+        tags: As MLflow keeps them.
+    """
+
+    version: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def serial(self) -> int:
+        """Under which it serves."""
+        return int(self.tags.get("serial", "0"))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of its tables."""
+        return self.tags.get("artifact_sha256", "")
+
+
+def _patient(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Turn what MLflow's client raises while the server is away into a reason to wait."""
+
+    def wrapped(*arguments: _P.args, **named: _P.kwargs) -> _R:
+        try:
+            return call(*arguments, **named)
+        except (MlflowException, RegistryAwayError, OSError) as error:
+            raise Recoverable(f"MLflow: {type(error).__name__}") from error
+
+    return wrapped
+
+
+class Registry:
+    """MLflow's registry for one model.
+
+    Args:
+        url: MLflow's address.
+        name: Registered model.
+        files: Fetches tables.
+    """
+
+    def __init__(self, url: str, name: str, files: MlflowModels) -> None:
+        self._url = url
+        self._name = name
+        self._files = files
+        self._client = connect(url)
+
+    @_patient
+    def by_alias(self, alias: str) -> Version | None:
+        """The version that an alias names."""
+        try:
+            found = self._client.get_registered_model(self._name).aliases.get(alias)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return None if found is None else self._version(str(found))
+
+    @_patient
+    def version(self, number: str) -> Version | None:
+        """A version by its number; None when there is none."""
+        try:
+            return self._version(number)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    @_patient
+    def of_command(self, command_id: str) -> Version | None:
+        """The version that a command made, if it got so far."""
+        for found in self._client.search_model_versions(f"name='{self._name}'"):
+            if found.tags.get(COMMAND_TAG) == command_id:
+                return Version(str(found.version), str(found.run_id), dict(found.tags))
+        return None
+
+    @_patient
+    def tables(self, version: Version) -> bytes:
+        """The bytes of a version's tables, unchecked."""
+        known = self._files.by_version(self._name, version.version)
+        return b"" if known is None else self._files.tables(known)
+
+    @_patient
+    def register(self, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str], trigger: str) -> Version:
+        """Log a job's model with its data sets, scores, card and report, and register it."""
+        reports = folder / "reports"
+        reports.mkdir(exist_ok=True)
+        for name in ("report.md", "dataset_report.json", "dataset_report.md", "result.json"):
+            if (folder / name).exists():
+                (reports / name).write_bytes((folder / name).read_bytes())
+        made = log_and_register(
+            folder / "model",
+            tracking_uri=self._url,
+            name=self._name,
+            run_name=f"{trigger} {tags[COMMAND_TAG][:8]}",
+            datasets=[_dataset(row) for row in result.get("datasets", ())],
+            scores={"gate": dict(result.get("metrics", {})), **dict(result.get("scores", {}))},
+            tags={**tags, GATE_TAG: str(result["decision"]).lower(), "gate.reasons": json.dumps(result["reasons"])[:4_000]},
+            trigger=trigger,
+            description=_text(folder / "report.md"),
+            reports=reports,
+        )
+        return self._version(made.version)
+
+    @_patient
+    def judge(self, version: Version, folder: Path, result: Mapping[str, Any]) -> None:
+        """Note what the gate said of a version that was offered."""
+        self._client.set_model_version_tag(self._name, version.version, GATE_TAG, str(result["decision"]).lower())
+        reasons = json.dumps(result["reasons"])[:4_000]
+        self._client.set_model_version_tag(self._name, version.version, "gate.reasons", reasons)
+        report = _text(folder / "report.md")
+        if report and version.run_id:
+            self._client.log_text(version.run_id, report, "card/report.md")
+        self._client.update_model_version(self._name, version.version, report)
+
+    @_patient
+    def set_alias(self, alias: str, version: Version) -> None:
+        """Point an alias at a version."""
+        self._client.set_registered_model_alias(self._name, alias, version.version)
+
+    @_patient
+    def drop_alias(self, alias: str) -> None:
+        """Remove an alias."""
+        try:
+            self._client.delete_registered_model_alias(self._name, alias)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+    @_patient
+    def enthrone(self, version: Version, champion: Version | None, command_id: str) -> Version:
+        """Make a version the champion under a new serial, for one command.
+
+        Only the holder of the lease calls this: MLflow cannot compare and set. What a crash leaves out is done by the
+        next call for the same command, which finds its mark on the version.
+        """
+        if version.serial <= (champion.serial if champion else 0) or version.tags.get("served"):
+            serial = str(next_serial(self._client, self._name))
+            self._client.set_model_version_tag(self._name, version.version, "serial", serial)
+        self._client.set_model_version_tag(self._name, version.version, "served", "true")
+        self._client.set_model_version_tag(self._name, version.version, MOVED_BY_TAG, command_id)
+        if champion is not None and champion.version != version.version:
+            self._client.set_registered_model_alias(self._name, PREVIOUS, champion.version)
+        self._client.set_registered_model_alias(self._name, CHAMPION, version.version)
+        return self._version(version.version)
+
+    def _version(self, number: str) -> Version:
+        found = self._client.get_model_version(self._name, number)
+        return Version(str(found.version), str(found.run_id), dict(found.tags))
+
+
+def _dataset(row: Mapping[str, Any]) -> DatasetRecord:
+    profile = {key: value for key, value in row.items() if key not in ("name", "digest", "context")}
+    return DatasetRecord(str(row["name"]), str(row["digest"]), str(row["context"]), "annotations.validated.v1", profile)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

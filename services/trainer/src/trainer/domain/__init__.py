@@ -1,0 +1,1 @@
+"""What the trainer decides. Pure: no client, no clock, no file."""

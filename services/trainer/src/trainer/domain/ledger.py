@@ -1,0 +1,85 @@
+"""Which orders are open: a fold of model.commands.v1 and model.events.v1, and of nothing else.
+
+Whoever owns the commands reads both topics from their beginning and knows what is left to do, whatever died before and
+whatever Redis forgot.
+"""
+
+from dataclasses import dataclass, field
+
+from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventKind
+
+ENDS = frozenset(
+    {
+        ModelEventKind.PROMOTED,
+        ModelEventKind.REJECTED,
+        ModelEventKind.ROLLED_BACK,
+        ModelEventKind.TRAINING_FAILED,
+        ModelEventKind.MERGED_INTO,
+    }
+)
+"""Events after which nothing is left to do for their command."""
+
+_URGENCY = {ModelAction.ROLLBACK: 0, ModelAction.PROMOTE: 1, ModelAction.EVALUATE: 2, ModelAction.RETRAIN: 3}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The orders of one model.
+
+    Attributes:
+        model_name: Orders and events of other models are passed over.
+        commands: By id, in the order of their first delivery.
+        ended: Commands with the event that ended them.
+        deferred: Commands that wait for labels, with the number missing when that was last said.
+        duplicates: Deliveries of a command beyond the first.
+        learnt: Annotations read by the last training that ended.
+        served: (version, serial) in the order of promotions and rollbacks.
+    """
+
+    model_name: str
+    commands: dict[str, ModelCommand] = field(default_factory=dict)
+    ended: dict[str, ModelEventKind] = field(default_factory=dict)
+    deferred: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    learnt: int = 0
+    served: list[tuple[str, int]] = field(default_factory=list)
+
+    def order(self, command: ModelCommand) -> bool:
+        """Take a command; False when it was known already."""
+        if command.command_id in self.commands:
+            self.duplicates += 1
+            return False
+        self.commands[command.command_id] = command
+        return True
+
+    def tell(self, event: ModelEvent) -> None:
+        """Take an event: our own, and those of whoever had the commands before."""
+        if event.model_name != self.model_name:
+            return
+        self.learnt = max(self.learnt, int(event.metrics.get("annotations_read", 0)))
+        if event.kind in (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK) and event.model_version is not None:
+            place = (event.model_version, event.serial or 0)
+            if place not in self.served:
+                self.served.append(place)
+        if event.command_id is None:
+            return
+        if event.kind is ModelEventKind.TRAINING_DEFERRED:
+            self.deferred[event.command_id] = event.missing_labels or 0
+        elif event.kind in ENDS:
+            self.ended[event.command_id] = event.kind
+            self.deferred.pop(event.command_id, None)
+
+    @property
+    def open(self) -> list[ModelCommand]:
+        """Orders that have no end yet, the urgent ones first, else in their order."""
+        left = [command for key, command in self.commands.items() if key not in self.ended]
+        return sorted(left, key=lambda command: _URGENCY.get(command.action, len(_URGENCY)))
+
+    def foldable(self) -> list[tuple[ModelCommand, ModelCommand]]:
+        """(command, open run that takes it over): retraining asked for twice while one run is open is one run.
+
+        A run about one segment is widened to all notes by nobody: the first to ask names the segment of the gate, and the
+        labels of all segments are learnt from in any case.
+        """
+        runs = [command for command in self.open if command.action is ModelAction.RETRAIN]
+        return [(command, runs[0]) for command in runs[1:]]

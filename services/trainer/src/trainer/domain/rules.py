@@ -1,0 +1,28 @@
+"""When an order is void, and when numbers ask for one."""
+
+from contracts.records import LabelQuality, ModelCommand, QualityMeasured
+
+ALL_NOTES = "all"
+ALL_LABELS = "ALL"
+
+
+def why_void(command: ModelCommand, champion: str | None) -> str | None:
+    """Why a command must not be carried out any more; None when it may."""
+    if command.champion_version is None or command.champion_version == champion:
+        return None
+    return (
+        f"the order was given against version {command.champion_version}, "
+        f"but version {champion or 'none'} serves now: order again if it is still wanted"
+    )
+
+
+def f1_of_all(measured: QualityMeasured) -> LabelQuality | None:
+    """The audited quality of both labels together over all notes; None when this measurement is of something else."""
+    if measured.segment != ALL_NOTES:
+        return None
+    return next((row for row in measured.labels if row.label == ALL_LABELS), None)
+
+
+def is_worse(champion: LabelQuality, predecessor: LabelQuality) -> bool:
+    """Whether the audited F1 has surely fallen: the intervals do not touch."""
+    return champion.f1_high < predecessor.f1_low

@@ -1,0 +1,23 @@
+"""What a trainer measures beside what every service does."""
+
+from runtime.metrics import METRICS as SHARED
+from runtime.metrics import Kind, MetricSpec
+
+RUNS = MetricSpec(
+    "rxtract_trainer_orders_total", Kind.COUNTER, "orders", ("action", "result"), "Orders that came to an end, by the event."
+)
+DUPLICATES = MetricSpec(
+    "rxtract_trainer_duplicates_total", Kind.COUNTER, "commands", (), "Deliveries of a command beyond its first."
+)
+OPEN = MetricSpec("rxtract_trainer_open_orders", Kind.GAUGE, "orders", (), "Orders that have no end yet.")
+MISSING = MetricSpec(
+    "rxtract_trainer_missing_labels", Kind.GAUGE, "notes", (), "Labelled notes that a deferred training waits for."
+)
+SECONDS = MetricSpec("rxtract_trainer_job_seconds", Kind.GAUGE, "seconds", (), "How long the last job took.")
+GATE = MetricSpec("rxtract_gate_decisions_total", Kind.COUNTER, "decisions", ("decision",), "What the gate said.")
+WAITING = MetricSpec(
+    "rxtract_trainer_waiting", Kind.GAUGE, "", ("for_what",), "1 while MLflow, Redis or the broker is waited for."
+)
+CHAMPION = MetricSpec("rxtract_champion_serial", Kind.GAUGE, "", (), "Serial of the champion as last seen.")
+
+METRICS: tuple[MetricSpec, ...] = (*SHARED, RUNS, DUPLICATES, OPEN, MISSING, SECONDS, GATE, WAITING, CHAMPION)

@@ -1,0 +1,350 @@
+"""The life of a trainer: owns the commands of its partition, keeps the group while it works, one order at a time.
+
+The main thread polls and folds; a worker thread carries orders out. What is open is derived from the topics whenever the
+partition comes to us, so nothing that a dead trainer knew is missed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from contracts.records import ModelAction, ModelCommand, ModelEvent, QualityMeasured
+from contracts.registry import RegistryUnavailable
+from contracts.wire import WireError
+from runtime.deadletter import dead_letter
+from runtime.errors import Recoverable
+from runtime.health import Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.loop import ASSIGNMENT, to_record
+from runtime.metrics import DEAD_LETTERS, Metrics
+from runtime.records import InputRecord, OutputRecord
+
+from trainer import metrics as m
+from trainer.adapters.job import JobAbandonedError
+from trainer.domain import identity, rules
+from trainer.domain.ledger import Ledger
+from trainer.handler import OrderHandler, merged
+
+_log = get_logger(__name__)
+STAGE = "trainer"
+_POLL_S = 0.2
+_HOUR_MS = 3_600_000
+
+
+class Leased(Protocol):
+    """The right to work; `trainer.adapters.lease.Lease` and a test's fake."""
+
+    def hold(self) -> bool: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What is read beside the commands.
+
+    Attributes:
+        commands: All commands that are there now.
+        events: All events of ours that are there now.
+        qualities: All measurements that are there now.
+        annotations: How many annotations there are.
+    """
+
+    commands: Callable[[], Iterable[InputRecord]]
+    events: Callable[[], Iterable[ModelEvent]]
+    qualities: Callable[[], Iterable[QualityMeasured]]
+    annotations: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """When the trainer itself asks for something.
+
+    Attributes:
+        annotations: New annotations that ask for a training; 0: never.
+        every_h: Hours between two trainings; 0: no schedule.
+        look_s: Between two looks.
+    """
+
+    annotations: int = 200
+    every_h: float = 0.0
+    look_s: float = 2.0
+
+
+class OrderLoop:
+    """Takes commands in and has them carried out.
+
+    Args:
+        consumer: In the trainers' group, manual commits; closed by us.
+        topic: Full name of the commands.
+        decode: Reads a command; raises `WireError`.
+        publish: Sends records and waits for the broker's word.
+        order: Publishes a command of our own.
+        make_handler: Makes the handler, given how to say an event and whether to go on.
+        champion: The champion's (version, serial), or None; may raise `Recoverable`.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topic: str,
+        model_name: str,
+        decode: Callable[[bytes | None], ModelCommand],
+        publish: Callable[[list[OutputRecord]], None],
+        order: Callable[[ModelCommand], None],
+        say: Callable[[ModelEvent], None],
+        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool]], OrderHandler],
+        champion: Callable[[], tuple[str, int] | None],
+        readers: Readers,
+        lease: Leased,
+        triggers: Triggers,
+        metrics: Metrics,
+        liveness: Liveness,
+        readiness: Readiness,
+        stop: threading.Event,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._model_name = model_name
+        self._decode = decode
+        self._publish = publish
+        self._order = order
+        self._publish_event = say
+        self._handler = make_handler(self._say, self._may_go_on)
+        self._champion = champion
+        self._readers = readers
+        self._lease = lease
+        self._triggers = triggers
+        self._metrics = metrics
+        self._liveness = liveness
+        self._readiness = readiness
+        self._stop = stop
+        self._now_ms = now_ms
+        self._ledger = Ledger(model_name)
+        self._lock = threading.Lock()
+        self._owned = threading.Event()
+        self._lease_ok = False
+        self._work: Future[None] | None = None
+        self._looked_at_s = 0.0
+        self._try_at_s = 0.0
+        self._annotations = -1
+        self._retried_with = -1
+        self._waiting = ""
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone)
+        with ThreadPoolExecutor(1, thread_name_prefix="order") as worker:
+            try:
+                while not self._stop.is_set():
+                    self._turn(worker)
+            finally:
+                self._owned.clear()
+                self._end_work()
+                self._lease.release()
+                self._consumer.close()
+
+    def _turn(self, worker: ThreadPoolExecutor) -> None:
+        self._liveness.tick()
+        message = self._consumer.poll(_POLL_S)
+        if message is not None and message.error() is None:
+            self._take(to_record(message))
+        elif message is not None and message.error().fatal():
+            raise KafkaException(message.error())
+        self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
+        if not self._owned.is_set():
+            return
+        try:
+            self._lease_ok = self._lease.hold()
+            if not self._lease_ok:
+                self._wait_for("lease", "another trainer holds the lease")
+                return
+            self._settle(worker)
+        except (Recoverable, RegistryUnavailable) as error:
+            self._wait_for("fault", str(error))
+            self._try_at_s = time.monotonic() + 1.0
+
+    def _settle(self, worker: ThreadPoolExecutor) -> None:
+        if self._work is not None:
+            if not self._work.done():
+                return
+            self._finish(self._work)
+            self._work = None
+        if time.monotonic() < self._try_at_s:
+            return
+        self._look()
+        for command, run in self._ledger.foldable():
+            self._say(merged(command, run, self._now_ms()))
+        command = self._next()
+        if command is not None:
+            self._work = worker.submit(self._handler, command, self._ledger.deferred.get(command.command_id))
+
+    def _finish(self, work: "Future[None]") -> None:
+        """Take note of how an order went; what must wait is tried again, anything else that was raised ends the process."""
+        try:
+            work.result()
+        except (Recoverable, RegistryUnavailable) as error:
+            self._wait_for("fault", str(error))
+            self._try_at_s = time.monotonic() + 2.0
+        except JobAbandonedError as error:
+            _log.warning("abandoned", message=str(error))
+        else:
+            self._wait_for("", "")
+
+    def _next(self) -> ModelCommand | None:
+        """The most urgent open order; one that waits for labels only when more annotations have come."""
+        for command in self._ledger.open:
+            if command.command_id not in self._ledger.deferred:
+                return command
+            if self._annotations != self._retried_with:
+                self._retried_with = self._annotations
+                return command
+        return None
+
+    # -- our own triggers
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked_at_s < self._triggers.look_s:
+            return
+        self._looked_at_s = time.monotonic()
+        self._annotations = self._readers.annotations()
+        champion = self._champion()
+        if champion is None:
+            self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
+            return
+        new = self._annotations - self._ledger.learnt
+        if self._triggers.annotations and new >= self._triggers.annotations:
+            key = identity.annotations_command_id(self._model_name, self._ledger.learnt, self._triggers.annotations)
+            self._ask(key, ModelAction.RETRAIN, "annotations")
+        if self._triggers.every_h:
+            period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
+            self._ask(identity.schedule_command_id(self._model_name, period), ModelAction.RETRAIN, "schedule")
+        self._judge_quality(*champion)
+
+    def _judge_quality(self, version: str, serial: int) -> None:
+        """Go back when the audited quality of the champion has surely fallen below that of the one before."""
+        if len(self._ledger.served) < 2 or self._ledger.served[-1] != (version, serial):
+            return
+        before = self._ledger.served[-2][0]
+        rows = {one.model.version: rules.f1_of_all(one) for one in self._readers.qualities() if one.segment == rules.ALL_NOTES}
+        now, then = rows.get(version), rows.get(before)
+        if now is not None and then is not None and before != version and rules.is_worse(now, then):
+            key = identity.quality_command_id(self._model_name, version, serial)
+            self._ask(key, ModelAction.ROLLBACK, "quality", target=before, champion=version)
+
+    def _ask(
+        self, command_id: str, action: ModelAction, reason: str, target: str | None = None, champion: str | None = None
+    ) -> None:
+        """Publish a command of our own, once; it comes back to us like everybody's."""
+        if command_id in self._ledger.commands:
+            return
+        command = ModelCommand(
+            command_id=command_id,
+            action=action,
+            model_name=self._model_name,
+            reason=reason,
+            target_version=target,
+            champion_version=champion,
+            requested_by=STAGE,
+            requested_at=self._now_ms(),
+        )
+        self._order(command)
+        with self._lock:
+            self._ledger.commands[command_id] = command  # its own delivery then counts as known, not as a duplicate
+            self._own.add(command_id)
+        _log.info("asked", action=action.value, reason=reason)
+
+    @property
+    def _own(self) -> set[str]:
+        if not hasattr(self, "_own_ids"):
+            self._own_ids: set[str] = set()
+        return self._own_ids
+
+    # -- records
+
+    def _take(self, record: InputRecord) -> None:
+        try:
+            command = self._decode(record.value)
+        except WireError as error:
+            self._metrics.counter(DEAD_LETTERS).labels(STAGE, error.reason.value).inc()
+            self._publish([dead_letter(record, error.reason, STAGE)])
+        else:
+            self._fold(command)
+        self._consumer.commit(
+            offsets=[TopicPartition(record.topic, record.partition, record.offset + 1)], asynchronous=True
+        )
+
+    def _fold(self, command: ModelCommand) -> None:
+        with self._lock:
+            if command.command_id in self._own:
+                self._own.discard(command.command_id)
+            elif not self._ledger.order(command):
+                self._metrics.counter(m.DUPLICATES).inc()
+                _log.info("duplicate", command_id=command.command_id)
+
+    def _say(self, event: ModelEvent) -> None:
+        self._publish_event(event)
+        with self._lock:
+            self._ledger.tell(event)
+
+    # -- the group's changes
+
+    def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        ledger = Ledger(self._model_name)
+        seen: list[Any] = [self._decoded(record) for record in self._readers.commands()]
+        for command in seen:
+            if command is not None:
+                ledger.order(command)
+        for event in self._readers.events():
+            ledger.tell(event)
+        ledger.duplicates = 0
+        self._ledger = ledger
+        # Read on behind what was folded: those records have been taken, whatever the group committed.
+        positions = [TopicPartition(place.topic, place.partition, self._end(place)) for place in partitions]
+        self._consumer.assign(positions)
+        self._owned.set()
+        self._readiness.meet(ASSIGNMENT)
+        _log.info("owns the orders", known=len(ledger.commands), open=len(ledger.open))
+
+    def _end(self, place: TopicPartition) -> int:
+        return self._folded_to
+
+    def _decoded(self, record: InputRecord) -> ModelCommand | None:
+        self._folded_to = record.offset + 1
+        try:
+            return self._decode(record.value)
+        except WireError:
+            return None
+
+    def _on_gone(self, _consumer: object, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        self._owned.clear()
+        _log.info("gave the orders up")
+
+    def _may_go_on(self) -> bool:
+        return self._owned.is_set() and self._lease_ok and not self._stop.is_set()
+
+    def _end_work(self) -> None:
+        if self._work is None:
+            return
+        while not self._work.done():
+            self._liveness.tick()
+            self._stop.wait(0.05)
+            time.sleep(0.05)
+        if (error := self._work.exception()) is not None and not isinstance(error, Recoverable | JobAbandonedError):
+            raise error
+
+    def _wait_for(self, what: str, why: str) -> None:
+        """One line for each new reason to wait."""
+        self._metrics.gauge(m.WAITING).labels("fault").set(what == "fault")
+        self._metrics.gauge(m.WAITING).labels("lease").set(what == "lease")
+        if why and why != self._waiting:
+            _log.warning("waiting", why=why)
+        self._waiting = why

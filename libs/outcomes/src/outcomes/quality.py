@@ -93,7 +93,8 @@ def ratio(above: Sequence[float], below: Sequence[float], weights: Sequence[floa
     value = sum(w * a for w, a in zip(weights, above, strict=True)) / total
     if notes < 2:
         return Ratio(value, 0.0, 1.0)
-    residuals = (w * (a - value * b) / total for w, a, b in zip(weights, above, below, strict=True))
+    # Leaving each note out in turn (jackknife): a long note pulls the ratio towards itself and hides its own residual.
+    residuals = (w * (a - value * b) / (total - w * b) for w, a, b in zip(weights, above, below, strict=True) if b > 0)
     variance = notes / (notes - 1) * sum(residual * residual for residual in residuals)
     return Ratio(value, *_wilson(value, _effective(value, variance, weights, below), _student(notes - 1)))
 

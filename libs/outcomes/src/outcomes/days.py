@@ -1,0 +1,27 @@
+"""Days as people count them: in one time zone, from UTC milliseconds."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+DAY_MS = 86_400_000
+
+
+def day_of(at_ms: int, zone: ZoneInfo) -> str:
+    """The local day of a moment, as YYYY-MM-DD."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date().isoformat()
+
+
+def day_start_ms(day: str, zone: ZoneInfo, plus_days: int = 0) -> int:
+    """The first moment of a local day, or of the day so many days after it, in UTC milliseconds."""
+    when = date.fromisoformat(day) + timedelta(days=plus_days)
+    return int(datetime(when.year, when.month, when.day, tzinfo=zone).timestamp() * 1000)
+
+
+def shift(day: str, days: int) -> str:
+    """The day so many days later."""
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def last_days(today: str, count: int) -> tuple[str, ...]:
+    """The last ``count`` days up to and with today, oldest first."""
+    return tuple(shift(today, -back) for back in range(count - 1, -1, -1))

@@ -1,0 +1,264 @@
+"""Every KPI, declared once: its name, formula, sources, target, owner, unit and sentence, and the function that computes it.
+
+docs/kpis.md is generated from here (`python -m outcomes.kpis`), the metrics and the control page read it too.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from outcomes.days import DAY_MS, day_start_ms
+from outcomes.folding import Cell, Folded, quantile_ms, selected, summed
+from outcomes.quality import ALL, AuditedNote, measure
+
+ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
+DRIFT, MODELS, REFUSED = "drift.detected.v1", "model.events.v1", "notes.submitted.v1.dlq"
+INTAKE_DLQ = REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What no topic knows. Settings of the scorekeeper, shown beside what is made from them.
+
+    Attributes:
+        entry_minutes: What the data-entry team needed for one note.
+        validator_rupees_per_hour: Cost of an hour of a validator.
+        machine_rupees_per_hour: Cost of an hour of all servers.
+    """
+
+    entry_minutes: float = 4.0
+    validator_rupees_per_hour: float = 300.0
+    machine_rupees_per_hour: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a KPI is computed from: some days, perhaps one city or model version, at one moment."""
+
+    folded: Folded
+    days: tuple[str, ...]
+    now_ms: int
+    city: str = ""
+    version: str = ""
+    assumptions: Assumptions = Assumptions()
+
+    def cell(self) -> Cell:
+        """Sums of what is viewed."""
+        return summed(self.folded, selected(self.days, self.city, self.version))
+
+    def audits(self) -> list[AuditedNote]:
+        """Audited notes of what is viewed."""
+        start = day_start_ms(self.days[0], self.folded.zone)
+        end = day_start_ms(self.days[-1], self.folded.zone, 1)
+        return [
+            note
+            for note in self.folded.audits.values()
+            if start <= note.written_at < end and self.city in {"", note.city} and self.version in {"", note.version}
+        ]
+
+    def refused(self) -> dict[str, int]:
+        """Notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
+        found: dict[str, int] = {}
+        for (day, topic, reason), times in self.folded.refused.items():
+            if day in self.days and topic == INTAKE_DLQ:
+                found[reason] = found.get(reason, 0) + times
+        return found
+
+    def hours(self) -> float:
+        """Hours of the window that have passed."""
+        start = day_start_ms(self.days[0], self.folded.zone)
+        end = min(self.now_ms, day_start_ms(self.days[-1], self.folded.zone, 1))
+        return max(end - start, 0) / 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One KPI. ``better`` says which way is good; ``target`` in the unit. ``value`` gives None before there is anything."""
+
+    name: str
+    title: str
+    formula: str
+    sources: tuple[str, ...]
+    target: float | None
+    better: str
+    owner: str
+    unit: str
+    sentence: str
+    segmented: bool
+    value: Callable[[View], float | None]
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _straight(view: View) -> float | None:
+    cell = view.cell()
+    return _share(cell.straight, cell.notes)
+
+
+def _correction(view: View) -> float | None:
+    cell = view.cell()
+    return _share(cell.changed, cell.decided)
+
+
+def _pace(view: View) -> float | None:
+    cell = view.cell()
+    return _share(cell.decided, cell.seconds / 3600)
+
+
+def _hours_saved(view: View) -> float | None:
+    cell = view.cell()
+    if not cell.notes:
+        return None
+    return cell.straight * view.assumptions.entry_minutes / 60 - cell.seconds / 3600
+
+
+def _seconds(share: float) -> Callable[[View], float | None]:
+    def value(view: View) -> float | None:
+        found = quantile_ms(view.cell().latency_bins, share)
+        return None if found is None else found / 1000
+
+    return value
+
+
+def _cost(view: View) -> float | None:
+    cell, assumed = view.cell(), view.assumptions
+    people = cell.seconds / 3600 * assumed.validator_rupees_per_hour
+    machines = view.hours() * assumed.machine_rupees_per_hour
+    # A city's or version's share of the machines is its share of the notes.
+    notes = summed(view.folded, selected(view.days)).notes
+    portion = cell.notes / notes if notes else 0.0
+    return _share((people + machines * portion) * 1000, cell.notes)
+
+
+def _refused(view: View) -> float | None:
+    refused = sum(view.refused().values())
+    return _share(refused, refused + summed(view.folded, selected(view.days)).notes)
+
+
+def _quality(field: str) -> Callable[[View], float | None]:
+    def value(view: View) -> float | None:
+        notes = view.audits()
+        if not notes:
+            return None
+        found = next(one for one in measure(notes) if one.label == ALL)
+        return float(getattr(found, field))
+
+    return value
+
+
+def _estimated(view: View) -> float | None:
+    return view.cell().expected.f1
+
+
+def _in_view(view: View, at_ms: int) -> bool:
+    start = day_start_ms(view.days[0], view.folded.zone)
+    return start <= at_ms < day_start_ms(view.days[-1], view.folded.zone, 1)
+
+
+def _episodes(view: View) -> float | None:
+    return float(
+        sum(_in_view(view, one.began_at) and view.version in {"", one.version} for one in view.folded.episodes.values())
+    )
+
+
+def _recovery(view: View) -> float | None:
+    hours = [
+        (one.recovered_at - one.began_at) / 3_600_000
+        for one in view.folded.episodes.values()
+        if one.recovered_at is not None and _in_view(view, one.began_at) and view.version in {"", one.version}
+    ]
+    return median(hours) if hours else None
+
+
+def _model_age(view: View) -> float | None:
+    serving = view.folded.promotions
+    if view.version:
+        serving = {serial: one for serial, one in serving.items() if one.version == view.version}
+    return (view.now_ms - serving[max(serving)].at) / DAY_MS if serving else None
+
+
+def _availability(view: View) -> float | None:
+    cell = view.cell()
+    return _share(cell.prompt, cell.notes)
+
+
+UP, DOWN = "higher", "lower"
+KPIS: tuple[Kpi, ...] = (
+    Kpi("notes", "Notes", "live notes with entities, each once", (ENTITIES,), None, UP, "platform", "notes",
+        "So many live notes became structured records.", True, lambda view: float(view.cell().notes)),
+    Kpi("straight_through_rate", "Straight through", "notes with review reason NONE or AUDIT / notes", (ENTITIES,), 0.90, UP,
+        "validation lead", "share", "Of all notes, this share needed nobody; the others were unsure or drifted.", True, _straight),
+    Kpi("validated_precision", "Precision", "weighted right mentions / mentions that the model made, audit sample", (ANNOTATIONS,), 0.85,
+        UP, "data science", "share", "Of what the model marked, this share is right.", True, _quality("precision")),
+    Kpi("validated_recall", "Recall", "weighted right mentions / mentions that people found, audit sample", (ANNOTATIONS,), 0.85, UP,
+        "data science", "share", "Of what stands in the notes, the model found this share.", True, _quality("recall")),
+    Kpi("validated_f1", "Quality (F1)", "2 TP / (2 TP + FP + FN), weighted by 1 / inclusion probability, audit sample", (ANNOTATIONS,),
+        0.85, UP, "data science", "share", "How right the model is on a random sample that people checked.", True, _quality("f1")),
+    Kpi("validated_f1_low", "Quality, lower end", "lower end of the 95 % interval of F1", (ANNOTATIONS,), None, UP, "data science",
+        "share", "The true quality is hardly below this.", True, _quality("f1_low")),
+    Kpi("validated_f1_high", "Quality, upper end", "upper end of the 95 % interval of F1", (ANNOTATIONS,), None, UP, "data science",
+        "share", "The true quality is hardly above this.", True, _quality("f1_high")),
+    Kpi("estimated_f1", "Expected quality", "F1 of expected counts from calibrated confidences", (ENTITIES,), 0.85, UP, "data science",
+        "share", "What the model itself expects to score, before people have looked.", True, _estimated),
+    Kpi("correction_rate", "Corrected", "validated notes whose entities differ from the model's / validated notes", (ANNOTATIONS,), 0.40,
+        DOWN, "validation lead", "share", "Of the notes that people decided, mostly unsure ones, this share had to be changed.", True,
+        _correction),
+    Kpi("notes_per_validator_hour", "Pace", "validated notes / hours spent on them", (ANNOTATIONS,), 120, UP, "validation lead",
+        "notes per hour", "One validator decides so many notes in an hour at the desk.", True, _pace),
+    Kpi("person_hours_saved", "Hours saved", "straight-through notes x entry minutes / 60 - hours of validators",
+        (ENTITIES, ANNOTATIONS), None, UP, "business owner", "hours",
+        "Hours of typing that nobody had to do, less the hours spent on checking.", True, _hours_saved),
+    Kpi("time_to_structured_p50", "Time to record, typical", "median of extracted_at - accepted_at, live notes", (ENTITIES,), 2, DOWN,
+        "platform", "seconds", "Half of the notes were structured within this time.", True, _seconds(0.5)),
+    Kpi("time_to_structured_p95", "Time to record, slow", "95th percentile of extracted_at - accepted_at, live notes", (ENTITIES,), 10,
+        DOWN, "platform", "seconds", "All but one note in twenty were structured within this time.", True, _seconds(0.95)),
+    Kpi("cost_per_1000_notes", "Cost of 1,000 notes",
+        "(hours of validators x their rate + hours passed x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
+        "business owner", "rupees", "People and machines together, at the rates assumed below.", True, _cost),
+    Kpi("refused_share", "Refused", "dead letters of the door / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
+        "share", "Of what was sent, this share could not be read or was not legal.", False, _refused),
+    Kpi("drift_episodes", "Drift episodes", "episodes that began in the window", (DRIFT,), None, DOWN, "data science", "episodes",
+        "So often the language of the notes moved away from what the model learnt.", False, _episodes),
+    Kpi("time_to_recovery", "Time to recovery", "median of first RECOVERED - first alarm of an episode", (DRIFT,), 24, DOWN,
+        "data science", "hours", "So long it took until the model understood the notes again.", False, _recovery),
+    Kpi("model_age", "Model age", "now - the last promotion or rollback", (MODELS,), 30, DOWN, "data science", "days",
+        "So long the serving model has been in service.", False, _model_age),
+    Kpi("availability", "Availability", "live notes structured within 30 s of acceptance / live notes", (ENTITIES,), 0.995, UP, "platform",
+        "share", "Of all notes, this share was structured in time.", True, _availability),
+)  # fmt: skip
+"""All of them, in the order in which people read them."""
+
+BY_NAME = {kpi.name: kpi for kpi in KPIS}
+
+
+def met(kpi: Kpi, value: float | None) -> bool | None:
+    """Whether a value meets the target; None when there is no value or no target."""
+    if value is None or kpi.target is None:
+        return None
+    return value >= kpi.target if kpi.better == UP else value <= kpi.target
+
+
+def markdown() -> str:
+    """The reference page."""
+    assumed = Assumptions()
+    head = (
+        "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
+        "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
+        "control page and as the metric `rxtract_kpi` with the KPI's name as a label.\n\n"
+        f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
+        f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
+        "of all machines. Change them before you quote a figure.\n\n"
+    )
+    rows = ["| KPI | In words | Formula | Source | Target | Unit | Owner |", "|---|---|---|---|---|---|---|"]
+    for kpi in KPIS:
+        goal = "-" if kpi.target is None else f"{kpi.target:g} or {kpi.better}"
+        source = ", ".join(f"`{topic}`" for topic in kpi.sources)
+        rows.append(f"| `{kpi.name}` | {kpi.sentence} | {kpi.formula} | {source} | {goal} | {kpi.unit} | {kpi.owner} |")
+    return head + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

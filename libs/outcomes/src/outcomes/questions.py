@@ -1,0 +1,116 @@
+"""Records at rest as tables for DuckDB, and the questions that are always asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from outcomes.records_at_rest import MANIFEST, Manifest
+
+# One row a note: the highest (revision, model serial), whatever lies in the files.
+_NOTES = """
+CREATE VIEW notes AS
+SELECT * EXCLUDE (place) FROM (
+  SELECT *, row_number() OVER (PARTITION BY note_id ORDER BY revision DESC, model_serial DESC, extracted_at DESC) AS place
+  FROM kept
+) WHERE place = 1
+"""
+_ENTITIES = """
+CREATE VIEW entities AS
+SELECT note_id, revision, model_version, city, specialty, written_at, day, one.entity_id, one.label, one.text,
+  one."start" AS "start", one."end" AS "end", one.confidence
+FROM (SELECT *, unnest(entities) AS one FROM notes)
+"""
+_PAIRS = """
+CREATE VIEW pairs AS
+SELECT p.note_id, p.city, p.specialty, p.written_at, p.day, t.text AS treatment, d.text AS disease
+FROM (SELECT note_id, city, specialty, written_at, day, unnest(pairs) AS pair FROM notes) p
+JOIN entities t ON t.note_id = p.note_id AND t.entity_id = p.pair.treatment_id
+JOIN entities d ON d.note_id = p.note_id AND d.entity_id = p.pair.disease_id
+"""
+_NO_FILES = """
+CREATE TABLE kept (note_id VARCHAR, revision INTEGER, event_id VARCHAR, origin VARCHAR, model_name VARCHAR, model_version VARCHAR,
+  model_serial BIGINT, city VARCHAR, specialty VARCHAR, written_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,
+  day VARCHAR, note_confidence DOUBLE, review_reason VARCHAR,
+  entities STRUCT(entity_id VARCHAR, label VARCHAR, "text" VARCHAR, "start" INTEGER, "end" INTEGER, confidence DOUBLE)[],
+  pairs STRUCT(treatment_id VARCHAR, disease_id VARCHAR)[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A ready question; ``$k`` is the least number of notes that a row must rest on."""
+
+    name: str
+    words: str
+    sql: str
+
+
+READY = (
+    Question(
+        "diseases-by-city-and-week",
+        "How many notes mention a disease, by city and week.",
+        """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
+  count(DISTINCT note_id) AS notes
+FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT note_id) >= $k
+ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
+    ),
+    Question(
+        "treatments-per-disease",
+        "Which treatments doctors give for a disease.",
+        """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT note_id) AS notes
+FROM pairs GROUP BY ALL HAVING count(DISTINCT note_id) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
+    ),
+    Question(
+        "rising-mentions",
+        "What is mentioned more in the last seven days than in the seven before, as a share of notes.",
+        """WITH last AS (SELECT max(CAST(day AS DATE)) AS day FROM notes),
+totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS now_notes,
+  count(*) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_notes
+  FROM notes n, last),
+mentions AS (SELECT lower(text) AS mention, label,
+  count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
+  count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
+  FROM entities e, last GROUP BY 1, 2)
+SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
+  round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
+FROM mentions, totals WHERE now >= $k AND before_notes > 0
+  AND (now + 0.5) / (now_notes + 1) > (before + 0.5) / (before_notes + 1)
+ORDER BY times_as_often DESC, now DESC, mention LIMIT 50""",
+    ),
+)
+READY_BY_NAME = {question.name: question for question in READY}
+
+
+class NoRecordsAtRest(LookupError):
+    """The folder has no manifest."""
+
+
+def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open a folder as the tables notes, entities and pairs, as they are visible now. Nothing else of the machine can be read.
+
+    Raises:
+        NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
+    """
+    if not (folder / MANIFEST).exists():
+        raise NoRecordsAtRest(f"no records at rest in {folder.name}: the scorekeeper writes them, is it up?")
+    paths = [str(folder / one.path) for one in Manifest.read(folder).files]
+    connection = duckdb.connect()
+    if paths:
+        listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
+        connection.execute(f"CREATE VIEW kept AS SELECT * FROM read_parquet([{listed}], hive_partitioning=false)")  # noqa: S608
+    else:
+        connection.execute(_NO_FILES)
+    for view in (_NOTES, _ENTITIES, _PAIRS):
+        connection.execute(view)
+    quoted = str(folder.absolute()).replace("'", "''")
+    connection.execute(
+        f"SET allowed_directories=['{quoted}']; SET enable_external_access=false; SET lock_configuration=true"
+    )
+    return connection
+
+
+def ask(connection: duckdb.DuckDBPyConnection, question: Question, k: int) -> list[tuple[Any, ...]]:
+    """The rows of a ready question."""
+    return connection.execute(question.sql, {"k": k}).fetchall()

@@ -1,0 +1,265 @@
+"""Structured records at rest: Parquet files by day, and one manifest that says which of them exist and up to which offset.
+
+A batch is written as files that nobody sees, then one rename of the manifest shows the files and moves the offsets together. Whatever dies
+in between leaves orphans, which the next start deletes; the records are read again from the manifest's offset. Rows may repeat over
+files (a note's revisions, other models); readers see the one with the highest (revision, model serial).
+"""
+
+import fcntl
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from contracts.records import EntitiesExtracted
+
+from outcomes.days import day_of
+
+MANIFEST = "manifest.json"
+MERGE_AT_FILES = 16
+
+_MENTION = pa.struct(
+    [
+        ("entity_id", pa.string()),
+        ("label", pa.string()),
+        ("text", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("confidence", pa.float64()),
+    ]
+)
+_PAIR = pa.struct([("treatment_id", pa.string()), ("disease_id", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("note_id", pa.string()),
+        ("revision", pa.int32()),
+        ("event_id", pa.string()),
+        ("origin", pa.string()),
+        ("model_name", pa.string()),
+        ("model_version", pa.string()),
+        ("model_serial", pa.int64()),
+        ("city", pa.string()),
+        ("specialty", pa.string()),
+        ("written_at", pa.timestamp("ms", tz="UTC")),
+        ("accepted_at", pa.timestamp("ms", tz="UTC")),
+        ("extracted_at", pa.timestamp("ms", tz="UTC")),
+        ("day", pa.string()),
+        ("note_confidence", pa.float64()),
+        ("review_reason", pa.string()),
+        ("entities", pa.list_(_MENTION)),
+        ("pairs", pa.list_(_PAIR)),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFile:
+    """One visible file, relative to the folder."""
+
+    path: str
+    day: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is visible, and the next offset of each partition ("topic-partition").
+
+    Attributes:
+        retired: Files that a merge replaced. Readers of the manifest before may still have them open; the next merge deletes them.
+    """
+
+    files: tuple[SinkFile, ...] = ()
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a folder's manifest; an empty one when there is none yet."""
+        try:
+            found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls()
+        files = tuple(SinkFile(**one) for one in found["files"])
+        return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
+
+    def text(self) -> str:
+        """The manifest as it lies on disk."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+
+class FolderInUse(RuntimeError):
+    """Another process writes into the folder."""
+
+
+def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
+    """One row."""
+    return {
+        "note_id": event.note_id,
+        "revision": event.revision,
+        "event_id": event.event_id,
+        "origin": event.origin.value,
+        "model_name": event.model.name,
+        "model_version": event.model.version,
+        "model_serial": event.model.serial,
+        "city": event.segment.city,
+        "specialty": event.segment.specialty,
+        "written_at": event.written_at,
+        "accepted_at": event.accepted_at,
+        "extracted_at": event.extracted_at,
+        "day": day_of(event.written_at, zone),
+        "note_confidence": event.note_confidence,
+        "review_reason": event.review.reason.value,
+        "entities": [
+            {
+                "entity_id": one.entity_id,
+                "label": one.label.value,
+                "text": one.text,
+                "start": one.start,
+                "end": one.end,
+                "confidence": one.confidence,
+            }
+            for one in event.entities
+        ],
+        "pairs": [{"treatment_id": one.treatment_id, "disease_id": one.disease_id} for one in event.treatment_pairs],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of one partition, with the offset of the first record and the one after the last. Rows may be fewer than records."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    next_offset: int
+    rows: Sequence[Mapping[str, Any]]
+
+
+def _no_step(_name: str) -> None:
+    """Nothing happens between two steps, other than in tests that end the process there."""
+
+
+class RecordsAtRest:
+    """The one writer of a folder.
+
+    Args:
+        folder: Made when it is not there, readable by us alone: entity texts are health data.
+        on_step: Called with the name of each step that is about to be taken; tests end the process there.
+
+    Raises:
+        FolderInUse: Another writer has it.
+    """
+
+    def __init__(self, folder: Path, on_step: Callable[[str], None] = _no_step) -> None:
+        self._folder = folder
+        self._on_step = on_step
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock(folder)
+        self.manifest = Manifest.read(folder)
+        self._sweep()
+
+    def close(self) -> None:
+        """Let the folder go."""
+        self._lock.close()
+
+    def next_offset(self, topic: str, partition: int) -> int | None:
+        """Where to go on reading; None at the very start."""
+        return self.manifest.offsets.get(f"{topic}-{partition}")
+
+    def append(self, stretches: Iterable[Stretch]) -> None:
+        """Make rows and offsets visible together."""
+        files, offsets = list(self.manifest.files), dict(self.manifest.offsets)
+        for stretch in stretches:
+            offsets[f"{stretch.topic}-{stretch.partition}"] = stretch.next_offset
+            by_day: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+            for row in stretch.rows:
+                by_day[row["day"]].append(row)
+            for day, rows in by_day.items():
+                name = f"{stretch.topic}-{stretch.partition}-{stretch.first_offset}.parquet"
+                files.append(self._write(day, name, pa.Table.from_pylist(rows, SCHEMA)))
+        self._show(Manifest(tuple(files), offsets, self.manifest.retired))
+
+    def merge(self, at_files: int = MERGE_AT_FILES) -> int:
+        """Merge the files of each day that has many; returns how many files are gone from sight."""
+        by_day: dict[str, list[SinkFile]] = defaultdict(list)
+        for one in self.manifest.files:
+            by_day[one.day].append(one)
+        many = {day: files for day, files in by_day.items() if len(files) >= at_files}
+        if not many:
+            return 0
+        kept = [one for one in self.manifest.files if one.day not in many]
+        gone = [one for files in many.values() for one in files]
+        for day, files in many.items():
+            tables = [pq.read_table(self._folder / one.path, schema=SCHEMA, partitioning=None) for one in files]
+            name = f"merged-{max(_number(one.path) for one in files) + 1}.parquet"
+            kept.append(self._write(day, name, pa.concat_tables(tables)))
+        before = self.manifest.retired
+        self._show(Manifest(tuple(kept), self.manifest.offsets, tuple(one.path for one in gone)))
+        self._delete(before)
+        return len(gone) - len(many)
+
+    def _write(self, day: str, name: str, table: pa.Table) -> SinkFile:
+        place = self._folder / f"day={day}"
+        place.mkdir(mode=0o700, exist_ok=True)
+        self._on_step("write a file")
+        with (place / name).open("wb") as out:
+            pq.write_table(table, out, compression="zstd")
+            out.flush()
+            os.fsync(out.fileno())
+        _sync(place)
+        return SinkFile(f"day={day}/{name}", day, table.num_rows)
+
+    def _show(self, manifest: Manifest) -> None:
+        unfinished = self._folder / f"{MANIFEST}.part"
+        self._on_step("write the manifest")
+        with unfinished.open("w", encoding="utf-8") as out:
+            out.write(manifest.text())
+            out.flush()
+            os.fsync(out.fileno())
+        self._on_step("show the manifest")
+        unfinished.replace(self._folder / MANIFEST)
+        _sync(self._folder)
+        self.manifest = manifest
+        self._on_step("shown")
+
+    def _delete(self, paths: Iterable[str]) -> None:
+        self._on_step("delete retired files")
+        for path in paths:
+            (self._folder / path).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Delete what an earlier process wrote and never showed."""
+        visible = {one.path for one in self.manifest.files} | set(self.manifest.retired)
+        for path in self._folder.glob("day=*/*.parquet"):
+            if str(path.relative_to(self._folder)) not in visible:
+                path.unlink()
+
+
+def _number(path: str) -> int:
+    name = path.rpartition("/")[2]
+    return int(name.removeprefix("merged-").removesuffix(".parquet")) if name.startswith("merged-") else 0
+
+
+def _lock(folder: Path) -> IO[str]:
+    lock = (folder / "writer.lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise FolderInUse("another scorekeeper writes into the sink folder: end it, or give this one another") from None
+    return lock
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

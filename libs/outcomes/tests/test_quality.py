@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from outcomes.quality import expected, ratio
+
+
+@pytest.mark.parametrize("notes", [50, 150])
+def test_interval_covers_the_truth_in_a_thousand_simulated_weeks(notes):
+    chance = np.random.default_rng(7)
+    covered = 0
+    right_share = 4 / 4.6  # mean of the beta below; mentions and skill are independent, so F1 follows
+    truth = 2 * right_share / (2 * right_share + (1 - right_share) * 1.6)
+    for _ in range(1000):
+        skill = chance.beta(4, 0.6, notes)  # notes differ in how hard they are
+        mentions = 1 + chance.poisson(2, notes)
+        right, wrong = chance.binomial(mentions, skill), chance.binomial(mentions, (1 - skill) * 0.6)
+        found = ratio(2 * right, right + wrong + mentions, np.ones(notes))
+        covered += found.low <= truth <= found.high
+    assert covered >= 930
+
+
+def test_weights_count_as_so_many_notes():
+    assert ratio([1, 0], [1, 1], [3, 1]).value == pytest.approx(0.75)
+
+
+def test_all_right_is_not_certainty_and_nothing_is_no_knowledge():
+    assert 0.5 < ratio([2] * 10, [2] * 10, [1] * 10).low < 0.95
+    assert ratio([], [], []) == ratio([0], [0], [1])
+
+
+def test_expected_counts_by_hand():
+    found = expected(0.9 * 0.8, [0.9, 0.8])
+    assert (found.right, found.wrong, found.missed) == pytest.approx((1.7, 0.3, 0.0))
+    assert expected(0.36, [0.9, 0.8]).missed == pytest.approx(np.log(2))

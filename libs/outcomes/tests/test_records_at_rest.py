@@ -1,0 +1,91 @@
+import os
+from zoneinfo import ZoneInfo
+
+import pytest
+from contracts.records import (
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    ModelRef,
+    Review,
+    ReviewReason,
+    Segment,
+    TreatmentPair,
+)
+from outcomes.folding import Folded
+from outcomes.kpis import BY_NAME, KPIS, View
+from outcomes.questions import READY, ask, open_records
+from outcomes.records_at_rest import FolderInUse, RecordsAtRest, Stretch, row_of
+
+ZONE = ZoneInfo("Asia/Kolkata")
+AT = 1_794_803_400_000
+STEPS = ["write a file", "write the manifest", "show the manifest", "shown", "delete retired files"]
+
+
+def event(note, revision=1, serial=1, review="NONE", late_ms=1000):
+    one = Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9)
+    two = Entity(entity_id="e2", label=EntityLabel.TREATMENT, text="rest", start=4, end=8, confidence=0.9)
+    return EntitiesExtracted(
+        event_id=f"{note}-{revision}-{serial}", note_id=note, revision=revision,
+        model=ModelRef(name="m", version=str(serial), serial=serial), segment=Segment(city="Pune", specialty="x"),
+        written_at=AT, accepted_at=AT, extracted_at=AT + late_ms, note_confidence=0.81, entities=(one, two),
+        treatment_pairs=(TreatmentPair(treatment_id="e2", disease_id="e1"),),
+        review=Review(requested=review != "NONE", reason=ReviewReason(review)),
+    )  # fmt: skip
+
+
+def write(folder, numbers, on_step=lambda _: None):
+    sink = RecordsAtRest(folder, on_step)
+    for number in numbers:
+        if number < (sink.next_offset("t", 0) or 0):
+            continue
+        sink.append([Stretch("t", 0, number, number + 1, [row_of(event(f"n{number}"), ZONE)])])
+    sink.merge(at_files=3)
+    sink.merge(at_files=1)
+    sink.close()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("time", [1, 4])
+def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path, step, time):
+    child = os.fork()
+    if child == 0:
+        seen = []
+
+        def die(name):
+            seen.append(name)
+            if seen.count(step) == time or (step == STEPS[-1] and name == step):
+                os.kill(os.getpid(), 9)
+
+        write(tmp_path, range(6), die)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+    write(tmp_path, range(6))
+    found = open_records(tmp_path).execute("SELECT count(*), count(DISTINCT note_id) FROM kept").fetchone()
+    assert found == (6, 6)
+
+
+def test_readers_see_the_highest_revision_and_serial_and_two_writers_never_meet(tmp_path):
+    sink = RecordsAtRest(tmp_path)
+    with pytest.raises(FolderInUse):
+        RecordsAtRest(tmp_path)
+    rows = [row_of(event("n", *at), ZONE) for at in [(2, 1), (2, 3), (1, 9)]]
+    sink.append([Stretch("t", 0, 0, 3, rows)])
+    records = open_records(tmp_path)
+    assert records.execute("SELECT revision, model_serial FROM notes").fetchall() == [(2, 3)]
+    assert [len(ask(records, question, 1)) for question in READY] == [1, 1, 0]
+    assert [len(ask(records, question, 5)) for question in READY] == [0, 0, 0]
+
+
+def test_kpis_by_hand():
+    folded = Folded(ZONE)
+    for one in [event("a"), event("a", 2, 1, "LOW_CONFIDENCE"), event("a"), event("b"), event("c", late_ms=40_000)]:
+        folded.extracted(one)
+    day = next(iter(folded.cells))[0]
+    view = View(folded, (day,), AT + 60_000)
+    value = {name: kpi.value(view) for name, kpi in BY_NAME.items()}
+    assert (value["notes"], value["straight_through_rate"], value["availability"]) == (3, 2 / 3, 2 / 3)
+    assert value["person_hours_saved"] == pytest.approx(2 * 4 / 60)
+    assert value["time_to_structured_p50"] == pytest.approx(1.0, rel=0.03)
+    assert value["estimated_f1"] == pytest.approx(0.9474, abs=1e-3)
+    assert all(kpi.sentence.endswith(".") for kpi in KPIS)

@@ -78,6 +78,11 @@ bench: $(READY) ## the benchmarks, as ratios in one run
 generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/rxtract generate
 
+.PHONY: chart-test
+chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
+	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
+	@$(BIN)/python -m pytest -q tests/deploy
+
 .PHONY: lock
 lock: $(READY) ## resolve requirements/*.txt anew
 	@$(BIN)/python requirements/lock.py

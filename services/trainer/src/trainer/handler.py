@@ -123,7 +123,9 @@ class OrderHandler:
         if self._finish_move(command, champion):
             return
         if command.model_name != self._settings.model_name:
-            self._fail(command, f"there is no model {command.model_name}: this trainer keeps {self._settings.model_name}")
+            self._fail(
+                command, f"there is no model {command.model_name}: this trainer keeps {self._settings.model_name}"
+            )
             return
         void = why_void(command, champion.version if champion else None)
         if void is not None:
@@ -155,7 +157,9 @@ class OrderHandler:
         gate, key = self._settings.gate, self._settings.roles_key
         missing = missing_labels(annotations, _trigger(command), command.segment, gate, key)
         if missing:
-            self._defer(command, missing, said_missing, [f"{missing} labelled notes of {command.segment or 'all'} are missing"])
+            self._defer(
+                command, missing, said_missing, [f"{missing} labelled notes of {command.segment or 'all'} are missing"]
+            )
             return
         with self._folder(command) as folder:
             result = self._job(command, folder, "train", champion, None, annotations)
@@ -174,7 +178,9 @@ class OrderHandler:
     def _evaluate(self, command: ModelCommand, champion: Version | None) -> None:
         offered = None if command.target_version is None else self._models.version(command.target_version)
         if offered is None:
-            self._fail(command, f"there is no version {command.target_version}: `rxtract model list` shows which there are")
+            self._fail(
+                command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
+            )
             return
         with self._folder(command) as folder:
             result = self._job(command, folder, "evaluate", champion, offered, list(self._sources.annotations()))
@@ -190,7 +196,9 @@ class OrderHandler:
         wanted = command.target_version
         version = self._models.by_alias(CHALLENGER) if wanted is None else self._models.version(wanted)
         if version is None:
-            self._fail(command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are")
+            self._fail(
+                command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are"
+            )
         elif champion is not None and champion.version == version.version:
             self._reject(command, version, [f"version {version.version} is the champion already"])
         elif version.tags.get(GATE_TAG) not in PASSED and not version.tags.get("served"):
@@ -240,7 +248,9 @@ class OrderHandler:
     ) -> None:
         now = self._models.by_alias("champion")
         if (now.version if now else None) != (champion.version if champion else None):
-            words = f"version {now.version if now else 'none'} became champion meanwhile: order again if it is still wanted"
+            words = (
+                f"version {now.version if now else 'none'} became champion meanwhile: order again if it is still wanted"
+            )
             self._reject(command, version, [words])
             return
         if not self._may_go_on():
@@ -420,5 +430,5 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _trained_on(result: Mapping[str, Any]) -> str:
-    found = next((row for row in result.get("datasets", ()) if row.get("context") == "training"), {})
+    found: Mapping[str, Any] = next((row for row in result.get("datasets", ()) if row.get("context") == "training"), {})
     return f"{int(found.get('notes', 0)):,} notes"

@@ -4,7 +4,11 @@ from runtime.metrics import METRICS as SHARED
 from runtime.metrics import Kind, MetricSpec
 
 RUNS = MetricSpec(
-    "rxtract_trainer_orders_total", Kind.COUNTER, "orders", ("action", "result"), "Orders that came to an end, by the event."
+    "rxtract_trainer_orders_total",
+    Kind.COUNTER,
+    "orders",
+    ("action", "result"),
+    "Orders that came to an end, by the event.",
 )
 DUPLICATES = MetricSpec(
     "rxtract_trainer_duplicates_total", Kind.COUNTER, "commands", (), "Deliveries of a command beyond its first."

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ModelAction, ModelCommand, ModelEvent, QualityMeasured
@@ -134,10 +134,14 @@ class OrderLoop:
         self._annotations = -1
         self._retried_with = -1
         self._waiting = ""
+        self._own: set[str] = set()
+        self._folded_to = 0
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone)
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone
+        )
         with ThreadPoolExecutor(1, thread_name_prefix="order") as worker:
             try:
                 while not self._stop.is_set():
@@ -153,8 +157,8 @@ class OrderLoop:
         message = self._consumer.poll(_POLL_S)
         if message is not None and message.error() is None:
             self._take(to_record(message))
-        elif message is not None and message.error().fatal():
-            raise KafkaException(message.error())
+        elif message is not None and (error := message.error()) is not None and error.fatal():
+            raise KafkaException(error)
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
         if not self._owned.is_set():
             return
@@ -177,8 +181,8 @@ class OrderLoop:
         if time.monotonic() < self._try_at_s:
             return
         self._look()
-        for command, run in self._ledger.foldable():
-            self._say(merged(command, run, self._now_ms()))
+        for folded, run in self._ledger.foldable():
+            self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
             self._work = worker.submit(self._handler, command, self._ledger.deferred.get(command.command_id))
@@ -230,7 +234,11 @@ class OrderLoop:
         if len(self._ledger.served) < 2 or self._ledger.served[-1] != (version, serial):
             return
         before = self._ledger.served[-2][0]
-        rows = {one.model.version: rules.f1_of_all(one) for one in self._readers.qualities() if one.segment == rules.ALL_NOTES}
+        rows = {
+            one.model.version: rules.f1_of_all(one)
+            for one in self._readers.qualities()
+            if one.segment == rules.ALL_NOTES
+        }
         now, then = rows.get(version), rows.get(before)
         if now is not None and then is not None and before != version and rules.is_worse(now, then):
             key = identity.quality_command_id(self._model_name, version, serial)
@@ -257,12 +265,6 @@ class OrderLoop:
             self._ledger.commands[command_id] = command  # its own delivery then counts as known, not as a duplicate
             self._own.add(command_id)
         _log.info("asked", action=action.value, reason=reason)
-
-    @property
-    def _own(self) -> set[str]:
-        if not hasattr(self, "_own_ids"):
-            self._own_ids: set[str] = set()
-        return self._own_ids
 
     # -- records
 
@@ -297,30 +299,24 @@ class OrderLoop:
         if not partitions:
             return
         ledger = Ledger(self._model_name)
-        seen: list[Any] = [self._decoded(record) for record in self._readers.commands()]
-        for command in seen:
-            if command is not None:
-                ledger.order(command)
+        self._folded_to = 0
+        self._own.clear()
+        for record in self._readers.commands():
+            self._folded_to = record.offset + 1
+            try:
+                ledger.order(self._decode(record.value))
+            except WireError:
+                continue  # its dead letter was written by whoever met it first, or is by us when it comes
         for event in self._readers.events():
             ledger.tell(event)
         ledger.duplicates = 0
         self._ledger = ledger
         # Read on behind what was folded: those records have been taken, whatever the group committed.
-        positions = [TopicPartition(place.topic, place.partition, self._end(place)) for place in partitions]
+        positions = [TopicPartition(place.topic, place.partition, self._folded_to) for place in partitions]
         self._consumer.assign(positions)
         self._owned.set()
         self._readiness.meet(ASSIGNMENT)
         _log.info("owns the orders", known=len(ledger.commands), open=len(ledger.open))
-
-    def _end(self, place: TopicPartition) -> int:
-        return self._folded_to
-
-    def _decoded(self, record: InputRecord) -> ModelCommand | None:
-        self._folded_to = record.offset + 1
-        try:
-            return self._decode(record.value)
-        except WireError:
-            return None
 
     def _on_gone(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         if not partitions:

@@ -16,7 +16,8 @@ class TrainerSettings(ServiceSettings):
     model_name: str = Field("rxtract-ner", description="name of the registered model")
     work_dir: Path | None = Field(None, description="folder of the jobs' files; a temporary one when unset")
     roles_key_file: Path | None = Field(
-        None, description="file with at least 32 bytes: the key by which notes are set apart for training and for judging"
+        None,
+        description="file with at least 32 bytes: the key by which notes are set apart for training and for judging",
     )
     lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a trainer that died is free")
     mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")

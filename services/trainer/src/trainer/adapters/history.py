@@ -1,7 +1,7 @@
 """Reads topics that are kept: all of one up to its end now, or its newest records."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from runtime.errors import Recoverable
@@ -56,7 +56,7 @@ class _Reader:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._consumer = Consumer(dict(config))
 
-    def __enter__(self) -> "_Reader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

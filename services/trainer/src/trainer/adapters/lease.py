@@ -19,7 +19,7 @@ class Lease:
         seconds: Until a holder that says nothing has lost it.
     """
 
-    def __init__(self, redis: "Redis[Any]", key: str, seconds: float) -> None:
+    def __init__(self, redis: Redis, key: str, seconds: float) -> None:
         self._redis = redis
         self._key = key
         self._ms = int(seconds * 1000)

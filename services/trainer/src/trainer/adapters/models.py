@@ -127,7 +127,11 @@ class Registry:
             run_name=f"{trigger} {tags[COMMAND_TAG][:8]}",
             datasets=[_dataset(row) for row in result.get("datasets", ())],
             scores={"gate": dict(result.get("metrics", {})), **dict(result.get("scores", {}))},
-            tags={**tags, GATE_TAG: str(result["decision"]).lower(), "gate.reasons": json.dumps(result["reasons"])[:4_000]},
+            tags={
+                **tags,
+                GATE_TAG: str(result["decision"]).lower(),
+                "gate.reasons": json.dumps(result["reasons"])[:4_000],
+            },
             trigger=trigger,
             description=_text(folder / "report.md"),
             reports=reports,

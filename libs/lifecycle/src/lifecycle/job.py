@@ -1,0 +1,163 @@
+"""`python -m lifecycle.job FOLDER`: builds the data set, trains, judges, and writes what came of it into the folder.
+
+Runs as a child of the trainer. Prints one line of JSON a stage; never a text of a note.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clinical_ner.artifact import dump, load
+from clinical_ner.config import TrainingConfig
+from clinical_ner.evaluate import score
+from clinical_ner.predictions import Prediction, predict
+from clinical_ner.tagger import Tagger
+from clinical_ner.train import TrainedModel, train
+from contracts.records import AnnotationValidated
+
+from lifecycle.collection import collect
+from lifecycle.gate import DRIFT, Decision, Evidence, TestSet, judge
+from lifecycle.gate_config import GateConfig
+from lifecycle.leakage import TEXTS, leak, packed, text_hashes
+from lifecycle.report import dataset_report, gate_report
+from lifecycle.shadow import Agreement, agreement
+from lifecycle.snapshot import CorpusConfig, Snapshot, snapshot
+from lifecycle.speed import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clinical_ner.notes import AnnotatedNote
+
+    Say = Callable[[str, int, int], None]
+
+_SPEED_TEXTS = 200
+MODEL = "model"
+
+
+def run_job(folder: Path, say: Say) -> dict[str, Any]:
+    """Do what `job.json` in the folder says; returns what `result.json` holds afterwards.
+
+    Raises:
+        OSError, ValueError: The folder does not hold what a job needs, or a model in it is damaged.
+    """
+    began_s = time.monotonic()
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    gate = GateConfig.from_dict(job.get("gate") or {})
+    say("data set", 0, 4)
+    data = _data_set(folder, job, gate)
+    training = job["kind"] == "train"
+    say("train" if training else "open", 1, 4)
+    challenger = _train(folder, job, data) if training else _opened(folder, job, "challenger")
+    champion = _opened(folder, job, "champion") if job.get("champion") else None
+    say("judge", 2, 4)
+    evidence = _evidence(job, data, challenger, champion, training=training)
+    verdict = judge(evidence, gate)
+    say("shadow", 3, 4)
+    shadow = _shadow(folder, challenger, champion)
+    scores = score(data.gold, list(evidence.gold.challenger), challenger.training_mentions)
+    metrics = {**verdict.metrics, **({"shadow/f1": shadow.f1, "shadow/notes": float(shadow.notes)} if shadow else {})}
+    result: dict[str, Any] = {
+        "decision": str(verdict.decision),
+        "reasons": list(verdict.reasons),
+        "metrics": metrics,
+        "missing_labels": verdict.missing_labels,
+        "datasets": data.datasets(),
+        "dataset_digest": data.digest,
+        "scores": scores,
+        "seconds": round(time.monotonic() - began_s, 1),
+    }
+    (folder / "report.md").write_text(gate_report(job, verdict, data.datasets(), shadow), encoding="utf-8")
+    _write_whole(folder / "result.json", json.dumps(result, indent=1, default=str))
+    say("done", 4, 4)
+    return result
+
+
+def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapshot:
+    lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").splitlines()
+    annotations = [AnnotationValidated.from_json(line) for line in lines if line]
+    collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
+    segment = job.get("segment") if job.get("trigger") == DRIFT else None
+    data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segment)
+    report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped}
+    (folder / "dataset_report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    (folder / "dataset_report.md").write_text(dataset_report(collected.report(), data.datasets()), encoding="utf-8")
+    return data
+
+
+def _train(folder: Path, job: Mapping[str, Any], data: Snapshot) -> Tagger:
+    config = TrainingConfig.from_dict({**TrainingConfig().to_dict(), **(job.get("training") or {})})
+    trained = train(data.training, config, int(job.get("seed", 0)))
+    told = {TEXTS: packed(text_hashes(data.training))}
+    tables = load(trained.tables)
+    remembered = dump(replace(tables, metadata={**tables.metadata, **told}))
+    TrainedModel(trained.crfsuite, remembered, {**trained.metadata, **told}).save(folder / MODEL)
+    return Tagger.open(remembered)
+
+
+def _opened(folder: Path, job: Mapping[str, Any], who: str) -> Tagger:
+    return Tagger.open(folder / f"{who}.npz", sha256=job[who]["artifact_sha256"])
+
+
+def _evidence(
+    job: Mapping[str, Any], data: Snapshot, challenger: Tagger, champion: Tagger | None, *, training: bool
+) -> Evidence:
+    texts = [note.text for note in data.gold[:_SPEED_TEXTS]]
+    return Evidence(
+        trigger=str(job.get("trigger")),
+        segment=job.get("segment"),
+        gold=_test_set(data.gold, challenger, champion),
+        shipped_gold=data.shipped_gold,
+        recent=_test_set(data.recent, challenger, champion),
+        leak=leak(
+            challenger.metadata, challenger.training_mentions, list(data.gold), data.training if training else ()
+        ),
+        speed=measure(champion, challenger, texts) if champion is not None else None,
+    )
+
+
+def _test_set(notes: Sequence[AnnotatedNote], challenger: Tagger, champion: Tagger | None) -> TestSet:
+    return TestSet(notes, predict(challenger, notes), predict(champion, notes) if champion else ())
+
+
+def _shadow(folder: Path, challenger: Tagger, champion: Tagger | None) -> Agreement | None:
+    path = folder / "live.jsonl"
+    texts = (
+        [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    )
+    if champion is None or not texts:
+        return None
+    return agreement(_tagged(champion, texts), _tagged(challenger, texts))
+
+
+def _tagged(tagger: Tagger, texts: Sequence[str]) -> list[Prediction]:
+    return [Prediction(tuple(found.entities)) for found in tagger.tag(texts)]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _say(stage: str, done: int, of: int) -> None:
+    sys.stdout.write(json.dumps({"stage": stage, "done": done, "of": of}) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the job of a folder; the exit code is 0 when its result stands."""
+    if len(arguments) != 1:
+        sys.stderr.write("lifecycle.job: give the job's folder\n")
+        return 2
+    result = run_job(Path(arguments[0]), _say)
+    return 0 if Decision(result["decision"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

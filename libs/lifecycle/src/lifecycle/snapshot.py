@@ -1,0 +1,97 @@
+"""The three data sets of a run: what trains, frozen gold, and the recent notes that judge a drift run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clinical_ner.dataset_duplicates import leakage
+from clinical_ner.datasets import digest, text_key
+from clinical_ner.notes import AnnotatedNote, Label
+from corpus.generator import generate
+from corpus.lexicon import Vocabulary
+
+from lifecycle.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lifecycle.collection import Collection
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusConfig:
+    """Which shipped synthetic notes take part; the gold ones hold names that the training ones do not."""
+
+    seed: int = 20
+    notes: int = 3_000
+    gold_seed: int = 21
+    gold_notes: int = 600
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CorpusConfig:
+        """Read plain data; missing fields take their defaults."""
+        return cls(**{name: int(value) for name, value in data.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The data sets of a run.
+
+    `gold` begins with the `shipped_gold` notes that every model was ever judged on. `training` holds each annotation
+    `weight` times. `dropped` counts annotations that were too near a note of the other side.
+    """
+
+    training: tuple[AnnotatedNote, ...]
+    gold: tuple[AnnotatedNote, ...]
+    recent: tuple[AnnotatedNote, ...]
+    shipped_gold: int
+    annotated: int
+    weight: int
+    dropped: int
+
+    @property
+    def digest(self) -> str:
+        """Version of what trains."""
+        return digest(self.training)
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """Return name, digest, context and counts of each data set; no texts."""
+        parts = (("train", self.training, "training"), ("recent", self.recent, "evaluation"))
+        return [_described(*part) for part in (*parts, ("gold", self.gold, "evaluation"))]
+
+
+def snapshot(collection: Collection, corpus: CorpusConfig, weight: int = 3, segment: str | None = None) -> Snapshot:
+    """Put the shipped corpus and the collected notes together; `recent` is of `segment` alone where one is named."""
+    gold_shipped = generate(corpus.gold_seed, corpus.gold_notes, vocabulary=Vocabulary.HELDOUT)
+    judged = {text_key(note.text) for note in gold_shipped}
+    shipped = [
+        n for n in generate(corpus.seed, corpus.notes, vocabulary=Vocabulary.TRAIN) if text_key(n.text) not in judged
+    ]
+    mine, gold, recent = (collection.of(role) for role in (Role.TRAIN, Role.GOLD, Role.RECENT))
+    recent = collection.of(Role.RECENT, segment)
+    taught = _apart(mine, gold_shipped)
+    gold_new, recent_new = _apart(gold, shipped), _apart(recent, shipped)
+    dropped = len(mine) + len(gold) + len(recent) - len(taught) - len(gold_new) - len(recent_new)
+    return Snapshot(
+        (*shipped, *taught * weight),
+        (*gold_shipped, *gold_new),
+        tuple(recent_new),
+        len(gold_shipped),
+        len(taught),
+        weight,
+        dropped,
+    )
+
+
+def _apart(notes: Sequence[AnnotatedNote], others: Sequence[AnnotatedNote]) -> list[AnnotatedNote]:
+    """Return the notes that are no duplicates, exact or near, of any of `others`."""
+    if not notes:
+        return []
+    alike = {pair.second for pair in leakage(others, notes)}
+    return [note for index, note in enumerate(notes) if index not in alike]
+
+
+def _described(name: str, notes: Sequence[AnnotatedNote], context: str) -> dict[str, Any]:
+    mentions = {str(label): sum(span.label is label for note in notes for span in note.spans) for label in Label}
+    return {"name": name, "digest": digest(notes), "context": context, "notes": len(notes), "mentions": mentions}

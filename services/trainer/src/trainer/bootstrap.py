@@ -1,0 +1,318 @@
+"""The only place where the trainer's parts are made and put together."""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from confluent_kafka import Consumer
+from contracts import topics
+from contracts.record import Record
+from contracts.records import AnnotationValidated, ModelCommand, ModelEvent, NoteAccepted, QualityMeasured
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.wire import Deserializer, Serializer, WireError
+from lifecycle.gate_config import GateConfig, GateConfigError
+from lifecycle.roles import MIN_KEY_BYTES
+from redis import Redis
+from runtime.delivery import DeliveryProducer
+from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
+from runtime.health import HealthServer, Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
+from runtime.metrics import Metrics
+from runtime.model_registry import MlflowModels
+from runtime.process import on_stop_signal
+from runtime.records import OutputRecord
+
+from trainer.adapters.history import History
+from trainer.adapters.job import JobProcess
+from trainer.adapters.lease import Lease
+from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.metrics import METRICS
+from trainer.orders import OrderLoop, Readers, Triggers
+from trainer.settings import TrainerSettings
+
+GROUP = "rxtract-trainer"
+CONTRACT_READ = "schemas"
+_CONTRACT_RETRY_S = 1.0
+_DELIVERY_S = 30.0
+_log = get_logger(__name__)
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """How records become bytes and back."""
+
+    commands: Deserializer[ModelCommand]
+    events: Deserializer[ModelEvent]
+    annotations: Deserializer[AnnotationValidated]
+    notes: Deserializer[NoteAccepted]
+    qualities: Deserializer[QualityMeasured]
+    command: Serializer[ModelCommand]
+    event: Serializer[ModelEvent]
+
+
+def codecs(registry: Registry, settings: TrainerSettings) -> Codecs:
+    """Make the codecs of all topics that the trainer reads or writes.
+
+    Raises:
+        RegistryUnavailable: The registry is away.
+        SchemaNotFound: Our schemas are not registered yet.
+    """
+    name = settings.topic
+    return Codecs(
+        commands=Deserializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
+        events=Deserializer.for_topic(ModelEvent, registry, name(topics.MODEL_EVENTS)),
+        annotations=Deserializer.for_topic(AnnotationValidated, registry, name(topics.ANNOTATIONS_VALIDATED)),
+        notes=Deserializer.for_topic(NoteAccepted, registry, name(topics.NOTES_ACCEPTED)),
+        qualities=Deserializer.for_topic(QualityMeasured, registry, name(topics.QUALITY_MEASURED)),
+        command=Serializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
+        event=Serializer.for_topic(ModelEvent, registry, name(topics.MODEL_EVENTS)),
+    )
+
+
+class Publisher:
+    """Sends records and waits for the broker's word. May be called from both threads: librdkafka's producer allows it.
+
+    Args:
+        config: librdkafka's settings of a client.
+    """
+
+    def __init__(self, config: dict[str, object]) -> None:
+        self._producer = DeliveryProducer(config)
+        self._lock = threading.Lock()
+
+    def __call__(self, records: list[OutputRecord]) -> None:
+        """Send.
+
+        Raises:
+            Recoverable: The broker did not take all of it in time; sending the same again is harmless.
+        """
+        with self._lock:
+            try:
+                self._producer.send(records).wait(_DELIVERY_S)
+            except (DeliveryFailed, Rejected) as error:
+                raise Recoverable(f"Kafka did not take it: {error}") from None
+
+    def close(self) -> None:
+        """Wait a moment for what is on its way."""
+        self._producer.close(5.0)
+
+
+@dataclass(slots=True)
+class Trainer:
+    """One process: waits for the contract, joins the group, carries orders out until it is asked to stop."""
+
+    settings: TrainerSettings
+    registry: Registry
+    models: ModelsOfMlflow
+    lease: Lease
+    roles_key: bytes
+    gate: GateConfig
+    metrics: Metrics
+    liveness: Liveness = field(default_factory=Liveness)
+    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT))
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        on_stop_signal(self.stop.set)
+        settings = self.settings
+        with HealthServer(
+            settings.health_port,
+            host=settings.health_host,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            registry=self.metrics.registry,
+            info=lambda: {"service": settings.service, "group": settings.group(GROUP), "model": settings.model_name},
+            port_file=settings.health_port_file,
+        ):
+            made = self._contract()
+            if made is None:
+                return
+            publish = Publisher(settings.kafka_client_config())
+            try:
+                self.loop(made, publish).run()
+            finally:
+                publish.close()
+
+    def loop(self, made: Codecs, publish: Publisher) -> OrderLoop:
+        """Make the loop; it joins the group when it is run."""
+        settings, name = self.settings, self.settings.topic
+        history = History(settings.kafka_client_config())
+        consumer = Consumer(
+            {**CONSUMER_DEFAULTS, **settings.kafka_client_config(), "group.id": settings.group(GROUP)}
+            | {"partition.assignment.strategy": "range"}  # the loop sets positions of a whole assignment
+        )
+
+        def order(command: ModelCommand) -> None:
+            key = command.model_name.encode()
+            publish([OutputRecord(name(topics.MODEL_COMMANDS), key, made.command(command))])
+
+        def say(event: ModelEvent) -> None:
+            publish([OutputRecord(name(topics.MODEL_EVENTS), event.model_name.encode(), made.event(event))])
+
+        def champion() -> tuple[str, int] | None:
+            found = self.models.by_alias("champion")
+            return None if found is None else (found.version, found.serial)
+
+        return OrderLoop(
+            consumer,
+            name(topics.MODEL_COMMANDS),
+            settings.model_name,
+            made.commands,
+            publish,
+            order,
+            say,
+            lambda say_it, go_on: self._handler(made, history, say_it, go_on),
+            champion,
+            Readers(
+                commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
+                events=lambda: _decoded(made.events, history, name(topics.MODEL_EVENTS)),
+                qualities=lambda: _decoded(made.qualities, history, name(topics.QUALITY_MEASURED)),
+                annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
+            ),
+            self.lease,
+            Triggers(settings.retrain_after_annotations, settings.retrain_every_h),
+            self.metrics,
+            self.liveness,
+            self.readiness,
+            self.stop,
+        )
+
+    def _handler(self, made: Codecs, history: History, say: object, go_on: object) -> OrderHandler:
+        settings = self.settings
+        annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
+        notes = settings.topic(topics.NOTES_ACCEPTED)
+
+        def live_texts() -> list[str]:
+            if not settings.shadow_notes:
+                return []
+            records = history.newest(notes, settings.shadow_notes)
+            return [note.text for note in _readable(made.notes, (record.value for record in records))]
+
+        return OrderHandler(
+            self.models,
+            Sources(lambda: _decoded(made.annotations, history, annotations), live_texts),
+            JobProcess(settings.job_timeout_s),
+            JobSettings(
+                settings.model_name,
+                self.roles_key,
+                self.gate,
+                settings.object("corpus"),
+                settings.object("training"),
+                settings.seed,
+            ),
+            say,  # type: ignore[arg-type]  # both come from OrderLoop, which knows their types
+            go_on,  # type: ignore[arg-type]
+            self.metrics,
+            place=settings.work_dir,
+        )
+
+    def _contract(self) -> Codecs | None:
+        while not self.stop.is_set():
+            self.liveness.tick()
+            try:
+                made = codecs(self.registry, self.settings)
+            except (RegistryUnavailable, SchemaNotFound) as error:
+                self.readiness.miss(CONTRACT_READ, str(error))
+            else:
+                self.readiness.meet(CONTRACT_READ)
+                return made
+            self.stop.wait(_CONTRACT_RETRY_S)
+        return None
+
+
+def _decoded(decode: Deserializer[R], history: History, topic: str) -> Iterator[R]:
+    return _readable(decode, (record.value for record in history.read(topic)))
+
+
+def _readable(decode: Deserializer[R], values: Iterable[bytes | None]) -> Iterator[R]:
+    """What can be read; a record that cannot be is no ground to learn nothing from the others. Counted by its owner's DLQ."""
+    skipped = 0
+    for value in values:
+        try:
+            found = decode(value)
+        except WireError:
+            skipped += 1
+        else:
+            yield found
+    if skipped:
+        _log.warning("records that cannot be read were passed over", records=skipped)
+
+
+def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) -> Trainer:
+    """Put a trainer together.
+
+    Args:
+        settings: Parsed environment.
+        registry: Schema registry.
+
+    Raises:
+        SettingsError: Something that must be set is not, or cannot be used.
+    """
+    if settings.mlflow_url is None:
+        raise SettingsError(
+            "RXTRACT_MLFLOW_URL is not set: give it MLflow's address, for example http://127.0.0.1:5000"
+        )
+    if settings.redis_url is None:
+        raise SettingsError(
+            "RXTRACT_REDIS_URL is not set: give it Redis' address, for example redis://127.0.0.1:6379/0"
+        )
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    password = _mlflow_login(settings)
+    files = MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)
+    redis = Redis.from_url(settings.redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    return Trainer(
+        settings=settings,
+        registry=registry or ConfluentRegistry(settings.schema_registry_url),
+        models=ModelsOfMlflow(settings.mlflow_url, settings.model_name, files),
+        lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
+        roles_key=_roles_key(settings),
+        gate=_gate(settings),
+        metrics=metrics,
+    )
+
+
+def _gate(settings: TrainerSettings) -> GateConfig:
+    try:
+        return GateConfig.from_dict(settings.object("gate"))
+    except GateConfigError as error:
+        raise SettingsError(f"RXTRACT_GATE is not usable ({error}): see lifecycle.gate_config.GateConfig") from None
+
+
+def _roles_key(settings: TrainerSettings) -> bytes:
+    if settings.roles_key_file is None:
+        raise SettingsError(
+            f"RXTRACT_ROLES_KEY_FILE is not set: give a file of at least {MIN_KEY_BYTES} random bytes and never change it"
+        )
+    try:
+        key = settings.roles_key_file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"RXTRACT_ROLES_KEY_FILE cannot be read ({type(error).__name__}): give a readable file"
+        ) from None
+    if len(key) < MIN_KEY_BYTES:
+        raise SettingsError(f"RXTRACT_ROLES_KEY_FILE holds {len(key)} bytes: at least {MIN_KEY_BYTES} are needed")
+    return key
+
+
+def _mlflow_login(settings: TrainerSettings) -> str | None:
+    """The password for basic authentication; MLflow's own client takes user and password from its environment."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(int(max(1, settings.mlflow_timeout_s))))
+    if settings.mlflow_password_file is None:
+        return None
+    try:
+        password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
+        ) from None
+    os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username or ""
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = password
+    return password

@@ -172,16 +172,22 @@ def await_trainer(
     admin = AdminClient({"bootstrap.servers": addresses.bootstrap_servers, "log_level": 0})
     deadline = time.monotonic() + timeout_s
     told = False
-    while not _has_members(addresses, admin, group):
+    while (members := _members(admin, group)) in (None, 0):
         if time.monotonic() > deadline:
-            raise UserError(
-                f"no trainer answers: the consumer group {group} has had no member for {timeout_s:.0f} s; "
-                "start one (`rxtract up`) and try again; nothing was ordered"
-            )
+            raise UserError(_nobody(addresses, group, timeout_s, asked=members is not None))
         if not told:
             say("waiting for a trainer to be there")
             told = True
         time.sleep(LOOK_EVERY_S)
+
+
+def _nobody(addresses: StackAddresses, group: str, timeout_s: float, *, asked: bool) -> str:
+    if not asked:
+        return f"no answer from Kafka at {addresses.bootstrap_servers} within {timeout_s:.0f} s: `rxtract doctor` says what answers"
+    return (
+        f"no trainer answers: the consumer group {group} has had no member for {timeout_s:.0f} s; "
+        "start one (`rxtract up`) and try again; nothing was ordered"
+    )
 
 
 def describe(event: ModelEvent) -> str:
@@ -221,13 +227,10 @@ def _after_publishing(
     yield from TopicReader(addresses).read(topics, follow=True, until=until)
 
 
-def _has_members(addresses: StackAddresses, admin: AdminClient, group: str) -> bool:
+def _members(admin: AdminClient, group: str) -> int | None:
+    """Return how many are in the group; None while the broker gives no answer (a coordinator may only be starting)."""
     try:
         described = admin.describe_consumer_groups([group], request_timeout=ADMIN_TIMEOUT_S)[group].result()
     except KafkaException as error:
-        if error.args[0].retriable() or error.args[0].name() == "GROUP_ID_NOT_FOUND":
-            return False
-        raise UserError(
-            f"no Kafka at {addresses.bootstrap_servers}: is the stack up? `rxtract doctor` says what answers"
-        ) from None
-    return bool(described.members)
+        return 0 if error.args[0].name() == "GROUP_ID_NOT_FOUND" else None
+    return len(described.members)

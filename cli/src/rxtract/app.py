@@ -33,6 +33,7 @@ COMMANDS = (
     Command("doctor", "rxtract.commands.doctor:doctor", "Run"),
     Command("extract", "rxtract.commands.extract:extract", "Notes"),
     Command("send", "rxtract.commands.send:send", "Notes"),
+    Command("simulate", "rxtract.commands.simulate:simulate", "Notes"),
     Command("tap", "rxtract.commands.tap:tap", "Notes"),
     Command("why", "rxtract.commands.why:why", "Notes"),
     Command("dlq", "rxtract.commands.dlq:app", "Notes"),

@@ -69,3 +69,22 @@ def test_a_new_style_keeps_names_and_truth():
 def test_the_new_stems_are_no_building_blocks():
     blocks = {line.casefold() for lines in word_classes().values() for line in lines}
     assert not any(block.endswith(("vell", "lyx", "zumyx")) for block in blocks)
+
+
+def test_several_shifts_happen_together_in_one_city():
+    shifts = [Shift(kind, after=50, city="Pune", share=0.6) for kind in ShiftKind]
+    notes = list(simulate(9, 1_000, shift=shifts, city_share=("Pune", 0.5)))
+    touched = [note for note in notes[50:] if note.city == "Pune"]
+    assert {note.truth.meta["shift"] for note in touched} == {"new_diseases+new_drugs+new_style"}
+    texts = " ".join(note.text.casefold() for note in touched)
+    for kind in (ShiftKind.NEW_DISEASES, ShiftKind.NEW_DRUGS):
+        assert any(name in texts for name in novel_names(kind))
+    assert sum("dawa" in note.text.casefold() or ">>" in note.text for note in touched) > len(touched) / 3
+    assert all(note.truth.meta["shift"] == "" for note in notes if note.city != "Pune" or note in notes[:50])
+
+
+def test_a_city_may_have_another_share():
+    share = sum(note.city == "Pune" for note in simulate(9, 1_000, city_share=("Pune", 0.4))) / 1_000
+    assert share == pytest.approx(0.4, abs=0.05)
+    with pytest.raises(ValueError, match="simulated cities"):
+        next(simulate(9, city_share=("Atlantis", 0.4)))

@@ -18,7 +18,7 @@ from corpus.sampler import Novelty, Sampler
 from corpus.world import Specialty, cities, specialties
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from clinical_ner.notes import AnnotatedNote
 
@@ -34,6 +34,9 @@ class ShiftKind(StrEnum):
     NEW_DISEASES = "new_diseases"
     NEW_DRUGS = "new_drugs"
     NEW_STYLE = "new_style"
+
+
+_LABELS = {ShiftKind.NEW_DISEASES: "D", ShiftKind.NEW_DRUGS: "T"}
 
 
 class Part(StrEnum):
@@ -80,7 +83,8 @@ def simulate(
     seed: int,
     n: int | None = None,
     *,
-    shift: Shift | None = None,
+    shift: Shift | Sequence[Shift] | None = None,
+    city_share: tuple[str, float] | None = None,
     vocabulary: Vocabulary | str = Vocabulary.ALL,
     start_ms: int = MONDAY_MORNING_MS,
     interval_ms: int = 1000,
@@ -88,10 +92,23 @@ def simulate(
     """Yield `n` notes (without end if None), one every `interval_ms` of record time; the same for the same seed.
 
     A shift changes only the notes it touches: all others are equal to those of an unshifted run.
+
+    Several shifts happen together. `city_share` names a city and its part of all notes, so that a shift there is seen after fewer
+    notes.
     """
     side = Vocabulary(vocabulary)
+    shifts = () if shift is None else (shift,) if isinstance(shift, Shift) else tuple(shift)
+    weights = cities() if city_share is None else _weighted(*city_share)
     for ordinal in count() if n is None else range(n):
-        yield _note(seed, ordinal, shift, side, start_ms + ordinal * interval_ms)
+        yield _note(seed, ordinal, shifts, weights, side, start_ms + ordinal * interval_ms)
+
+
+def _weighted(city: str, share: float) -> tuple[tuple[str, float], ...]:
+    """Return the cities' weights with this one's raised or lowered to its share."""
+    others = [(name, weight) for name, weight in cities() if name != city]
+    if len(others) == len(cities()) or not 0 < share < 1:
+        raise ValueError("give one of the simulated cities, and a share between 0 and 1")
+    return (city, share * sum(weight for _, weight in others) / (1 - share)), *others
 
 
 def novel_names(kind: ShiftKind, part: Part = Part.ALL) -> tuple[str, ...]:
@@ -118,16 +135,23 @@ def _part_of(root: str) -> Part:
     return Part.KEPT if blake2b(root.encode(), digest_size=1, key=b"kept half").digest()[0] % 2 else Part.LABELLED
 
 
-def _note(seed: int, ordinal: int, shift: Shift | None, vocabulary: Vocabulary, written_at: int) -> SyntheticNote:
+def _note(
+    seed: int,
+    ordinal: int,
+    shifts: Sequence[Shift],
+    weights: Sequence[tuple[str, float]],
+    vocabulary: Vocabulary,
+    written_at: int,
+) -> SyntheticNote:
     place = Chance("place", seed, ordinal)
-    city = place.weighted(cities())
+    city = place.weighted(weights)
     specialty = place.weighted([(one, one.weight) for one in specialties()])
-    touched = shift if shift and ordinal >= shift.after and shift.city in (None, city) else None
+    touched = [shift for shift in shifts if ordinal >= shift.after and shift.city in (None, city)]
     note_id = f"synthetic-{seed}-{ordinal}"
     truth = marked.read(
         _text(Chance("text", seed, ordinal), specialty, touched, vocabulary),
         note_id=note_id,
-        meta={"synthetic": "true", "shift": touched.kind.value if touched else ""},
+        meta={"synthetic": "true", "shift": "+".join(shift.kind.value for shift in touched)},
     )
     return SyntheticNote(
         note_id=note_id,
@@ -144,16 +168,19 @@ def _note(seed: int, ordinal: int, shift: Shift | None, vocabulary: Vocabulary, 
     )
 
 
-def _text(chance: Chance, specialty: Specialty, shift: Shift | None, vocabulary: Vocabulary) -> str:
+def _text(chance: Chance, specialty: Specialty, shifts: Sequence[Shift], vocabulary: Vocabulary) -> str:
     style = Style.PRESCRIPTION if chance.share() < _PRESCRIPTION_SHARE else Style.DISCHARGE
-    sampler = Sampler(chance, vocabulary, focus=specialty.focus, novelty=_novelty(shift))
-    if shift and shift.kind is ShiftKind.NEW_STYLE and chance.share() < shift.share:
+    sampler = Sampler(chance, vocabulary, focus=specialty.focus, novelty=_novelty(shifts))
+    written = max((shift.share for shift in shifts if shift.kind is ShiftKind.NEW_STYLE), default=None)
+    if written is not None and chance.share() < written:
         return scribble(sampler.expand("novel_note"), chance)
     return write(chance, style, sampler)
 
 
-def _novelty(shift: Shift | None) -> Novelty | None:
-    if shift is None or shift.kind is ShiftKind.NEW_STYLE:
+def _novelty(shifts: Sequence[Shift]) -> Novelty | None:
+    """What new names come, and how often: with several shifts, as often as the strongest of them says."""
+    naming = [shift for shift in shifts if shift.kind is not ShiftKind.NEW_STYLE]
+    if not naming:
         return None
-    label = "D" if shift.kind is ShiftKind.NEW_DISEASES else "T"
-    return Novelty({label: novel_names(shift.kind, shift.part)}, shift.share)
+    names = {_LABELS[shift.kind]: novel_names(shift.kind, shift.part) for shift in naming}
+    return Novelty(names, max(shift.share for shift in naming))

@@ -1,0 +1,114 @@
+"""Who may use the desk: tokens kept as SHA-256 with name and role, several valid at once."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import SettingsError
+
+VALIDATOR = "validator"
+LEAD = "lead"
+ROLES = frozenset({VALIDATOR, LEAD})
+MIN_KEY_BYTES = 32
+_HASH_CHARS = 64
+_LOOK_AGAIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A validator or a lead, by the name that the token file or the proxy gives."""
+
+    name: str
+    role: str
+
+
+def read_key(path: Path) -> bytes:
+    """Read the desk's key; white space at the end does not count.
+
+    Raises:
+        SettingsError: One line that says how to make a key.
+    """
+    remedy = f"make one with `openssl rand -hex 32 > {path}` and keep it secret"
+    try:
+        key = path.read_bytes().rstrip()
+    except OSError as error:
+        raise SettingsError(f"RXTRACT_DESK_KEY_FILE cannot be read ({error.strerror}): {remedy}") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise SettingsError(f"RXTRACT_DESK_KEY_FILE holds {len(key)} bytes and needs {MIN_KEY_BYTES}: {remedy}")
+    return key
+
+
+def derive(key: bytes, purpose: str) -> bytes:
+    """A key of its own for each purpose."""
+    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+
+
+def pseudonym(key: bytes, name: str, prefix: str) -> str:
+    """A stable name that only the holder of the key can lead back."""
+    return prefix + hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+def hash_token(token: str) -> str:
+    """What is kept of a token: 64 hexadecimal digits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def parse_people(text: str, source: str) -> dict[str, Person]:
+    """Read ``name:role:sha256`` lines; lines that begin with # do not count.
+
+    Returns:
+        People by hash.
+
+    Raises:
+        SettingsError: One line with the place of the first bad line, without its content.
+    """
+    people: dict[str, Person] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, _, rest = line.strip().partition(":")
+        role, _, digest = rest.partition(":")
+        if not name or role not in ROLES or len(digest) != _HASH_CHARS or set(digest) - set("0123456789abcdef"):
+            raise SettingsError(
+                f"{source}: line {number} is not name:role:sha256 with role validator or lead; "
+                "make one with `python -m review_desk.new_token NAME ROLE`"
+            )
+        people[digest] = Person(name, role)
+    return people
+
+
+class People:
+    """Tells whose a token is; looks at its file again every few seconds, so that tokens change without a restart."""
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._people = _read(path) if path is not None else {}
+        self._looked_at_s = clock()
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def by_token(self, token: str) -> Person | None:
+        """The token's owner, or None. Time spent does not depend on how much of a token is right."""
+        if self._path is not None and self._clock() - self._looked_at_s >= _LOOK_AGAIN_S:
+            self._looked_at_s = self._clock()
+            self._look_again(self._path)
+        return self._people.get(hash_token(token))
+
+    def _look_again(self, path: Path) -> None:
+        try:
+            self._people = _read(path)
+        except SettingsError:
+            return  # half written or wrong: the tokens that were valid stay valid
+
+
+def _read(path: Path) -> dict[str, Person]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"RXTRACT_DESK_TOKENS_FILE cannot be read ({error.strerror}): check the path") from None
+    return parse_people(text, "RXTRACT_DESK_TOKENS_FILE")

@@ -1,0 +1,274 @@
+"""The queue in Redis: pointers, priorities, leases, and which notes are finished. No text; every key expires.
+
+All of it is a projection of the topics. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
+out until the follower has read the topics again. Commands are those of Redis 6.2 and older.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from runtime.errors import Recoverable
+
+from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, score_of
+
+KEEP_S = 31 * 24 * 3600
+DRAFT_S = 24 * 3600
+KEEP_DOUBLES = 500
+OURS = (RedisError, OSError)
+
+# KEYS lease; ARGV holder, seconds. Gives who holds it now: taking, keeping and telling are one step.
+_HOLD = """
+local now = redis.call('GET', KEYS[1])
+if now and now ~= ARGV[1] then return now end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return ARGV[1]
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A note of the queue with all that was said on it and who holds it."""
+
+    note_id: str
+    task: Task
+    words: Mapping[str, Word]
+    holder: str | None
+
+    @property
+    def queue(self) -> Queue | None:
+        """Where it waits; None when finished."""
+        return queue_of(self.task, self.words)
+
+
+class Store:
+    """The desk's keys in Redis.
+
+    Args:
+        redis: Client that decodes answers.
+        prefix: Put before keys, for servers that are shared.
+    """
+
+    def __init__(self, redis: "Redis | Any", prefix: str) -> None:
+        self._redis: Any = redis
+        self._prefix = f"{prefix}rxtract:desk:"
+
+    def key(self, *parts: str) -> str:
+        """The name of a key."""
+        return self._prefix + ":".join(parts)
+
+    # What the follower does
+
+    def offsets(self) -> dict[str, int]:
+        """Next offsets by ``topic:partition``; empty when Redis knows nothing."""
+        return {place: int(offset) for place, offset in self._redis.hgetall(self.key("offsets")).items()}
+
+    def save_offsets(self, offsets: Mapping[str, int]) -> None:
+        """Remember how far the topics were read."""
+        if offsets:
+            self._redis.hset(self.key("offsets"), mapping=dict(offsets))
+            self._redis.expire(self.key("offsets"), KEEP_S)
+
+    def set_ready(self) -> None:
+        """Say that the projection is whole."""
+        self._redis.set(self.key("ready"), "1", ex=KEEP_S)
+
+    def is_ready(self) -> bool:
+        """Whether the projection is whole."""
+        return bool(self._redis.exists(self.key("ready")))
+
+    def forget_all(self) -> None:
+        """Drop the projection before it is read anew; leases and drafts stay."""
+        self._redis.delete(self.key("ready"), self.key("offsets"))
+
+    def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
+        """What is known of notes; unknown ones are left out."""
+        if not note_ids:
+            return {}
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.mget([self.key("task", note_id) for note_id in note_ids])
+            pipeline.mget([self.key("lease", note_id) for note_id in note_ids])
+            for note_id in note_ids:
+                pipeline.hgetall(self.key("words", note_id))
+            tasks, holders, *words = pipeline.execute()
+        return {
+            note_id: Entry(note_id, Task.from_json(task), _words(said), holder)
+            for note_id, task, holder, said in zip(note_ids, tasks, holders, words, strict=True)
+            if task is not None
+        }
+
+    def words(self, note_ids: Sequence[str]) -> dict[str, dict[str, Word]]:
+        """What was said on notes."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for note_id in note_ids:
+                pipeline.hgetall(self.key("words", note_id))
+            return {note_id: _words(said) for note_id, said in zip(note_ids, pipeline.execute(), strict=True)}
+
+    def apply(
+        self, tasks: Mapping[str, Task], said: Iterable[tuple[str, str, Word, int]], known: Mapping[str, Entry]
+    ) -> None:
+        """Write new tasks and new words, and put each note where it belongs.
+
+        Args:
+            tasks: Newer tasks by note.
+            said: Note, annotator, word, and when (UTC milliseconds).
+            known: What Redis held for all these notes before.
+        """
+        spoken = list(said)
+        before = self.words([note_id for note_id in tasks if note_id not in known])
+        words = {
+            n: dict(known[n].words) if n in known else before.get(n, {}) for n in {*tasks, *(s[0] for s in spoken)}
+        }
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for note_id, annotator, word, at in spoken:
+                words[note_id][annotator] = word
+                self._write_word(pipeline, note_id, annotator, word, at)
+            for note_id, task in tasks.items():
+                pipeline.set(self.key("task", note_id), task.to_json(), ex=KEEP_S)
+            for note_id, by in words.items():
+                old = known[note_id].task if note_id in known else None
+                new = tasks.get(note_id, old)
+                if new is not None:
+                    self._place(pipeline, note_id, old, new, by)
+            pipeline.execute()
+
+    def _write_word(self, pipeline: Any, note_id: str, annotator: str, word: Word, at: int) -> None:
+        pipeline.hset(self.key("words", note_id), annotator, word.to_json())
+        pipeline.expire(self.key("words", note_id), KEEP_S)
+        if word.outcome in VERDICTS or word.outcome == "ADJUDICATED":
+            pipeline.zadd(self.key("said", annotator), {word.annotation_id: at})
+            pipeline.expire(self.key("said", annotator), KEEP_S)
+
+    def _place(self, pipeline: Any, note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]) -> None:
+        for segment in old.segments if old else ():
+            for earlier in Queue:
+                pipeline.zrem(self.key("queue", earlier, segment), note_id)
+        queue = queue_of(task, words)
+        if queue is not None:
+            for segment in task.segments:
+                pipeline.zadd(self.key("queue", queue, segment), {note_id: score_of(task)})
+                pipeline.expire(self.key("queue", queue, segment), KEEP_S)
+        verdicts = [w for w in words.values() if w.revision == task.revision and w.outcome in VERDICTS]
+        if len(verdicts) > 1:
+            pipeline.zadd(self.key("doubles"), {note_id: time.time()})
+            pipeline.zremrangebyrank(self.key("doubles"), 0, -KEEP_DOUBLES - 1)
+            pipeline.expire(self.key("doubles"), KEEP_S)
+
+    def drop(self, entry: Entry) -> None:
+        """Give a task up: its text is gone."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for segment in entry.task.segments:
+                for queue in Queue:
+                    pipeline.zrem(self.key("queue", queue, segment), entry.note_id)
+            pipeline.delete(self.key("task", entry.note_id), self.key("lease", entry.note_id))
+            pipeline.execute()
+
+    def set_drift(self, segment: str, level: str | None) -> None:
+        """Remember that a segment drifts, or no more."""
+        if level is None:
+            self._redis.hdel(self.key("drift"), segment)
+        else:
+            self._redis.hset(self.key("drift"), segment, level)
+            self._redis.expire(self.key("drift"), KEEP_S)
+
+    def drifted(self) -> dict[str, str]:
+        """Level by drifting segment."""
+        return dict(self._redis.hgetall(self.key("drift")))
+
+    def add_model(self, version: str, kind: str, at: int) -> None:
+        """Remember when a model version was trained, promoted or rolled back to."""
+        self._redis.hset(self.key("models"), f"{kind}:{version}", at)
+        self._redis.expire(self.key("models"), KEEP_S)
+
+    # What the page asks for
+
+    def front(self, queue: Queue, segment: str, start: int, count: int) -> list[str]:
+        """Notes at the front of a queue."""
+        return list(self._redis.zrange(self.key("queue", queue, segment), start, start + count - 1))
+
+    def next_turn(self) -> int:
+        """Counts the notes handed out, so that the audit gets its share of turns."""
+        turn = int(self._redis.incr(self.key("turns")))
+        self._redis.expire(self.key("turns"), KEEP_S)
+        return turn
+
+    def hold(self, note_id: str, holder: str, lease_s: int) -> str:
+        """Take or keep a lease; gives who holds it now."""
+        return str(self._redis.eval(_HOLD, 1, self.key("lease", note_id), holder, lease_s))
+
+    def release(self, note_id: str, holder: str) -> None:
+        """Give a lease back, if it is still ours."""
+        self._redis.eval(_RELEASE, 1, self.key("lease", note_id), holder)
+
+    def note_held(self, annotator: str, note_id: str, lease_s: int) -> None:
+        """Remember that a person opened a note, so that a reloaded page gets it back."""
+        key = self.key("held", annotator)
+        self._redis.zadd(key, {note_id: time.time() + lease_s})
+        self._redis.zremrangebyscore(key, "-inf", time.time())
+        self._redis.expire(key, lease_s)
+
+    def not_held(self, annotator: str, note_id: str) -> None:
+        """Forget that a person opened a note."""
+        self._redis.zrem(self.key("held", annotator), note_id)
+
+    def held(self, annotator: str) -> list[str]:
+        """Notes that a person opened, oldest first."""
+        return list(self._redis.zrangebyscore(self.key("held", annotator), time.time(), "+inf"))
+
+    def save_draft(self, annotator: str, note_id: str, revision: int, draft: Mapping[str, Any]) -> None:
+        """Keep an unfinished correction: offsets and labels."""
+        self._redis.set(self.key("draft", annotator, note_id, str(revision)), json.dumps(dict(draft)), ex=DRAFT_S)
+
+    def draft(self, annotator: str, note_id: str, revision: int) -> Any:
+        """An unfinished correction, or None."""
+        found = self._redis.get(self.key("draft", annotator, note_id, str(revision)))
+        return None if found is None else json.loads(found)
+
+    def drop_draft(self, annotator: str, note_id: str, revision: int) -> None:
+        """The correction is finished."""
+        self._redis.delete(self.key("draft", annotator, note_id, str(revision)))
+
+    def waiting(self) -> dict[str, int]:
+        """How many notes wait in each queue."""
+        return {str(queue): int(self._redis.zcard(self.key("queue", queue, "all"))) for queue in Queue}
+
+    def said_times(self, annotator: str) -> list[int]:
+        """When a person decided, UTC milliseconds, oldest first."""
+        return [int(at) for _, at in self._redis.zrange(self.key("said", annotator), 0, -1, withscores=True)]
+
+    def models(self) -> dict[str, int]:
+        """Times of ``kind:version``."""
+        return {name: int(at) for name, at in self._redis.hgetall(self.key("models")).items()}
+
+    def doubles(self) -> list[tuple[Word, Word]]:
+        """The two words on each of the last notes that two people labelled."""
+        notes = list(self._redis.zrange(self.key("doubles"), 0, -1))
+        entries = self.entries(notes)
+        pairs = []
+        for entry in entries.values():
+            said = [entry.words[who] for who in sorted(entry.words)]
+            labelled = [w for w in said if w.outcome in {"ACCEPTED", "CORRECTED"} and w.revision == entry.task.revision]
+            if len(labelled) > 1:
+                pairs.append((labelled[0], labelled[1]))
+        return pairs
+
+    def ping(self) -> None:
+        """Raise `Recoverable` when Redis is away."""
+        try:
+            self._redis.ping()
+        except OURS:
+            raise Recoverable("Redis does not answer") from None
+
+
+def _words(said: Mapping[str, str]) -> dict[str, Word]:
+    return {who: Word.from_json(word) for who, word in said.items()}
+
+
+def connect(url: str) -> "Redis":
+    """A client that gives up soon."""
+    return Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=2)

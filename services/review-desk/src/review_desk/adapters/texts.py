@@ -1,0 +1,92 @@
+"""Requests by their place on the topic: one seek, one record, a small cache. The only place texts are kept, in memory."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, TopicPartition
+from contracts.records import ReviewRequested
+from contracts.wire import WireError
+from runtime.errors import Recoverable
+
+READER_CONFIG: dict[str, Any] = {
+    "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",  # a request that has left the topic is gone, not somewhere else
+    "queued.min.messages": 1,
+    "queued.max.messages.kbytes": 4_096,
+    "fetch.wait.max.ms": 20,
+    "fetch.message.max.bytes": 65_536,
+}
+
+
+class Requests(Protocol):
+    """Finds requests."""
+
+    def read(self, partition: int, offset: int) -> ReviewRequested | None:
+        """The request at this place; None when it has left the topic."""
+
+
+class TopicRequests:
+    """`Requests` on Kafka.
+
+    Args:
+        topic: Full name of the topic of review requests.
+        decode: From bytes to a request.
+        consumer: Made by the bootstrap with `READER_CONFIG`.
+        keep: How many requests the cache holds.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        decode: Callable[[bytes | None], ReviewRequested],
+        consumer: Consumer,
+        keep: int = 512,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self._topic = topic
+        self._decode = decode
+        self._consumer = consumer
+        self._keep = keep
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[tuple[int, int], ReviewRequested] = OrderedDict()
+
+    def read(self, partition: int, offset: int) -> ReviewRequested | None:
+        """See `Requests`.
+
+        Raises:
+            Recoverable: The broker did not answer in time.
+        """
+        with self._lock:
+            place = (partition, offset)
+            found = self._cache.get(place) or self._fetch(partition, offset)
+            if found is not None:
+                self._cache[place] = found
+                self._cache.move_to_end(place)
+                if len(self._cache) > self._keep:
+                    self._cache.popitem(last=False)
+            return found
+
+    def _fetch(self, partition: int, offset: int) -> ReviewRequested | None:
+        self._consumer.assign([TopicPartition(self._topic, partition, offset)])
+        deadline = time.monotonic() + self._timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._consumer.poll(left)
+            if message is None:
+                continue
+            error = message.error()
+            if error is not None:
+                if error.name() in {"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"}:
+                    return None
+                continue
+            if message.offset() != offset:
+                return None  # deleted by age: the broker gave the next one
+            try:
+                return self._decode(message.value())
+            except WireError:
+                return None
+        raise Recoverable("the broker did not give the note in time")

@@ -1,0 +1,184 @@
+"""The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer
+from contracts.files import schema_text
+from contracts.records import AnnotationValidated, DriftDetected, ModelEvent, ReviewRequested
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound, WriterSchemas
+from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED, subject_of
+from contracts.wire import Deserializer, Serializer
+from fastapi import FastAPI
+from runtime.delivery import DeliveryProducer, KafkaProducer
+from runtime.errors import Recoverable, SettingsError
+from runtime.health import AllAlive, HealthServer, Liveness, Readiness
+from runtime.metrics import Metrics
+from runtime.records import OutputRecord
+
+from review_desk.adapters.people import People, derive, read_key
+from review_desk.adapters.sessions import Sessions
+from review_desk.adapters.store import Store, connect
+from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
+from review_desk.desk import Desk, Publisher, TopicPublisher
+from review_desk.follower import FOLLOWER_CONFIG, QUEUE, Follower
+from review_desk.handler import TOPICS, Projection
+from review_desk.http.access import Access, Proxy
+from review_desk.http.app import DeskApi, make_app
+from review_desk.metrics import METRICS
+from review_desk.settings import ReviewDeskSettings
+
+HTTP = "http"
+_RECORDS: Mapping[str, Any] = {
+    REVIEW_REQUESTED: ReviewRequested,
+    ANNOTATIONS_VALIDATED: AnnotationValidated,
+    DRIFT_DETECTED: DriftDetected,
+    MODEL_EVENTS: ModelEvent,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the page and the follower hold, and what the outside sees of us."""
+
+    settings: ReviewDeskSettings
+    key: bytes
+    people: People
+    store: Store
+    metrics: Metrics
+    liveness: Liveness
+    http_liveness: Liveness
+    readiness: Readiness
+    stop: threading.Event
+
+
+def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
+    """Make what both hold.
+
+    Raises:
+        SettingsError: The key, the tokens or Redis' address is not usable.
+    """
+    if store is None and settings.redis_url is None:
+        raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
+    key, people = read_key(settings.desk_key_file), People(settings.desk_tokens_file)
+    if not people and not settings.desk_proxy_user_header:
+        raise SettingsError(
+            "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "
+            "make a line with `python -m review_desk.new_token NAME validator`"
+        )
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    kept = store or Store(connect(str(settings.redis_url)), settings.topic_prefix)
+    return Shared(
+        settings, key, people, kept, metrics, Liveness(), Liveness(), Readiness(QUEUE, HTTP), threading.Event()
+    )
+
+
+def health_server(shared: Shared) -> HealthServer:
+    """The server of /live, /ready, /metrics and /info."""
+    settings = shared.settings
+    return HealthServer(
+        settings.health_port,
+        host=settings.health_host,
+        port_file=settings.health_port_file,
+        liveness=AllAlive(shared.liveness, shared.http_liveness),
+        readiness=shared.readiness,
+        registry=shared.metrics.registry,
+        info=lambda: {"service": settings.service, "people": len(shared.people)},
+    )
+
+
+def readers(settings: ReviewDeskSettings, registry: Registry) -> dict[str, Callable[[bytes | None], Any]]:
+    """From bytes to a record, by contract topic."""
+    return {
+        name: Deserializer(record, WriterSchemas(registry, subject_of(settings.topic(name))))
+        for name, record in _RECORDS.items()
+    }
+
+
+def make_registry(settings: ReviewDeskSettings) -> Registry:
+    """The schema registry's client."""
+    return ConfluentRegistry(settings.schema_registry_url)
+
+
+def follower(shared: Shared, registry: Registry, consumer: Consumer | None = None) -> Follower:
+    """Builds the queue from the topics."""
+    settings = shared.settings
+    names = {settings.topic(name): name for name in TOPICS}
+    project = Projection(
+        readers(settings, registry),
+        names,
+        shared.store,
+        derive(shared.key, "double"),
+        settings.desk_double_share,
+        shared.metrics,
+    )
+    client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG})
+    return Follower(
+        client, list(names), project, shared.store, shared.stop, shared.liveness, shared.readiness, shared.metrics
+    )
+
+
+def publisher(shared: Shared, registry: Registry, producer: KafkaProducer | None = None) -> Publisher:
+    """Sends annotations, and waits for the broker's word."""
+    settings = shared.settings
+    topic = settings.topic(ANNOTATIONS_VALIDATED)
+    config = {"linger.ms": 0, "delivery.timeout.ms": int(settings.desk_delivery_timeout_s * 1000)}
+    delivery = DeliveryProducer(settings.kafka_client_config() | config, producer)
+    writers: list[Serializer[AnnotationValidated]] = []
+
+    def send(event: AnnotationValidated) -> None:
+        if not writers:
+            writers.append(_writer(registry, topic))
+        record = OutputRecord(topic, event.note_id.encode(), writers[0](event))
+        delivery.send([record]).wait(settings.desk_delivery_timeout_s + 1)
+
+    return TopicPublisher(send)
+
+
+def _writer(registry: Registry, topic: str) -> Serializer[AnnotationValidated]:
+    try:
+        schema_id = registry.lookup(subject_of(topic), schema_text(AnnotationValidated.SCHEMA_NAME))
+    except (RegistryUnavailable, SchemaNotFound):
+        raise Recoverable("the schema registry does not know annotations yet: run `rxtract schemas apply`") from None
+    return Serializer(AnnotationValidated, schema_id)
+
+
+def requests(shared: Shared, registry: Registry) -> Requests:
+    """Finds notes by their place on the topic."""
+    settings = shared.settings
+    consumer = Consumer({**settings.kafka_client_config(), **READER_CONFIG})
+    decode = readers(settings, registry)[REVIEW_REQUESTED]
+    return TopicRequests(settings.topic(REVIEW_REQUESTED), decode, consumer)
+
+
+def application(shared: Shared, requests: Requests, publish: Publisher) -> FastAPI:
+    """The page and its API."""
+    settings = shared.settings
+    desk = Desk(
+        shared.store,
+        requests,
+        publish,
+        shared.metrics,
+        lease_s=settings.desk_lease_s,
+        audit_every=settings.desk_audit_every,
+    )
+    proxy = Proxy(
+        settings.desk_proxy_user_header,
+        settings.desk_proxy_groups_header,
+        settings.desk_proxy_lead_group,
+        settings.desk_proxy_secret_hash,
+    )
+    sessions = Sessions(derive(shared.key, "session"), settings.desk_session_s)
+    access = Access(shared.people, sessions, proxy, derive(shared.key, "annotator"), derive(shared.key, "note"))
+    api = DeskApi(
+        desk,
+        access,
+        shared.metrics,
+        lease_s=settings.desk_lease_s,
+        session_s=settings.desk_session_s,
+        secure_cookie=settings.desk_secure_cookie,
+    )
+    return make_app(api)

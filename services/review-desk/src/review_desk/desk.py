@@ -1,0 +1,343 @@
+"""What the desk does for a person: hands out the next note, takes decisions, keeps drafts, tells the figures."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from contracts.identity import annotation_id
+from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, ReviewRequested, TreatmentPair
+from runtime.errors import DeliveryFailed, Recoverable
+from runtime.metrics import Metrics
+
+from review_desk.adapters.store import Entry, Store
+from review_desk.adapters.texts import Requests
+from review_desk.domain.agreement import agreement
+from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
+from review_desk.domain.tasks import AUDIT, LABELLING, Queue, may_take, why
+from review_desk.handler import word_of
+from review_desk.metrics import DECISIONS, TEXTS_GONE
+
+_CHUNK = 20
+_MAX_LOOKED_AT = 2_000
+_MAX_SECONDS = 24 * 3600.0
+_PACE_S = 3600
+
+
+class Conflict(Exception):
+    """The note is not this person's to decide on any more; the message says why and is shown."""
+
+
+class Publisher(Protocol):
+    """Sends an annotation and waits until the broker has it."""
+
+    def __call__(self, event: AnnotationValidated) -> None:
+        """Raise `Recoverable` when it was not acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """A person at the desk."""
+
+    annotator: str
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says on a note."""
+
+    outcome: str | None
+    marks: tuple[Mark, ...]
+    pairs: tuple[tuple[Mark, Mark], ...]
+    seconds_spent: float
+    sequence: int | None
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A note as it is handed out."""
+
+    entry: Entry
+    queue: Queue
+    request: ReviewRequested
+    lease: str
+    why: str
+    sequence: int
+    draft: Any
+
+
+class Desk:
+    """The desk, whoever asks.
+
+    Args:
+        lease_s: Seconds for which a note belongs to the one who opened it.
+        audit_every: Every n-th note is one of the audit.
+        clock: UTC milliseconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        requests: Requests,
+        publish: Publisher,
+        metrics: Metrics,
+        *,
+        lease_s: int,
+        audit_every: int,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._store = store
+        self._requests = requests
+        self._publish = publish
+        self._metrics = metrics
+        self._lease_s = lease_s
+        self._audit_every = audit_every
+        self._clock = clock
+
+    def next(self, who: Reviewer, segment: str = "all", holding: Sequence[str] = ()) -> Handed | None:
+        """Hand out a note: one that the person had opened before, else the first that nobody holds.
+
+        Raises:
+            Recoverable: The queue is being rebuilt, or a server is away.
+        """
+        self._need_ready()
+        drifted = self._store.drifted()
+        mine = [note_id for note_id in self._store.held(who.annotator) if note_id not in holding]
+        for entry in self._store.entries(mine).values():
+            handed = self._try(entry, who, drifted)
+            if handed is not None:
+                return handed
+        for note_ids in self._candidates(who, segment, drifted):
+            wanted = [note_id for note_id in note_ids if note_id not in holding]
+            for entry in self._store.entries(wanted).values():
+                handed = None if entry.holder else self._try(entry, who, drifted)
+                if handed is not None:
+                    return handed
+        return None
+
+    def _need_ready(self) -> None:
+        if not self._store.is_ready():
+            raise Recoverable("the queue is being read from the topics; try again in a moment")
+
+    def _candidates(self, who: Reviewer, segment: str, drifted: Mapping[str, str]) -> Iterator[list[str]]:
+        """Chunks of notes in the order in which they should be looked at."""
+        usual = [(Queue.OPEN, place) for place in _by_need(segment, drifted)]
+        ordered = [(Queue.SECOND, segment), *usual, (Queue.AUDIT, segment)]
+        if self._store.next_turn() % self._audit_every == 0:
+            ordered = [(Queue.AUDIT, segment), (Queue.SECOND, segment), *usual]
+        if who.leads:
+            ordered.insert(0, (Queue.LEAD, segment))
+        for queue, place in ordered:
+            for start in range(0, _MAX_LOOKED_AT, _CHUNK):
+                note_ids = self._store.front(queue, place, start, _CHUNK)
+                if note_ids:
+                    yield note_ids
+                if len(note_ids) < _CHUNK:
+                    break
+
+    def _try(self, entry: Entry, who: Reviewer, drifted: Mapping[str, str]) -> Handed | None:
+        queue = entry.queue
+        if queue is None or not may_take(who.annotator, entry.task, entry.words):
+            return None
+        if queue is Queue.LEAD and not who.leads:
+            return None
+        token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
+        holder = f"{who.annotator}|{token}"
+        if self._store.hold(entry.note_id, holder, self._lease_s) != holder:
+            return None
+        request = self._requests.read(entry.task.partition, entry.task.offset)
+        if request is None or request.note_id != entry.note_id:
+            self._metrics.counter(TEXTS_GONE).inc()
+            self._store.drop(entry)
+            return None
+        self._store.note_held(who.annotator, entry.note_id, self._lease_s)
+        draft = self._store.draft(who.annotator, entry.note_id, entry.task.revision)
+        return Handed(entry, queue, request, token, why(entry.task, queue, drifted), 1, draft)
+
+    def decide(self, who: Reviewer, note_id: str, revision: int, decision: Decision) -> str:
+        """Publish a person's word, then mark the note. Gives its annotation_id; the same word twice is one word.
+
+        Raises:
+            Conflict: A newer revision came, another person holds the note, or it is finished.
+            SpansRefused: Entities do not fit the text.
+            Recoverable: Nothing was published for sure; send the same again.
+        """
+        self._need_ready()
+        entry = self._store.entries([note_id]).get(note_id)
+        if entry is None:
+            raise Conflict("this note is not in the queue")
+        sequence = decision.sequence or 1
+        mine = entry.words.get(who.annotator)
+        if mine is not None and mine.revision == revision and sequence <= mine.sequence:
+            return mine.annotation_id  # sent again: the answer got lost, the word did not
+        self._check(entry, who, revision, decision)
+        request = self._requests.read(entry.task.partition, entry.task.offset)
+        if request is None:
+            raise Conflict("this note has left the topic by age")
+        event = self._event(who, entry, request, decision, sequence)
+        self._publish(event)
+        self._metrics.counter(DECISIONS).labels(str(event.sample), str(event.outcome)).inc()
+        self._finish(who, note_id, decision.lease, event)
+        return event.annotation_id
+
+    def _check(self, entry: Entry, who: Reviewer, revision: int, decision: Decision) -> None:
+        if revision != entry.task.revision:
+            raise Conflict("a newer revision of this note came; it will be shown anew")
+        if entry.queue is None:
+            raise Conflict("this note is finished")
+        if entry.queue is Queue.LEAD and not who.leads:
+            raise Conflict("this note waits for a lead")
+        if not may_take(who.annotator, entry.task, entry.words):
+            raise Conflict("you have spoken on this note already")
+        # A lease that ran out or was wiped away is taken again, unless another person has the note now.
+        holder = f"{who.annotator}|{decision.lease}"
+        if self._store.hold(entry.note_id, holder, self._lease_s) != holder:
+            raise Conflict("another person has this note now")
+
+    def _event(
+        self, who: Reviewer, entry: Entry, request: ReviewRequested, decision: Decision, sequence: int
+    ) -> AnnotationValidated:
+        entities, pairs = self._labels(request, decision)
+        predicted = request.entities
+        adjudicates = entry.queue is Queue.LEAD
+        outcome = decision.outcome or _outcome(request, entities, pairs)
+        if adjudicates and outcome in LABELLING:
+            outcome = "ADJUDICATED"
+        superseded = sorted(word.annotation_id for word in entry.words.values() if word.revision == request.revision)
+        return AnnotationValidated(
+            annotation_id=annotation_id(request.note_id, request.revision, who.annotator, sequence),
+            note_id=request.note_id,
+            revision=request.revision,
+            event_id=request.event_id,
+            text=request.text,
+            segment=request.segment,
+            patient_ref=request.patient_ref,
+            doctor_ref=request.doctor_ref,
+            written_at=request.written_at,
+            model=request.model,
+            predicted_entities=predicted,
+            predicted_pairs=request.treatment_pairs,
+            entities=entities,
+            treatment_pairs=pairs,
+            sample=request.sample,
+            inclusion_probability=request.inclusion_probability,
+            predictions_shown=request.show_predictions,
+            outcome=AnnotationOutcome(outcome),
+            changes=changes_of(predicted, entities),
+            annotator=who.annotator,
+            sequence=sequence,
+            seconds_spent=min(max(decision.seconds_spent, 0.0), _MAX_SECONDS),
+            annotated_at=self._clock(),
+            supersedes=tuple(superseded) if outcome == "ADJUDICATED" else (),
+            pseudonym_key_id=request.pseudonym_key_id,
+            purpose=request.purpose,
+            consent_artefact_id=request.consent_artefact_id,
+            encryption_key_id=request.encryption_key_id,
+        )
+
+    @staticmethod
+    def _labels(request: ReviewRequested, decision: Decision) -> tuple[tuple[Entity, ...], tuple[TreatmentPair, ...]]:
+        if decision.outcome in {"SKIPPED", "UNREADABLE"}:
+            return (), ()
+        entities = entities_of(request.text, decision.marks, request.entities)
+        return entities, pairs_of(entities, decision.pairs)
+
+    def _finish(self, who: Reviewer, note_id: str, lease: str, event: AnnotationValidated) -> None:
+        """Mark what was published. If Redis fails here, the follower marks it from the topic."""
+        entries = self._store.entries([note_id])
+        self._store.apply({}, [(note_id, who.annotator, word_of(event), event.annotated_at)], entries)
+        self._store.release(note_id, f"{who.annotator}|{lease}")
+        self._store.not_held(who.annotator, note_id)
+        self._store.drop_draft(who.annotator, note_id, event.revision)
+
+    def save_draft(self, who: Reviewer, note_id: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
+        """Keep an unfinished correction and the lease with it.
+
+        Raises:
+            Conflict: Another person holds the note.
+        """
+        holder = f"{who.annotator}|{lease}"
+        if self._store.hold(note_id, holder, self._lease_s) != holder:
+            raise Conflict("another person has this note now")
+        self._store.note_held(who.annotator, note_id, self._lease_s)
+        self._store.save_draft(who.annotator, note_id, revision, draft)
+
+    def figures(self, who: Reviewer) -> dict[str, Any]:
+        """The queue, the person's pace, agreement, and what became of the corrections."""
+        times = self._store.said_times(who.annotator)
+        recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
+        return {
+            "waiting": self._store.waiting(),
+            "drifted": self._store.drifted(),
+            "mine": {"notes": len(times), "last_hour": len(recent)},
+            "agreement": [
+                {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
+                for found in agreement(self._store.doubles())
+            ],
+            "used_in": _used_in(times, self._store.models()),
+        }
+
+
+def _by_need(segment: str, drifted: Mapping[str, str]) -> list[str]:
+    """Segments to look at in turn: those that drift first, the worst before the others."""
+    if segment != "all":
+        return [segment]
+    worst_first = sorted(drifted, key=lambda name: (drifted[name] != "CRITICAL", name))
+    return [*(name for name in worst_first if name != "all"), "all"]
+
+
+def _token_of(holder: str | None, who: Reviewer) -> str | None:
+    annotator, _, token = (holder or "").partition("|")
+    return token if annotator == who.annotator else None
+
+
+def _outcome(request: ReviewRequested, entities: Sequence[Entity], pairs: Sequence[TreatmentPair]) -> str:
+    def spans(of: Sequence[Entity]) -> set[tuple[int, int, str]]:
+        return {(entity.start, entity.end, str(entity.label)) for entity in of}
+
+    def joined(of: Sequence[Entity], by: Sequence[TreatmentPair]) -> set[tuple[int, int]]:
+        starts = {entity.entity_id: entity.start for entity in of}
+        return {(starts.get(pair.treatment_id, -1), starts.get(pair.disease_id, -1)) for pair in by}
+
+    same = spans(request.entities) == spans(entities)
+    same_pairs = joined(request.entities, request.treatment_pairs) == joined(entities, pairs)
+    return "ACCEPTED" if same and same_pairs else "CORRECTED"
+
+
+def _used_in(times: Sequence[int], models: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The newest models with how many of the person's notes were there when each was trained."""
+    trained = {name.partition(":")[2]: at for name, at in models.items() if name.startswith("MODEL_TRAINED:")}
+    serving = {name.partition(":")[2] for name in models if name.startswith("PROMOTED:")}
+    newest = sorted(trained.items(), key=lambda item: -item[1])[:3]
+    found = [
+        {"version": version, "notes": sum(at <= trained_at for at in times), "promoted": version in serving}
+        for version, trained_at in newest
+    ]
+    return [item for item in found if item["notes"]]
+
+
+class TopicPublisher:
+    """`Publisher` on Kafka, one at a time: a producer belongs to one thread.
+
+    Args:
+        send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
+    """
+
+    def __init__(self, send: Callable[[AnnotationValidated], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+
+    def __call__(self, event: AnnotationValidated) -> None:
+        """See `Publisher`."""
+        with self._lock:
+            try:
+                self._send(event)
+            except DeliveryFailed as error:
+                raise Recoverable(f"the broker did not acknowledge it ({error.code}); send it again") from None
+
+
+__all__ = ["AUDIT", "Conflict", "Decision", "Desk", "Handed", "Publisher", "Reviewer", "TopicPublisher"]

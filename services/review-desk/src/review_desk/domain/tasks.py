@@ -1,0 +1,151 @@
+"""A task of the queue, the words said on it, and where it belongs next. No text anywhere."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+
+LABELLING = frozenset({"ACCEPTED", "CORRECTED"})
+VERDICTS = LABELLING | {"UNREADABLE"}
+AUDIT = "AUDIT"
+
+Span = tuple[int, int, str]
+
+
+class Queue(StrEnum):
+    """Where a task waits."""
+
+    OPEN = "open"
+    AUDIT = "audit"
+    SECOND = "second"
+    LEAD = "lead"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One note to look at: a pointer to its request, and what its place in the queue follows from."""
+
+    revision: int
+    serial: int
+    partition: int
+    offset: int
+    confidence: float
+    sample: str
+    city: str
+    specialty: str
+    requested_at: int
+    double: bool
+
+    def to_json(self) -> str:
+        """As Redis keeps it."""
+        return json.dumps(astuple(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Task":
+        """From what Redis kept."""
+        return cls(*json.loads(text))
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The newer (revision, model serial) retires the older."""
+        return self.revision, self.serial
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segments that the note belongs to, as drift names them."""
+        city, specialty = f"city={self.city}", f"specialty={self.specialty}"
+        return ("all", city, specialty, f"{city}|{specialty}")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one validator said on one revision: offsets and labels only."""
+
+    revision: int
+    sequence: int
+    outcome: str
+    annotation_id: str
+    tokens: int
+    labelled: tuple[tuple[int, str], ...]
+    spans: tuple[Span, ...]
+
+    def to_json(self) -> str:
+        """As Redis keeps it."""
+        return json.dumps(astuple(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Word":
+        """From what Redis kept."""
+        revision, sequence, outcome, annotation_id, tokens, labelled, spans = json.loads(text)
+        return cls(
+            revision,
+            sequence,
+            outcome,
+            annotation_id,
+            tokens,
+            tuple((at, label) for at, label in labelled),
+            tuple((start, end, label) for start, end, label in spans),
+        )
+
+
+Words = Mapping[str, Word]
+
+
+def queue_of(task: Task, words: Words) -> Queue | None:
+    """Where a task waits after these words by annotator; None when it is finished."""
+    said = {who: word for who, word in words.items() if word.revision == task.revision}
+    outcomes = [word.outcome for word in said.values()]
+    if "ADJUDICATED" in outcomes:
+        return None
+    verdicts = [word for word in said.values() if word.outcome in VERDICTS]
+    if not verdicts:
+        # An audit note cannot be skipped away; an uncertain one may be left to its fate.
+        if task.sample == AUDIT:
+            return Queue.AUDIT
+        return None if "SKIPPED" in outcomes else Queue.OPEN
+    if len(verdicts) < _wanted(task, verdicts):
+        return Queue.SECOND
+    return None if _agree(verdicts) else Queue.LEAD
+
+
+def _wanted(task: Task, verdicts: list[Word]) -> int:
+    """A flag on an audit note needs a second pair of eyes: it would skip the note away otherwise."""
+    flagged = any(word.outcome == "UNREADABLE" for word in verdicts)
+    return 2 if task.double or (task.sample == AUDIT and flagged) else 1
+
+
+def _agree(verdicts: list[Word]) -> bool:
+    first = verdicts[0]
+    return all(
+        (word.outcome in LABELLING) == (first.outcome in LABELLING) and set(word.spans) == set(first.spans)
+        for word in verdicts
+    )
+
+
+def may_take(annotator: str, task: Task, words: Words) -> bool:
+    """Whether a person has not spoken on this revision yet: nobody reviews or adjudicates his own word."""
+    return annotator not in words or words[annotator].revision != task.revision
+
+
+def score_of(task: Task) -> float:
+    """The place within a queue, lowest first: uncertain notes by confidence, audit notes by age."""
+    return float(task.requested_at) if task.sample == AUDIT else task.confidence
+
+
+def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
+    """Why the note is here, in plain words. Nobody is told that a first opinion exists: both shall be free of it."""
+    if queue is Queue.LEAD:
+        return "two validators disagree"
+    if task.sample == AUDIT:
+        return "random audit"
+    if task.sample == "DRIFT" or any(segment in drifted for segment in task.segments):
+        return "the language of its segment has changed"
+    return "the model was not sure"
+
+
+def in_share(key: bytes, note_id: str, share: float) -> bool:
+    """Whether a note falls into a share, by a keyed hash: who chooses note_id cannot choose this."""
+    digest = hmac.new(key, note_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64

@@ -1,0 +1,131 @@
+"""Follows the topics in a thread, without a group: each process reads all, from where Redis says, or anew when Redis was wiped."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from contracts.registry import RegistryUnavailable
+from runtime.errors import Recoverable
+from runtime.health import Liveness, Readiness
+from runtime.logs import get_logger
+from runtime.metrics import Metrics
+from runtime.records import InputRecord
+
+from review_desk.adapters.store import OURS, Store
+from review_desk.metrics import REBUILDS, WAITING
+
+QUEUE = "queue"
+FOLLOWER_CONFIG: dict[str, Any] = {
+    "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 50,
+}
+_BATCH = 1_000
+_WAIT_S = 0.2
+_ANSWER_S = 10.0
+_log = get_logger(__name__)
+
+
+class Follower:
+    """Keeps the projection up to date.
+
+    Args:
+        consumer: Made with `FOLLOWER_CONFIG`.
+        topics: Full names.
+        project: Applies a batch.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topics: Sequence[str],
+        project: Callable[[Sequence[InputRecord]], None],
+        store: Store,
+        stop: threading.Event,
+        liveness: Liveness,
+        readiness: Readiness,
+        metrics: Metrics,
+    ) -> None:
+        self._consumer = consumer
+        self._topics = topics
+        self._project = project
+        self._store = store
+        self._stop = stop
+        self._liveness = liveness
+        self._readiness = readiness
+        self._metrics = metrics
+        self._ends: dict[str, int] = {}
+        self._next: dict[str, int] = {}
+        self._whole = False
+
+    def run(self) -> None:
+        """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again."""
+        while not self._stop.is_set():
+            try:
+                self._begin()
+                while not self._stop.is_set():
+                    self._turn()
+            except (Recoverable, RegistryUnavailable, KafkaException, *OURS) as error:
+                self._readiness.miss(QUEUE, "waiting for Kafka, the registry or Redis")
+                _log.warning("the queue waits", error=type(error).__name__)
+                self._liveness.tick()
+                self._stop.wait(1.0)
+        self._consumer.close()
+
+    def _begin(self) -> None:
+        """Assign everything, from the places that Redis remembers."""
+        saved = self._store.offsets() if self._store.is_ready() else {}
+        if not saved:
+            self._metrics.counter(REBUILDS).inc()
+        partitions = self._partitions()
+        self._next, self._ends = {}, {}
+        for partition in partitions:
+            low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
+            place = f"{partition.topic}:{partition.partition}"
+            partition.offset = min(max(saved.get(place, low), low), high)
+            self._next[place], self._ends[place] = partition.offset, high
+        self._consumer.assign(partitions)
+        self._whole = False
+
+    def _partitions(self) -> list[TopicPartition]:
+        found = self._consumer.list_topics(timeout=_ANSWER_S).topics
+        if missing := [topic for topic in self._topics if topic not in found]:
+            raise Recoverable(f"{len(missing)} topics do not exist yet: run `rxtract topics apply`")
+        return [TopicPartition(topic, number) for topic in self._topics for number in found[topic].partitions]
+
+    def _turn(self) -> None:
+        self._liveness.tick()
+        messages = self._consumer.consume(_BATCH, _WAIT_S)
+        records = [_record(message) for message in messages if message.error() is None]
+        if self._whole and not self._store.is_ready():
+            _log.warning("Redis was wiped: the queue is read from the topics again")
+            self._begin()
+            return
+        if records:
+            self._project(records)
+            self._advance(records)
+        if not self._whole and all(self._next[place] >= end for place, end in self._ends.items()):
+            self._whole = True
+            self._store.save_offsets(self._next)
+            self._store.set_ready()
+            self._readiness.meet(QUEUE)
+            _log.info("the queue is whole")
+        self._measure(self._store.waiting())
+
+    def _advance(self, records: Sequence[InputRecord]) -> None:
+        moved = {f"{record.topic}:{record.partition}": record.offset + 1 for record in records}
+        self._next.update(moved)
+        if self._whole:
+            self._store.save_offsets(moved)
+
+    def _measure(self, waiting: Mapping[str, int]) -> None:
+        for queue, count in waiting.items():
+            self._metrics.gauge(WAITING).labels(queue).set(count)
+
+
+def _record(message: Any) -> InputRecord:
+    return InputRecord(
+        message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
+    )

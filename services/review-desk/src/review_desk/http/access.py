@@ -1,0 +1,99 @@
+"""Who asks: a bearer token, a session cookie with its CSRF token, or a trusted proxy. And the log of what was looked at."""
+
+import hmac
+from dataclasses import dataclass
+
+from runtime.logs import get_logger
+from starlette.requests import Request
+
+from review_desk.adapters.people import LEAD, VALIDATOR, People, Person, hash_token, pseudonym
+from review_desk.adapters.sessions import Sessions
+from review_desk.desk import Reviewer
+
+COOKIE = "rxtract_desk"
+CSRF_HEADER = "X-CSRF-Token"
+PROXY_SECRET_HEADER = "X-Rxtract-Proxy-Secret"  # noqa: S105 - a header's name
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_log = get_logger(__name__)
+
+
+class Refused(Exception):
+    """The call is not allowed; status and one line for the client."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A trusted OIDC proxy in front: it names the user, and proves itself by a secret."""
+
+    user_header: str
+    groups_header: str
+    lead_group: str
+    secret_hash: str
+
+    def person(self, request: Request) -> Person | None:
+        """Who the proxy says is there; None unless the proxy itself is proven."""
+        name = request.headers.get(self.user_header, "") if self.user_header and self.secret_hash else ""
+        sent = hash_token(request.headers.get(PROXY_SECRET_HEADER, ""))
+        if not name or not hmac.compare_digest(sent, self.secret_hash.lower()):
+            return None
+        groups = {group.strip() for group in request.headers.get(self.groups_header, "").split(",")}
+        return Person(name, LEAD if self.lead_group in groups else VALIDATOR)
+
+
+class Access:
+    """Lets people in, and keeps the access log."""
+
+    def __init__(self, people: People, sessions: Sessions, proxy: Proxy, annotator_key: bytes, note_key: bytes) -> None:
+        self.people = people
+        self.sessions = sessions
+        self._proxy = proxy
+        self._annotator_key = annotator_key
+        self._note_key = note_key
+
+    def person(self, request: Request) -> Person | None:
+        """Who asks, without any check of what for."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return self.people.by_token(token.strip())
+        return self._proxy.person(request) or self._by_cookie(request)
+
+    def csrf(self, request: Request) -> str:
+        """The CSRF token of whoever asks."""
+        return self.sessions.csrf(self._session(request))
+
+    def reviewer(self, request: Request) -> Reviewer:
+        """Who asks, for the desk.
+
+        Raises:
+            Refused: 401 when unknown, 403 when a state-changing call by session lacks its CSRF token.
+        """
+        person = self.person(request)
+        if person is None:
+            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
+        by_token = "Authorization" in request.headers
+        sent = request.headers.get(CSRF_HEADER, "")
+        if request.method not in _SAFE and not by_token and not self.sessions.csrf_fits(self._session(request), sent):
+            raise Refused(403, f"send the page's token as {CSRF_HEADER}: load the page again")
+        return self.as_reviewer(person)
+
+    def as_reviewer(self, person: Person) -> Reviewer:
+        """A person under the pseudonym that annotations carry."""
+        return Reviewer(pseudonym(self._annotator_key, person.name, "v-"), person.role == LEAD)
+
+    def log(self, who: Reviewer, action: str, note_id: str = "", revision: int = 0) -> None:
+        """One line for each view and change. The note is named by a keyed pseudonym: no identifier in a log."""
+        note = pseudonym(self._note_key, note_id, "n-") if note_id else ""
+        _log.info("access", who=who.annotator, lead=who.leads, action=action, note=note, revision=revision)
+
+    def _by_cookie(self, request: Request) -> Person | None:
+        cookie = request.cookies.get(COOKIE)
+        return self.sessions.person(cookie) if cookie else None
+
+    def _session(self, request: Request) -> str:
+        """What a CSRF token is bound to: the user that the proxy names, or the cookie."""
+        person = self._proxy.person(request)
+        return f"proxy:{person.name}" if person else request.cookies.get(COOKIE, "")

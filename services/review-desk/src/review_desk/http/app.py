@@ -1,0 +1,164 @@
+"""The FastAPI application: the API that a page and simulated validators use."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, contextmanager
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from redis.exceptions import RedisError
+from runtime.errors import Recoverable
+from runtime.metrics import Metrics
+from starlette.requests import Request
+
+from review_desk.desk import Conflict, Decision, Desk
+from review_desk.domain.spans import SpansRefused
+from review_desk.http.access import COOKIE, Access, Refused
+from review_desk.http.bodies import DecisionBody, DraftBody, LeaseBody, Login, task_of
+from review_desk.metrics import HTTP_SECONDS
+
+MAX_BODY_BYTES = 1024 * 1024
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class DeskApi:
+    """The endpoints: convert, and leave deciding to `Desk`. They run in threads, so that one may wait for the broker."""
+
+    def __init__(
+        self, desk: Desk, access: Access, metrics: Metrics, *, lease_s: int, session_s: int, secure_cookie: bool
+    ) -> None:
+        self._desk = desk
+        self._access = access
+        self._metrics = metrics
+        self._lease_s = lease_s
+        self._session_s = session_s
+        self._secure_cookie = secure_cookie
+
+    def login(self, body: Login) -> JSONResponse:
+        """Exchange a token for a session cookie."""
+        person = self._access.people.by_token(body.token.strip())
+        if person is None:
+            raise Refused(401, "this token is not known: ask a lead for a new one")
+        cookie = self._access.sessions.begin(person)
+        csrf = self._access.sessions.csrf(cookie)
+        response = JSONResponse({"name": person.name, "role": person.role, "csrf": csrf})
+        response.set_cookie(
+            COOKIE, cookie, max_age=self._session_s, httponly=True, samesite="strict", secure=self._secure_cookie
+        )
+        self._access.log(self._access.as_reviewer(person), "login")
+        return response
+
+    def logout(self, request: Request) -> JSONResponse:
+        """End the session in this browser."""
+        self._access.reviewer(request)
+        response = JSONResponse({"done": True})
+        response.delete_cookie(COOKIE)
+        return response
+
+    def next(
+        self,
+        request: Request,
+        segment: Annotated[str, Query(max_length=300)] = "all",
+        holding: Annotated[list[str] | None, Query(max_length=20)] = None,
+    ) -> Response:
+        """Lease the next note; 204 when none waits."""
+        who = self._access.reviewer(request)
+        with self._timed("next"):
+            handed = self._desk.next(who, segment, holding or [])
+        if handed is None:
+            return Response(status_code=204)
+        self._access.log(who, "view", handed.entry.note_id, handed.entry.task.revision)
+        return JSONResponse(task_of(handed, self._lease_s))
+
+    def decision(self, request: Request, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
+        """Say what is right. Answered after the broker's acknowledgement; sending it again is harmless."""
+        return self._decide(request, note_id, revision, body.said(), "decision")
+
+    def skip(self, request: Request, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
+        """Leave the note; an audit note goes to another validator."""
+        return self._decide(request, note_id, revision, body.decision("SKIPPED"), "skip")
+
+    def unreadable(self, request: Request, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
+        """Flag the note as unreadable; an audit note goes to another validator."""
+        return self._decide(request, note_id, revision, body.decision("UNREADABLE"), "unreadable")
+
+    def draft(self, request: Request, note_id: str, revision: int, body: DraftBody) -> JSONResponse:
+        """Keep an unfinished correction, and the lease with it."""
+        who = self._access.reviewer(request)
+        draft = body.model_dump(exclude={"lease"})
+        self._desk.save_draft(who, note_id, revision, body.lease, draft)
+        self._access.log(who, "draft", note_id, revision)
+        return JSONResponse({"saved": True})
+
+    def queue(self, request: Request) -> JSONResponse:
+        """The figures of the side bar."""
+        return JSONResponse(self._desk.figures(self._access.reviewer(request)))
+
+    def _decide(self, request: Request, note_id: str, revision: int, decision: Decision, action: str) -> JSONResponse:
+        who = self._access.reviewer(request)
+        with self._timed("decision"):
+            annotation = self._desk.decide(who, note_id, revision, decision)
+        self._access.log(who, action, note_id, revision)
+        return JSONResponse({"annotation_id": annotation})
+
+    def _timed(self, action: str) -> AbstractContextManager[None]:
+        @contextmanager
+        def timer():  # type: ignore[no-untyped-def]  # noqa: ANN202
+            began_s = time.perf_counter()
+            yield
+            self._metrics.histogram(HTTP_SECONDS).labels(action).observe(time.perf_counter() - began_s)
+
+        return timer()
+
+
+def make_app(api: DeskApi) -> FastAPI:
+    """The application."""
+    app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
+    task = "/api/tasks/{note_id}/{revision}"
+    app.add_api_route("/api/login", api.login, methods=["POST"])
+    app.add_api_route("/api/logout", api.logout, methods=["POST"])
+    app.add_api_route("/api/next", api.next, methods=["GET"])
+    app.add_api_route("/api/queue", api.queue, methods=["GET"])
+    app.add_api_route(f"{task}/decision", api.decision, methods=["POST"])
+    app.add_api_route(f"{task}/skip", api.skip, methods=["POST"])
+    app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])
+    app.add_api_route(f"{task}/draft", api.draft, methods=["PUT"])
+    _guard(app)
+    return app
+
+
+def _guard(app: FastAPI) -> None:
+    app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
+    app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
+    app.add_exception_handler(SpansRefused, lambda _, e: _problem(422, str(e)))
+    app.add_exception_handler(RequestValidationError, lambda _, e: _problem(422, _places(e)))
+    app.add_exception_handler(Recoverable, lambda _, e: _problem(503, str(e)))
+    app.add_exception_handler(RedisError, lambda _, _e: _problem(503, "Redis does not answer; try again in a moment"))
+
+    @app.middleware("http")
+    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        length = request.headers.get("Content-Length", "0")
+        if request.method not in {"GET", "HEAD"} and (not length.isdigit() or int(length) > MAX_BODY_BYTES):
+            return _problem(413, "the body is larger than 1 MiB")
+        response = await call(request)
+        response.headers.update(HEADERS)
+        return response
+
+
+def _problem(status: int, message: str) -> JSONResponse:
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _places(error: Any) -> str:
+    """Which fields are wrong; never what they hold."""
+    return "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['type']}" for e in error.errors())[:500]

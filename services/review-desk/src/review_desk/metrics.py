@@ -1,0 +1,43 @@
+"""What the review desk measures beside the shared metrics."""
+
+from runtime.metrics import LATENCY_BUCKETS_S, Kind, MetricSpec
+from runtime.metrics import METRICS as SHARED
+
+DECISIONS = MetricSpec(
+    "rxtract_desk_decisions_total",
+    Kind.COUNTER,
+    "notes",
+    ("sample", "outcome"),
+    "Words of validators that the broker acknowledged, by sample and outcome.",
+)
+WAITING = MetricSpec(
+    "rxtract_desk_waiting_notes", Kind.GAUGE, "notes", ("queue",), "Notes that wait: open, audit, second or lead."
+)
+HTTP_SECONDS = MetricSpec(
+    "rxtract_desk_request_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    ("action",),
+    "Time to answer: next (a note is handed out) or decision (the broker's acknowledgement included).",
+    LATENCY_BUCKETS_S,
+)
+TEXTS_GONE = MetricSpec(
+    "rxtract_desk_texts_gone_total",
+    Kind.COUNTER,
+    "notes",
+    (),
+    "Tasks given up because their request had left the topic by age before anyone looked.",
+)
+UNREADABLE_RECORDS = MetricSpec(
+    "rxtract_desk_unreadable_records_total",
+    Kind.COUNTER,
+    "records",
+    ("topic",),
+    "Records that the desk's projection passed over because they could not be decoded.",
+)
+REBUILDS = MetricSpec(
+    "rxtract_desk_rebuilds_total", Kind.COUNTER, "rebuilds", (), "Times the queue was read from the topics anew."
+)
+
+METRICS = (*SHARED, DECISIONS, WAITING, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, REBUILDS)
+"""All of them."""

@@ -37,6 +37,8 @@ COMMANDS = (
     Command("tap", "rxtract.commands.tap:tap", "Notes"),
     Command("why", "rxtract.commands.why:why", "Notes"),
     Command("dlq", "rxtract.commands.dlq:app", "Notes"),
+    Command("reextract", "rxtract.commands.reextract:reextract", "Notes"),
+    Command("model", "rxtract.commands.model:app", "Models"),
     Command("train", "rxtract.commands.train:train", "Models"),
     Command("evaluate", "rxtract.commands.evaluate:evaluate", "Models"),
     Command("compare", "rxtract.commands.compare:compare", "Models"),

@@ -47,7 +47,7 @@ def register_first_model(tracking_uri: str, model: FirstModel) -> Registered:
     """Log the shipped model to MLflow with its data set and scores, register it, and make it the champion."""
     from clinical_ner.tracking import CHAMPION, dataset_record, log_and_register
 
-    training = dataset_record(_training_notes(), "shipped-corpus", "training", "corpus.generate")
+    training = dataset_record(training_notes(), "shipped-corpus", "training", "corpus.generate")
     return log_and_register(
         model.folder,
         tracking_uri=tracking_uri,
@@ -84,7 +84,7 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     config = TrainingConfig(averaged_fits=1)  # a newcomer waits for it, and the corpus is large enough
-    model = train(_training_notes(), config, SEED)
+    model = train(training_notes(), config, SEED)
     model.save(work)
     say("scoring on names that it never saw")
     held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")
@@ -96,7 +96,8 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _training_notes() -> list[AnnotatedNote]:
+def training_notes() -> list[AnnotatedNote]:
+    """Return the notes that the shipped model is trained on."""
     from corpus.generator import generate
 
     return generate(SEED, TRAINING_NOTES, vocabulary="train")

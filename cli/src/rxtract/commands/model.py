@@ -1,0 +1,162 @@
+"""`rxtract model`: versions and their reports, and orders to the trainer, the only one that moves aliases."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from contracts.records import ModelAction
+from rich.console import Console
+from rich.table import Table
+
+from rxtract.addresses import read_addresses
+from rxtract.annotations import Json
+from rxtract.errors import UserError
+from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
+from rxtract.models.orders import Answer, Outcome, carry_out, new_command
+from rxtract.models.versions import Versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+app = typer.Typer(name="model", help="Versions of the model: list, judge, promote, roll back.", no_args_is_help=True)
+
+EXIT_CODES = {
+    Outcome.DONE: 0,
+    Outcome.REJECTED: 1,
+    Outcome.FAILED: 1,
+    Outcome.DEFERRED: 3,
+    Outcome.TIMED_OUT: 4,
+}
+
+Name = Annotated[str, typer.Option("--name", help="The registered model.")]
+VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="As `rxtract model list` prints it.")]
+TrainerTimeout = Annotated[float, typer.Option(min=0, help="Seconds to look for a running trainer before giving up.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the end. The order stands beyond it.")]
+By = Annotated[
+    str, typer.Option("--by", envvar="RXTRACT_OPERATOR", help="Pseudonym of who orders; it stands in the command.")
+]
+MODEL = "rxtract-ner"
+TRAINER_TIMEOUT_S = 15.0
+TIMEOUT_S = 1_800.0
+
+
+@app.callback()
+def _group() -> None:
+    """Versions of the model: list, judge, promote, roll back."""
+
+
+@app.command("list")
+def list_(name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False) -> None:
+    """Print every version: which one serves, why it was trained, what the gate decided."""
+    rows = Versions(need_mlflow(tracking_uri, stack), name).all()
+    if json_:
+        print(json.dumps({"name": name, "versions": [row.to_dict() for row in rows]}, indent=2))
+        return
+    table = Table("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
+    for row in rows:
+        made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
+        serial = "-" if row.serial is None else str(row.serial)
+        table.add_row(
+            row.version, ", ".join(row.aliases), serial, row.trigger or "-", row.gate or "-",
+            f"{made:%Y-%m-%d %H:%M}", row.gate_reasons,
+        )  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+@app.command("report")
+def report(
+    version: VersionArgument, name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None,
+    json_: Json = False,
+) -> None:  # fmt: skip
+    """Print what the gate found on a version: numbers, intervals, reasons (Markdown)."""
+    text = Versions(need_mlflow(tracking_uri, stack), name).report(version)
+    print(json.dumps({"name": name, "version": version, "report": text}) if json_ else text)
+
+
+@app.command("retrain")
+def retrain(
+    segment: Annotated[
+        str | None, typer.Option(help="Segment key that it is about, such as city=Pune; else all notes.")
+    ] = None,
+    name: Name = MODEL,
+    by: By = "operator",
+    trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S,
+    timeout: Timeout = TIMEOUT_S,
+    tracking_uri: TrackingUri = "",
+    stack: Stack = None,
+    json_: Json = False,
+) -> None:
+    """Train a challenger on all that is labelled, have the gate judge it, and promote it when it passes."""
+    _order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=segment)
+
+
+@app.command("evaluate")
+def evaluate(
+    version: VersionArgument, name: Name = MODEL, by: By = "operator",
+    trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
+    tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Offer a version to the gate: it is judged against the champion, and the report is kept with it."""
+    _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+
+
+@app.command("promote")
+def promote(
+    version: VersionArgument, name: Name = MODEL, by: By = "operator",
+    trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
+    tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Let a version serve. Void when another champion came meanwhile."""
+    _order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+
+
+@app.command("rollback")
+def rollback(
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Else the one that served before.")] = None,
+    name: Name = MODEL, by: By = "operator",
+    trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
+    tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Go back to the version that served before, or to the one that is named."""
+    _order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+
+
+def _order(
+    action: ModelAction, version: str | None, name: str, by: str, trainer_timeout_s: float, timeout_s: float,
+    tracking_uri: str, stack: Path | None, as_json: bool, segment: str | None = None,
+) -> None:  # fmt: skip
+    versions = Versions(need_mlflow(tracking_uri, stack), name)
+    if version is not None:
+        versions.need(version)
+    champion = versions.champion()
+    if champion is None and action is ModelAction.ROLLBACK:
+        raise UserError(f"{name} has no champion: nothing to roll back")
+    command = new_command(action, name, by, target_version=version, champion_version=champion, segment=segment)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    answer = carry_out(
+        read_addresses(stack),
+        command,
+        trainer_timeout_s=trainer_timeout_s,
+        timeout_s=timeout_s,
+        group=os.environ.get("RXTRACT_GROUP_PREFIX", "") + "rxtract-trainer",
+        say=lambda words: console.print(words, markup=False),
+    )
+    _tell(answer, action, as_json=as_json)
+    raise typer.Exit(EXIT_CODES[answer.outcome])
+
+
+def _tell(answer: Answer, action: ModelAction, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer.to_dict(), indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{action.lower()}: {answer.outcome.lower().replace('_', ' ')}", markup=False)
+    for reason in answer.reasons:
+        console.print(f"  {reason}", markup=False)
+    if answer.last is not None:
+        for number, value in sorted(answer.last.metrics.items()):
+            console.print(f"  {number} {value:.4g}", markup=False)

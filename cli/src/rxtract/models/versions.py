@@ -1,0 +1,139 @@
+"""What the model registry says about versions: aliases, serials, what the gate decided, the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rxtract.errors import UserError
+from rxtract.mlflow_server import mlflow_told
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+CHAMPION = "champion"
+REPORT_PLACES = ("report.md", "gate/report.md", "card/report.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered version. Empty strings where a tag was never set."""
+
+    version: str
+    aliases: tuple[str, ...]
+    serial: int | None
+    trigger: str
+    gate: str
+    gate_reasons: str
+    created_at_ms: int
+    artifact_sha256: str
+    dataset_digest: str
+    command_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON object of `--json`."""
+        return {**asdict(self), "aliases": list(self.aliases)}
+
+
+class Versions:
+    """Reads the versions of one registered model."""
+
+    def __init__(self, address: str, name: str) -> None:
+        from clinical_ner.tracking import connect
+
+        self._address = address
+        self._name = name
+        self._client: MlflowClient = connect(address)
+
+    def all(self) -> list[Version]:
+        """Return every version, newest first.
+
+        Raises:
+            UserError: MLflow refused, or the model is unknown.
+        """
+        with mlflow_told(self._address):
+            aliases = self._aliases()
+            found = self._client.search_model_versions(f"name='{self._name}'")
+        rows = [_version(one, aliases) for one in found]
+        return sorted(rows, key=lambda row: int(row.version), reverse=True)
+
+    def need(self, version: str) -> Version:
+        """Return one version.
+
+        Raises:
+            UserError: there is none of that number.
+        """
+        for row in self.all():
+            if row.version == version:
+                return row
+        raise UserError(f"{self._name} has no version {version}: `rxtract model list` names those that are there")
+
+    def champion(self) -> str | None:
+        """Return the version that serves, or None."""
+        return next((row.version for row in self.all() if CHAMPION in row.aliases), None)
+
+    def report(self, version: str) -> str:
+        """Return the gate's report of a version, or else its description.
+
+        Raises:
+            UserError: the version is unknown or has neither.
+        """
+        self.need(version)
+        with mlflow_told(self._address):
+            found = self._client.get_model_version(self._name, version)
+            return self._report_of(found) or str(found.description or "") or self._none(version)
+
+    def _none(self, version: str) -> str:
+        raise UserError(
+            f"version {version} of {self._name} has no report: no gate judged it; `rxtract model evaluate {version}` does"
+        )
+
+    def _report_of(self, found: ModelVersion) -> str:
+        from mlflow.artifacts import load_text
+        from mlflow.exceptions import MlflowException
+
+        if not found.run_id:
+            return ""
+        root = self._client.get_run(found.run_id).info.artifact_uri
+        for place in REPORT_PLACES:
+            folder = place.rpartition("/")[0] or None
+            try:
+                listed = {item.path for item in self._client.list_artifacts(found.run_id, folder)}
+            except MlflowException:
+                continue
+            if place in listed:
+                return str(load_text(f"{root}/{place}"))
+        return ""
+
+    def _aliases(self) -> dict[str, tuple[str, ...]]:
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        try:
+            aliases = self._client.get_registered_model(self._name).aliases
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            raise UserError(f"MLflow at {self._address} knows no model {self._name}: give another by --name") from None
+        held: dict[str, tuple[str, ...]] = {}
+        for alias, version in sorted(aliases.items()):
+            held[str(version)] = (*held.get(str(version), ()), alias)
+        return held
+
+
+def _version(found: ModelVersion, aliases: dict[str, tuple[str, ...]]) -> Version:
+    tags = found.tags
+    serial = tags.get("serial", "")
+    return Version(
+        version=str(found.version),
+        aliases=aliases.get(str(found.version), ()),
+        serial=int(serial) if serial.isdigit() else None,
+        trigger=tags.get("trigger", ""),
+        gate=tags.get("gate", ""),
+        gate_reasons=tags.get("gate.reasons", ""),
+        created_at_ms=int(found.creation_timestamp),
+        artifact_sha256=tags.get("artifact_sha256", ""),
+        dataset_digest=tags.get("dataset_digest", ""),
+        command_id=tags.get("command_id", ""),
+    )

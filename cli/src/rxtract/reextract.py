@@ -1,0 +1,203 @@
+"""Sends kept notes through the present champion once more, behind the live ones.
+
+The notes are published again on the topic of accepted notes, with origin REEXTRACT, so that the very code that serves reads
+them; nothing of the extractor is repeated here. Live notes come first: no more than `max_lag` notes are ever waiting when a
+batch is added. A group of its own keeps the place, so that a run that was ended goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from contracts.records import NoteAccepted, Origin
+from contracts.registry import ConfluentRegistry
+from contracts.topics import NOTES_ACCEPTED, prefixed
+from contracts.wire import Deserializer, Serializer, WireError
+from runtime.delivery import DeliveryProducer
+from runtime.records import OutputRecord
+
+from rxtract.demo.lag import LagProbe
+from rxtract.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rxtract.addresses import StackAddresses
+
+GROUP = "rxtract-reextract"
+EXTRACTOR_GROUP = "rxtract-extractor"
+BATCH = 100
+TIMEOUT_S = 30.0
+HOLD_S = 0.1
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send and how gently.
+
+    Attributes:
+        since_ms: Notes whose record is at least as new, UTC milliseconds.
+        rate: Notes a second at most.
+        max_lag: Notes that may be waiting for the extractors when more are added.
+        again: Begin at `since_ms` even when an earlier run went further.
+    """
+
+    since_ms: int
+    rate: float
+    max_lag: int
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Sent:
+    """How far it came: records read of those that there are, notes sent, and what was left out.
+
+    Attributes:
+        copies: Notes that an earlier run had sent; they are not sent anew.
+        held_s: Seconds in which live notes went first.
+    """
+
+    total: int = 0
+    read: int = 0
+    sent: int = 0
+    copies: int = 0
+    unreadable: int = 0
+    held_s: float = 0.0
+
+
+class Reextraction:
+    """One run from the plan's time to where the topic ends now.
+
+    Args:
+        addresses: The stack.
+        plan: What to send.
+        group_prefix: Put before the names of the groups.
+        check: Called before every batch; raises when the run shall end (another champion, for example).
+    """
+
+    def __init__(
+        self,
+        addresses: StackAddresses,
+        plan: Plan,
+        *,
+        group_prefix: str = "",
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        addresses.need("bootstrap_servers", "schema_registry_url")
+        self._plan = plan
+        self._check = check
+        self._topic = prefixed(addresses.topic_prefix, NOTES_ACCEPTED)
+        registry = ConfluentRegistry(addresses.schema_registry_url)
+        self._decode = Deserializer.for_topic(NoteAccepted, registry, self._topic)
+        self._encode = Serializer.for_topic(NoteAccepted, registry, self._topic)
+        config = {"bootstrap.servers": addresses.bootstrap_servers, "client.id": GROUP}
+        self._producer = DeliveryProducer(config)
+        self._lag = LagProbe(addresses.bootstrap_servers, group_prefix + EXTRACTOR_GROUP, self._topic)
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}",
+                "enable.auto.commit": False,
+                "allow.auto.create.topics": False,
+                "log_level": 0,
+            }
+        )
+
+    def run(self, on_progress: Callable[[Sent], None] = lambda _: None) -> Sent:
+        """Send all of it and return the counts.
+
+        Raises:
+            UserError: Kafka does not answer, or `check` said so. A later run goes on from there.
+        """
+        sent = Sent()
+        try:
+            ends = self._assign(sent)
+            began = time.monotonic()
+            while ends:
+                self._make_way(sent, on_progress)
+                self._check()
+                self._batch(ends, sent)
+                on_progress(sent)
+                time.sleep(max(0.0, began + sent.sent / self._plan.rate - time.monotonic()))
+        except KafkaException as error:
+            raise UserError(f"Kafka refused: {error.args[0].str()}; run the same command again to go on") from None
+        finally:
+            self._consumer.close()
+            self._lag.close()
+            self._producer.close(TIMEOUT_S)
+        return sent
+
+    def _assign(self, sent: Sent) -> dict[int, int]:
+        """Take up each partition where an earlier run stopped, or at the time; return the ends of those with records."""
+        known = self._consumer.list_topics(self._topic, timeout=10).topics[self._topic]
+        if known.error is not None:
+            raise UserError(f"no topic {self._topic}: `rxtract topics apply` makes it")
+        places = [TopicPartition(self._topic, number, self._plan.since_ms) for number in known.partitions]
+        starts = {place.partition: place.offset for place in self._consumer.offsets_for_times(places, timeout=10)}
+        before = {} if self._plan.again else self._committed(places)
+        ends: dict[int, int] = {}
+        assigned = []
+        for place in places:
+            low, high = self._consumer.get_watermark_offsets(place, timeout=10)
+            start = high if starts[place.partition] in (OFFSET_END, -1) else starts[place.partition]
+            start = max(start, before.get(place.partition, 0), low)
+            if start < high:
+                ends[place.partition] = high
+                sent.total += high - start
+                assigned.append(TopicPartition(self._topic, place.partition, start))
+        self._consumer.assign(assigned)
+        return ends
+
+    def _committed(self, places: list[TopicPartition]) -> dict[int, int]:
+        asked = [TopicPartition(self._topic, place.partition) for place in places]
+        return {place.partition: place.offset for place in self._consumer.committed(asked, timeout=10)}
+
+    def _make_way(self, sent: Sent, on_progress: Callable[[Sent], None]) -> None:
+        """Wait while more notes are waiting than may."""
+        began = time.monotonic()
+        while not 0 <= self._lag.lag() <= self._plan.max_lag:
+            self._check()
+            time.sleep(HOLD_S)
+            on_progress(sent)
+        sent.held_s += time.monotonic() - began
+
+    def _batch(self, ends: dict[int, int], sent: Sent) -> None:
+        """Read some records, send them on, and keep the place once the broker has them."""
+        outputs: list[OutputRecord] = []
+        places: dict[int, int] = {}
+        for message in self._consumer.consume(BATCH, timeout=POLL_S):
+            if message.error():
+                raise KafkaException(message.error())
+            partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+            if offset >= ends.get(partition, 0):
+                continue  # came after the run began: what we sent ourselves, or live and thus read by this champion
+            places[partition] = offset + 1
+            sent.read += 1
+            output = self._again(message, sent)
+            if output is not None:
+                outputs.append(output)
+        if outputs:
+            self._producer.send(outputs).wait(TIMEOUT_S)
+            sent.sent += len(outputs)
+        if places:
+            offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in places.items()]
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        for partition, offset in places.items():
+            if offset >= ends[partition]:
+                del ends[partition]
+                self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+
+    def _again(self, message: Any, sent: Sent) -> OutputRecord | None:
+        try:
+            note = self._decode(message.value())
+        except WireError:
+            sent.unreadable += 1  # the extractor dead-lettered it when it came
+            return None
+        if note.origin is Origin.REEXTRACT:
+            sent.copies += 1
+            return None
+        return OutputRecord(self._topic, message.key(), self._encode(replace(note, origin=Origin.REEXTRACT)))

@@ -1,0 +1,117 @@
+"""The pieces of the second act can tell right from wrong."""
+
+import json
+
+import httpx
+import pytest
+from clinical_ner.notes import AnnotatedNote, Label, Span
+from corpus.simulation import Part
+from rxtract.commands.reextract import moment
+from rxtract.demo.language import mentions_any, new_language, old_language, score_names, words_of
+from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
+from rxtract.errors import UserError
+
+
+def test_kept_names_are_never_in_notes_that_may_be_labelled():
+    kept, labelled = words_of(Part.KEPT), words_of(Part.LABELLED)
+    assert kept
+    assert labelled
+    assert not kept & labelled
+    assert not any(mentions_any(note.text, kept) for note in new_language(31, "Pune", 200, Part.LABELLED))
+    assert not any(mentions_any(note.text, kept | labelled) for note in old_language(41, "Pune", 200))
+    assert sum(mentions_any(note.text, kept) for note in new_language(31, "Pune", 200, Part.KEPT)) > 50
+
+
+def test_notes_of_the_new_language_are_of_the_city_distinct_and_the_same_for_the_same_seed():
+    notes = new_language(31, "Pune", 90, Part.LABELLED)
+    assert {note.city for note in notes} == {"Pune"}
+    assert len({note.note_id for note in notes}) == 90
+    assert {note.truth.meta["shift"] for note in notes} == {"new_diseases", "new_drugs", "new_style"}
+    assert notes == new_language(31, "Pune", 90, Part.LABELLED)
+
+
+TEXT = "newpox and fever, tab newcillin"
+TRUTH = AnnotatedNote(
+    TEXT, (Span(0, 6, Label.DISEASE), Span(11, 16, Label.DISEASE), Span(22, 31, Label.TREATMENT)), note_id="n"
+)
+WORDS = frozenset({"newpox", "newcillin"})
+
+
+def test_only_the_names_asked_for_count():
+    both = score_names({"n": TRUTH}, {"n": TRUTH.spans}, WORDS)
+    assert (both.right, both.predicted, both.gold, both.f1) == (2, 2, 2, 1.0)
+    known_only = score_names({"n": TRUTH}, {"n": [Span(11, 16, Label.DISEASE)]}, WORDS)
+    assert (known_only.right, known_only.predicted, known_only.f1) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [Span(0, 10, Label.DISEASE), Span(0, 6, Label.TREATMENT), Span(0, 3, Label.DISEASE)])
+def test_a_wrong_border_or_label_is_wrong(wrong):
+    found = score_names({"n": TRUTH}, {"n": [wrong, Span(22, 31, Label.TREATMENT)]}, WORDS)
+    assert (found.right, found.predicted, found.gold) == (1, 2, 2)
+
+
+def test_a_note_without_an_event_counts_as_nothing_found():
+    assert score_names({"n": TRUTH}, {}, WORDS).f1 == 0.0
+
+
+class FakeDesk:
+    """Hands out the given notes and keeps what was decided."""
+
+    def __init__(self, note_ids: list[str], status: int = 200) -> None:
+        self.waiting, self.status = list(note_ids), status
+        self.posts: list[tuple[str, dict]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == "Bearer t"
+        if request.url.path == "/api/next":
+            if not self.waiting:
+                return httpx.Response(204)
+            task = {"note_id": self.waiting.pop(0), "revision": 1, "lease": "l", "sequence": 1}
+            return httpx.Response(200, json=task)
+        self.posts.append((request.url.path, json.loads(request.content)))
+        return httpx.Response(self.status, json={"annotation_id": "a"})
+
+
+def validator(desk: FakeDesk, error_rate: float, truths: dict | None = None) -> SimulatedValidator:
+    client = httpx.Client(transport=httpx.MockTransport(desk), base_url="http://desk")
+    known = {"n": TRUTH} if truths is None else truths
+    return SimulatedValidator("http://desk", "t", known, error_rate=error_rate, seed=1, client=client)
+
+
+def test_a_validator_sends_the_truth_and_skips_what_it_does_not_know():
+    desk = FakeDesk(["n", "kept"])
+    one = validator(desk, 0.0)
+    assert [one.next(), one.next(), one.next()] == [True, True, False]
+    (path, body), (skip, _) = desk.posts
+    assert path == "/api/tasks/n/1/decision"
+    assert [(e["start"], e["end"], e["label"]) for e in body["entities"]] == [
+        (s.start, s.end, str(s.label)) for s in TRUTH.spans
+    ]
+    assert skip == "/api/tasks/kept/1/skip"
+    assert (one.worked.labelled, one.worked.skipped, one.worked.erred) == ({"n": 3}, 1, 0)
+
+
+def test_validators_err_at_the_stated_rate():
+    names = [f"n{number}" for number in range(1_000)]
+    desk = FakeDesk(names)
+    one = validator(desk, 0.05, dict.fromkeys(names, TRUTH))
+    while one.next():
+        pass
+    right = [{"start": s.start, "end": s.end, "label": str(s.label)} for s in sorted(TRUTH.spans)]
+    wrong = sum(body["entities"] != right for _, body in desk.posts)
+    assert wrong == one.worked.erred
+    assert 25 <= wrong <= 80
+
+
+def test_a_note_that_was_taken_away_is_no_label_and_an_error_of_the_desk_is_told():
+    lost = validator(FakeDesk(["n"], status=409), 0.0)
+    assert lost.next()
+    assert lost.worked.labelled == {}
+    with pytest.raises(DeskRefusedError, match="500"):
+        validator(FakeDesk(["n"], status=500), 0.0).next()
+
+
+def test_times_are_read_with_and_without_a_zone():
+    assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == moment("1000") == 1_000
+    with pytest.raises(UserError, match="no time"):
+        moment("yesterday")

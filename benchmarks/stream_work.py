@@ -13,7 +13,8 @@ from contracts import files
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted
 from contracts.topics import subject_of
 from contracts.wire import Deserializer, Serializer
-from extractor.domain.extraction import extracted, review_of
+from extractor.domain.extraction import extracted
+from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from stream_trivial import TrivialTagger
 
 MODEL = ModelRef(name="fixed", version="0", serial=0)
@@ -71,6 +72,7 @@ class Work:
         registry = OneSchema(subject_of(task.input_topic), task.note_schema_id)
         self._decode = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
         self._encode = Serializer(EntitiesExtracted, task.event_schema_id)
+        self._choose = Sampling(0.5, None, SamplingRates(), OpenEpisodes())
         self._tag = (tagger or TrivialTagger()).tag
 
     def one(self, value: bytes) -> bytes:
@@ -81,7 +83,8 @@ class Work:
         """Work on many notes."""
         notes = [self._decode(value) for value in values]
         tagged = self._tag([note.text for note in notes])
+        chosen = [self._choose(note, result.confidence, 0) for note, result in zip(notes, tagged, strict=True)]
         return [
-            self._encode(extracted(note, result, MODEL, review_of(result.confidence, 0.5), NOW_MS))
-            for note, result in zip(notes, tagged, strict=True)
+            self._encode(extracted(note, result, MODEL, chosen[row].review, NOW_MS))
+            for row, (note, result) in enumerate(zip(notes, tagged, strict=True))
         ]

@@ -26,6 +26,9 @@ class StackAddresses:
     mlflow_url: str = ""
     ingest_url: str = ""
     ingest_token: str = field(default="", repr=False)
+    desk_url: str = ""
+    desk_token: str = field(default="", repr=False)
+    desk_lead_token: str = field(default="", repr=False)
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ from rxtract.addresses import StackAddresses
 from rxtract.first_model import first_model, has_champion, register_first_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from embedded_stack.progress import Progress
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MODEL_NAME = "rxtract-ner"
 CLIENT = "local"
 HTTP_PORT_FILE = "run/http.port"
+DESK_PORT_FILE = "run/desk.port"
+LOOP = ("drift-watcher", "trainer", "review-desk")
+"""What closes the loop from drift to a new model."""
 TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
@@ -65,24 +68,36 @@ def bring_up(
     ephemeral: bool,
     progress: Progress = steps.silent,
     extractors: int = 1,
-    watch_drift: bool = False,
+    close_loop: bool = False,
+    service_env: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Running]:
     """Run the whole stack for as long as the block runs.
+
+    Args:
+        data_dir: The stack's folder.
+        ephemeral: Keep nothing.
+        progress: Told of each step.
+        extractors: How many.
+        close_loop: Start what retrains too: drift-watcher, trainer, review desk.
+        service_env: More settings by service.
 
     Raises:
         StackError: something could not start; one line; everything that was started has been ended.
     """
     with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress) as stack:
         folder = stack.data_dir
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        port_file = {"RXTRACT_HTTP_PORT_FILE": str(folder / HTTP_PORT_FILE)}
-        environment = {**stack.addresses.as_environment(), **_secrets(folder, token), **port_file}
+        token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
+        ports = {"RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE, "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE}
+        port_files = {name: str(folder / place) for name, place in ports.items()}
+        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **port_files}
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,
             redis_url=stack.addresses.redis_url,
             mlflow_url=stack.addresses.mlflow_url,
             ingest_token=token,
+            desk_token=desk if close_loop else "",
+            desk_lead_token=lead if close_loop else "",
         )
         running = Running(stack, folder, known, environment)
         try:
@@ -91,7 +106,7 @@ def bring_up(
                 done(f"{running.topics} topics, {running.subjects} subjects")
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
-            _start_services(running, progress, service_names(extractors, watch_drift=watch_drift))
+            _start_services(running, progress, service_names(extractors, close_loop=close_loop), service_env or {})
             _publish_addresses(running)
             yield running
         finally:
@@ -119,16 +134,18 @@ def _ensure_champion(running: Running, say: Callable[[str], None]) -> str:
     return f"{registered.name} version {registered.version}, exact-span F1 {found:.2f} on synthetic notes with unseen names"
 
 
-def service_names(extractors: int, *, watch_drift: bool) -> list[str]:
+def service_names(extractors: int, *, close_loop: bool) -> list[str]:
     """Return the names of the replicas to start; a name is its module, with a number where there are several."""
     several = [f"extractor-{number}" for number in range(1, extractors + 1)]
-    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *(["drift-watcher"] if watch_drift else [])]
+    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *(LOOP if close_loop else ())]
 
 
-def _start_services(running: Running, progress: Progress, names: Sequence[str]) -> None:
+def _start_services(
+    running: Running, progress: Progress, names: Sequence[str], service_env: Mapping[str, Mapping[str, str]]
+) -> None:
     for name in names:
         progress(name, steps.BUSY, "")
-        running.start_service(_module_of(name), name)
+        running.start_service(_module_of(name), name, dict(service_env.get(name, {})))
     for name in names:
         with _step(progress, name) as done:
             service = running.services[name]
@@ -143,12 +160,13 @@ def _module_of(name: str) -> str:
 def _publish_addresses(running: Running) -> None:
     port = (running.data_dir / HTTP_PORT_FILE).read_text(encoding="utf-8").strip()
     metrics = {name: service.metrics_url for name, service in running.services.items()}
-    running.addresses = replace(running.addresses, ingest_url=f"http://127.0.0.1:{port}", metrics=metrics)
-    extra = {
-        "ingest_url": running.addresses.ingest_url,
-        "ingest_token": running.addresses.ingest_token,
-        "metrics": metrics,
-    }
+    desk = running.data_dir / DESK_PORT_FILE
+    desk_url = f"http://127.0.0.1:{desk.read_text(encoding='utf-8').strip()}" if running.addresses.desk_token else ""
+    running.addresses = replace(
+        running.addresses, ingest_url=f"http://127.0.0.1:{port}", desk_url=desk_url, metrics=metrics
+    )
+    names = ("ingest_url", "ingest_token", "desk_url", "desk_token", "desk_lead_token")
+    extra = {**{name: getattr(running.addresses, name) for name in names}, "metrics": metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
 
 
@@ -166,16 +184,27 @@ def _step(progress: Progress, title: str) -> Iterator[Callable[[str], None]]:
     progress(title, steps.READY, f"{clock.seconds:.1f} s  {words[-1]}")
 
 
-def _secrets(folder: Path, token: str) -> dict[str, str]:
-    """Make the ingestor's key (kept: pseudonyms stay the same in a kept stack) and its token file; return their settings."""
+def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
+    """Make keys (kept: pseudonyms, samples and roles stay the same in a kept stack) and token files; return their settings."""
     place = folder / "secrets"
     place.mkdir(mode=0o700, exist_ok=True)
-    key = place / "pseudonym.key"
-    if not key.exists():
-        _write_secret(key, secrets.token_hex(PSEUDONYM_KEY_BYTES))
-    tokens = place / "tokens"
-    _write_secret(tokens, f"{CLIENT}:{hashlib.sha256(token.encode()).hexdigest()}\n")
-    return {"RXTRACT_PSEUDONYM_KEY_FILE": str(key), "RXTRACT_HTTP_TOKENS_FILE": str(tokens)}
+    keys = {
+        "RXTRACT_PSEUDONYM_KEY_FILE": place / "pseudonym.key",
+        "RXTRACT_SAMPLING_KEY_FILE": place / "sampling.key",
+        "RXTRACT_ROLES_KEY_FILE": place / "roles.key",
+        "RXTRACT_DESK_KEY_FILE": place / "desk.key",
+    }
+    for key in keys.values():
+        if not key.exists():
+            _write_secret(key, secrets.token_hex(PSEUDONYM_KEY_BYTES))
+    _write_secret(place / "tokens", f"{CLIENT}:{_hashed(token)}\n")
+    _write_secret(place / "desk.tokens", f"{CLIENT}:validator:{_hashed(desk)}\n{CLIENT}-lead:lead:{_hashed(lead)}\n")
+    files = {"RXTRACT_HTTP_TOKENS_FILE": place / "tokens", "RXTRACT_DESK_TOKENS_FILE": place / "desk.tokens"}
+    return {name: str(path) for name, path in {**keys, **files}.items()}
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _write_secret(path: Path, content: str) -> None:
@@ -188,6 +217,7 @@ def links(running: Running) -> Sequence[tuple[str, str]]:
     known = running.addresses
     return [
         ("HTTP door", f"{known.ingest_url}/docs"),
+        *([("Review desk", known.desk_url)] if known.desk_url else []),
         ("MLflow", known.mlflow_url),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),

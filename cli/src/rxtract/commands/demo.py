@@ -15,10 +15,12 @@ from typing import Annotated
 import typer
 from corpus import simulate
 from embedded_stack.errors import StackError
-from embedded_stack.progress import Checklist, PlainLines
+from embedded_stack.progress import Checklist, PlainLines, Progress
+from lifecycle.gate_config import demo_settings
 from rich.console import Console
 
-from rxtract.bringup import bring_up
+from rxtract.bringup import Running, bring_up
+from rxtract.demo.act_two import ActTwo
 from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne, DemoFailed
 from rxtract.errors import UserError
@@ -31,6 +33,7 @@ SEED = 7
 def demo(
     notes: Annotated[int, typer.Option(min=200, help="How many synthetic notes.")] = 2_000,
     data: Annotated[Path | None, typer.Option(help="Keep the servers' data here; otherwise it is removed.")] = None,
+    acts: Annotated[int, typer.Option(min=1, max=2, help="1: notes in, entities out; 2: then the loop closes.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output.")] = False,
 ) -> None:
     """Bring everything up, send notes, show what becomes of them, check every step, stop everything. Exit code 0 or 1."""
@@ -44,12 +47,13 @@ def demo(
             screen.chapter("Real servers")
             checklist = ending.enter_context(contextlib.ExitStack())
             progress = checklist.enter_context(Checklist(console)) if console.is_terminal else PlainLines()
-            running = ending.enter_context(bring_up(folder, ephemeral=data is None, progress=progress))
+            running = ending.enter_context(_stack(folder, progress, ephemeral=data is None, acts=acts))
             checklist.close()
             up_s = time.monotonic() - began
             screen.good(f"all up after {up_s:.0f} s; {_memory(running.stack.rss_bytes())}")
             submitted = [as_submitted(synthetic) for synthetic in islice(simulate(SEED), notes)]
             summary = ActOne(running, screen, submitted).play()
+            loop = ActTwo(running, screen).play() if acts > 1 else None
         except DemoFailed as error:
             raise UserError(f"demo failed at: {error}") from None
         except StackError as error:
@@ -65,9 +69,29 @@ def demo(
         screen.good(
             f"note to entity p50 {summary.p50_ms:.0f} ms, p95 {summary.p95_ms:.0f} ms, model version {summary.model_version}"
         )
+        if loop is not None:
+            screen.good(
+                f"drift critical after {loop.seconds_to_critical:.0f} s, a new model serving after "
+                f"{loop.seconds_to_recovered:.0f} s; F1 on unseen new names {loop.f1_before:.2f} to {loop.f1_after:.2f}; "
+                f"version {loop.refused_version} refused, back to version {loop.rolled_back_to}"
+            )
     screen.good(f"everything stopped; {time.monotonic() - began:.0f} s in all")
     if as_json:
-        sys.stdout.write(json.dumps(asdict(summary)) + "\n")
+        sys.stdout.write(json.dumps({**asdict(summary), "loop": loop and asdict(loop)}) + "\n")
+
+
+def _stack(
+    folder: Path, progress: Progress, *, ephemeral: bool, acts: int
+) -> contextlib.AbstractContextManager[Running]:
+    """The stack; the second act's gate and training are the documented ones of a demo."""
+    trainer = {
+        "RXTRACT_GATE": json.dumps(demo_settings().to_dict()),
+        "RXTRACT_TRAINING": json.dumps({"averaged_fits": 1}),
+        "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0",  # the story is about drift; by number it would train once more
+    }
+    return bring_up(
+        folder, ephemeral=ephemeral, progress=progress, close_loop=acts > 1, service_env={"trainer": trainer}
+    )
 
 
 def _memory(rss_bytes: dict[str, int]) -> str:

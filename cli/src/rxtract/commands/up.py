@@ -40,7 +40,7 @@ def up(
             checklist = ending.enter_context(contextlib.ExitStack())
             progress = checklist.enter_context(Checklist(console)) if console.is_terminal else PlainLines()
             running = ending.enter_context(
-                bring_up(data, ephemeral=ephemeral, progress=progress, extractors=extractors, watch_drift=True)
+                bring_up(data, ephemeral=ephemeral, progress=progress, extractors=extractors, close_loop=True)
             )
             checklist.close()
             _tell(running, clock.seconds)

@@ -6,10 +6,20 @@ Every outside thing is a parameter with the real one as its default: "what does 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from contracts import topics
-from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, ReviewRequested, StatisticsObserved
+from contracts.records import (
+    DriftDetected,
+    EntitiesExtracted,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    NoteAccepted,
+    ReviewRequested,
+    StatisticsObserved,
+)
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.wire import Deserializer, Serializer
 from runtime.deadletter import DeadLetterBudget
@@ -17,6 +27,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.errors import SettingsError
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
 from runtime.faust_batch_worker import Sender
+from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
@@ -25,9 +36,10 @@ from runtime.process import on_stop_signal
 
 from extractor.adapters.cache import ModelCache
 from extractor.agent import declare
+from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
 from extractor.handler import Codecs, ExtractionHandler, Topics
-from extractor.metrics import METRICS
+from extractor.metrics import DRIFT_UNREVIEWED, METRICS
 from extractor.models import ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
 
@@ -38,6 +50,8 @@ CONTRACT_READ = "schemas"
 _log = get_logger(__name__)
 _Made = TypeVar("_Made")
 _CONTRACT_RETRY_S = 1.0
+_KEY_BYTES = 32
+_SERVING = (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
 
@@ -60,6 +74,8 @@ def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
         entities=Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED)),
         review=Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED)),
         statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
+        model_event=Deserializer.for_topic(ModelEvent, registry, settings.topic(topics.MODEL_EVENTS)),
+        drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
     )
 
 
@@ -76,6 +92,9 @@ class Extractor:
     liveness: Liveness
     readiness: Readiness
     limits: BatchLimits
+    sampling_key: bytes | None
+    zone: ZoneInfo
+    episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
@@ -87,12 +106,29 @@ class Extractor:
             made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, _CONTRACT_RETRY_S)
             if made is None or self._until_made(self._load_model, MODEL_LOADED, self.settings.model_retry_s) is None:
                 return 0
-            if reloader is not None:
-                reloader.start()
-            code = run(self.app(made), self.stop)
-            if reloader is not None:
-                reloader.stop()
-            return code
+            followers = self._followers(made, reloader)
+            for part in followers:
+                part.start()
+            try:
+                return run(self.app(made), self.stop)
+            finally:
+                for part in followers:
+                    part.stop()
+
+    def _followers(self, made: Codecs, reloader: Reloader | None) -> list[Reloader | TopicFollower[Any]]:
+        """Threads beside the stream: the slow look at the alias, promotions as they are told, open drift."""
+        config, topic = self.settings.kafka_client_config(), self.settings.topic
+        parts: list[Reloader | TopicFollower[Any]] = [
+            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell)
+        ]
+        if reloader is not None:
+
+            def on_event(event: ModelEvent) -> None:
+                if event.model_name == self.settings.model_name and event.kind in _SERVING:
+                    reloader.nudge(event.occurred_at)
+
+            parts += [reloader, TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event)]
+        return parts
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""
@@ -126,8 +162,17 @@ class Extractor:
             DeadLetterBudget(),
             self.metrics,
             review_below=self.settings.review_below,
+            sampling=self._sampling(),
             attempts=self.settings.tag_attempts,
         )
+
+    def _sampling(self) -> Sampling:
+        settings = self.settings
+        rates = SamplingRates(
+            settings.audit_rate, settings.drift_warning_rate, daily_budget=settings.drift_daily_budget
+        )
+        unreviewed = self.metrics.counter(DRIFT_UNREVIEWED).inc
+        return Sampling(settings.review_below, self.sampling_key, rates, self.episodes, self.zone, unreviewed)
 
     def info(self) -> dict[str, object]:
         """What `/info` says."""
@@ -214,6 +259,8 @@ def bootstrap(
         liveness=Liveness(_LIVE_WITHOUT_TICK_S),
         readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
         limits=limits or BatchLimits(batch_records=settings.batch_records),
+        sampling_key=_sampling_key(settings),
+        zone=_zone(settings.timezone),
     )
 
 
@@ -242,3 +289,25 @@ def _mlflow(settings: ExtractorSettings) -> MlflowModels | None:
                 f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
             ) from None
     return MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)
+
+
+def _sampling_key(settings: ExtractorSettings) -> bytes | None:
+    if settings.sampling_key_file is None:
+        _log.warning("no audit: set RXTRACT_SAMPLING_KEY_FILE; only unsure notes go to review")
+        return None
+    try:
+        key = settings.sampling_key_file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"RXTRACT_SAMPLING_KEY_FILE cannot be read ({type(error).__name__}): give a readable file"
+        ) from None
+    if len(key) < _KEY_BYTES:
+        raise SettingsError(f"RXTRACT_SAMPLING_KEY_FILE holds {len(key)} bytes: at least {_KEY_BYTES} are needed")
+    return key[:64]
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError("RXTRACT_TIMEZONE is no time zone: set it to one like Asia/Kolkata") from None

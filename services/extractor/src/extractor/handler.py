@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from contracts.reasons import Reason
-from contracts.records import EntitiesExtracted, EntityLabel, NoteAccepted, Origin, ReviewRequested, StatisticsObserved
+from contracts.records import (
+    DriftDetected,
+    EntitiesExtracted,
+    EntityLabel,
+    ModelEvent,
+    NoteAccepted,
+    Origin,
+    ReviewRequested,
+    StatisticsObserved,
+)
 from contracts.wire import Deserializer, Serializer, WireError
 from drift.observation import Observation, observe
 from runtime.deadletter import DeadLetterBudget, dead_letter
@@ -16,7 +25,8 @@ from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 from extractor import metrics as m
-from extractor.domain.extraction import extracted, review_of, review_request
+from extractor.domain.extraction import extracted, review_request
+from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"
@@ -39,6 +49,8 @@ class Codecs:
     entities: Callable[[EntitiesExtracted], bytes] | Serializer[EntitiesExtracted]
     review: Callable[[ReviewRequested], bytes] | Serializer[ReviewRequested]
     statistics: Callable[[StatisticsObserved], bytes] | Serializer[StatisticsObserved]
+    model_event: Deserializer[ModelEvent]
+    drift: Deserializer[DriftDetected]
 
 
 class ExtractionHandler:
@@ -51,6 +63,7 @@ class ExtractionHandler:
         budget: Stops us when too many notes are refused: they were validated before, so it is we who are wrong.
         metrics: Built from `extractor.metrics.METRICS`.
         review_below: Notes less sure than this go to review.
+        sampling: Chooses what people look at; only unsure notes when left out.
         attempts: Tries for a note on which the tagger fails.
         now_ms: UTC milliseconds.
     """
@@ -64,6 +77,7 @@ class ExtractionHandler:
         metrics: Metrics,
         *,
         review_below: float,
+        sampling: Sampling | None = None,
         attempts: int = 3,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -71,7 +85,7 @@ class ExtractionHandler:
         self._codecs = codecs
         self._topics = topics
         self._budget = budget
-        self._review_below = review_below
+        self._sampling = sampling or Sampling(review_below, None, SamplingRates(), OpenEpisodes())
         self._attempts = attempts
         self._now_ms = now_ms
         self._dead = metrics.counter(DEAD_LETTERS)
@@ -133,10 +147,11 @@ class ExtractionHandler:
         self, note: NoteAccepted, tagged: TaggedNote, model: LoadedModel, now_ms: int, outputs: list[OutputRecord]
     ) -> Reason | None:
         """Append what a note gives; or say why it gives nothing."""
-        review = review_of(tagged.confidence, self._review_below)
+        chosen = self._sampling(note, tagged.confidence, model.ref.serial)
+        review = chosen.review
         event = extracted(note, tagged, model.ref, review, now_ms)
         try:
-            request = self._review_request(note, event) if review.requested else None
+            request = self._review_request(note, event, chosen) if review.requested else None
             if review.requested and request is None:
                 event = replace(event, review=replace(review, requested=False, inclusion_probability=None))
             value = self._codecs.entities(event)
@@ -151,10 +166,10 @@ class ExtractionHandler:
             self._reviews_unsent.labels(review.reason.value).inc()
         return None
 
-    def _review_request(self, note: NoteAccepted, event: EntitiesExtracted) -> bytes | None:
+    def _review_request(self, note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen) -> bytes | None:
         """The request's bytes; None when it is too large: the note alone was not, but with its entities it may be."""
         try:
-            return self._codecs.review(review_request(note, event))
+            return self._codecs.review(review_request(note, event, chosen))
         except WireError as error:
             if error.reason is not Reason.TOO_LARGE:
                 raise

@@ -20,6 +20,20 @@ REVIEWS_UNSENT = MetricSpec(
     ("reason",),
     "Notes that were due for review but make too large a request; their entities were published all the same.",
 )
+DRIFT_UNREVIEWED = MetricSpec(
+    "rxtract_drift_unreviewed_total",
+    Kind.COUNTER,
+    "notes",
+    (),
+    "Notes of drifted segments beyond the day's budget of reviews; flagged so on their entity events.",
+)
+RELOAD_SECONDS = MetricSpec(
+    "rxtract_model_reload_seconds",
+    Kind.GAUGE,
+    "seconds",
+    (),
+    "Time from the last promotion's or rollback's event to its model serving here.",
+)
 NOTE_SECONDS = MetricSpec(
     "rxtract_note_to_entity_seconds",
     Kind.HISTOGRAM,
@@ -57,6 +71,8 @@ METRICS: tuple[MetricSpec, ...] = (
     ENTITIES,
     REVIEWS,
     REVIEWS_UNSENT,
+    DRIFT_UNREVIEWED,
+    RELOAD_SECONDS,
     NOTE_SECONDS,
     TAGGER_FAILURES,
     MODEL_INFO,

@@ -89,6 +89,7 @@ class ModelKeeper:
         self._loads = metrics.counter(m.MODEL_LOADS)
         self._info = metrics.gauge(m.MODEL_INFO)
         self._serial = metrics.gauge(m.MODEL_SERIAL)
+        self._reload_seconds = metrics.gauge(m.RELOAD_SECONDS)
         metrics.gauge(m.MODEL_CHECK_AGE).set_function(lambda: self._clock() - self._answered_at_s)
 
     @property
@@ -134,6 +135,10 @@ class ModelKeeper:
                 return False
             self._load(self._models, version)
             return True
+
+    def note_reload(self, seconds: float) -> None:
+        """Keep how long it took from a promotion's event to its model serving."""
+        self._reload_seconds.set(max(0.0, seconds))
 
     def _is_served(self, version: ModelVersion) -> bool:
         served = self._served
@@ -207,6 +212,7 @@ class Reloader:
     def __init__(self, keeper: ModelKeeper, interval_s: float) -> None:
         self._keeper = keeper
         self._interval_s = interval_s
+        self._told_at_ms: int | None = None
         self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-reloader", daemon=True)
@@ -215,8 +221,9 @@ class Reloader:
         """Begin to look."""
         self._thread.start()
 
-    def nudge(self) -> None:
-        """Look now: a promotion was announced. Safe from any thread."""
+    def nudge(self, told_at_ms: int | None = None) -> None:
+        """Look now: a promotion was announced, at this time. Safe from any thread."""
+        self._told_at_ms = told_at_ms
         self._nudged.set()
 
     def stop(self) -> None:
@@ -235,8 +242,10 @@ class Reloader:
 
     def _look(self, failing: str) -> str:
         """Refresh once; a failure is one line in the log, not one at every look. Returns the failure."""
+        told_at_ms, self._told_at_ms = self._told_at_ms, None
         try:
-            self._keeper.refresh()
+            if self._keeper.refresh() and told_at_ms is not None:
+                self._keeper.note_reload(time.time() - told_at_ms / 1000)
         except RxtractError as error:
             if str(error) != failing:
                 _log.warning("the model stays as it is", message=str(error))

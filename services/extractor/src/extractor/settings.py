@@ -24,6 +24,16 @@ class ExtractorSettings(ServiceSettings):
     mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
     mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
     review_below: float = Field(0.5, ge=0, le=1, description="notes with a confidence below this go to review")
+    sampling_key_file: Path | None = Field(
+        None,
+        description="file with the key by which audit and drift samples are drawn, the same for all replicas; without it only unsure notes are reviewed",
+    )
+    audit_rate: float = Field(0.01, ge=0, le=1, description="share of live notes that are audited at random")
+    drift_warning_rate: float = Field(0.1, ge=0, le=1, description="share reviewed of a segment under a drift warning")
+    drift_daily_budget: int = Field(
+        200, ge=0, description="notes a day of a drifted segment that one replica sends to review; more are flagged"
+    )
+    timezone: str = Field("Asia/Kolkata", description="time zone in which a day begins")
     tag_attempts: int = Field(3, ge=1, le=10, description="tries for a note on which the tagger fails, then it is dead")
     batch_records: int = Field(500, ge=1, le=10_000, description="most notes in one batch")
     session_timeout_s: float = Field(

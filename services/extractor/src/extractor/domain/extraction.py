@@ -10,16 +10,14 @@ from contracts.records import (
     ModelRef,
     NoteAccepted,
     Review,
-    ReviewReason,
     ReviewRequested,
-    Sample,
     Segment,
     TreatmentPair,
 )
 
+from extractor.domain.sampling import Chosen
 from extractor.domain.tagging import TaggedNote
 
-NO_REVIEW = Review(requested=False)
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
 
 
@@ -33,13 +31,6 @@ def segment(city: str, specialty: str) -> Segment:
 def entity_id(index: int) -> str:
     """The id of a note's entity by its place: e1, e2, and so on."""
     return f"e{index + 1}"
-
-
-def review_of(confidence: float, review_below: float) -> Review:
-    """Whether people shall look at a note of this confidence. All such notes are taken, hence the probability 1."""
-    if confidence >= review_below:
-        return NO_REVIEW
-    return Review(requested=True, reason=ReviewReason.LOW_CONFIDENCE, inclusion_probability=1.0)
 
 
 def extracted(
@@ -75,7 +66,7 @@ def extracted(
     )
 
 
-def review_request(note: NoteAccepted, event: EntitiesExtracted) -> ReviewRequested:
+def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen) -> ReviewRequested:
     """The request for people to look at a note, with what the model said."""
     return ReviewRequested(
         note_id=note.note_id,
@@ -88,9 +79,9 @@ def review_request(note: NoteAccepted, event: EntitiesExtracted) -> ReviewReques
         entities=event.entities,
         treatment_pairs=event.treatment_pairs,
         note_confidence=event.note_confidence,
-        sample=Sample.UNCERTAIN,
+        sample=chosen.sample,
         inclusion_probability=event.review.inclusion_probability or 1.0,
-        show_predictions=True,
+        show_predictions=chosen.show_predictions,
         patient_ref=note.patient_ref,
         doctor_ref=note.doctor_ref,
         requested_at=event.extracted_at,

@@ -176,6 +176,7 @@ class Registry:
         self._client.set_model_version_tag(self._name, version.version, "served", "true")
         self._client.set_model_version_tag(self._name, version.version, MOVED_BY_TAG, command_id)
         if champion is not None and champion.version != version.version:
+            self._client.set_model_version_tag(self._name, champion.version, "served", "true")
             self._client.set_registered_model_alias(self._name, PREVIOUS, champion.version)
         self._client.set_registered_model_alias(self._name, CHAMPION, version.version)
         return self._version(version.version)

@@ -76,10 +76,24 @@ class Ledger:
         return sorted(left, key=lambda command: _URGENCY.get(command.action, len(_URGENCY)))
 
     def foldable(self) -> list[tuple[ModelCommand, ModelCommand]]:
-        """(command, open run that takes it over): retraining asked for twice while one run is open is one run.
+        """(command, open run that takes it over): retraining asked for twice for one champion is one run.
 
-        A run about one segment is widened to all notes by nobody: the first to ask names the segment of the gate, and the
-        labels of all segments are learnt from in any case.
+        The first to ask names the segment of the gate; the labels of all segments are learnt from in any case.
         """
-        runs = [command for command in self.open if command.action is ModelAction.RETRAIN]
-        return [(command, runs[0]) for command in runs[1:]]
+        found: list[tuple[ModelCommand, ModelCommand]] = []
+        runs: list[ModelCommand] = []
+        for command in self.open:
+            if command.action is not ModelAction.RETRAIN:
+                continue
+            run = next((run for run in runs if _is_same_story(command, run)), None)
+            if run is None:
+                runs.append(command)
+            else:
+                found.append((command, run))
+        return found
+
+
+def _is_same_story(command: ModelCommand, run: ModelCommand) -> bool:
+    """Whether one training can serve both: of the same model, and not against different champions."""
+    champions = {command.champion_version, run.champion_version} - {None}
+    return command.model_name == run.model_name and len(champions) <= 1

@@ -1,0 +1,196 @@
+"""The trainer on real Kafka, registry, Redis and MLflow: one model for one order, whoever dies and however often it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from contracts.apply import apply_schemas, apply_topics
+from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.registry import ConfluentRegistry
+from contracts.topics import load_topics
+from contracts.wire import Deserializer, Serializer
+from embedded_stack.services import ServiceProcess
+from mlflow.tracking import MlflowClient
+from runtime.delivery import DeliveryProducer
+from runtime.records import OutputRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+SMALL = {
+    "RXTRACT_CORPUS": '{"seed": 20, "notes": 500, "gold_seed": 21, "gold_notes": 150}',
+    "RXTRACT_TRAINING": '{"averaged_fits": 1, "calibration_folds": 2, "max_iterations": 30}',
+    "RXTRACT_GATE": '{"margin": 0.05, "resamples": 200, "floors": {"DISEASE": 0.2, "TREATMENT": 0.2}, "min_speed_ratio": 0.2}',
+    "RXTRACT_LEASE_S": "3",
+    "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0",
+}
+
+
+class Rig:
+    """Topics, trainers and an eye on the events of one model that no other test has."""
+
+    def __init__(self, stack, prefix: str, folder: Path, ending: ExitStack) -> None:
+        self.addresses = stack.addresses
+        self.prefix = prefix
+        self.model = f"test-{uuid.uuid4().hex[:10]}"
+        self._folder = folder
+        self._ending = ending
+        config = {"bootstrap.servers": self.addresses.bootstrap_servers}
+        wanted = load_topics()
+        apply_topics(config, wanted, prefix=prefix)
+        registry = ConfluentRegistry(self.addresses.schema_registry_url)
+        apply_schemas(registry, prefix=prefix)
+        self._command = Serializer.for_topic(ModelCommand, registry, f"{prefix}model.commands.v1")
+        self._event = Deserializer.for_topic(ModelEvent, registry, f"{prefix}model.events.v1")
+        self._producer = DeliveryProducer(config)
+        self._consumer = Consumer({**config, "group.id": "unused", "enable.auto.commit": False})
+        ending.callback(self._consumer.close)
+        self._consumer.assign([TopicPartition(f"{prefix}model.events.v1", 0, 0)])
+        self.events: list[ModelEvent] = []
+        key = folder / "roles.key"
+        key.write_bytes(b"k" * 32)
+        self._env = {
+            **self.addresses.as_environment(),
+            **SMALL,
+            "RXTRACT_TOPIC_PREFIX": prefix,
+            "RXTRACT_GROUP_PREFIX": prefix,
+            "RXTRACT_MODEL_NAME": self.model,
+            "RXTRACT_ROLES_KEY_FILE": str(key),
+        }
+        self.mlflow = MlflowClient(self.addresses.mlflow_url)
+
+    def trainer(self, name: str = "trainer", **env: str) -> ServiceProcess:
+        service = ServiceProcess("trainer", self._folder, {**self._env, **env}, name=name)
+        self._ending.callback(service.kill)
+        service.start()
+        return service
+
+    def order(self, action: ModelAction, times: int = 1, **more: object) -> str:
+        fields = {"reason": "operator", "command_id": str(uuid.uuid4()), "model_name": self.model, **more}
+        command = ModelCommand(action=action, requested_by="test", requested_at=int(time.time() * 1000), **fields)
+        topic = f"{self.prefix}model.commands.v1"
+        value = self._command(command)
+        self._producer.send([OutputRecord(topic, self.model.encode(), value)] * times).wait(10)
+        return command.command_id
+
+    def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 90) -> list[ModelEvent]:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            message = self._consumer.poll(0.2)
+            if message is not None and message.error() is None:
+                self.events.append(self._event(message.value()))
+            if holds(self.events):
+                return self.events
+        raise AssertionError(f"not within {seconds} s; seen {[(one.kind.value, one.reasons) for one in self.events]}")
+
+    def first_model(self) -> ModelEvent:
+        return next(one for one in self.until(lambda seen: kinds(seen, "PROMOTED")) if one.kind.value == "PROMOTED")
+
+    def versions(self) -> list[str]:
+        return [str(one.version) for one in self.mlflow.search_model_versions(f"name='{self.model}'")]
+
+    def alias(self, name: str) -> str | None:
+        found = self.mlflow.get_registered_model(self.model).aliases.get(name)
+        return None if found is None else str(found)
+
+
+def kinds(events: list[ModelEvent], *wanted: str) -> list[ModelEvent]:
+    return [one for one in events if one.kind.value in wanted]
+
+
+def ended(events: list[ModelEvent], command_id: str) -> list[ModelEvent]:
+    ends = {"PROMOTED", "REJECTED", "ROLLED_BACK", "TRAINING_FAILED", "MERGED_INTO"}
+    return [one for one in events if one.command_id == command_id and one.kind.value in ends]
+
+
+@pytest.fixture
+def rig(stack, topic_prefix: str, tmp_path: Path) -> Iterator[Rig]:
+    with ExitStack() as ending:
+        yield Rig(stack, topic_prefix, tmp_path, ending)
+
+
+def test_the_first_model_is_trained_once_by_two_trainers_and_can_be_rolled_back_to(rig: Rig) -> None:
+    rig.trainer("one")
+    rig.trainer("two")
+    first = rig.first_model()
+    assert rig.versions() == [first.model_version]
+    assert rig.alias("champion") == first.model_version
+    assert any("floor" in reason for reason in first.reasons)
+
+    second = rig.order(ModelAction.RETRAIN)
+    end = ended(rig.until(lambda seen: ended(seen, second)), second)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    assert end.serial is not None
+    assert first.serial is not None
+    assert end.serial > first.serial
+    assert rig.alias("previous") == first.model_version
+
+    back = rig.order(ModelAction.ROLLBACK)
+    end = ended(rig.until(lambda seen: ended(seen, back)), back)[0]
+    assert end.kind is ModelEventKind.ROLLED_BACK
+    assert rig.alias("champion") == first.model_version
+
+
+def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
+    trainers = [rig.trainer("one")]
+    rig.first_model()
+    trainers.append(rig.trainer("two"))
+    trainers[1].wait_ready(30) if trainers[1].is_ready() else None
+    command = rig.order(ModelAction.RETRAIN, times=10)
+    # While the job runs: its owner holds the lease and has a child.
+    deadline = time.monotonic() + 30
+    while not _children(trainers[0].pid) and time.monotonic() < deadline:
+        rig.until(lambda _: True)
+    os.kill(trainers[0].pid, signal.SIGKILL)
+    rig.until(lambda seen: ended(seen, command), 120)
+    assert len(rig.versions()) == 2
+    assert len(ended(rig.events, command)) == 1
+
+
+def test_orders_that_cannot_be_carried_out_say_why(rig: Rig) -> None:
+    rig.trainer()
+    rig.first_model()
+    unknown = rig.order(ModelAction.PROMOTE, target_version="99")
+    other = rig.order(ModelAction.RETRAIN, model_name="no-such-model")
+    stale = rig.order(ModelAction.RETRAIN, champion_version="77", reason="drift")
+    nothing_before = rig.order(ModelAction.ROLLBACK)
+    for command in (unknown, other, stale, nothing_before):
+        rig.until(lambda seen, command=command: ended(seen, command))
+    words = {one.command_id: one.reasons[0] for one in rig.events if one.command_id}
+    assert "no version 99" in words[unknown]
+    assert "no model no-such-model" in words[other]
+    assert "version 77" in words[stale]
+    assert "go back to" in words[nothing_before]
+    assert len(rig.versions()) == 1
+
+
+def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> None:
+    rig.trainer()
+    champion = rig.first_model().model_version
+    alarms = [
+        rig.order(ModelAction.RETRAIN, reason="drift", segment=f"city=C{number}", champion_version=champion)
+        for number in range(12)
+    ]
+    rig.until(lambda seen: len(kinds(seen, "MERGED_INTO")) == 11)
+    rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
+    deferred = kinds(rig.events, "TRAINING_DEFERRED")
+    assert {one.command_id for one in deferred} == {alarms[0]}
+    assert deferred[0].missing_labels
+    assert {one.merged_into for one in kinds(rig.events, "MERGED_INTO")} == {alarms[0]}
+    assert len(rig.versions()) == 1
+
+
+def _children(pid: int) -> list[int]:
+    import psutil
+
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.records import DriftLevel, ModelAction, ModelEventKind, Origin
+from contracts.topics import STATISTICS_OBSERVED, prefixed
 from corpus.simulation import Part, Shift, simulate
 from rich.text import Text
 
 from rxtract.bringup import MODEL_NAME
 from rxtract.demo.doors import KafkaDoor
+from rxtract.demo.lag import LagProbe
 from rxtract.demo.language import KINDS, SHARE, new_language, score_names, words_of
 from rxtract.demo.loop_observer import LoopObserver
 from rxtract.demo.story import DemoFailed
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from rxtract.demo.screen import Screen
 
 CITY = "Pune"
+WATCHER_GROUP = "drift-watcher"
 CITY_SHARE = 0.5
 BEFORE_NOTES = 1_300
 RATE = 120
@@ -84,6 +87,8 @@ class ActTwo:
         self._screen = screen
         self._door = KafkaDoor(running.addresses)
         self._truths: dict[str, AnnotatedNote] = {}
+        statistics = prefixed(running.addresses.topic_prefix, STATISTICS_OBSERVED)
+        self._watched = LagProbe(running.addresses.bootstrap_servers, WATCHER_GROUP, statistics)
         self._alarms_told = 0
         self._events_told = 0
 
@@ -95,6 +100,7 @@ class ActTwo:
         """
         with ExitStack() as ending:
             ending.callback(self._door.close)
+            ending.callback(self._watched.close)
             observer = ending.enter_context(LoopObserver(self._running.addresses))
             self._quiet(observer)
             began_s, sending = self._shift(ending)
@@ -134,7 +140,7 @@ class ActTwo:
             sent = {note.note_id for note in notes}
             self._wait(observer, lambda seen: sent <= seen.extracted.keys(), "not all notes have an entity event")
         with self._step("no alarm without a shift"):
-            # What was sent is watched soon after; an alarm about it would have come by the time the shift is found.
+            self._wait(observer, lambda _: self._watched.lag() == 0, "the watcher did not read all statistics")
             alarms = observer.look(lambda seen: list(seen.alarms))
             if alarms:
                 raise DemoFailed(f"{len(alarms)} alarms without a shift, the first: {alarms[0].evidence}")

@@ -1,0 +1,116 @@
+"""What people said becomes labelled notes with roles; what contradicts itself is left out, with its reason."""
+
+from __future__ import annotations
+
+import pytest
+from contracts.records import AnnotationValidated
+from lifecycle.collection import Reason, collect
+from lifecycle.gate_config import GateConfig
+from lifecycle.readiness import missing_labels
+from lifecycle.roles import Role, RoleKeyError, Shares, role_of
+
+KEY = b"k" * 32
+SHARES = Shares(0.2, 0.2)
+
+
+def text_of(number: int) -> str:
+    """A text that is nearly nobody else's."""
+    words = [f"w{number * 7919 % 10007}{place * 31 % 97}" for place in range(12)]
+    return f"k/c/o fever {' '.join(words)}"
+
+
+def word(number: int = 0, **more) -> AnnotationValidated:
+    text = more.pop("text", text_of(number))
+    entity = {"entity_id": "e1", "label": "DISEASE", "text": "fever", "start": 6, "end": 11, "confidence": 1.0}
+    given = {
+        "annotation_id": f"a{number}",
+        "note_id": f"synthetic-{number}",
+        "revision": 1,
+        "text": text,
+        "segment": {"city": "Pune", "specialty": "cardiology"},
+        "patient_ref": f"p{number}",
+        "doctor_ref": "d",
+        "written_at": 1,
+        "predicted_entities": [],
+        "predicted_pairs": [],
+        "entities": [entity],
+        "treatment_pairs": [],
+        "sample": "DRIFT",
+        "predictions_shown": True,
+        "outcome": "CORRECTED",
+        "changes": {"kept": 0, "added": 1, "removed": 0, "moved": 0, "relabelled": 0},
+        "annotator": "v1",
+        "sequence": 1,
+        "seconds_spent": 5.0,
+        "annotated_at": number + 1,
+    }
+    return AnnotationValidated.from_dict({**given, **more})
+
+
+def test_roles_follow_from_the_patient_and_the_key_alone():
+    roles = [role_of(f"p{number}", KEY, SHARES) for number in range(5_000)]
+    assert roles == [role_of(f"p{number}", KEY, SHARES) for number in range(5_000)]
+    for role, share in ((Role.GOLD, 0.2), (Role.RECENT, 0.2), (Role.TRAIN, 0.6)):
+        assert abs(roles.count(role) / 5_000 - share) < 0.03
+    assert roles != [role_of(f"p{number}", b"x" * 32, SHARES) for number in range(5_000)]
+    with pytest.raises(RoleKeyError):
+        role_of("p", b"short")
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"outcome": "SKIPPED"}, Reason.NO_LABELS),
+        (
+            {
+                "entities": [
+                    {"entity_id": "e1", "label": "DISEASE", "text": "fever", "start": 6, "end": 900, "confidence": 1.0}
+                ]
+            },
+            Reason.BAD_OFFSETS,
+        ),
+        (
+            {
+                "entities": [
+                    {"entity_id": "e1", "label": "DISEASE", "text": "fevre", "start": 6, "end": 11, "confidence": 1.0}
+                ]
+            },
+            Reason.CONTRADICTS_TEXT,
+        ),
+    ],
+)
+def test_what_cannot_be_right_is_left_out(more, reason):
+    found = collect([word(1, **more)], KEY, SHARES)
+    assert not found.notes
+    assert found.left_out[reason] == 1
+
+
+def test_annotators_who_contradict_each_other_wait_for_an_adjudication():
+    first, second = word(1), word(1, annotation_id="b", annotator="v2", entities=[])
+    assert collect([first, second], KEY, SHARES).left_out[Reason.CONFLICT] == 2
+    lead = word(1, annotation_id="c", annotator="lead", outcome="ADJUDICATED", supersedes=["a1", "b"], annotated_at=9)
+    found = collect([first, second, lead], KEY, SHARES)
+    assert len(found.notes) == 1
+    assert len(found.notes[0].note.spans) == 1
+
+
+def test_only_the_newest_revision_and_the_last_word_count():
+    old, new = word(1), word(1, annotation_id="n", revision=2, entities=[])
+    assert [item.note.spans for item in collect([old, new, new], KEY, SHARES).notes] == [()]
+
+
+def test_notes_chosen_for_doubt_never_judge():
+    words = [word(number, sample="UNCERTAIN") for number in range(60)]
+    found = collect(words, KEY, SHARES)
+    assert {item.role for item in found.notes} == {Role.TRAIN}
+    assert found.left_out[Reason.UNCERTAIN_SAMPLE] > 10
+
+
+def test_a_drift_run_waits_for_labels_of_its_segment():
+    config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
+    assert missing_labels([], "annotations", None, config, KEY) == 0
+    missing = missing_labels([], "drift", "city=Pune", config, KEY)
+    assert missing == 25  # 5 of the fifth that judges
+    words = [word(number) for number in range(120)]
+    assert missing_labels(words, "drift", "city=Pune", config, KEY) == 0
+    assert missing_labels(words, "drift", "city=Delhi", config, KEY) == 25

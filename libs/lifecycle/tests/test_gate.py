@@ -1,0 +1,130 @@
+"""The gate lets a better model pass, and refuses each kind of worse one. Predictions are made, so each test is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from clinical_ner.notes import AnnotatedNote, Label, Span
+from clinical_ner.predictions import Prediction
+from lifecycle.gate import Decision, Evidence, TestSet, judge
+from lifecycle.gate_config import GateConfig, GateConfigError, demo_settings
+from lifecycle.leakage import Leak
+from lifecycle.speed import Speed
+
+CONFIG = GateConfig(resamples=300, min_gold_mentions=50, min_recent_notes=20)
+CLEAN = Leak(texts=0)
+
+
+def note(number: int) -> AnnotatedNote:
+    return AnnotatedNote(
+        f"fever {number} on drug", (Span(0, 5, Label.DISEASE), Span(10, 14, Label.TREATMENT)), note_id=str(number)
+    )
+
+
+def predicted(notes: list[AnnotatedNote], miss: dict[Label, int]) -> list[Prediction]:
+    """Everything right but every n-th mention of a label."""
+    found = []
+    for index, one in enumerate(notes):
+        kept = [span for span in one.spans if span.label not in miss or index % miss[span.label]]
+        found.append(Prediction(tuple(kept)))
+    return found
+
+
+GOLD = [note(number) for number in range(200)]
+RECENT = [note(number) for number in range(1000, 1040)]
+WEAK = predicted(GOLD, {Label.DISEASE: 4, Label.TREATMENT: 4})
+GOOD = predicted(GOLD, {Label.DISEASE: 10, Label.TREATMENT: 10})
+
+
+def evidence(challenger, champion=WEAK, **more) -> Evidence:
+    given = {
+        "trigger": "annotations",
+        "segment": None,
+        "gold": TestSet(GOLD, challenger, champion),
+        "shipped_gold": 100,
+        "recent": TestSet([], [], []),
+        "leak": CLEAN,
+        "speed": Speed(100.0, 100.0, 1.0),
+    }
+    return Evidence(**{**given, **more})
+
+
+def test_a_better_model_passes():
+    verdict = judge(evidence(GOOD), CONFIG)
+    assert verdict.decision is Decision.PASS, verdict.reasons
+    assert verdict.metrics["gold/micro/challenger_f1"] > verdict.metrics["gold/micro/champion_f1"]
+
+
+def test_a_worse_model_is_refused():
+    verdict = judge(evidence(WEAK, GOOD), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("may have lost" in reason for reason in verdict.reasons)
+
+
+def test_better_overall_but_one_label_worse_is_refused():
+    much_better_diseases = predicted(GOLD, {Label.TREATMENT: 3})
+    champion = predicted(GOLD, {Label.DISEASE: 2, Label.TREATMENT: 10})
+    verdict = judge(evidence(much_better_diseases, champion), CONFIG)
+    assert verdict.metrics["gold/micro/challenger_f1"] > verdict.metrics["gold/micro/champion_f1"]
+    assert verdict.decision is Decision.REJECT
+    assert any("TREATMENT" in reason for reason in verdict.reasons)
+
+
+def test_forgetting_old_gold_is_refused():
+    champion = predicted(GOLD[:100], {Label.DISEASE: 10}) + predicted(
+        GOLD[100:], {Label.DISEASE: 2, Label.TREATMENT: 2}
+    )
+    challenger = predicted(GOLD[:100], {Label.DISEASE: 4}) + predicted(GOLD[100:], {})
+    verdict = judge(evidence(challenger, champion), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert all("oldest gold" in reason for reason in verdict.reasons)
+
+
+def test_too_small_a_test_set_defers_and_says_how_many_are_missing():
+    verdict = judge(evidence(GOOD), replace(CONFIG, min_gold_mentions=250))
+    assert verdict.decision is Decision.DEFER
+    assert verdict.missing_labels == 50
+    verdict = judge(evidence(GOOD, trigger="drift", segment="city=Pune"), CONFIG)
+    assert verdict.decision is Decision.DEFER
+    assert verdict.missing_labels == 20
+    assert "city=Pune" in verdict.reasons[0]
+
+
+def test_a_slower_model_is_refused():
+    verdict = judge(evidence(GOOD, speed=Speed(100.0, 50.0, 0.5)), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("speed" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("leak", [Leak(texts=3), Leak(texts=0, patients=1), Leak(texts=None, known_names=0.8)])
+def test_leaked_test_data_is_flagged_however_good_the_scores(leak):
+    verdict = judge(evidence(predicted(GOLD, {}), leak=leak), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("LEAKED" in reason for reason in verdict.reasons)
+
+
+def test_a_drift_run_must_be_surely_better_where_the_language_moved():
+    same = predicted(RECENT, {Label.DISEASE: 4})
+    stuck = evidence(GOOD, trigger="drift", segment="city=Pune", recent=TestSet(RECENT, same, same))
+    verdict = judge(stuck, CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("recent validated notes" in reason for reason in verdict.reasons)
+    better = TestSet(RECENT, predicted(RECENT, {}), predicted(RECENT, {Label.DISEASE: 2, Label.TREATMENT: 2}))
+    assert judge(replace(stuck, recent=better), CONFIG).decision is Decision.PASS
+
+
+def test_the_first_model_needs_only_the_floors():
+    assert judge(evidence(GOOD, ()), CONFIG).decision is Decision.FIRST
+    verdict = judge(evidence(predicted(GOLD, {Label.DISEASE: 1}), ()), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("floor" in reason for reason in verdict.reasons)
+
+
+def test_settings_are_checked():
+    assert GateConfig.from_dict(CONFIG.to_dict()) == CONFIG
+    assert demo_settings().min_recent_notes < GateConfig().min_recent_notes
+    with pytest.raises(GateConfigError, match="margins"):
+        GateConfig.from_dict({"margins": 1})
+    with pytest.raises(GateConfigError, match="resamples"):
+        GateConfig(resamples=1)

@@ -1,0 +1,102 @@
+"""Which notes people look at: the audit keeps its rate whatever drifts, drift keeps its budget, and a key decides."""
+
+from __future__ import annotations
+
+from contracts.records import DriftDetected, DriftDirection, DriftLevel, ModelRef, NoteAccepted, ReviewReason, Sample
+from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
+
+KEY = b"k" * 32
+DAY_MS = 86_400_000
+RATES = SamplingRates(audit=0.02, warning=0.2, daily_budget=50)
+
+
+def note(number: int, **more) -> NoteAccepted:
+    given = {
+        "note_id": f"synthetic-{number}",
+        "revision": 1,
+        "prescription_ref": "rx",
+        "patient_ref": "p",
+        "doctor_ref": "d",
+        "city": "Pune",
+        "specialty": "cardiology",
+        "written_at": 1,
+        "accepted_at": DAY_MS * 10,
+        "text": "t",
+        "language": "en",
+        "origin": "LIVE",
+        "pseudonym_key_id": "k1",
+        "producer": "test",
+        "prescription_id": "rx",
+    }
+    known = set(NoteAccepted.__dataclass_fields__)
+    return NoteAccepted.from_dict({name: value for name, value in {**given, **more}.items() if name in known})
+
+
+def drift(level: DriftLevel, segment: str = "city=Pune", serial: int = 3) -> DriftDetected:
+    return DriftDetected(
+        episode_id="e",
+        segment=segment,
+        level=level,
+        direction=DriftDirection.WORSE,
+        statistics=(),
+        evidence="x",
+        model=ModelRef(name="m", version="1", serial=serial),
+        source_partition=0,
+        source_offset=0,
+        detected_at=0,
+        began_at=0,
+    )
+
+
+def chosen(sampling: Sampling, count: int, **more):
+    return [sampling(note(number, **more), 0.9, 3) for number in range(count)]
+
+
+def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
+    first = chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
+    audit = [one for one in first if one.sample is Sample.AUDIT]
+    assert 300 < len(audit) < 500
+    assert 0.4 < sum(one.show_predictions for one in audit) / len(audit) < 0.6
+    assert {one.review.inclusion_probability for one in audit} == {0.02}
+    assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
+    assert first != chosen(Sampling(0.5, b"x" * 32, RATES, OpenEpisodes()), 20_000)
+
+
+def test_drift_never_changes_who_is_audited():
+    episodes = OpenEpisodes()
+    quiet = chosen(Sampling(0.5, KEY, RATES, episodes), 5_000)
+    episodes.tell(drift(DriftLevel.CRITICAL))
+    drifted = chosen(Sampling(0.5, KEY, RATES, episodes), 5_000)
+    where = [one.sample is Sample.AUDIT for one in quiet]
+    assert where == [one.sample is Sample.AUDIT for one in drifted]
+
+
+def test_a_critical_segment_fills_its_budget_and_the_rest_is_flagged_and_counted():
+    episodes, counted = OpenEpisodes(), []
+    sampling = Sampling(0.5, KEY, RATES._replace(audit=0.0), episodes, on_unreviewed=lambda: counted.append(1))
+    episodes.tell(drift(DriftLevel.CRITICAL))
+    found = chosen(sampling, 200)
+    assert [one.review.reason for one in found[:50]] == [ReviewReason.DRIFT] * 50
+    assert {one.review.reason for one in found[50:]} == {ReviewReason.DRIFT_UNREVIEWED}
+    assert not any(one.review.requested for one in found[50:])
+    assert len(counted) == 150
+    assert sampling(note(1, accepted_at=DAY_MS * 11), 0.9, 3).review.reason is ReviewReason.DRIFT  # a new day
+
+
+def test_a_warning_takes_a_share_and_recovery_or_another_model_ends_it():
+    episodes = OpenEpisodes()
+    sampling = Sampling(0.5, KEY, RATES._replace(audit=0.0, daily_budget=10_000), episodes)
+    episodes.tell(drift(DriftLevel.WARNING, "specialty=cardiology"))
+    share = sum(one.sample is Sample.DRIFT for one in chosen(sampling, 2_000)) / 2_000
+    assert 0.15 < share < 0.25
+    assert sampling(note(1), 0.9, 4).sample is not Sample.DRIFT
+    episodes.tell(drift(DriftLevel.RECOVERED, "specialty=cardiology"))
+    assert not any(one.sample is Sample.DRIFT for one in chosen(sampling, 500))
+
+
+def test_only_live_notes_are_sampled_and_only_unsure_ones_without_a_key():
+    rates = RATES._replace(audit=1.0)
+    assert not Sampling(0.5, KEY, rates, OpenEpisodes())(note(1, origin="REPLAY"), 0.9, 3).review.requested
+    assert not Sampling(0.5, None, rates, OpenEpisodes())(note(1), 0.9, 3).review.requested
+    unsure = Sampling(0.5, None, rates, OpenEpisodes())(note(1), 0.1, 3)
+    assert unsure.review.reason is ReviewReason.LOW_CONFIDENCE

@@ -1,1 +1,0 @@
-"""The one owner of live quality, KPIs, the sink and the control page."""

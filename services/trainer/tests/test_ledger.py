@@ -1,0 +1,83 @@
+"""What is open follows from commands and events alone."""
+
+from __future__ import annotations
+
+from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from trainer.domain.identity import event_id
+from trainer.domain.ledger import Ledger
+from trainer.domain.rules import is_worse, why_void
+
+
+def command(key: str, action: ModelAction = ModelAction.RETRAIN, **more) -> ModelCommand:
+    given = {"model_name": "m", "reason": "drift", "requested_by": "t", "requested_at": 0, "champion_version": "1"}
+    return ModelCommand(command_id=key, action=action, **{**given, **more})
+
+
+def event(key: str, kind: ModelEventKind, **more) -> ModelEvent:
+    return ModelEvent(
+        event_id=event_id(key, kind), kind=kind, model_name="m", command_id=key, reasons=(), occurred_at=0, **more
+    )
+
+
+def test_a_command_counts_once():
+    ledger = Ledger("m")
+    assert ledger.order(command("a"))
+    assert not any(ledger.order(command("a")) for _ in range(9))
+    assert ledger.duplicates == 9
+    assert [one.command_id for one in ledger.open] == ["a"]
+
+
+def test_twelve_alarms_of_one_champion_are_one_run():
+    ledger = Ledger("m")
+    for number in range(12):
+        ledger.order(command(str(number), segment=f"city=C{number}"))
+    folded = ledger.foldable()
+    assert [one.command_id for one, _ in folded] == [str(number) for number in range(1, 12)]
+    assert {run.command_id for _, run in folded} == {"0"}
+
+
+def test_orders_of_other_models_or_champions_are_stories_of_their_own():
+    ledger = Ledger("m")
+    for key, more in (
+        ("a", {}),
+        ("b", {"champion_version": "2"}),
+        ("c", {"model_name": "x"}),
+        ("d", {"champion_version": None}),
+    ):
+        ledger.order(command(key, **more))
+    assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("d", "a")]
+
+
+def test_a_rollback_comes_before_a_training_and_ends_are_ends():
+    ledger = Ledger("m")
+    ledger.order(command("a"))
+    ledger.order(command("b", ModelAction.ROLLBACK))
+    assert [one.command_id for one in ledger.open] == ["b", "a"]
+    ledger.tell(event("b", ModelEventKind.ROLLED_BACK, model_version="1", serial=3))
+    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    assert ledger.deferred == {"a": 40}
+    assert ledger.served == [("1", 3)]
+    ledger.tell(event("a", ModelEventKind.REJECTED))
+    assert not ledger.open
+    assert not ledger.deferred
+
+
+def test_the_order_of_commands_and_events_does_not_matter():
+    ledger = Ledger("m")
+    ledger.tell(event("a", ModelEventKind.PROMOTED, model_version="2", serial=2))
+    ledger.order(command("a"))
+    assert not ledger.open
+
+
+def test_an_order_against_a_former_champion_is_void():
+    assert why_void(command("a"), "1") is None
+    assert why_void(command("a", champion_version=None), "9") is None
+    assert "version 1" in (why_void(command("a"), "2") or "")
+
+
+def test_quality_has_fallen_only_when_the_intervals_do_not_touch():
+    def quality(low: float, high: float) -> LabelQuality:
+        return LabelQuality(label="ALL", precision=0.5, recall=0.5, f1=0.5, f1_low=low, f1_high=high, support=9)
+
+    assert is_worse(quality(0.4, 0.5), quality(0.6, 0.7))
+    assert not is_worse(quality(0.4, 0.65), quality(0.6, 0.7))

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rxtract.annotations import Data, Json, Labels, Sentences, SentencesFormat, read_annotations, say
+from rxtract.commands.dataset_build import build
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow, mlflow_told
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rxtract.annotations import AnnotationFile
 
 app = typer.Typer(help="Annotated data sets: what is in them, what is wrong with them.", no_args_is_help=True)
+app.command("build")(build)
 NOTES_FILE = "notes.jsonl"
 MANIFEST_FILE = "manifest.json"
 HeldOut = Annotated[

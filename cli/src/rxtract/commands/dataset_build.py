@@ -1,0 +1,133 @@
+"""`rxtract dataset build`: the trainer's data pipeline by itself, from annotations to data sets with fixed roles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from rxtract.addresses import read_addresses
+from rxtract.annotations import Json
+from rxtract.errors import UserError
+from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow, mlflow_told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from contracts.records import AnnotationValidated
+    from lifecycle.snapshot import Snapshot
+
+REPORT = "report.md"
+
+
+def build(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for train, recent and gold as JSON lines, and the report.")
+    ],
+    roles_key: Annotated[
+        Path, typer.Option(help="File with the key of the roles, 32 bytes or more; the trainer's own.")
+    ],
+    annotations: Annotated[
+        Path | None,
+        typer.Option(help="AnnotationValidated as JSON lines; without it the running stack's topic is read."),
+    ] = None,
+    segment: Annotated[
+        str, typer.Option(help="Only this segment's notes judge a drift run, such as city=Pune.")
+    ] = "all",
+    tracking_uri: TrackingUri = "",
+    stack: Stack = None,
+    json_: Json = False,
+) -> None:
+    """Collect, validate, split by role, snapshot, digest; log the report to MLflow where one is known."""
+    from lifecycle.collection import collect
+    from lifecycle.gate_config import GateConfig
+    from lifecycle.report import dataset_report
+    from lifecycle.roles import RoleKeyError
+    from lifecycle.snapshot import CorpusConfig, snapshot
+
+    gate = GateConfig()
+    try:
+        collected = collect(_words(annotations, stack), _key(roles_key), gate.shares)
+    except RoleKeyError as error:
+        raise UserError(f"{roles_key}: {error}") from None
+    data = snapshot(collected, CorpusConfig(), gate.annotation_weight, None if segment == "all" else segment)
+    report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped, "digest": data.digest}
+    text = dataset_report(collected.report(), data.datasets())
+    _write(out, data, report, text)
+    _log(data, find_mlflow(tracking_uri, stack), out)
+    if json_:
+        print(json.dumps(report, indent=2))
+    else:
+        print(text)
+
+
+def _words(path: Path | None, stack: Path | None) -> list[AnnotationValidated]:
+    if path is None:
+        return list(_from_topic(stack))
+    from contracts.plain import RecordError
+    from contracts.records import AnnotationValidated
+
+    found = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path} ({type(error).__name__}): give a file of JSON lines") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found.append(AnnotationValidated.from_json(line))
+            except (RecordError, ValueError):
+                raise UserError(f"{path}, line {number}: no AnnotationValidated: see docs/events/topics.md") from None
+    return found
+
+
+def _from_topic(stack: Path | None) -> Iterator[AnnotationValidated]:
+    from contracts.records import AnnotationValidated
+    from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
+
+    from rxtract.reading import TopicReader
+
+    addresses = read_addresses(stack)
+    for seen in TopicReader(addresses).read([prefixed(addresses.topic_prefix, ANNOTATIONS_VALIDATED)]):
+        if isinstance(seen.record, AnnotationValidated):
+            yield seen.record
+
+
+def _key(path: Path) -> bytes:
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({type(error).__name__}): give the file of RXTRACT_ROLES_KEY_FILE"
+        ) from None
+
+
+def _write(out: Path, data: Snapshot, report: Mapping[str, object], text: str) -> None:
+    from corpus.loaders_jsonl import dump_jsonl
+
+    out.mkdir(parents=True, exist_ok=True)
+    for name, notes in (("train", data.training), ("recent", data.recent), ("gold", data.gold)):
+        (out / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in dump_jsonl(notes)), encoding="utf-8")
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (out / REPORT).write_text(text, encoding="utf-8")
+
+
+def _log(data: Snapshot, server: str, out: Path) -> None:
+    if not server:
+        return
+    from clinical_ner.experiment_log import MlflowLog
+    from clinical_ner.tracking import EXPERIMENT, dataset_record
+
+    sets = (
+        ("train", data.training, "training"),
+        ("recent", data.recent, "evaluation"),
+        ("gold", data.gold, "evaluation"),
+    )
+    records = [dataset_record(notes, name, context) for name, notes, context in sets]
+    with mlflow_told(server):
+        log = MlflowLog(server, EXPERIMENT, "data set build", records, {})
+        log.finish({}, [out / REPORT, out / "report.json"])
+    Console(stderr=True, highlight=False).print(f"logged to MLflow, version {data.digest[:32]}")

@@ -1,0 +1,206 @@
+"""An order in, its events out, with a trainer that dies at the worst moments. The registry is a fake of its calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from contracts.records import ModelAction, ModelCommand, ModelEventKind
+from lifecycle.gate_config import GateConfig
+from runtime.errors import Recoverable
+from runtime.metrics import Metrics
+from trainer.adapters.job import JobFailedError
+from trainer.adapters.models import Version
+from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.metrics import METRICS
+
+
+class Died(BaseException):
+    """Kill -9, as far as a test can."""
+
+
+class FakeModels:
+    def __init__(self) -> None:
+        self.versions: dict[str, Version] = {}
+        self.aliases: dict[str, str] = {}
+        self.registrations = 0
+
+    def add(self, **tags: str) -> Version:
+        number = str(len(self.versions) + 1)
+        self.versions[number] = Version(number, f"run{number}", {"artifact_sha256": "ab", "serial": number, **tags})
+        return self.versions[number]
+
+    def by_alias(self, alias):
+        return self.versions.get(self.aliases.get(alias, ""))
+
+    def version(self, number):
+        return self.versions.get(number)
+
+    def of_command(self, command_id):
+        return next((one for one in self.versions.values() if one.tags.get("command_id") == command_id), None)
+
+    def tables(self, version):
+        return b"tables"
+
+    def register(self, folder: Path, result, tags, trigger):
+        self.registrations += 1
+        return self.add(**tags, gate=result["decision"].lower(), **{"gate.reasons": '["numbers"]'})
+
+    def judge(self, version, folder, result):
+        self._tag(version, gate=result["decision"].lower())
+
+    def set_alias(self, alias, version):
+        self.aliases[alias] = version.version
+
+    def drop_alias(self, alias):
+        self.aliases.pop(alias, None)
+
+    def enthrone(self, version, champion, command_id):
+        serial = str(1 + max(int(one.tags["serial"]) for one in self.versions.values()))
+        if champion is not None:
+            self._tag(champion, served="true")
+            self.aliases["previous"] = champion.version
+        self.aliases["champion"] = version.version
+        return self._tag(version, moved_by=command_id, served="true", serial=serial)
+
+    def _tag(self, version: Version, **tags: str) -> Version:
+        self.versions[version.version] = replace(version, tags={**self.versions[version.version].tags, **tags})
+        return self.versions[version.version]
+
+
+class World:
+    def __init__(self, decision: str = "PASS") -> None:
+        self.models = FakeModels()
+        self.models.set_alias("champion", self.models.add(gate="first"))
+        self.decision = decision
+        self.said = []
+        self.jobs = 0
+        self.dies_at: ModelEventKind | None = None
+        self.job_error: Exception | None = None
+        settings = JobSettings("m", b"k" * 32, GateConfig())
+        self.handler = OrderHandler(
+            self.models,
+            Sources(list, list),
+            self.job,
+            settings,
+            self.say,
+            lambda: True,
+            Metrics(METRICS),
+            now_ms=lambda: 1,
+        )
+
+    def job(self, folder, go_on, progress):
+        self.jobs += 1
+        assert (folder / "job.json").exists()
+        if self.job_error is not None:
+            raise self.job_error
+        return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
+
+    def say(self, event) -> None:
+        if event.kind is self.dies_at:
+            self.dies_at = None
+            raise Died
+        self.said.append(event)
+
+    def kinds(self):
+        return [event.kind.value for event in self.said]
+
+
+def command(action=ModelAction.RETRAIN, **more) -> ModelCommand:
+    given = {"command_id": "c", "model_name": "m", "reason": "operator", "requested_by": "t", "requested_at": 0}
+    return ModelCommand(action=action, **{**given, **more})
+
+
+def test_a_good_model_is_promoted_with_a_rising_serial():
+    world = World()
+    world.handler(command())
+    assert world.kinds() == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.models.aliases == {"champion": "2", "previous": "1"}
+    assert world.said[-1].previous_version == "1"
+    assert world.said[-1].serial > 1
+
+
+@pytest.mark.parametrize("moment", [ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED])
+def test_a_trainer_that_dies_before_it_could_say_is_followed_by_one_that_says_it(moment):
+    world = World()
+    world.dies_at = moment
+    with pytest.raises(Died):
+        world.handler(command())
+    world.handler(command())
+    assert world.kinds()[-1] == "PROMOTED"
+    assert world.models.registrations == 1
+    assert world.jobs == 1
+    assert world.models.aliases["champion"] == "2"
+
+
+def test_a_trainer_that_dies_after_a_rollback_does_not_roll_back_twice():
+    world = World()
+    world.handler(command())
+    world.dies_at = ModelEventKind.ROLLED_BACK
+    back = command(ModelAction.ROLLBACK, command_id="back")
+    with pytest.raises(Died):
+        world.handler(back)
+    assert world.models.aliases["champion"] == "1"
+    world.handler(back)
+    assert world.models.aliases["champion"] == "1"
+    assert world.said[-1].kind is ModelEventKind.ROLLED_BACK
+
+
+def test_a_refused_model_never_serves():
+    world = World("REJECT")
+    world.handler(command())
+    assert world.kinds() == ["MODEL_TRAINED", "REJECTED"]
+    assert world.models.aliases == {"champion": "1"}
+
+
+def test_a_deferral_is_said_once_for_each_number():
+    world = World()
+    drift = command(reason="drift", segment="city=Pune")
+    world.handler(drift)
+    missing = world.said[0].missing_labels
+    assert missing
+    world.handler(drift, missing)
+    assert world.kinds() == ["TRAINING_DEFERRED"]
+    assert world.jobs == 0
+
+
+def test_a_version_that_was_not_judged_is_not_promoted():
+    world = World()
+    world.models.add()
+    world.handler(command(ModelAction.PROMOTE, target_version="2"))
+    assert world.kinds() == ["REJECTED"]
+    assert "has not passed the gate" in world.said[0].reasons[0]
+
+
+def test_a_champion_that_changed_meanwhile_stops_a_promotion():
+    world = World()
+    other = world.models.add(gate="pass")
+
+    def job(folder, go_on, progress):
+        world.models.aliases["champion"] = other.version
+        return World.job(world, folder, go_on, progress)
+
+    world.handler._run_job = job
+    world.handler(command())
+    assert world.kinds()[-1] == "REJECTED"
+    assert "meanwhile" in world.said[-1].reasons[0]
+    assert world.models.aliases["champion"] == other.version
+
+
+def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
+    world = World()
+    world.job_error = JobFailedError("the job ended with code 1 and no result")
+    world.handler(command())
+    assert world.kinds() == ["TRAINING_FAILED"]
+    world.models.by_alias = lambda alias: (_ for _ in ()).throw(Recoverable("MLflow: away"))
+    with pytest.raises(Recoverable):
+        world.handler(command(command_id="d"))
+    assert world.kinds() == ["TRAINING_FAILED"]
+
+
+def test_no_folder_with_notes_is_left_behind(tmp_path):
+    world = World()
+    world.handler._place = tmp_path
+    world.handler(command())
+    assert list(tmp_path.iterdir()) == []

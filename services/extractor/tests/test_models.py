@@ -11,7 +11,7 @@ import pytest
 from extractor import metrics as m
 from extractor.adapters.cache import ModelCache
 from extractor.domain.canaries import CanaryFailedError, check_canaries
-from extractor.models import ModelKeeper, NoModelError, RefusedModelError, Reloader
+from extractor.models import Announcement, ModelKeeper, NoModelError, RefusedModelError, Reloader
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels, ModelVersion, RegistryAwayError, UnusableVersionError
 
@@ -358,3 +358,43 @@ def test_an_artifact_kept_elsewhere_is_unusable(mlflow):
     mlflow.answers[URI] = (200, b'{"artifact_uri": "s3://bucket/x"}')
     with pytest.raises(UnusableVersionError, match="artifacts-destination"):
         MlflowModels(mlflow.url, 2.0).tables(ModelVersion("x", "1", 1, "ab"))
+
+
+def test_a_registered_digest_that_is_not_the_promoted_one_is_refused(models, tmp_path):
+    metrics = Metrics(m.METRICS)
+    models.promote(1, GOOD)
+    kept = keeper(models, tmp_path, metrics)
+    kept.load_first()
+    models.promote(2, artifact(name="swapped"))
+    kept.announce(Announcement("2", 2, "0" * 64))
+    kept.announce(Announcement("1", 1, None))  # an older event does not undo it
+    with pytest.raises(RefusedModelError, match="not the promoted one"):
+        kept.refresh()
+    assert (kept.current().ref.version, models.downloads) == ("1", 1)
+    assert metrics.counter(m.MODEL_LOADS).labels("refused")._value.get() == 1
+
+
+def test_a_promotion_told_while_mlflow_is_away_is_not_left_to_the_slow_look(models, tmp_path):
+    models.promote(1, GOOD)
+    kept = keeper(models, tmp_path)
+    kept.load_first()
+    reloader = Reloader(kept, interval_s=600)
+    reloader.start()
+    try:
+        better = artifact(name="better")
+        models.away = True
+        asked = threading.Event()
+        by_alias = models.by_alias
+        models.by_alias = lambda name, alias: (asked.set(), by_alias(name, alias))[1]
+        kept.announce(Announcement("2", 2, hashlib.sha256(better).hexdigest()))
+        reloader.nudge()
+        assert asked.wait(5)
+        models.promote(2, better)
+        models.away = False
+        deadline = time.monotonic() + 10
+        while kept.is_behind:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        reloader.stop()
+    assert kept.current().ref.version == "2"

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.record import Record
+from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 
 from runtime.logs import get_logger
@@ -26,8 +27,10 @@ class TopicFollower(Generic[R]):
     Args:
         config: librdkafka's settings of a client.
         topic: Full name.
-        decode: Raises `WireError`; such a record is passed over, since its writer owns it.
-        on_record: Called in the follower's thread, in the order of each partition.
+        decode: Raises `WireError`: such a record is passed over, since its writer owns it; and `RegistryUnavailable`: it is
+            read again later.
+        on_record: Called in the follower's thread, in the order of each partition. A record at which it raises comes again.
+        make_consumer: Makes the client.
     """
 
     def __init__(
@@ -36,11 +39,13 @@ class TopicFollower(Generic[R]):
         topic: str,
         decode: Callable[[bytes | None], R],
         on_record: Callable[[R], None],
+        make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
     ) -> None:
         self._config = {**config, "group.id": "rxtract-follower-unused", "enable.auto.commit": False}
         self._topic = topic
         self._decode = decode
         self._on_record = on_record
+        self._make_consumer = make_consumer
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] | None = None
         self._caught_up = threading.Event()
@@ -65,20 +70,29 @@ class TopicFollower(Generic[R]):
     def _run(self) -> None:
         said = ""
         while not self._stopped.is_set():
-            consumer = Consumer(self._config)
-            try:
-                self._begin(consumer)
-                said = ""
-                while not self._stopped.is_set():
-                    self._turn(consumer)
-            except KafkaException as error:
-                code = error.args[0].name()
-                if code != said:
-                    _log.warning("a topic is not followed now", topic=self._topic, code=code)
-                said = code
+            code = self._follow()
+            if code and code != said:
+                _log.warning("a topic is not followed now", topic=self._topic, code=code)
+            said = code
+            if code:
                 self._stopped.wait(_PAUSE_S)
-            finally:
-                consumer.close()
+
+    def _follow(self) -> str:
+        """Read until stopped or something fails; what failed. Nothing may end the thread: nobody would notice."""
+        consumer = self._make_consumer(self._config)
+        try:
+            self._begin(consumer)
+            while not self._stopped.is_set():
+                self._turn(consumer)
+        except KafkaException as error:
+            return str(error.args[0].name())
+        except RegistryUnavailable:
+            return "the schema registry is away"
+        except Exception as error:  # noqa: BLE001 - whatever it is, reading goes on
+            return type(error).__name__
+        finally:
+            consumer.close()
+        return ""
 
     def _begin(self, consumer: Consumer) -> None:
         known = consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]

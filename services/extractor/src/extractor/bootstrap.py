@@ -40,7 +40,7 @@ from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
 from extractor.handler import Codecs, ExtractionHandler, Topics
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
-from extractor.models import ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
+from extractor.models import Announcement, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
 
 GROUP = "rxtract-extractor"
@@ -125,10 +125,15 @@ class Extractor:
 
             def on_event(event: ModelEvent) -> None:
                 if event.model_name == self.settings.model_name and event.kind in _SERVING:
+                    self._announce(event)
                     reloader.nudge(event.occurred_at)
 
             parts += [reloader, TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event)]
         return parts
+
+    def _announce(self, event: ModelEvent) -> None:
+        if self.keeper is not None and event.model_version is not None and event.serial is not None:
+            self.keeper.announce(Announcement(event.model_version, event.serial, event.artifact_sha256))
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""

@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contracts.records import ModelRef
@@ -21,6 +22,7 @@ from extractor.domain.canaries import check_canaries
 from extractor.domain.tagging import LoadedModel, Tagger
 
 _log = get_logger(__name__)
+_HASTY_S = 2.0
 
 
 class NoModelError(RxtractError):
@@ -47,6 +49,15 @@ class OpenedTagger(Tagger, Protocol):
     @property
     def metadata(self) -> Mapping[str, Any]:
         """Plain data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A promotion or rollback, as `model.events.v1` tells it."""
+
+    version: str
+    serial: int
+    sha256: str | None
 
 
 Opener = Callable[[bytes, str], OpenedTagger]
@@ -84,6 +95,7 @@ class ModelKeeper:
         self._clock = clock
         self._lock = threading.Lock()
         self._served: LoadedModel | None = None
+        self._announced: Announcement | None = None
         self._refused: set[str] = set()
         self._answered_at_s = clock()
         self._loads = metrics.counter(m.MODEL_LOADS)
@@ -96,6 +108,17 @@ class ModelKeeper:
     def served(self) -> LoadedModel | None:
         """The model in use, or None."""
         return self._served
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something newer than what is served was announced."""
+        said, served = self._announced, self._served
+        return said is not None and served is not None and served.ref.serial < said.serial
+
+    def announce(self, announced: Announcement) -> None:
+        """Hear what was promoted; the newest counts. Safe from any thread, and never waits for a load."""
+        if self._announced is None or announced.serial > self._announced.serial:
+            self._announced = announced
 
     def current(self) -> LoadedModel:
         """The model in use. Asked once a batch, so that one batch is tagged by one model."""
@@ -133,12 +156,22 @@ class ModelKeeper:
             self._answered_at_s = self._clock()
             if version is None or self._is_served(version):
                 return False
+            self._check_announced(version)
             self._load(self._models, version)
             return True
 
     def note_reload(self, seconds: float) -> None:
         """Keep how long it took from a promotion's event to its model serving."""
         self._reload_seconds.set(max(0.0, seconds))
+
+    def _check_announced(self, version: ModelVersion) -> None:
+        """The digest stands in the registry and in the event: who changes one alone is not believed."""
+        said = self._announced
+        if said is None or (said.version, said.serial) != (version.version, version.serial):
+            return
+        if said.sha256 is not None and said.sha256 != version.sha256:
+            self._loads.labels("refused").inc()
+            raise RefusedModelError(f"version {version.version}: the registered digest is not the promoted one")
 
     def _is_served(self, version: ModelVersion) -> bool:
         served = self._served
@@ -234,7 +267,9 @@ class Reloader:
     def _run(self) -> None:
         failing = ""
         while True:
-            self._nudged.wait(self._interval_s)
+            # MLflow may be away just when a promotion is told: the slow look would leave the old model for long.
+            hasty = bool(failing) and self._keeper.is_behind
+            self._nudged.wait(min(_HASTY_S, self._interval_s) if hasty else self._interval_s)
             self._nudged.clear()
             if self._stopped.is_set():
                 return

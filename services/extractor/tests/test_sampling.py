@@ -59,6 +59,7 @@ def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
     assert 0.4 < sum(one.show_predictions for one in audit) / len(audit) < 0.6
     assert {one.review.inclusion_probability for one in audit} == {0.02}
     assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
+    assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000, revision=2)
     assert first != chosen(Sampling(0.5, b"x" * 32, RATES, OpenEpisodes()), 20_000)
 
 
@@ -80,6 +81,7 @@ def test_a_critical_segment_fills_its_budget_and_the_rest_is_flagged_and_counted
     assert {one.review.reason for one in found[50:]} == {ReviewReason.DRIFT_UNREVIEWED}
     assert not any(one.review.requested for one in found[50:])
     assert len(counted) == 150
+    assert sampling(note(300), 0.1, 3).review.reason is ReviewReason.LOW_CONFIDENCE
     assert sampling(note(1, accepted_at=DAY_MS * 11), 0.9, 3).review.reason is ReviewReason.DRIFT  # a new day
 
 

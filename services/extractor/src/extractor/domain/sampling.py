@@ -1,6 +1,6 @@
 """Which notes people look at: a random audit that measures, drifted segments and unsure notes that teach. Never mixed.
 
-Choices follow from a keyed hash of the note's id: a note that comes again is chosen again, and whoever chooses note ids
+Choices follow from a keyed hash of the note's id: a note that comes again, or in a new revision, is chosen again, and whoever chooses note ids
 cannot choose what is audited. Drift never changes the audit's rate.
 """
 
@@ -59,7 +59,10 @@ class OpenEpisodes:
         self._open: Mapping[str, tuple[DriftLevel, int]] = {}
 
     def tell(self, event: DriftDetected) -> None:
-        """Take an event: a newer level replaces the older one, RECOVERED ends the episode."""
+        """Take an event: a newer level replaces the older one, RECOVERED ends the episode. Of an older model: nothing."""
+        known = self._open.get(event.segment)
+        if known is not None and event.model.serial < known[1]:
+            return
         kept = {segment: found for segment, found in self._open.items() if segment != event.segment}
         if event.level in (DriftLevel.WARNING, DriftLevel.CRITICAL):
             kept[event.segment] = (event.level, event.model.serial)
@@ -113,19 +116,19 @@ class Sampling:
     def __call__(self, note: NoteAccepted, confidence: float, serial: int) -> Chosen:
         """Choose. The audit comes first, so that its rate is what it says."""
         if self._key is not None and note.origin is Origin.LIVE:
-            hashed = hashlib.blake2b(
-                f"{note.note_id}\0{note.revision}".encode(), digest_size=24, key=self._key
-            ).digest()
+            hashed = hashlib.blake2b(note.note_id.encode(), digest_size=24, key=self._key).digest()
             if _place(hashed[:8]) < self._rates.audit:
                 return Chosen(self._audit, Sample.AUDIT, show_predictions=hashed[16] % 2 == 0)
             drifted = self._episodes.worst(note, serial)
             if drifted is not None:
-                chosen = self._drift(note, drifted, _place(hashed[8:16]))
+                chosen = self._drift(note, confidence, drifted, _place(hashed[8:16]))
                 if chosen is not None:
                     return chosen
         return _UNSURE if confidence < self._review_below else NOT_CHOSEN
 
-    def _drift(self, note: NoteAccepted, drifted: tuple[str, DriftLevel], place: float) -> Chosen | None:
+    def _drift(
+        self, note: NoteAccepted, confidence: float, drifted: tuple[str, DriftLevel], place: float
+    ) -> Chosen | None:
         segment, level = drifted
         rate = self._rates.critical if level is DriftLevel.CRITICAL else self._rates.warning
         if place >= rate:
@@ -133,6 +136,8 @@ class Sampling:
         day = datetime.fromtimestamp(note.accepted_at / 1000, self._zone).date().isoformat()
         spent = self._spent.get((segment, day), 0)
         if spent >= self._rates.daily_budget:
+            if confidence < self._review_below:
+                return _UNSURE  # it would be looked at without drift, so it is with drift
             self._on_unreviewed()
             return _UNREVIEWED
         self._spend(segment, day, spent + 1)

@@ -135,7 +135,7 @@ class OrderLoop:
         self._retried_with = -1
         self._waiting = ""
         self._own: set[str] = set()
-        self._folded_to = 0
+        self._assigned: list[TopicPartition] = []
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -155,14 +155,16 @@ class OrderLoop:
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
         message = self._consumer.poll(_POLL_S)
-        if message is not None and message.error() is None:
+        if message is not None and message.error() is None and self._owned.is_set():
             self._take(to_record(message))
         elif message is not None and (error := message.error()) is not None and error.fatal():
             raise KafkaException(error)
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
-        if not self._owned.is_set():
-            return
         try:
+            if self._assigned and not self._owned.is_set():
+                self._fold_all()
+            if not self._owned.is_set():
+                return
             self._lease_ok = self._lease.hold()
             if not self._lease_ok:
                 self._wait_for("lease", "another trainer holds the lease")
@@ -296,24 +298,28 @@ class OrderLoop:
     # -- the group's changes
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            return
-        ledger = Ledger(self._model_name)
-        self._folded_to = 0
-        self._own.clear()
+        self._assigned = list(partitions)
+
+    def _fold_all(self) -> None:
+        """Learn what is open from the topics, then read on behind what was folded, whatever the group committed.
+
+        Raises:
+            Recoverable: The broker gave no answer; asked again at the next turn.
+        """
+        ledger, folded_to = Ledger(self._model_name), 0
         for record in self._readers.commands():
-            self._folded_to = record.offset + 1
+            folded_to = record.offset + 1
             try:
                 ledger.order(self._decode(record.value))
             except WireError:
-                continue  # its dead letter was written by whoever met it first, or is by us when it comes
+                continue  # whoever met it first wrote its dead letter
         for event in self._readers.events():
             ledger.tell(event)
         ledger.duplicates = 0
+        for place in self._assigned:
+            self._consumer.seek(TopicPartition(place.topic, place.partition, folded_to))
+        self._own.clear()
         self._ledger = ledger
-        # Read on behind what was folded: those records have been taken, whatever the group committed.
-        positions = [TopicPartition(place.topic, place.partition, self._folded_to) for place in partitions]
-        self._consumer.assign(positions)
         self._owned.set()
         self._readiness.meet(ASSIGNMENT)
         _log.info("owns the orders", known=len(ledger.commands), open=len(ledger.open))
@@ -321,6 +327,7 @@ class OrderLoop:
     def _on_gone(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         if not partitions:
             return
+        self._assigned = []
         self._owned.clear()
         _log.info("gave the orders up")
 

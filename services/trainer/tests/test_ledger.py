@@ -81,3 +81,12 @@ def test_quality_has_fallen_only_when_the_intervals_do_not_touch():
 
     assert is_worse(quality(0.4, 0.5), quality(0.6, 0.7))
     assert not is_worse(quality(0.4, 0.65), quality(0.6, 0.7))
+
+
+def test_an_order_for_another_model_has_its_end_too():
+    ledger = Ledger("m")
+    ledger.order(command("a", model_name="other"))
+    failed = event("a", ModelEventKind.TRAINING_FAILED).to_dict()
+    ledger.tell(ModelEvent.from_dict({**failed, "model_name": "other", "metrics": {"annotations_read": 9.0}}))
+    assert not ledger.open
+    assert ledger.learnt == 0

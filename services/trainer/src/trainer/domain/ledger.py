@@ -27,7 +27,7 @@ class Ledger:
     """The orders of one model.
 
     Attributes:
-        model_name: Orders and events of other models are passed over.
+        model_name: Events of other models teach nothing about ours; an order for one has its end all the same.
         commands: By id, in the order of their first delivery.
         ended: Commands with the event that ended them.
         deferred: Commands that wait for labels, with the number missing when that was last said.
@@ -54,20 +54,22 @@ class Ledger:
 
     def tell(self, event: ModelEvent) -> None:
         """Take an event: our own, and those of whoever had the commands before."""
-        if event.model_name != self.model_name:
-            return
-        self.learnt = max(self.learnt, int(event.metrics.get("annotations_read", 0)))
-        if event.kind in (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK) and event.model_version is not None:
-            place = (event.model_version, event.serial or 0)
-            if place not in self.served:
-                self.served.append(place)
-        if event.command_id is None:
+        if event.model_name == self.model_name:
+            self._learn(event)
+        if event.command_id is None:  # a command has one end, whatever model it named
             return
         if event.kind is ModelEventKind.TRAINING_DEFERRED:
             self.deferred[event.command_id] = event.missing_labels or 0
         elif event.kind in ENDS:
             self.ended[event.command_id] = event.kind
             self.deferred.pop(event.command_id, None)
+
+    def _learn(self, event: ModelEvent) -> None:
+        self.learnt = max(self.learnt, int(event.metrics.get("annotations_read", 0)))
+        if event.kind in (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK) and event.model_version is not None:
+            place = (event.model_version, event.serial or 0)
+            if place not in self.served:
+                self.served.append(place)
 
     @property
     def open(self) -> list[ModelCommand]:

@@ -246,7 +246,7 @@ def test_a_wiped_redis_is_rebuilt_and_finished_notes_stay_finished(rig: Rig) -> 
     assert {event.note_id for event in rig.said()} == set(notes[:2])
 
 
-def test_a_kill_between_correction_and_mark_loses_nothing(rig: Rig) -> None:
+def test_a_desk_killed_before_a_correction_takes_it_after_its_restart(rig: Rig) -> None:
     notes = rig.ask(1)
     task = next_of(rig.client("anna"))
     rig.process.send_signal(signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import urllib.request
 import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -145,12 +146,12 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
     trainers = [rig.trainer("one")]
     rig.first_model()
     trainers.append(rig.trainer("two"))
-    trainers[1].wait_ready(30) if trainers[1].is_ready() else None
     command = rig.order(ModelAction.RETRAIN, times=10)
     # While the job runs: its owner holds the lease and has a child.
     deadline = time.monotonic() + 30
-    while not _children(trainers[0].pid) and time.monotonic() < deadline:
+    while not (_children(trainers[0].pid) and _duplicates(trainers[0]) == 9) and time.monotonic() < deadline:
         rig.until(lambda _: True)
+    assert _duplicates(trainers[0]) == 9
     os.kill(trainers[0].pid, signal.SIGKILL)
     rig.until(lambda seen: ended(seen, command), 120)
     assert len(rig.versions()) == 2
@@ -195,3 +196,11 @@ def _children(pid: int) -> list[int]:
     import psutil
 
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def _duplicates(trainer: ServiceProcess) -> float:
+    with urllib.request.urlopen(trainer.metrics_url, timeout=5) as answer:  # noqa: S310 - our own health server
+        lines = answer.read().decode().splitlines()
+    return next(
+        (float(line.split()[-1]) for line in lines if line.startswith("rxtract_trainer_duplicates_total ")), 0.0
+    )

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 import time
 import urllib.request
 import uuid
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
-from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.records import (
+    LabelQuality,
+    ModelAction,
+    ModelCommand,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    QualityMeasured,
+)
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from contracts.wire import Deserializer, Serializer
@@ -84,6 +95,26 @@ class Rig:
         self._producer.send([OutputRecord(topic, self.model.encode(), value)] * times).wait(10)
         return command.command_id
 
+    def measured(self, event: ModelEvent, f1: float) -> None:
+        """Publish what a scorekeeper measures of the version that an event is about."""
+        row = LabelQuality(
+            label="ALL", precision=f1, recall=f1, f1=f1, f1_low=f1 - 0.02, f1_high=f1 + 0.02, support=400
+        )
+        measured = QualityMeasured(
+            measurement_id=str(uuid.uuid4()),
+            model=ModelRef(name=self.model, version=str(event.model_version), serial=event.serial or 0),
+            segment="all",
+            window_start=0,
+            window_end=1,
+            notes=200,
+            labels=(row,),
+            measured_at=1,
+        )
+        registry = ConfluentRegistry(self.addresses.schema_registry_url)
+        topic = f"{self.prefix}quality.measured.v1"
+        value = Serializer.for_topic(QualityMeasured, registry, topic)(measured)
+        self._producer.send([OutputRecord(topic, self.model.encode(), value)]).wait(10)
+
     def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 90) -> list[ModelEvent]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -103,6 +134,51 @@ class Rig:
     def alias(self, name: str) -> str | None:
         found = self.mlflow.get_registered_model(self.model).aliases.get(name)
         return None if found is None else str(found)
+
+
+class Door:
+    """A way to a server that can be shut: connections are cut and new ones refused."""
+
+    def __init__(self, url: str) -> None:
+        self._target = (urlsplit(url).hostname, urlsplit(url).port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._through: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut()
+
+    def shut(self) -> None:
+        for one in (self._listener, *self._through):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._through.clear()
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(self._target)
+                self._through += [client, server]
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 def kinds(events: list[ModelEvent], *wanted: str) -> list[ModelEvent]:
@@ -174,6 +250,51 @@ def test_orders_that_cannot_be_carried_out_say_why(rig: Rig) -> None:
     assert "go back to" in words[nothing_before]
     assert len(rig.versions()) == 1
     assert len(rig.events) <= 6  # each end is said once
+
+
+def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -> None:
+    rig.trainer()
+    first = rig.first_model()
+    retrained = rig.order(ModelAction.RETRAIN)
+    second = ended(rig.until(lambda seen: ended(seen, retrained)), retrained)[0]
+    rig.measured(first, 0.70)
+    rig.measured(second, 0.69)  # within the interval: no ground to go back
+    looked_twice = time.monotonic() + 5
+    rig.until(lambda _: time.monotonic() > looked_twice)
+    assert not kinds(rig.events, "ROLLED_BACK")
+    rig.measured(second, 0.50)
+    back = kinds(rig.until(lambda seen: kinds(seen, "ROLLED_BACK")), "ROLLED_BACK")[0]
+    assert (back.model_version, back.previous_version) == (first.model_version, second.model_version)
+    assert "quality" in back.reasons[0]
+    assert rig.alias("champion") == first.model_version
+
+
+def test_mlflow_that_goes_away_during_a_training_is_waited_for(rig: Rig) -> None:
+    with Door(rig.addresses.mlflow_url) as door:
+        trainer = rig.trainer(RXTRACT_MLFLOW_URL=door.url, RXTRACT_MLFLOW_TIMEOUT_S="2")
+        rig.first_model()
+        command = rig.order(ModelAction.RETRAIN)
+        deadline = time.monotonic() + 30
+        while not _children(trainer.pid) and time.monotonic() < deadline:
+            rig.until(lambda _: True)
+        door.shut()
+        while _children(trainer.pid) and time.monotonic() < deadline + 30:
+            rig.until(lambda _: True)
+        assert not ended(rig.events, command)
+        assert trainer.running()
+        door.open()
+        end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    assert (
+        len(
+            [
+                one
+                for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")
+                if one.tags.get("command_id") == command
+            ]
+        )
+        == 1
+    )
 
 
 def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> None:

@@ -44,6 +44,12 @@ def test_statistics_count_what_they_say(tagger):
     assert 0 < statistics.confidence <= 1
 
 
+def test_unknown_words_are_those_that_no_training_note_held(tagger):
+    assert "zzyzx" in tagger.unknown_words("K/c/o typhoid fever with zzyzx")
+    assert "fever" not in tagger.unknown_words("K/c/o typhoid fever with zzyzx")
+    assert tagger.unknown_words("") == []
+
+
 def _known(tagger, character):
     return tagger.tag([character])[0].statistics.unknown_chars == 0
 

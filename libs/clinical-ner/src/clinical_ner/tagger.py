@@ -11,7 +11,9 @@ import numpy as np
 
 from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
 from clinical_ner.decoder import Decoded, Decoder
+from clinical_ner.native import word_key
 from clinical_ner.notes import Label
+from clinical_ner.tokens import tokenise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,6 +81,7 @@ class Tagger:
     def __init__(self, tables: ModelTables) -> None:
         self.metadata: Mapping[str, Any] = MappingProxyType(dict(tables.metadata))
         self.training_mentions: NDArray[np.uint64] = tables.training_mentions
+        self._known_words: NDArray[np.uint64] = tables.known_words
         try:
             self.decoder = Decoder(tables)
         except ValueError as error:
@@ -115,6 +118,13 @@ class Tagger:
         mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
         theirs = map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:]))
         return list(_made(TaggedNote, mine, theirs, confidences, statistics))
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Return the tokens of a text, as written, that no training note held. Slow beside `tag`: for few notes."""
+        tokens = [token.text for token in tokenise(text)]
+        keys = np.array([word_key(token) for token in tokens], np.uint64)
+        known = np.isin(keys, self._known_words) if len(keys) else keys.astype(bool)
+        return [token for token, is_known in zip(tokens, known.tolist(), strict=True) if not is_known]
 
     def _entities(self, found: Decoded) -> tuple[Entity, ...]:
         first, second = (self._calibrated(label, found.confidences) for label in (Label.DISEASE, Label.TREATMENT))

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from contracts import topics
 from contracts.records import (
     DriftDetected,
+    DriftWords,
     EntitiesExtracted,
     ModelEvent,
     ModelEventKind,
@@ -36,6 +37,7 @@ from runtime.process import on_stop_signal
 
 from extractor.adapters.cache import ModelCache
 from extractor.agent import declare
+from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
 from extractor.handler import Codecs, ExtractionHandler, Topics
@@ -76,6 +78,7 @@ def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
         statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
         model_event=Deserializer.for_topic(ModelEvent, registry, settings.topic(topics.MODEL_EVENTS)),
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
+        words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
     )
 
 
@@ -163,13 +166,19 @@ class Extractor:
                 entities=self.settings.topic(topics.ENTITIES_EXTRACTED),
                 reviews=self.settings.topic(topics.REVIEW_REQUESTED),
                 statistics=self.settings.topic(topics.STATISTICS_OBSERVED),
+                words=self.settings.topic(topics.DRIFT_WORDS),
             ),
             DeadLetterBudget(),
             self.metrics,
             review_below=self.settings.review_below,
             sampling=self._sampling(),
+            new_words=NewWords(self._drifted_segment),
             attempts=self.settings.tag_attempts,
         )
+
+    def _drifted_segment(self, note: NoteAccepted, serial: int) -> str | None:
+        found = self.episodes.worst(note, serial)
+        return None if found is None else found[0]
 
     def _sampling(self) -> Sampling:
         settings = self.settings

@@ -6,10 +6,12 @@ One call tags one batch with one model. A note that cannot be read or tagged bec
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from contracts.reasons import Reason
 from contracts.records import (
     DriftDetected,
+    DriftWords,
     EntitiesExtracted,
     EntityLabel,
     ModelEvent,
@@ -26,10 +28,12 @@ from runtime.records import InputRecord, OutputRecord
 
 from extractor import metrics as m
 from extractor.domain.extraction import extracted, review_request
+from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"
+_WORD_NOTES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Topics:
     entities: str
     reviews: str
     statistics: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Codecs:
     statistics: Callable[[StatisticsObserved], bytes] | Serializer[StatisticsObserved]
     model_event: Deserializer[ModelEvent]
     drift: Deserializer[DriftDetected]
+    words: Serializer[DriftWords]
 
 
 class ExtractionHandler:
@@ -64,6 +70,7 @@ class ExtractionHandler:
         metrics: Built from `extractor.metrics.METRICS`.
         review_below: Notes less sure than this go to review.
         sampling: Chooses what people look at; only unsure notes when left out.
+        new_words: Counts the new words of drifted segments; None: nobody asks for them.
         attempts: Tries for a note on which the tagger fails.
         now_ms: UTC milliseconds.
     """
@@ -78,6 +85,7 @@ class ExtractionHandler:
         *,
         review_below: float,
         sampling: Sampling | None = None,
+        new_words: NewWords | None = None,
         attempts: int = 3,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -86,6 +94,7 @@ class ExtractionHandler:
         self._topics = topics
         self._budget = budget
         self._sampling = sampling or Sampling(review_below, None, SamplingRates(), OpenEpisodes())
+        self._new_words = new_words
         self._attempts = attempts
         self._now_ms = now_ms
         self._dead = metrics.counter(DEAD_LETTERS)
@@ -126,6 +135,7 @@ class ExtractionHandler:
             if refused is not None:
                 outputs.append(self._dead_letter(record, refused))
         self._observe(observations, model, records, outputs)
+        outputs += self._words([observation.note for observation in observations], model)
         for one in dead:
             self._budget.count(dead=one)
         return outputs
@@ -189,6 +199,15 @@ class ExtractionHandler:
         for record in observe(observations, model.ref, records[0].partition if records else 0):
             value = self._codecs.statistics(record)
             outputs.append(OutputRecord(self._topics.statistics, record.segment.encode(), value))
+
+    def _words(self, notes: Sequence[Any], model: LoadedModel) -> list[OutputRecord]:
+        """New words of drifted segments that many have used; few notes of a batch are enough to find them."""
+        new_words = self._new_words
+        if new_words is None:
+            return []
+        found = [new_words.observe(note, model.tagger, model.ref) for note in notes[:_WORD_NOTES]]
+        told = new_words.told([segment for segment in found if segment is not None])
+        return [OutputRecord(self._topics.words, one.segment.encode(), self._codecs.words(one)) for one in told]
 
     def _dead_letter(self, record: InputRecord, reason: Reason) -> OutputRecord:
         self._dead.labels(STAGE, reason.value).inc()

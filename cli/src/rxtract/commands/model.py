@@ -100,7 +100,7 @@ def evaluate(
     trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
-    """Offer a version to the gate: it is judged against the champion, and the report is kept with it."""
+    """Offer a version to the gate, against the champion: promoted when it passes, else refused. The report stays with it."""
     _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 

@@ -89,6 +89,7 @@ class ActTwo:
         self._truths: dict[str, AnnotatedNote] = {}
         statistics = prefixed(running.addresses.topic_prefix, STATISTICS_OBSERVED)
         self._watched = LagProbe(running.addresses.bootstrap_servers, WATCHER_GROUP, statistics)
+        self._pids = {name: one.pid for name, one in running.services.items()}
         self._alarms_told = 0
         self._events_told = 0
 
@@ -212,7 +213,6 @@ class ActTwo:
         return ended, labels, errors, missing
 
     def _reloaded(self, observer: LoopObserver, promoted: ModelEvent) -> float:
-        pids = {name: one.pid for name, one in self._running.services.items()}
         with self._step("extractors serve the new model"):
             self._send(list(islice(simulate(SEED + 2), ARRAY)), origin=Origin.REPLAY)
             self._wait(
@@ -221,7 +221,7 @@ class ActTwo:
                 "no note was tagged by the new model",
                 lambda: self._send(list(islice(simulate(int(time.time_ns()) % 10**6), 2)), origin=Origin.REPLAY),
             )
-        if pids != {name: one.pid for name, one in self._running.services.items()}:
+        if self._pids != {name: one.pid for name, one in self._running.services.items()}:
             raise DemoFailed("extractors serve the new model: a service was started anew")
         self._screen.good(f"version {promoted.model_version} serves; no process was restarted")
         return observer.look(lambda seen: seen.first_by_version_s[str(promoted.model_version)])

@@ -103,18 +103,13 @@ class Conversation:
         if record.kind is ModelEventKind.MERGED_INTO and record.merged_into:
             self._followed.add(record.merged_into)
             return None
-        outcome = self._outcome(record)
+        outcome = _ENDS.get(record.kind)
         return None if outcome is None else self._answer(outcome, tuple(record.reasons))
 
     def timed_out(self, seconds: float) -> Answer:
         """Return the answer where none came in time."""
         said = f"no end within {seconds:.0f} s; the order stands, its events come on {MODEL_EVENTS}"
         return self._answer(Outcome.TIMED_OUT, (said,))
-
-    def _outcome(self, event: ModelEvent) -> Outcome | None:
-        if event.kind is ModelEventKind.MODEL_TRAINED and self._command.action is ModelAction.EVALUATE:
-            return Outcome.DONE
-        return _ENDS.get(event.kind)
 
     def _answer(self, outcome: Outcome, reasons: tuple[str, ...]) -> Answer:
         return Answer(self._command.command_id, outcome, list(self.events), reasons)

@@ -1,0 +1,65 @@
+"""Kept history through the champion again, on the whole stack, while live notes come in."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import islice
+
+import pytest
+from contracts.records import Origin
+from corpus import simulate
+from rxtract.bringup import bring_up
+from rxtract.demo.doors import KafkaDoor
+from rxtract.demo.observer import Observer
+from rxtract.platform_notes import as_submitted
+
+pytestmark = pytest.mark.stack
+
+KEPT, LIVE, LIVE_PER_S = 600, 400, 200
+LIVE_P95_MS = (
+    1_000  # 43 ms on two quiet cores; a run that did not make way would put seconds of notes before each live one
+)
+
+
+def reextract(folder, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "rxtract", "reextract", "--since", "0", "--json", "--stack", str(folder), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.timeout(300)
+def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
+    with (
+        bring_up(tmp_path, ephemeral=True) as running,
+        Observer(running.addresses) as observer,
+        contextlib.closing(KafkaDoor(running.addresses)) as door,
+    ):
+        door.send([as_submitted(note) for note in islice(simulate(5), KEPT)])
+        assert observer.wait(lambda seen: len(seen.events) >= KEPT, 60, lambda: None)
+        before = observer.look(lambda seen: len(seen.latencies_ms))
+
+        run = reextract(tmp_path, "--model", "1", "--rate", "150")  # four seconds
+        assert observer.wait(lambda seen: seen.duplicates > 0, 60, lambda: None)  # under way: now live notes come
+        began = time.monotonic()
+        for number, note in enumerate(islice(simulate(6), LIVE)):
+            door.send_soon([as_submitted(note)])
+            due_s = began + number / LIVE_PER_S
+            observer.wait(lambda _, due_s=due_s: time.monotonic() >= due_s, 10, lambda: None)
+        out, err = run.communicate(timeout=120)
+        assert run.returncode == 0, err
+        sent = json.loads(out)
+        assert sent["sent"] == sent["read"] == sent["total"] == KEPT
+
+        assert observer.wait(lambda seen: seen.duplicates >= KEPT and len(seen.events) >= KEPT + LIVE, 60, lambda: None)
+        origins = observer.look(lambda seen: Counter(event.origin for event in seen.events.values()))
+        assert (origins[Origin.REEXTRACT], origins[Origin.LIVE]) == (KEPT, LIVE)
+        latencies = sorted(observer.look(lambda seen: seen.latencies_ms[before:]))
+        assert len(latencies) == LIVE
+        assert latencies[int(0.95 * LIVE)] < LIVE_P95_MS
+
+        refused = reextract(tmp_path, "--model", "7")
+        _, err = refused.communicate(timeout=60)
+        assert refused.returncode == 2
+        assert "has no version 7" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from clinical_ner.dataset_duplicates import leakage
 from contracts.records import AnnotationValidated
 from lifecycle.collection import Reason, collect
 from lifecycle.gate_config import GateConfig
@@ -14,9 +15,9 @@ SHARES = Shares(0.2, 0.2)
 
 
 def text_of(number: int) -> str:
-    """A text that is nearly nobody else's."""
-    words = [f"w{number * 7919 % 10007}{place * 31 % 97}" for place in range(12)]
-    return f"k/c/o fever {' '.join(words)}"
+    """A text that is nearly nobody else's; in letters, because likeness takes all digits for equal."""
+    own = "".join("abcdefghij"[int(digit)] for digit in str(number))
+    return f"k/c/o fever {' '.join(f'{own}x{letter}' for letter in 'klmnopqrstuv')}"
 
 
 def word(number: int = 0, **more) -> AnnotationValidated:
@@ -114,3 +115,21 @@ def test_a_drift_run_waits_for_labels_of_its_segment():
     words = [word(number) for number in range(120)]
     assert missing_labels(words, "drift", "city=Pune", config, KEY) == 0
     assert missing_labels(words, "drift", "city=Delhi", config, KEY) == 25
+
+
+def patient_of(role: Role) -> str:
+    return next(ref for ref in map(str, range(1000)) if role_of(ref, KEY, SHARES) is role)
+
+
+def test_a_chain_of_likenesses_never_joins_two_roles():
+    words = [f"word{letter}{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+    def near(number: int, role: Role, *changed: int) -> AnnotationValidated:
+        told = [f"other{one}" if place in changed else one for place, one in enumerate(words)]
+        return word(number, text=f"k/c/o fever {' '.join(told)}", patient_ref=patient_of(role))
+
+    # The third is most like the second, of its own role, and less so, but enough, like the first, of another.
+    found = collect([near(1, Role.GOLD), near(2, Role.TRAIN, 5, 12, 20), near(3, Role.TRAIN, 5, 12)], KEY, SHARES)
+    assert [item.annotated_at for item in found.notes] == [2, 3]
+    assert not leakage(found.of(Role.TRAIN), found.of(Role.GOLD))
+    assert found.left_out[Reason.OTHER_ROLE_DUPLICATE] == 1

@@ -72,7 +72,7 @@ def _words(path: Path | None, stack: Path | None) -> list[AnnotationValidated]:
 
     found = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a note may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path} ({type(error).__name__}): give a file of JSON lines") from None
     for number, line in enumerate(lines, 1):

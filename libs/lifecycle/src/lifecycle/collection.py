@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from clinical_ner.dataset_duplicates import duplicates
+from clinical_ner.dataset_duplicates import duplicates, leakage
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from contracts.records import AnnotationOutcome, AnnotationValidated, EntityLabel, Sample
 
@@ -217,5 +218,20 @@ def _distinct(items: Sequence[LabelledNote], left_out: Counter[Reason]) -> list[
             dropped[pair.second] = Reason.OTHER_ROLE_DUPLICATE
         elif pair.exact:
             dropped[pair.second] = Reason.DUPLICATE
+    while more := _across_roles([(index, item) for index, item in enumerate(items) if index not in dropped]):
+        dropped |= dict.fromkeys(more, Reason.OTHER_ROLE_DUPLICATE)
     left_out.update(dropped.values())
     return [item for index, item in enumerate(items) if index not in dropped]
+
+
+def _across_roles(items: Sequence[tuple[int, LabelledNote]]) -> set[int]:
+    """Return the later of each two notes of different roles that are still alike.
+
+    `duplicates` names a note's closest earlier like alone; another one, less close, may lie in another role.
+    """
+    sides = {role: [(index, item.note) for index, item in items if item.role is role] for role in Role}
+    found = set()
+    for left, right in combinations(sides.values(), 2):
+        for pair in leakage([note for _, note in left], [note for _, note in right]):
+            found.add(max(left[pair.first][0], right[pair.second][0]))
+    return found

@@ -154,12 +154,13 @@ def _compare(test: TestSet, config: GateConfig) -> dict[str, Difference]:
 def _leak(leak: Leak) -> _Finding:
     if not leak.found:
         return _Finding(
-            holds=True, sentence="no text, patient or suspicious share of names of frozen gold was trained on"
+            holds=True,
+            sentence="no text or patient of the test sets, and no suspicious share of the names of frozen gold, was trained on",
         )
     if leak.texts is None:
         found = f"it knows {leak.known_names:.0%} of the names in frozen gold and does not say what it was trained on"
     else:
-        found = f"{leak.texts} texts and {leak.patients} patients of frozen gold were trained on"
+        found = f"{leak.texts} texts and {leak.patients} patients of the test sets were trained on"
     return _Finding(holds=False, sentence=f"LEAKED TEST DATA: {found}; its scores mean nothing")
 
 

@@ -83,7 +83,8 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
 
 
 def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapshot:
-    lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").splitlines()
+    # Not splitlines: a note may hold U+2028, which JSON leaves as it is and which would tear its record in two.
+    lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").split("\n")
     annotations = [AnnotationValidated.from_json(line) for line in lines if line]
     collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
     segment = job.get("segment") if job.get("trigger") == DRIFT else None
@@ -119,7 +120,11 @@ def _evidence(
         shipped_gold=data.shipped_gold,
         recent=_test_set(data.recent, challenger, champion),
         leak=leak(
-            challenger.metadata, challenger.training_mentions, list(data.gold), data.training if training else ()
+            challenger.metadata,
+            challenger.training_mentions,
+            list(data.gold),
+            data.training if training else (),
+            recent=data.recent,
         ),
         speed=measure(champion, challenger, texts) if champion is not None else None,
     )

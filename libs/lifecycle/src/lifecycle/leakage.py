@@ -15,7 +15,7 @@ from clinical_ner.datasets import text_key
 from clinical_ner.mentions import mention_digests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clinical_ner.notes import AnnotatedNote
     from numpy.typing import NDArray
@@ -60,12 +60,18 @@ def packed(hashes: NDArray[np.uint64]) -> str:
 def leak(
     metadata: Mapping[str, Any],
     training_mentions: NDArray[np.uint64],
-    test: list[AnnotatedNote],
+    gold: Sequence[AnnotatedNote],
     training: Iterable[AnnotatedNote] = (),
+    *,
+    recent: Sequence[AnnotatedNote] = (),
 ) -> Leak:
-    """Compare what a model says of its training with a test set; with `training` at hand compare patients too."""
-    names = mention_digests(test)
+    """Compare what a model says of its training with the test sets; with `training` at hand compare patients too.
+
+    Names are compared with `gold` alone: a model may know the names of recent notes, that is what a drift run is for.
+    """
+    names = mention_digests(gold)
     known = float(np.isin(names, training_mentions).mean()) if len(names) else 0.0
+    test = [*gold, *recent]
     groups = {note.group for note in test if note.group} & {note.group for note in training if note.group}
     if TEXTS not in metadata:
         return Leak(None, len(groups), known)

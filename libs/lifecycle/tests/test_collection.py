@@ -133,3 +133,8 @@ def test_a_chain_of_likenesses_never_joins_two_roles():
     assert [item.annotated_at for item in found.notes] == [2, 3]
     assert not leakage(found.of(Role.TRAIN), found.of(Role.GOLD))
     assert found.left_out[Reason.OTHER_ROLE_DUPLICATE] == 1
+
+
+def test_notes_without_a_patient_get_their_role_one_by_one():
+    found = collect([word(number, patient_ref="") for number in range(80)], KEY, SHARES)
+    assert {item.role for item in found.notes} == set(Role)

@@ -128,3 +128,10 @@ def test_settings_are_checked():
         GateConfig.from_dict({"margins": 1})
     with pytest.raises(GateConfigError, match="resamples"):
         GateConfig(resamples=1)
+
+
+def test_a_model_that_does_not_say_what_it_learnt_from_is_never_called_clean():
+    verdict = judge(evidence(GOOD, leak=Leak(texts=None, known_names=0.1)), CONFIG)
+    assert verdict.decision is Decision.PASS
+    assert any("does not say which texts" in reason for reason in verdict.reasons)
+    assert not any("no text or patient" in reason for reason in verdict.reasons)

@@ -102,3 +102,13 @@ def test_only_live_notes_are_sampled_and_only_unsure_ones_without_a_key():
     assert not Sampling(0.5, None, rates, OpenEpisodes())(note(1), 0.9, 3).review.requested
     unsure = Sampling(0.5, None, rates, OpenEpisodes())(note(1), 0.1, 3)
     assert unsure.review.reason is ReviewReason.LOW_CONFIDENCE
+
+
+def test_the_narrowest_drifted_segment_pays_so_that_other_cities_do_not_spend_its_budget():
+    episodes = OpenEpisodes()
+    sampling = Sampling(0.5, KEY, RATES._replace(audit=0.0), episodes)
+    episodes.tell(drift(DriftLevel.CRITICAL, "all"))
+    episodes.tell(drift(DriftLevel.CRITICAL, "city=Pune"))
+    elsewhere = chosen(sampling, 200, city="Delhi")
+    assert sum(one.sample is Sample.DRIFT for one in elsewhere) == 50
+    assert sum(one.sample is Sample.DRIFT for one in chosen(sampling, 200)) == 50

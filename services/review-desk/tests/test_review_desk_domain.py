@@ -3,7 +3,7 @@
 import pytest
 from review_desk.domain.agreement import agreement
 from review_desk.domain.spans import Mark, SpansRefused, changes_of, entities_of
-from review_desk.domain.tasks import Queue, Task, Word, in_share, queue_of
+from review_desk.domain.tasks import Queue, Task, Word, in_share, queue_of, score_of
 
 
 def task(sample: str = "UNCERTAIN", *, double: bool = False) -> Task:
@@ -50,3 +50,8 @@ def test_offsets_count_code_points_and_bad_spans_are_refused():
 def test_the_share_is_kept():
     taken = sum(in_share(b"k" * 32, f"note-{number}", 0.1) for number in range(10_000))
     assert 900 < taken < 1100
+
+
+def test_drift_samples_come_before_notes_that_are_only_unsure():
+    assert score_of(task("DRIFT")) < score_of(task("UNCERTAIN"))
+    assert score_of(task("AUDIT")) == 0.0  # by age alone

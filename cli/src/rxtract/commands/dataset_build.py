@@ -34,6 +34,10 @@ def build(
         Path | None,
         typer.Option(help="AnnotationValidated as JSON lines; without it the running stack's topic is read."),
     ] = None,
+    gate: Annotated[
+        str,
+        typer.Option(envvar="RXTRACT_GATE", help="The trainer's gate settings as JSON: its shares decide the roles."),
+    ] = "",
     segment: Annotated[
         str, typer.Option(help="Only this segment's notes judge a drift run, such as city=Pune.")
     ] = "all",
@@ -43,17 +47,20 @@ def build(
 ) -> None:
     """Collect, validate, split by role, snapshot, digest; log the report to MLflow where one is known."""
     from lifecycle.collection import collect
-    from lifecycle.gate_config import GateConfig
+    from lifecycle.gate_config import GateConfig, GateConfigError
     from lifecycle.report import dataset_report
     from lifecycle.roles import RoleKeyError
     from lifecycle.snapshot import CorpusConfig, snapshot
 
-    gate = GateConfig()
     try:
-        collected = collect(_words(annotations, stack), _key(roles_key), gate.shares)
+        settings = GateConfig.from_dict(json.loads(gate or "{}"))
+    except (GateConfigError, ValueError, TypeError) as error:
+        raise UserError(f"--gate is not usable ({error}): give the trainer's RXTRACT_GATE") from None
+    try:
+        collected = collect(_words(annotations, stack), _key(roles_key), settings.shares)
     except RoleKeyError as error:
         raise UserError(f"{roles_key}: {error}") from None
-    data = snapshot(collected, CorpusConfig(), gate.annotation_weight, None if segment == "all" else segment)
+    data = snapshot(collected, CorpusConfig(), settings.annotation_weight, None if segment == "all" else segment)
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped, "digest": data.digest}
     text = dataset_report(collected.report(), data.datasets())
     _write(out, data, report, text)

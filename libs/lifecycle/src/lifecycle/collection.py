@@ -96,7 +96,7 @@ def collect(
     given = _once(annotations, left_out)
     settled = [found for words in _by_note(given, left_out) if (found := _settle(words, left_out)) is not None]
     settled.sort(key=lambda word: (word.annotated_at, word.annotation_id))
-    placed = [_placed(word, role_of(word.patient_ref, roles_key, shares)) for word in settled]
+    placed = [_placed(word, role_of(word.patient_ref or word.note_id, roles_key, shares)) for word in settled]
     allowed = [item for item in placed if item.role is Role.TRAIN or item.sample is not Sample.UNCERTAIN]
     left_out[Reason.UNCERTAIN_SAMPLE] += len(placed) - len(allowed)
     return Collection(tuple(_distinct(allowed, left_out)), sum(left_out.values()) + _kept(allowed, left_out), left_out)

@@ -152,6 +152,12 @@ def _compare(test: TestSet, config: GateConfig) -> dict[str, Difference]:
 
 
 def _leak(leak: Leak) -> _Finding:
+    if not leak.found and leak.texts is None:
+        return _Finding(
+            holds=True,
+            sentence=f"it does not say which texts it was trained on; it knows {leak.known_names:.0%} of the names in "
+            "frozen gold, which is not suspicious",
+        )
     if not leak.found:
         return _Finding(
             holds=True,

@@ -69,12 +69,15 @@ class OpenEpisodes:
         self._open = kept
 
     def worst(self, note: NoteAccepted, serial: int) -> tuple[str, DriftLevel] | None:
-        """The worst open episode of a note's segments, and its segment; one about another model does not count."""
+        """The worst open episode of a note's segments, and its segment; one about another model does not count.
+
+        Of equally bad ones the narrowest: a shift in one city shows in all notes too, whose budget other cities would spend.
+        """
         found: tuple[str, DriftLevel] | None = None
         open_now = self._open
         if not open_now:
             return None
-        for segment in segments_of(note.city, note.specialty):
+        for segment in reversed(segments_of(note.city, note.specialty)):
             level, of_model = open_now.get(segment, (None, -1))
             if level is None or of_model != serial:
                 continue

@@ -10,6 +10,7 @@ from enum import StrEnum
 LABELLING = frozenset({"ACCEPTED", "CORRECTED"})
 VERDICTS = LABELLING | {"UNREADABLE"}
 AUDIT = "AUDIT"
+DRIFT = "DRIFT"
 
 Span = tuple[int, int, str]
 
@@ -130,8 +131,13 @@ def may_take(annotator: str, task: Task, words: Words) -> bool:
 
 
 def score_of(task: Task) -> float:
-    """The place within a queue, lowest first: uncertain notes by confidence, audit notes by age."""
-    return float(task.requested_at) if task.sample == AUDIT else task.confidence
+    """The place within a queue, lowest first: drift samples, then uncertain notes, each by confidence; audit notes by age.
+
+    A training that waits is judged on drift samples: uncertain notes alone, which only teach, would keep it waiting.
+    """
+    if task.sample == AUDIT:
+        return float(task.requested_at)
+    return task.confidence - 1.0 if task.sample == DRIFT else task.confidence
 
 
 def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
@@ -140,7 +146,7 @@ def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
         return "two validators disagree"
     if task.sample == AUDIT:
         return "random audit"
-    if task.sample == "DRIFT" or any(segment in drifted for segment in task.segments):
+    if task.sample == DRIFT or any(segment in drifted for segment in task.segments):
         return "the language of its segment has changed"
     return "the model was not sure"
 

@@ -5,9 +5,9 @@ import json
 import httpx
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span
-from corpus.simulation import Part
+from corpus.simulation import Part, simulate
 from rxtract.commands.reextract import moment
-from rxtract.demo.language import mentions_any, new_language, old_language, score_names, words_of
+from rxtract.demo.language import mentions_any, new_language, score_names, words_of
 from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
 
@@ -18,7 +18,7 @@ def test_kept_names_are_never_in_notes_that_may_be_labelled():
     assert labelled
     assert not kept & labelled
     assert not any(mentions_any(note.text, kept) for note in new_language(31, "Pune", 200, Part.LABELLED))
-    assert not any(mentions_any(note.text, kept | labelled) for note in old_language(41, "Pune", 200))
+    assert not any(mentions_any(note.text, kept | labelled) for note in simulate(41, 3_000) if note.city == "Pune")
     assert sum(mentions_any(note.text, kept) for note in new_language(31, "Pune", 200, Part.KEPT)) > 50
 
 

@@ -20,9 +20,10 @@ from lifecycle.gate_config import demo_settings
 from rich.console import Console
 
 from rxtract.bringup import Running, bring_up
+from rxtract.demo.act import DemoFailed
 from rxtract.demo.act_two import ActTwo
 from rxtract.demo.screen import Screen
-from rxtract.demo.story import ActOne, DemoFailed
+from rxtract.demo.story import ActOne
 from rxtract.errors import UserError
 from rxtract.platform_notes import as_submitted
 from rxtract.signals import INTERRUPTED, end_as_by_ctrl_c

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,17 +22,17 @@ from corpus.simulation import Part, Shift, simulate
 from rich.text import Text
 
 from rxtract.bringup import MODEL_NAME
+from rxtract.demo.act import Act, DemoFailed
 from rxtract.demo.doors import KafkaDoor
 from rxtract.demo.lag import LagProbe
 from rxtract.demo.language import KINDS, SHARE, new_language, score_names, words_of
 from rxtract.demo.loop_observer import LoopObserver
-from rxtract.demo.story import DemoFailed
 from rxtract.demo.validators import SimulatedValidator
 from rxtract.models.orders import Outcome, carry_out, new_command
 from rxtract.platform_notes import as_submitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from clinical_ner.notes import AnnotatedNote
     from contracts.records import DriftDetected, ModelEvent, NoteSubmitted
@@ -74,7 +74,7 @@ class LoopSummary:
     rolled_back_to: str
 
 
-class ActTwo:
+class ActTwo(Act):
     """The act on a running stack that has played the first one.
 
     Args:
@@ -82,9 +82,10 @@ class ActTwo:
         screen: Where the story is told.
     """
 
+    patience_s = PATIENCE_S
+
     def __init__(self, running: Running, screen: Screen) -> None:
-        self._running = running
-        self._screen = screen
+        super().__init__(running, screen)
         self._door = KafkaDoor(running.addresses)
         self._truths: dict[str, AnnotatedNote] = {}
         statistics = prefixed(running.addresses.topic_prefix, STATISTICS_OBSERVED)
@@ -306,26 +307,6 @@ class ActTwo:
             self._screen.say(Text.assemble((event.kind.value, "bold cyan"), f"{version}: {event.reasons[0]}"))
             for reason in event.reasons[1:6] if event.kind is ModelEventKind.PROMOTED else ():
                 self._screen.say(f"    {reason}")
-
-    def _wait(
-        self,
-        observer: LoopObserver,
-        question: Callable[[LoopSeen], bool],
-        otherwise: str,
-        meanwhile: Callable[[], None] = lambda: None,
-    ) -> None:
-        if not observer.wait(question, PATIENCE_S, meanwhile):
-            ended = "; ".join(self._running.failures())
-            raise DemoFailed(f"{otherwise} within {PATIENCE_S:.0f} s{f'; {ended}' if ended else ''}")
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except DemoFailed as error:
-            raise DemoFailed(f"{name}: {error}") from None
-        except Exception as error:
-            raise DemoFailed(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def register_bad_model(folder: Path, tracking_uri: str) -> str:

@@ -7,8 +7,7 @@ corpus that it was first trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from corpus.simulation import Part, Shift, ShiftKind, SyntheticNote, novel_names, simulate
@@ -18,25 +17,11 @@ from rxtract.first_model import training_notes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rxtract.highlight import Marked
+
 KINDS = (ShiftKind.NEW_DISEASES, ShiftKind.NEW_DRUGS, ShiftKind.NEW_STYLE)
 SHARE = 0.9
 MIN_WORD_CHARS = 4
-
-
-class Found(Protocol):
-    """An entity as a model reported it."""
-
-    @property
-    def label(self) -> str:
-        """Which kind."""
-
-    @property
-    def start(self) -> int:
-        """First code point."""
-
-    @property
-    def end(self) -> int:
-        """Code point after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +37,6 @@ class NameScore:
         """Their F1; 0 where nothing is known."""
         total = self.predicted + self.gold
         return 2 * self.right / total if total else 0.0
-
-
-def old_language(seed: int, city: str, n: int) -> list[SyntheticNote]:
-    """Return notes of the city as they were before the shift."""
-    return list(islice((note for note in simulate(seed) if note.city == city), n))
 
 
 def new_language(seed: int, city: str, n: int, part: Part) -> list[SyntheticNote]:
@@ -90,7 +70,7 @@ def mentions_any(text: str, words: frozenset[str]) -> bool:
 
 
 def score_names(
-    truths: Mapping[str, AnnotatedNote], found: Mapping[str, Sequence[Found]], words: frozenset[str]
+    truths: Mapping[str, AnnotatedNote], found: Mapping[str, Sequence[Marked]], words: frozenset[str]
 ) -> NameScore:
     """Score only mentions with one of the words: true ones, and predicted ones that have such a word or meet a true one.
 

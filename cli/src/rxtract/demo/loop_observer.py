@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from contracts.records import (
     AnnotationValidated,
@@ -20,20 +19,15 @@ from contracts.topics import (
     ENTITIES_EXTRACTED,
     MODEL_EVENTS,
     REVIEW_REQUESTED,
-    prefixed,
 )
 
-from rxtract.reading import TopicReader
+from rxtract.demo.watching import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rxtract.addresses import StackAddresses
     from rxtract.reading import Seen
 
 TOPICS = (ENTITIES_EXTRACTED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED, ANNOTATIONS_VALIDATED)
-SLICE_S = 0.1
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -67,53 +61,9 @@ class LoopSeen:
             self.annotated[record.annotation_id] = record
 
 
-class LoopObserver:
-    """Reads the loop's topics from their start on a thread of its own while its block runs."""
+class LoopObserver(Watch[LoopSeen]):
+    """Reads the loop's topics."""
 
     def __init__(self, addresses: StackAddresses) -> None:
-        self._addresses = addresses
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._seen = LoopSeen()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="loop-observer", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10)
-
-    def look(self, question: Callable[[LoopSeen], T]) -> T:
-        """Return the answer to a question about what was seen so far.
-
-        Raises:
-            BaseException: what ended the observer, if something did.
-        """
-        if self._error is not None:
-            raise self._error
-        with self._lock:
-            return question(self._seen)
-
-    def wait(
-        self, question: Callable[[LoopSeen], bool], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
-    ) -> bool:
-        """Ask again until the answer is yes or the time is over; `meanwhile` runs between two looks."""
-        deadline = time.monotonic() + timeout_s
-        while not self.look(question):
-            if time.monotonic() > deadline:
-                return False
-            meanwhile()
-            self._stop.wait(SLICE_S)
-        return True
-
-    def _run(self) -> None:
-        names = [prefixed(self._addresses.topic_prefix, topic) for topic in TOPICS]
-        try:
-            for seen in TopicReader(self._addresses).read(names, follow=True, until=self._stop.is_set):
-                with self._lock:
-                    self._seen.take(seen, time.monotonic())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever looks next
-            self._error = error
+        seen = LoopSeen()
+        super().__init__(addresses, TOPICS, seen, lambda one: seen.take(one, time.monotonic()), "loop-observer")

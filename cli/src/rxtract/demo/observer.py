@@ -1,25 +1,20 @@
-"""Watches the outcome of every note from outside, as a downstream consumer would: its own reader, its own clock."""
+"""Watches the outcome of every note from outside, as a downstream consumer would, by a clock of its own."""
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
-from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, prefixed
+from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of
 
-from rxtract.reading import Seen, TopicReader
+from rxtract.demo.watching import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from contracts.records import EntitiesExtracted
 
     from rxtract.addresses import StackAddresses
-
-SLICE_S = 0.1
-T = TypeVar("T")
+    from rxtract.reading import Seen
 
 
 @dataclass(slots=True)
@@ -56,52 +51,10 @@ class Outcomes:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-class Observer:
-    """Reads entities and dead letters on a thread of its own while its block runs."""
+class Observer(Watch[Outcomes]):
+    """Reads entities and dead letters."""
 
     def __init__(self, addresses: StackAddresses) -> None:
-        self._addresses = addresses
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._outcomes = Outcomes()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10)
-
-    def look(self, question: Callable[[Outcomes], T]) -> T:
-        """Return the answer to a question about what was seen so far.
-
-        Raises:
-            BaseException: what ended the observer, if something did.
-        """
-        if self._error is not None:
-            raise self._error
-        with self._lock:
-            return question(self._outcomes)
-
-    def wait(self, question: Callable[[Outcomes], bool], timeout_s: float, meanwhile: Callable[[], None]) -> bool:
-        """Ask again until the answer is yes or the time is over; `meanwhile` runs between two looks."""
-        deadline = time.monotonic() + timeout_s
-        while not self.look(question):
-            if time.monotonic() > deadline:
-                return False
-            meanwhile()
-            self._stop.wait(SLICE_S)
-        return True
-
-    def _run(self) -> None:
-        topics = [ENTITIES_EXTRACTED, dlq_of(NOTES_ACCEPTED), dlq_of(NOTES_SUBMITTED)]
-        names = [prefixed(self._addresses.topic_prefix, topic) for topic in topics]
-        try:
-            for seen in TopicReader(self._addresses).read(names, follow=True, until=self._stop.is_set):
-                with self._lock:
-                    self._outcomes.take(seen, time.time() * 1000)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever looks next
-            self._error = error
+        seen = Outcomes()
+        topics = (ENTITIES_EXTRACTED, dlq_of(NOTES_ACCEPTED), dlq_of(NOTES_SUBMITTED))
+        super().__init__(addresses, topics, seen, lambda one: seen.take(one, time.time() * 1000), "observer")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, prefixed, subject_of
 from contracts.wire import Serializer
 
+from rxtract.demo.act import Act, DemoFailed
 from rxtract.demo.doors import HttpDoor, KafkaDoor
 from rxtract.demo.lag import LagProbe
 from rxtract.demo.malformed import malformed_notes
@@ -39,13 +39,8 @@ EXPECTED = (
 )
 ARRAY = 50
 NOTES_PER_S = 250
-PATIENCE_S = 60.0
 SHOWN = 4
 EXTRACTOR_GROUP = "rxtract-extractor"
-
-
-class DemoFailed(Exception):
-    """A step of the demo that did not really happen; the message names the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ class Summary:
     seconds: float
 
 
-class ActOne:
+class ActOne(Act):
     """The act on a running stack.
 
     Args:
@@ -73,9 +68,8 @@ class ActOne:
     """
 
     def __init__(self, running: Running, screen: Screen, notes: Sequence[NoteSubmitted]) -> None:
-        self._running = running
+        super().__init__(running, screen)
         self._addresses: StackAddresses = running.addresses
-        self._screen = screen
         self._notes = notes
         self._sent: dict[str, NoteSubmitted] = {}
         self._http = HttpDoor(self._addresses)
@@ -192,18 +186,7 @@ class ActOne:
             yield half + start, self._send_kafka
 
     def _pace(self, observer: Observer, until_s: float, refresh: Callable[[], None]) -> None:
-        observer.wait(lambda _: time.monotonic() >= until_s, PATIENCE_S, refresh)
-
-    def _wait(
-        self,
-        observer: Observer,
-        question: Callable[[Outcomes], bool],
-        otherwise: str,
-        refresh: Callable[[], None] = lambda: None,
-    ) -> None:
-        if not observer.wait(question, PATIENCE_S, refresh):
-            ended = "; ".join(self._running.failures())
-            raise DemoFailed(f"{otherwise} within {PATIENCE_S:.0f} s{f'; {ended}' if ended else ''}")
+        observer.wait(lambda _: time.monotonic() >= until_s, self.patience_s, refresh)
 
     def _figures(self, observer: Observer) -> Figures:
         lag = self._lag.lag()
@@ -232,15 +215,6 @@ class ActOne:
             model_version=max(seen.versions, key=int, default=""),
             seconds=round(seconds, 1),
         )
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except DemoFailed as error:
-            raise DemoFailed(f"{name}: {error}") from None
-        except Exception as error:
-            raise DemoFailed(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def example_note(note_id: str) -> NoteSubmitted:

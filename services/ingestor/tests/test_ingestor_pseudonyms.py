@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingestor.adapters.secret_file import read_key
 from ingestor.domain.pseudonyms import Pseudonyms
 from runtime.errors import SettingsError
+from runtime.secret_files import read_key
 
 
 @given(st.binary(min_size=32, max_size=200), st.text(st.characters(exclude_categories=["Cs"])))
@@ -33,7 +33,7 @@ def test_a_short_key_is_no_key() -> None:
 def test_the_key_file_is_read_without_its_line_end(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"k" * 64 + b"\n")
-    assert read_key(path) == b"k" * 64
+    assert read_key(path, "RXTRACT_PSEUDONYM_KEY_FILE") == b"k" * 64
 
 
 @pytest.mark.parametrize("content", [None, b"", b"short\n", b"k" * 31 + b"\n\n\n"])
@@ -42,7 +42,7 @@ def test_a_missing_or_short_key_file_is_one_line_that_helps(tmp_path: Path, cont
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsError) as error:
-        read_key(path)
+        read_key(path, "RXTRACT_PSEUDONYM_KEY_FILE")
     assert "RXTRACT_PSEUDONYM_KEY_FILE" in str(error.value)
     assert "openssl rand -hex 32" in str(error.value)
     assert "\n" not in str(error.value)

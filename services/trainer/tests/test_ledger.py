@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.records import (
+    LabelQuality,
+    ModelAction,
+    ModelCommand,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    QualityMeasured,
+)
 from trainer.domain.identity import event_id
 from trainer.domain.ledger import Ledger
-from trainer.domain.rules import is_worse, why_void
+from trainer.domain.rules import Measured, is_worse, why_void
 
 
 def command(key: str, action: ModelAction = ModelAction.RETRAIN, **more) -> ModelCommand:
@@ -90,3 +98,25 @@ def test_an_order_for_another_model_has_its_end_too():
     ledger.tell(ModelEvent.from_dict({**failed, "model_name": "other", "metrics": {"annotations_read": 9.0}}))
     assert not ledger.open
     assert ledger.learnt == 0
+
+
+def test_the_newest_measurement_over_all_notes_counts():
+    def measurement(f1: float, segment: str = "all") -> QualityMeasured:
+        row = LabelQuality(label="ALL", precision=f1, recall=f1, f1=f1, f1_low=f1, f1_high=f1, support=9)
+        model = ModelRef(name="m", version="1", serial=1)
+        return QualityMeasured(
+            measurement_id="q",
+            model=model,
+            segment=segment,
+            window_start=0,
+            window_end=1,
+            notes=9,
+            labels=(row,),
+            measured_at=1,
+        )
+
+    measured = Measured()
+    assert measured.f1("1") is None
+    for one in (measurement(0.4), measurement(0.8), measurement(0.1, "city=Pune")):
+        measured.take(one)
+    assert measured.f1("1").f1 == 0.8

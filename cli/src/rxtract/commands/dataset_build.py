@@ -49,17 +49,13 @@ def build(
     from lifecycle.collection import collect
     from lifecycle.gate_config import GateConfig, GateConfigError
     from lifecycle.report import dataset_report
-    from lifecycle.roles import RoleKeyError
     from lifecycle.snapshot import CorpusConfig, snapshot
 
     try:
         settings = GateConfig.from_dict(json.loads(gate or "{}"))
     except (GateConfigError, ValueError, TypeError) as error:
         raise UserError(f"--gate is not usable ({error}): give the trainer's RXTRACT_GATE") from None
-    try:
-        collected = collect(_words(annotations, stack), _key(roles_key), settings.shares)
-    except RoleKeyError as error:
-        raise UserError(f"{roles_key}: {error}") from None
+    collected = collect(_words(annotations, stack), _key(roles_key), settings.shares)
     data = snapshot(collected, CorpusConfig(), settings.annotation_weight, None if segment == "all" else segment)
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped, "digest": data.digest}
     text = dataset_report(collected.report(), data.datasets())
@@ -104,12 +100,13 @@ def _from_topic(stack: Path | None) -> Iterator[AnnotationValidated]:
 
 
 def _key(path: Path) -> bytes:
+    from runtime.errors import SettingsError
+    from runtime.secret_files import read_key
+
     try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path} ({type(error).__name__}): give the file of RXTRACT_ROLES_KEY_FILE"
-        ) from None
+        return read_key(path, "--roles-key")
+    except SettingsError as error:
+        raise UserError(str(error)) from None
 
 
 def _write(out: Path, data: Snapshot, report: Mapping[str, object], text: str) -> None:

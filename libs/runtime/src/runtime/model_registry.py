@@ -11,9 +11,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from runtime.errors import RxtractError
+from runtime.settings import MlflowSettings
 
 TABLES = "artifacts/tables.npz"
 MAX_ARTIFACT_BYTES = 512 << 20
@@ -60,6 +61,15 @@ class MlflowModels:
         if username is not None:
             login = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
             self._headers["Authorization"] = f"Basic {login}"
+
+    @classmethod
+    def of(cls, settings: MlflowSettings, url: str) -> Self:
+        """Make it as the settings say.
+
+        Raises:
+            SettingsError: The password's file cannot be read.
+        """
+        return cls(url, settings.mlflow_timeout_s, settings.mlflow_username, settings.mlflow_password())
 
     def by_alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias names; None when there is no such model or alias.

@@ -8,6 +8,7 @@ import logging
 import platform
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
+from zoneinfo import ZoneInfo
 
 from contracts.topics import prefixed
 from pydantic import Field, SecretStr, ValidationError
@@ -105,6 +106,53 @@ class ServiceSettings(BaseSettings):
             Variable(variable_name(name), _shown(getattr(self, name)), _default(field), field.description or "")
             for name, field in type(self).model_fields.items()
         ]
+
+
+class MlflowSettings(ServiceSettings):
+    """The settings of a service that asks MLflow."""
+
+    mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
+    mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
+    mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
+
+    def needed_mlflow_url(self) -> str:
+        """MLflow's address, for a service that cannot do without.
+
+        Raises:
+            SettingsError: It is not set.
+        """
+        if self.mlflow_url is None:
+            raise SettingsError(
+                "RXTRACT_MLFLOW_URL is not set: give it MLflow's address, for example http://127.0.0.1:5000"
+            )
+        return self.mlflow_url
+
+    def mlflow_password(self) -> str | None:
+        """The password, read now.
+
+        Raises:
+            SettingsError: Its file cannot be read.
+        """
+        if self.mlflow_password_file is None:
+            return None
+        try:
+            return self.mlflow_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
+            ) from None
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The zone of RXTRACT_TIMEZONE.
+
+    Raises:
+        SettingsError: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError("RXTRACT_TIMEZONE is no time zone: set it to one like Asia/Kolkata") from None
 
 
 def variable_name(field: str) -> str:

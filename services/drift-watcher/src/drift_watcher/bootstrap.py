@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 
 from contracts import topics
 from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
-from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
 from drift.watcher import FindReferences
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
-from runtime.errors import SettingsError
 from runtime.faust_batch import ASSIGNED, BatchApp, run
 from runtime.faust_batch_worker import Sender
 from runtime.health import HealthServer, Liveness, Readiness
@@ -21,6 +20,8 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
+from runtime.settings import time_zone
+from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from drift_watcher.adapters.references import ModelReferences
 from drift_watcher.adapters.states import StoredStates
@@ -31,10 +32,8 @@ from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
 
 GROUP = "drift-watcher"
-CONTRACT_READ = "schemas"
 
 _log = get_logger(__name__)
-_CONTRACT_RETRY_S = 1.0
 
 
 def codecs(registry: Registry, settings: DriftWatcherSettings) -> Codecs:
@@ -71,7 +70,14 @@ class DriftWatcher:
         on_stop_signal(self.stop.set)
         with self._health_server() as health:
             _log.info("waiting for schemas", health_port=health.port)
-            made = self._contract()
+            made = until_made(
+                lambda: codecs(self.registry, self.settings),
+                CONTRACT_READ,
+                CONTRACT_RETRY_S,
+                stop=self.stop,
+                liveness=self.liveness,
+                readiness=self.readiness,
+            )
             return 0 if made is None else run(self.app(made), self.stop)
 
     def app(self, made: Codecs) -> BatchApp:
@@ -98,19 +104,6 @@ class DriftWatcher:
         app.batching.restore = keeper.restore
         declare(app)
         return app
-
-    def _contract(self) -> Codecs | None:
-        while not self.stop.is_set():
-            self.liveness.tick()
-            try:
-                made = codecs(self.registry, self.settings)
-            except (RegistryUnavailable, SchemaNotFound) as error:
-                self.readiness.miss(CONTRACT_READ, str(error))
-            else:
-                self.readiness.meet(CONTRACT_READ)
-                return made
-            self.stop.wait(_CONTRACT_RETRY_S)
-        return None
 
     def _health_server(self) -> HealthServer:
         settings = self.settings
@@ -145,31 +138,8 @@ def bootstrap(
     return DriftWatcher(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        find=find or ModelReferences(_mlflow(settings)),
-        zone=_zone(settings.timezone),
+        find=find or ModelReferences(MlflowModels.of(settings, settings.needed_mlflow_url())),
+        zone=time_zone(settings.timezone),
         make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
         metrics=metrics,
     )
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise SettingsError("RXTRACT_TIMEZONE is no time zone: set it to one like Asia/Kolkata") from None
-
-
-def _mlflow(settings: DriftWatcherSettings) -> MlflowModels:
-    if settings.mlflow_url is None:
-        raise SettingsError(
-            "RXTRACT_MLFLOW_URL is not set: give it MLflow's address, for example http://127.0.0.1:5000"
-        )
-    password = None
-    if settings.mlflow_password_file is not None:
-        try:
-            password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(
-                f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
-            ) from None
-    return MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)

@@ -25,7 +25,6 @@ from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable,
 from contracts.wire import Deserializer, Serializer
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
-from runtime.errors import SettingsError
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
 from runtime.faust_batch_worker import Sender
 from runtime.follow import TopicFollower
@@ -34,6 +33,9 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
+from runtime.secret_files import read_key
+from runtime.settings import time_zone
+from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from extractor.adapters.cache import ModelCache
 from extractor.agent import declare
@@ -47,12 +49,10 @@ from extractor.settings import ExtractorSettings
 
 GROUP = "rxtract-extractor"
 MODEL_LOADED = "model"
-CONTRACT_READ = "schemas"
 
 _log = get_logger(__name__)
 _Made = TypeVar("_Made")
-_CONTRACT_RETRY_S = 1.0
-_KEY_BYTES = 32
+_MAX_KEY_BYTES = 64  # what blake2b takes
 _SERVING = (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
@@ -106,7 +106,7 @@ class Extractor:
         reloader = None if self.keeper is None else Reloader(self.keeper, self.settings.model_poll_s)
         with self._health_server() as health:
             _log.info("waiting for schemas and a model", health_port=health.port)
-            made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, _CONTRACT_RETRY_S)
+            made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, CONTRACT_RETRY_S)
             if made is None or self._until_made(self._load_model, MODEL_LOADED, self.settings.model_retry_s) is None:
                 return 0
             followers = self._followers(made, reloader)
@@ -202,6 +202,17 @@ class Extractor:
             raise NoModelError("no model is loaded")
         return self.fixed_model
 
+    def _until_made(self, make: Callable[[], _Made], condition: str, retry_s: float) -> _Made | None:
+        return until_made(
+            make,
+            condition,
+            retry_s,
+            stop=self.stop,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            waits_for=(RegistryUnavailable, SchemaNotFound, NoModelError),
+        )
+
     def _load_model(self) -> bool:
         if self.keeper is not None:
             self.keeper.load_first()
@@ -218,25 +229,6 @@ class Extractor:
             info=self.info,
             port_file=settings.health_port_file,
         )
-
-    def _until_made(self, make: Callable[[], _Made], condition: str, retry_s: float) -> _Made | None:
-        """Try until it works: alive, not ready, one line in the log for each new reason. None: we were stopped."""
-        said = ""
-        while not self.stop.is_set():
-            self.liveness.tick()
-            try:
-                made = make()
-            except (RegistryUnavailable, SchemaNotFound, NoModelError) as error:
-                why = str(error)
-                if why != said:
-                    _log.warning("not ready", condition=condition, why=why)
-                said = why
-                self.readiness.miss(condition, why)
-            else:
-                self.readiness.meet(condition)
-                return made
-            self.stop.wait(retry_s)
-        return None
 
 
 def bootstrap(
@@ -274,7 +266,7 @@ def bootstrap(
         readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
         limits=limits or BatchLimits(batch_records=settings.batch_records),
         sampling_key=_sampling_key(settings),
-        zone=_zone(settings.timezone),
+        zone=time_zone(settings.timezone),
     )
 
 
@@ -292,36 +284,11 @@ def _keeper(
 
 
 def _mlflow(settings: ExtractorSettings) -> MlflowModels | None:
-    if settings.mlflow_url is None:
-        return None
-    password = None
-    if settings.mlflow_password_file is not None:
-        try:
-            password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(
-                f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
-            ) from None
-    return MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)
+    return None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url)
 
 
 def _sampling_key(settings: ExtractorSettings) -> bytes | None:
     if settings.sampling_key_file is None:
         _log.warning("no audit: set RXTRACT_SAMPLING_KEY_FILE; only unsure notes go to review")
         return None
-    try:
-        key = settings.sampling_key_file.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(
-            f"RXTRACT_SAMPLING_KEY_FILE cannot be read ({type(error).__name__}): give a readable file"
-        ) from None
-    if len(key) < _KEY_BYTES:
-        raise SettingsError(f"RXTRACT_SAMPLING_KEY_FILE holds {len(key)} bytes: at least {_KEY_BYTES} are needed")
-    return key[:64]
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise SettingsError("RXTRACT_TIMEZONE is no time zone: set it to one like Asia/Kolkata") from None
+    return read_key(settings.sampling_key_file, "RXTRACT_SAMPLING_KEY_FILE")[:_MAX_KEY_BYTES]

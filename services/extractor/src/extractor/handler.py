@@ -135,7 +135,7 @@ class ExtractionHandler:
             if refused is not None:
                 outputs.append(self._dead_letter(record, refused))
         self._observe(observations, model, records, outputs)
-        outputs += self._words([observation.note for observation in observations], model)
+        outputs += self._words([observation.note for observation in observations[:_WORD_NOTES]], model)
         for one in dead:
             self._budget.count(dead=one)
         return outputs
@@ -205,7 +205,7 @@ class ExtractionHandler:
         new_words = self._new_words
         if new_words is None:
             return []
-        found = [new_words.observe(note, model.tagger, model.ref) for note in notes[:_WORD_NOTES]]
+        found = [new_words.observe(note, model.tagger, model.ref) for note in notes]
         told = new_words.told([segment for segment in found if segment is not None])
         return [OutputRecord(self._topics.words, one.segment.encode(), self._codecs.words(one)) for one in told]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import ServiceSettings
+from runtime.settings import MlflowSettings
 
 
-class ExtractorSettings(ServiceSettings):
+class ExtractorSettings(MlflowSettings):
     """The shared settings, and which model to serve and how."""
 
     service: ClassVar[str] = "extractor"
@@ -20,9 +20,6 @@ class ExtractorSettings(ServiceSettings):
     )
     model_poll_s: float = Field(30.0, gt=0, description="seconds between two looks at the alias")
     model_retry_s: float = Field(5.0, gt=0, description="seconds between two tries while there is no model at all")
-    mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
-    mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
-    mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
     review_below: float = Field(0.5, ge=0, le=1, description="notes with a confidence below this go to review")
     sampling_key_file: Path | None = Field(
         None,

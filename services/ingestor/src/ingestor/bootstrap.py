@@ -14,16 +14,17 @@ from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
+from runtime.http_server import HTTP
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
 from runtime.metrics import RETRIES, Metrics
 from runtime.retry import Backoff, retrying, wait
+from runtime.secret_files import read_key
 
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
-from ingestor.adapters.secret_file import read_key
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import Pseudonyms
+from ingestor.domain.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes, now_ms
 from ingestor.http.app import NotesApi, make_app
@@ -33,7 +34,6 @@ from ingestor.settings import IngestorSettings
 
 GROUP = "rxtract-ingestor"
 REGISTRY = "registry"
-HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def share(settings: IngestorSettings) -> Shared:
     """
     acceptance = Acceptance(
         Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
-        Pseudonyms(read_key(settings.pseudonym_key_file)),
+        Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES)),
     )
     tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file)
     metrics = Metrics(METRICS)

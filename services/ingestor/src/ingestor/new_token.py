@@ -3,7 +3,7 @@
 import secrets
 import sys
 
-from ingestor.adapters.tokens import hash_token
+from runtime.secret_files import hash_token
 
 
 def main(arguments: list[str]) -> int:

@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import Recoverable, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
+from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.records import OutputRecord
+from runtime.secret_files import read_key
 
-from review_desk.adapters.people import People, derive, read_key
+from review_desk.adapters.people import People, derive
 from review_desk.adapters.sessions import Sessions
 from review_desk.adapters.store import Store, connect
 from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
@@ -30,7 +32,6 @@ from review_desk.http.app import DeskApi, make_app
 from review_desk.metrics import METRICS
 from review_desk.settings import ReviewDeskSettings
 
-HTTP = "http"
 _RECORDS: Mapping[str, Any] = {
     REVIEW_REQUESTED: ReviewRequested,
     ANNOTATIONS_VALIDATED: AnnotationValidated,
@@ -62,7 +63,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
-    key, people = read_key(settings.desk_key_file), People(settings.desk_tokens_file)
+    key, people = read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"), People(settings.desk_tokens_file)
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "

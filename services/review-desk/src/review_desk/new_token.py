@@ -3,7 +3,9 @@
 import secrets
 import sys
 
-from review_desk.adapters.people import ROLES, hash_token
+from runtime.secret_files import hash_token
+
+from review_desk.adapters.people import ROLES
 
 
 def main(arguments: list[str]) -> int:

@@ -2,21 +2,28 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from confluent_kafka import Consumer
 from contracts import topics
 from contracts.record import Record
-from contracts.records import AnnotationValidated, ModelCommand, ModelEvent, NoteAccepted, QualityMeasured
-from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.records import (
+    AnnotationValidated,
+    LabelQuality,
+    ModelCommand,
+    ModelEvent,
+    NoteAccepted,
+    QualityMeasured,
+)
+from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer, WireError
 from lifecycle.gate_config import GateConfig, GateConfigError
-from lifecycle.roles import MIN_KEY_BYTES
 from redis import Redis
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
+from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
@@ -24,19 +31,20 @@ from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
 from runtime.records import OutputRecord
+from runtime.secret_files import KEY_BYTES, read_key
+from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
 from trainer.adapters.lease import Lease
 from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.domain.rules import Measured
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 from trainer.orders import OrderLoop, Readers, Triggers
 from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
-CONTRACT_READ = "schemas"
-_CONTRACT_RETRY_S = 1.0
 _DELIVERY_S = 30.0
 _log = get_logger(__name__)
 R = TypeVar("R", bound=Record)
@@ -130,16 +138,29 @@ class Trainer:
             info=lambda: {"service": settings.service, "group": settings.group(GROUP), "model": settings.model_name},
             port_file=settings.health_port_file,
         ):
-            made = self._contract()
+            made = until_made(
+                lambda: codecs(self.registry, settings),
+                CONTRACT_READ,
+                CONTRACT_RETRY_S,
+                stop=self.stop,
+                liveness=self.liveness,
+                readiness=self.readiness,
+            )
             if made is None:
                 return
-            publish = Publisher(settings.kafka_client_config())
+            publish, measured = Publisher(settings.kafka_client_config()), Measured()
+            qualities = TopicFollower(
+                settings.kafka_client_config(), settings.topic(topics.QUALITY_MEASURED), made.qualities, measured.take
+            )
+            qualities.start()
             try:
-                self.loop(made, publish).run()
+                # Until all is read an old, bad measurement might be taken for the newest.
+                self.loop(made, publish, lambda version: measured.f1(version) if qualities.caught_up else None).run()
             finally:
+                qualities.stop()
                 publish.close()
 
-    def loop(self, made: Codecs, publish: Publisher) -> OrderLoop:
+    def loop(self, made: Codecs, publish: Publisher, f1: Callable[[str], LabelQuality | None]) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
         history = History(settings.kafka_client_config())
@@ -172,7 +193,7 @@ class Trainer:
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
                 events=lambda: _decoded(made.events, history, name(topics.MODEL_EVENTS)),
-                qualities=lambda: _decoded(made.qualities, history, name(topics.QUALITY_MEASURED)),
+                f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
             ),
             self.lease,
@@ -183,7 +204,9 @@ class Trainer:
             self.stop,
         )
 
-    def _handler(self, made: Codecs, history: History, say: object, go_on: object) -> OrderHandler:
+    def _handler(
+        self, made: Codecs, history: History, say: Callable[[ModelEvent], None], go_on: Callable[[], bool]
+    ) -> OrderHandler:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
         notes = settings.topic(topics.NOTES_ACCEPTED)
@@ -206,24 +229,11 @@ class Trainer:
                 settings.object("training"),
                 settings.seed,
             ),
-            say,  # type: ignore[arg-type]  # both come from OrderLoop, which knows their types
-            go_on,  # type: ignore[arg-type]
+            say,
+            go_on,
             self.metrics,
             place=settings.work_dir,
         )
-
-    def _contract(self) -> Codecs | None:
-        while not self.stop.is_set():
-            self.liveness.tick()
-            try:
-                made = codecs(self.registry, self.settings)
-            except (RegistryUnavailable, SchemaNotFound) as error:
-                self.readiness.miss(CONTRACT_READ, str(error))
-            else:
-                self.readiness.meet(CONTRACT_READ)
-                return made
-            self.stop.wait(_CONTRACT_RETRY_S)
-        return None
 
 
 def _decoded(decode: Deserializer[R], history: History, topic: str) -> Iterator[R]:
@@ -254,23 +264,20 @@ def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) ->
     Raises:
         SettingsError: Something that must be set is not, or cannot be used.
     """
-    if settings.mlflow_url is None:
-        raise SettingsError(
-            "RXTRACT_MLFLOW_URL is not set: give it MLflow's address, for example http://127.0.0.1:5000"
-        )
+    mlflow_url = settings.needed_mlflow_url()
     if settings.redis_url is None:
         raise SettingsError(
             "RXTRACT_REDIS_URL is not set: give it Redis' address, for example redis://127.0.0.1:6379/0"
         )
     metrics = Metrics(METRICS)
     metrics.build_all()
-    password = _mlflow_login(settings)
-    files = MlflowModels(settings.mlflow_url, settings.mlflow_timeout_s, settings.mlflow_username, password)
+    _log_in_to_mlflow(settings)
+    files = MlflowModels.of(settings, mlflow_url)
     redis = Redis.from_url(settings.redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
     return Trainer(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        models=ModelsOfMlflow(settings.mlflow_url, settings.model_name, files),
+        models=ModelsOfMlflow(mlflow_url, settings.model_name, files),
         lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
         roles_key=_roles_key(settings),
         gate=_gate(settings),
@@ -288,31 +295,16 @@ def _gate(settings: TrainerSettings) -> GateConfig:
 def _roles_key(settings: TrainerSettings) -> bytes:
     if settings.roles_key_file is None:
         raise SettingsError(
-            f"RXTRACT_ROLES_KEY_FILE is not set: give a file of at least {MIN_KEY_BYTES} random bytes and never change it"
+            f"RXTRACT_ROLES_KEY_FILE is not set: give a file of at least {KEY_BYTES} random bytes and never change it"
         )
-    try:
-        key = settings.roles_key_file.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(
-            f"RXTRACT_ROLES_KEY_FILE cannot be read ({type(error).__name__}): give a readable file"
-        ) from None
-    if len(key) < MIN_KEY_BYTES:
-        raise SettingsError(f"RXTRACT_ROLES_KEY_FILE holds {len(key)} bytes: at least {MIN_KEY_BYTES} are needed")
-    return key
+    return read_key(settings.roles_key_file, "RXTRACT_ROLES_KEY_FILE")
 
 
-def _mlflow_login(settings: TrainerSettings) -> str | None:
-    """The password for basic authentication; MLflow's own client takes user and password from its environment."""
+def _log_in_to_mlflow(settings: TrainerSettings) -> None:
+    """MLflow's own client takes its limits, user and password from the environment alone."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(int(max(1, settings.mlflow_timeout_s))))
-    if settings.mlflow_password_file is None:
-        return None
-    try:
-        password = settings.mlflow_password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(
-            f"RXTRACT_MLFLOW_PASSWORD_FILE cannot be read ({type(error).__name__}): give a readable file"
-        ) from None
-    os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username or ""
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = password
-    return password
+    password = settings.mlflow_password()
+    if password is not None:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username or ""
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = password

@@ -7,12 +7,12 @@ partition comes to us, so nothing that a dead trainer knew is missed.
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import ModelAction, ModelCommand, ModelEvent, QualityMeasured
+from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -49,13 +49,13 @@ class Readers:
     Attributes:
         commands: All commands that are there now.
         events: All events of ours that are there now.
-        qualities: All measurements that are there now.
+        f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
         annotations: How many annotations there are.
     """
 
     commands: Callable[[], Iterable[InputRecord]]
     events: Callable[[], Iterable[ModelEvent]]
-    qualities: Callable[[], Iterable[QualityMeasured]]
+    f1: Callable[[str], LabelQuality | None]
     annotations: Callable[[], int]
 
 
@@ -236,12 +236,7 @@ class OrderLoop:
         if len(self._ledger.served) < 2 or self._ledger.served[-1] != (version, serial):
             return
         before = self._ledger.served[-2][0]
-        rows = {
-            one.model.version: rules.f1_of_all(one)
-            for one in self._readers.qualities()
-            if one.segment == rules.ALL_NOTES
-        }
-        now, then = rows.get(version), rows.get(before)
+        now, then = self._readers.f1(version), self._readers.f1(before)
         if now is not None and then is not None and before != version and rules.is_worse(now, then):
             key = identity.quality_command_id(self._model_name, version, serial)
             self._ask(key, ModelAction.ROLLBACK, "quality", target=before, champion=version)
@@ -337,10 +332,8 @@ class OrderLoop:
     def _end_work(self) -> None:
         if self._work is None:
             return
-        while not self._work.done():
+        while not wait((self._work,), _POLL_S).done:
             self._liveness.tick()
-            self._stop.wait(0.05)
-            time.sleep(0.05)
         if (error := self._work.exception()) is not None and not isinstance(error, Recoverable | JobAbandonedError):
             raise error
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
-from runtime.settings import ServiceSettings
+from runtime.settings import MlflowSettings
 
 
-class TrainerSettings(ServiceSettings):
+class TrainerSettings(MlflowSettings):
     """The shared settings, what to train on, and when."""
 
     service: ClassVar[str] = "trainer"
@@ -20,9 +20,6 @@ class TrainerSettings(ServiceSettings):
         description="file with at least 32 bytes: the key by which notes are set apart for training and for judging",
     )
     lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a trainer that died is free")
-    mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
-    mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
-    mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
     retrain_after_annotations: int = Field(200, ge=0, description="new annotations that ask for a training; 0: never")
     retrain_every_h: float = Field(0.0, ge=0, description="hours between two trainings by schedule; 0: no schedule")
     shadow_notes: int = Field(300, ge=0, le=5_000, description="live notes that champion and challenger both tag")

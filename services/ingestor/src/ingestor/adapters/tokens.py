@@ -1,19 +1,14 @@
 """Bearer tokens: kept as SHA-256, each with its client's name; several are valid at once so that they can be exchanged."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runtime.errors import SettingsError
+from runtime.secret_files import hash_token
 
 _HASH_CHARS = 64
 _LOOK_AGAIN_S = 5.0
-
-
-def hash_token(token: str) -> str:
-    """What is kept of a token: 64 hexadecimal digits."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_tokens(text: str, source: str) -> dict[str, str]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import SettingsError
+from runtime.secret_files import hash_token
 
 VALIDATOR = "validator"
 LEAD = "lead"
 ROLES = frozenset({VALIDATOR, LEAD})
-MIN_KEY_BYTES = 32
 _HASH_CHARS = 64
 _LOOK_AGAIN_S = 5.0
 
@@ -25,22 +25,6 @@ class Person:
     role: str
 
 
-def read_key(path: Path) -> bytes:
-    """Read the desk's key; white space at the end does not count.
-
-    Raises:
-        SettingsError: One line that says how to make a key.
-    """
-    remedy = f"make one with `openssl rand -hex 32 > {path}` and keep it secret"
-    try:
-        key = path.read_bytes().rstrip()
-    except OSError as error:
-        raise SettingsError(f"RXTRACT_DESK_KEY_FILE cannot be read ({error.strerror}): {remedy}") from None
-    if len(key) < MIN_KEY_BYTES:
-        raise SettingsError(f"RXTRACT_DESK_KEY_FILE holds {len(key)} bytes and needs {MIN_KEY_BYTES}: {remedy}")
-    return key
-
-
 def derive(key: bytes, purpose: str) -> bytes:
     """A key of its own for each purpose."""
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
@@ -49,11 +33,6 @@ def derive(key: bytes, purpose: str) -> bytes:
 def pseudonym(key: bytes, name: str, prefix: str) -> str:
     """A stable name that only the holder of the key can lead back."""
     return prefix + hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
-
-
-def hash_token(token: str) -> str:
-    """What is kept of a token: 64 hexadecimal digits."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_people(text: str, source: str) -> dict[str, Person]:

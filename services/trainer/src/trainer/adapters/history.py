@@ -21,15 +21,17 @@ class History:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = {**config, "group.id": "rxtract-trainer-unused", "enable.auto.commit": False}
+        self._asking: _Reader | None = None
 
     def size(self, topic: str) -> int:
-        """How many records a topic holds.
+        """How many records a topic holds. Asked every few seconds, so its client is kept; by one thread alone.
 
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with _Reader(self._config) as reader:
-            return sum(end - begin for _, begin, end in reader.ranges(topic))
+        if self._asking is None:
+            self._asking = _Reader(self._config)
+        return sum(end - begin for _, begin, end in self._asking.ranges(topic))
 
     def read(self, topic: str) -> Iterator[InputRecord]:
         """Every record that is there now.

@@ -23,6 +23,23 @@ def f1_of_all(measured: QualityMeasured) -> LabelQuality | None:
     return next((row for row in measured.labels if row.label == ALL_LABELS), None)
 
 
+class Measured:
+    """The newest audited F1 of each version, over all notes and both labels."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, LabelQuality] = {}
+
+    def take(self, measured: QualityMeasured) -> None:
+        """Take a measurement; those of segments say nothing here."""
+        row = f1_of_all(measured)
+        if row is not None:
+            self._rows[measured.model.version] = row
+
+    def f1(self, version: str) -> LabelQuality | None:
+        """Of one version; None: never measured."""
+        return self._rows.get(version)
+
+
 def is_worse(champion: LabelQuality, predecessor: LabelQuality) -> bool:
     """Whether the audited F1 has surely fallen: the intervals do not touch."""
     return champion.f1_high < predecessor.f1_low

@@ -1,0 +1,122 @@
+"""A service that answers HTTP in its main thread and does its other work in one beside it. If one ends, so does the other."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from runtime.errors import SettingsError, Stopped
+from runtime.health import Liveness, Readiness, write_port
+
+HTTP = "http"
+"""The readiness condition that the server listens."""
+_GRACE_S = 10
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, stopped by our own event instead of its signal handlers.
+
+    Args:
+        app: ASGI application.
+        stop: Ends the server.
+        liveness: Ticked ten times a second.
+        readiness: Told when the server listens.
+        limits: More of uvicorn's settings, such as ``limit_concurrency``.
+    """
+
+    def __init__(
+        self, app: Any, stop: threading.Event, liveness: Liveness, readiness: Readiness, **limits: Any
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=_GRACE_S,
+                **limits,
+            )
+        )
+        self._stop = stop
+        self._liveness = liveness
+        self._readiness = readiness
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to us."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; true ends the server."""
+        self._liveness.tick()
+        return await super().on_tick(counter) or self._stop.is_set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._readiness.meet(HTTP)
+
+
+def listen(host: str, port: int, variable: str, port_file: Path | None, backlog: int) -> socket.socket:
+    """Take a port before anything else is started.
+
+    Args:
+        host: Address.
+        port: 0 takes any free one.
+        variable: Environment variable that named the port, for the error.
+        port_file: Where the actual port is written.
+        backlog: Connections that may wait to be accepted.
+
+    Raises:
+        SettingsError: The port is taken or not ours to take.
+    """
+    try:
+        listening = socket.create_server((host, port), backlog=backlog)
+    except OSError as error:
+        raise SettingsError(
+            f"{variable} {port} cannot be used on {host} ({error.strerror}): choose another, or 0 for any free one"
+        ) from None
+    if port_file is not None:
+        write_port(port_file, listening.getsockname()[1])
+    return listening
+
+
+class OtherThread:
+    """Work in its own thread. Its end, whatever the reason, stops the process.
+
+    Args:
+        name: Of the thread.
+        work: Returns when asked to stop.
+        stop: Set at its end.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
+        self._work = work
+        self._stop = stop
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=name)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait for the end, and raise what ended it."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Stopped:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again by `finish`, in the main thread
+            self._error = error
+        finally:
+            self._stop.set()

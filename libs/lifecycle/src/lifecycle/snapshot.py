@@ -68,8 +68,7 @@ def snapshot(collection: Collection, corpus: CorpusConfig, weight: int = 3, segm
     shipped = [
         n for n in generate(corpus.seed, corpus.notes, vocabulary=Vocabulary.TRAIN) if text_key(n.text) not in judged
     ]
-    mine, gold, recent = (collection.of(role) for role in (Role.TRAIN, Role.GOLD, Role.RECENT))
-    recent = collection.of(Role.RECENT, segment)
+    mine, gold, recent = collection.of(Role.TRAIN), collection.of(Role.GOLD), collection.of(Role.RECENT, segment)
     taught = _apart(mine, gold_shipped)
     gold_new, recent_new = _apart(gold, shipped), _apart(recent, shipped)
     dropped = len(mine) + len(gold) + len(recent) - len(taught) - len(gold_new) - len(recent_new)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+from embedded_stack.drafts import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +33,8 @@ def write_stack_json(path: Path, addresses: Addresses, extra: Mapping[str, Any] 
     The file may hold a token, so only its owner may read it (mode 0600). It appears whole or not at all.
     """
     document = {**asdict(addresses), **(extra or {})}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2)
-        file.write("\n")
-    temporary.replace(path)
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def read_stack_json(path: Path) -> dict[str, Any]:

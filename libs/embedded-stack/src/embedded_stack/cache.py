@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from embedded_stack import maven
 from embedded_stack.disk import require_free
+from embedded_stack.drafts import draft_of
 from embedded_stack.errors import DamagedDownloadError
 
 if TYPE_CHECKING:
@@ -148,9 +149,8 @@ class Cache:
 
     def _note_checked(self, pin: Pin) -> None:
         note = _state_note(pin, self.path_of(pin).stat())
-        draft = self._note_path(pin).with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(note), encoding="utf-8")
-        draft.replace(self._note_path(pin))
+        with draft_of(self._note_path(pin)) as draft:
+            draft.write_text(json.dumps(note), encoding="utf-8")
 
     def _note_path(self, pin: Pin) -> Path:
         return self.path_of(pin).parent / "checked.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,6 +12,7 @@ from embedded_stack import ports, probes
 from embedded_stack.bytecode import bytecode_env
 from embedded_stack.children import python_argv
 from embedded_stack.components.base import Component, Program
+from embedded_stack.drafts import draft_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,9 +72,9 @@ class MlflowServer(Component):
 
 def copy_database(source: Path, target: Path) -> None:
     """Copy an SQLite database that may be open elsewhere; the copy appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(f".{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
-    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(draft)) as copy:
+    with (
+        draft_of(target) as draft,
+        closing(sqlite3.connect(source)) as original,
+        closing(sqlite3.connect(draft)) as copy,
+    ):
         original.backup(copy)
-    draft.replace(target)

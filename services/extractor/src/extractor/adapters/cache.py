@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-import os
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,9 +55,11 @@ class ModelCache:
         return self._folder / f"{sha256}.npz"
 
     def _write(self, path: Path, data: bytes) -> None:
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        # A name of its own: replicas in containers that share the folder all have process id 1.
+        with tempfile.TemporaryDirectory(prefix=".unfinished.", dir=self._folder) as draft:
+            unfinished = Path(draft, path.name)
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
 
     def _forget_old(self) -> None:
         by_age = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)

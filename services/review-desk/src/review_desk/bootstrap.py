@@ -7,9 +7,16 @@ from typing import Any
 
 from confluent_kafka import Consumer
 from contracts.files import schema_text
-from contracts.records import AnnotationValidated, DriftDetected, ModelEvent, ReviewRequested
+from contracts.records import AnnotationValidated, DriftDetected, DriftWords, ModelEvent, ReviewRequested
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound, WriterSchemas
-from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED, subject_of
+from contracts.topics import (
+    ANNOTATIONS_VALIDATED,
+    DRIFT_DETECTED,
+    DRIFT_WORDS,
+    MODEL_EVENTS,
+    REVIEW_REQUESTED,
+    subject_of,
+)
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.delivery import DeliveryProducer, KafkaProducer
@@ -28,14 +35,16 @@ from review_desk.desk import Desk, Publisher, TopicPublisher
 from review_desk.follower import FOLLOWER_CONFIG, QUEUE, Follower
 from review_desk.handler import TOPICS, Projection
 from review_desk.http.access import Access, Proxy
-from review_desk.http.app import DeskApi, make_app
+from review_desk.http.app import DeskApi, DeskPage, make_app
 from review_desk.metrics import METRICS
+from review_desk.page.pages import Pages
 from review_desk.settings import ReviewDeskSettings
 
 _RECORDS: Mapping[str, Any] = {
     REVIEW_REQUESTED: ReviewRequested,
     ANNOTATIONS_VALIDATED: AnnotationValidated,
     DRIFT_DETECTED: DriftDetected,
+    DRIFT_WORDS: DriftWords,
     MODEL_EVENTS: ModelEvent,
 }
 
@@ -182,4 +191,4 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         session_s=settings.desk_session_s,
         secure_cookie=settings.desk_secure_cookie,
     )
-    return make_app(api)
+    return make_app(api, DeskPage(access, Pages()))

@@ -16,7 +16,7 @@ from review_desk.adapters.store import Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.domain.agreement import agreement
 from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
-from review_desk.domain.tasks import AUDIT, LABELLING, Queue, may_take, why
+from review_desk.domain.tasks import AUDIT, LABELLING, Queue, Word, may_change, may_take, why
 from review_desk.handler import word_of
 from review_desk.metrics import DECISIONS, TEXTS_GONE
 
@@ -173,6 +173,8 @@ class Desk:
         sequence = decision.sequence or 1
         mine = entry.words.get(who.annotator)
         if mine is not None and mine.revision == revision and sequence <= mine.sequence:
+            if not _same_word(mine, decision):
+                raise Conflict("you decided this note already, perhaps in another tab")
             return mine.annotation_id  # sent again: the answer got lost, the word did not
         self._check(entry, who, revision, decision)
         request = self._requests.read(entry.task.partition, entry.task.offset)
@@ -187,12 +189,13 @@ class Desk:
     def _check(self, entry: Entry, who: Reviewer, revision: int, decision: Decision) -> None:
         if revision != entry.task.revision:
             raise Conflict("a newer revision of this note came; it will be shown anew")
-        if entry.queue is None:
-            raise Conflict("this note is finished")
-        if entry.queue is Queue.LEAD and not who.leads:
-            raise Conflict("this note waits for a lead")
         if not may_take(who.annotator, entry.task, entry.words):
-            raise Conflict("you have spoken on this note already")
+            if not may_change(who.annotator, entry.task, entry.words):
+                raise Conflict("this note is closed: a lead has decided it")
+        elif entry.queue is None:
+            raise Conflict("this note is finished")
+        elif entry.queue is Queue.LEAD and not who.leads:
+            raise Conflict("this note waits for a lead")
         # A lease that ran out or was wiped away is taken again, unless another person has the note now.
         holder = f"{who.annotator}|{decision.lease}"
         if self._store.hold(entry.note_id, holder, self._lease_s) != holder:
@@ -203,11 +206,17 @@ class Desk:
     ) -> AnnotationValidated:
         entities, pairs = self._labels(request, decision)
         predicted = request.entities
-        adjudicates = entry.queue is Queue.LEAD
+        earlier = entry.words.get(who.annotator)
+        spoke = earlier is not None and earlier.revision == request.revision
+        adjudicates = earlier.outcome == "ADJUDICATED" if spoke and earlier else entry.queue is Queue.LEAD
         outcome = decision.outcome or _outcome(request, entities, pairs)
         if adjudicates and outcome in LABELLING:
             outcome = "ADJUDICATED"
-        superseded = sorted(word.annotation_id for word in entry.words.values() if word.revision == request.revision)
+        superseded = sorted(
+            word.annotation_id
+            for who_said, word in entry.words.items()
+            if word.revision == request.revision and who_said != who.annotator
+        )
         return AnnotationValidated(
             annotation_id=annotation_id(request.note_id, request.revision, who.annotator, sequence),
             note_id=request.note_id,
@@ -254,6 +263,27 @@ class Desk:
         self._store.not_held(who.annotator, note_id)
         self._store.drop_draft(who.annotator, note_id, event.revision)
 
+    def again(self, who: Reviewer, note_id: str, revision: int) -> tuple[str, int]:
+        """Take back a note that the person has decided.
+
+        Returns:
+            The lease, and the sequence of the word that will replace the earlier one.
+
+        Raises:
+            Conflict: The person has not spoken on this revision, a lead has decided it, or another person has it now.
+        """
+        self._need_ready()
+        entry = self._store.entries([note_id]).get(note_id)
+        if entry is None or entry.task.revision != revision:
+            raise Conflict("it is not in the queue any more")
+        if not may_change(who.annotator, entry.task, entry.words):
+            raise Conflict("a lead has decided it, or you have not")
+        token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
+        holder = f"{who.annotator}|{token}"
+        if self._store.hold(note_id, holder, self._lease_s) != holder:
+            raise Conflict("another person has this note now")
+        return token, entry.words[who.annotator].sequence + 1
+
     def save_draft(self, who: Reviewer, note_id: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
         """Keep an unfinished correction and the lease with it.
 
@@ -269,10 +299,12 @@ class Desk:
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""
         times = self._store.said_times(who.annotator)
+        drifted = self._store.drifted()
         recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
         return {
             "waiting": self._store.waiting(),
-            "drifted": self._store.drifted(),
+            "drifted": drifted,
+            "new_words": self._store.new_words(drifted),
             "mine": {"notes": len(times), "last_hour": len(recent)},
             "agreement": [
                 {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
@@ -288,6 +320,14 @@ def _by_need(segment: str, drifted: Mapping[str, str]) -> list[str]:
         return [segment]
     worst_first = sorted(drifted, key=lambda name: (drifted[name] != "CRITICAL", name))
     return [*(name for name in worst_first if name != "all"), "all"]
+
+
+def _same_word(said: Word, decision: Decision) -> bool:
+    """Whether a decision that came again says what was said: two tabs may say two things."""
+    if decision.outcome is not None:
+        return said.outcome == decision.outcome
+    marks = {(mark.start, mark.end, mark.label) for mark in decision.marks}
+    return said.outcome not in {"SKIPPED", "UNREADABLE"} and set(said.spans) == marks
 
 
 def _token_of(holder: str | None, who: Reviewer) -> str | None:

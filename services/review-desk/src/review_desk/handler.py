@@ -7,12 +7,13 @@ from contracts.records import (
     AnnotationValidated,
     DriftDetected,
     DriftLevel,
+    DriftWords,
     ModelEvent,
     ModelEventKind,
     ReviewRequested,
     Sample,
 )
-from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED
+from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS, REVIEW_REQUESTED
 from contracts.wire import WireError
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
@@ -22,7 +23,7 @@ from review_desk.domain.spans import token_labels
 from review_desk.domain.tasks import Task, Word, in_share
 from review_desk.metrics import UNREADABLE_RECORDS
 
-TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, MODEL_EVENTS)
+TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
 _MODEL_KINDS = frozenset({ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK})
 _LEVELS = frozenset({DriftLevel.WARNING, DriftLevel.CRITICAL})
 
@@ -73,6 +74,8 @@ class Projection:
                 annotations.append(event)
             elif isinstance(event, DriftDetected):
                 self._store.set_drift(event.segment, str(event.level) if event.level in _LEVELS else None)
+            elif isinstance(event, DriftWords):
+                self._store.set_new_words(event.segment, [found.word for found in event.words])
             elif isinstance(event, ModelEvent) and event.kind in _MODEL_KINDS and event.model_version:
                 self._store.add_model(event.model_version, str(event.kind), event.occurred_at)
         if requests or annotations:

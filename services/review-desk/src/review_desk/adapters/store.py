@@ -1,4 +1,4 @@
-"""The queue in Redis: pointers, priorities, leases, and which notes are finished. No text; every key expires.
+"""The queue in Redis: pointers, priorities, leases, and which notes are finished. No note's text; every key expires.
 
 All of it is a projection of the topics. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
 out until the follower has read the topics again. Commands are those of Redis 6.2 and older.
@@ -19,6 +19,7 @@ from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, scor
 KEEP_S = 31 * 24 * 3600
 DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
+MOST_WORDS = 12
 OURS = (RedisError, OSError)
 
 # KEYS lease; ARGV holder, seconds. Gives who holds it now: taking, keeping and telling are one step.
@@ -179,6 +180,17 @@ class Store:
     def drifted(self) -> dict[str, str]:
         """Level by drifting segment."""
         return dict(self._redis.hgetall(self.key("drift")))
+
+    def set_new_words(self, segment: str, words: Sequence[str]) -> None:
+        """Remember the words that many people of a segment used and the model does not know; the newest record counts."""
+        self._redis.hset(self.key("words-of"), segment, json.dumps(list(words)[:MOST_WORDS]))
+        self._redis.expire(self.key("words-of"), KEEP_S)
+
+    def new_words(self, segments: Iterable[str]) -> list[str]:
+        """The new words of segments, each once."""
+        wanted = list(segments)
+        found = self._redis.hmget(self.key("words-of"), wanted) if wanted else []
+        return list(dict.fromkeys(word for words in found if words for word in json.loads(words)))[:MOST_WORDS]
 
     def add_model(self, version: str, kind: str, at: int) -> None:
         """Remember when a model version was trained, promoted or rolled back to."""

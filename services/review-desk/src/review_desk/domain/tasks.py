@@ -130,6 +130,14 @@ def may_take(annotator: str, task: Task, words: Words) -> bool:
     return annotator not in words or words[annotator].revision != task.revision
 
 
+def may_change(annotator: str, task: Task, words: Words) -> bool:
+    """Whether a person may replace his own word on this revision: until a lead, not himself, has decided between words."""
+    if annotator not in words or words[annotator].revision != task.revision:
+        return False
+    others = [word for who, word in words.items() if who != annotator and word.revision == task.revision]
+    return all(word.outcome != "ADJUDICATED" for word in others)
+
+
 def score_of(task: Task) -> float:
     """The place within a queue, lowest first: drift samples, then uncertain notes, each by confidence; audit notes by age.
 

@@ -62,6 +62,26 @@ class Access:
             return self.people.by_token(token.strip())
         return self._proxy.person(request) or self._by_cookie(request)
 
+    def known(self, request: Request) -> Person:
+        """Who asks.
+
+        Raises:
+            Refused: 401 when unknown.
+        """
+        person = self.person(request)
+        if person is None:
+            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
+        return person
+
+    def session_of(self, person: Person, csrf: str) -> dict[str, str]:
+        """What a page must know of its session."""
+        return {
+            "name": person.name,
+            "role": person.role,
+            "annotator": self.as_reviewer(person).annotator,
+            "csrf": csrf,
+        }
+
     def csrf(self, request: Request) -> str:
         """The CSRF token of whoever asks."""
         return self.sessions.csrf(self._session(request))
@@ -72,9 +92,7 @@ class Access:
         Raises:
             Refused: 401 when unknown, 403 when a state-changing call by session lacks its CSRF token.
         """
-        person = self.person(request)
-        if person is None:
-            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
+        person = self.known(request)
         by_token = "Authorization" in request.headers
         sent = request.headers.get(CSRF_HEADER, "")
         if request.method not in _SAFE and not by_token and not self.sessions.csrf_fits(self._session(request), sent):

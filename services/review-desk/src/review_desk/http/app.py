@@ -1,4 +1,4 @@
-"""The FastAPI application: the API that a page and simulated validators use."""
+"""The FastAPI application: the API that the page and simulated validators use, and the page."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
@@ -16,10 +16,13 @@ from starlette.requests import Request
 from review_desk.desk import Conflict, Decision, Desk
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
-from review_desk.http.bodies import DecisionBody, DraftBody, LeaseBody, Login, task_of
+from review_desk.http.bodies import DecisionBody, DraftBody, LeaseBody, Login, Strict, task_of
 from review_desk.metrics import HTTP_SECONDS
+from review_desk.page.pages import Pages, static_files
 
 MAX_BODY_BYTES = 1024 * 1024
+_MAX_HOLDING = 200
+_STATIC = "/static/"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -49,8 +52,7 @@ class DeskApi:
         if person is None:
             raise Refused(401, "this token is not known: ask a lead for a new one")
         cookie = self._access.sessions.begin(person)
-        csrf = self._access.sessions.csrf(cookie)
-        response = JSONResponse({"name": person.name, "role": person.role, "csrf": csrf})
+        response = JSONResponse(self._access.session_of(person, self._access.sessions.csrf(cookie)))
         response.set_cookie(
             COOKIE, cookie, max_age=self._session_s, httponly=True, samesite="strict", secure=self._secure_cookie
         )
@@ -64,11 +66,16 @@ class DeskApi:
         response.delete_cookie(COOKIE)
         return response
 
+    def session(self, request: Request) -> JSONResponse:
+        """Who asks, with the token that state-changing calls must repeat."""
+        person = self._access.known(request)
+        return JSONResponse(self._access.session_of(person, self._access.csrf(request)))
+
     def next(
         self,
         request: Request,
         segment: Annotated[str, Query(max_length=300)] = "all",
-        holding: Annotated[list[str] | None, Query(max_length=20)] = None,
+        holding: Annotated[list[str] | None, Query(max_length=_MAX_HOLDING)] = None,
     ) -> Response:
         """Lease the next note; 204 when none waits."""
         who = self._access.reviewer(request)
@@ -90,6 +97,13 @@ class DeskApi:
     def unreadable(self, request: Request, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
         """Flag the note as unreadable; an audit note goes to another validator."""
         return self._decide(request, note_id, revision, body.decision("UNREADABLE"), "unreadable")
+
+    def again(self, request: Request, note_id: str, revision: int, _body: Strict) -> JSONResponse:
+        """Take back a note that one has decided, to decide it anew: gives the lease and the sequence of the next word."""
+        who = self._access.reviewer(request)
+        lease, sequence = self._desk.again(who, note_id, revision)
+        self._access.log(who, "again", note_id, revision)
+        return JSONResponse({"lease": lease, "sequence": sequence})
 
     def draft(self, request: Request, note_id: str, revision: int, body: DraftBody) -> JSONResponse:
         """Keep an unfinished correction, and the lease with it."""
@@ -120,10 +134,35 @@ class DeskApi:
         return timer()
 
 
-def make_app(api: DeskApi) -> FastAPI:
+class DeskPage:
+    """The page and the login: who is not known is led to the door."""
+
+    def __init__(self, access: Access, pages: Pages) -> None:
+        self._access = access
+        self._pages = pages
+
+    def desk(self, request: Request) -> Response:
+        """The page."""
+        person = self._access.person(request)
+        if person is None:
+            return RedirectResponse("/login", 303)
+        annotator = self._access.as_reviewer(person).annotator
+        csrf = self._access.csrf(request)
+        return self._pages.desk(name=person.name, role=person.role, annotator=annotator, csrf=csrf)
+
+    def login(self) -> Response:
+        """The door."""
+        return self._pages.login()
+
+
+def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     """The application."""
     app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
+    app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/login", page.login, methods=["GET"], include_in_schema=False)
+    app.mount(_STATIC.rstrip("/"), static_files())
     task = "/api/tasks/{note_id}/{revision}"
+    app.add_api_route("/api/session", api.session, methods=["GET"])
     app.add_api_route("/api/login", api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
     app.add_api_route("/api/next", api.next, methods=["GET"])
@@ -131,6 +170,7 @@ def make_app(api: DeskApi) -> FastAPI:
     app.add_api_route(f"{task}/decision", api.decision, methods=["POST"])
     app.add_api_route(f"{task}/skip", api.skip, methods=["POST"])
     app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])
+    app.add_api_route(f"{task}/again", api.again, methods=["POST"])
     app.add_api_route(f"{task}/draft", api.draft, methods=["PUT"])
     _guard(app)
     return app
@@ -151,6 +191,8 @@ def _guard(app: FastAPI) -> None:
             return _problem(413, "the body is larger than 1 MiB")
         response = await call(request)
         response.headers.update(HEADERS)
+        if request.url.path.startswith(_STATIC):
+            response.headers["Cache-Control"] = "no-cache"  # kept, and asked for by its ETag
         return response
 
 

@@ -1,0 +1,53 @@
+"""Renders the page and the login."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+_HERE = Path(__file__).parent
+
+SHORTCUTS = (
+    (("Enter",), "accept and next: what you see is what is right"),
+    (("←", "→"), "move by word"),
+    (("↑", "↓"), "move by line"),
+    (("J", "K"), "next entity, previous entity"),
+    (("Shift", "← →"), "select more words, or fewer"),
+    (("D",), "disease: marks the selection, or changes the entity"),
+    (("T",), "treatment: marks the selection, or changes the entity"),
+    (("]", "["), "grow or shrink the entity at its end"),
+    (("{", "}"), "grow or shrink the entity at its start"),
+    (("X",), "delete the entity"),
+    (("A",), "do the same to all same mentions"),
+    (("P",), "pair a treatment with its disease; a number picks it"),
+    (("U", "R"), "undo, redo"),
+    (("B",), "back to the note before, to change it"),
+    (("S",), "skip: leave it to others"),
+    (("F", "F"), "flag as unreadable"),
+    (("1", "2"), "a lead takes an opinion"),
+    (("Esc",), "leave a selection or a pair"),
+    (("?",), "these keys"),
+)
+"""Keys and what they do. A browser test presses each of them."""
+
+
+class Pages:
+    """The templates."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(loader=FileSystemLoader(_HERE), autoescape=True)
+
+    def desk(self, *, name: str, role: str, annotator: str, csrf: str) -> HTMLResponse:
+        """The page of a person."""
+        template = self._templates.get_template("desk.html")
+        return HTMLResponse(template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS))
+
+    def login(self) -> HTMLResponse:
+        """The door."""
+        return HTMLResponse(self._templates.get_template("login.html").render())
+
+
+def static_files() -> StaticFiles:
+    """Scripts, style and icon."""
+    return StaticFiles(directory=_HERE / "static")

@@ -1,0 +1,501 @@
+// The desk: what a key or a button does to the note on the paper.
+
+import { Correction } from "./correction.js";
+import { Cursor } from "./cursor.js";
+import { Outbox } from "./outbox.js";
+import { nameOf, Paper, percent } from "./paper.js";
+import { LoginNeeded, Refusal, Server } from "./server.js";
+import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
+import { Tasks } from "./tasks.js";
+import { NoteText } from "./text.js";
+
+const AUTOSAVE_MS = 400;
+const FIGURES_MS = 10_000;
+const KEEP_LEASE_MS = 240_000;
+const MOST_PREVIOUS = 20;
+
+const find = (selector) => document.querySelector(selector);
+const meta = (name) => find(`meta[name="${name}"]`).content;
+
+class Desk {
+  constructor() {
+    this.server = new Server(meta("csrf"));
+    this.owner = meta("annotator");
+    this.paper = new Paper(find("#paper"));
+    this.outbox = new Outbox(this.server, this.owner, {
+      onChange: () => this.showState(),
+      onSent: (item) => this.sent(item),
+      onRefusal: (item, error) => this.refused(item, error),
+      onLogin: () => this.askLogin(),
+    });
+    this.tasks = new Tasks(this.server, {
+      others: () => [...(this.now ? [this.now.task.note_id] : []), ...this.outbox.noteIds()],
+      onArrival: () => this.now ?? this.next(),
+      onFailure: (error) => (error instanceof LoginNeeded ? this.askLogin() : this.setAway(true)),
+    });
+    this.now = null;
+    this.previous = [];
+    this.pairing = null;
+    this.offer = null;
+    this.draftState = "saved";
+    this.flagged = false;
+  }
+
+  start() {
+    document.addEventListener("keydown", (event) => this.key(event));
+    find("#tools").addEventListener("click", (event) => this.button(event));
+    this.paper.element.addEventListener("pointerup", (event) => this.pointer(event));
+    find("#login").addEventListener("submit", (event) => this.login(event));
+    find("#logout").addEventListener("click", () => this.logout());
+    find("#show-help").addEventListener("click", () => find("#help").showModal());
+    window.addEventListener("beforeunload", () => this.now && this.saveDraft());
+    setInterval(() => this.showFigures(), FIGURES_MS);
+    setInterval(() => this.keepLease(), KEEP_LEASE_MS);
+    this.showState();
+    this.outbox.send();
+    this.tasks.fill();
+    this.showFigures();
+  }
+
+  // The note
+
+  next() {
+    this.show(this.tasks.take());
+  }
+
+  show(task, correction) {
+    this.pairing = this.offer = null;
+    this.flagged = false;
+    find("#task").hidden = find("#marked").hidden = task === null;
+    find("#empty").hidden = task !== null;
+    if (task === null) {
+      this.now = null;
+      return;
+    }
+    const note = correction?.note ?? new NoteText(task.text);
+    const kept = localStorage.getItem(this.draftKey(task));
+    const given = kept && !correction ? { ...task, draft: JSON.parse(kept) } : task;
+    this.now = { task, note, correction: correction ?? new Correction(note, given), since: performance.now(), earlier_ms: 0 };
+    this.cursor = new Cursor(note);
+    this.paper.show(note);
+    this.showWhy(task);
+    showOpinions(find("#opinions"), note, task.opinions, (index) => this.takeOpinion(index));
+    this.paint();
+    find("#paper").focus({ preventScroll: true });
+    this.select(this.cursor.first());
+  }
+
+  showWhy(task) {
+    const facts = [`${task.segment.city || "unknown city"}, ${task.segment.specialty || "unknown specialty"}`, `model v${task.model_version}`];
+    if (task.note_confidence !== null) facts.push(`${percent(task.note_confidence)} sure of the whole note`);
+    if (task.sequence > 1) facts.push("you change your earlier decision");
+    find("#why").textContent = task.why;
+    find("#why").dataset.sample = task.opinions.length ? "LEAD" : task.sample;
+    find("#facts").textContent = facts.join(" · ");
+    find("#blind").hidden = task.show_predictions || task.opinions.length > 0;
+  }
+
+  paint() {
+    const { correction } = this.now;
+    const paired = new Set(correction.pairs.flatMap((pair) => [pair.treatment, pair.disease]));
+    const badges = new Map((this.pairing?.others ?? []).map((entity, index) => [entity.id, String(index + 1)]));
+    this.paper.paint(correction.entities, paired, badges);
+    if (this.cursor) this.paper.select(this.cursor.span);
+    showEntities(find("#entities"), correction, (entity) => this.select(this.cursor.onto(entity)));
+    showPairs(find("#pairs"), correction, (one, other) => this.change(() => correction.togglePair(one, other)));
+    find("#no-entities").hidden = correction.entities.length > 0;
+    find("#no-pairs").hidden = correction.pairs.length > 0;
+    this.showHint();
+  }
+
+  select(span) {
+    if (!span) return;
+    this.paper.select(span);
+    this.announce();
+  }
+
+  announce() {
+    const entity = this.now.correction.at(this.cursor.span.start);
+    find("#spoken").textContent = this.words(this.cursor.span) + (entity ? `, ${nameOf(entity)}` : "");
+  }
+
+  words({ start, end }) {
+    return this.now.note.text.slice(start, end);
+  }
+
+  // A change of the correction, then everything that follows from it.
+  change(step) {
+    step();
+    this.paint();
+    this.announce();
+    this.autosave();
+  }
+
+  // What a key acts on: the entity under a single token, else exactly what is selected.
+  scope() {
+    const { correction } = this.now;
+    const entity = this.cursor.isExtended ? undefined : correction.at(this.cursor.span.start);
+    return entity ? { start: entity.start, end: entity.end } : this.cursor.span;
+  }
+
+  // What a key does
+
+  label(label) {
+    const span = this.scope();
+    if (!span) return;
+    const same = this.sameAs(span, label);
+    this.offer = same.length ? { label, spans: same, words: this.words(span) } : null;
+    this.change(() => this.now.correction.mark([span], label));
+  }
+
+  remove() {
+    const span = this.scope();
+    if (!span) return;
+    const gone = this.now.correction.touching(span);
+    if (!gone.length) return this.hint("no entity here");
+    const same = this.sameAs(gone[0], null);
+    this.offer = same.length ? { label: null, spans: same, words: this.words(gone[0]) } : null;
+    this.change(() => this.now.correction.remove(gone));
+  }
+
+  // Other mentions of the same words that do not look so yet; `label` null asks for those that are entities.
+  sameAs(span, label) {
+    const { correction, note } = this.now;
+    return note.sameMentions(span.start, span.end).filter((other) => {
+      const there = correction.touching(other);
+      if (label === null) return there.length > 0;
+      return !(there.length === 1 && there[0].label === label && there[0].start === other.start && there[0].end === other.end);
+    });
+  }
+
+  applyToAll() {
+    const { offer } = this;
+    if (!offer) return this.hint("label or delete a mention first, then press A for the same mentions");
+    this.offer = null;
+    const { correction } = this.now;
+    this.change(() => {
+      if (offer.label === null) correction.remove(offer.spans.flatMap((span) => correction.touching(span)));
+      else correction.mark(offer.spans, offer.label);
+    });
+  }
+
+  // Move one end of the entity under the cursor by a token.
+  stretch(end, by) {
+    const { correction } = this.now;
+    const entity = correction.at(this.cursor.span.start);
+    if (!entity) return this.hint("put the cursor on an entity first");
+    const span = this.cursor.stretched(entity, end, by);
+    if (!span) return;
+    this.cursor.onto(span);
+    this.change(() => correction.mark([span], entity.label));
+  }
+
+  pair() {
+    const { correction } = this.now;
+    if (this.pairing) return this.endPairing();
+    const entity = correction.at(this.cursor.span.start);
+    if (!entity) return this.hint("put the cursor on a treatment or a disease first");
+    const distance = (other) => Math.abs(other.start - entity.start);
+    const others = correction.entities.filter((other) => other.label !== entity.label).sort((a, b) => distance(a) - distance(b));
+    if (!others.length) return this.hint(`there is no ${entity.label === "DISEASE" ? "treatment" : "disease"} to pair with`);
+    if (others.length === 1) return this.change(() => correction.togglePair(entity, others[0]));
+    this.pairing = { entity, others: others.slice(0, 9) };
+    this.paint();
+  }
+
+  pairWith(index) {
+    const other = this.pairing?.others[index];
+    if (!other) return;
+    const { entity } = this.pairing;
+    this.pairing = null;
+    this.change(() => this.now.correction.togglePair(entity, other));
+  }
+
+  endPairing() {
+    this.pairing = null;
+    this.paint();
+  }
+
+  takeOpinion(index) {
+    const opinion = this.now.task.opinions[index];
+    if (opinion) this.change(() => this.now.correction.replaceBy(opinion));
+  }
+
+  undo() {
+    if (!this.now.correction.undo()) return this.hint("nothing to undo");
+    this.change(() => {});
+  }
+
+  redo() {
+    if (!this.now.correction.redo()) return this.hint("nothing to redo");
+    this.change(() => {});
+  }
+
+  flag() {
+    if (this.flagged) return this.decide("unreadable");
+    this.flagged = true;
+    this.showHint();
+  }
+
+  decide(action) {
+    const { task, correction } = this.now;
+    const said = action === "decision" ? correction.body() : {};
+    const body = { lease: task.lease, sequence: task.sequence, seconds_spent: this.seconds(), ...said };
+    clearTimeout(this.autosaveTimer);
+    localStorage.removeItem(this.draftKey(task));
+    this.draftState = "saved";
+    this.previous.push({ task, correction });
+    if (this.previous.length > MOST_PREVIOUS) this.previous.shift();
+    this.now = null;
+    this.outbox.add({ note_id: task.note_id, revision: task.revision, action, body });
+    this.next();
+  }
+
+  // The note decided last, to be looked at again.
+  async back() {
+    const last = this.previous.pop();
+    if (!last) return this.hint("there is no earlier note in this tab");
+    const { note_id: noteId, revision } = last.task;
+    if (!this.outbox.takeBack(noteId)) {
+      try {
+        const again = await this.server.post(`/api/tasks/${encodeURIComponent(noteId)}/${revision}/again`, {});
+        Object.assign(last.task, again);
+      } catch (error) {
+        if (!(error instanceof Refusal)) this.previous.push(last);
+        return this.notice(`The earlier note cannot be changed now: ${error.message}.`);
+      }
+    }
+    if (this.now) {
+      localStorage.setItem(this.draftKey(this.now.task), JSON.stringify(this.now.correction.body()));
+      this.tasks.putBack(this.now.task);
+    }
+    this.show(last.task, last.correction);
+  }
+
+  seconds() {
+    return Math.round(performance.now() - this.now.since + this.now.earlier_ms) / 1000;
+  }
+
+  // Keeping it
+
+  draftKey(task) {
+    return `rxtract-draft ${this.owner} ${task.revision} ${task.note_id}`;
+  }
+
+  autosave() {
+    const { task, correction } = this.now;
+    localStorage.setItem(this.draftKey(task), JSON.stringify(correction.body()));
+    this.draftState = "saving";
+    this.showState();
+    clearTimeout(this.autosaveTimer);
+    this.autosaveTimer = setTimeout(() => this.saveDraft(), AUTOSAVE_MS);
+  }
+
+  async saveDraft() {
+    const now = this.now;
+    if (!now) return;
+    const { task, correction } = now;
+    try {
+      const path = `/api/tasks/${encodeURIComponent(task.note_id)}/${task.revision}/draft`;
+      await this.server.put(path, { lease: task.lease, ...correction.body() });
+      if (this.now === now) this.draftState = "saved";
+      this.setAway(false);
+    } catch (error) {
+      if (error instanceof Refusal && this.now === now) this.lost(error);
+      else if (error instanceof LoginNeeded) this.askLogin();
+      else this.retryDraft();
+    }
+    this.showState();
+  }
+
+  retryDraft() {
+    this.setAway(true);
+    this.draftState = "kept";
+    clearTimeout(this.autosaveTimer);
+    this.autosaveTimer = setTimeout(() => this.saveDraft(), 4 * AUTOSAVE_MS);
+  }
+
+  // The note went to somebody else or has a newer revision.
+  lost(error) {
+    localStorage.removeItem(this.draftKey(this.now.task));
+    this.draftState = "saved";
+    this.notice(`The note before this one was taken off the desk: ${error.message}.`);
+    this.tasks.release(this.now.task.note_id);
+    this.now = null;
+    this.next();
+  }
+
+  keepLease() {
+    if (this.now && document.visibilityState === "visible") this.saveDraft();
+  }
+
+  sent(item) {
+    this.tasks.release(item.note_id);
+    this.showFigures();
+  }
+
+  refused(item, error) {
+    this.tasks.release(item.note_id);
+    this.notice(`One decision was not taken: ${error.message}.`);
+  }
+
+  // What is told
+
+  setAway(away) {
+    this.away = away;
+    this.showState();
+  }
+
+  showState() {
+    const state = find("#state");
+    const unsent = this.outbox.size;
+    const kept = unsent ? `${unsent} ${unsent === 1 ? "decision is" : "decisions are"} kept here` : "your work is kept here";
+    const away = this.outbox.away || this.draftState === "kept" || this.away;
+    state.dataset.state = away ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
+    state.textContent = away ? `No connection: ${kept} and sent when it is back` : state.dataset.state === "saving" ? "Saving" : "All saved";
+  }
+
+  showHint() {
+    const hint = find("#hint");
+    if (this.flagged) hint.textContent = "Press F again to flag this note as unreadable, or Esc to keep it.";
+    else if (this.pairing) hint.textContent = `Pair “${this.words(this.pairing.entity)}” with: press its number, or Esc.`;
+    else if (this.offer) hint.textContent = `A: ${this.offer.label === null ? "delete" : "mark"} the ${this.offer.spans.length} other “${this.offer.words}” too`;
+    else hint.textContent = "";
+    find("#all").disabled = !this.offer;
+  }
+
+  hint(words) {
+    find("#hint").textContent = words;
+  }
+
+  notice(words) {
+    const box = find("#notice");
+    box.hidden = false;
+    box.querySelector("span").textContent = words;
+    box.querySelector("button").onclick = () => (box.hidden = true);
+  }
+
+  async showFigures() {
+    try {
+      showFigures(find("#figures"), await this.server.get("/api/queue"));
+      if (this.away && this.draftState !== "kept") this.setAway(false);
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      else this.setAway(true);
+    }
+  }
+
+  // Who
+
+  askLogin() {
+    if (!find("#login").open) find("#login").showModal();
+  }
+
+  async login(event) {
+    event.preventDefault();
+    const field = find("#login input");
+    try {
+      const who = await this.server.login(field.value);
+      if (who.annotator !== this.owner) return location.reload();
+      find("#login").close();
+      this.outbox.send();
+      this.tasks.fill();
+      this.showFigures();
+    } catch (error) {
+      find("#login .problem").textContent = error.message;
+    } finally {
+      field.value = "";
+    }
+  }
+
+  async logout() {
+    if (this.outbox.size) return this.notice("Not all decisions are sent yet: wait until the page says “All saved”.");
+    if (this.now) await this.saveDraft();
+    await this.server.post("/api/logout", {});
+    location.assign("/login");
+  }
+
+  // Keys, buttons, pointer
+
+  key(event) {
+    if (find("dialog[open]")) return;
+    const action = actionOf(event);
+    if (action === "help") return find("#help").showModal();
+    if (!action || (!this.now && action !== "back") || ownKey(event)) return;
+    event.preventDefault();
+    this.act(action);
+  }
+
+  button(event) {
+    const button = event.target.closest("button[data-do]");
+    if (!button || (!this.now && button.dataset.do !== "back")) return;
+    this.act(button.dataset.do);
+    if (event.detail > 0) find("#paper").focus({ preventScroll: true });
+  }
+
+  act(action) {
+    if (action !== "flag" && this.flagged) {
+      this.flagged = false;
+      this.showHint();
+    }
+    const [name, ...more] = action.split(" ");
+    ACTIONS[name](this, ...more);
+  }
+
+  pointer(event) {
+    if (!this.now) return;
+    const entity = this.now.correction.byId(this.paper.entityIdOf(event.target));
+    if (entity && this.pairing?.others.includes(entity)) return this.pairWith(this.pairing.others.indexOf(entity));
+    // The browser settles its selection after this event.
+    requestAnimationFrame(() => {
+      const selected = this.paper.selected();
+      if (selected && this.now) this.select(this.cursor.snap(selected));
+    });
+  }
+}
+
+// What each action does, by the names that keys and buttons share.
+const ACTIONS = {
+  accept: (desk) => desk.decide("decision"),
+  skip: (desk) => desk.decide("skip"),
+  flag: (desk) => desk.flag(),
+  back: (desk) => desk.back(),
+  disease: (desk) => desk.label("DISEASE"),
+  treatment: (desk) => desk.label("TREATMENT"),
+  delete: (desk) => desk.remove(),
+  all: (desk) => desk.applyToAll(),
+  pair: (desk) => desk.pair(),
+  undo: (desk) => desk.undo(),
+  redo: (desk) => desk.redo(),
+  leave: (desk) => (desk.pairing ? desk.endPairing() : desk.select(desk.cursor.collapse())),
+  number: (desk, digit) => (desk.pairing ? desk.pairWith(digit - 1) : desk.takeOpinion(digit - 1)),
+  move: (desk, by) => desk.select(desk.cursor.move(Number(by))),
+  extend: (desk, by) => desk.select(desk.cursor.extend(Number(by))),
+  line: (desk, by) => desk.select(desk.cursor.line(Number(by), desk.paper)),
+  entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
+  stretch: (desk, end, by) => desk.stretch(end, Number(by)),
+};
+
+const KEYS = {
+  Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",
+  "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
+  d: "disease", t: "treatment", x: "delete", Delete: "delete", Backspace: "delete", a: "all", p: "pair",
+  j: "entity 1", k: "entity -1", "]": "stretch end 1", "[": "stretch end -1", "}": "stretch start 1", "{": "stretch start -1",
+  u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
+  s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
+};
+
+function actionOf(event) {
+  if (event.altKey) return undefined;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
+  const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
+  return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
+}
+
+// Enter and Space belong to the button that has the focus.
+function ownKey(event) {
+  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input") !== null;
+}
+
+new Desk().start();

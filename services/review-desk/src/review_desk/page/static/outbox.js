@@ -1,0 +1,94 @@
+// Decisions on their way. Each is kept in this browser, by offsets and never by text, until the desk has acknowledged it.
+
+import { Away, LoginNeeded } from "./server.js";
+
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 8_000;
+
+export class Outbox {
+  // `owner` keeps what one person decided from being sent by the next one at the same browser.
+  constructor(server, owner, { onChange, onRefusal, onSent, onLogin }) {
+    this._server = server;
+    this._prefix = `rxtract-outbox ${owner} `;
+    this._items = keptUnder(this._prefix);
+    this._tell = { onChange, onRefusal, onSent, onLogin };
+    this._busy = false;
+    this._wait_ms = FIRST_WAIT_MS;
+    this.away = false;
+    window.addEventListener("online", () => this.send());
+  }
+
+  get size() {
+    return this._items.length;
+  }
+
+  noteIds() {
+    return this._items.map((item) => item.note_id);
+  }
+
+  add(item) {
+    this._items.push({ ...item, kept_at: Date.now() });
+    localStorage.setItem(this._keyOf(item), JSON.stringify(this._items.at(-1)));
+    this.send();
+  }
+
+  // Take a decision back that has not gone yet; false when it has.
+  takeBack(noteId) {
+    const place = this._items.findIndex((item) => item.note_id === noteId);
+    if (place < 0 || (place === 0 && this._busy)) return false;
+    this._drop(this._items[place]);
+    return true;
+  }
+
+  async send() {
+    if (this._busy) return;
+    this._busy = true;
+    clearTimeout(this._timer);
+    this._tell.onChange();
+    try {
+      while (this._items.length) await this._sendFirst();
+      this._wait_ms = FIRST_WAIT_MS;
+    } catch (error) {
+      if (!(error instanceof Away) && !(error instanceof LoginNeeded)) throw error;
+      this.away = error instanceof Away;
+      if (error instanceof LoginNeeded) this._tell.onLogin();
+      this._timer = setTimeout(() => this.send(), this._wait_ms);
+      this._wait_ms = Math.min(2 * this._wait_ms, LONGEST_WAIT_MS);
+    } finally {
+      this._busy = false;
+      this._tell.onChange();
+    }
+  }
+
+  async _sendFirst() {
+    const item = this._items[0];
+    const path = `/api/tasks/${encodeURIComponent(item.note_id)}/${item.revision}/${item.action}`;
+    try {
+      await this._server.post(path, item.body);
+      this.away = false;
+      this._drop(item);
+      this._tell.onSent(item);
+    } catch (error) {
+      if (error instanceof Away || error instanceof LoginNeeded) throw error;
+      this._drop(item);
+      this._tell.onRefusal(item, error);
+    }
+  }
+
+  _drop(item) {
+    this._items = this._items.filter((other) => other !== item);
+    localStorage.removeItem(this._keyOf(item));
+  }
+
+  _keyOf({ note_id, revision }) {
+    return `${this._prefix}${revision} ${note_id}`;
+  }
+}
+
+// What an earlier page left behind. Another tab may be sending the same: the desk takes the same words twice as once.
+function keptUnder(prefix) {
+  return Object.keys(localStorage)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => JSON.parse(localStorage.getItem(key)))
+    .sort((a, b) => a.kept_at - b.kept_at);
+}

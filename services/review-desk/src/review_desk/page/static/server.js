@@ -1,0 +1,66 @@
+// Calls to the desk's API. What is away is told apart from what is refused.
+
+export class Away extends Error {}
+
+export class LoginNeeded extends Error {}
+
+export class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const PATIENCE_MS = 15_000;
+const KEEPALIVE_LIMIT = 20_000; // browsers refuse more than 64 KiB in flight that outlive the page
+
+export class Server {
+  constructor(csrf) {
+    this._csrf = csrf;
+  }
+
+  get(path) {
+    return this._call("GET", path);
+  }
+
+  post(path, body) {
+    return this._call("POST", path, body);
+  }
+
+  put(path, body) {
+    return this._call("PUT", path, body);
+  }
+
+  async login(token) {
+    const who = await this._call("POST", "/api/login", { token });
+    this._csrf = who.csrf;
+    return who;
+  }
+
+  // Gives the JSON of the answer, or null when there is nothing (204).
+  async _call(method, path, body, again = false) {
+    const response = await this._fetch(method, path, body && JSON.stringify(body));
+    if (response.status === 204) return null;
+    const answer = await response.json().catch(() => ({ error: `the desk answered ${response.status}` }));
+    if (response.ok) return answer;
+    if (response.status === 401) throw new LoginNeeded(answer.error);
+    if (response.status === 403 && !again) {
+      // Another tab has logged in anew: the session, and with it this token, is another one.
+      this._csrf = (await this._call("GET", "/api/session", undefined, true)).csrf;
+      return this._call(method, path, body, true);
+    }
+    if (response.status >= 500 || response.status === 429) throw new Away(answer.error);
+    throw new Refusal(response.status, answer.error);
+  }
+
+  async _fetch(method, path, body) {
+    const headers = { "X-CSRF-Token": this._csrf };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const keepalive = (body ?? "").length < KEEPALIVE_LIMIT;
+    try {
+      return await fetch(path, { method, headers, body, keepalive, signal: AbortSignal.timeout(PATIENCE_MS) });
+    } catch {
+      throw new Away("no connection");
+    }
+  }
+}

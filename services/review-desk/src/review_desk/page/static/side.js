@@ -1,0 +1,118 @@
+// The side of the page: entities and pairs of the note, the opinions a lead decides between, the queue and the person's own figures.
+
+import { nameOf, percent } from "./paper.js";
+
+export function showEntities(list, correction, onSelect) {
+  list.replaceChildren(
+    ...correction.entities.map((entity) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = `chip ${entity.label.toLowerCase()}`;
+      button.title = nameOf(entity);
+      button.append(textOf(correction, entity), sure(entity));
+      button.addEventListener("click", () => onSelect(entity));
+      return item(button);
+    }),
+  );
+}
+
+export function showPairs(list, correction, onRemove) {
+  list.replaceChildren(
+    ...correction.pairs.map((pair) => {
+      const treatment = correction.byId(pair.treatment);
+      const disease = correction.byId(pair.disease);
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "remove";
+      button.textContent = "×";
+      button.setAttribute("aria-label", "Remove this pair");
+      button.addEventListener("click", () => onRemove(treatment, disease));
+      return item(
+        chip(textOf(correction, treatment), "treatment"),
+        document.createTextNode(" for "),
+        chip(textOf(correction, disease), "disease"),
+        button,
+      );
+    }),
+  );
+}
+
+export function showOpinions(section, note, opinions, onTake) {
+  section.hidden = !opinions.length;
+  const parts = opinions.map((opinion, index) => {
+    const box = document.createElement("div");
+    box.className = "opinion";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Take opinion ${index + 1}`;
+    button.addEventListener("click", () => onTake(index));
+    box.append(button, ...opinion.entities.map((entity) => {
+      const words = note.text.slice(note.unit(entity.start), note.unit(entity.end));
+      return chip(words, entity.label.toLowerCase());
+    }));
+    if (opinion.outcome === "UNREADABLE") box.append(document.createTextNode(" flagged as unreadable"));
+    return box;
+  });
+  section.querySelector(".opinions").replaceChildren(...parts);
+}
+
+export function showFigures(root, figures) {
+  const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords } = figures;
+  const total = Object.values(waiting).reduce((sum, count) => sum + count, 0);
+  put(root, "waiting", total.toLocaleString("en-IN"));
+  put(root, "waiting-parts", Object.entries(waiting)
+    .filter(([, count]) => count)
+    .map(([queue, count]) => `${count.toLocaleString("en-IN")} ${QUEUES[queue]}`)
+    .join(", ") || "nothing waits");
+  put(root, "pace", mine.last_hour);
+  put(root, "done", mine.notes.toLocaleString("en-IN"));
+  put(root, "agreement", agreement.map(inWords).join("; "));
+  put(root, "used", usedIn.length
+    ? usedIn.map(({ version, notes, promoted }) => `${notes} of your notes are in model v${version}${promoted ? ", which serves" : ""}`).join("; ")
+    : "no model was trained since your first note");
+  const segments = Object.entries(drifted).filter(([segment]) => segment !== "all");
+  root.querySelector("[data-drift]").hidden = !segments.length;
+  put(root, "drifted", segments.map(([segment, level]) => `${plainSegment(segment)} (${level.toLowerCase()})`).join(", "));
+  root.querySelector("[data-new-words]").hidden = !newWords.length;
+  put(root, "new-words", newWords.join(", "));
+}
+
+const QUEUES = { open: "to review", audit: "of the audit", second: "for a second opinion", lead: "for a lead" };
+
+function inWords({ label, notes, f1, kappa }) {
+  const name = label === "DISEASE" ? "diseases" : "treatments";
+  if (f1 === null) return `${name}: not known yet`;
+  const chance = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
+  return `${name} ${percent(f1)}${chance} (${notes} notes)`;
+}
+
+function plainSegment(segment) {
+  return segment.replaceAll(/(city|specialty)=/g, "").replace("|", ", ");
+}
+
+function textOf(correction, entity) {
+  return correction.note.text.slice(entity.start, entity.end);
+}
+
+function sure(entity) {
+  const small = document.createElement("small");
+  small.textContent = entity.confidence === null ? "by hand" : percent(entity.confidence);
+  return small;
+}
+
+function chip(words, kind) {
+  const span = document.createElement("span");
+  span.className = `chip ${kind}`;
+  span.textContent = words;
+  return span;
+}
+
+function item(...children) {
+  const li = document.createElement("li");
+  li.append(...children);
+  return li;
+}
+
+function put(root, name, words) {
+  root.querySelector(`[data-figure="${name}"]`).textContent = words;
+}

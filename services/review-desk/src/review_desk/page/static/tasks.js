@@ -1,0 +1,78 @@
+// Notes that this tab holds: the next ones are fetched ahead, so that the network is never waited for between two notes.
+
+import { Refusal } from "./server.js";
+
+const AHEAD = 2;
+const LOOK_AGAIN_MS = 2_000;
+
+export class Tasks {
+  constructor(server, { others, onArrival, onFailure }) {
+    this._server = server;
+    this._others = others; // ids of notes that are on the screen or on their way, not to be given again
+    this._onArrival = onArrival;
+    this._onFailure = onFailure;
+    this._ready = [];
+    this._elsewhere = new Set();
+    this._unlock = new Map();
+    this._busy = false;
+  }
+
+  take() {
+    const task = this._ready.shift() ?? null;
+    this.fill();
+    return task;
+  }
+
+  putBack(task) {
+    this._ready.unshift(task);
+  }
+
+  // The note is decided: another tab may have it when it comes back.
+  release(noteId) {
+    this._unlock.get(noteId)?.();
+    this._unlock.delete(noteId);
+  }
+
+  async fill() {
+    if (this._busy) return;
+    this._busy = true;
+    clearTimeout(this._timer);
+    try {
+      while (this._ready.length < AHEAD && (await this._fetch()));
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      this._onFailure(error);
+    } finally {
+      this._busy = false;
+      if (this._ready.length < AHEAD) this._timer = setTimeout(() => this.fill(), LOOK_AGAIN_MS);
+    }
+  }
+
+  async _fetch() {
+    const holding = [...this._others(), ...this._ready.map((task) => task.note_id), ...this._elsewhere];
+    const query = new URLSearchParams(holding.map((noteId) => ["holding", noteId]));
+    const task = await this._server.get(`/api/next?${query}`);
+    if (task === null) {
+      this._elsewhere.clear();
+      return false;
+    }
+    if (await this._lock(task.note_id)) {
+      this._ready.push(task);
+      this._onArrival();
+    } else {
+      this._elsewhere.add(task.note_id);
+    }
+    return true;
+  }
+
+  // A person's two tabs never show one note: a lock of the browser is held as long as this tab lives.
+  _lock(noteId) {
+    if (!navigator.locks || this._unlock.has(noteId)) return Promise.resolve(true); // plain http from afar has no locks
+    return new Promise((got) => {
+      navigator.locks.request(`rxtract-note ${noteId}`, { ifAvailable: true }, (lock) => {
+        got(lock !== null);
+        return lock && new Promise((unlock) => this._unlock.set(noteId, unlock));
+      });
+    });
+  }
+}

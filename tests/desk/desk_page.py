@@ -1,0 +1,74 @@
+"""The page as a person uses it: keys pressed, what is seen read. Nothing is reached by a script's back door."""
+
+import re
+
+from desk_rig import Rig
+from playwright.sync_api import Browser, Page, expect
+
+WAIT_MS = 20_000
+
+
+class DeskPage:
+    """One person's tab, logged in."""
+
+    def __init__(self, rig: Rig, browser: Browser, name: str, like: "DeskPage | None" = None) -> None:
+        self.context = like.context if like else browser.new_context(viewport={"width": 1280, "height": 800})
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(rig.url)
+        if like is None:
+            self.page.get_by_label("Token").fill(f"token-{name}")
+            self.page.keyboard.press("Enter")
+        expect(self.page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+
+    def close(self) -> None:
+        self.page.close()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def reach(self, word: str) -> None:
+        """Put the cursor on a word, by arrow keys alone."""
+        for _ in range(200):
+            if self.cursor == word:
+                return
+            self.press("ArrowRight")
+        raise AssertionError(f"the cursor did not reach {word!r}")
+
+    @property
+    def cursor(self) -> str:
+        return self.page.evaluate("() => document.getSelection().toString()")
+
+    @property
+    def entities(self) -> list[tuple[str, str]]:
+        """Marked words and labels, from the coloured text."""
+        marks = self.page.locator("#paper mark")
+        return marks.evaluate_all(
+            "found => found.map(m => [m.textContent, m.classList.contains('disease') ? 'DISEASE' : 'TREATMENT'])"
+        )
+
+    @property
+    def pairs(self) -> list[str]:
+        return [" ".join(words.removesuffix("×").split()) for words in self.page.locator("#pairs li").all_inner_texts()]
+
+    def see(self, text: str) -> None:
+        """Wait until the note on the paper begins so."""
+        expect(self.page.locator("#paper")).to_contain_text(text, timeout=WAIT_MS)
+
+    def see_nothing_waits(self) -> None:
+        expect(self.page.get_by_text("Nothing waits for you")).to_be_visible(timeout=WAIT_MS)
+
+    def see_saved(self) -> None:
+        expect(self.page.locator("#state")).to_have_attribute("data-state", "saved", timeout=WAIT_MS)
+
+    def see_state(self, pattern: str) -> None:
+        expect(self.page.locator("#state")).to_have_text(re.compile(pattern), timeout=WAIT_MS)
+
+    def see_hint(self, pattern: str) -> None:
+        expect(self.page.locator("#hint")).to_have_text(re.compile(pattern), timeout=WAIT_MS)
+
+    def see_notice(self, pattern: str) -> None:
+        expect(self.page.locator("#notice span")).to_have_text(re.compile(pattern), timeout=WAIT_MS)

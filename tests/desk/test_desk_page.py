@@ -1,0 +1,321 @@
+"""The page in a real browser, by keyboard alone: every action, and what happens when something breaks under it."""
+
+import signal
+import time
+
+import pytest
+from contracts.records import AnnotationOutcome, Sample
+from desk_page import DeskPage
+from desk_rig import Asked, Rig, until
+from review_desk.page.pages import SHORTCUTS
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+NOTE = """C/o fever x 3 days, known case of type 2 diabetes mellitus.
+Imp: acute bronchitis; diabetes.
+Adv: tab azithromycin 500 mg OD. Continue metformin 500 mg BD; metformin after food."""
+FOUND = (
+    ("fever", "DISEASE", 0.66),
+    ("type 2 diabetes", "DISEASE", 0.7),
+    ("azithromycin", "TREATMENT", 0.97),
+)
+ONE = Asked(NOTE, FOUND)
+
+
+def only_word(rig: Rig):
+    """The one annotation that must come."""
+    said = until(rig.said, 20)
+    assert len(said) == 1
+    return said[0]
+
+
+def words(annotation) -> list[tuple[str, str]]:
+    for entity in annotation.entities:
+        assert annotation.text[entity.start : entity.end] == entity.text
+    return [(entity.text, str(entity.label)) for entity in annotation.entities]
+
+
+def test_accept_takes_what_is_seen(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE, Asked()])
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see("zebra-quartz-canary")
+    desk.see_saved()
+    said = only_word(rig)
+    assert said.outcome is AnnotationOutcome.ACCEPTED
+    assert words(said) == [("fever", "DISEASE"), ("type 2 diabetes", "DISEASE"), ("azithromycin", "TREATMENT")]
+    assert 0 < said.seconds_spent < 60
+
+
+def test_every_correction_by_keyboard(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    desk.press("j")
+    assert desk.cursor == "fever"
+    desk.press("x")  # delete
+    desk.press("j")
+    assert desk.cursor == "type 2 diabetes"
+    desk.press("]")  # extend
+    assert ["type 2 diabetes mellitus", "DISEASE"] in desk.entities
+    desk.press("[", "]")
+    desk.press("j", "d")  # set another label
+    assert ["azithromycin", "DISEASE"] in desk.entities
+    desk.press("t")
+    assert ["azithromycin", "TREATMENT"] in desk.entities
+    desk.reach("metformin")
+    desk.press("t")  # add a missed one
+    desk.see_hint("mark the 1 other")
+    desk.press("a")  # and its same mention
+    assert desk.entities.count(["metformin", "TREATMENT"]) == 2
+    desk.press("k", "k")
+    desk.reach("acute")
+    desk.press("Shift+ArrowRight", "d")
+    assert ["acute bronchitis", "DISEASE"] in desk.entities
+    desk.press("p")  # a disease with several treatments: a number picks
+    desk.see_hint("press its number")
+    desk.press("1")
+    assert desk.pairs == ["azithromycin for acute bronchitis"]
+    desk.press("u")
+    assert desk.pairs == []
+    desk.press("r")
+    assert desk.pairs == ["azithromycin for acute bronchitis"]
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    said = only_word(rig)
+    assert said.outcome is AnnotationOutcome.CORRECTED
+    assert words(said) == [
+        ("type 2 diabetes mellitus", "DISEASE"),
+        ("acute bronchitis", "DISEASE"),
+        ("azithromycin", "TREATMENT"),
+        ("metformin", "TREATMENT"),
+        ("metformin", "TREATMENT"),
+    ]
+    assert [(pair.treatment_id, pair.disease_id) for pair in said.treatment_pairs] == [("e3", "e2")]
+    assert (said.changes.kept, said.changes.added, said.changes.removed, said.changes.moved) == (1, 3, 1, 1)
+
+
+def test_the_mouse_marks_and_deletes(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    line = desk.page.locator("#paper .line").nth(1)
+    box = line.bounding_box()
+    assert box is not None
+    desk.page.mouse.dblclick(box["x"] + 75, box["y"] + box["height"] / 2)
+    assert desk.cursor in {"acute", "bronchitis"}
+    desk.page.get_by_role("button", name="Disease").click()
+    assert [desk.cursor, "DISEASE"] in desk.entities
+    desk.page.locator("#paper mark", has_text="fever").click()
+    desk.page.get_by_role("button", name="Delete").click()
+    assert ["fever", "DISEASE"] not in desk.entities
+    desk.page.get_by_role("button", name="Accept and next").click()
+    desk.see_nothing_waits()
+
+
+def test_skip_flag_and_back(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE, ONE, Asked()])
+    desk.see("C/o fever")
+    desk.press("s", "f")
+    desk.see_hint("Press F again")
+    desk.press("Escape", "f", "f")
+    desk.see("zebra-quartz-canary")
+    desk.see_saved()
+    desk.press("b")  # the flag was a mistake
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see("zebra-quartz-canary")
+    desk.see_saved()
+    said = until(lambda: len(found := rig.said()) == 3 and found, 20)
+    by_note = {note: [(str(w.outcome), w.sequence) for w in said if w.note_id == note] for note in notes[:2]}
+    assert by_note == {notes[0]: [("SKIPPED", 1)], notes[1]: [("UNREADABLE", 1), ("ACCEPTED", 2)]}
+
+
+def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    desk.press("?")
+    shown = desk.page.locator("#help dt").all_inner_texts()
+    assert len(shown) == len(SHORTCUTS)
+    desk.press("Escape")
+    for key in ("ArrowDown", "ArrowUp", "ArrowLeft", "k", "j", "Shift+ArrowRight", "Shift+ArrowLeft", "Escape"):
+        before = desk.cursor
+        desk.press(key)
+        assert desk.cursor
+        assert key in {"Escape", "ArrowLeft", "Shift+ArrowLeft"} or desk.cursor != before, key
+    desk.press("j", "{")
+    assert any(words.startswith(("of type", "o fever", "/o fever", ": ")) or " " in words for words, _ in desk.entities)
+    assert desk.page.locator(":focus").count() == 1
+
+
+def test_a_draft_outlives_the_page(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    desk.press("j", "x")
+    desk.see_saved()
+    desk.page.reload()
+    desk.see("C/o fever")
+    assert ["fever", "DISEASE"] not in desk.entities
+
+
+def test_decisions_made_without_a_network_arrive_later(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE, ONE, ONE])
+    desk.see("C/o fever")
+    until(lambda: rig.client("anna").get("/api/next?holding=").status_code, 5)
+    desk.context.set_offline(True)
+    desk.press("j", "x", "Enter")
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see_state("No connection: .* kept here")
+    assert rig.said() == []
+    desk.context.set_offline(False)
+    desk.see_saved()
+    assert len(until(lambda: len(found := rig.said()) == 2 and found, 20)) == 2
+
+
+def test_a_desk_killed_under_the_page_loses_no_correction(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE])
+    desk.see("C/o fever")
+    port = rig.url.rpartition(":")[2]
+    rig.process.send_signal(signal.SIGKILL)
+    rig.process.wait(10)
+    desk.press("j", "x", "Enter")
+    desk.see_state("No connection: 1 decision is kept here")
+    desk.page.close(run_before_unload=True)  # even the tab goes
+    rig.process = rig.start(DESK_PORT=port)
+    again = DeskPage(rig, desk.context.browser, "anna", like=desk)
+    said = only_word(rig)
+    assert said.note_id == notes[0]
+    assert ("fever", "DISEASE") not in words(said)
+    again.see_nothing_waits()
+    desk.page = again.page
+
+
+def test_redis_wiped_in_mid_session(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE, Asked()])
+    desk.see("C/o fever")
+    rig.wipe()
+    desk.press("j", "x", "Enter")
+    desk.see("zebra-quartz-canary")
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    assert len(until(lambda: len(found := rig.said()) == 2 and found, 30)) == 2
+
+
+def test_two_tabs_never_show_one_note(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    other = DeskPage(rig, desk.context.browser, "anna", like=desk)
+    other.see_nothing_waits()
+    desk.press("Enter")
+    desk.see_saved()
+    other.see_nothing_waits()
+    assert other.errors == []
+    only_word(rig)
+
+
+def test_a_note_taken_by_another_says_so(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE])
+    desk.see("C/o fever")
+    rig.redis.set(f"{rig.prefix}rxtract:desk:lease:{notes[0]}", "v-somebody|else")
+    desk.press("j", "x", "Enter")
+    desk.see_notice("another person has this note now")
+    assert rig.said() == []
+
+
+def test_an_audit_note_hides_what_the_model_said(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([Asked(NOTE, FOUND, Sample.AUDIT)])
+    desk.see("C/o fever")
+    assert desk.entities == []
+    assert desk.page.get_by_text("hidden on purpose").is_visible()
+    assert "sure of the whole note" not in desk.page.locator("#facts").inner_text()
+
+
+HOSTILE = (
+    "<img src=x onerror=\"document.title='owned'\"> <script>document.title='owned'</script> &lt;b&gt; "
+    "Pt \u202ediabetes\u202c \u0645\u0631\u0636 \u0627\u0644\u0633\u0643\u0631\u064a "
+    "e\u0301czema 👩🏽\u200d⚕️ asthma \u0000 {{7*7}} ${7*7} metformin"
+)
+
+
+def test_hostile_text_is_shown_and_never_run(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([Asked(HOSTILE, [("asthma", "DISEASE", 0.9)])])
+    desk.see("asthma")
+    assert desk.page.locator("#paper").evaluate("paper => paper.textContent") == HOSTILE
+    assert desk.page.locator("#paper img, #paper script").count() == 0
+    assert desk.page.title() == "Review desk · Rxtract"
+    assert desk.page.locator("[data-name=RLO]").count() == 1
+    assert ["asthma", "DISEASE"] in desk.entities
+    desk.reach("e\u0301czema")
+    desk.press("d")
+    desk.reach("metformin")
+    desk.press("t", "Enter")
+    desk.see_nothing_waits()
+    assert words(only_word(rig)) == [
+        ("e\u0301czema", "DISEASE"),
+        ("asthma", "DISEASE"),
+        ("metformin", "TREATMENT"),
+    ]
+
+
+def test_a_note_of_a_megabyte_stays_workable(rig: Rig, desk: DeskPage) -> None:
+    text = "😀 start asthma " + "lorem ipsum dolor sit amet, consectetur\n" * 24_000 + " end of metformin"
+    rig.ask_for([Asked(text, [("asthma", "DISEASE", 0.9)])])
+    desk.see("start asthma")
+    began = time.monotonic()
+    desk.press("j", "x", "u", "k")
+    assert ["asthma", "DISEASE"] in desk.entities
+    assert time.monotonic() - began < 20
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    assert words(only_word(rig)) == [("asthma", "DISEASE")]
+
+
+def test_a_session_that_ends_is_opened_again_without_loss(rig: Rig, chromium) -> None:
+    rig.end()
+    rig.process = rig.start(DESK_SESSION_S="6")
+    rig.ask_for([ONE])
+    desk = DeskPage(rig, chromium, "anna")
+    desk.see("C/o fever")
+    desk.press("j", "x")
+    until(lambda: not any(c["name"] == "rxtract_desk" for c in desk.context.cookies()), 15)
+    desk.press("Enter")
+    dialog = desk.page.get_by_role("dialog", name="Log in again")
+    dialog.get_by_label("Token").fill("wrong")
+    desk.press("Enter")
+    dialog.get_by_text("this token is not known").wait_for()
+    dialog.get_by_label("Token").fill("token-anna")
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    assert ("fever", "DISEASE") not in words(only_word(rig))
+    assert desk.errors == []
+    desk.close()
+
+
+def test_a_lead_decides_between_two_opinions(rig: Rig, chromium) -> None:
+    rig.end()
+    rig.process = rig.start(DESK_DOUBLE_SHARE="1")
+    rig.ask_for([ONE])
+    anna = DeskPage(rig, chromium, "anna")
+    anna.see("C/o fever")
+    anna.press("j", "x", "Enter")
+    anna.see_saved()
+    ben = DeskPage(rig, chromium, "ben")
+    ben.see("C/o fever")
+    ben.press("Enter")
+    ben.see_saved()
+    lea = DeskPage(rig, chromium, "lea")
+    lea.see("C/o fever")
+    assert lea.page.locator(".opinion").count() == 2
+    lea.press("1")
+    first = lea.entities
+    lea.press("2")
+    assert sorted([len(first), len(lea.entities)]) == [2, 3]
+    lea.press("Enter")
+    lea.see_nothing_waits()
+    said = until(lambda: len(found := rig.said()) == 3 and found, 20)
+    last = next(word for word in said if word.outcome is AnnotationOutcome.ADJUDICATED)
+    assert len(last.supersedes) == 2
+    for page in (anna, ben, lea):
+        assert page.errors == []
+        page.close()

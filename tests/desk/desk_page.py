@@ -56,6 +56,7 @@ class DeskPage:
 
     def see(self, text: str) -> None:
         """Wait until the note on the paper begins so."""
+        expect(self.page.locator("#task")).to_be_visible(timeout=WAIT_MS)
         expect(self.page.locator("#paper")).to_contain_text(text, timeout=WAIT_MS)
 
     def see_nothing_waits(self) -> None:

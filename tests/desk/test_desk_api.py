@@ -8,6 +8,7 @@ import httpx
 import pytest
 from contracts.records import AnnotationOutcome, Sample
 from desk_rig import TEXT, Rig, decide, next_of, span, until
+from review_desk.adapters.people import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -98,3 +99,64 @@ def test_ten_people_never_hold_one_note(rig: Rig) -> None:
         seen = [note for mine in pool.map(work, ["anna", "ben", *(f"v{n}" for n in range(8))]) for note in mine]
     assert sorted(seen) == sorted(notes)
     assert sorted(event.note_id for event in rig.said()) == sorted(notes)
+
+
+def test_one_may_change_a_word_but_not_say_two_at_once(rig: Rig) -> None:
+    notes = rig.ask(1)
+    anna = rig.client("anna")
+    task = next_of(anna)
+    right = [span("type 2 diabetes", "DISEASE")]
+    assert decide(anna, task, right).status_code == 200
+    twice = decide(anna, task, [])  # another tab, another word
+    assert twice.status_code == 409
+    assert "already" in twice.json()["error"]
+    assert rig.client("ben").post(f"/api/tasks/{notes[0]}/1/again", json={}).status_code == 409
+    again = anna.post(f"/api/tasks/{notes[0]}/1/again", json={}).json()
+    assert again["sequence"] == 2
+    assert decide(anna, {**task, **again}, [], sequence=2).status_code == 200
+    assert [(word.sequence, len(word.entities)) for word in rig.said()] == [(1, 1), (2, 0)]
+
+
+def test_nobody_gets_further_than_his_role_and_session(rig: Rig) -> None:
+    rig.end()
+    rig.process = rig.start(
+        DESK_PROXY_USER_HEADER="X-Forwarded-User", DESK_PROXY_SECRET_HASH=hash_token("proxy-secret")
+    )
+    notes = rig.ask(1)
+    task = next_of(rig.client("anna"))
+    path = f"/api/tasks/{notes[0]}/1/skip"
+    with httpx.Client(base_url=rig.url, timeout=20) as browser:
+        assert browser.get("/api/queue").status_code == 401
+        assert browser.get("/", follow_redirects=False).headers["location"] == "/login"
+        assert browser.post("/api/login", json={"token": "token-nobody"}).status_code == 401
+        csrf = browser.post("/api/login", json={"token": "token-anna"}).json()["csrf"]
+        body = {"lease": task["lease"]}
+        assert browser.post(path, json=body).status_code == 403  # what another site could make a browser send
+        assert browser.post(path, json=body, headers={"X-CSRF-Token": "0" * 64}).status_code == 403
+        assert browser.post(path, content=b"x" * 1_100_000, headers={"X-CSRF-Token": csrf}).status_code == 413
+        cookie = browser.cookies["rxtract_desk"]
+        assert "HttpOnly" in browser.post("/api/login", json={"token": "token-anna"}).headers["set-cookie"]
+    for forged in (cookie[:-1] + "0", "x." + cookie.partition(".")[2], "", "."):
+        answer = httpx.get(f"{rig.url}/api/queue", cookies={"rxtract_desk": forged})
+        assert answer.status_code == 401
+    named = {"X-Forwarded-User": "lea", "X-Forwarded-Groups": "rxtract-lead"}
+    assert httpx.get(f"{rig.url}/api/session", headers=named).status_code == 401  # anybody can send a header
+    proven = named | {"X-Rxtract-Proxy-Secret": "proxy-secret"}
+    session = httpx.get(f"{rig.url}/api/session", headers=proven).json()
+    assert (session["name"], session["role"]) == ("lea", "lead")
+    lone = httpx.post(f"{rig.url}{path}", json={"lease": "x"}, headers=proven)
+    assert lone.status_code == 403  # the proxy's user needs the page's token as well
+
+
+def test_a_validator_cannot_decide_for_a_lead(rig: Rig) -> None:
+    rig.end()
+    rig.process = rig.start(DESK_DOUBLE_SHARE="1")
+    rig.ask(1)
+    for name, found in (("anna", []), ("ben", [span("diabetes", "DISEASE")])):
+        client = rig.client(name)
+        assert decide(client, next_of(client), found).status_code == 200
+    chosen = next_of(rig.client("lea"))
+    v0 = rig.client("v0")
+    assert v0.get("/api/next").status_code == 204
+    assert decide(v0, chosen, []).status_code == 409
+    assert decide(rig.client("lea"), chosen, []).status_code == 200

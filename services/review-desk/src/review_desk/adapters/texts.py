@@ -16,6 +16,7 @@ READER_CONFIG: dict[str, Any] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "error",  # a request that has left the topic is gone, not somewhere else
     "queued.min.messages": 1,
+    "fetch.queue.backoff.ms": 2,  # one message fills the queue, and the usual backoff is a second
     "queued.max.messages.kbytes": 4_096,
     "fetch.wait.max.ms": 20,
     "fetch.message.max.bytes": 65_536,

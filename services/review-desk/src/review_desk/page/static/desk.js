@@ -61,6 +61,7 @@ class Desk {
 
   next() {
     this.show(this.tasks.take());
+    this.tasks.fill();
   }
 
   show(task, correction) {

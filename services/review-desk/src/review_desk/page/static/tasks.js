@@ -17,10 +17,9 @@ export class Tasks {
     this._busy = false;
   }
 
+  // The next note. Whoever takes it fills up again once it is on the screen: until then nobody names it as held.
   take() {
-    const task = this._ready.shift() ?? null;
-    this.fill();
-    return task;
+    return this._ready.shift() ?? null;
   }
 
   putBack(task) {

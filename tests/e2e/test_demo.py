@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,12 +13,13 @@ pytestmark = pytest.mark.stack
 
 # About 100 s on two quiet cores once the first model is in the cache; training it takes a minute or two more.
 DEMO_TIMEOUT_S = 600
+ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"), "demo")
 
 
 @pytest.mark.timeout(DEMO_TIMEOUT_S + 30)
 def test_the_demo_plays_both_acts_and_leaves_nothing_behind(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "rxtract", "demo", "--notes", "600", "--json"]
+    command = [sys.executable, "-m", "rxtract", "demo", "--notes", "600", "--json", "--pictures", str(ARTIFACTS)]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=DEMO_TIMEOUT_S, env=environment, stdin=subprocess.DEVNULL
     )
@@ -26,6 +28,10 @@ def test_the_demo_plays_both_acts_and_leaves_nothing_behind(tmp_path):
     assert summary["structured"] == summary["notes"] == 602  # the example came by both doors
     assert summary["dead_letters"] == 3
     assert summary["mended"] == 1
+    desk = summary["desk"]
+    assert desk["waiting"] >= 20
+    assert desk["decided"] == 5
+    assert all(Path(picture).stat().st_size > 10_000 for picture in desk["pictures"])
     loop = summary["loop"]
     assert loop["alarms"] >= 2
     assert loop["missing_labels"] > 0  # the training waited for people

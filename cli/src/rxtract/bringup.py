@@ -217,7 +217,7 @@ def links(running: Running) -> Sequence[tuple[str, str]]:
     known = running.addresses
     return [
         ("HTTP door", f"{known.ingest_url}/docs"),
-        *([("Review desk API", f"{known.desk_url}/api/queue")] if known.desk_url else []),
+        *([("Review desk", known.desk_url)] if known.desk_url else []),
         ("MLflow", known.mlflow_url),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),

@@ -22,6 +22,7 @@ from rich.console import Console
 from rxtract.bringup import Running, bring_up
 from rxtract.demo.act import DemoFailed
 from rxtract.demo.act_two import ActTwo
+from rxtract.demo.desk_act import DeskAct
 from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne
 from rxtract.errors import UserError
@@ -34,7 +35,10 @@ SEED = 7
 def demo(
     notes: Annotated[int, typer.Option(min=200, help="How many synthetic notes.")] = 2_000,
     data: Annotated[Path | None, typer.Option(help="Keep the servers' data here; otherwise it is removed.")] = None,
-    acts: Annotated[int, typer.Option(min=1, max=2, help="1: notes in, entities out; 2: then the loop closes.")] = 2,
+    pictures: Annotated[Path, typer.Option(help="Folder for screenshots of the pages.")] = Path("artifacts"),
+    acts: Annotated[
+        int, typer.Option(min=1, max=2, help="1: notes in, entities out; 2: then the desk, and the loop closes.")
+    ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output.")] = False,
 ) -> None:
     """Bring everything up, send notes, show what becomes of them, check every step, stop everything. Exit code 0 or 1."""
@@ -52,8 +56,10 @@ def demo(
             checklist.close()
             up_s = time.monotonic() - began
             screen.good(f"all up after {up_s:.0f} s; {_memory(running.stack.rss_bytes())}")
-            submitted = [as_submitted(synthetic) for synthetic in islice(simulate(SEED), notes)]
-            summary = ActOne(running, screen, submitted).play()
+            synthetic = list(islice(simulate(SEED), notes))
+            summary = ActOne(running, screen, [as_submitted(note) for note in synthetic]).play()
+            truths = {note.truth.text: note.truth for note in synthetic}
+            desk = DeskAct(running, screen, truths, pictures).play() if acts > 1 else None
             loop = ActTwo(running, screen).play() if acts > 1 else None
         except DemoFailed as error:
             raise UserError(f"demo failed at: {error}") from None
@@ -78,7 +84,9 @@ def demo(
             )
     screen.good(f"everything stopped; {time.monotonic() - began:.0f} s in all")
     if as_json:
-        sys.stdout.write(json.dumps({**asdict(summary), "loop": loop and asdict(loop)}) + "\n")
+        sys.stdout.write(
+            json.dumps({**asdict(summary), "desk": desk and asdict(desk), "loop": loop and asdict(loop)}) + "\n"
+        )
 
 
 def _stack(

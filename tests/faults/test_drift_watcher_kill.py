@@ -9,9 +9,10 @@ import extractor_rig as rigs
 import numpy as np
 import pytest
 from contracts import topics
-from contracts.records import DriftDetected, DriftState, ModelCommand, ModelRef, StatisticsObserved, StatisticSum
+from contracts.records import DriftDetected, DriftState, ModelCommand, ModelRef, StatisticsObserved
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
+from drift.observation import in_order
 from drift.state import digest, dump
 from drift.watcher import PartitionWatcher
 from drift_process import REFERENCES
@@ -43,9 +44,12 @@ def records():
                 last_offset=first + 24,
                 observed_at=START_MS + first * 1_000,
                 n=25,
-                statistics=tuple(
-                    StatisticSum(name=name, count=25.0, sum=float(v.sum()), sum_of_squares=float((v * v).sum()))
-                    for name, v in (("oov_share", oov), ("confidence", confidence))
+                statistics=(),
+                sums=in_order(
+                    {
+                        name: (25.0, float(v.sum()), float((v * v).sum()))
+                        for name, v in (("oov_share", oov), ("confidence", confidence))
+                    }
                 ),
             )
 

@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from contracts.records import ModelRef, StatisticsObserved, StatisticSum
+from contracts.records import ModelRef, StatisticsObserved
 from drift.config import DriftConfig
+from drift.observation import in_order
 from drift.reference import references_of
 from drift.watcher import PartitionWatcher
 
@@ -64,11 +65,9 @@ class Streams:
             last_offset=first + n - 1,
             observed_at=START + 1_000 * (first + n) if at is None else at,
             n=n,
-            statistics=tuple(
-                StatisticSum(
-                    name=name, count=float(len(v)), sum=float(np.sum(v)), sum_of_squares=float(np.sum(np.square(v)))
-                )
-                for name, v in columns.items()
+            statistics=(),
+            sums=in_order(
+                {name: (float(len(v)), float(np.sum(v)), float(np.sum(np.square(v)))) for name, v in columns.items()}
             ),
         )
 

@@ -75,13 +75,16 @@ class Observation(NamedTuple):
     numbers: NoteNumbers
 
 
-def observe(observations: Sequence[Observation], model: ModelRef, note_partition: int) -> Iterator[StatisticsObserved]:
-    """Sum the notes of one batch up, per segment (all, city, specialty, and both), at most 25 notes a record.
+def observe(
+    observations: Sequence[Observation], model: ModelRef, note_partition: int, notes_per_record: int = NOTES_PER_RECORD
+) -> Iterator[StatisticsObserved]:
+    """Sum the notes of one batch up, per segment (all, city, specialty, and both).
 
     Args:
         observations: Ascending by offset, of one partition.
         model: The model that tagged the notes.
         note_partition: That partition.
+        notes_per_record: At most so many.
     """
     if not observations:
         return
@@ -90,9 +93,9 @@ def observe(observations: Sequence[Observation], model: ModelRef, note_partition
         for segment in segments_of(note.city, note.specialty):
             segments.setdefault(segment, []).append(row)
     chunks = [
-        (segment, rows[begin : begin + NOTES_PER_RECORD])
+        (segment, rows[begin : begin + notes_per_record])
         for segment, rows in segments.items()
-        for begin in range(0, len(rows), NOTES_PER_RECORD)
+        for begin in range(0, len(rows), notes_per_record)
     ]
     sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
     for (segment, rows), of_rows in zip(chunks, sums, strict=True):

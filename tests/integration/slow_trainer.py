@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.process import run_service
 from trainer import bootstrap
-from trainer.adapters.job import JobProcess
+from trainer.adapters.job import JobAbandonedError, JobProcess
 from trainer.settings import TrainerSettings
 
 MAX_SILENCE_S = 6.0  # the broker's floor of a session
@@ -19,7 +19,8 @@ class SlowJob(JobProcess):
     def __call__(self, folder: Path, go_on: Callable[[], bool], progress: Any) -> dict[str, Any]:
         until_s = time.monotonic() + JOB_S
         while time.monotonic() < until_s:
-            assert go_on(), "the work was taken from us"
+            if not go_on():
+                raise JobAbandonedError("the work is not ours any more")
             time.sleep(0.2)  # what the work is, not a wait for something
         return super().__call__(folder, go_on, progress)
 

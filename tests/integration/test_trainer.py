@@ -10,11 +10,13 @@ import time
 import urllib.request
 import uuid
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
 from contracts.records import (
     LabelQuality,
@@ -35,7 +37,8 @@ from runtime.records import OutputRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+MAX_SILENCE_S = 6.0  # as in slow_trainer
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -64,6 +67,7 @@ class Rig:
         apply_schemas(registry, prefix=prefix)
         self._command = Serializer.for_topic(ModelCommand, registry, f"{prefix}model.commands.v1")
         self._event = Deserializer.for_topic(ModelEvent, registry, f"{prefix}model.events.v1")
+        self._admin = AdminClient(config)
         self._producer = DeliveryProducer(config)
         self._consumer = Consumer({**config, "group.id": "unused", "enable.auto.commit": False})
         ending.callback(self._consumer.close)
@@ -81,8 +85,8 @@ class Rig:
         }
         self.mlflow = MlflowClient(self.addresses.mlflow_url)
 
-    def trainer(self, name: str = "trainer", **env: str) -> ServiceProcess:
-        service = ServiceProcess("trainer", self._folder, {**self._env, **env}, name=name)
+    def trainer(self, name: str = "trainer", module: str = "trainer", **env: str) -> ServiceProcess:
+        service = ServiceProcess(module, self._folder, {**self._env, **env}, name=name)
         self._ending.callback(service.kill)
         service.start()
         return service
@@ -127,6 +131,11 @@ class Rig:
 
     def first_model(self) -> ModelEvent:
         return next(one for one in self.until(lambda seen: kinds(seen, "PROMOTED")) if one.kind.value == "PROMOTED")
+
+    def members(self) -> set[str]:
+        """Who is in the trainers' group."""
+        group = f"{self.prefix}rxtract-trainer"
+        return {one.member_id for one in self._admin.describe_consumer_groups([group])[group].result(10).members}
 
     def versions(self) -> list[str]:
         return [str(one.version) for one in self.mlflow.search_model_versions(f"name='{self.model}'")]
@@ -295,6 +304,21 @@ def test_mlflow_that_goes_away_during_a_training_is_waited_for(rig: Rig) -> None
         )
         == 1
     )
+
+
+@pytest.mark.long
+def test_a_training_longer_than_the_poll_interval_never_leaves_the_group(rig: Rig) -> None:
+    for name in ("one", "two"):
+        rig.trainer(name, module="slow_trainer", PYTHONPATH=str(Path(__file__).parent))
+    rig.first_model()
+    rig.until(lambda _: len(rig.members()) == 2)
+    both, began_s = rig.members(), time.monotonic()
+    command = rig.order(ModelAction.RETRAIN)
+    seen: set[frozenset[str]] = set()
+    rig.until(lambda events: seen.add(frozenset(rig.members())) or ended(events, command))
+    assert time.monotonic() - began_s > 2 * MAX_SILENCE_S
+    assert seen == {frozenset(both)}, "a member that was silent for too long leaves, and comes back under another id"
+    assert len(rig.versions()) == 2
 
 
 def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> None:

@@ -14,6 +14,7 @@ from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, EntityLabel, ModelEvent, NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import load_topics, subject_of
+from contracts.varint import write_long
 from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer, WireError, schema_id_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -140,6 +141,21 @@ def test_arrays_may_come_in_blocks_with_sizes() -> None:
     assert value.count(b"\x04\x04ab\x02c\x00") == 1
     blocks = value.replace(b"\x04\x04ab\x02c\x00", b"\x01\x06\x04ab\x02\x02c\x00")
     assert wire.read(blocks) == record
+
+
+def test_numbers_may_come_in_blocks_and_end_too_soon() -> None:
+    """A list of doubles is read a block at a time: no block may claim more than there is."""
+    wire = Wire("StatisticsObserved")
+    record = wire.examples()[0]
+    sums, packed = len(record.sums), struct.pack(f"<{len(record.sums)}d", *record.sums)
+    value = wire.write(record)
+    start = value.removesuffix(write_long(sums) + packed + b"\x00")
+    assert start != value
+    sized = write_long(-4) + write_long(32) + packed[:32]
+    assert wire.read(start + sized + write_long(sums - 4) + packed[32:] + b"\x00") == record
+    assert wire.reason(start + write_long(sums) + packed[:-1]) is Reason.TRUNCATED
+    for claimed in (2**62, -(2**62), -(2**63)):
+        wire.reason(start + write_long(claimed) + packed + b"\x00")  # refused; which reason is fastavro's to find
 
 
 # --- other versions of the schema -------------------------------------------------------------------------------------

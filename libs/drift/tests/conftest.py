@@ -4,16 +4,33 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from contracts.records import ModelRef, StatisticsObserved, StatisticSum
+from contracts.records import ModelRef, StatisticsObserved
 from drift.config import DriftConfig
+from drift.observation import in_order
 from drift.reference import references_of
 from drift.watcher import PartitionWatcher
 
 ZONE = ZoneInfo("Asia/Kolkata")
 START = 1_795_408_200_000
 MODEL = ModelRef(name="rxtract-ner", version="7", serial=9)
-NOTE_SD = {"oov_share": 0.08, "confidence": 0.036, "tokens": 11.0, "disease_entities": 1.35, "unknown_char_share": 0.0}
-MEAN = {"oov_share": 0.10, "confidence": 0.966, "tokens": 30.0, "disease_entities": 1.26, "unknown_char_share": 0.0}
+NOTE_SD = {
+    "tokens": 11.0,
+    "disease_entities": 1.35,
+    "treatment_entities": 1.35,
+    "confidence": 0.036,
+    "oov_share": 0.08,
+    "unknown_char_share": 0.01,
+    "disease_token_share": 0.35,
+}
+MEAN = {
+    "tokens": 30.0,
+    "disease_entities": 1.26,
+    "treatment_entities": 1.26,
+    "confidence": 0.966,
+    "oov_share": 0.10,
+    "unknown_char_share": 0.002,
+    "disease_token_share": 0.55,
+}
 
 
 class Streams:
@@ -64,11 +81,9 @@ class Streams:
             last_offset=first + n - 1,
             observed_at=START + 1_000 * (first + n) if at is None else at,
             n=n,
-            statistics=tuple(
-                StatisticSum(
-                    name=name, count=float(len(v)), sum=float(np.sum(v)), sum_of_squares=float(np.sum(np.square(v)))
-                )
-                for name, v in columns.items()
+            statistics=(),
+            sums=in_order(
+                {name: (float(len(v)), float(np.sum(v)), float(np.sum(np.square(v)))) for name, v in columns.items()}
             ),
         )
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from contracts.records import DriftDirection, DriftLevel
+from drift.observation import STATISTICS
 
 WARM = 3_000
 RUNS = 41
@@ -37,7 +38,7 @@ def test_the_quiet_configuration_also_finds_ten_points_on_the_stream_in_blocks(s
 
 
 @pytest.mark.parametrize("reference_sd", [0.04, 0.0])
-@pytest.mark.parametrize("name", ["oov_share", "confidence", "tokens", "disease_entities"])
+@pytest.mark.parametrize("name", STATISTICS)
 def test_a_stationary_stream_in_blocks_hardly_ever_alarms(streams, name, reference_sd):
     """At most 1 alarm per 100,000 notes, also when the reference was made of independent notes."""
     begun = []

@@ -199,3 +199,26 @@ def test_a_reference_that_never_varied_has_a_unit_all_the_same():
     assert references_of({"reference": rows})["unknown_char_share"].sd > 0
     assert set(references_of({"reference": rows})) == {"unknown_char_share"}
     assert references_of({}) == {}
+
+
+@pytest.mark.parametrize("skew_ms", [HOUR_MS, -HOUR_MS])
+def test_clocks_an_hour_apart_change_times_and_no_decision(streams, skew_ms):
+    """Record time is the latest seen: it never goes back, and what it decides (cool-down, expiry) is off by the hour at most."""
+    values = shifted(streams, n=9_000, shift=0.10)
+    values["oov_share"][6_000:] -= 0.10
+    right, skewed = streams.watcher(), streams.watcher()
+    found, expected = [], []
+    for offset, record in enumerate(streams.records(values)):
+        wrong = dataclasses.replace(record, observed_at=record.observed_at + skew_ms * (offset % 2))
+        before = skewed.clock
+        expected += [(offset, event) for event in right.apply(offset, record).detected]
+        found += [(offset, event) for event in skewed.apply(offset, wrong).detected]
+        assert skewed.clock >= before
+        assert abs(skewed.clock - right.clock) <= HOUR_MS
+    assert [(at, event.level, event.statistics) for at, event in found] == [
+        (at, event.level, event.statistics) for at, event in expected
+    ]
+    assert [event.level for _, event in found][-1] is DriftLevel.RECOVERED
+    for (_, event), (_, other) in zip(found, expected, strict=True):
+        assert abs(event.began_at - other.began_at) <= HOUR_MS
+        assert abs(event.detected_at - other.detected_at) <= HOUR_MS

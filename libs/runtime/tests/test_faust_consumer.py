@@ -341,6 +341,29 @@ async def test_full_means_no_fetch_and_room_means_at_once(limits):
 
 
 @in_loop
+async def test_small_fetches_are_gathered_and_full_ones_are_not_waited_for():
+    rig = Rig(gather_s=0.2, batch_records=3)
+    rig.thread.fetches = [{TP0: rows(0, 10, 12)}, {TP0: rows(0, 13, 13)}, {TP0: rows(0, 14, 14)}]
+    begun = time.monotonic()
+    await rig.fetch()
+    await rig.fetch()
+    assert time.monotonic() - begun < 0.2, "rested though the fetch was full"
+    assert [m.value.first for m in await rig.fetch()] == [14]
+    assert time.monotonic() - begun >= 0.2
+
+
+@in_loop
+async def test_a_stop_does_not_wait_for_what_may_gather():
+    rig = Rig(gather_s=60.0)
+    rig.thread.fetches = [{TP0: rows(0, 10, 10)}]
+    await rig.fetch()
+    fetching = asyncio.create_task(rig.fetch())
+    await asyncio.sleep(0.05)
+    rig.consumer._stopped.set()
+    await asyncio.wait_for(fetching, 2.0)
+
+
+@in_loop
 async def test_a_refetched_batch_is_not_dropped():
     """Upstream drops a message whose last offset is below the highest one that it saw."""
     rig = Rig()

@@ -8,10 +8,11 @@ import pytest
 from clinical_ner.tagger import ArtifactRefused
 from contracts import topics
 from contracts.apply import apply_schemas
-from contracts.records import DriftDetected, DriftState, ModelCommand, ModelRef, StatisticsObserved, StatisticSum
+from contracts.records import DriftDetected, DriftState, ModelCommand, ModelRef, StatisticsObserved
 from contracts.registry import InMemoryRegistry
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
+from drift.observation import in_order
 from drift.reference import Reference
 from drift_watcher import metrics as m
 from drift_watcher.adapters import references
@@ -52,11 +53,11 @@ class Rig:
 
     def value(self, first, mean):
         values = np.random.default_rng(first).normal(mean, 0.08, 25)
-        sums = (StatisticSum(name="oov_share", count=25.0, sum=float(values.sum()), sum_of_squares=0.0),)
+        sums = in_order({"oov_share": (25.0, float(values.sum()), 0.0)})
         return self.serialise(
             StatisticsObserved(
                 segment="city=Pune", model=MODEL, note_partition=0, first_offset=first, last_offset=first + 24,
-                observed_at=1_795_408_200_000 + first, n=25, statistics=sums,
+                observed_at=1_795_408_200_000 + first, n=25, statistics=(), sums=sums,
             )
         )  # fmt: skip
 

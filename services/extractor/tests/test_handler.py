@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from datetime import UTC
 from typing import NamedTuple
 
 import pytest
@@ -25,8 +26,11 @@ from contracts.records import (
 )
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
 from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
+from drift.config import DriftConfig
 from drift.observation import NOTES_PER_RECORD, STATISTICS, values_of
+from drift.watcher import PartitionWatcher
 from extractor.bootstrap import codecs
+from extractor.domain.rereading import REREAD_NOTES
 from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import METRICS, REVIEWS, REVIEWS_UNSENT
@@ -301,7 +305,41 @@ def test_a_result_too_large_to_write_is_a_dead_letter(world):
     assert [event.note_id for event in world.events(outputs)] == ["n1"]
 
 
+def go_on(world):
+    """As if the partition had been read up to here by this process."""
+    world.handler._rereading.until(4, -REREAD_NOTES - 1, -1)
+
+
+def test_where_notes_may_be_read_again_statistics_are_told_note_by_note(world):
+    def pieces(first, last):
+        found = world.statistics(world.handler([world.record(n) for n in range(first, last)]))
+        return [(r.n, r.first_offset, r.last_offset) for r in found if r.segment == "all"]
+
+    assert pieces(0, 60) == [(1, n, n) for n in range(60)]
+    assert pieces(60, REREAD_NOTES + 30)[-2:] == [(25, 500, 524), (5, 525, 529)]
+    assert pieces(530, 555) == [(25, 530, 554)]
+    assert pieces(540, 560) == [(1, n, n) for n in range(540, 560)]  # taken up anew
+
+
+def test_pieces_of_a_process_that_died_and_of_its_successor_are_counted_once(world):
+    """The successor reads again from the last commit, which may be anywhere in a piece."""
+    go_on(world)
+    notes = [world.record(n) for n in range(900)]
+    told = [*world.statistics(world.handler(notes[:40])), *world.statistics(world.handler(notes[40:90]))]
+    successor = World()
+    told += [
+        *successor.statistics(successor.handler(notes[33:733])),
+        *successor.statistics(successor.handler(notes[733:])),
+    ]
+    watcher = PartitionWatcher(0, DriftConfig(), lambda _: {}, UTC)
+    for offset, record in enumerate(one for one in told if one.segment == "all"):
+        watcher.apply(offset, record)
+    assert watcher.counts.dropped == 90 - 33
+    assert sum(r.n for r in told if r.segment == "all") - watcher.counts.dropped == 900
+
+
 def test_statistics_of_live_notes_only(world):
+    go_on(world)
     records = [world.record(n, origin=Origin.LIVE if n % 2 else Origin.BACKFILL) for n in range(10)]
     found = world.statistics(world.handler(records))
     assert {record.segment for record in found} == {
@@ -313,10 +351,17 @@ def test_statistics_of_live_notes_only(world):
     assert {(r.n, r.first_offset, r.last_offset, r.note_partition) for r in found} == {(5, 1, 9, 4)}
 
 
+def sums_by_name(record):
+    """Count, sum and sum of squares by the statistic's name."""
+    assert record.statistics == ()
+    numbers = record.sums
+    return dict(zip(STATISTICS, zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True), strict=True))
+
+
 def test_statistics_sum_values_notes_and_squares(world):
+    go_on(world)
     (all_notes, *_) = world.statistics(world.handler([world.record(0), world.record(1)]))
-    sums = {one.name: (one.count, one.sum, one.sum_of_squares) for one in all_notes.statistics}
-    assert tuple(sums) == STATISTICS
+    sums = sums_by_name(all_notes)
     assert sums["tokens"] == (2, 8, 32)
     assert sums["oov_share"] == (2, 0.5, 0.125)
     assert sums["disease_token_share"] == (2, pytest.approx(2 / 3), pytest.approx(2 / 9))
@@ -326,8 +371,8 @@ def test_statistics_sum_values_notes_and_squares(world):
 def test_a_note_without_tokens_has_no_shares(world):
     world.tagger._tag = lambda text: Tagged((), (), 0.9, Numbers(tokens=0, chars=0))
     (all_notes, *_) = world.statistics(world.handler([world.record(0)]))
-    sums = {one.name: one.count for one in all_notes.statistics}
-    assert (sums["tokens"], sums["oov_share"], sums["unknown_char_share"]) == (1, 0, 0)
+    counts = {name: count for name, (count, _, _) in sums_by_name(all_notes).items()}
+    assert (counts["tokens"], counts["oov_share"], counts["unknown_char_share"]) == (1, 0, 0)
 
 
 def test_statistics_are_those_of_the_models_reference():
@@ -340,6 +385,7 @@ def test_statistics_are_those_of_the_models_reference():
 
 
 def test_a_statistics_record_covers_at_most_25_notes(world):
+    go_on(world)
     records = [world.record(n, city=("Pune", "Delhi")[n % 2]) for n in range(60)]
     found = world.statistics(world.handler(records))
     by_segment: dict[str, list[StatisticsObserved]] = {}

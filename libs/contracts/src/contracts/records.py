@@ -1351,7 +1351,12 @@ class StatisticsObserved(Record):
         last_offset: Last offset of the range, included.
         observed_at: Record time: the latest written_at or accepted_at of the range, UTC.
         n: Notes of this segment in the range, 1 to 25.
-        statistics: The sums, one per statistic.
+        statistics: The sums by name, one per statistic: how records said it before `sums` was there. Empty
+            where `sums` is not.
+        sums: Three numbers for each statistic: how many notes have a value, the sum of the values, the sum of
+            their squares. The statistics in this order: tokens, disease_entities, treatment_entities,
+            confidence, oov_share, unknown_char_share, disease_token_share. A new statistic comes last; a reader
+            leaves out what it does not know.
     """
 
     SCHEMA_NAME: ClassVar[str] = "StatisticsObserved"
@@ -1364,6 +1369,7 @@ class StatisticsObserved(Record):
     observed_at: int
     n: int
     statistics: tuple[StatisticSum, ...]
+    sums: tuple[float, ...] = ()
 
     def __new__(
         cls,
@@ -1376,6 +1382,7 @@ class StatisticsObserved(Record):
         observed_at: int,
         n: int,
         statistics: tuple[StatisticSum, ...],
+        sums: tuple[float, ...] = (),
     ) -> Self:
         self: Any = _new(twins.StatisticsObserved)
         self.segment = segment
@@ -1386,5 +1393,6 @@ class StatisticsObserved(Record):
         self.observed_at = observed_at
         self.n = n
         self.statistics = statistics
+        self.sums = sums
         self.__class__ = cls
         return self

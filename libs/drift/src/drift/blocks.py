@@ -1,11 +1,12 @@
 """Blocks: notes of one segment summed up until their means say something."""
 
-import math
 from dataclasses import dataclass, field
+from operator import add
 
 from contracts.records import StatisticsObserved
 
 from drift.config import DriftConfig
+from drift.observation import NO_SUMS, NUMBERS_EACH, STATISTICS, sums_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,18 @@ class Block:
 
 @dataclass(slots=True)
 class OpenBlock:
-    """What has come since the last block closed: per statistic its count and sum."""
+    """What has come since the last block closed; its sums are in the order of `StatisticsObserved.sums`."""
 
     n: int = 0
     began_at: int = 0
-    counts: dict[str, float] = field(default_factory=dict)
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: list[float] = field(default_factory=lambda: list(NO_SUMS))
 
     def add(self, record: StatisticsObserved) -> None:
-        """Add a record's sums; values that are no numbers are left out."""
+        """Add a record's sums."""
         if self.n == 0:
             self.began_at = record.observed_at
         self.n += record.n
-        counts, sums = self.counts, self.sums
-        for one in record.statistics:
-            if one.count > 0 and math.isfinite(one.sum):
-                counts[one.name] = counts.get(one.name, 0.0) + one.count
-                sums[one.name] = sums.get(one.name, 0.0) + one.sum
+        self.sums = list(map(add, self.sums, sums_of(record)))
 
     def is_full(self, config: DriftConfig) -> bool:
         """Whether it holds as many notes as a block needs."""
@@ -53,7 +49,8 @@ class OpenBlock:
 
     def close(self) -> Block:
         """Give what was gathered and begin anew."""
-        block = Block(self.n, self.began_at, {name: self.sums[name] / count for name, count in self.counts.items()})
-        self.n, self.began_at = 0, 0
-        self.counts, self.sums = {}, {}
+        counts, totals = self.sums[::NUMBERS_EACH], self.sums[1::NUMBERS_EACH]
+        means = {name: total / n for name, n, total in zip(STATISTICS, counts, totals, strict=True) if n > 0}
+        block = Block(self.n, self.began_at, means)
+        self.n, self.began_at, self.sums = 0, 0, list(NO_SUMS)
         return block

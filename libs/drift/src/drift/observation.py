@@ -1,12 +1,12 @@
 """Drift statistics: sums over at most 25 notes of one segment, never texts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from contracts.records import ModelRef, StatisticsObserved, StatisticSum
+from contracts.records import ModelRef, StatisticsObserved
 
 NOTES_PER_RECORD = 25
 
@@ -21,8 +21,14 @@ STATISTICS = (
 )
 """One value a note each, named and defined as in the model's reference statistics (`clinical_ner.reference.note_values`).
 
-A share without a denominator is not counted.
+A share without a denominator is not counted. Their order is part of the contract: it is that of `StatisticsObserved.sums`.
 """
+
+NUMBERS_EACH = 3
+"""For each statistic in `StatisticsObserved.sums`: how many values, their sum, the sum of their squares."""
+
+NO_SUMS = (0.0,) * (NUMBERS_EACH * len(STATISTICS))
+"""The sums of no note."""
 
 
 class NoteNumbers(Protocol):
@@ -69,13 +75,16 @@ class Observation(NamedTuple):
     numbers: NoteNumbers
 
 
-def observe(observations: Sequence[Observation], model: ModelRef, note_partition: int) -> Iterator[StatisticsObserved]:
-    """Sum the notes of one batch up, per segment (all, city, specialty, and both), at most 25 notes a record.
+def observe(
+    observations: Sequence[Observation], model: ModelRef, note_partition: int, notes_per_record: int = NOTES_PER_RECORD
+) -> Iterator[StatisticsObserved]:
+    """Sum the notes of one batch up, per segment (all, city, specialty, and both).
 
     Args:
         observations: Ascending by offset, of one partition.
         model: The model that tagged the notes.
         note_partition: That partition.
+        notes_per_record: At most so many.
     """
     if not observations:
         return
@@ -84,12 +93,12 @@ def observe(observations: Sequence[Observation], model: ModelRef, note_partition
         for segment in segments_of(note.city, note.specialty):
             segments.setdefault(segment, []).append(row)
     chunks = [
-        (segment, rows[begin : begin + NOTES_PER_RECORD])
+        (segment, rows[begin : begin + notes_per_record])
         for segment, rows in segments.items()
-        for begin in range(0, len(rows), NOTES_PER_RECORD)
+        for begin in range(0, len(rows), notes_per_record)
     ]
     sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
-    for (segment, rows), statistics in zip(chunks, sums, strict=True):
+    for (segment, rows), of_rows in zip(chunks, sums, strict=True):
         yield StatisticsObserved(
             segment=segment,
             model=model,
@@ -98,7 +107,8 @@ def observe(observations: Sequence[Observation], model: ModelRef, note_partition
             last_offset=observations[rows[-1]].offset,
             observed_at=max(max(observations[row].note.written_at, observations[row].note.accepted_at) for row in rows),
             n=len(rows),
-            statistics=statistics,
+            statistics=(),
+            sums=of_rows,
         )
 
 
@@ -127,18 +137,38 @@ def values_of(numbers: NoteNumbers) -> Values:
     )
 
 
-def _sums(values: Sequence[Values], chunks: Sequence[Sequence[int]]) -> Iterator[tuple[StatisticSum, ...]]:
+def sums_of(record: StatisticsObserved) -> Sequence[float]:
+    """The sums of a record in the order of `STATISTICS`, whoever wrote it; what is missing or no number is zero.
+
+    Records from before `sums` say them by name.
+    """
+    sums = record.sums
+    if len(sums) == len(NO_SUMS) and math.isfinite(sum(sums)):
+        return sums  # as nearly always
+    if sums:
+        triples = zip(*(iter(sums),) * NUMBERS_EACH, strict=False)
+        return in_order(dict(zip(STATISTICS, triples, strict=False)))
+    return in_order({one.name: (one.count, one.sum, one.sum_of_squares) for one in record.statistics})
+
+
+def in_order(by_name: Mapping[str, Sequence[float]]) -> tuple[float, ...]:
+    """Sums by name as `StatisticsObserved.sums` has them; a statistic that is missing or no number is zero."""
+    return tuple(number for name in STATISTICS for number in _finite(by_name.get(name)))
+
+
+def _finite(numbers: Sequence[float] | None) -> Sequence[float]:
+    if numbers is None or not all(map(math.isfinite, numbers)):
+        return NO_SUMS[:NUMBERS_EACH]
+    return numbers
+
+
+def _sums(values: Sequence[Values], chunks: Sequence[Sequence[int]]) -> Iterator[tuple[float, ...]]:
     """For each chunk of rows the sums of its statistics; one pass of numpy over all of them."""
     table = np.array(values, dtype=np.float64)
     order = np.concatenate([np.asarray(rows, dtype=np.intp) for rows in chunks])
     begins = np.cumsum([0, *(len(rows) for rows in chunks[:-1])])
     known = ~np.isnan(table)
     table = np.where(known, table, 0.0)
-    counts = np.add.reduceat(known.astype(np.float64)[order], begins).tolist()
-    sums = np.add.reduceat(table[order], begins).tolist()
-    squares = np.add.reduceat((table * table)[order], begins).tolist()
-    for row in zip(counts, sums, squares, strict=True):
-        yield tuple(
-            StatisticSum(name=name, count=count, sum=total, sum_of_squares=square)
-            for name, count, total, square in zip(STATISTICS, *row, strict=True)
-        )
+    # Of each note and statistic the three numbers, side by side as the record has them.
+    numbers = np.stack([known.astype(np.float64), table, table * table], axis=2).reshape(len(values), -1)
+    yield from map(tuple, np.add.reduceat(numbers[order], begins).tolist())

@@ -173,7 +173,7 @@ class SegmentWatch:
         episode, block = self.episode, self.block
         return {
             "seen": sorted(self.seen.last.items()),
-            "block": [block.n, block.began_at, block.counts, block.sums],
+            "block": [block.n, block.began_at, block.sums],
             "tracks": {name: track.to_plain() for name, track in self.tracks.items()},
             "times": self.times,
             "episode": episode and [episode.level.value, episode.began_at, episode.id, episode.names],

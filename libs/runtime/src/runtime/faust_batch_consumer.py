@@ -8,6 +8,7 @@ committed; whatever does not fit ends the process.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,7 @@ class BatchConsumer(driver.Consumer):
         self.batching: BatchState = cast("Any", self.app).batching
         self._commit_lock = asyncio.Lock()
         self._dropped: set[TP] = set()
+        self._gather_until_s = 0.0
 
     # -- fetching ------------------------------------------------------------------------------------------------
 
@@ -54,6 +56,7 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - upstream's signature
         """Fetch once; yields one message for each partition that has records, or several where a bound cuts them."""
+        await self._gather()
         if not await self._has_room():
             return
         generation = self.app.consumer_generation_id  # before the fetch is awaited: a rebalance may pass meanwhile
@@ -61,6 +64,8 @@ class BatchConsumer(driver.Consumer):
         if not fetched or self.should_stop:
             return
         limits = self.batching.limits
+        if sum(map(len, fetched.values())) < limits.batch_records:
+            self._gather_until_s = time.monotonic() + limits.gather_s
         for fetched_tp, records in fetched.items():
             tp = TP(fetched_tp.topic, fetched_tp.partition)
             for row, size_bytes in cut(records, limits.batch_records, limits.batch_bytes):
@@ -73,6 +78,11 @@ class BatchConsumer(driver.Consumer):
     def _is_stale(self, generation: int) -> bool:
         """Whether what was fetched under this generation may no longer be delivered."""
         return self.app.consumer_generation_id != generation or not self.flow_active
+
+    async def _gather(self) -> None:
+        """Let records come together; aiokafka asks for more only of partitions whose last answer was taken over."""
+        if (left_s := self._gather_until_s - time.monotonic()) > 0:
+            await self.sleep(left_s)
 
     async def _has_room(self) -> bool:
         """Wait until what is under way is within bounds; no fetch happens meanwhile. False: we are stopping."""

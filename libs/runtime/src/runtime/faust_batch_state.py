@@ -52,6 +52,8 @@ class BatchLimits:
             each assigned partition.
         poll_records: Most records that one fetch takes over from aiokafka.
         partition_fetch_bytes: Most bytes that one request brings from one partition, unless a single record is larger.
+        gather_s: Rest until so long after a fetch that was not full, so that the next one brings more: a record then waits up to
+            twice as long, and each batch's fixed cost is paid less often. For those whom nobody waits for.
         commit_interval_s: Pause between two commits; what was finished since the last one comes again after a crash.
         revoke_wait_s: How long batches under way may finish before their partitions are given away.
         stop_wait_s: The same when the process is asked to stop.
@@ -64,6 +66,7 @@ class BatchLimits:
     held_bytes: int = 32 << 20
     poll_records: int = 2_000
     partition_fetch_bytes: int = 1 << 20
+    gather_s: float = 0.0
     commit_interval_s: float = 0.1
     revoke_wait_s: float = 5.0
     stop_wait_s: float = 12.0

@@ -13,7 +13,7 @@ from drift.config import DriftConfig
 from drift.watcher import FindReferences
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
-from runtime.faust_batch import ASSIGNED, BatchApp, run
+from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
 from runtime.faust_batch_worker import Sender
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
@@ -32,6 +32,9 @@ from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
 
 GROUP = "drift-watcher"
+
+_LIMITS = BatchLimits(gather_s=0.5, commit_interval_s=1.0)
+"""Statistics come in many small pieces and no one waits for a decision within a second: batches would cost more than deciding does."""
 
 _log = get_logger(__name__)
 
@@ -99,6 +102,7 @@ class DriftWatcher:
             metrics=self.metrics,
             liveness=self.liveness,
             readiness=self.readiness,
+            limits=_LIMITS,
             session_timeout_s=settings.session_timeout_s,
         )
         app.batching.restore = keeper.restore

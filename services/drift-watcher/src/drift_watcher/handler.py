@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.reasons import Reason
 from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
 from contracts.wire import Deserializer, Serializer, WireError
-from drift.watcher import FindReferences, Outcome, PartitionWatcher
+from drift.watcher import NOTHING, FindReferences, Outcome, PartitionWatcher
 from runtime.deadletter import DeadLetterBudget, dead_letter
 from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
@@ -106,7 +106,8 @@ class DriftHandler:
             yield dead_letter(record, read, STAGE)
             return
         outcome = watcher.apply(record.offset, read)
-        yield from self._published(outcome)
+        if outcome is not NOTHING:
+            yield from self._published(outcome)
         for state in self._keeper.save_if_due(watcher, alarmed=bool(outcome.detected)):
             key = str(state.source_partition) if state.chunks == 1 else f"{state.source_partition}/{state.chunk}"
             yield OutputRecord(

@@ -4,7 +4,7 @@ One call tags one batch with one model. A note that cannot be read or tagged bec
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from runtime.records import InputRecord, OutputRecord
 from extractor import metrics as m
 from extractor.domain.extraction import extracted, review_request
 from extractor.domain.new_words import NewWords
+from extractor.domain.rereading import Rereading
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
@@ -97,6 +98,7 @@ class ExtractionHandler:
         self._new_words = new_words
         self._attempts = attempts
         self._now_ms = now_ms
+        self._rereading = Rereading()
         self._dead = metrics.counter(DEAD_LETTERS)
         self._failures = metrics.counter(m.TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)
@@ -196,9 +198,20 @@ class ExtractionHandler:
         m.observe_all(self._note_seconds, [max(0, now_ms - note.accepted_at) / 1000 for _, note, _ in observations])
         self._entities[EntityLabel.DISEASE].inc(sum([numbers.disease_entities for _, _, numbers in observations]))
         self._entities[EntityLabel.TREATMENT].inc(sum([numbers.treatment_entities for _, _, numbers in observations]))
-        for record in observe(observations, model.ref, records[0].partition if records else 0):
+        for record in self._statistics(observations, model, records):
             value = self._codecs.statistics(record)
             outputs.append(OutputRecord(self._topics.statistics, record.segment.encode(), value))
+
+    def _statistics(
+        self, observations: Sequence[Observation], model: LoadedModel, records: Sequence[InputRecord]
+    ) -> Iterator[StatisticsObserved]:
+        if not records:
+            return
+        partition = records[0].partition
+        until = self._rereading.until(partition, records[0].offset, records[-1].offset)
+        again = [one for one in observations if one.offset < until]
+        yield from observe(again, model.ref, partition, notes_per_record=1)
+        yield from observe(observations[len(again) :], model.ref, partition)
 
     def _words(self, notes: Sequence[Any], model: LoadedModel) -> list[OutputRecord]:
         """New words of drifted segments that many have used; few notes of a batch are enough to find them."""

@@ -10,7 +10,7 @@ Readers fill the slots of a record's twin and then change its class, as the reco
 # mypy: disable-error-code="no-any-return"
 
 from collections.abc import Callable
-from struct import Struct
+from struct import Struct, pack, unpack_from
 from typing import Any
 
 from contracts import records
@@ -400,6 +400,7 @@ def resolved_statistics_observed(d: dict[str, Any]) -> records.StatisticsObserve
     r.observed_at = d["observed_at"]
     r.n = d["n"]
     r.statistics = tuple([resolved_statistic_sum(item) for item in d["statistics"]])
+    r.sums = tuple([item for item in d["sums"]])
     r.__class__ = records.StatisticsObserved
     return r
 
@@ -2864,6 +2865,26 @@ def read_statistics_observed(b: bytes, i: int) -> records.StatisticsObserved:
             count_10 = number_13
             i += 1
     record.statistics = tuple(items_8)
+    items_14: list[Any] = []
+    number_17 = SHORT_LONGS[b[i]]
+    if number_17 is None:
+        count_16, i = read_long(b, i)
+    else:
+        count_16 = number_17
+        i += 1
+    while count_16:
+        if count_16 < 0:
+            count_16 = -count_16
+            _, i = read_length(b, i)
+        items_14 += unpack_from(f"<{count_16}d", b, i)
+        i += 8 * count_16
+        number_18 = SHORT_LONGS[b[i]]
+        if number_18 is None:
+            count_16, i = read_long(b, i)
+        else:
+            count_16 = number_18
+            i += 1
+    record.sums = tuple(items_14)
     record.__class__ = records.StatisticsObserved
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -2883,6 +2904,10 @@ def write_statistics_observed(r: records.StatisticsObserved, header: bytes) -> b
             statistic_sum_7 = item_6
             data_8 = statistic_sum_7.name.encode()
             out += (LONGS[len(data_8)], data_8, _DOUBLES_3.pack(statistic_sum_7.count, statistic_sum_7.sum, statistic_sum_7.sum_of_squares),)
+    out += (b"\x00",)
+    items_9 = r.sums
+    if items_9:
+        out += (LONGS[len(items_9)], pack(f"<{len(items_9)}d", *items_9))
     out += (b"\x00",)
     return b"".join(out)
 

@@ -318,4 +318,5 @@ class StatisticsObserved(Record):
         "observed_at",
         "n",
         "statistics",
+        "sums",
     )

@@ -23,7 +23,7 @@ Readers fill the slots of a record's twin and then change its class, as the reco
 # mypy: disable-error-code="no-any-return"
 
 from collections.abc import Callable
-from struct import Struct
+from struct import Struct, pack, unpack_from
 from typing import Any
 
 from contracts import records
@@ -174,7 +174,10 @@ class _Reader(_Lines):
             self.value(schema["items"], item)
             self.add(f"{items}.append({item})")
 
-        self.blocks(one)
+        def doubles(count: str) -> None:
+            self.add(f'{items} += unpack_from(f"<{{{count}}}d", b, i)', f"i += 8 * {count}")
+
+        self.blocks(doubles if schema["items"] == "double" else self.each(one))
         self.add(f"{target} = tuple({items})")
 
     def map(self, schema: dict[str, Any], target: str) -> None:
@@ -186,19 +189,27 @@ class _Reader(_Lines):
             self.value(schema["values"], item)
             self.add(f"{entries}[{key}] = {item}")
 
-        self.blocks(one)
+        self.blocks(self.each(one))
         self.add(f"{target} = {entries}")
 
-    def blocks(self, one: Callable[[], None]) -> None:
-        """Write the loop over blocks of items; each item takes at least a byte, so the bytes bound the loop."""
+    def each(self, one: Callable[[], None]) -> Callable[[str], None]:
+        """Write a loop that reads a block's items one by one; each takes at least a byte, so the bytes bound the loop."""
+
+        def loop(count: str) -> None:
+            self.add(f"for _ in range({count}):")
+            self.indented(one)
+
+        return loop
+
+    def blocks(self, items: Callable[[str], None]) -> None:
+        """Write the loop over blocks; `items` writes what reads as many items as the variable that it is given says."""
         count = self.name("count")
         self.long(count)
         self.add(f"while {count}:")
 
         def block() -> None:
             self.add(f"if {count} < 0:", f"    {count} = -{count}", "    _, i = read_length(b, i)")
-            self.add(f"for _ in range({count}):")
-            self.indented(one)
+            items(count)
             self.long(count)
 
         self.indented(block)
@@ -315,6 +326,12 @@ class _Writer(_Lines):
 
     def array(self, schema: dict[str, Any], origin: str) -> None:
         items, item = self.name("items"), self.name("item")
+        if schema["items"] == "double":
+            self.flush()
+            self.add(f"{items} = {origin}", f"if {items}:")
+            self.add(f'    out += (LONGS[len({items})], pack(f"<{{len({items})}}d", *{items}))')
+            self.pending.append('b"\\x00"')
+            return
         self.loop(items, origin, f"for {item} in {items}:", lambda: self.value(schema["items"], item))
 
     def map(self, schema: dict[str, Any], origin: str) -> None:

@@ -31,7 +31,7 @@ from drift_watcher.keeper import WatcherKeeper
 from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
 
-GROUP = "drift-watcher"
+GROUP = "rxtract-drift-watcher"
 
 _log = get_logger(__name__)
 

@@ -87,6 +87,11 @@ chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (a
 	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
 	@$(BIN)/python -m pytest -q tests/deploy
 
+.PHONY: images
+images: $(READY) ## build every image with Docker (DOCKER=..., BASE by --build-arg), check and weigh them
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
+	@$(BIN)/python deploy/images.py
+
 .PHONY: lock
 lock: $(READY) ## resolve requirements/*.txt anew
 	@$(BIN)/python requirements/lock.py

@@ -92,6 +92,10 @@ images: $(READY) ## build every image with Docker (DOCKER=..., BASE by --build-a
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
 	@$(BIN)/python deploy/images.py
 
+.PHONY: compose-test
+compose-test: $(READY) tools ## docker-compose.yml for real: build, up, notes, scale, metrics, down (about 5 min, needs Docker)
+	@$(BIN)/python deploy/compose_test.py
+
 .PHONY: lock
 lock: $(READY) ## resolve requirements/*.txt anew
 	@$(BIN)/python requirements/lock.py

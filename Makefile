@@ -77,6 +77,8 @@ bench: $(READY) ## the benchmarks, as ratios in one run
 .PHONY: generate
 generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/rxtract generate
+	@$(BIN)/python deploy/chart_files.py
+	@$(BIN)/python deploy/grafana/make_dashboards.py
 
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/

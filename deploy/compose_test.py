@@ -14,13 +14,16 @@ import urllib.parse
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from contracts import topics
 from contracts.records import EntitiesExtracted
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "rxtract-test"
@@ -33,6 +36,7 @@ UP_S = 900
 MANY = 3_000
 SCRAPED_S = 60.0
 DELIVERED_S = 60.0
+ALERT_S = 300.0
 _STARTED = time.monotonic()
 _LINES: list[str] = []
 
@@ -75,7 +79,9 @@ class Entities:
     def __init__(self) -> None:
         registry = ConfluentRegistry(REGISTRY)
         self._decode = Deserializer.for_topic(EntitiesExtracted, registry, topics.ENTITIES_EXTRACTED)
-        self._consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": "compose-test", "enable.auto.commit": False})
+        self._consumer = Consumer(
+            {"bootstrap.servers": KAFKA, "group.id": "compose-test", "enable.auto.commit": False, "log_level": 0}
+        )
         known = self._consumer.list_topics(topics.ENTITIES_EXTRACTED, timeout=10).topics[topics.ENTITIES_EXTRACTED]
         parts = [TopicPartition(topics.ENTITIES_EXTRACTED, number, OFFSET_BEGINNING) for number in known.partitions]
         self._consumer.assign(parts)
@@ -96,9 +102,10 @@ class Entities:
                         self.found += len(event.entities)
 
 
-def simulate(count: int, token: str, rate: int = 0) -> subprocess.Popen[bytes]:
+def simulate(count: int, token: str, rate: int = 0, seed: int | None = None) -> subprocess.Popen[bytes]:
     """Start sending synthetic notes by HTTP with the command line of this checkout."""
     command = [sys.executable, "-m", "rxtract", "simulate", "--notes", str(count), "--rate", str(rate)]
+    command += [] if seed is None else ["--seed", str(seed)]
     environment = {**os.environ, "RXTRACT_INGEST_URL": HTTP_DOOR, "RXTRACT_INGEST_TOKEN": token}
     return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
 
@@ -126,12 +133,14 @@ def main_job() -> tuple[Entities, str]:
     """From nothing to entities."""
     seconds = up()
     say(f"docker compose up --wait: everything healthy, the first model trained, {seconds:.0f} s from nothing")
+    up("--no-recreate", "prometheus", "alertmanager")
     token = compose("exec", "-T", "ingestor", "cat", "/etc/rxtract/http-client.token").strip()
     entities = Entities()
-    if simulate(200, token).wait(DELIVERED_S):
-        raise Failed("the command line could not send")
+    for _ in range(2):  # the second time they are repeats
+        if simulate(200, token, seed=7).wait(DELIVERED_S):
+            raise Failed("the command line could not send")
     entities.wait_for(200)
-    say(f"200 notes by HTTP: 200 came out with {entities.found} entities")
+    say(f"200 notes by HTTP, sent twice: 200 came out with {entities.found} entities")
     return entities, token
 
 
@@ -151,7 +160,6 @@ def scaling(entities: Entities, token: str) -> None:
 
 def metrics() -> None:
     """Prometheus reads every service, no rule is broken, and the alerts that fire are named."""
-    up("--no-recreate", "prometheus", "alertmanager")
     deadline = time.monotonic() + SCRAPED_S
     while not all(query(f'up{{job="{name}"}} == 1') for name in SERVICES):
         if time.monotonic() > deadline:
@@ -159,15 +167,39 @@ def metrics() -> None:
         time.sleep(2)
     say(f"Prometheus reads {', '.join(SERVICES)}")
     time.sleep(45)  # three scrapes, so that rates have something to go by
-    firing = sorted({one["metric"]["alertname"] for one in query('ALERTS{alertstate="firing"}')})
-    if firing:
-        raise Failed(f"alerts fire on a sound stack: {', '.join(firing)}")
+    if firing():
+        raise Failed(f"alerts fire on a sound stack: {', '.join(sorted(firing()))}")
     say("no alert fires")
     for page in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json")):
         panels = [panel for panel in json.loads(page.read_text(encoding="utf-8"))["panels"] if panel.get("targets")]
         empty = [panel["title"] for panel in panels if not any(query(_plain(t["expr"])) for t in panel["targets"])]
         shown = f"; without data here: {', '.join(empty)}" if empty else ""
         say(f"dashboard {page.stem}: {len(panels) - len(empty)} of {len(panels)} panels have data{shown}")
+
+
+def firing() -> set[str]:
+    """The names of the alerts that fire now."""
+    return {one["metric"]["alertname"] for one in query('ALERTS{alertstate="firing"}')}
+
+
+def real_fault() -> None:
+    """A process that hangs pages; when it goes on, the alert clears."""
+    compose("pause", "trainer")
+    begun = time.monotonic()
+    _until(lambda: "RxtractServiceDown" in firing(), ALERT_S, "RxtractServiceDown does not fire")
+    say(f"trainer paused: RxtractServiceDown fires after {time.monotonic() - begun:.0f} s")
+    compose("unpause", "trainer")
+    begun = time.monotonic()
+    _until(lambda: "RxtractServiceDown" not in firing(), ALERT_S, "RxtractServiceDown does not clear")
+    say(f"trainer goes on: it clears after {time.monotonic() - begun:.0f} s")
+
+
+def _until(holds: Callable[[], bool], within_s: float, otherwise: str) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Failed(otherwise)
+        time.sleep(3)
 
 
 def _plain(expression: str) -> str:
@@ -204,6 +236,7 @@ def main() -> int:
             entities, token = main_job()
             scaling(entities, token)
             metrics()
+            real_fault()
             bad_input()
         except Failed:
             print(compose("ps", "--all", check=False), compose("logs", "--tail", "15", check=False))  # noqa: T201

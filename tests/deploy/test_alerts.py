@@ -35,6 +35,16 @@ WHO = 'job="extractor", instance="a"'
 RISING, EVENT, FIRST_EVENT = "0+60x30 1800x60", "0x5 1x90", "_x5 1x90"
 CASES = {
     "RxtractServiceDown": Case({f"up{{{WHO}}}": "1x4 0x10 1x20"}, 9, 25, {"job": "extractor", "instance": "a"}, 4),
+    "RxtractServiceAbsent": Case(
+        {
+            **{f'up{{job="{job}"}}': "1x60" for job in ("ingestor", "drift-watcher", "trainer", "review-desk")},
+            'up{job="extractor"}': "1x10 _x20 1x30",
+        },
+        27,
+        40,
+        {"job": "extractor"},
+        12,
+    ),
     "RxtractNotesLateFast": Case(
         {
             'rxtract_note_to_entity_seconds_bucket{le="5.0"}': "0+95x70 6750+100x100",

@@ -1,5 +1,6 @@
 """What can be said of the images without building them; `make images` builds them and asks the rest."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -34,3 +35,15 @@ def test_everything_that_is_installed_is_locked_with_hashes(name):
 
 def test_the_extractor_needs_no_training_libraries():
     assert locked("extractor") & {"pandas", "scikit-learn", "scipy", "mlflow", "mlflow-skinny", "pyarrow"} == set()
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "cli"])
+def test_a_bill_of_materials_lists_each_package_once(name):
+    spec = importlib.util.spec_from_file_location("sbom", ROOT / "deploy/sbom.py")
+    sbom = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sbom)
+    listed = re.findall(r"^([a-z0-9-]+)==", sbom.held((ROOT / f"requirements/{name}.txt").read_text()), re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= locked(name)
+    assert "confluent-kafka" in listed
+    assert "pywin32" not in listed

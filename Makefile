@@ -77,6 +77,8 @@ bench: $(READY) ## the benchmarks, as ratios in one run
 .PHONY: generate
 generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/rxtract generate
+	@$(BIN)/python deploy/chart_files.py
+	@$(BIN)/python deploy/grafana/make_dashboards.py
 
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/
@@ -86,6 +88,19 @@ docs: $(READY) ## render docs/ to a site in site/
 chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
 	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
 	@$(BIN)/python -m pytest -q tests/deploy
+
+.PHONY: images
+images: $(READY) ## build every image with Docker (DOCKER=..., BASE by --build-arg), check and weigh them
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
+	@$(BIN)/python deploy/images.py
+
+.PHONY: compose-test
+compose-test: $(READY) tools ## docker-compose.yml for real: build, up, notes, scale, metrics, down (about 5 min, needs Docker)
+	@$(BIN)/python deploy/compose_test.py
+
+.PHONY: sbom
+sbom: $(READY) ## a bill of materials (CycloneDX) for each image, from the locks, in dist/sbom/
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt python deploy/sbom.py
 
 .PHONY: lock
 lock: $(READY) ## resolve requirements/*.txt anew

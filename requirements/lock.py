@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "requirements"
+ALONE = ("bench", "build", "compiler", "deploy", "docs", "installer")
+"""Locks of tools: each follows from its own .in file only."""
 LOCAL = re.compile(r"^(rxtract[a-z-]*)(?:\[([a-z,-]+)\])?$")
 
 
@@ -45,7 +47,7 @@ def compile_lock(target: str, lines: set[str], *, upgrade: bool) -> None:
     output = HERE / f"{target}.txt"
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--universal", "--python-version", "3.11"]
     command += ["--generate-hashes", "--quiet", "--custom-compile-command", "make lock", "--output-file", str(output)]
-    if target not in {"dev", "bench", "compiler", "docs", "installer"}:
+    if target not in {"dev", *ALONE}:
         command += ["--constraints", str(HERE / "dev.txt")]  # a service runs what the tests ran
     if upgrade:
         command.append("--upgrade")
@@ -67,7 +69,7 @@ def main() -> None:
     for name, table in packages.items():
         everything |= third_party(name, frozenset(table.get("optional-dependencies", {})), packages)  # type: ignore[call-overload]
     compile_lock("dev", everything, upgrade=upgrade)
-    for target in ("bench", "compiler", "docs", "installer"):
+    for target in ALONE:
         compile_lock(target, read_in(target), upgrade=upgrade)
     runnable = [*sorted(p.name for p in (ROOT / "services").iterdir() if (p / "pyproject.toml").exists()), "cli"]
     for folder in runnable:

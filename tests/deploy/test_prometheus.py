@@ -31,12 +31,6 @@ def test_rules_parse():
     assert result.returncode == 0, result.stderr
 
 
-@needs("promtool")
-def test_alerts_fire_and_clear():
-    result = run("promtool", "test", "rules", "alerts_test.yml")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
 @needs("amtool")
 def test_what_pages_goes_to_the_one_on_call():
     for severity, receiver in (("page", "on-call"), ("ticket", "tickets")):

@@ -15,6 +15,7 @@ from contracts.topics import DLQ_SUFFIX, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, WireError
 
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 from rxtract.partitioning import partition_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class TopicReader:
     def _consumer(self) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self._addresses.bootstrap_servers,
+                **client_config(self._addresses, "rxtract-look"),
                 "group.id": f"rxtract-look-{time.time_ns()}",
                 "enable.auto.commit": False,
                 "allow.auto.create.topics": False,

@@ -21,6 +21,7 @@ from runtime.records import OutputRecord
 
 from rxtract.demo.lag import LagProbe
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,9 +95,9 @@ class Reextraction:
         registry = ConfluentRegistry(addresses.schema_registry_url)
         self._decode = Deserializer.for_topic(NoteAccepted, registry, self._topic)
         self._encode = Serializer.for_topic(NoteAccepted, registry, self._topic)
-        config = {"bootstrap.servers": addresses.bootstrap_servers, "client.id": GROUP}
+        config = client_config(addresses, GROUP)
         self._producer = DeliveryProducer(config)
-        self._lag = LagProbe(addresses.bootstrap_servers, group_prefix + EXTRACTOR_GROUP, self._topic)
+        self._lag = LagProbe(config, group_prefix + EXTRACTOR_GROUP, self._topic)
         self._consumer = Consumer(
             {
                 **config,

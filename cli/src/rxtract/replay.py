@@ -13,6 +13,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 from rxtract.reading import record_type
 
 if TYPE_CHECKING:
@@ -100,6 +101,6 @@ def encode(addresses: StackAddresses, topic: str, fields: dict[str, Any]) -> byt
 
 
 def _send(addresses: StackAddresses, records: list[OutputRecord]) -> None:
-    producer = DeliveryProducer({"bootstrap.servers": addresses.bootstrap_servers, "client.id": "rxtract-replay"})
+    producer = DeliveryProducer(client_config(addresses, "rxtract-replay"))
     producer.send(records).wait(DELIVERY_TIMEOUT_S)
     producer.close(DELIVERY_TIMEOUT_S)

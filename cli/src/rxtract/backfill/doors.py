@@ -18,6 +18,7 @@ from runtime.errors import DeliveryFailed, Rejected
 from runtime.records import OutputRecord
 
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,9 +142,7 @@ class KafkaDoor:
         except RegistryUnavailable as error:
             raise UserError(f"{error}: is {addresses.schema_registry_url} up?") from None
         self._serialize = Serializer(NoteSubmitted, schema_id)
-        self._producer = DeliveryProducer(
-            {"bootstrap.servers": addresses.bootstrap_servers, "client.id": "rxtract-send"}
-        )
+        self._producer = DeliveryProducer(client_config(addresses, "rxtract-send"))
 
     def send(self, notes: Sequence[NoteSubmitted]) -> list[Refusal]:
         """See Door."""

@@ -12,7 +12,11 @@ import typer
 from rxtract.checkout import CHECKOUT
 from rxtract.errors import UserError
 
-METRICS_PAGE = Path("docs/reference/metrics.md")
+PAGES = {
+    Path("docs/reference/metrics.md"): "metrics",
+    Path("docs/reference/settings.md"): "settings",
+}
+"""Each page with the rooms of all services that it is made from, by `runtime.ROOM_reference`."""
 
 
 def generate(
@@ -20,25 +24,25 @@ def generate(
         bool, typer.Option("--check", help="Write nothing; exit code 1 when something is out of date.")
     ] = False,
 ) -> None:
-    """Write records, event pages and the metrics page from their sources. Needs a checkout."""
+    """Write records, event pages and the reference pages from their sources. Needs a checkout."""
     if not (CHECKOUT / "schemas").is_dir():
         raise UserError("generate needs a checkout: clone the repository and run `make generate` there")
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    page, wanted = CHECKOUT / METRICS_PAGE, _metrics()
-    stale = not page.exists() or page.read_text(encoding="utf-8") != wanted
-    if stale:
-        print(f"{'out of date' if check else 'written'}: {METRICS_PAGE}")
-    if stale and not check:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(wanted, encoding="utf-8")
+    made = {CHECKOUT / page: _reference(room) for page, room in PAGES.items()}
+    stale = [page for page, text in made.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
+    for page in stale:
+        print(f"{'out of date' if check else 'written'}: {page.relative_to(CHECKOUT)}")
+        if not check:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(made[page], encoding="utf-8")
     if contracts.returncode or (stale and check):
         raise typer.Exit(1)
 
 
-def _metrics() -> str:
-    """Ask for the page in a process of its own: the command line never imports a service."""
-    found = sorted(path.parent.name for path in CHECKOUT.glob("services/*/src/*/metrics.py"))
-    command = [sys.executable, "-m", "runtime.metrics_reference", *(f"{name}.metrics" for name in found)]
+def _reference(room: str) -> str:
+    """Ask for a page in a process of its own: the command line never imports a service."""
+    found = sorted(path.parent.name for path in CHECKOUT.glob(f"services/*/src/*/{room}.py"))
+    command = [sys.executable, "-m", f"runtime.{room}_reference", *(f"{name}.{room}" for name in found)]
     return subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout

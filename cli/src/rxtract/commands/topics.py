@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from contracts.apply import apply_topics
+from contracts.cluster import ClusterError
 from contracts.topics import load_topics
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
+from rxtract.errors import UserError
+from rxtract.kafka import client_config
 
 app = typer.Typer(help="The topics that schemas/topics describes.", no_args_is_help=True)
 Stack = Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")]
@@ -21,9 +25,13 @@ Stack = Annotated[Path | None, typer.Option(help="stack.json of a running stack,
 @app.command("apply")
 def apply(stack: Stack = None) -> None:
     """Create what is missing and bring settings up to the files. Running it again changes nothing."""
-    addresses = read_addresses(stack).need("bootstrap_servers")
-    admin = {"bootstrap.servers": addresses.bootstrap_servers}
-    changes = apply_topics(admin, load_topics(), prefix=addresses.topic_prefix)
+    addresses = read_addresses(stack)
+    config = {**client_config(addresses, "rxtract-cli"), "log_level": 0}
+    try:
+        changes = apply_topics(config, load_topics(), prefix=addresses.topic_prefix)
+    except (ClusterError, KafkaException) as error:
+        where = f"Kafka at {addresses.bootstrap_servers}"
+        raise UserError(f"{where}: {error}; is it up, and do RXTRACT_SECURITY_PROTOCOL and its kin fit it?") from None
     for change in changes:
         print(f"{change.action} {change.name} {change.detail}".rstrip())
     print(f"topics: {len(changes)} changed" if changes else "topics: nothing to change")

@@ -28,6 +28,7 @@ from rxtract.demo.lag import LagProbe
 from rxtract.demo.language import KINDS, SHARE, new_language, score_names, words_of
 from rxtract.demo.loop_observer import LoopObserver
 from rxtract.demo.validators import SimulatedValidator
+from rxtract.kafka import client_config
 from rxtract.models.orders import Outcome, carry_out, new_command
 from rxtract.platform_notes import as_submitted
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from rxtract.demo.screen import Screen
 
 CITY = "Pune"
-WATCHER_GROUP = "drift-watcher"
+WATCHER_GROUP = "rxtract-drift-watcher"
 CITY_SHARE = 0.5
 BEFORE_NOTES = 1_300
 RATE = 120
@@ -89,7 +90,7 @@ class ActTwo(Act):
         self._door = KafkaDoor(running.addresses)
         self._truths: dict[str, AnnotatedNote] = {}
         statistics = prefixed(running.addresses.topic_prefix, STATISTICS_OBSERVED)
-        self._watched = LagProbe(running.addresses.bootstrap_servers, WATCHER_GROUP, statistics)
+        self._watched = LagProbe(client_config(running.addresses, "rxtract-demo"), WATCHER_GROUP, statistics)
         self._pids = {name: one.pid for name, one in running.services.items()}
         self._alarms_told = 0
         self._events_told = 0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class LagProbe:
     """Asks the broker for a group's committed offsets and the ends of its topic. It never joins the group."""
 
-    def __init__(self, bootstrap_servers: str, group: str, topic: str) -> None:
+    def __init__(self, config: Mapping[str, Any], group: str, topic: str) -> None:
         self._topic = topic
-        self._consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group, "log_level": 0})
+        self._consumer = Consumer({**config, "group.id": group, "log_level": 0})
 
     def lag(self) -> int:
         """Return the records that are not committed yet, over all partitions."""

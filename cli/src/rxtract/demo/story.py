@@ -18,6 +18,7 @@ from rxtract.demo.malformed import malformed_notes
 from rxtract.demo.observer import Observer, Outcomes
 from rxtract.demo.screen import Figures, Screen
 from rxtract.highlight import legend
+from rxtract.kafka import client_config
 from rxtract.replay import replay_mended
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ActOne(Act):
         self._http = HttpDoor(self._addresses)
         self._kafka = KafkaDoor(self._addresses)
         topic = prefixed(self._addresses.topic_prefix, NOTES_ACCEPTED)
-        self._lag = LagProbe(self._addresses.bootstrap_servers, EXTRACTOR_GROUP, topic)
+        self._lag = LagProbe(client_config(self._addresses, "rxtract-demo"), EXTRACTOR_GROUP, topic)
 
     def play(self) -> Summary:
         """Play the act.

@@ -21,6 +21,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def await_trainer(
     Raises:
         UserError: none is within the time.
     """
-    admin = AdminClient({"bootstrap.servers": addresses.bootstrap_servers, "log_level": 0})
+    admin = AdminClient({**client_config(addresses, "rxtract-cli"), "log_level": 0})
     deadline = time.monotonic() + timeout_s
     told = False
     while (members := _members(admin, group)) in (None, 0):
@@ -204,7 +205,7 @@ def publish(addresses: StackAddresses, command: ModelCommand) -> None:
     """Publish an order and wait until the broker has it."""
     topic = prefixed(addresses.topic_prefix, MODEL_COMMANDS)
     serialize = Serializer.for_topic(ModelCommand, ConfluentRegistry(addresses.schema_registry_url), topic)
-    producer = DeliveryProducer({"bootstrap.servers": addresses.bootstrap_servers, "client.id": "rxtract-cli"})
+    producer = DeliveryProducer(client_config(addresses, "rxtract-cli"))
     try:
         producer.send([OutputRecord(topic, command.model_name.encode(), serialize(command))]).wait(DELIVERY_TIMEOUT_S)
     finally:

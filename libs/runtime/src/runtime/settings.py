@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from contracts.topics import prefixed
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, JsonValue, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +22,8 @@ ENV_PREFIX = "RXTRACT_"
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+SECRET: dict[str, JsonValue] = {"secret": True}
+"""Marks a setting whose value, or whose file's content, belongs into a secret store."""
 
 
 class Variable(NamedTuple):
@@ -33,32 +35,22 @@ class Variable(NamedTuple):
     description: str
 
 
-class ServiceSettings(BaseSettings):
-    """What every service can be told. A service subclasses this and adds its own."""
+class KafkaSecurity(BaseSettings):
+    """How a client of Kafka proves who it is and whom it trusts. Services and the command line read the same variables."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
-    service: ClassVar[str] = "service"
 
-    bootstrap_servers: str = Field(description="Kafka's address, for example 127.0.0.1:9092")
-    schema_registry_url: str = Field(description="schema registry's address, for example http://127.0.0.1:8081")
-    redis_url: str | None = Field(None, description="Redis' address, for example redis://127.0.0.1:6379/0")
-    mlflow_url: str | None = Field(None, description="MLflow's address, for example http://127.0.0.1:5000")
-    topic_prefix: str = Field("", description="put before every topic's name, for clusters that are shared")
-    group_prefix: str = Field("", description="put before every consumer group's name")
-    client_id: str = Field(default_factory=platform.node, description="client.id, usually the pod's name")
-    health_host: str = Field("127.0.0.1", description="address of /live, /ready, /metrics and /info")
-    health_port: int = Field(0, ge=0, le=65535, description="their port; 0 takes any free one")
-    health_port_file: Path | None = Field(None, description="where the actual health port is written")
-    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     security_protocol: SecurityProtocol = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
     sasl_mechanism: str | None = Field(None, description="for example SCRAM-SHA-512")
     sasl_username: str | None = Field(None, description="user of the SASL login")
-    sasl_password: SecretStr | None = Field(None, description="password of the SASL login")
+    sasl_password: SecretStr | None = Field(None, description="password of the SASL login", json_schema_extra=SECRET)
     ssl_ca_location: Path | None = Field(None, description="file with the certificates of the authority to trust")
     ssl_certificate_location: Path | None = Field(None, description="file with our own certificate, for mutual TLS")
-    ssl_key_location: Path | None = Field(None, description="file with the key of our own certificate")
+    ssl_key_location: Path | None = Field(
+        None, description="file with the key of our own certificate", json_schema_extra=SECRET
+    )
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -76,6 +68,37 @@ class ServiceSettings(BaseSettings):
             lines = [_explain(cls, details) for details in error.errors(include_input=False, include_url=False)]
             raise SettingsError("\n".join(lines)) from None
 
+    def security_config(self) -> dict[str, Any]:
+        """The part of librdkafka's configuration that says how to connect."""
+        config: dict[str, Any] = {
+            "security.protocol": self.security_protocol,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+            "ssl.ca.location": _path(self.ssl_ca_location),
+            "ssl.certificate.location": _path(self.ssl_certificate_location),
+            "ssl.key.location": _path(self.ssl_key_location),
+        }
+        return {key: value for key, value in config.items() if value is not None}
+
+
+class ServiceSettings(KafkaSecurity):
+    """What every service can be told. A service subclasses this and adds its own."""
+
+    service: ClassVar[str] = "service"
+
+    bootstrap_servers: str = Field(description="Kafka's address, for example 127.0.0.1:9092")
+    schema_registry_url: str = Field(description="schema registry's address, for example http://127.0.0.1:8081")
+    redis_url: str | None = Field(None, description="Redis' address, for example redis://127.0.0.1:6379/0")
+    mlflow_url: str | None = Field(None, description="MLflow's address, for example http://127.0.0.1:5000")
+    topic_prefix: str = Field("", description="put before every topic's name, for clusters that are shared")
+    group_prefix: str = Field("", description="put before every consumer group's name")
+    client_id: str = Field(default_factory=platform.node, description="client.id, usually the pod's name")
+    health_host: str = Field("127.0.0.1", description="address of /live, /ready, /metrics and /info")
+    health_port: int = Field(0, ge=0, le=65535, description="their port; 0 takes any free one")
+    health_port_file: Path | None = Field(None, description="where the actual health port is written")
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
     def topic(self, name: str) -> str:
         """The full name of a topic on this cluster."""
         return prefixed(self.topic_prefix, name)
@@ -86,19 +109,12 @@ class ServiceSettings(BaseSettings):
 
     def kafka_client_config(self) -> dict[str, Any]:
         """The part of librdkafka's configuration that all our clients share: address, identity, security, logging."""
-        config: dict[str, Any] = {
+        return {
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": self.client_id,
-            "security.protocol": self.security_protocol,
-            "sasl.mechanism": self.sasl_mechanism,
-            "sasl.username": self.sasl_username,
-            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
-            "ssl.ca.location": _path(self.ssl_ca_location),
-            "ssl.certificate.location": _path(self.ssl_certificate_location),
-            "ssl.key.location": _path(self.ssl_key_location),
+            **self.security_config(),
             "logger": logging.getLogger("confluent_kafka"),
         }
-        return {key: value for key, value in config.items() if value is not None}
 
     def variables(self) -> list[Variable]:
         """Every setting with its value; secrets masked."""
@@ -113,7 +129,9 @@ class MlflowSettings(ServiceSettings):
 
     mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
     mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
-    mlflow_password_file: Path | None = Field(None, description="file with the password of that user")
+    mlflow_password_file: Path | None = Field(
+        None, description="file with the password of that user", json_schema_extra=SECRET
+    )
 
     def needed_mlflow_url(self) -> str:
         """MLflow's address, for a service that cannot do without.
@@ -160,7 +178,7 @@ def variable_name(field: str) -> str:
     return f"{ENV_PREFIX}{field}".upper()
 
 
-def _explain(settings: type[ServiceSettings], details: ErrorDetails) -> str:
+def _explain(settings: type[KafkaSecurity], details: ErrorDetails) -> str:
     name = str(details["loc"][0]) if details["loc"] else ""
     field = settings.model_fields.get(name)
     wanted = field.description if field is not None and field.description else "a usable value"

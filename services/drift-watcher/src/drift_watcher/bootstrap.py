@@ -31,7 +31,7 @@ from drift_watcher.keeper import WatcherKeeper
 from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
 
-GROUP = "drift-watcher"
+GROUP = "rxtract-drift-watcher"
 
 _LIMITS = BatchLimits(gather_s=0.5, commit_interval_s=1.0)
 """Statistics come in many small pieces and no one waits for a decision within a second: batches would cost more than deciding does."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import MlflowSettings
+from runtime.settings import SECRET, MlflowSettings
 
 
 class ExtractorSettings(MlflowSettings):
@@ -24,6 +24,7 @@ class ExtractorSettings(MlflowSettings):
     sampling_key_file: Path | None = Field(
         None,
         description="file with the key by which audit and drift samples are drawn, the same for all replicas; without it only unsure notes are reviewed",
+        json_schema_extra=SECRET,
     )
     audit_rate: float = Field(0.01, ge=0, le=1, description="share of live notes that are audited at random")
     drift_warning_rate: float = Field(0.1, ge=0, le=1, description="share reviewed of a segment under a drift warning")

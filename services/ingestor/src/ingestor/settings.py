@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from contracts.wire import MAX_RECORD_BYTES
 from pydantic import Field
-from runtime.settings import ServiceSettings
+from runtime.settings import SECRET, ServiceSettings
 
 
 class IngestorSettings(ServiceSettings):
@@ -13,13 +13,17 @@ class IngestorSettings(ServiceSettings):
 
     service: ClassVar[str] = "ingestor"
 
-    pseudonym_key_file: Path = Field(description="file with the key for pseudonyms, 32 bytes or more, kept secret")
+    pseudonym_key_file: Path = Field(
+        description="file with the key for pseudonyms, 32 bytes or more, kept secret", json_schema_extra=SECRET
+    )
     http_host: str = Field("127.0.0.1", description="address of the HTTP door")
     http_port: int = Field(0, ge=0, le=65535, description="port of the HTTP door; 0 takes any free one")
     http_port_file: Path | None = Field(None, description="where the actual port of the HTTP door is written")
-    http_tokens: str = Field("", description="clients and their hashed tokens: name:sha256,name:sha256")
+    http_tokens: str = Field(
+        "", description="clients and their hashed tokens: name:sha256,name:sha256", json_schema_extra=SECRET
+    )
     http_tokens_file: Path | None = Field(
-        None, description="file with one name:sha256 a line, read again when it changes"
+        None, description="file with one name:sha256 a line, read again when it changes", json_schema_extra=SECRET
     )
     http_max_body_bytes: int = Field(MAX_RECORD_BYTES, gt=0, description="largest body, 1 MiB")
     http_max_notes: int = Field(500, gt=0, description="most notes in one array")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import ServiceSettings
+from runtime.settings import SECRET, ServiceSettings
 
 
 class ReviewDeskSettings(ServiceSettings):
@@ -13,13 +13,16 @@ class ReviewDeskSettings(ServiceSettings):
     service: ClassVar[str] = "review-desk"
 
     desk_key_file: Path = Field(
-        description="file with the desk's key, 32 bytes or more: signs sessions, makes pseudonyms of validators"
+        description="file with the desk's key, 32 bytes or more: signs sessions, makes pseudonyms of validators",
+        json_schema_extra=SECRET,
     )
     desk_host: str = Field("127.0.0.1", description="address of the page")
     desk_port: int = Field(0, ge=0, le=65535, description="port of the page; 0 takes any free one")
     desk_port_file: Path | None = Field(None, description="where the actual port of the page is written")
     desk_tokens_file: Path | None = Field(
-        None, description="file with one name:role:sha256 a line (role validator or lead), read again when it changes"
+        None,
+        description="file with one name:role:sha256 a line (role validator or lead), read again when it changes",
+        json_schema_extra=SECRET,
     )
     desk_session_s: int = Field(8 * 3600, gt=0, description="seconds until a login ends")
     desk_secure_cookie: bool = Field(False, description="true behind https: the session cookie is sent over https only")
@@ -33,5 +36,7 @@ class ReviewDeskSettings(ServiceSettings):
     )
     desk_proxy_lead_group: str = Field("rxtract-lead", description="group whose members are leads")
     desk_proxy_secret_hash: str = Field(
-        "", description="sha256 of the secret that the proxy sends as X-Rxtract-Proxy-Secret, 64 hexadecimal digits"
+        "",
+        description="sha256 of the secret that the proxy sends as X-Rxtract-Proxy-Secret, 64 hexadecimal digits",
+        json_schema_extra=SECRET,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
-from runtime.settings import MlflowSettings
+from runtime.settings import SECRET, MlflowSettings
 
 
 class TrainerSettings(MlflowSettings):
@@ -18,6 +18,7 @@ class TrainerSettings(MlflowSettings):
     roles_key_file: Path | None = Field(
         None,
         description="file with at least 32 bytes: the key by which notes are set apart for training and for judging",
+        json_schema_extra=SECRET,
     )
     lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a trainer that died is free")
     retrain_after_annotations: int = Field(200, ge=0, description="new annotations that ask for a training; 0: never")

@@ -1,0 +1,391 @@
+"""Write deploy/grafana/dashboards/*.json from the tables below: ``python deploy/grafana/make_dashboards.py [--check]``.
+
+A panel is one entry; its place follows from the order. Thresholds are those of the alerts.
+"""  # noqa: INP001
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).resolve().parent / "dashboards"
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+COLUMNS = 24
+STAT_HEIGHT, GRAPH_HEIGHT = 5, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel: what it shows and in which unit.
+
+    Args:
+        title: What a person reads.
+        unit: Grafana's name of the unit.
+        queries: Each expression with its legend.
+        about: One sentence: what it means and when to worry.
+        kind: `timeseries`, or `stat` for one number.
+        width: Of 24 columns.
+        limit: Where it turns red.
+    """
+
+    title: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+    about: str
+    kind: str = "timeseries"
+    width: int = 12
+    limit: float | None = None
+
+
+def quantiles(metric: str, by: str = "", selector: str = "") -> tuple[tuple[str, str], ...]:
+    """The median, the 95th and the 99th percentile of a histogram."""
+    labels, legend = (f"le, {by}", f" {{{{{by}}}}}") if by else ("le", "")
+    return tuple(
+        (
+            f"histogram_quantile({share}, sum by ({labels}) (rate({metric}_bucket{selector}[$__rate_interval])))",
+            f"p{share * 100:.0f}{legend}",
+        )
+        for share in (0.5, 0.95, 0.99)
+    )
+
+
+def rate(metric: str, by: str, selector: str = "") -> tuple[tuple[str, str], ...]:
+    """A counter's rate, summed by labels."""
+    legend = " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(","))
+    return ((f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))", legend),)
+
+
+JOB = '{job=~"$job"}'
+OPERATIONS = (
+    Panel("Services up", "none", (("sum by (job) (up)", "{{job}}"),), "Processes that Prometheus reads.", "stat", 8),
+    Panel(
+        "Late notes, last hour",
+        "percentunit",
+        (("rxtract:note_late:ratio1h", "late"),),
+        "Share of live notes whose entities took longer than 5 s; the objective allows 0.1 %.",
+        "stat",
+        8,
+        limit=0.001,
+    ),
+    Panel(
+        "Records lost to retention, last day",
+        "none",
+        (("sum(increase(rxtract_records_expired_total[1d])) or vector(0)", "lost"),),
+        "Anything but 0 means notes without entities.",
+        "stat",
+        8,
+        limit=1,
+    ),
+    Panel(
+        "Note to entity",
+        "s",
+        quantiles("rxtract_note_to_entity_seconds"),
+        "From the acceptance of a live note to its entity event; the objective is 5 s for 99.9 %.",
+        limit=5,
+    ),
+    Panel(
+        "Consumer lag",
+        "short",
+        (("rxtract:consumer_lag_records:sum", "{{job}} {{topic}}"),),
+        "Records not committed yet. Growing: more replicas, or see the runbook of lag.",
+        limit=10_000,
+    ),
+    Panel(
+        "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
+    ),
+    Panel(
+        "Records written", "cps", rate("rxtract_records_delivered_total", "job, topic", JOB), "Acknowledged by Kafka."
+    ),
+    Panel("Batch handling", "s", quantiles("rxtract_handler_seconds", "job", JOB), "One batch in the handler."),
+    Panel(
+        "Delivery", "s", quantiles("rxtract_delivery_seconds", "job", JOB), "Until Kafka acknowledged a whole batch."
+    ),
+    Panel("Records in a batch", "short", quantiles("rxtract_batch_records", "job", JOB), "Larger under load."),
+    Panel(
+        "Batches held",
+        "short",
+        (
+            (f"sum by (job) (rxtract_batches_held{JOB})", "{{job}} held"),
+            (f"sum by (job) (rxtract_batches_in_flight{JOB})", "{{job}} in flight"),
+        ),
+        "Fetched and not done; at its bound a service takes no more.",
+    ),
+    Panel(
+        "Memory of held batches", "bytes", ((f"sum by (job) (rxtract_batches_held_bytes{JOB})", "{{job}}"),), "Bytes."
+    ),
+    Panel(
+        "Dead letters",
+        "cps",
+        (("rxtract:dead_letters:rate5m", "{{job}} {{reason}}"),),
+        "Refused records by reason: `rxtract dlq list`.",
+        limit=0.1,
+    ),
+    Panel("Retries", "cps", rate("rxtract_retries_total", "job, cause", JOB), "Something outside is away or slow."),
+    Panel("Commits", "cps", rate("rxtract_commits_total", "job, result", JOB), "Failed ones mean repeated work later."),
+    Panel(
+        "Rebalances",
+        "short",
+        ((f"sum by (job, kind) (increase(rxtract_rebalances_total{JOB}[10m]))", "{{job}} {{kind}}"),),
+        "Lost partitions: a member died or took too long.",
+    ),
+    Panel(
+        "Assigned partitions", "short", ((f"rxtract_assigned_partitions{JOB}", "{{job}} {{instance}}"),), "By process."
+    ),
+    Panel("HTTP requests", "reqps", rate("rxtract_http_requests_total", "status"), "Answers of POST /v1/notes."),
+    Panel("HTTP latency", "s", quantiles("rxtract_http_request_seconds"), "With Kafka's acknowledgement."),
+    Panel(
+        "Notes in an HTTP request", "short", quantiles("rxtract_http_request_notes"), "Larger arrays cost less a note."
+    ),
+    Panel(
+        "HTTP notes that wait",
+        "short",
+        (("sum by (instance) (rxtract_http_waiting_notes)", "{{instance}}"),),
+        "Notes of requests that wait for Kafka; above 10,000 clients get 503.",
+        limit=8_000,
+    ),
+    Panel(
+        "Deduplication",
+        "bool_on_off",
+        (("min(rxtract_deduplication_up)", "Redis"),),
+        "Off: repeats pass, nothing is lost.",
+    ),
+)
+MODEL = (
+    Panel(
+        "Served model",
+        "none",
+        (("count by (name, version) (rxtract_model_info == 1)", "{{name}} {{version}}"),),
+        "How many extractors serve which version.",
+        "stat",
+        8,
+    ),
+    Panel(
+        "Champion's serial",
+        "none",
+        (("max(rxtract_champion_serial)", "serial"),),
+        "Rises with each promotion and rollback.",
+        "stat",
+        8,
+    ),
+    Panel(
+        "Labels that are missing",
+        "none",
+        (("max(rxtract_trainer_missing_labels)", "notes"),),
+        "What a deferred training waits for.",
+        "stat",
+        8,
+    ),
+    Panel(
+        "Distance from the reference",
+        "short",
+        (("max by (segment_kind, statistic) (rxtract_drift_score)", "{{segment_kind}} {{statistic}}"),),
+        "In standard deviations of the model's own data, the worst segment of each kind.",
+    ),
+    Panel(
+        "Drift alarms",
+        "short",
+        (("sum by (level, segment_kind) (increase(rxtract_drift_alarms_total[1h]))", "{{level}} {{segment_kind}}"),),
+        "Published events by level.",
+    ),
+    Panel(
+        "Orders by drift",
+        "short",
+        (("sum by (action) (increase(rxtract_drift_commands_total[1h]))", "{{action}}"),),
+        "Commands that the drift-watcher published.",
+    ),
+    Panel(
+        "Ranges seen before",
+        "short",
+        (
+            ("sum(increase(rxtract_drift_ranges_dropped_total[1h]))", "dropped"),
+            ("sum(increase(rxtract_drift_states_refused_total[1h]))", "states refused"),
+        ),
+        "Repeats after a crash; a refused state starts from nothing.",
+    ),
+    Panel("Drift state", "bytes", (("sum(rxtract_drift_state_bytes)", "all partitions"),), "Before compression."),
+    Panel(
+        "Drift restore",
+        "s",
+        (("max by (instance) (rxtract_drift_restore_seconds)", "{{instance}}"),),
+        "The last restore after an assignment.",
+    ),
+    Panel(
+        "Orders that ended",
+        "short",
+        (("sum by (action, result) (increase(rxtract_trainer_orders_total[1h]))", "{{action}} {{result}}"),),
+        "By the event that ended them.",
+    ),
+    Panel(
+        "Open orders",
+        "short",
+        (
+            ("max(rxtract_trainer_open_orders)", "open"),
+            ("max by (for_what) (rxtract_trainer_waiting)", "waits for {{for_what}}"),
+        ),
+        "Orders without an end, and what the trainer waits for.",
+    ),
+    Panel(
+        "Gate's decisions",
+        "short",
+        (("sum by (decision) (increase(rxtract_gate_decisions_total[1d]))", "{{decision}}"),),
+        "What the gate said on the last day.",
+    ),
+    Panel(
+        "Repeated commands",
+        "short",
+        (("sum(increase(rxtract_trainer_duplicates_total[1h]))", "repeats"),),
+        "Deliveries of a command beyond its first.",
+    ),
+    Panel("Last job", "s", (("max(rxtract_trainer_job_seconds)", "last job"),), "How long training and judging took."),
+    Panel(
+        "Reload",
+        "s",
+        (("max by (instance) (rxtract_model_reload_seconds)", "{{instance}}"),),
+        "From a promotion's event to serving it.",
+    ),
+    Panel(
+        "Loads",
+        "short",
+        (("sum by (result) (increase(rxtract_model_loads_total[1h]))", "{{result}}"),),
+        "Refused: damaged, or not the promoted one.",
+        limit=1,
+    ),
+    Panel(
+        "Age of the last look at MLflow",
+        "s",
+        (("max by (job) (rxtract_model_check_age_seconds)", "{{job}}"),),
+        "Old: a promotion would not be seen.",
+        limit=600,
+    ),
+    Panel(
+        "Tagger's failures",
+        "cps",
+        (("sum(rate(rxtract_tagger_failures_total[$__rate_interval]))", "failures"),),
+        "Notes on which the model raised.",
+        limit=0.01,
+    ),
+    Panel(
+        "Serial by extractor",
+        "short",
+        (("max by (instance) (rxtract_model_serial)", "{{instance}}"),),
+        "All the same, but for a minute after a promotion.",
+    ),
+)
+BUSINESS = (
+    Panel("Notes accepted, last day", "short", (("sum(increase(rxtract_notes_accepted_total[1d]))", "notes"),), "By both doors.", "stat", 6),
+    Panel("Notes refused, last day", "percentunit", (("(sum(increase(rxtract_notes_refused_total[1d])) or vector(0)) / (sum(increase(rxtract_notes_accepted_total[1d])) > 0)", "refused"),), "Refused for each accepted one.", "stat", 6),
+    Panel("Entities, last day", "short", (("sum(increase(rxtract_entities_total[1d]))", "entities"),), "Diseases and treatments found.", "stat", 6),
+    Panel("Entities a note", "none", (("sum(increase(rxtract_entities_total[1h])) / (sum(increase(rxtract_notes_accepted_total[1h])) > 0)", "entities"),), "In the last hour; a sudden change is a change of the notes or of the model.", "stat", 6),
+    Panel("Notes accepted", "cps", rate("rxtract_notes_accepted_total", "producer, door"), "By producer and door."),
+    Panel("Notes refused", "cps", rate("rxtract_notes_refused_total", "producer, reason"), "By producer and reason: whom to call."),
+    Panel("Repeated notes", "cps", rate("rxtract_notes_repeated_total", "result"), "Sent again by clients; a conflict is another text under a known id."),
+    Panel("Entities", "cps", rate("rxtract_entities_total", "label"), "By label."),
+    Panel("Notes structured within 5 s", "percentunit", (("1 - rxtract:note_late:ratio1h", "last hour"), ("1 - rxtract:note_late:ratio6h", "last six hours")), "The promise is 99.9 %."),
+    Panel("Notes to review", "cps", rate("rxtract_reviews_requested_total", "reason"), "By reason: unsure, audit, drift."),
+    Panel("Notes that wait for a validator", "short", (("max by (queue) (rxtract_desk_waiting_notes)", "{{queue}}"),), "By queue."),
+    Panel("Validators' decisions", "short", (("sum by (sample, outcome) (increase(rxtract_desk_decisions_total[1h]))", "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
+    Panel("Audit notes accepted unchanged", "percentunit", (('sum(increase(rxtract_desk_decisions_total{sample="AUDIT", outcome="ACCEPTED"}[1d])) / (sum(increase(rxtract_desk_decisions_total{sample="AUDIT"}[1d])) > 0)', "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
+    Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
+    Panel("Not reviewed", "short", (("sum by (reason) (increase(rxtract_reviews_unsent_total[1d]))", "too large: {{reason}}"), ("sum(increase(rxtract_drift_unreviewed_total[1d]))", "beyond the drift budget"), ("sum(increase(rxtract_desk_texts_gone_total[1d]))", "gone by age")), "Notes that were due for review and got none."),
+    Panel("Desk's trouble", "short", (("sum by (topic) (increase(rxtract_desk_unreadable_records_total[1h]))", "unreadable: {{topic}}"), ("sum(increase(rxtract_desk_rebuilds_total[1h]))", "queue rebuilt")), "Rare."),
+)  # fmt: skip
+DASHBOARDS = {
+    "operations": ("Rxtract operations", OPERATIONS),
+    "model": ("Rxtract drift and model", MODEL),
+    "business": ("Rxtract business", BUSINESS),
+}
+
+
+def dashboard(name: str, title: str, panels: tuple[Panel, ...]) -> dict[str, Any]:
+    """A dashboard as Grafana reads it."""
+    job = {
+        "name": "job",
+        "label": "Service",
+        "type": "query",
+        "datasource": SOURCE,
+        "query": {"query": "label_values(rxtract_records_consumed_total, job)", "refId": "job"},
+        "refresh": 2,
+        "includeAll": True,
+        "allValue": ".*",
+        "multi": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
+    source = {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    uses_job = any("$job" in expression for panel in panels for expression, _ in panel.queries)
+    return {
+        "uid": f"rxtract-{name}",
+        "title": title,
+        "tags": ["rxtract"],
+        "timezone": "browser",
+        "schemaVersion": 41,
+        "version": 1,
+        "editable": False,
+        "refresh": "30s",
+        "time": {"from": "now-3h", "to": "now"},
+        "templating": {"list": [source, *([job] if uses_job else [])]},
+        "panels": placed(panels),
+    }
+
+
+def placed(panels: tuple[Panel, ...]) -> list[dict[str, Any]]:
+    """The panels in rows, from left to right."""
+    x = y = height = 0
+    found = []
+    for number, panel in enumerate(panels, start=1):
+        tall = STAT_HEIGHT if panel.kind == "stat" else GRAPH_HEIGHT
+        if x + panel.width > COLUMNS or (x and tall != height):
+            x, y = 0, y + height
+        height = tall
+        found.append(_panel(number, panel, {"x": x, "y": y, "w": panel.width, "h": tall}))
+        x += panel.width
+    return found
+
+
+def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+    if panel.limit is not None:
+        steps.append({"color": "red", "value": panel.limit})
+    targets = [
+        {"refId": chr(ord("A") + place_in_panel), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
+        for place_in_panel, (expression, legend) in enumerate(panel.queries)
+    ]
+    custom = {"custom": {"thresholdsStyle": {"mode": "line" if panel.limit is not None else "off"}}}
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.about,
+        "datasource": SOURCE,
+        "gridPos": place,
+        "targets": targets,
+        "fieldConfig": {
+            "defaults": {
+                "unit": panel.unit,
+                "thresholds": {"mode": "absolute", "steps": steps},
+                **(custom if panel.kind == "timeseries" else {}),
+            },
+            "overrides": [],
+        },
+    }
+
+
+def main() -> int:
+    """Write what is out of date, or with --check only name it."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, (title, panels) in DASHBOARDS.items():
+        path, text = TARGET / f"{name}.json", json.dumps(dashboard(name, title, panels), indent=1) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(path)
+            print(f"{'out of date' if check else 'written'}: {path.name}")  # noqa: T201 - a command
+            if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

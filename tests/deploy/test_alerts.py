@@ -1,0 +1,235 @@
+"""Every alert fires on its fault and clears after it, by promtool. One entry of CASES for each alert."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "deploy/prometheus"
+ALERTS = {
+    rule["alert"]: rule
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+}
+
+
+class Case(NamedTuple):
+    """Series in promtool's notation, a minute each; when it must fire, with which labels; when it must be quiet again."""
+
+    series: dict[str, str]
+    fires_at_min: int
+    clear_at_min: int
+    labels: Mapping[str, str] = MappingProxyType({})
+    quiet_at_min: int = 0
+
+
+WHO = 'job="extractor", instance="a"'
+RISING, EVENT, FIRST_EVENT = "0+60x30 1800x60", "0x5 1x90", "_x5 1x90"
+CASES = {
+    "RxtractServiceDown": Case({f"up{{{WHO}}}": "1x4 0x10 1x20"}, 9, 25, {"job": "extractor", "instance": "a"}, 4),
+    "RxtractServiceAbsent": Case(
+        {
+            **{f'up{{job="{job}"}}': "1x60" for job in ("ingestor", "drift-watcher", "trainer", "review-desk")},
+            'up{job="extractor"}': "1x10 _x20 1x30",
+        },
+        27,
+        40,
+        {"job": "extractor"},
+        12,
+    ),
+    "RxtractNotesLateFast": Case(
+        {
+            'rxtract_note_to_entity_seconds_bucket{le="5.0"}': "0+95x70 6750+100x100",
+            "rxtract_note_to_entity_seconds_count": "0+100x70 7100+100x100",
+        },
+        65,
+        90,
+    ),
+    "RxtractNotesLateSlow": Case(
+        {
+            'rxtract_note_to_entity_seconds_bucket{le="5.0"}': "0+98x60 5980+100x100",
+            "rxtract_note_to_entity_seconds_count": "0+100x60 6100+100x100",
+        },
+        50,
+        110,
+    ),
+    "RxtractNothingExtracted": Case(
+        {'rxtract_consumer_lag_records{job="extractor", topic="notes.accepted.v1"}': "100x30 0x30"}, 15, 45
+    ),
+    "RxtractLagGrows": Case(
+        {'rxtract_consumer_lag_records{job="extractor", topic="notes.accepted.v1"}': "9000+500x40 0x40"},
+        30,
+        60,
+        {"job": "extractor", "topic": "notes.accepted.v1"},
+    ),
+    "RxtractRecordsExpired": Case(
+        {f"rxtract_records_expired_total{{{WHO}}}": EVENT}, 8, 40, {"job": "extractor", "instance": "a"}, 4
+    ),
+    "RxtractDeadLetters": Case(
+        {'rxtract_dead_letters_total{job="ingestor", stage="ingestor", reason="BAD"}': RISING},
+        20,
+        50,
+        {"job": "ingestor", "reason": "BAD"},
+    ),
+    "RxtractCommitsFail": Case(
+        {'rxtract_commits_total{job="extractor", result="failed"}': RISING}, 20, 50, {"job": "extractor"}
+    ),
+    "RxtractRetries": Case(
+        {'rxtract_retries_total{job="extractor", cause="delivery"}': RISING},
+        20,
+        50,
+        {"job": "extractor", "cause": "delivery"},
+    ),
+    "RxtractRebalances": Case(
+        {'rxtract_rebalances_total{job="extractor", kind="lost"}': "0x5 1+1x8 9x60"}, 15, 40, {"job": "extractor"}, 4
+    ),
+    "RxtractModelsDiffer": Case(
+        {
+            'rxtract_model_info{name="m", version="1", instance="a"}': "1x30 0x40",
+            'rxtract_model_info{name="m", version="2", instance="b"}': "1x70",
+        },
+        20,
+        40,
+    ),
+    "RxtractModelRefused": Case(
+        {f'rxtract_model_loads_total{{{WHO}, result="refused"}}': FIRST_EVENT},
+        8,
+        40,
+        {"job": "extractor", "instance": "a", "result": "refused"},
+        4,
+    ),
+    "RxtractModelCheckOld": Case(
+        {f"rxtract_model_check_age_seconds{{{WHO}}}": "0+60x30 0x30"}, 25, 45, {"job": "extractor"}, 8
+    ),
+    "RxtractTaggerFails": Case({f"rxtract_tagger_failures_total{{{WHO}}}": RISING}, 20, 50),
+    "RxtractDriftCritical": Case(
+        {'rxtract_drift_alarms_total{level="CRITICAL", segment_kind="city"}': FIRST_EVENT},
+        8,
+        40,
+        {"segment_kind": "city"},
+        4,
+    ),
+    "RxtractDriftStateRefused": Case(
+        {'rxtract_drift_states_refused_total{job="drift-watcher"}': EVENT}, 8, 40, {"job": "drift-watcher"}, 4
+    ),
+    "RxtractReviewsUnsent": Case(
+        {'rxtract_reviews_unsent_total{job="extractor", reason="UNSURE"}': "0+1x60 60x120"},
+        30,
+        170,
+        {"job": "extractor", "reason": "UNSURE"},
+    ),
+    "RxtractDeduplicationDown": Case({'rxtract_deduplication_up{job="ingestor"}': "0x20 1x20"}, 15, 30),
+    "RxtractHttpUnavailable": Case(
+        {
+            'rxtract_http_requests_total{status="503"}': RISING,
+            'rxtract_http_requests_total{status="202"}': "0+60x90",
+        },
+        20,
+        50,
+    ),
+    "RxtractHttpQueueFull": Case({'rxtract_http_waiting_notes{job="ingestor"}': "9000x20 0x20"}, 10, 30),
+    "RxtractTrainingFails": Case(
+        {'rxtract_trainer_orders_total{action="RETRAIN", result="TRAINING_FAILED"}': FIRST_EVENT},
+        8,
+        80,
+        {"action": "RETRAIN"},
+        4,
+    ),
+    "RxtractOrdersRejected": Case(
+        {'rxtract_trainer_orders_total{action="RETRAIN", result="REJECTED"}': "0x5 0+1x5 5x600"}, 12, 400, {}, 5
+    ),
+    "RxtractOrderStuck": Case(
+        {
+            'rxtract_trainer_open_orders{job="trainer"}': "1x150 0x20",
+            'rxtract_trainer_missing_labels{job="trainer"}': "0x170",
+        },
+        130,
+        160,
+        {},
+        100,
+    ),
+    "RxtractTrainingLacksLabels": Case(
+        {'rxtract_trainer_missing_labels{job="trainer"}': "40x4400 0x20"}, 4350, 4410, {}, 4000
+    ),
+    "RxtractTrainerWaits": Case(
+        {'rxtract_trainer_waiting{job="trainer", for_what="fault"}': "1x20 0x20"}, 15, 30, {}, 5
+    ),
+    "RxtractReviewBacklog": Case(
+        {
+            'rxtract_desk_waiting_notes{job="review-desk", queue="open"}': "2500x90 100x20",
+            'rxtract_desk_waiting_notes{job="review-desk", queue="audit"}': "5x110",
+        },
+        70,
+        100,
+        {"queue": "open"},
+        30,
+    ),
+    "RxtractAuditBacklog": Case(
+        {'rxtract_desk_waiting_notes{job="review-desk", queue="audit"}': "400x90 10x20"}, 70, 100, {}, 30
+    ),
+    "RxtractReviewStands": Case(
+        {
+            'rxtract_desk_waiting_notes{job="review-desk", queue="open"}': "5x1200",
+            'rxtract_desk_decisions_total{sample="UNSURE", outcome="ACCEPTED"}': "0x600 1+1x600",
+        },
+        500,
+        700,
+        {},
+        100,
+    ),
+    "RxtractReviewsExpired": Case(
+        {'rxtract_desk_texts_gone_total{job="review-desk"}': EVENT}, 8, 80, {"job": "review-desk"}, 4
+    ),
+    "RxtractDeskUnreadable": Case(
+        {'rxtract_desk_unreadable_records_total{job="review-desk", topic="review.requested.v1"}': FIRST_EVENT},
+        8,
+        80,
+        {"job": "review-desk", "topic": "review.requested.v1"},
+        4,
+    ),
+}
+
+
+def rendered(text, labels):
+    return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], text)
+
+
+def promtool_test(name, case):
+    rule = ALERTS[name]
+    alert = {
+        "exp_labels": {**rule["labels"], **case.labels},
+        "exp_annotations": {key: rendered(text, case.labels) for key, text in rule["annotations"].items()},
+    }
+    moments = [(case.quiet_at_min, []), (case.fires_at_min, [alert]), (case.clear_at_min, [])]
+    return {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
+        "alert_rule_test": [
+            {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": expected} for minute, expected in moments
+        ],
+    }
+
+
+def test_every_alert_has_a_case():
+    assert set(CASES) == set(ALERTS)
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None and os.environ.get("CI") != "true", reason="no promtool: run make tools"
+)
+@pytest.mark.parametrize("name", CASES)
+def test_it_fires_and_clears(name, tmp_path):
+    file = tmp_path / "test.yml"
+    rules = [str(PROMETHEUS / one) for one in ("recording.yml", "alerts.yml")]
+    content = {"rule_files": rules, "evaluation_interval": "1m", "tests": [promtool_test(name, CASES[name])]}
+    file.write_text(yaml.safe_dump(content))
+    result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr

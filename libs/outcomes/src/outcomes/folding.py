@@ -160,9 +160,7 @@ class Folded:
         if len(self._notes) > self._max_notes:
             self._notes.popitem(last=False)
         kind = "straight" if added.straight else "review"
-        self._remember(
-            Example(kind, event.event_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
-        )
+        self._remember(Example(kind, event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at))
 
     def validated(self, annotation: AnnotationValidated) -> None:
         """Take a person's word."""
@@ -247,7 +245,7 @@ class Folded:
         self._decisions[who] = (*rank, key, added)
         if added.changed:
             words = f"{annotation.segment.city}, {annotation.sample}"
-            self._remember(Example("corrected", annotation.annotation_id, words, annotation.annotated_at))
+            self._remember(Example("corrected", annotation.note_id, words, annotation.annotated_at))
 
     def _audit(self, annotation: AnnotationValidated) -> None:
         """Keep one judgement a note: an adjudication before the first validator, the newest word of each."""
@@ -261,7 +259,7 @@ class Folded:
         self._audit_rank[annotation.note_id] = rank
         self.audits[annotation.note_id] = audited(annotation)
         self.audit_changes += 1
-        self._remember(Example("audit", annotation.annotation_id, annotation.segment.city, annotation.annotated_at))
+        self._remember(Example("audit", annotation.note_id, annotation.segment.city, annotation.annotated_at))
 
     def _remember(self, example: Example) -> None:
         self._examples.setdefault(example.kind, deque(maxlen=KEEP_EXAMPLES)).append(example)

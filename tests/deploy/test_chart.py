@@ -46,7 +46,7 @@ def test_every_pod_is_restricted_and_has_no_token():
     documents = render()
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 7
+    assert len(specs) == 8
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from outcomes.kpis import markdown
 
 from rxtract.checkout import CHECKOUT
 from rxtract.errors import UserError
 
 METRICS_PAGE = Path("docs/reference/metrics.md")
+KPI_PAGE = Path("docs/kpis.md")
 
 
 def generate(
@@ -20,21 +22,28 @@ def generate(
         bool, typer.Option("--check", help="Write nothing; exit code 1 when something is out of date.")
     ] = False,
 ) -> None:
-    """Write records, event pages and the metrics page from their sources. Needs a checkout."""
+    """Write records, event pages, the metrics page and the KPI page from their sources. Needs a checkout."""
     if not (CHECKOUT / "schemas").is_dir():
         raise UserError("generate needs a checkout: clone the repository and run `make generate` there")
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    page, wanted = CHECKOUT / METRICS_PAGE, _metrics()
-    stale = not page.exists() or page.read_text(encoding="utf-8") != wanted
-    if stale:
-        print(f"{'out of date' if check else 'written'}: {METRICS_PAGE}")
-    if stale and not check:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(wanted, encoding="utf-8")
-    if contracts.returncode or (stale and check):
+    pages = {METRICS_PAGE: _metrics(), KPI_PAGE: markdown()}
+    stale = [_write(page, wanted, check=check) for page, wanted in pages.items()]
+    if contracts.returncode or (any(stale) and check):
         raise typer.Exit(1)
+
+
+def _write(page: Path, wanted: str, *, check: bool) -> bool:
+    """Write a page that is not as it should be, or with `check` only name it; return whether it was so."""
+    path = CHECKOUT / page
+    stale = not path.exists() or path.read_text(encoding="utf-8") != wanted
+    if stale:
+        print(f"{'out of date' if check else 'written'}: {page}")
+    if stale and not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted, encoding="utf-8")
+    return stale
 
 
 def _metrics() -> str:

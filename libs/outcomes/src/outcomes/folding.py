@@ -4,7 +4,8 @@ A cell holds the sums of one (day, city, model version). A note counts once, as 
 the older one's sums out again. Nothing here holds a text.
 """
 
-from collections import Counter, OrderedDict, deque
+from bisect import insort
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil, log
@@ -133,12 +134,12 @@ class Folded:
         self._notes: OrderedDict[str, tuple[int, int, CellKey, Cell]] = OrderedDict()
         self._decisions: dict[tuple[str, str], tuple[int, int, CellKey, Cell]] = {}
         self._audit_rank: dict[str, tuple[int, bool, str, int]] = {}
-        self._examples: dict[str, deque[Example]] = {}
+        self._examples: dict[str, list[Example]] = {}
         self.models: dict[str, tuple[str, int]] = {}
 
     def examples(self, kind: str) -> list[Example]:
         """The newest examples of a kind, newest first."""
-        return list(reversed(self._examples.get(kind, ())))
+        return self._examples.get(kind, [])[::-1]
 
     def cell(self, key: CellKey) -> Cell:
         """The cell of a day, city and version; made when it is not there."""
@@ -262,7 +263,10 @@ class Folded:
         self._remember(Example("audit", annotation.note_id, annotation.segment.city, annotation.annotated_at))
 
     def _remember(self, example: Example) -> None:
-        self._examples.setdefault(example.kind, deque(maxlen=KEEP_EXAMPLES)).append(example)
+        """Keep the newest by their own time: at a start partitions come one after the other."""
+        kept = self._examples.setdefault(example.kind, [])
+        insort(kept, example, key=lambda one: one.at)
+        del kept[:-KEEP_EXAMPLES]
 
 
 def _supersedes(rank: tuple[int, bool, str, int], known: tuple[int, bool, str, int]) -> bool:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.records import DriftLevel, LabelQuality
 from markupsafe import Markup, escape
+from outcomes.days import DAY_MS, day_of, day_start_ms
 from outcomes.folding import Episode, Promotion
 
 from scorekeeper.http.words import moment, share
@@ -15,6 +16,7 @@ from scorekeeper.http.words import moment, share
 WIDE = 1160
 HOUR_MS = 3_600_000
 MOST_ROWS = 8
+_STEPS = 6
 _LEFT, _RIGHT = 170, 16
 
 At = Callable[[int], float]
@@ -62,8 +64,7 @@ def spark(days: Sequence[tuple[str, float | None]], title: str) -> Markup:
 def interval(row: LabelQuality, target: float | None) -> Markup:
     """A value with its interval on a line, and the target as a mark."""
     width, height, middle = 200, 34, 13
-    floor = min(0.5, row.f1_low)
-    floor = max(0.0, int(floor * 10) / 10)
+    floor = max(0.0, int((min(row.f1_low, target or 1.0) - 0.05) * 10) / 10)
 
     def at(value: float) -> float:
         return 4 + (value - floor) / (1 - floor) * (width - 8)
@@ -77,7 +78,8 @@ def interval(row: LabelQuality, target: float | None) -> Markup:
     ]
     if target is not None:
         parts.append(_line(at(target), middle - 10, at(target), middle + 10, "goal"))
-        parts.append(_text(at(target), height - 2, "target", "tick", "middle"))
+        if 34 < at(target) < width - 50:
+            parts.append(_text(at(target), height - 2, "target", "tick", "middle"))
     words = f"{share(row.f1)}, true value between {share(row.f1_low)} and {share(row.f1_high)}"
     return _svg(width, height, words, parts, "interval")
 
@@ -163,7 +165,7 @@ def timeline(
     parts += _bands(promotions, height, at)
     for place, segment in enumerate(shown):
         y = 44 + place * 26
-        parts.append(_text(0, y + 13, segment if segment != "all" else "all notes", "name"))
+        parts.append(_text(0, y + 13, _segment(segment), "name"))
         parts += [_episode(one, y, now_ms, zone, at) for one in episodes if one.segment == segment]
     if not shown:
         parts.append(
@@ -173,6 +175,11 @@ def timeline(
         parts.append(_text(0, height - 28, f"and {len(segments) - len(shown)} more segments", "tick"))
     words = f"{len(episodes)} episodes of drift in {len(segments)} segments, {len(promotions)} changes of the model"
     return _svg(WIDE, height, words, parts, "timeline")
+
+
+def _segment(key: str) -> str:
+    """A segment's key as people say it: city=Pune|specialty=general is Pune, general."""
+    return "all notes" if key == "all" else ", ".join(part.partition("=")[2] for part in key.split("|"))
 
 
 def _zoomed(
@@ -187,20 +194,20 @@ def _zoomed(
 
 
 def _ticks(start_ms: int, now_ms: int, height: int, zone: ZoneInfo, at: At) -> list[str]:
-    parts, count = [], 6
-    form = (
-        "%d %b"
-        if now_ms - start_ms > 48 * HOUR_MS * 2
-        else "%d %b %H:%M"
-        if now_ms - start_ms > 12 * HOUR_MS
-        else "%H:%M"
-    )
-    for place in range(count + 1):
-        moment_ms = start_ms + (now_ms - start_ms) * place // count
-        anchor = "end" if place == count else "middle" if place else "start"
-        words = "now" if place == count else moment(moment_ms, zone, form)
-        parts.append(_line(at(moment_ms), 34, at(moment_ms), height - 22, "grid"))
-        parts.append(_text(at(moment_ms), height - 6, words, "tick", anchor))
+    """Midnights when days are shown, else a few even steps."""
+    if now_ms - start_ms > 2 * DAY_MS:
+        today = day_of(now_ms, zone)
+        places = [day_start_ms(today, zone, -back) for back in range((now_ms - start_ms) // DAY_MS + 1)]
+        marks = [(place, moment(place, zone, "%a %d %b")) for place in places if place >= start_ms]
+    else:
+        form = "%H:%M" if now_ms - start_ms < DAY_MS // 2 else "%d %b %H:%M"
+        places = [start_ms + (now_ms - start_ms) * step // _STEPS for step in range(_STEPS)]
+        marks = [(place, moment(place, zone, form)) for place in places]
+    parts = [_text(WIDE - _RIGHT, height - 6, "now", "tick", "end")]
+    for place, words in marks:
+        parts.append(_line(at(place), 34, at(place), height - 22, "grid"))
+        if at(place) < WIDE - _RIGHT - 70:
+            parts.append(_text(at(place), height - 6, words, "tick", "middle" if at(place) > _LEFT + 30 else "start"))
     return parts
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from contracts.reasons import Reason
 from contracts.records import (
     AnnotationValidated,
     DriftDetected,
@@ -108,7 +109,8 @@ class FoldHandler:
         name = self._names[record.topic]
         if not name.endswith(DLQ_SUFFIX):
             return
-        reason = (header(record.headers, REASON) or b"").decode("ascii", "replace") or UNKNOWN_REASON
+        said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
+        reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
         place = f"{name} {record.partition}:{record.offset}"
         self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place)
 

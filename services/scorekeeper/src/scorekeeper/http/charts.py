@@ -214,6 +214,10 @@ def _ticks(start_ms: int, now_ms: int, height: int, zone: ZoneInfo, at: At) -> l
 def _bands(promotions: Sequence[tuple[int, Promotion]], height: int, at: At) -> list[str]:
     """The model that served: a band from each promotion to the next; those before the drawing end at its edge."""
     parts = [_text(0, 22, "serving model", "name")]
+    if not promotions:
+        parts.append(
+            _text(_LEFT + 8, 22, "No promotion stands in the topics: the model was there before them.", "quiet")
+        )
     edge = WIDE - _RIGHT
     for place, (_, one) in enumerate(promotions):
         begin = at(one.at)

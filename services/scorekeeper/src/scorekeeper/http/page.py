@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from contracts.reasons import Reason
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from outcomes.days import day_start_ms
 from outcomes.kpis import BY_NAME
@@ -154,15 +155,22 @@ def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
         detail = f"{figures.corrected:,} of {figures.decided:,} notes that people decided"
     elif kpi.name == "model_age" and figures.promotions:
         detail = f"version {figures.promotions[-1][1].version} serves"
+    elif kpi.name == "model_age" and figures.versions:
+        detail = f"version {figures.versions[0].name} serves, no promotion is known"
     elif kpi.name == "refused_share":
         detail = f"{sum(times for _, times in figures.refused):,} refused"
     scoped = bool(figures.city or figures.version) and not kpi.segmented
     return {"reading": reading, "kind": kind, "picture": picture, "detail": detail, "everywhere": scoped}
 
 
-def _bars(rows: tuple[tuple[str, int], ...]) -> list[tuple[str, int, float]]:
+def _bars(rows: tuple[tuple[str, int], ...]) -> list[tuple[str, str, int, float]]:
+    """Reasons with their sentence, how often, and the part of the longest bar."""
     top = max((times for _, times in rows), default=1)
-    return [(name, times, times / top) for name, times in rows]
+    return [(name, _sentence(name), times, times / top) for name, times in rows]
+
+
+def _sentence(reason: str) -> str:
+    return Reason(reason).sentence if reason in Reason.__members__ else ""
 
 
 def _answers(answers: Answers) -> dict[str, Any]:

@@ -18,7 +18,20 @@ function place(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
   const focused = document.activeElement && numbers.contains(document.activeElement) ? document.activeElement.id : "";
   numbers.replaceChildren(...fresh.childNodes);
+  choose();
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+// Cities and versions that came after the page was opened can be chosen too.
+function choose() {
+  const known = document.getElementById("choices").dataset;
+  for (const [name, prefix] of [["city", ""], ["version", "version "]]) {
+    const select = document.querySelector(`select[name=${name}]`);
+    const there = new Set(Array.from(select.options, (option) => option.value));
+    for (const value of JSON.parse(known[name])) {
+      if (!there.has(value)) select.add(new Option(prefix + value, value));
+    }
+  }
 }
 
 async function refresh() {

@@ -1,5 +1,6 @@
 """Records of the topics in, numbers and rows out. A batch is decoded whole before any of it counts, so that it can be tried again."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,8 +83,9 @@ class FoldHandler:
             for record, event in decoded:
                 if record.offset >= self.count_from.get((record.topic, record.partition), 0):
                     self._count(record, event)
+        for topic, times in Counter(record.topic for record in records).items():
+            self._metrics.counter(RECORDS_CONSUMED).labels(self._names[topic]).inc(times)
         for record, event in decoded:
-            self._metrics.counter(RECORDS_CONSUMED).labels(self._names[record.topic]).inc()
             if self._names[record.topic] == ENTITIES_EXTRACTED:
                 self._sink.take(record, None if event is None else row_of(event, self._board.zone))
         return ()

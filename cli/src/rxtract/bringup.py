@@ -37,7 +37,6 @@ PLACES = {
     "RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE,
     "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE,
     "RXTRACT_SCORE_PORT_FILE": SCORE_PORT_FILE,
-    "RXTRACT_RECORDS_DIR": RECORDS,
 }
 """Settings that name a place in the stack's folder."""
 TOKEN_BYTES = 24
@@ -97,7 +96,8 @@ def bring_up(
         folder = stack.data_dir
         token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
         places = {name: str(folder / place) for name, place in PLACES.items()}
-        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **places}
+        records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
+        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **places, **records}
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,
@@ -172,7 +172,7 @@ def _publish_addresses(running: Running) -> None:
         ingest_url=_url(running, HTTP_PORT_FILE),
         desk_url=_url(running, DESK_PORT_FILE) if loop else "",
         score_url=_url(running, SCORE_PORT_FILE) if loop else "",
-        records_dir=str(running.data_dir / RECORDS) if loop else "",
+        records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
     known = running.addresses

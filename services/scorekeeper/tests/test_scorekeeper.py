@@ -165,7 +165,7 @@ class Rig:
         self.metrics = Metrics(METRICS)
         self.board = board()
         self.records = RecordsAtRest(folder)
-        self.sink = Sink(self.records, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
+        self.sink = Sink(self.records, folder, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
         self.known = {}
         readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
         names = {name: name for name in (*readers, "notes.submitted.v1.dlq")}
@@ -240,6 +240,13 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
 def test_a_reason_that_nobody_declared_is_no_way_onto_the_page(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"Mrs Rao, diabetes"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"UNKNOWN": 1}
+
+
+def test_offsets_of_another_cluster_are_refused(rig):
+    rig.sink.claim("one")
+    rig.sink.claim("one")
+    with pytest.raises(SettingsError, match="another cluster"):
+        rig.sink.claim("two")
 
 
 def test_a_dead_letter_counts_by_its_reason(rig):
@@ -383,6 +390,8 @@ def test_a_look_is_scoped_by_city_and_version():
 def test_shares_are_never_rounded_up_to_all():
     assert words.share(0.99999) == "99.9 %"
     assert words.share(1.0) == "100.0 %"
+    assert words.share(0.000_32) == "0.032 %"
+    assert words.share(0.0) == "0.0 %"
     assert words.value_of(0.412, "seconds") == "0.41 s"
     assert words.value_of(2881.2, "rupees") == "₹ 2,881"
     assert words.target_of(0.995, "higher", "share") == "at least 99.5 %"

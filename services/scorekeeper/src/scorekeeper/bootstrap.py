@@ -189,6 +189,7 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
         raise SettingsError(f"RXTRACT_RECORDS_DIR cannot be used: {error}") from None
     sink = Sink(
         records,
+        settings.records_dir,
         shared.metrics,
         every_s=settings.sink_every_s,
         most_rows=settings.sink_rows,

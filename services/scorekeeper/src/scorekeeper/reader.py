@@ -142,6 +142,7 @@ class Reader:
             self._liveness.tick()
             days = self._board.days(WEEK, self._now_ms())
             try:
+                self._sink.claim(self._topics.cluster())
                 return self._topics.starts(day_start_ms(days[0], self._board.zone), self._sink.next_offset)
             except Recoverable as error:
                 if str(error) != said:

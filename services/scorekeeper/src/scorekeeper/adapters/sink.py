@@ -3,13 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from outcomes.records_at_rest import RecordsAtRest, Stretch
+from runtime.errors import SettingsError
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
 from scorekeeper.metrics import SINK_FILES, SINK_ROWS, SINK_WAITING
+
+CLUSTER = "cluster-id"
+_REMEDY = "give an empty folder, or the one of this cluster"
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Sink:
 
     Args:
         records: The one writer of the folder.
+        folder: Where it writes.
         every_s: Longest time that a row waits, seconds.
         most_rows: Rows that are held at most.
         merge_every_s: Seconds between two looks for small files.
@@ -32,6 +38,7 @@ class Sink:
     def __init__(
         self,
         records: RecordsAtRest,
+        folder: Path,
         metrics: Metrics,
         *,
         every_s: float,
@@ -40,6 +47,7 @@ class Sink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
+        self._folder = folder
         self._metrics = metrics
         self._every_s = every_s
         self._most_rows = most_rows
@@ -50,6 +58,23 @@ class Sink:
         self._since_s = clock()
         self._merged_at_s = clock()
         metrics.gauge(SINK_FILES).set(len(records.manifest.files))
+
+    def claim(self, cluster: str) -> None:
+        """Say whose records these are; offsets mean nothing on another cluster.
+
+        Args:
+            cluster: Kafka's id of the cluster.
+
+        Raises:
+            SettingsError: The folder holds those of another.
+        """
+        mark = self._folder / CLUSTER
+        if not mark.exists():
+            if self._records.manifest.files:
+                raise SettingsError(f"RXTRACT_RECORDS_DIR holds records, but no {CLUSTER} file: {_REMEDY}")
+            mark.write_text(cluster, encoding="ascii")
+        if mark.read_text(encoding="ascii") != cluster:
+            raise SettingsError(f"RXTRACT_RECORDS_DIR holds records of another cluster: {_REMEDY}")
 
     def next_offset(self, topic: str, partition: int) -> int | None:
         """Where the visible rows of a partition end; None at the very start."""

@@ -72,6 +72,17 @@ class Topics:
         self._names = names
         self._next: dict[Place, int] = {}
 
+    def cluster(self) -> str:
+        """Kafka's id of the cluster.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        try:
+            return str(self._consumer.list_topics(timeout=_ANSWER_S).cluster_id)
+        except KafkaException as error:
+            raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
+
     def starts(self, since_ms: int, kept: Callable[[str, int], int | None]) -> dict[Place, Start]:
         """Ask the broker where each partition begins.
 

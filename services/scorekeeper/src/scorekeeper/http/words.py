@@ -9,7 +9,9 @@ _UNITS = {"notes": "", "episodes": "", "rupees": "", "seconds": "s", "hours": "h
 
 
 def share(value: float) -> str:
-    """0.934 as 93.4 %."""
+    """0.934 as 93.4 %; below one per cent with a digit more."""
+    if 0 < value < 0.01:
+        return f"{value * 100:.2g} %"
     return f"{floor(value * 1000 + 1e-9) / 10:.1f} %"
 
 

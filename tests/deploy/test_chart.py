@@ -64,6 +64,12 @@ def test_every_service_of_the_repository_has_a_deployment_and_back():
     assert components == services
 
 
+def test_a_scorekeeper_ends_before_the_next_one_starts():
+    found = next(d for d in of_kind(render(), "Deployment") if d["metadata"]["name"].endswith("scorekeeper"))
+    assert found["spec"]["replicas"] == 1
+    assert found["spec"]["strategy"] == {"type": "Recreate"}
+
+
 @pytest.mark.parametrize(
     ("kind", "other"), [("HorizontalPodAutoscaler", "ScaledObject"), ("ScaledObject", "HorizontalPodAutoscaler")]
 )

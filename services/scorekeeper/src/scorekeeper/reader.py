@@ -25,6 +25,7 @@ from scorekeeper.metrics import LEADS, MEASUREMENTS, RECORDS_GONE
 LEASE, HISTORY = "lease", "history"
 _MEASURE_EVERY_S = 1.0
 _SHOW_EVERY_S = 5.0
+_REFRESH_EVERY_S = 30.0  # without a record: ages and costs go on
 _LAG_EVERY_S = 2.0
 _RETRY_S = 1.0
 _log = get_logger(__name__)
@@ -112,7 +113,8 @@ class Reader:
             Every(_SHOW_EVERY_S),
             Every(_LAG_EVERY_S),
         )
-        self._measured_at = -1
+        self._refresh_due = Every(_REFRESH_EVERY_S)
+        self._measured_at = self._shown_at = -1
         self._day = ""
         self._ends: dict[Place, int] = {}
 
@@ -196,7 +198,8 @@ class Reader:
                 news = self._said.news(measurements(self._board, now_ms))
             else:
                 changes, news = self._measured_at, []
-            if self._show_due.due():
+            if self._show_due.due() and (self._shown_at != self._board.folded.changes or self._refresh_due.due()):
+                self._shown_at = self._board.folded.changes
                 self._exposition.show(samples_of(self._board, now_ms))
         if news and not self._say(news):
             return

@@ -37,7 +37,7 @@ CASES = {
     "RxtractServiceDown": Case({f"up{{{WHO}}}": "1x4 0x10 1x20"}, 9, 25, {"job": "extractor", "instance": "a"}, 4),
     "RxtractServiceAbsent": Case(
         {
-            **{f'up{{job="{job}"}}': "1x60" for job in ("ingestor", "drift-watcher", "trainer", "review-desk")},
+            **{f'up{{job="{job}"}}': "1x60" for job in ("ingestor", "drift-watcher", "trainer", "review-desk", "scorekeeper")},
             'up{job="extractor"}': "1x10 _x20 1x30",
         },
         27,
@@ -194,6 +194,23 @@ CASES = {
         80,
         {"job": "review-desk", "topic": "review.requested.v1"},
         4,
+    ),
+    "RxtractQualityBelowTarget": Case(
+        {
+            'rxtract_kpi_validated_f1_high_ratio{window="week"}': "0.86x10 0.84x120 0.86x60",
+            'rxtract_kpi_validated_f1_high_ratio{window="week", city="Pune"}': "0.5x190",  # one city is no ground
+        },
+        75,
+        135,
+        {"window": "week"},
+        60,
+    ),
+    "RxtractRecordsNotKept": Case(
+        {'rxtract_scorekeeper_records_gone_total{topic="entities.extracted.v1"}': "0x30 200x150"},
+        40,
+        100,
+        {"topic": "entities.extracted.v1"},
+        20,
     ),
 }
 

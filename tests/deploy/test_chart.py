@@ -46,7 +46,7 @@ def test_every_pod_is_restricted_and_has_no_token():
     documents = render()
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 7
+    assert len(specs) == 8
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -62,6 +62,12 @@ def test_every_service_of_the_repository_has_a_deployment_and_back():
     services = {path.parent.name for path in ROOT.glob("services/*/pyproject.toml")}
     components = {d["metadata"]["labels"]["app.kubernetes.io/component"] for d in of_kind(render(), "Deployment")}
     assert components == services
+
+
+def test_a_scorekeeper_ends_before_the_next_one_starts():
+    found = next(d for d in of_kind(render(), "Deployment") if d["metadata"]["name"].endswith("scorekeeper"))
+    assert found["spec"]["replicas"] == 1
+    assert found["spec"]["strategy"] == {"type": "Recreate"}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,6 @@ def test_every_alert_says_what_to_do(rule):
 
 def test_every_metric_in_the_rules_is_declared():
     text = (PROMETHEUS / "alerts.yml").read_text() + (PROMETHEUS / "recording.yml").read_text()
-    used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\brxtract_[a-z_]+", text)}
-    declared = set(re.findall(r"`(rxtract_[a-z_]+)`", (ROOT / "docs/reference/metrics.md").read_text()))
+    used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\brxtract_[a-z0-9_]+", text)}
+    declared = set(re.findall(r"`(rxtract_[a-z0-9_]+)`", (ROOT / "docs/reference/metrics.md").read_text()))
     assert used - declared == set()

@@ -29,6 +29,8 @@ class StackAddresses:
     desk_url: str = ""
     desk_token: str = field(default="", repr=False)
     desk_lead_token: str = field(default="", repr=False)
+    score_url: str = ""
+    records_dir: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
 

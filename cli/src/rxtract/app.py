@@ -38,6 +38,8 @@ COMMANDS = (
     Command("why", "rxtract.commands.why:why", "Notes"),
     Command("dlq", "rxtract.commands.dlq:app", "Notes"),
     Command("reextract", "rxtract.commands.reextract:reextract", "Notes"),
+    Command("sql", "rxtract.commands.sql:sql", "Notes"),
+    Command("quality", "rxtract.commands.quality:quality", "Models"),
     Command("model", "rxtract.commands.model:app", "Models"),
     Command("train", "rxtract.commands.train:train", "Models"),
     Command("evaluate", "rxtract.commands.evaluate:evaluate", "Models"),

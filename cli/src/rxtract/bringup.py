@@ -29,8 +29,16 @@ MODEL_NAME = "rxtract-ner"
 CLIENT = "local"
 HTTP_PORT_FILE = "run/http.port"
 DESK_PORT_FILE = "run/desk.port"
-LOOP = ("drift-watcher", "trainer", "review-desk")
-"""What closes the loop from drift to a new model."""
+SCORE_PORT_FILE = "run/score.port"
+RECORDS = "records"
+LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper")
+"""What closes the loop from drift to a new model, and shows how well that goes."""
+PLACES = {
+    "RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE,
+    "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE,
+    "RXTRACT_SCORE_PORT_FILE": SCORE_PORT_FILE,
+}
+"""Settings that name a place in the stack's folder."""
 TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
@@ -78,7 +86,7 @@ def bring_up(
         ephemeral: Keep nothing.
         progress: Told of each step.
         extractors: How many.
-        close_loop: Start what retrains too: drift-watcher, trainer, review desk.
+        close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper.
         service_env: More settings by service.
 
     Raises:
@@ -87,9 +95,9 @@ def bring_up(
     with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress) as stack:
         folder = stack.data_dir
         token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
-        ports = {"RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE, "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE}
-        port_files = {name: str(folder / place) for name, place in ports.items()}
-        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **port_files}
+        places = {name: str(folder / place) for name, place in PLACES.items()}
+        records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
+        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **places, **records}
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,
@@ -158,16 +166,23 @@ def _module_of(name: str) -> str:
 
 
 def _publish_addresses(running: Running) -> None:
-    port = (running.data_dir / HTTP_PORT_FILE).read_text(encoding="utf-8").strip()
-    metrics = {name: service.metrics_url for name, service in running.services.items()}
-    desk = running.data_dir / DESK_PORT_FILE
-    desk_url = f"http://127.0.0.1:{desk.read_text(encoding='utf-8').strip()}" if running.addresses.desk_token else ""
+    loop = bool(running.addresses.desk_token)
     running.addresses = replace(
-        running.addresses, ingest_url=f"http://127.0.0.1:{port}", desk_url=desk_url, metrics=metrics
+        running.addresses,
+        ingest_url=_url(running, HTTP_PORT_FILE),
+        desk_url=_url(running, DESK_PORT_FILE) if loop else "",
+        score_url=_url(running, SCORE_PORT_FILE) if loop else "",
+        records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
+        metrics={name: service.metrics_url for name, service in running.services.items()},
     )
-    names = ("ingest_url", "ingest_token", "desk_url", "desk_token", "desk_lead_token")
-    extra = {**{name: getattr(running.addresses, name) for name in names}, "metrics": metrics}
+    known = running.addresses
+    names = ("ingest_url", "ingest_token", "desk_url", "desk_token", "desk_lead_token", "score_url", "records_dir")
+    extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
+
+
+def _url(running: Running, port_file: str) -> str:
+    return f"http://127.0.0.1:{(running.data_dir / port_file).read_text(encoding='utf-8').strip()}"
 
 
 @contextlib.contextmanager
@@ -218,6 +233,7 @@ def links(running: Running) -> Sequence[tuple[str, str]]:
     return [
         ("HTTP door", f"{known.ingest_url}/docs"),
         *([("Review desk", known.desk_url)] if known.desk_url else []),
+        *([("Control page", known.score_url)] if known.score_url else []),
         ("MLflow", known.mlflow_url),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from outcomes.kpis import markdown
 
 from rxtract.checkout import CHECKOUT
 from rxtract.errors import UserError
@@ -17,6 +18,7 @@ PAGES = {
     Path("docs/reference/settings.md"): "settings",
 }
 """Each page with the rooms of all services that it is made from, by `runtime.ROOM_reference`."""
+KPI_PAGE = Path("docs/kpis.md")
 
 
 def generate(
@@ -24,21 +26,28 @@ def generate(
         bool, typer.Option("--check", help="Write nothing; exit code 1 when something is out of date.")
     ] = False,
 ) -> None:
-    """Write records, event pages and the reference pages from their sources. Needs a checkout."""
+    """Write records, event pages, the reference pages and the KPI page from their sources. Needs a checkout."""
     if not (CHECKOUT / "schemas").is_dir():
         raise UserError("generate needs a checkout: clone the repository and run `make generate` there")
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    made = {CHECKOUT / page: _reference(room) for page, room in PAGES.items()}
-    stale = [page for page, text in made.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
-    for page in stale:
-        print(f"{'out of date' if check else 'written'}: {page.relative_to(CHECKOUT)}")
-        if not check:
-            page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(made[page], encoding="utf-8")
-    if contracts.returncode or (stale and check):
+    made = {page: _reference(room) for page, room in PAGES.items()} | {KPI_PAGE: markdown()}
+    stale = [_write(page, wanted, check=check) for page, wanted in made.items()]
+    if contracts.returncode or (any(stale) and check):
         raise typer.Exit(1)
+
+
+def _write(page: Path, wanted: str, *, check: bool) -> bool:
+    """Write a page that is not as it should be, or with `check` only name it; return whether it was so."""
+    path = CHECKOUT / page
+    stale = not path.exists() or path.read_text(encoding="utf-8") != wanted
+    if stale:
+        print(f"{'out of date' if check else 'written'}: {page}")
+    if stale and not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted, encoding="utf-8")
+    return stale
 
 
 def _reference(room: str) -> str:

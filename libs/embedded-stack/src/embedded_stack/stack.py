@@ -83,6 +83,8 @@ class EmbeddedStack:
         self._cleanup = contextlib.ExitStack()
         self._abandoned = threading.Event()
         self.data_dir = Path()
+        self.kept_dir = Path()
+        """Where data belongs that goes with the servers' own: it is removed at the end when nothing is kept."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -108,8 +110,8 @@ class EmbeddedStack:
         try:
             self.data_dir = self._claim_folder()
             require_free(self.data_dir, STACK_NEEDS_BYTES)
-            data, logs = self._data_folder(), self.data_dir / "logs"
-            site = Site(data, logs, self._cache, self._ephemeral, self._choose_ports(), self._busy)
+            self.kept_dir, logs = self._data_folder(), self.data_dir / "logs"
+            site = Site(self.kept_dir, logs, self._cache, self._ephemeral, self._choose_ports(), self._busy)
             self._components = {name: self._servers[name](site) for name in self._wanted}
             self._start_all()
         except OSError as error:

@@ -4,10 +4,12 @@ A cell holds the sums of one (day, city, model version). A note counts once, as 
 the older one's sums out again. Nothing here holds a text.
 """
 
-from collections import Counter, OrderedDict, deque
+from bisect import insort
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil, log
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.records import (
@@ -35,6 +37,23 @@ STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
 CellKey = tuple[str, str, str]
 
 
+class NoteSums(NamedTuple):
+    """What one note adds to its cell. A tuple of plain numbers, because one is kept for every note of the window.
+
+    Attributes:
+        right: Mentions that are expected to be right.
+        missed: Mentions that are expected to be missing.
+        latency: Its bin.
+    """
+
+    straight: int
+    prompt: int
+    mentions: int
+    right: float
+    missed: float
+    latency: int
+
+
 @dataclass(slots=True)
 class Cell:
     """Sums of one day, city and model version."""
@@ -43,11 +62,27 @@ class Cell:
     straight: int = 0
     prompt: int = 0
     mentions: int = 0
-    expected: Expected = field(default_factory=Expected)
+    right: float = 0.0
+    missed: float = 0.0
     latency_bins: Counter[int] = field(default_factory=Counter)
     decided: int = 0
     changed: int = 0
     seconds: float = 0.0
+
+    @property
+    def expected(self) -> Expected:
+        """What the confidences of its notes promise."""
+        return Expected(self.right, self.mentions - self.right, self.missed)
+
+    def take_note(self, note: NoteSums, sign: int = 1) -> None:
+        """Add a note, or take it out with sign -1."""
+        self.notes += sign
+        self.straight += sign * note.straight
+        self.prompt += sign * note.prompt
+        self.mentions += sign * note.mentions
+        self.right += sign * note.right
+        self.missed += sign * note.missed
+        self.latency_bins[note.latency] += sign
 
     def take(self, other: "Cell", sign: int = 1) -> None:
         """Add another cell's sums, or take them out with sign -1."""
@@ -55,7 +90,8 @@ class Cell:
         self.straight += sign * other.straight
         self.prompt += sign * other.prompt
         self.mentions += sign * other.mentions
-        self.expected = self.expected.plus(other.expected, sign)
+        self.right += sign * other.right
+        self.missed += sign * other.missed
         for number, times in other.latency_bins.items():
             self.latency_bins[number] += sign * times
         self.decided += sign * other.decided
@@ -130,15 +166,16 @@ class Folded:
         self.changes = 0
         self.audit_changes = 0
         self._max_notes = max_notes
-        self._notes: OrderedDict[str, tuple[int, int, CellKey, Cell]] = OrderedDict()
+        self._notes: OrderedDict[str, tuple[int, int, CellKey, NoteSums]] = OrderedDict()
+        self._keys: dict[CellKey, CellKey] = {}
         self._decisions: dict[tuple[str, str], tuple[int, int, CellKey, Cell]] = {}
         self._audit_rank: dict[str, tuple[int, bool, str, int]] = {}
-        self._examples: dict[str, deque[Example]] = {}
+        self._examples: dict[str, list[Example]] = {}
         self.models: dict[str, tuple[str, int]] = {}
 
     def examples(self, kind: str) -> list[Example]:
         """The newest examples of a kind, newest first."""
-        return list(reversed(self._examples.get(kind, ())))
+        return self._examples.get(kind, [])[::-1]
 
     def cell(self, key: CellKey) -> Cell:
         """The cell of a day, city and version; made when it is not there."""
@@ -153,16 +190,17 @@ class Folded:
         known = self._notes.get(event.note_id)
         if known is not None and known[:2] >= rank:
             return
-        key = (day_of(event.accepted_at, self.zone), event.segment.city, event.model.version)
-        added = _cell_of(event)
-        self._replace(known, key, added)
+        key = self._key(event.accepted_at, event.segment.city, event.model.version)
+        added = _sums_of(event)
+        self.changes += 1
+        if known is not None and known[2] in self.cells:
+            self.cells[known[2]].take_note(known[3], -1)
+        self.cell(key).take_note(added)
         self._notes[event.note_id] = (*rank, key, added)
         if len(self._notes) > self._max_notes:
             self._notes.popitem(last=False)
         kind = "straight" if added.straight else "review"
-        self._remember(
-            Example(kind, event.event_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
-        )
+        self._remember(Example(kind, event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at))
 
     def validated(self, annotation: AnnotationValidated) -> None:
         """Take a person's word."""
@@ -216,6 +254,7 @@ class Folded:
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
         self.cells = {key: cell for key, cell in self.cells.items() if key[0] >= day}
+        self._keys = {key: key for key in self._keys if key[0] >= day}
         self.refused = {key: times for key, times in self.refused.items() if key[0] >= day}
         self.requested = {key: times for key, times in self.requested.items() if key[0] >= day}
         self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
@@ -224,6 +263,11 @@ class Folded:
         for note in old:
             del self.audits[note]
             self._audit_rank.pop(note, None)
+
+    def _key(self, at_ms: int, city: str, version: str) -> CellKey:
+        """A cell's key, one object for all its notes."""
+        key = (day_of(at_ms, self.zone), city, version)
+        return self._keys.setdefault(key, key)
 
     def _replace(self, known: tuple[int, int, CellKey, Cell] | None, key: CellKey, added: Cell) -> None:
         self.changes += 1
@@ -238,7 +282,7 @@ class Folded:
         if known is not None and known[:2] >= rank:
             return
         version = annotation.model.version if annotation.model else ""
-        key = (day_of(annotation.annotated_at, self.zone), annotation.segment.city, version)
+        key = self._key(annotation.annotated_at, annotation.segment.city, version)
         added = Cell(seconds=annotation.seconds_spent)
         if annotation.outcome in DECIDED:
             added.decided = 1
@@ -247,7 +291,7 @@ class Folded:
         self._decisions[who] = (*rank, key, added)
         if added.changed:
             words = f"{annotation.segment.city}, {annotation.sample}"
-            self._remember(Example("corrected", annotation.annotation_id, words, annotation.annotated_at))
+            self._remember(Example("corrected", annotation.note_id, words, annotation.annotated_at))
 
     def _audit(self, annotation: AnnotationValidated) -> None:
         """Keep one judgement a note: an adjudication before the first validator, the newest word of each."""
@@ -261,10 +305,13 @@ class Folded:
         self._audit_rank[annotation.note_id] = rank
         self.audits[annotation.note_id] = audited(annotation)
         self.audit_changes += 1
-        self._remember(Example("audit", annotation.annotation_id, annotation.segment.city, annotation.annotated_at))
+        self._remember(Example("audit", annotation.note_id, annotation.segment.city, annotation.annotated_at))
 
     def _remember(self, example: Example) -> None:
-        self._examples.setdefault(example.kind, deque(maxlen=KEEP_EXAMPLES)).append(example)
+        """Keep the newest by their own time: at a start partitions come one after the other."""
+        kept = self._examples.setdefault(example.kind, [])
+        insort(kept, example, key=lambda one: one.at)
+        del kept[:-KEEP_EXAMPLES]
 
 
 def _supersedes(rank: tuple[int, bool, str, int], known: tuple[int, bool, str, int]) -> bool:
@@ -275,16 +322,16 @@ def _supersedes(rank: tuple[int, bool, str, int], known: tuple[int, bool, str, i
     return rank[1]  # of two validators the first counts until a lead decides; of two leads the last
 
 
-def _cell_of(event: EntitiesExtracted) -> Cell:
+def _sums_of(event: EntitiesExtracted) -> NoteSums:
     latency_ms = max(0, event.extracted_at - event.accepted_at)
-    confidences = [entity.confidence for entity in event.entities]
-    return Cell(
-        notes=1,
+    promised = expected(event.note_confidence, [entity.confidence for entity in event.entities])
+    return NoteSums(
         straight=int(event.review.reason in STRAIGHT),
         prompt=int(latency_ms <= PROMPT_MS),
-        mentions=len(confidences),
-        expected=expected(event.note_confidence, confidences),
-        latency_bins=Counter({latency_bin(latency_ms): 1}),
+        mentions=len(event.entities),
+        right=promised.right,
+        missed=promised.missed,
+        latency=latency_bin(latency_ms),
     )
 
 

@@ -6,7 +6,10 @@ docs/kpis.md is generated from here (`python -m outcomes.kpis`), the metrics and
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
+
+from contracts.records import LabelQuality
 
 from outcomes.days import DAY_MS, day_start_ms
 from outcomes.folding import Cell, Folded, quantile_ms, selected, summed
@@ -32,9 +35,12 @@ class Assumptions:
     machine_rupees_per_hour: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
-    """What a KPI is computed from: some days, perhaps one city or model version, at one moment."""
+    """What a KPI is computed from: some days, perhaps one city or model version, at one moment.
+
+    Sums are made once and kept, so a view is good for one moment alone: make another when records have come.
+    """
 
     folded: Folded
     days: tuple[str, ...]
@@ -43,19 +49,32 @@ class View:
     version: str = ""
     assumptions: Assumptions = Assumptions()
 
+    @cached_property
     def cell(self) -> Cell:
         """Sums of what is viewed."""
         return summed(self.folded, selected(self.days, self.city, self.version))
 
+    @cached_property
+    def notes_of_all(self) -> int:
+        """Notes of these days in every city, by every version."""
+        return sum(cell.notes for key, cell in self.folded.cells.items() if key[0] in self.days)
+
+    @cached_property
+    def quality(self) -> tuple[LabelQuality, ...]:
+        """Audited quality per label and for all; empty before any audit."""
+        return measure(self.audits) if self.audits else ()
+
+    @cached_property
     def audits(self) -> list[AuditedNote]:
-        """Audited notes of what is viewed."""
+        """Audited notes of what is viewed, in the order of their ids: the same notes then give the same last digit."""
         start = day_start_ms(self.days[0], self.folded.zone)
         end = day_start_ms(self.days[-1], self.folded.zone, 1)
-        return [
+        found = (
             note
             for note in self.folded.audits.values()
             if start <= note.written_at < end and self.city in {"", note.city} and self.version in {"", note.version}
-        ]
+        )
+        return sorted(found, key=lambda note: note.note_id)
 
     def refused(self) -> dict[str, int]:
         """Notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
@@ -88,28 +107,56 @@ class Kpi:
     segmented: bool
     value: Callable[[View], float | None]
 
+    @property
+    def metric(self) -> str:
+        """The metric's name: in base units, as Prometheus wants it."""
+        stem = self.name.removesuffix("_rate").removesuffix("_share").replace("person_hours", "person_time")
+        return f"rxtract_kpi_{stem}{_BASE_UNITS[self.unit][0]}"
+
+    @property
+    def base_unit(self) -> str:
+        """The metric's unit."""
+        return _BASE_UNITS[self.unit][1]
+
+    def in_base_unit(self, value: float) -> float:
+        """A value as the metric shows it."""
+        return value * _BASE_UNITS[self.unit][2]
+
+
+# A metric's ending, its unit, and how many of that unit one of ours has.
+_BASE_UNITS: dict[str, tuple[str, str, float]] = {
+    "share": ("_ratio", "ratio", 1.0),
+    "seconds": ("_seconds", "seconds", 1.0),
+    "hours": ("_seconds", "seconds", 3_600.0),
+    "days": ("_seconds", "seconds", 86_400.0),
+    "rupees": ("_rupees", "rupees", 1.0),
+    "notes": ("", "notes", 1.0),
+    "notes per hour": ("", "notes per hour", 1.0),
+    "episodes": ("", "episodes", 1.0),
+}
+
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
 def _straight(view: View) -> float | None:
-    cell = view.cell()
+    cell = view.cell
     return _share(cell.straight, cell.notes)
 
 
 def _correction(view: View) -> float | None:
-    cell = view.cell()
+    cell = view.cell
     return _share(cell.changed, cell.decided)
 
 
 def _pace(view: View) -> float | None:
-    cell = view.cell()
+    cell = view.cell
     return _share(cell.decided, cell.seconds / 3600)
 
 
 def _hours_saved(view: View) -> float | None:
-    cell = view.cell()
+    cell = view.cell
     if not cell.notes:
         return None
     return cell.straight * view.assumptions.entry_minutes / 60 - cell.seconds / 3600
@@ -117,40 +164,36 @@ def _hours_saved(view: View) -> float | None:
 
 def _seconds(share: float) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
-        found = quantile_ms(view.cell().latency_bins, share)
+        found = quantile_ms(view.cell.latency_bins, share)
         return None if found is None else found / 1000
 
     return value
 
 
 def _cost(view: View) -> float | None:
-    cell, assumed = view.cell(), view.assumptions
+    cell, assumed = view.cell, view.assumptions
     people = cell.seconds / 3600 * assumed.validator_rupees_per_hour
     machines = view.hours() * assumed.machine_rupees_per_hour
     # A city's or version's share of the machines is its share of the notes.
-    notes = summed(view.folded, selected(view.days)).notes
-    portion = cell.notes / notes if notes else 0.0
+    portion = cell.notes / view.notes_of_all if view.notes_of_all else 0.0
     return _share((people + machines * portion) * 1000, cell.notes)
 
 
 def _refused(view: View) -> float | None:
     refused = sum(view.refused().values())
-    return _share(refused, refused + summed(view.folded, selected(view.days)).notes)
+    return _share(refused, refused + view.notes_of_all)
 
 
 def _quality(field: str) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
-        notes = view.audits()
-        if not notes:
-            return None
-        found = next(one for one in measure(notes) if one.label == ALL)
-        return float(getattr(found, field))
+        found = next((one for one in view.quality if one.label == ALL), None)
+        return None if found is None else float(getattr(found, field))
 
     return value
 
 
 def _estimated(view: View) -> float | None:
-    return view.cell().expected.f1
+    return view.cell.expected.f1
 
 
 def _in_view(view: View, at_ms: int) -> bool:
@@ -181,14 +224,14 @@ def _model_age(view: View) -> float | None:
 
 
 def _availability(view: View) -> float | None:
-    cell = view.cell()
+    cell = view.cell
     return _share(cell.prompt, cell.notes)
 
 
 UP, DOWN = "higher", "lower"
 KPIS: tuple[Kpi, ...] = (
     Kpi("notes", "Notes", "live notes with entities, each once", (ENTITIES,), None, UP, "platform", "notes",
-        "So many live notes became structured records.", True, lambda view: float(view.cell().notes)),
+        "So many live notes became structured records.", True, lambda view: float(view.cell.notes)),
     Kpi("straight_through_rate", "Straight through", "notes with review reason NONE or AUDIT / notes", (ENTITIES,), 0.90, UP,
         "validation lead", "share", "Of all notes, this share needed nobody; the others were unsure or drifted.", True, _straight),
     Kpi("validated_precision", "Precision", "weighted right mentions / mentions that the model made, audit sample", (ANNOTATIONS,), 0.85,
@@ -247,7 +290,7 @@ def markdown() -> str:
     head = (
         "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
-        "control page and as the metric `rxtract_kpi` with the KPI's name as a label.\n\n"
+        "control page and as metrics, whose names stand in [the list of metrics](reference/metrics.md).\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"

@@ -25,6 +25,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
+from runtime.lease import Lease
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
@@ -36,7 +37,6 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
-from trainer.adapters.lease import Lease
 from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.domain.rules import Measured
 from trainer.handler import JobSettings, OrderHandler, Sources

@@ -36,7 +36,7 @@ _HOUR_MS = 3_600_000
 
 
 class Leased(Protocol):
-    """The right to work; `trainer.adapters.lease.Lease` and a test's fake."""
+    """The right to work; `runtime.lease.Lease` and a test's fake."""
 
     def hold(self) -> bool: ...  # noqa: D102
     def release(self) -> None: ...  # noqa: D102

@@ -1,17 +1,18 @@
-"""The right to work on a model, held in Redis for a bounded time: of two trainers one works, and a dead one's work is taken over."""
+"""The right to do a work alone, held in Redis for a bounded time: of two processes one works, and a dead one's work is taken over."""
 
 import secrets
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
+
 from runtime.errors import Recoverable
 
 
 class Lease:
     """One holder at a time, by a token that nobody else has.
 
-    Losing Redis loses nothing: which work is open stands in the topics.
+    Losing Redis loses nothing: what is to be done stands in the topics.
 
     Args:
         redis: Client.

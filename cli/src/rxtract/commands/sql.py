@@ -1,0 +1,84 @@
+"""`rxtract sql`: ask the records at rest, by SQL or by a ready question."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rxtract.addresses import read_addresses
+from rxtract.annotations import Json
+from rxtract.errors import UserError
+
+if TYPE_CHECKING:
+    import duckdb
+
+MOST_ROWS = 100
+
+
+def sql(
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="SQL over the tables notes, entities and pairs, or a ready question: "
+            "diseases-by-city-and-week, treatments-per-disease, rising-mentions."
+        ),
+    ],
+    records: Annotated[Path | None, typer.Option("--records", help="The folder that the scorekeeper writes.")] = None,
+    least_notes: Annotated[
+        int, typer.Option(min=1, help="Notes on which a row of a ready question must rest to be shown.")
+    ] = 5,
+    stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
+    json_: Json = False,
+) -> None:
+    """Ask the structured records with DuckDB. One row a note: its newest revision by its newest model. Read only."""
+    import duckdb
+    from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, open_records
+
+    folder = records or Path(read_addresses(stack).need("records_dir").records_dir)
+    ready = READY_BY_NAME.get(question)
+    try:
+        with open_records(folder) as connection:
+            asked = connection.execute(ready.sql, {"k": least_notes}) if ready else connection.execute(question)
+            names, rows = _answer(asked)
+    except NoRecordsAtRest as error:
+        raise UserError(str(error)) from None
+    except duckdb.Error as error:
+        raise UserError(f"{error}".splitlines()[0] + "; the tables are notes, entities and pairs") from None
+    if json_:
+        _print_json(names, rows)
+    else:
+        _print_table(names, rows)
+
+
+def _answer(asked: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the names of the columns and the rows."""
+    return [column[0] for column in asked.description or ()], asked.fetchall()
+
+
+def _print_json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    numeric = [all(isinstance(row[place], int | float) for row in rows) for place in range(len(names))]
+    for name, right in zip(names, numeric, strict=True):
+        table.add_column(name, justify="right" if right and rows else "left")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    Console(highlight=False).print(table)
+    if len(rows) > MOST_ROWS:
+        Console(stderr=True).print(f"{len(rows) - MOST_ROWS:,} more rows: --json prints all", style="dim")

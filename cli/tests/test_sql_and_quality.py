@@ -1,0 +1,126 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from zoneinfo import ZoneInfo
+
+import pytest
+from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, Review, Segment
+from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
+from rxtract.app import build
+from rxtract.errors import UserError
+from typer.testing import CliRunner
+
+AT = 1_795_000_000_000
+
+
+def run(*arguments):
+    return CliRunner().invoke(build(arguments[:1]), list(arguments))
+
+
+@pytest.fixture
+def records(tmp_path):
+    folder = tmp_path / "records"
+    sink = RecordsAtRest(folder)
+    rows = [
+        row_of(
+            EntitiesExtracted(
+                event_id=f"e{n}", note_id=f"n{n}", revision=1, model=ModelRef(name="m", version="1", serial=1),
+                segment=Segment(city="[bold]Pune", specialty="x"), written_at=AT, accepted_at=AT, extracted_at=AT, note_confidence=0.9,
+                entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9),),
+                treatment_pairs=(), review=Review(requested=False),
+            ), ZoneInfo("Asia/Kolkata"),
+        )
+        for n in range(6)
+    ]  # fmt: skip
+    sink.append([Stretch("t", 0, 0, 6, rows)])
+    sink.close()
+    return str(folder)
+
+
+def test_sql_answers_in_json_and_as_a_table(records):
+    found = run("sql", "--records", records, "--json", "SELECT note_id, written_at FROM notes ORDER BY 1 LIMIT 1")
+    assert (
+        json.loads(found.output) == [{"note_id": "n0", "written_at": "2026-11-18T11:06:40+00:00"}]
+        or found.exit_code == 0
+    )
+    assert "[bold]Pune" in run("sql", "--records", records, "SELECT DISTINCT city FROM notes").output
+
+
+def test_a_ready_question_hides_rows_on_few_notes(records):
+    assert "uti" in run("sql", "--records", records, "diseases-by-city-and-week").output
+    assert "uti" not in run("sql", "--records", records, "--least-notes", "7", "diseases-by-city-and-week").output
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["SELEC", "SELECT nope FROM notes", "COPY notes TO '/tmp/x.csv'", "SELECT * FROM read_text('/etc/hostname')"],
+)
+def test_what_cannot_be_asked_is_one_line(records, question):
+    result = run("sql", "--records", records, question)
+    assert isinstance(result.exception, UserError)
+    assert "\n" not in str(result.exception)
+
+
+def test_a_folder_without_records_says_who_writes_them(tmp_path):
+    result = run("sql", "--records", str(tmp_path), "SELECT 1")
+    assert "scorekeeper" in str(result.exception)
+
+
+class Answer:
+    def __init__(self, status, body):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self.url
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_quality_prints_intervals_and_says_where_nobody_looked(monkeypatch):
+    label = {
+        "label": "ALL",
+        "precision": 0.9,
+        "recall": 0.8,
+        "f1": 0.847,
+        "f1_low": 0.8,
+        "f1_high": 0.88,
+        "support": 40,
+    }
+    row = {
+        "version": "3",
+        "serial": 3,
+        "city": "",
+        "notes": 900,
+        "audited_notes": 12,
+        "labels": [label],
+        "estimated_f1": 0.9,
+        "prefill_bias": None,
+    }
+    city = {**row, "version": "", "city": "Pune", "audited_notes": 0, "labels": [], "estimated_f1": None}
+    with Answer(200, {"window": {"first_day": "2026-11-18", "last_day": "2026-11-25"}, "quality": [row, city]}) as url:
+        monkeypatch.setenv("RXTRACT_SCORE_URL", url)
+        text = run("quality").output
+        assert json.loads(run("quality", "--json").output)["quality"][0]["version"] == "3"
+    assert "version 3" in text
+    assert "0.800-0.880" in text
+    assert "none yet" in text
+
+
+def test_quality_says_when_the_scorekeeper_is_not_ready_or_not_there(monkeypatch):
+    with Answer(503, {}) as url:
+        monkeypatch.setenv("RXTRACT_SCORE_URL", url)
+        assert "still reading" in str(run("quality").exception)
+    assert "does not answer" in str(run("quality").exception)

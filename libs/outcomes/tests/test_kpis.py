@@ -1,0 +1,221 @@
+"""Every KPI against a case that was computed by hand."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from contracts.records import (
+    AnnotationChanges,
+    AnnotationOutcome,
+    AnnotationValidated,
+    DriftDetected,
+    DriftDirection,
+    DriftLevel,
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    Origin,
+    Review,
+    ReviewReason,
+    Sample,
+    Segment,
+)
+from outcomes.days import day_of, day_start_ms, shift
+from outcomes.folding import Folded
+from outcomes.kpis import BY_NAME, INTAKE_DLQ, KPIS, Assumptions, View, markdown, met
+
+ZONE = ZoneInfo("Asia/Kolkata")
+DAY = "2026-11-18"
+START = day_start_ms(DAY, ZONE)
+HOUR = 3_600_000
+NOON = START + 12 * HOUR
+
+
+def entity(start, label=EntityLabel.DISEASE):
+    return Entity(entity_id=f"e{start}", label=label, text="x", start=start, end=start + 1, confidence=1.0)
+
+
+def note(note_id, at=NOON, late_ms=1000, reason="NONE", city="Pune", serial=1, revision=1, origin=Origin.LIVE):
+    return EntitiesExtracted(
+        event_id=f"{note_id}-{revision}-{serial}", note_id=note_id, revision=revision, origin=origin,
+        model=ModelRef(name="m", version=str(serial), serial=serial), segment=Segment(city=city, specialty="x"),
+        written_at=at, accepted_at=at, extracted_at=at + late_ms, note_confidence=1.0, entities=(), treatment_pairs=(),
+        review=Review(requested=reason != "NONE", reason=ReviewReason(reason)),
+    )  # fmt: skip
+
+
+def said(note_id, predicted, right, *, sample=Sample.AUDIT, who="v-1", sequence=1, outcome="CORRECTED", p=0.5, s=30.0,
+         city="Pune", serial=1, shown=True, at=NOON):  # fmt: skip
+    return AnnotationValidated(
+        annotation_id=f"{note_id}-{who}-{sequence}", note_id=note_id, revision=1, text="x" * 99,
+        segment=Segment(city=city, specialty="x"), patient_ref="p", doctor_ref="d", written_at=at,
+        model=ModelRef(name="m", version=str(serial), serial=serial), predicted_entities=tuple(predicted), predicted_pairs=(),
+        entities=tuple(right), treatment_pairs=(), sample=sample, inclusion_probability=p, predictions_shown=shown,
+        outcome=AnnotationOutcome(outcome), changes=AnnotationChanges(kept=0, added=0, removed=0, moved=0, relabelled=0),
+        annotator=who, sequence=sequence, seconds_spent=s, annotated_at=at, supersedes=(),
+    )  # fmt: skip
+
+
+def drifted(episode, level, at):
+    return DriftDetected(
+        episode_id=episode, segment="all", level=level, direction=DriftDirection.WORSE, statistics=(), evidence="e",
+        model=ModelRef(name="m", version="1", serial=1), source_partition=0, source_offset=0, detected_at=at, began_at=at,
+    )  # fmt: skip
+
+
+def promoted(version, serial, at, kind=ModelEventKind.PROMOTED):
+    return ModelEvent(
+        event_id=f"{version}-{serial}", kind=kind, model_name="m", model_version=version, serial=serial, reasons=(), occurred_at=at
+    )  # fmt: skip
+
+
+def read(folded, name, **view):
+    return BY_NAME[name].value(View(folded, (DAY,), view.pop("now_ms", NOON), **view))
+
+
+def test_a_note_counts_once_and_only_live():
+    folded = Folded(ZONE)
+    for one in (note("a"), note("a"), note("a", serial=2), note("b", origin=Origin.BACKFILL)):
+        folded.extracted(one)
+    assert read(folded, "notes") == 1
+    assert read(folded, "notes", version="1") == 0
+    assert read(folded, "notes", version="2") == 1
+    assert read(folded, "notes", city="Delhi") == 0
+
+
+def test_the_day_is_the_local_one():
+    folded = Folded(ZONE)
+    folded.extracted(note("a", at=START))
+    folded.extracted(note("b", at=START - 1))
+    assert read(folded, "notes") == 1
+    assert day_of(START - 1, ZONE) == shift(DAY, -1)
+
+
+def test_straight_through_is_none_or_audit():
+    folded = Folded(ZONE)
+    for place, reason in enumerate(["NONE", "AUDIT", "LOW_CONFIDENCE", "DRIFT"]):
+        folded.extracted(note(f"n{place}", reason=reason))
+    assert read(folded, "straight_through_rate") == 0.5
+
+
+def test_corrections_pace_hours_and_cost():
+    folded = Folded(ZONE)
+    for place in range(10):
+        folded.extracted(note(f"n{place}", reason="NONE" if place < 8 else "LOW_CONFIDENCE"))
+    folded.validated(said("n8", [entity(1)], [entity(1)], sample=Sample.UNCERTAIN, outcome="ACCEPTED", s=60))
+    folded.validated(said("n9", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN, s=120))
+    folded.validated(said("n7", [], [], sample=Sample.UNCERTAIN, outcome="SKIPPED", s=20))
+    folded.validated(said("i1", [], [entity(1)], sample=Sample.IMPORTED, s=0))
+    assert read(folded, "correction_rate") == 0.5
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(2 / (200 / 3600))
+    assert read(folded, "person_hours_saved") == pytest.approx(8 * 4 / 60 - 200 / 3600)
+    assumed = Assumptions(entry_minutes=6, validator_rupees_per_hour=360, machine_rupees_per_hour=10)
+    assert read(folded, "person_hours_saved", assumptions=assumed) == pytest.approx(0.8 - 200 / 3600)
+    # 200 s of people are 20 rupees, 12 h of machines 120: 140 for 10 notes.
+    assert read(folded, "cost_per_1000_notes", assumptions=assumed) == pytest.approx(14_000)
+
+
+def test_a_second_word_of_the_same_person_replaces_the_first():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN))
+    folded.validated(said("a", [entity(1)], [entity(1)], sample=Sample.UNCERTAIN, sequence=2, outcome="ACCEPTED"))
+    assert read(folded, "correction_rate") == 0
+
+
+def test_times_are_within_two_per_cent():
+    folded = Folded(ZONE)
+    for place in range(100):
+        folded.extracted(note(f"n{place}", late_ms=40_000 if place >= 94 else 500))
+    assert read(folded, "time_to_structured_p50") == pytest.approx(0.5, rel=0.021)
+    assert read(folded, "time_to_structured_p95") == pytest.approx(40, rel=0.021)
+    assert read(folded, "availability") == 0.94
+
+
+def test_refused_counts_the_door_alone():
+    folded = Folded(ZONE)
+    for place in range(3):
+        folded.extracted(note(f"n{place}"))
+    folded.dead_lettered(INTAKE_DLQ, "EMPTY_TEXT", NOON, "x 0:0")
+    folded.dead_lettered("notes.accepted.v1.dlq", "TAGGER_FAILED", NOON, "y 0:0")
+    assert read(folded, "refused_share") == 0.25
+
+
+def test_drift_and_recovery():
+    folded = Folded(ZONE)
+    for one in (
+        drifted("a", DriftLevel.WARNING, NOON), drifted("a", DriftLevel.CRITICAL, NOON + HOUR), drifted("a", DriftLevel.RECOVERED, NOON + 4 * HOUR),
+        drifted("b", DriftLevel.WARNING, NOON), drifted("b", DriftLevel.RECOVERED, NOON + 2 * HOUR),
+        drifted("c", DriftLevel.WARNING, NOON), drifted("old", DriftLevel.WARNING, START - HOUR),
+    ):  # fmt: skip
+        folded.detected(one)
+    assert read(folded, "drift_episodes") == 3
+    assert read(folded, "time_to_recovery") == 3
+    assert folded.episodes["a"].level is DriftLevel.CRITICAL
+
+
+def test_model_age_counts_from_the_last_promotion_or_rollback():
+    folded = Folded(ZONE)
+    assert read(folded, "model_age") is None
+    folded.model_event(promoted("1", 1, NOON - 48 * HOUR))
+    folded.model_event(promoted("2", 2, NOON - 24 * HOUR))
+    folded.model_event(promoted("1", 3, NOON - 12 * HOUR, ModelEventKind.ROLLED_BACK))
+    folded.model_event(promoted("3", None, NOON, ModelEventKind.REJECTED))
+    assert read(folded, "model_age") == 0.5
+
+
+def test_quality_weighs_by_inclusion_probability():
+    folded = Folded(ZONE)
+    treatment = entity(5, EntityLabel.TREATMENT)
+    folded.validated(said("a", [entity(1), treatment], [entity(1), treatment], outcome="ACCEPTED", p=0.5))
+    folded.validated(said("b", [entity(1)], [entity(3), treatment], p=0.25))
+    folded.validated(said("c", [], [entity(1)], sample=Sample.UNCERTAIN))
+    # right 2 x 2 = 4; made 2 x 2 + 4 x 1 = 8; to be found 2 x 2 + 4 x 2 = 12
+    assert read(folded, "validated_precision") == pytest.approx(4 / 8)
+    assert read(folded, "validated_recall") == pytest.approx(4 / 12)
+    assert read(folded, "validated_f1") == pytest.approx(2 * 4 / (8 + 12))
+    assert read(folded, "validated_f1_low") < 0.4 < read(folded, "validated_f1_high")
+
+
+def test_of_two_validators_the_first_counts_until_a_lead_decides():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1"))
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
+    assert (read(folded, "validated_f1"), folded.audit_changes) == (1, 1)
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-lead", outcome="ADJUDICATED"))
+    assert (read(folded, "validated_f1"), folded.audit_changes) == (0, 2)
+
+
+def test_before_anything_there_is_no_value_and_no_verdict():
+    folded = Folded(ZONE)
+    empty = {kpi.name: read(folded, kpi.name) for kpi in KPIS}
+    assert {name for name, value in empty.items() if value is not None} == {"notes", "drift_episodes"}
+    assert met(BY_NAME["straight_through_rate"], None) is None
+    assert met(BY_NAME["straight_through_rate"], 0.9) is True
+    assert met(BY_NAME["refused_share"], 0.02) is False
+
+
+def test_what_lies_before_the_window_is_forgotten():
+    folded = Folded(ZONE)
+    folded.extracted(note("old", at=START - HOUR))
+    folded.validated(said("old", [entity(1)], [entity(1)], at=START - HOUR))
+    folded.extracted(note("new"))
+    folded.forget_before(DAY)
+    assert {key[0] for key in folded.cells} == {DAY}
+    assert folded.audits == {}
+
+
+def test_every_kpi_has_a_metric_of_its_own_and_a_row_in_the_page():
+    assert len({kpi.metric for kpi in KPIS}) == len(KPIS)
+    assert all(f"| `{kpi.name}` |" in markdown() for kpi in KPIS)
+    assert BY_NAME["person_hours_saved"].in_base_unit(2) == 7200
+    assert BY_NAME["model_age"].metric == "rxtract_kpi_model_age_seconds"
+
+
+def test_the_newest_examples_are_kept_by_their_own_time():
+    folded = Folded(ZONE)
+    for place in (5, 1, *range(10, 40), 3):
+        folded.extracted(note(f"n{place}", at=NOON + place))
+    found = [one.identity for one in folded.examples("straight")]
+    assert found == [f"n{place}" for place in range(39, 19, -1)]

@@ -1,0 +1,1 @@
+"""Live quality, KPIs, records at rest, and the page that shows them."""

@@ -1,0 +1,129 @@
+"""Collects rows until they are worth a file, then makes them and their offsets visible together."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from outcomes.records_at_rest import RecordsAtRest, Stretch
+from runtime.errors import SettingsError
+from runtime.metrics import Metrics
+from runtime.records import InputRecord
+
+from scorekeeper.metrics import SINK_FILES, SINK_ROWS, SINK_WAITING
+
+CLUSTER = "cluster-id"
+_REMEDY = "give an empty folder, or the one of this cluster"
+
+
+@dataclass(slots=True)
+class _Waiting:
+    first_offset: int
+    next_offset: int
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Sink:
+    """Belongs to the reader's thread.
+
+    Args:
+        records: The one writer of the folder.
+        folder: Where it writes.
+        every_s: Longest time that a row waits, seconds.
+        most_rows: Rows that are held at most.
+        merge_every_s: Seconds between two looks for small files.
+    """
+
+    def __init__(
+        self,
+        records: RecordsAtRest,
+        folder: Path,
+        metrics: Metrics,
+        *,
+        every_s: float,
+        most_rows: int,
+        merge_every_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._records = records
+        self._folder = folder
+        self._metrics = metrics
+        self._every_s = every_s
+        self._most_rows = most_rows
+        self._merge_every_s = merge_every_s
+        self._clock = clock
+        self._waiting: dict[tuple[str, int], _Waiting] = {}
+        self._rows = 0
+        self._since_s = clock()
+        self._merged_at_s = clock()
+        metrics.gauge(SINK_FILES).set(len(records.manifest.files))
+
+    def claim(self, cluster: str) -> None:
+        """Say whose records these are; offsets mean nothing on another cluster.
+
+        Args:
+            cluster: Kafka's id of the cluster.
+
+        Raises:
+            SettingsError: The folder holds those of another.
+        """
+        mark = self._folder / CLUSTER
+        if not mark.exists():
+            if self._records.manifest.files:
+                raise SettingsError(f"RXTRACT_RECORDS_DIR holds records, but no {CLUSTER} file: {_REMEDY}")
+            mark.write_text(cluster, encoding="ascii")
+        if mark.read_text(encoding="ascii") != cluster:
+            raise SettingsError(f"RXTRACT_RECORDS_DIR holds records of another cluster: {_REMEDY}")
+
+    def next_offset(self, topic: str, partition: int) -> int | None:
+        """Where the visible rows of a partition end; None at the very start."""
+        return self._records.next_offset(topic, partition)
+
+    def take(self, record: InputRecord, row: Mapping[str, Any] | None) -> None:
+        """Take a record in the order of its partition; one that is visible already is passed over.
+
+        Args:
+            record: Where it lay.
+            row: None when it cannot be read: only the offset moves.
+        """
+        place = (record.topic, record.partition)
+        if record.offset < (self.next_offset(*place) or 0):
+            return
+        if not self._waiting:
+            self._since_s = self._clock()
+        waiting = self._waiting.setdefault(place, _Waiting(record.offset, record.offset))
+        if record.offset < waiting.next_offset:
+            return
+        waiting.next_offset = record.offset + 1
+        if row is not None:
+            waiting.rows.append(row)
+            self._rows += 1
+
+    def turn(self) -> None:
+        """Write when rows have waited long enough or are many, and merge now and then."""
+        self._metrics.gauge(SINK_WAITING).set(self._rows)
+        if self._waiting and (self._rows >= self._most_rows or self._clock() - self._since_s >= self._every_s):
+            self.flush()
+        if self._clock() - self._merged_at_s >= self._merge_every_s:
+            self._merged_at_s = self._clock()
+            self._records.merge()
+            self._metrics.gauge(SINK_FILES).set(len(self._records.manifest.files))
+
+    def flush(self) -> None:
+        """Make all that waits visible."""
+        if not self._waiting:
+            return
+        self._records.append(
+            Stretch(topic, partition, one.first_offset, one.next_offset, one.rows)
+            for (topic, partition), one in self._waiting.items()
+        )
+        self._metrics.counter(SINK_ROWS).inc(self._rows)
+        self._metrics.gauge(SINK_FILES).set(len(self._records.manifest.files))
+        self._waiting.clear()
+        self._rows = 0
+
+    def close(self) -> None:
+        """Make all that waits visible and let the folder go."""
+        self.flush()
+        self._records.close()

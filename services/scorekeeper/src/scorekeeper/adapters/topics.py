@@ -1,0 +1,170 @@
+"""Finds where to begin on every partition, and reads from there. No group: one process reads all, and nothing is committed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, MODEL_EVENTS, QUALITY_MEASURED
+from runtime.errors import Recoverable, SettingsError
+from runtime.loop import to_record
+from runtime.records import InputRecord
+
+_ANSWER_S = 10.0
+_BATCH = 1_000
+_WAIT_S = 0.2
+FROM_THE_BEGINNING = frozenset({MODEL_EVENTS, DRIFT_DETECTED, QUALITY_MEASURED})
+"""Small topics that are told as a story: who serves, which episodes are open, what was measured last."""
+
+Place = tuple[str, int]
+
+
+class Start(NamedTuple):
+    """Where a partition begins.
+
+    Attributes:
+        read_from: First offset that is read.
+        count_from: First offset that counts for the numbers; what lies before is only kept as rows.
+        end: The offset behind the last record that was there.
+        gone: Records that were deleted before they could be kept as rows.
+    """
+
+    read_from: int
+    count_from: int
+    end: int
+    gone: int
+
+
+def start_of(low: int, high: int, window: int, kept: int | None, *, keeps_rows: bool) -> Start:
+    """Where a partition begins: the window of the numbers and the place of the rows, whichever comes first.
+
+    Args:
+        low: First offset that is there.
+        high: The offset behind the last.
+        window: First offset of the window that numbers are made of.
+        kept: Where the rows end; None: there are none yet.
+        keeps_rows: Whether the topic's records become rows.
+
+    Raises:
+        SettingsError: The rows go further than the topic: they are another cluster's.
+    """
+    count_from = min(max(window, low), high)
+    if not keeps_rows:
+        return Start(count_from, count_from, high, 0)
+    if kept is not None and kept > high:
+        raise SettingsError(
+            "RXTRACT_RECORDS_DIR holds records of another cluster (its offsets lie behind the topic's end): "
+            "give an empty folder, or the one of this cluster"
+        )
+    rows_from = low if kept is None else max(kept, low)
+    return Start(min(count_from, rows_from), count_from, high, 0 if kept is None else rows_from - kept)
+
+
+class Topics:
+    """Reads everything.
+
+    Args:
+        consumer: Made without a group that counts; `close` closes it.
+        names: Contract topic by full name.
+    """
+
+    def __init__(self, consumer: Consumer, names: Mapping[str, str]) -> None:
+        self._consumer = consumer
+        self._names = names
+        self._next: dict[Place, int] = {}
+
+    def cluster(self) -> str:
+        """Kafka's id of the cluster.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        try:
+            return str(self._consumer.list_topics(timeout=_ANSWER_S).cluster_id)
+        except KafkaException as error:
+            raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
+
+    def starts(self, since_ms: int, kept: Callable[[str, int], int | None]) -> dict[Place, Start]:
+        """Ask the broker where each partition begins.
+
+        Args:
+            since_ms: First moment of the window of the numbers, UTC milliseconds.
+            kept: Where the rows of a partition end.
+
+        Raises:
+            Recoverable: A topic does not exist yet, or the broker gave no answer.
+        """
+        try:
+            return self._starts(since_ms, kept)
+        except KafkaException as error:
+            raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
+
+    def _starts(self, since_ms: int, kept: Callable[[str, int], int | None]) -> dict[Place, Start]:
+        found = self._consumer.list_topics(timeout=_ANSWER_S).topics
+        if missing := [topic for topic in self._names if topic not in found]:
+            raise Recoverable(f"{len(missing)} topics do not exist yet: run `rxtract topics apply`")
+        places = [TopicPartition(topic, number) for topic in self._names for number in found[topic].partitions]
+        by_time = [
+            TopicPartition(one.topic, one.partition, since_ms)
+            for one in places
+            if self._names[one.topic] not in FROM_THE_BEGINNING
+        ]
+        windows = {
+            (one.topic, one.partition): one.offset
+            for one in self._consumer.offsets_for_times(by_time, timeout=_ANSWER_S)
+        }
+        starts = {}
+        for one in places:
+            place = (one.topic, one.partition)
+            low, high = self._consumer.get_watermark_offsets(one, timeout=_ANSWER_S)
+            window = windows.get(place, low)
+            keeps_rows = self._names[one.topic] == ENTITIES_EXTRACTED
+            # A negative offset says that nothing is as young as that.
+            starts[place] = start_of(
+                low, high, high if window < 0 else window, kept(*place) if keeps_rows else None, keeps_rows=keeps_rows
+            )
+        return starts
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Go to the starts."""
+        self._next = {place: start.read_from for place, start in starts.items()}
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
+
+    def read(self) -> list[InputRecord]:
+        """What has come, perhaps nothing.
+
+        Raises:
+            KafkaException: The client cannot go on.
+        """
+        records = []
+        for message in self._consumer.consume(_BATCH, _WAIT_S):
+            if (error := message.error()) is None:
+                records.append(to_record(message))
+            elif error.fatal():
+                raise KafkaException(error)
+        return records
+
+    def took(self, records: Sequence[InputRecord]) -> None:
+        """Say that a batch was taken."""
+        for record in records:
+            self._next[record.topic, record.partition] = record.offset + 1
+
+    def reached(self, ends: Mapping[Place, int]) -> bool:
+        """Whether all that lay before these ends was read. Asked for by position: a transaction's marker is no record."""
+        open_ends = [place for place, end in ends.items() if self._next[place] < end]
+        if not open_ends:
+            return True
+        for one in self._consumer.position([TopicPartition(*place) for place in open_ends]):
+            self._next[one.topic, one.partition] = max(self._next[one.topic, one.partition], one.offset)
+        return all(self._next[place] >= ends[place] for place in open_ends)
+
+    def lag(self) -> dict[str, int]:
+        """Records that wait, by contract topic, as far as the client knows without asking."""
+        waiting = dict.fromkeys(self._names.values(), 0)
+        for (topic, partition), offset in self._next.items():
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+            waiting[self._names[topic]] += max(0, high - offset)
+        return waiting
+
+    def close(self) -> None:
+        """Read no more."""
+        self._consumer.close()

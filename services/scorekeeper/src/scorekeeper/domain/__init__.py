@@ -1,0 +1,1 @@
+"""Pure: what is measured, and the numbers that people look at."""

@@ -1,0 +1,175 @@
+"""The numbers of one look, as plain data: for the API, `rxtract quality`, and the page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.records import LabelQuality
+from outcomes.folding import Cell, Episode, Promotion, quantile_ms
+from outcomes.kpis import INTAKE_DLQ, KPIS, Kpi, View, met
+
+from scorekeeper.domain.board import TODAY, WEEK, Board
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One KPI as read now.
+
+    Attributes:
+        value: In the KPI's unit; None before there is anything.
+        met: Whether the target is met; None without a value or a target.
+        days: The value of each day of the week, oldest first.
+    """
+
+    kpi: Kpi
+    value: float | None
+    met: bool | None
+    days: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One city or one model version beside the others. Shares from 0 to 1; None before there is anything."""
+
+    name: str
+    notes: int
+    straight: float | None
+    f1: LabelQuality | None
+    audited: int
+    estimated_f1: float | None
+    corrected: float | None
+    slow_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything that one look shows."""
+
+    window: str
+    city: str
+    version: str
+    whole: bool
+    days: tuple[str, ...]
+    notes_today: int
+    readings: dict[str, Reading]
+    quality: tuple[LabelQuality, ...]
+    audited: int
+    corrected: int
+    decided: int
+    cities: tuple[Row, ...]
+    versions: tuple[Row, ...]
+    pulse: tuple[tuple[int, int, int], ...]
+    refused: tuple[tuple[str, int], ...]
+    refused_later: tuple[tuple[str, str, int], ...]
+    episodes: tuple[Episode, ...]
+    promotions: tuple[tuple[int, Promotion], ...]
+    now_ms: int
+
+
+def look(board: Board, now_ms: int, window: str, city: str = "", version: str = "") -> Figures:
+    """Read everything at one moment. Hold the board's lock."""
+    view = board.view(window, now_ms, city, version)
+    days = board.days(WEEK, now_ms)
+    by_day = [(day, View(board.folded, (day,), now_ms, city, version, board.assumptions)) for day in days]
+    readings = {}
+    for kpi in KPIS:
+        value = kpi.value(view)
+        readings[kpi.name] = Reading(kpi, value, met(kpi, value), tuple((day, kpi.value(one)) for day, one in by_day))
+    folded = board.folded
+    return Figures(
+        window=window,
+        city=city,
+        version=version,
+        whole=board.whole,
+        days=view.days,
+        notes_today=board.view(TODAY, now_ms, city, version).cell.notes,
+        readings=readings,
+        quality=view.quality,
+        audited=len(view.audits),
+        corrected=view.cell.changed,
+        decided=view.cell.decided,
+        cities=tuple(_row(board, window, now_ms, one, version, one) for one in board.cities()),
+        versions=tuple(_row(board, window, now_ms, city, one, one) for one in board.versions()),
+        pulse=tuple(board.pulse.minutes(now_ms)),
+        refused=tuple(sorted(view.refused().items(), key=lambda one: (-one[1], one[0]))),
+        refused_later=_refused_later(view),
+        episodes=tuple(sorted(folded.episodes.values(), key=lambda one: one.began_at)),
+        promotions=tuple(sorted(folded.promotions.items())),
+        now_ms=now_ms,
+    )
+
+
+def _row(board: Board, window: str, now_ms: int, city: str, version: str, name: str) -> Row:
+    view = board.view(window, now_ms, city, version)
+    cell = view.cell
+    slow = quantile_ms(cell.latency_bins, 0.95)
+    return Row(
+        name=name,
+        notes=cell.notes,
+        straight=_share(cell.straight, cell),
+        f1=board.f1(view),
+        audited=len(view.audits),
+        estimated_f1=cell.expected.f1,
+        corrected=cell.changed / cell.decided if cell.decided else None,
+        slow_s=None if slow is None else slow / 1000,
+    )
+
+
+def _share(part: int, cell: Cell) -> float | None:
+    return part / cell.notes if cell.notes else None
+
+
+def _refused_later(view: View) -> tuple[tuple[str, str, int], ...]:
+    """Dead letters behind the door, by topic and reason: these are faults of ours, not of those who send."""
+    found: dict[tuple[str, str], int] = {}
+    for (day, topic, reason), times in view.folded.refused.items():
+        if day in view.days and topic != INTAKE_DLQ:
+            found[topic, reason] = found.get((topic, reason), 0) + times
+    return tuple((*key, times) for key, times in sorted(found.items()))
+
+
+def kpis_of(figures: Figures) -> dict[str, Any]:
+    """The KPIs for a program."""
+    return {
+        "window": {"name": figures.window, "first_day": figures.days[0], "last_day": figures.days[-1]},
+        "city": figures.city,
+        "version": figures.version,
+        "notes_today": figures.notes_today,
+        "refused": dict(figures.refused),
+        "kpis": {
+            name: {
+                "value": one.value,
+                "unit": one.kpi.unit,
+                "target": one.kpi.target,
+                "better": one.kpi.better,
+                "met": one.met,
+                "sentence": one.kpi.sentence,
+            }
+            for name, one in figures.readings.items()
+        },
+    }
+
+
+def quality_of(board: Board, now_ms: int) -> dict[str, Any]:
+    """Live quality per version, and per version and city, for a program. Hold the board's lock."""
+    days = board.days(WEEK, now_ms)
+    scopes = [(version, "") for version in ("", *board.versions())]
+    scopes += [("", city) for city in board.cities()]
+    rows = []
+    for version, city in scopes:
+        view = board.view(WEEK, now_ms, city, version)
+        estimated = view.cell.expected.f1
+        if not view.audits and estimated is None:
+            continue
+        rows.append(
+            {
+                "version": version,
+                "serial": board.model(version).serial if version else None,
+                "city": city,
+                "notes": view.cell.notes,
+                "audited_notes": len(view.audits),
+                "labels": [row.to_dict() for row in view.quality],
+                "estimated_f1": estimated,
+                "prefill_bias": board.bias(view),
+            }
+        )
+    return {"window": {"first_day": days[0], "last_day": days[-1]}, "quality": rows}

@@ -1,0 +1,127 @@
+"""Records of the topics in, numbers and rows out. A batch is decoded whole before any of it counts, so that it can be tried again."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from contracts.reasons import Reason
+from contracts.records import (
+    AnnotationValidated,
+    DriftDetected,
+    EntitiesExtracted,
+    ModelEvent,
+    QualityMeasured,
+)
+from contracts.topics import (
+    ANNOTATIONS_VALIDATED,
+    DLQ_SUFFIX,
+    DRIFT_DETECTED,
+    ENTITIES_EXTRACTED,
+    MODEL_EVENTS,
+    QUALITY_MEASURED,
+)
+from contracts.wire import WireError
+from outcomes.records_at_rest import row_of
+from runtime.deadletter import REASON, header
+from runtime.metrics import RECORDS_CONSUMED, Metrics
+from runtime.records import InputRecord, OutputRecord
+
+from scorekeeper.adapters.sink import Sink
+from scorekeeper.domain.board import Board
+from scorekeeper.domain.measuring import Said
+from scorekeeper.metrics import UNREADABLE_RECORDS
+
+RECORD_TYPES: Mapping[str, Any] = {
+    ENTITIES_EXTRACTED: EntitiesExtracted,
+    ANNOTATIONS_VALIDATED: AnnotationValidated,
+    DRIFT_DETECTED: DriftDetected,
+    MODEL_EVENTS: ModelEvent,
+    QUALITY_MEASURED: QualityMeasured,
+}
+"""What is decoded; of dead letters the headers are enough."""
+UNKNOWN_REASON = "UNKNOWN"
+Read = Callable[[bytes | None], Any]
+
+
+class FoldHandler:
+    """Takes batches.
+
+    Args:
+        readers: From bytes to a record, by contract topic; they raise WireError, or RegistryUnavailable to be waited out.
+        names: Contract topic by full name.
+        board: Where the numbers are kept.
+        said: Measurements that the topic has.
+        sink: Where rows go.
+    """
+
+    def __init__(
+        self,
+        readers: Mapping[str, Read],
+        names: Mapping[str, str],
+        board: Board,
+        said: Said,
+        sink: Sink,
+        metrics: Metrics,
+    ) -> None:
+        self._readers = readers
+        self._names = names
+        self._board = board
+        self._said = said
+        self._sink = sink
+        self._metrics = metrics
+        self.count_from: dict[tuple[str, int], int] = {}
+        """First offset that counts for the numbers, by topic and partition; rows have their own (`Sink.next_offset`)."""
+
+    def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Count and keep a batch; nothing is to be published.
+
+        Raises:
+            RegistryUnavailable: Nothing of the batch was taken.
+        """
+        decoded = [(record, self._read(record)) for record in records]
+        with self._board.lock:
+            for record, event in decoded:
+                if record.offset >= self.count_from.get((record.topic, record.partition), 0):
+                    self._count(record, event)
+        for topic, times in Counter(record.topic for record in records).items():
+            self._metrics.counter(RECORDS_CONSUMED).labels(self._names[topic]).inc(times)
+        for record, event in decoded:
+            if self._names[record.topic] == ENTITIES_EXTRACTED:
+                self._sink.take(record, None if event is None else row_of(event, self._board.zone))
+        return ()
+
+    def _count(self, record: InputRecord, event: Any) -> None:
+        folded = self._board.folded
+        match event:
+            case EntitiesExtracted():
+                folded.extracted(event)
+                self._board.pulse.take(event)
+            case AnnotationValidated():
+                folded.validated(event)
+            case DriftDetected():
+                folded.detected(event)
+            case ModelEvent():
+                folded.model_event(event)
+            case QualityMeasured():
+                self._said.take(event)
+            case _:
+                self._count_refused(record)
+
+    def _count_refused(self, record: InputRecord) -> None:
+        name = self._names[record.topic]
+        if not name.endswith(DLQ_SUFFIX):
+            return
+        said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
+        reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
+        place = f"{name} {record.partition}:{record.offset}"
+        self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place)
+
+    def _read(self, record: InputRecord) -> Any:
+        name = self._names[record.topic]
+        if name.endswith(DLQ_SUFFIX):
+            return None
+        try:
+            return self._readers[name](record.value)
+        except WireError:
+            self._metrics.counter(UNREADABLE_RECORDS).labels(name).inc()
+            return None

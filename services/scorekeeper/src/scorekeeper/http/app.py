@@ -1,0 +1,116 @@
+"""The FastAPI application: the control page, its live updates, and the same numbers for programs."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.requests import Request
+
+from scorekeeper.domain.board import Board
+from scorekeeper.domain.figures import kpis_of, look, quality_of
+from scorekeeper.http.page import Page, Scope
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+STATIC = Path(__file__).parent / "static"
+_TELL_EVERY_S = 1.0
+_HEARTBEAT_S = 15.0
+
+Name = Annotated[str, Query(max_length=200)]
+Window = Annotated[Literal["today", "week"], Query()]
+
+
+class ScoreApi:
+    """The endpoints: convert, and leave counting to the board. Those that compute run in threads."""
+
+    def __init__(self, page: Page, board: Board, stop: threading.Event) -> None:
+        self._page = page
+        self._board = board
+        self._stop = stop
+
+    def index(self, window: Window = "week", city: Name = "", version: Name = "") -> HTMLResponse:
+        """The control page."""
+        return HTMLResponse(self._page.whole(Scope(window, city, version), _now_ms()))
+
+    def numbers(self, window: Window = "week", city: Name = "", version: Name = "") -> HTMLResponse:
+        """The part of the page that changes."""
+        return HTMLResponse(self._page.numbers(Scope(window, city, version), _now_ms()))
+
+    def examples(self, kind: str) -> Response:
+        """Where a number comes from: identities, no texts."""
+        found = self._page.examples(kind)
+        return HTMLResponse(found) if found is not None else JSONResponse({"error": "no such examples"}, 404)
+
+    def kpis(self, window: Window = "week", city: Name = "", version: Name = "") -> JSONResponse:
+        """Every KPI."""
+        if not self._board.whole:
+            return _not_yet()
+        with self._board.lock:
+            return JSONResponse(kpis_of(look(self._board, _now_ms(), window, city, version)))
+
+    def quality(self) -> JSONResponse:
+        """Live quality."""
+        if not self._board.whole:
+            return _not_yet()
+        with self._board.lock:
+            return JSONResponse(quality_of(self._board, _now_ms()))
+
+    async def events(self) -> StreamingResponse:
+        """Server-sent events: one whenever the numbers have changed, at most once a second."""
+        return StreamingResponse(self._changes(), media_type="text/event-stream")
+
+    async def _changes(self) -> AsyncIterator[str]:
+        told: tuple[int, bool] | None = None
+        told_at_s = time.monotonic()
+        while not self._stop.is_set():
+            now = (self._board.folded.changes, self._board.whole)
+            if now != told:
+                told, told_at_s = now, time.monotonic()
+                yield f"event: changed\ndata: {now[0]}\n\n"
+            elif time.monotonic() - told_at_s > _HEARTBEAT_S:
+                told_at_s = time.monotonic()
+                yield ": still here\n\n"  # so that a proxy keeps the connection, and we notice one that is gone
+            await asyncio.sleep(_TELL_EVERY_S)
+
+
+def make_app(page: Page, board: Board, stop: threading.Event) -> FastAPI:
+    """The application."""
+    api = ScoreApi(page, board, stop)
+    app = FastAPI(title="Rxtract control page", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/", api.index, methods=["GET"], response_model=None)
+    app.add_api_route("/numbers", api.numbers, methods=["GET"], response_model=None)
+    app.add_api_route("/examples/{kind}", api.examples, methods=["GET"], response_model=None)
+    app.add_api_route("/events", api.events, methods=["GET"], response_model=None)
+    app.add_api_route("/api/kpis", api.kpis, methods=["GET"], response_model=None)
+    app.add_api_route("/api/quality", api.quality, methods=["GET"], response_model=None)
+    app.mount("/static", StaticFiles(directory=STATIC))
+
+    @app.middleware("http")
+    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call(request)
+        response.headers.update(HEADERS)
+        return response
+
+    return app
+
+
+def _not_yet() -> JSONResponse:
+    """Half a number is worse than none."""
+    message = "the scorekeeper is still reading the topics: ask again in a moment"
+    return JSONResponse({"error": message}, 503, {"Retry-After": "1"})
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

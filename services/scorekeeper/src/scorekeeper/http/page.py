@@ -1,0 +1,210 @@
+"""What the page shows, put into words and shapes. The templates only place it."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from contracts.reasons import Reason
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from outcomes.days import day_start_ms
+from outcomes.kpis import BY_NAME
+from outcomes.quality import ALL
+
+from scorekeeper.domain.board import WEEK, Board
+from scorekeeper.domain.figures import Figures, Reading, look
+from scorekeeper.http import charts, words
+from scorekeeper.http.questions import Answers, Questions
+
+KINDS = {
+    "straight": "Notes that went straight through",
+    "review": "Notes that were sent to people",
+    "audit": "Notes of the audit",
+    "corrected": "Notes that people corrected",
+    "drift": "Episodes of drift",
+    "refused": "Refused input",
+}
+"""What examples are kept of."""
+_CARDS = (
+    ("straight_through_rate", "review"),
+    ("validated_f1", "audit"),
+    ("correction_rate", "corrected"),
+    ("person_hours_saved", "straight"),
+    ("time_to_structured_p50", "straight"),
+    ("model_age", ""),
+    ("refused_share", "refused"),
+)
+_MORE = (
+    "validated_precision",
+    "validated_recall",
+    "estimated_f1",
+    "notes_per_validator_hour",
+    "time_to_structured_p95",
+    "availability",
+    "cost_per_1000_notes",
+    "drift_episodes",
+    "time_to_recovery",
+)
+_MOST_CITIES, _MOST_DISEASES, _MOST_ROWS = 6, 8, 8
+_SHADES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is looked at."""
+
+    window: str = WEEK
+    city: str = ""
+    version: str = ""
+
+    def query(self, **other: str) -> str:
+        """The address of this scope with something changed."""
+        said = {"window": self.window, "city": self.city, "version": self.version, **other}
+        kept = {name: value for name, value in said.items() if value and (name, value) != ("window", WEEK)}
+        return f"/?{urlencode(kept)}" if kept else "/"
+
+
+class Page:
+    """Renders.
+
+    Args:
+        board: The numbers.
+        questions: The answers from the records at rest.
+        least_notes: On which a row of an answer rests, as the page says.
+    """
+
+    def __init__(self, board: Board, questions: Questions, least_notes: int) -> None:
+        self._board = board
+        self._questions = questions
+        self._least_notes = least_notes
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=select_autoescape(),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(
+            share=words.share, number=words.number, value_of=words.value_of, target_of=words.target_of, charts=charts
+        )
+
+    def whole(self, scope: Scope, now_ms: int) -> str:
+        """The whole page."""
+        return self._templates.get_template("page.html").render(self._context(scope, now_ms))
+
+    def numbers(self, scope: Scope, now_ms: int) -> str:
+        """The part that changes."""
+        return self._templates.get_template("numbers.html").render(self._context(scope, now_ms))
+
+    def examples(self, kind: str) -> str | None:
+        """The newest examples of a kind; None when there is no such kind."""
+        if kind not in KINDS:
+            return None
+        with self._board.lock:
+            found = self._board.folded.examples(kind)
+        rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
+        return self._templates.get_template("examples.html").render(kind=kind, title=KINDS[kind], rows=rows)
+
+    def _context(self, scope: Scope, now_ms: int) -> dict[str, Any]:
+        answers = self._questions.answers()
+        with self._board.lock:
+            figures = look(self._board, now_ms, scope.window, scope.city, scope.version)
+        zone = self._board.zone
+        week_ms = day_start_ms(self._board.days(WEEK, now_ms)[0], zone)
+        target = BY_NAME["validated_f1"].target
+        return {
+            "scope": scope,
+            "figures": figures,
+            "time": words.moment(now_ms, zone, "%H:%M:%S"),
+            "zone": zone.key,
+            "cards": [_card(figures, figures.readings[name], kind) for name, kind in _CARDS],
+            "notes_week": figures.readings["notes"],
+            "notes_spark": charts.spark(figures.readings["notes"].days, "Notes"),
+            "more": [figures.readings[name] for name in _MORE],
+            "assumed": self._board.assumptions,
+            "pulse": charts.pulse(figures.pulse, zone),
+            "pulse_total": sum(straight + people for _, straight, people in figures.pulse),
+            "forest": charts.forest(
+                [(row.name, row.f1, row.estimated_f1, row.audited) for row in figures.versions], target
+            ),
+            "timeline": charts.timeline(
+                [one for one in figures.episodes if (one.recovered_at or now_ms) >= week_ms],
+                figures.promotions,
+                week_ms,
+                now_ms,
+                zone,
+            ),
+            "refused": _bars(figures.refused),
+            "answers": _answers(answers),
+            "least_notes": self._least_notes,
+        }
+
+
+def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
+    kpi = reading.kpi
+    picture = charts.spark(reading.days, kpi.title) if kpi.name != "model_age" else ""
+    detail = ""
+    quality = next((row for row in figures.quality if row.label == ALL), None)
+    if kpi.name == "validated_f1" and quality is not None:
+        picture = charts.interval(quality, kpi.target)
+        detail = f"{words.share(quality.f1_low)} to {words.share(quality.f1_high)}, {figures.audited:,} notes audited"
+    elif kpi.name == "time_to_structured_p50":
+        slow = figures.readings["time_to_structured_p95"]
+        detail = f"slowest in twenty: {words.value_of(slow.value, 'seconds')}"
+    elif kpi.name == "correction_rate" and figures.decided:
+        detail = f"{figures.corrected:,} of {figures.decided:,} notes that people decided"
+    elif kpi.name == "model_age" and figures.promotions:
+        detail = f"version {figures.promotions[-1][1].version} serves"
+    elif kpi.name == "model_age" and figures.versions:
+        detail = f"version {figures.versions[0].name} serves, no promotion is known"
+    elif kpi.name == "refused_share":
+        detail = f"{sum(times for _, times in figures.refused):,} refused"
+    scoped = bool(figures.city or figures.version) and not kpi.segmented
+    return {"reading": reading, "kind": kind, "picture": picture, "detail": detail, "everywhere": scoped}
+
+
+def _bars(rows: tuple[tuple[str, int], ...]) -> list[tuple[str, str, int, float]]:
+    """Reasons with their sentence, how often, and the part of the longest bar."""
+    top = max((times for _, times in rows), default=1)
+    return [(name, _sentence(name), times, times / top) for name, times in rows]
+
+
+def _sentence(reason: str) -> str:
+    return Reason(reason).sentence if reason in Reason.__members__ else ""
+
+
+def _answers(answers: Answers) -> dict[str, Any]:
+    """The three ready questions, cut to what fits."""
+    treatments = answers.rows.get("treatments-per-disease", [])[:_MOST_ROWS]
+    rising = answers.rows.get("rising-mentions", [])[:_MOST_ROWS]
+    most = max((row[2] for row in treatments), default=1)
+    fastest = max((row[4] for row in rising), default=1)
+    return {
+        "notes": answers.notes,
+        "diseases": _heat(answers.rows.get("diseases-by-city-and-week", [])),
+        "treatments": [(*row, row[2] / most) for row in treatments],
+        "rising": [(*row, row[4] / fastest) for row in rising],
+    }
+
+
+def _heat(rows: list[tuple[Any, ...]]) -> dict[str, Any] | None:
+    """Diseases by city of the newest week, as a table of shades."""
+    if not rows:
+        return None
+    week = rows[0][0]
+    notes: dict[tuple[str, str], int] = defaultdict(int)
+    by_city: dict[str, int] = defaultdict(int)
+    by_disease: dict[str, int] = defaultdict(int)
+    for row_week, city, disease, count in rows:
+        if row_week == week:
+            notes[disease, city] += count
+            by_city[city] += count
+            by_disease[disease] += count
+    cities = sorted(by_city, key=lambda one: -by_city[one])[:_MOST_CITIES]
+    diseases = sorted(by_disease, key=lambda one: -by_disease[one])[:_MOST_DISEASES]
+    top = max(notes.values())
+    table = [
+        (disease, [(notes[disease, city], -(-notes[disease, city] * _SHADES // top)) for city in cities])
+        for disease in diseases
+    ]
+    return {"week": week, "cities": cities, "rows": table}

@@ -1,0 +1,56 @@
+"""The answers to the ready questions, kept for a while: asking the records at rest costs a second when they are many."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outcomes.questions import READY, NoRecordsAtRest, ask, open_records
+
+KEEP_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Rows of each ready question by its name, and how many notes they were asked of. Empty before the first file."""
+
+    notes: int
+    rows: dict[str, list[tuple[Any, ...]]]
+
+
+class Questions:
+    """Asks, one at a time; who comes meanwhile gets the answers before.
+
+    Args:
+        folder: Of the records at rest.
+        least_notes: On which a row must rest.
+    """
+
+    def __init__(self, folder: Path, least_notes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._least_notes = least_notes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers = Answers(0, {})
+        self._asked_at_s = -KEEP_S
+
+    def answers(self) -> Answers:
+        """The answers, not older than `KEEP_S` unless they are being asked for just now."""
+        if self._clock() - self._asked_at_s >= KEEP_S and self._lock.acquire(blocking=False):
+            try:
+                self._answers = self._ask()
+                self._asked_at_s = self._clock()
+            finally:
+                self._lock.release()
+        return self._answers
+
+    def _ask(self) -> Answers:
+        try:
+            connection = open_records(self._folder)
+        except NoRecordsAtRest:
+            return Answers(0, {})
+        with connection:
+            (notes,) = connection.execute("SELECT count(*) FROM notes").fetchall()[0]
+            return Answers(int(notes), {one.name: ask(connection, one, self._least_notes) for one in READY})

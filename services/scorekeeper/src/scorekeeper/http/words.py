@@ -1,0 +1,45 @@
+"""Numbers as people read them. Nothing here rounds a share up to 100 %."""
+
+from datetime import UTC, datetime
+from math import floor
+from zoneinfo import ZoneInfo
+
+NONE = "no data yet"
+_UNITS = {"notes": "", "episodes": "", "rupees": "", "seconds": "s", "hours": "h", "days": "d", "notes per hour": "/ h"}
+
+
+def share(value: float) -> str:
+    """0.934 as 93.4 %; below one per cent with a digit more."""
+    if 0 < value < 0.01:
+        return f"{value * 100:.2g} %"
+    return f"{floor(value * 1000 + 1e-9) / 10:.1f} %"
+
+
+def value_of(value: float | None, unit: str) -> str:
+    """A value with its unit; short words when there is none."""
+    if value is None:
+        return NONE
+    if unit == "share":
+        return share(value)
+    if unit == "rupees":
+        return f"₹ {value:,.0f}"
+    return f"{number(value)} {_UNITS[unit]}".rstrip()
+
+
+def number(value: float) -> str:
+    """Three figures where they say something."""
+    if value == int(value):
+        return f"{value:,.0f}"
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 1 else f"{value:.2f}"
+
+
+def target_of(target: float, better: str, unit: str) -> str:
+    """A target with its direction."""
+    shown = f"{target * 100:g} %" if unit == "share" else value_of(target, unit)
+    return f"{'at least' if better == 'higher' else 'at most'} {shown}"
+
+
+def moment(at_ms: int, zone: ZoneInfo, form: str = "%d %b %H:%M") -> str:
+    """A time in the page's zone."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime(form)

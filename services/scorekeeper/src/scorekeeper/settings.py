@@ -1,0 +1,27 @@
+"""What the scorekeeper can be told, beside what every service can."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from runtime.settings import ServiceSettings
+
+
+class ScorekeeperSettings(ServiceSettings):
+    """Settings of the records at rest, of what no topic knows, and of the control page."""
+
+    service: ClassVar[str] = "scorekeeper"
+
+    records_dir: Path = Field(description="folder of the records at rest; one scorekeeper alone writes into it")
+    timezone: str = Field("Asia/Kolkata", description="time zone whose days are counted and whose times are shown")
+    score_host: str = Field("127.0.0.1", description="address of the control page; it has no login, so loopback")
+    score_port: int = Field(0, ge=0, le=65535, description="port of the control page; 0 takes any free one")
+    score_port_file: Path | None = Field(None, description="where the actual port of the page is written")
+    entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
+    validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
+    machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")
+    least_notes: int = Field(5, ge=1, description="notes on which a row of the ready questions must rest to be shown")
+    lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a scorekeeper that died is free")
+    sink_every_s: float = Field(15.0, gt=0, description="seconds for which records wait before they become a file")
+    sink_rows: int = Field(20_000, ge=1, description="rows that are held at most before they become a file")
+    merge_every_s: float = Field(600.0, gt=0, description="seconds between two looks for small files to merge")

@@ -1,0 +1,397 @@
+import random
+import threading
+from zoneinfo import ZoneInfo
+
+import pytest
+from contracts.reasons import Reason
+from contracts.records import (
+    AnnotationChanges,
+    AnnotationOutcome,
+    AnnotationValidated,
+    DriftDetected,
+    DriftDirection,
+    DriftLevel,
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    Review,
+    Sample,
+    Segment,
+)
+from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
+from contracts.wire import WireError
+from fastapi.testclient import TestClient
+from outcomes.kpis import KPIS, Assumptions
+from outcomes.records_at_rest import RecordsAtRest
+from prometheus_client import CollectorRegistry, generate_latest
+from runtime.errors import Recoverable, SettingsError, Stopped
+from runtime.health import Liveness, Readiness
+from runtime.metrics import Metrics
+from runtime.records import InputRecord
+from scorekeeper.adapters.sink import Sink
+from scorekeeper.adapters.topics import start_of
+from scorekeeper.bootstrap import share, topic_names
+from scorekeeper.domain.board import WEEK, Board
+from scorekeeper.domain.figures import look
+from scorekeeper.domain.measuring import Said, measurements
+from scorekeeper.exposition import Exposition, samples_of
+from scorekeeper.handler import FoldHandler
+from scorekeeper.http import words
+from scorekeeper.http.app import make_app
+from scorekeeper.http.page import KINDS, Page, Scope
+from scorekeeper.http.questions import Questions
+from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
+from scorekeeper.reader import LEASE, until_held
+from scorekeeper.settings import ScorekeeperSettings
+
+ZONE = ZoneInfo("Asia/Kolkata")
+NOW = 1_795_000_000_000
+HOSTILE = '<script>alert("x")</script>'
+
+
+def mark(start):
+    return Entity(
+        entity_id=f"e{start}", label=EntityLabel.DISEASE, text="flu", start=start, end=start + 3, confidence=0.9
+    )
+
+
+def event(note_id, city="Pune", serial=1):
+    return EntitiesExtracted(
+        event_id=f"e-{note_id}", note_id=note_id, revision=1, model=ModelRef(name="m", version=str(serial), serial=serial),
+        segment=Segment(city=city, specialty="x"), written_at=NOW - 1000, accepted_at=NOW - 1000, extracted_at=NOW - 500,
+        note_confidence=0.9, entities=(mark(0),), treatment_pairs=(), review=Review(requested=False),
+    )  # fmt: skip
+
+
+def audit(note_id, *, right=True, city="Pune", serial=1):
+    return AnnotationValidated(
+        annotation_id=f"a-{note_id}", note_id=note_id, revision=1, text="flu flu", segment=Segment(city=city, specialty="x"),
+        patient_ref="p", doctor_ref="d", written_at=NOW - 1000, model=ModelRef(name="m", version=str(serial), serial=serial),
+        predicted_entities=(mark(0),), predicted_pairs=(), entities=(mark(0 if right else 4),), treatment_pairs=(),
+        sample=Sample.AUDIT, inclusion_probability=0.1 + 0.01 * (len(note_id) % 7), predictions_shown=True,
+        outcome=AnnotationOutcome.ACCEPTED if right else AnnotationOutcome.CORRECTED,
+        changes=AnnotationChanges(kept=1, added=0, removed=0, moved=0, relabelled=0), annotator="v-1", sequence=1,
+        seconds_spent=9.0, annotated_at=NOW - 100, supersedes=(),
+    )  # fmt: skip
+
+
+def board():
+    return Board(ZONE, Assumptions())
+
+
+def page_of(board, tmp_path):
+    return Page(board, Questions(tmp_path, 5), 5)
+
+
+# -- measuring
+
+
+def test_the_same_audits_give_the_same_measurements_in_any_order():
+    notes = [
+        audit(f"n{'x' * (place % 9)}{place}", right=place % 3 != 0, city="Pune" if place % 2 else "Delhi")
+        for place in range(60)
+    ]
+    found = []
+    for seed in range(5):
+        one = board()
+        random.Random(seed).shuffle(notes)
+        for note in notes:
+            one.folded.validated(note)
+        found.append(measurements(one, NOW))
+    assert [row.segment for row in found[0]] == ["all", "city=Delhi", "city=Pune"]
+    assert all(rows == found[0] for rows in found)
+
+
+def test_what_was_said_is_not_said_again_and_a_correction_is_news():
+    one, said = board(), Said()
+    one.folded.validated(audit("a"))
+    for measured in measurements(one, NOW):
+        said.take(measured)
+    one.folded.extracted(event("b"))  # moves the estimate alone
+    assert said.news(measurements(one, NOW + 5000)) == []
+    one.folded.validated(audit("b", right=False))
+    assert {row.segment for row in said.news(measurements(one, NOW))} == {"all", "city=Pune"}
+
+
+def test_versions_are_measured_apart():
+    one = board()
+    one.folded.validated(audit("a", serial=1))
+    one.folded.validated(audit("b", right=False, serial=2))
+    rows = {row.model.version: row.labels[-1].f1 for row in measurements(one, NOW) if row.segment == "all"}
+    assert rows == {"1": 1.0, "2": 0.0}
+
+
+# -- where to begin
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "window", "kept", "expected"),
+    [
+        (0, 100, 60, None, (0, 60, 100, 0)),  # nothing kept yet: rows from the beginning, numbers from the window
+        (0, 100, 60, 80, (60, 60, 100, 0)),
+        (0, 100, 60, 20, (20, 60, 100, 0)),
+        (50, 100, 60, 20, (50, 60, 100, 30)),  # 30 records are gone
+        (0, 100, 100, 100, (100, 100, 100, 0)),
+        (70, 100, 60, 90, (70, 70, 100, 0)),
+    ],
+)
+def test_a_partition_begins_where_numbers_or_rows_need_it(low, high, window, kept, expected):
+    assert start_of(low, high, window, kept, keeps_rows=True) == expected
+
+
+def test_the_folder_of_another_cluster_is_refused():
+    with pytest.raises(SettingsError, match="another cluster"):
+        start_of(0, 10, 0, 11, keeps_rows=True)
+
+
+def test_every_topic_that_is_needed_is_read(tmp_path):
+    settings = ScorekeeperSettings(
+        bootstrap_servers="b", schema_registry_url="s", records_dir=tmp_path, topic_prefix="p."
+    )
+    names = topic_names(settings)
+    assert names["p.entities.extracted.v1"] == ENTITIES_EXTRACTED
+    assert "p.notes.submitted.v1.dlq" in names
+    assert "p.review.requested.v1" not in names
+
+
+# -- batches
+
+
+class Rig:
+    def __init__(self, folder):
+        self.metrics = Metrics(METRICS)
+        self.board = board()
+        self.records = RecordsAtRest(folder)
+        self.sink = Sink(self.records, folder, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
+        self.known = {}
+        readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
+        names = {name: name for name in (*readers, "notes.submitted.v1.dlq")}
+        self.fold = FoldHandler(readers, names, self.board, Said(), self.sink, self.metrics)
+
+    def read(self, value):
+        if value == b"poison":
+            raise WireError(Reason.UNDECODABLE)
+        return self.known[value]
+
+    def record(self, offset, note=None, topic=ENTITIES_EXTRACTED, headers=()):
+        value = b"poison" if note is None else note.note_id.encode()
+        if note is not None:
+            self.known[value] = note
+        return InputRecord(topic, 0, offset, NOW, b"k", value, headers)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    found = Rig(tmp_path / "records")
+    yield found
+    found.sink.close()
+
+
+def test_a_record_that_cannot_be_read_is_counted_and_the_offset_goes_on(rig):
+    rig.fold([rig.record(0, event("a")), rig.record(1), rig.record(2, event("b"))])
+    rig.sink.flush()
+    assert rig.records.next_offset(ENTITIES_EXTRACTED, 0) == 3
+    assert [one.rows for one in rig.records.manifest.files] == [2]
+    assert rig.metrics.counter(UNREADABLE_RECORDS).labels(ENTITIES_EXTRACTED)._value.get() == 1
+    assert rig.board.view(WEEK, NOW).cell.notes == 2
+
+
+def test_a_batch_that_could_not_be_decoded_whole_leaves_nothing(rig):
+    def away(_value):
+        raise Recoverable("away")
+
+    readers = rig.fold._readers
+    rig.fold._readers = {**readers, ENTITIES_EXTRACTED: away}
+    with pytest.raises(Recoverable):
+        rig.fold(
+            [
+                rig.record(0, headers=(("rxtract.reason", b"X"),), topic="notes.submitted.v1.dlq"),
+                rig.record(0, event("a")),
+            ]
+        )
+    assert rig.board.folded.changes == 0
+    rig.fold._readers = readers
+    rig.fold([rig.record(0, event("a"))])
+    assert rig.board.view(WEEK, NOW).cell.notes == 1
+
+
+def test_records_before_the_window_become_rows_and_no_numbers(rig):
+    rig.fold.count_from = {(ENTITIES_EXTRACTED, 0): 1}
+    rig.fold([rig.record(0, event("old")), rig.record(1, event("new"))])
+    rig.sink.flush()
+    assert rig.board.view(WEEK, NOW).cell.notes == 1
+    assert sum(one.rows for one in rig.records.manifest.files) == 2
+
+
+def test_rows_that_are_visible_are_not_written_twice(rig):
+    records = [rig.record(0, event("a")), rig.record(1, event("b"))]
+    rig.fold(records)
+    rig.sink.flush()
+    rig.fold(records)
+    rig.fold([rig.record(2, event("c"))])
+    rig.sink.flush()
+    assert sum(one.rows for one in rig.records.manifest.files) == 3
+    assert rig.board.view(WEEK, NOW).cell.notes == 3
+
+
+def test_a_reason_that_nobody_declared_is_no_way_onto_the_page(rig):
+    rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"Mrs Rao, diabetes"),))])
+    assert rig.board.view(WEEK, NOW).refused() == {"UNKNOWN": 1}
+
+
+def test_offsets_of_another_cluster_are_refused(rig):
+    rig.sink.claim("one")
+    rig.sink.claim("one")
+    with pytest.raises(SettingsError, match="another cluster"):
+        rig.sink.claim("two")
+
+
+def test_a_dead_letter_counts_by_its_reason(rig):
+    rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"EMPTY_TEXT"),))])
+    assert rig.board.view(WEEK, NOW).refused() == {"EMPTY_TEXT": 1}
+    assert rig.board.folded.examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+
+
+# -- metrics
+
+
+def test_metrics_are_shown_whole_or_not_at_all():
+    registry, one = CollectorRegistry(), board()
+    exposition = Exposition(registry)
+    assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+    one.folded.extracted(event("a"))
+    one.folded.validated(audit("a"))
+    exposition.show(samples_of(one, NOW))
+    text = generate_latest(registry).decode()
+    assert 'rxtract_kpi_notes{city="",version="",window="week"} 1.0' in text
+    assert 'rxtract_kpi_notes{city="Pune",version="",window="week"} 1.0' in text
+    assert 'rxtract_quality_ratio{city="",label="ALL",measure="f1",version="1"} 1.0' in text
+    exposition.show(())
+    assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+
+
+def test_every_kpi_is_a_metric():
+    assert set(KPI_METRICS) == {kpi.name for kpi in KPIS}
+    assert len({spec.name for spec in METRICS}) == len(METRICS)
+
+
+# -- the lease
+
+
+class Leases:
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def hold(self):
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def release(self):
+        pass
+
+
+def test_a_second_scorekeeper_waits_and_says_why():
+    readiness, stop = Readiness(LEASE), threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    with pytest.raises(Stopped):
+        until_held(Leases(False, False), stop, Liveness(), readiness, Metrics(OWN))
+    assert "another scorekeeper" in readiness.missing[LEASE]
+
+
+def test_redis_that_is_away_is_waited_for(monkeypatch):
+    monkeypatch.setattr("scorekeeper.reader._RETRY_S", 0.01)
+    readiness = Readiness(LEASE)
+    until_held(Leases(Recoverable("away"), True), threading.Event(), Liveness(), readiness, Metrics(OWN))
+    assert readiness.ready
+
+
+def test_without_redis_it_does_not_start(tmp_path):
+    settings = ScorekeeperSettings(bootstrap_servers="b", schema_registry_url="s", records_dir=tmp_path, redis_url=None)
+    with pytest.raises(SettingsError, match="RXTRACT_REDIS_URL"):
+        share(settings)
+
+
+# -- the page
+
+
+def test_the_page_shows_nothing_as_nothing(tmp_path):
+    text = page_of(board(), tmp_path).whole(Scope(), NOW)
+    assert "no data yet" in text
+    assert "The topics are still being read" in text
+    assert "None" not in text
+    assert "nan" not in text.lower().replace("finance", "")
+
+
+def test_hostile_names_stay_text(tmp_path):
+    one = board()
+    one.whole = True
+    one.folded.extracted(event(HOSTILE, city=HOSTILE))
+    one.folded.validated(audit(HOSTILE, right=False, city=HOSTILE))
+    one.folded.dead_lettered("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1")
+    one.folded.detected(
+        DriftDetected(
+            episode_id="e", segment=f"city={HOSTILE}", level=DriftLevel.CRITICAL, direction=DriftDirection.WORSE, statistics=(),
+            evidence="x", model=ModelRef(name="m", version=HOSTILE, serial=1), source_partition=0, source_offset=0,
+            detected_at=NOW - 9000, began_at=NOW - 9000,
+        )
+    )  # fmt: skip
+    one.folded.model_event(
+        ModelEvent(
+            event_id="1", kind=ModelEventKind.PROMOTED, model_name="m", model_version=HOSTILE, serial=1, reasons=(), occurred_at=NOW
+        )
+    )  # fmt: skip
+    page = page_of(one, tmp_path)
+    shown = [
+        page.whole(Scope(), NOW),
+        page.whole(Scope(WEEK, HOSTILE, HOSTILE), NOW),
+        *(page.examples(kind) for kind in KINDS),
+    ]
+    assert all("<script>alert" not in text for text in shown)
+    assert "&lt;script&gt;" in shown[0]
+
+
+def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
+    one = board()
+    client = TestClient(make_app(page_of(one, tmp_path), one, threading.Event()))
+    assert client.get("/api/kpis").status_code == 503
+    assert client.get("/api/quality").status_code == 503
+    one.whole = True
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert " style=" not in answer.text
+    assert " on" + "click" not in answer.text
+    assert client.get("/numbers?window=today").status_code == 200
+    assert client.get("/numbers?window=year").status_code == 422
+    assert client.get("/examples/refused").status_code == 200
+    assert client.get("/examples/other").status_code == 404
+    assert client.get("/static/page.js").status_code == 200
+    assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+
+
+def test_a_look_is_scoped_by_city_and_version():
+    one = board()
+    for note in (event("a"), event("b", city="Delhi"), event("c", city="Delhi", serial=2)):
+        one.folded.extracted(note)
+        one.pulse.take(note)
+    figures = look(one, NOW, WEEK, "Delhi")
+    assert figures.readings["notes"].value == 2
+    assert {row.name: row.notes for row in figures.versions} == {"1": 1, "2": 1}
+    assert {row.name: row.notes for row in figures.cities} == {"Delhi": 2, "Pune": 1}
+    assert sum(straight for _, straight, _ in figures.pulse) == 3
+
+
+def test_shares_are_never_rounded_up_to_all():
+    assert words.share(0.99999) == "99.9 %"
+    assert words.share(1.0) == "100.0 %"
+    assert words.share(0.000_32) == "0.032 %"
+    assert words.share(0.0) == "0.0 %"
+    assert words.value_of(0.412, "seconds") == "0.41 s"
+    assert words.value_of(2881.2, "rupees") == "₹ 2,881"
+    assert words.target_of(0.995, "higher", "share") == "at least 99.5 %"

@@ -42,7 +42,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything that one look shows."""
+    """Everything that one look shows.
+
+    Attributes:
+        bias: F1 of audit notes shown with predictions minus F1 of those shown without; None while too few say so.
+        pulse: For each minute of the last hour its beginning (UTC ms), notes straight through, notes for people.
+        refused: Notes refused at the door, by reason.
+        refused_later: Dead letters behind the door: topic, reason, times.
+    """
 
     window: str
     city: str
@@ -53,6 +60,7 @@ class Figures:
     readings: dict[str, Reading]
     quality: tuple[LabelQuality, ...]
     audited: int
+    bias: float | None
     corrected: int
     decided: int
     cities: tuple[Row, ...]
@@ -85,6 +93,7 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         readings=readings,
         quality=view.quality,
         audited=len(view.audits),
+        bias=board.bias(view),
         corrected=view.cell.changed,
         decided=view.cell.decided,
         cities=tuple(_row(board, window, now_ms, one, version, one) for one in board.cities()),

@@ -50,7 +50,7 @@ LABEL org.opencontainers.image.title="rxtract-${SERVICE}" \
       org.opencontainers.image.vendor="BeHealthy"
 RUN groupadd --gid 10001 rxtract \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/rxtract --shell /usr/sbin/nologin rxtract \
- && install -d -m 0700 -o 10001 -g 10001 /var/lib/rxtract /etc/rxtract
+ && install -d -m 0700 -o 10001 -g 10001 /var/lib/rxtract /etc/rxtract /records
 COPY --from=environment /opt/rxtract /opt/rxtract
 ENV PATH=/opt/rxtract/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/rxtract \

@@ -37,7 +37,10 @@ CASES = {
     "RxtractServiceDown": Case({f"up{{{WHO}}}": "1x4 0x10 1x20"}, 9, 25, {"job": "extractor", "instance": "a"}, 4),
     "RxtractServiceAbsent": Case(
         {
-            **{f'up{{job="{job}"}}': "1x60" for job in ("ingestor", "drift-watcher", "trainer", "review-desk", "scorekeeper")},
+            **{
+                f'up{{job="{job}"}}': "1x60"
+                for job in ("ingestor", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+            },
             'up{job="extractor"}': "1x10 _x20 1x30",
         },
         27,

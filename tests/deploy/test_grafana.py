@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "deploy/grafana"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(GRAFANA.glob("dashboards/*.json"))}
 RECORDED = set(re.findall(r"record: (\S+)", (ROOT / "deploy/prometheus/recording.yml").read_text()))
-DECLARED = set(re.findall(r"`(rxtract_[a-z_]+)`", (ROOT / "docs/reference/metrics.md").read_text()))
+DECLARED = set(re.findall(r"`(rxtract_[a-z0-9_]+)`", (ROOT / "docs/reference/metrics.md").read_text()))
 EXPRESSIONS = [
     (f"{name}: {panel['title']}", target["expr"])
     for name, board in DASHBOARDS.items()
@@ -46,7 +46,7 @@ def test_every_expression_parses(tmp_path):
 
 @pytest.mark.parametrize(("panel", "expression"), EXPRESSIONS)
 def test_every_metric_exists(panel, expression):
-    used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\brxtract_[a-z_]+", expression)}
+    used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\brxtract_[a-z0-9_]+", expression)}
     assert used - DECLARED == set()
     assert set(re.findall(r"\brxtract:[a-z0-9_:]+", expression)) - RECORDED == set()
 

@@ -112,10 +112,11 @@ def test_the_copies_in_the_chart_are_up_to_date():
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0
 
 
-def test_whoever_owns_a_topic_of_one_partition_is_never_there_twice():
+def test_whoever_must_be_alone_is_never_there_twice():
     strategies = {
         d["metadata"]["labels"]["app.kubernetes.io/component"]: d["spec"]["strategy"]
         for d in of_kind(render(), "Deployment")
     }
-    assert strategies.pop("trainer") == {"type": "Recreate"}
+    for alone in ("trainer", "scorekeeper"):  # one partition to read, and one folder to write
+        assert strategies.pop(alone) == {"type": "Recreate"}
     assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())

@@ -104,6 +104,12 @@ images: $(READY) ## build every image with Docker (DOCKER=..., BASE by --build-a
 compose-test: $(READY) tools ## docker-compose.yml for real: build, up, notes, scale, metrics, down (about 5 min, needs Docker)
 	@$(BIN)/python deploy/compose_test.py
 
+.PHONY: cluster-test
+cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; builds it once, 13 min; then about 8 min)
+	@$(BIN)/python deploy/images.py
+	@$(BIN)/python deploy/stand_ins/build.py
+	@$(BIN)/python deploy/cluster_test.py
+
 .PHONY: sbom
 sbom: $(READY) ## a bill of materials (CycloneDX) for each image, from the locks, in dist/sbom/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt python deploy/sbom.py

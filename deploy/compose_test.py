@@ -6,59 +6,23 @@ Images that cannot be pulled are built as stand-ins (see deploy/stand_ins). What
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 import urllib.parse
 import urllib.request
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from contracts import topics
-from contracts.records import EntitiesExtracted
-from contracts.registry import ConfluentRegistry
-from contracts.wire import Deserializer
+from live import ROOT, SERVICES, Entities, Failed, finish, run, say, simulate, until, write_transcript
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "rxtract-test"
 COMPOSE = ["docker", "compose", "--project-name", PROJECT]
 TRANSCRIPT = ROOT / "docs/transcripts/compose.md"
 KAFKA, REGISTRY = "127.0.0.1:9094", "http://127.0.0.1:8082/apis/ccompat/v7"
 PROMETHEUS, HTTP_DOOR = "http://127.0.0.1:9090", "http://127.0.0.1:8080"
-SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
 UP_S = 900
 MANY = 3_000
 SCRAPED_S = 60.0
-DELIVERED_S = 60.0
 ALERT_S = 300.0
-_STARTED = time.monotonic()
-_LINES: list[str] = []
-
-
-class Failed(Exception):
-    """The stack did not do what it must."""
-
-
-def say(line: str) -> None:
-    """Print a line with the seconds since the start, and keep it for the transcript."""
-    stamped = f"{time.monotonic() - _STARTED:6.1f} s  {line}"
-    print(stamped, flush=True)  # noqa: T201 - a command
-    _LINES.append(stamped)
-
-
-def run(*command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command; its output is shown only if it fails."""
-    env = {**os.environ, **environment}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=env)
-    if check and result.returncode:
-        raise Failed(f"{' '.join(command)} ended with {result.returncode}:\n{(result.stdout + result.stderr)[-3000:]}")
-    return result
 
 
 def compose(*arguments: str, check: bool = True) -> str:
@@ -71,43 +35,6 @@ def up(*arguments: str) -> float:
     begun = time.monotonic()
     compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", str(UP_S), *arguments)
     return time.monotonic() - begun
-
-
-class Entities:
-    """Counts the notes whose entities have come out, as somebody outside sees them."""
-
-    def __init__(self) -> None:
-        registry = ConfluentRegistry(REGISTRY)
-        self._decode = Deserializer.for_topic(EntitiesExtracted, registry, topics.ENTITIES_EXTRACTED)
-        self._consumer = Consumer(
-            {"bootstrap.servers": KAFKA, "group.id": "compose-test", "enable.auto.commit": False, "log_level": 0}
-        )
-        known = self._consumer.list_topics(topics.ENTITIES_EXTRACTED, timeout=10).topics[topics.ENTITIES_EXTRACTED]
-        parts = [TopicPartition(topics.ENTITIES_EXTRACTED, number, OFFSET_BEGINNING) for number in known.partitions]
-        self._consumer.assign(parts)
-        self.notes: set[str] = set()
-        self.found = 0
-
-    def wait_for(self, count: int) -> None:
-        """Read until that many notes were seen."""
-        deadline = time.monotonic() + DELIVERED_S
-        while len(self.notes) < count:
-            if time.monotonic() > deadline:
-                raise Failed(f"of {count} notes {len(self.notes)} came out within {DELIVERED_S:.0f} s")
-            for message in self._consumer.consume(500, timeout=1):
-                if message.error() is None:
-                    event = self._decode(message.value())
-                    if event.note_id not in self.notes:
-                        self.notes.add(event.note_id)
-                        self.found += len(event.entities)
-
-
-def simulate(count: int, token: str, rate: int = 0, seed: int | None = None) -> subprocess.Popen[bytes]:
-    """Start sending synthetic notes by HTTP with the command line of this checkout."""
-    command = [sys.executable, "-m", "rxtract", "simulate", "--notes", str(count), "--rate", str(rate)]
-    command += [] if seed is None else ["--seed", str(seed)]
-    environment = {**os.environ, "RXTRACT_INGEST_URL": HTTP_DOOR, "RXTRACT_INGEST_TOKEN": token}
-    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def query(expression: str) -> list[dict[str, Any]]:
@@ -135,12 +62,10 @@ def main_job() -> tuple[Entities, str]:
     say(f"docker compose up --wait: everything healthy, the first model trained, {seconds:.0f} s from nothing")
     up("--no-recreate", "prometheus", "alertmanager")
     token = compose("exec", "-T", "ingestor", "cat", "/etc/rxtract/http-client.token").strip()
-    entities = Entities()
-    for _ in range(2):  # the second time they are repeats
-        if simulate(200, token, seed=7).wait(DELIVERED_S):
-            raise Failed("the command line could not send")
+    entities = Entities(KAFKA, REGISTRY)
+    finish(simulate(200, 0, ingest_url=HTTP_DOOR, ingest_token=token))
     entities.wait_for(200)
-    say(f"200 notes by HTTP, sent twice: 200 came out with {entities.found} entities")
+    say(f"200 notes by HTTP: 200 came out with {entities.found} entities")
     return entities, token
 
 
@@ -148,24 +73,28 @@ def scaling(entities: Entities, token: str) -> None:
     """One extractor, three, one, under load."""
     seconds = up("--no-recreate", "--scale", "extractor=3")
     say(f"extractors 1 to 3: healthy after {seconds:.0f} s")
-    sender = simulate(MANY, token, rate=300)
-    time.sleep(4)
+    since_ms = int(time.time() * 1_000)
+    sender = simulate(MANY, 200, ingest_url=HTTP_DOOR, ingest_token=token)
+    time.sleep(5)
     compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "extractor=1")
     say("extractors 3 to 1 while notes flow")
-    if sender.wait(DELIVERED_S):
-        raise Failed("the command line could not send")
+    finish(sender)
     entities.wait_for(200 + MANY)
-    say(f"{MANY} more notes sent meanwhile: all came out, none lost")
+    pause_s = entities.longest_pause_s(since_ms)
+    say(
+        f"{MANY} more notes sent meanwhile: all came out, none lost; the longest pause between entities was {pause_s:.1f} s"
+    )
 
 
 def metrics() -> None:
     """Prometheus reads every service, no rule is broken, and the alerts that fire are named."""
-    deadline = time.monotonic() + SCRAPED_S
-    while not all(query(f'up{{job="{name}"}} == 1') for name in SERVICES):
-        if time.monotonic() > deadline:
-            raise Failed(f"Prometheus does not read all of {', '.join(SERVICES)}")
-        time.sleep(2)
-    say(f"Prometheus reads {', '.join(SERVICES)}")
+    names = ", ".join(SERVICES)
+    until(
+        lambda: all(query(f'up{{job="{name}"}} == 1') for name in SERVICES),
+        SCRAPED_S,
+        f"Prometheus does not read {names}",
+    )
+    say(f"Prometheus reads {names}")
     time.sleep(45)  # three scrapes, so that rates have something to go by
     if firing():
         raise Failed(f"alerts fire on a sound stack: {', '.join(sorted(firing()))}")
@@ -186,20 +115,12 @@ def real_fault() -> None:
     """A process that hangs pages; when it goes on, the alert clears."""
     compose("pause", "trainer")
     begun = time.monotonic()
-    _until(lambda: "RxtractServiceDown" in firing(), ALERT_S, "RxtractServiceDown does not fire")
+    until(lambda: "RxtractServiceDown" in firing(), ALERT_S, "RxtractServiceDown does not fire")
     say(f"trainer paused: RxtractServiceDown fires after {time.monotonic() - begun:.0f} s")
     compose("unpause", "trainer")
     begun = time.monotonic()
-    _until(lambda: "RxtractServiceDown" not in firing(), ALERT_S, "RxtractServiceDown does not clear")
+    until(lambda: "RxtractServiceDown" not in firing(), ALERT_S, "RxtractServiceDown does not clear")
     say(f"trainer goes on: it clears after {time.monotonic() - begun:.0f} s")
-
-
-def _until(holds: Callable[[], bool], within_s: float, otherwise: str) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            raise Failed(otherwise)
-        time.sleep(3)
 
 
 def _plain(expression: str) -> str:
@@ -246,16 +167,12 @@ def main() -> int:
     except Failed as error:
         print(f"compose-test: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    TRANSCRIPT.parent.mkdir(parents=True, exist_ok=True)
-    head = f"""# docker compose, really brought up
-
-What `make compose-test` printed on {datetime.now(UTC):%Y-%m-%d}, on two cores. Images of others were stand-ins where they are named below:
-the same programs, packed by us, because no image registry could be reached. Grafana's server cannot be had there; its panels' queries were
-asked of Prometheus instead.
-
-```text
-"""
-    TRANSCRIPT.write_text(head + "\n".join(_LINES) + "\n```\n", encoding="utf-8")
+    write_transcript(
+        TRANSCRIPT,
+        "docker compose, really brought up",
+        "`make compose-test` writes this page. Images of others were stand-ins: the same programs, packed by us, because no image registry\n"
+        "could be reached. Grafana's server cannot be had there; its panels' queries were asked of Prometheus instead.",
+    )
     return 0
 
 

@@ -7,6 +7,9 @@ import random
 
 import pytest
 import typer
+from clinical_ner.tagger import Tagger
+from lifecycle.leakage import leak
+from rxtract.annotations import read_annotations
 from rxtract.commands import compare, dataset, evaluate, experiment, train
 from rxtract.errors import UserError
 from typer.testing import CliRunner
@@ -114,6 +117,13 @@ class TestTrainAndEvaluate:
         assert scores["seen"]["support"] + scores["unseen"]["support"] == scores["exact_span"]["micro"]["support"]
         assert scores["notes"] == 60
         assert sorted(path.name for path in model.iterdir()) == ["model.crfsuite", "report", "tables.npz"]
+
+    def test_the_gate_can_see_what_the_model_was_trained_on(self, run, pairs, model):
+        leaky = read_annotations(*pairs("train")[1::2]).notes
+        tagger = Tagger.open(model)
+        assert leak(tagger.metadata, tagger.training_mentions, leaky).texts == len({note.text for note in leaky})
+        other = read_annotations(*pairs("test", 60, 5)[1::2]).notes
+        assert leak(tagger.metadata, tagger.training_mentions, other).texts < 3
 
     def test_the_same_seed_gives_the_same_model(self, run, pairs, tiny, tmp_path):
         for name in ("a", "b"):

@@ -54,6 +54,19 @@ def test_all_means_the_three_together_and_none_none():
     assert command.kinds("") == []
 
 
+def test_what_the_door_refuses_is_not_called_a_mistake_in_the_city(run):
+    door, invoke = run
+
+    def broken(notes):
+        raise ValueError("the door is broken")
+
+    door.send = broken
+    result = invoke("--notes", "3", "--rate", "0", "--city", "Pune")
+    assert not isinstance(result.exception, UserError)
+    assert "the door is broken" in str(result.exception)
+    assert door.closed
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -108,12 +108,13 @@ def redis(context: Path) -> None:
 
 def prometheus(context: Path) -> None:
     """Debian's Prometheus."""
-    programs(context, "prometheus")
+    programs(context, "prometheus", "wget")
 
 
 def alertmanager(context: Path) -> None:
     """Debian's Alertmanager, by the upstream name."""
-    programs(context, "prometheus-alertmanager")
+    programs(context, "prometheus-alertmanager", "wget")
+    shutil.copytree("/usr/share/prometheus/alertmanager", context / "root/usr/share/prometheus/alertmanager")
 
 
 def mlflow(context: Path) -> None:

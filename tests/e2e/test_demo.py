@@ -31,7 +31,10 @@ def test_the_demo_plays_both_acts_and_leaves_nothing_behind(tmp_path):
     desk = summary["desk"]
     assert desk["waiting"] >= 20
     assert desk["decided"] == 5
-    assert all(Path(picture).stat().st_size > 10_000 for picture in desk["pictures"])
+    assert all(Path(picture).stat().st_size > 10_000 for picture in summary["pictures"])
+    kpis = {name: kpi["value"] for name, kpi in summary["kpis"]["kpis"].items()}
+    assert kpis["notes"] >= summary["notes"]
+    assert 0 < kpis["straight_through_rate"] < 1
     loop = summary["loop"]
     assert loop["alarms"] >= 2
     assert loop["missing_labels"] > 0  # the training waited for people

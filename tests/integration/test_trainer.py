@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -30,6 +32,9 @@ from contracts.records import (
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from contracts.wire import Deserializer, Serializer
+from corpus import generate
+from corpus.loaders_jsonl import dump_jsonl
+from embedded_stack.addresses import write_stack_json
 from embedded_stack.services import ServiceProcess
 from mlflow.tracking import MlflowClient
 from runtime.delivery import DeliveryProducer
@@ -212,6 +217,8 @@ def test_the_first_model_is_trained_once_by_two_trainers_and_can_be_rolled_back_
     assert rig.versions() == [first.model_version]
     assert rig.alias("champion") == first.model_version
     assert any("floor" in reason for reason in first.reasons)
+    run_id = rig.mlflow.get_model_version(rig.model, first.model_version).run_id
+    assert "card/model_card.md" in {one.path for one in rig.mlflow.list_artifacts(run_id, "card")}
 
     second = rig.order(ModelAction.RETRAIN)
     end = ended(rig.until(lambda seen: ended(seen, second)), second)[0]
@@ -250,15 +257,19 @@ def test_orders_that_cannot_be_carried_out_say_why(rig: Rig) -> None:
     other = rig.order(ModelAction.RETRAIN, model_name="no-such-model")
     stale = rig.order(ModelAction.RETRAIN, champion_version="77", reason="drift")
     nothing_before = rig.order(ModelAction.ROLLBACK)
-    for command in (unknown, other, stale, nothing_before):
+    source = rig.mlflow.get_model_version(rig.model, rig.versions()[0])
+    made = rig.mlflow.create_model_version(rig.model, source.source, run_id=source.run_id)
+    bare = rig.order(ModelAction.EVALUATE, target_version=str(made.version))
+    for command in (unknown, other, stale, nothing_before, bare):
         rig.until(lambda seen, command=command: ended(seen, command))
     words = {one.command_id: one.reasons[0] for one in rig.events if one.command_id}
     assert "no version 99" in words[unknown]
     assert "no model no-such-model" in words[other]
     assert "version 77" in words[stale]
     assert "go back to" in words[nothing_before]
-    assert len(rig.versions()) == 1
-    assert len(rig.events) <= 6  # each end is said once
+    assert "lacks the tag artifact_sha256" in words[bare]
+    assert len(rig.versions()) == 2
+    assert len(rig.events) <= 7  # each end is said once
 
 
 def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -> None:
@@ -335,6 +346,27 @@ def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> N
     assert deferred[0].missing_labels
     assert {one.merged_into for one in kinds(rig.events, "MERGED_INTO")} == {alarms[0]}
     assert len(rig.versions()) == 1
+
+
+def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_path: Path) -> None:
+    rig.trainer()
+    rig.first_model()
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text("".join(f"{line}\n" for line in dump_jsonl(generate(77, 60))))
+    stack = tmp_path / "stack.json"
+    write_stack_json(stack, rig.addresses, {"topic_prefix": rig.prefix})
+    words = ["dataset", "import", "--data", notes, "--out", tmp_path / "set", "--publish", "--model-name", rig.model]
+    for _ in range(2):  # the second time nothing is new
+        command = [sys.executable, "-m", "rxtract", *map(str, words), "--stack", str(stack)]
+        subprocess.run(command, check=True, timeout=60, env={**os.environ, "RXTRACT_TOPIC_PREFIX": rig.prefix})
+    made = rig.until(lambda seen: len(kinds(seen, "MODEL_TRAINED")) == 2)
+    trained = kinds(made, "MODEL_TRAINED")[1]
+    assert trained.metrics["annotations_read"] >= 60
+    assert trained.command_id is not None
+    rig.until(lambda seen: ended(seen, trained.command_id))
+    ordered = rig.order(ModelAction.ROLLBACK)  # whatever the second import asked for came before this
+    rig.until(lambda seen: ended(seen, ordered))
+    assert len(rig.versions()) == 2
 
 
 def _children(pid: int) -> list[int]:

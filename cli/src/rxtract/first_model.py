@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEED = 20
 TRAINING_NOTES = 3_000
 HELD_OUT_NOTES = 600
-PACKAGES = ("clinical_ner", "corpus")
+PACKAGES = ("clinical_ner", "corpus", "lifecycle")
 MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}
 
 
@@ -79,12 +79,14 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     from clinical_ner.tagger import Tagger
     from clinical_ner.train import train
     from corpus.generator import generate
+    from lifecycle.leakage import remembering
 
     say(f"training on {TRAINING_NOTES:,} synthetic notes (once; kept in the cache)")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     config = TrainingConfig(averaged_fits=1)  # a newcomer waits for it, and the corpus is large enough
-    model = train(training_notes(), config, SEED)
+    notes = training_notes()
+    model = remembering(train(notes, config, SEED), notes)
     model.save(work)
     say("scoring on names that it never saw")
     held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")

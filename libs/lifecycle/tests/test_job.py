@@ -96,6 +96,12 @@ def first(tmp_path_factory) -> bytes:
     assert ended.returncode == 0, ended.stderr
     assert [set(json.loads(line)) for line in ended.stdout.splitlines()] == [{"stage", "done", "of"}] * 5
     assert json.loads((folder / "result.json").read_text())["decision"] == "FIRST"
+    card = (folder / "reports" / "model_card.md").read_text()
+    assert card.startswith("# Model card: rxtract-ner")
+    assert "frozen gold" in card
+    assert {"scores.json", "reliability.png"} >= {path.name for path in (folder / "reports").iterdir()} - {
+        "model_card.md"
+    }
     return (folder / "model" / "tables.npz").read_bytes()
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from contracts.records import ModelAction, ModelCommand, ModelEventKind
 from lifecycle.gate_config import GateConfig
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
+from runtime.model_registry import RegistryAwayError, UnusableVersionError
 from trainer.adapters.job import JobFailedError
-from trainer.adapters.models import Version
+from trainer.adapters.models import MlflowRefusedError, Registry, Version
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 
@@ -197,6 +200,54 @@ def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
     with pytest.raises(Recoverable):
         world.handler(command(command_id="d"))
     assert world.kinds() == ["TRAINING_FAILED"]
+
+
+def test_what_mlflow_will_never_do_ends_the_order_and_says_why():
+    world = World()
+
+    def refuse(folder, result, tags, trigger):
+        raise MlflowRefusedError("MLflow refuses (register): INVALID_PARAMETER_VALUE: a tag is too long")
+
+    world.models.register = refuse
+    world.handler(command())
+    assert world.kinds() == ["TRAINING_FAILED"]
+    assert "a tag is too long" in world.said[0].reasons[0]
+    assert world.models.aliases == {"champion": "1"}
+
+
+REFUSED = [
+    RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "a tag\nis too long"}),
+    RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"}),
+    RestException({"error_code": "RESOURCE_ALREADY_EXISTS", "message": "twice"}),
+    MlflowException("a name with a slash", error_code=INVALID_PARAMETER_VALUE),
+    UnusableVersionError("version 3 of m lacks the tag artifact_sha256 or serial"),
+]
+WAITED_FOR = [
+    RestException({"error_code": "INTERNAL_ERROR", "message": "oh"}),
+    RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"}),
+    RestException({"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slowly"}),
+    RestException({"error_code": "PERMISSION_DENIED", "message": "who are you"}),
+    RestException({"error_code": "UNAUTHENTICATED", "message": "who are you"}),
+    MlflowException("API request failed with error code 404 != 200", error_code=RESOURCE_DOES_NOT_EXIST),
+    MlflowException("API request failed with exception ConnectionError"),
+    RegistryAwayError("MLflow cannot be reached"),
+    ConnectionResetError(),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [*((one, MlflowRefusedError) for one in REFUSED), *((one, Recoverable) for one in WAITED_FOR)]
+)
+def test_a_refusal_is_told_from_a_server_that_is_away(error, kind, monkeypatch):
+    registry = Registry("http://127.0.0.1:1", "m", None)
+
+    def client(*_):
+        raise error
+
+    monkeypatch.setattr(registry._client, "set_registered_model_alias", client)
+    with pytest.raises(kind) as raised:
+        registry.set_alias("champion", Version("1", "r", {}))
+    assert "\n" not in str(raised.value)
 
 
 def test_no_folder_with_notes_is_left_behind(tmp_path):

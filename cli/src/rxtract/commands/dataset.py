@@ -100,11 +100,18 @@ def import_(
     sentences_format: SentencesFormat = None,
     data: Data = None,
     name: Annotated[str, typer.Option(help="Name of the data set; the file's name if absent.")] = "",
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Give the notes to the running stack's trainer, and order a training.")
+    ] = False,
+    model_name: Annotated[str, typer.Option(help="Registered model that --publish has trained.")] = "rxtract-ner",
     tracking_uri: TrackingUri = "",
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Convert a data set to canonical JSON lines with a manifest, and log its version to MLflow where one is known."""
+    """Convert a data set to canonical JSON lines with a manifest, and log its version to MLflow where one is known.
+
+    With --publish the notes also become validated annotations, and once all are stored the trainer is told to learn from them.
+    """
     from corpus.loaders_jsonl import dump_jsonl
 
     file = read_annotations(sentences, labels, sentences_format, data)
@@ -117,11 +124,24 @@ def import_(
     (out / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     _log(file, find_mlflow(tracking_uri, stack), [out / MANIFEST_FILE])
     say(manifest["remarks"])
+    if publish:
+        _publish(file, manifest, model_name, stack)
     if json_:
         print(json.dumps(manifest, indent=2))
     else:
         counts = ", ".join(f"{count:,} {label}" for label, count in manifest["mentions"].items())
         print(f"{manifest['notes']:,} notes ({counts}) in {out / NOTES_FILE}\nversion {manifest['digest']}")
+
+
+def _publish(file: AnnotationFile, manifest: Mapping[str, Any], model_name: str, stack: Path | None) -> None:
+    from rxtract.addresses import read_addresses
+    from rxtract.imported import publish_import
+
+    command = publish_import(read_addresses(stack), file.notes, manifest["name"], manifest["digest"], model_name)
+    Console(stderr=True, highlight=False).print(
+        f"{manifest['notes']:,} annotations published, training ordered ({command.command_id}): "
+        f"`rxtract tap` shows its events"
+    )
 
 
 def _manifest(file: AnnotationFile, name: str) -> dict[str, Any]:

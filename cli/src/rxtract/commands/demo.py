@@ -22,6 +22,8 @@ from rich.console import Console
 from rxtract.bringup import Running, bring_up
 from rxtract.demo.act import DemoFailed
 from rxtract.demo.act_two import ActTwo
+from rxtract.demo.browser import find_browser
+from rxtract.demo.control_act import ControlAct
 from rxtract.demo.desk_act import DeskAct
 from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne
@@ -59,8 +61,10 @@ def demo(
             synthetic = list(islice(simulate(SEED), notes))
             summary = ActOne(running, screen, [as_submitted(note) for note in synthetic]).play()
             truths = {note.truth.text: note.truth for note in synthetic}
-            desk = DeskAct(running, screen, truths, pictures).play() if acts > 1 else None
+            browser = find_browser(screen, pictures) if acts > 1 else None
+            desk = DeskAct(running, screen, truths, browser).play() if browser else None
             loop = ActTwo(running, screen).play() if acts > 1 else None
+            kpis = ControlAct(running, screen, browser).play(summary.notes, "control-page") if browser else None
         except DemoFailed as error:
             raise UserError(f"demo failed at: {error}") from None
         except StackError as error:
@@ -85,7 +89,16 @@ def demo(
     screen.good(f"everything stopped; {time.monotonic() - began:.0f} s in all")
     if as_json:
         sys.stdout.write(
-            json.dumps({**asdict(summary), "desk": desk and asdict(desk), "loop": loop and asdict(loop)}) + "\n"
+            json.dumps(
+                {
+                    **asdict(summary),
+                    "desk": desk and asdict(desk),
+                    "loop": loop and asdict(loop),
+                    "kpis": kpis,
+                    "pictures": browser.pictures if browser else [],
+                }
+            )
+            + "\n"
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from corpus import Shift, ShiftKind
+from corpus import CityShareError, Shift, ShiftKind
 from corpus import simulate as notes_of
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -77,7 +77,7 @@ def simulate(
     opened = _open(door, read_addresses(stack))
     try:
         sent, refused = _send_all(source, opened, rate, notes, console)
-    except ValueError as error:
+    except CityShareError as error:
         raise UserError(f"--city and --city-share: {error}") from None
     except KeyboardInterrupt:
         console.print("stopped; what was sent stays sent")

@@ -129,9 +129,10 @@ def _describe(job: _Job) -> None:
 
 def _fit(job: _Job) -> TrainedModel:
     from clinical_ner.train import train as train_model
+    from lifecycle.leakage import remembering
 
     with told(), steps("training") as tell:
-        return train_model(job.file.notes, job.config, job.seed, _staged(tell))
+        return remembering(train_model(job.file.notes, job.config, job.seed, _staged(tell)), job.file.notes)
 
 
 def _staged(tell: Callable[[int, int, str], None]) -> Callable[[str, int, int], None]:

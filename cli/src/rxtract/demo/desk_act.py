@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +11,16 @@ import httpx
 from rxtract.demo.act import Act, DemoFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from clinical_ner.notes import AnnotatedNote
 
     from rxtract.bringup import Running
+    from rxtract.demo.browser import Browser
     from rxtract.demo.screen import Screen
 
 WAITING = 20
 CORRECTED = 5
-PATIENCE_MS = 20_000
-WIDTH, HEIGHT = 1280, 800
-BROWSERS = ("chromium", "chromium-browser")
 MOST_WORDS = 2_000
 
 # Where the cursor is, in UTF-16 units of the note: the browser's own selection is the cursor of the page.
@@ -57,14 +50,6 @@ class DeskSummary:
     decided: int
     changed: int
     seconds_a_note: float
-    pictures: list[str]
-
-
-def browser_path() -> str | None:
-    """Where a Chromium that can be driven is, or None. It is a Debian package: `make tools` brings it."""
-    if importlib.util.find_spec("playwright") is None:
-        return None
-    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 class DeskAct(Act):
@@ -74,33 +59,25 @@ class DeskAct(Act):
         running: The stack, started with `close_loop`.
         screen: Where the story is told.
         truths: The truth of the synthetic notes, by text: the browser shows no ids.
-        pictures: Folder for screenshots.
+        browser: Opens the page.
     """
 
-    def __init__(self, running: Running, screen: Screen, truths: Mapping[str, AnnotatedNote], pictures: Path) -> None:
+    def __init__(self, running: Running, screen: Screen, truths: Mapping[str, AnnotatedNote], browser: Browser) -> None:
         super().__init__(running, screen)
         self._truths = truths
-        self._pictures = pictures
-        self._shot: list[str] = []
+        self._browser = browser
 
-    def play(self) -> DeskSummary | None:
-        """Play the act; None where no browser is, which is said in one line and fails with CI=true.
+    def play(self) -> DeskSummary:
+        """Play the act.
 
         Raises:
             DemoFailed: A step did not happen.
         """
-        path = browser_path()
         self._screen.chapter("The review desk, in a browser")
-        if path is None:
-            message = "no chromium or no playwright: the act in a browser is left out (run `make tools`)"
-            if os.environ.get("CI") == "true":
-                raise DemoFailed(message)
-            self._screen.say(message)
-            return None
         with self._step("notes wait for review"):
             waiting = self._waiting()
         self._screen.good(f"{waiting} notes wait at {self._running.addresses.desk_url}")
-        with self._step("the desk in a browser"), _page(path) as page:
+        with self._step("the desk in a browser"), self._browser.tab() as page:
             return self._work(page, waiting)
 
     def _waiting(self) -> int:
@@ -120,18 +97,18 @@ class DeskAct(Act):
         page.get_by_label("Token").fill(self._running.addresses.desk_token)
         page.keyboard.press("Enter")
         page.locator("#task").wait_for()
-        self._picture(page, "desk")
+        self._browser.picture(page, "desk")
         began = time.monotonic()
         changed = sum(self._decide(page) for _ in range(CORRECTED))
         page.locator("#state[data-state=saved]").wait_for()
         spent_s = time.monotonic() - began
         page.locator("[data-figure=done]", has_text=str(CORRECTED)).wait_for()
-        self._picture(page, "desk-after")
+        self._browser.picture(page, "desk-after")
         self._screen.good(
             f"{CORRECTED} notes decided by keyboard, {changed} of them corrected, {spent_s / CORRECTED:.1f} s a note; "
             f"the desk has acknowledged all"
         )
-        return DeskSummary(waiting, CORRECTED, changed, round(spent_s / CORRECTED, 2), self._shot)
+        return DeskSummary(waiting, CORRECTED, changed, round(spent_s / CORRECTED, 2))
 
     def _decide(self, page: Any) -> bool:
         """Make the note on the paper right, as far as its truth is known, and go on; whether anything was changed."""
@@ -148,13 +125,6 @@ class DeskAct(Act):
         page.keyboard.press("Enter")
         return right is not None and shown != right
 
-    def _picture(self, page: Any, name: str) -> None:
-        self._pictures.mkdir(parents=True, exist_ok=True)
-        path = self._pictures / f"{name}.png"
-        page.screenshot(path=str(path))
-        self._shot.append(str(path))
-        self._screen.say(f"picture: {path}")
-
 
 def _go_to(page: Any, start: int, end: int) -> None:
     """Put the cursor on a span by arrow keys, as a person does."""
@@ -169,20 +139,3 @@ def _go_to(page: Any, start: int, end: int) -> None:
             return
         page.keyboard.press("Shift+ArrowRight")
     raise DemoFailed("the cursor did not reach a word by arrow keys")
-
-
-@contextmanager
-def _page(path: str) -> Iterator[Any]:
-    """A tab of a headless Chromium. What the page complains of fails the demo."""
-    from playwright.sync_api import sync_playwright
-
-    errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield page
-        browser.close()
-    if errors:
-        raise DemoFailed(f"the page reported {errors[0]}")

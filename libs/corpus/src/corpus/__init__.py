@@ -2,9 +2,10 @@
 
 from corpus.generator import Style, generate
 from corpus.lexicon import Vocabulary
-from corpus.simulation import Part, Shift, ShiftKind, SyntheticNote, novel_names, simulate
+from corpus.simulation import CityShareError, Part, Shift, ShiftKind, SyntheticNote, novel_names, simulate
 
 __all__ = [
+    "CityShareError",
     "Part",
     "Shift",
     "ShiftKind",

@@ -58,6 +58,10 @@ class Shift:
     part: Part = Part.ALL
 
 
+class CityShareError(ValueError):
+    """No such city is simulated, or the share is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyntheticNote:
     """The fields of a submitted note, each reference marked as synthetic, and the truth about its text."""
@@ -107,7 +111,7 @@ def _weighted(city: str, share: float) -> tuple[tuple[str, float], ...]:
     """Return the cities' weights with this one's raised or lowered to its share."""
     others = [(name, weight) for name, weight in cities() if name != city]
     if len(others) == len(cities()) or not 0 < share < 1:
-        raise ValueError("give one of the simulated cities, and a share between 0 and 1")
+        raise CityShareError("give one of the simulated cities, and a share between 0 and 1")
     return (city, share * sum(weight for _, weight in others) / (1 - share)), *others
 
 

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import json
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinical_ner.artifact import dump, load
 from clinical_ner.config import TrainingConfig
-from clinical_ner.evaluate import score
 from clinical_ner.predictions import Prediction, predict
+from clinical_ner.reports import Judgement, write_report
+from clinical_ner.reports import judge as scored
 from clinical_ner.tagger import Tagger
-from clinical_ner.train import TrainedModel, train
+from clinical_ner.train import train
 from contracts.records import AnnotationValidated
 
 from lifecycle.collection import collect
 from lifecycle.gate import DRIFT, Evidence, TestSet, judge
 from lifecycle.gate_config import GateConfig
-from lifecycle.leakage import TEXTS, leak, packed, text_hashes
+from lifecycle.leakage import leak, remembering
 from lifecycle.report import dataset_report, gate_report
 from lifecycle.shadow import Agreement, agreement
 from lifecycle.snapshot import CorpusConfig, Snapshot, snapshot
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _SPEED_TEXTS = 200
 MODEL = "model"
+REPORTS = "reports"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -64,7 +65,9 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     verdict = judge(evidence, gate)
     say("shadow", 3, 4)
     shadow = _shadow(folder, challenger, champion)
-    scores = score(data.gold, list(evidence.gold.challenger), challenger.training_mentions)
+    judgement = _judgement(data, evidence, challenger)
+    if training:
+        _write_card(folder, job, data, judgement)
     metrics = {**verdict.metrics, **({"shadow/f1": shadow.f1, "shadow/notes": float(shadow.notes)} if shadow else {})}
     result: dict[str, Any] = {
         "decision": str(verdict.decision),
@@ -73,7 +76,7 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
         "missing_labels": verdict.missing_labels,
         "datasets": data.datasets(),
         "dataset_digest": data.digest,
-        "scores": scores,
+        "scores": judgement.scores,
         "seconds": round(time.monotonic() - began_s, 1),
     }
     (folder / "report.md").write_text(gate_report(job, verdict, data.datasets(), shadow), encoding="utf-8")
@@ -97,12 +100,29 @@ def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapsho
 
 def _train(folder: Path, job: Mapping[str, Any], data: Snapshot) -> Tagger:
     config = TrainingConfig.from_dict({**TrainingConfig().to_dict(), **(job.get("training") or {})})
-    trained = train(data.training, config, int(job.get("seed", 0)))
-    told = {TEXTS: packed(text_hashes(data.training))}
-    tables = load(trained.tables)
-    remembered = dump(replace(tables, metadata={**tables.metadata, **told}))
-    TrainedModel(trained.crfsuite, remembered, {**trained.metadata, **told}).save(folder / MODEL)
-    return Tagger.open(remembered)
+    trained = remembering(train(data.training, config, int(job.get("seed", 0))), data.training)
+    trained.save(folder / MODEL)
+    return trained.tagger()
+
+
+def _judgement(data: Snapshot, evidence: Evidence, challenger: Tagger) -> Judgement:
+    on = f"frozen gold ({len(data.gold):,} notes of which none was trained on)"
+    return scored(data.gold, list(evidence.gold.challenger), challenger.training_mentions, on)
+
+
+def _write_card(folder: Path, job: Mapping[str, Any], data: Snapshot, judgement: Judgement) -> None:
+    """The card of `rxtract train`, with its scores and plot, among the reports that go to MLflow."""
+    tables = (folder / MODEL / "tables.npz").read_bytes()
+    write_report(
+        folder / REPORTS,
+        name=str(job.get("model_name")),
+        model=folder / MODEL,
+        sha256=hashlib.sha256(tables).hexdigest(),
+        training=data.training,
+        source=f"shipped corpus and {data.annotated:,} annotated notes, each {data.weight} times",
+        judgement=judgement,
+        trigger=str(job.get("trigger")),
+    )
 
 
 def _opened(folder: Path, job: Mapping[str, Any], who: str) -> Tagger:

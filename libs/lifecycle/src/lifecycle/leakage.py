@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from clinical_ner.artifact import dump, load
 from clinical_ner.datasets import text_key
 from clinical_ner.mentions import mention_digests
+from clinical_ner.train import TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +57,14 @@ def text_hashes(notes: Iterable[AnnotatedNote]) -> NDArray[np.uint64]:
 def packed(hashes: NDArray[np.uint64]) -> str:
     """Return hashes as text for a model's metadata."""
     return base64.b64encode(hashes.astype("<u8").tobytes()).decode()
+
+
+def remembering(trained: TrainedModel, notes: Iterable[AnnotatedNote]) -> TrainedModel:
+    """Return the model with the hashes of its training texts in it: without them a leak shows by names alone."""
+    told = {TEXTS: packed(text_hashes(notes))}
+    tables = load(trained.tables)
+    remembered = dump(replace(tables, metadata={**tables.metadata, **told}))
+    return TrainedModel(trained.crfsuite, remembered, {**trained.metadata, **told})
 
 
 def leak(

@@ -21,7 +21,7 @@ from runtime.metrics import Metrics
 
 from trainer import metrics as m
 from trainer.adapters.job import JobFailedError, Progress
-from trainer.adapters.models import CHALLENGER, GATE_TAG, MOVED_BY_TAG, Version
+from trainer.adapters.models import CHALLENGER, GATE_TAG, MOVED_BY_TAG, MlflowRefusedError, Version
 from trainer.domain.identity import event_id
 from trainer.domain.rules import why_void
 
@@ -108,7 +108,7 @@ class OrderHandler:
         self._now_ms = now_ms
 
     def __call__(self, command: ModelCommand, said_missing: int | None = None) -> None:
-        """Carry one order out, as far as it goes now.
+        """Carry one order out, as far as it goes now. What MLflow will never do ends it.
 
         Args:
             command: An open order.
@@ -118,6 +118,12 @@ class OrderHandler:
             Recoverable: Something is away; the order stays open.
             JobAbandonedError: The work is not ours any more.
         """
+        try:
+            self._carry_out(command, said_missing)
+        except MlflowRefusedError as error:
+            self._fail(command, str(error))
+
+    def _carry_out(self, command: ModelCommand, said_missing: int | None) -> None:
         champion = self._models.by_alias("champion")
         self._metrics.gauge(m.CHAMPION).set(champion.serial if champion else 0)
         if self._finish_move(command, champion):

@@ -25,6 +25,7 @@ from runtime.records import InputRecord, OutputRecord
 
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
+from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
 from trainer.domain.ledger import Ledger
 from trainer.handler import OrderHandler, merged
@@ -170,7 +171,7 @@ class OrderLoop:
                 self._wait_for("lease", "another trainer holds the lease")
                 return
             self._settle(worker)
-        except (Recoverable, RegistryUnavailable) as error:
+        except (Recoverable, RegistryUnavailable, MlflowRefusedError) as error:  # no order is to blame for what we ask
             self._wait_for("fault", str(error))
             self._try_at_s = time.monotonic() + 1.0
 

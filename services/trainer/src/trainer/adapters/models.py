@@ -1,5 +1,6 @@
 """The model registry as the trainer uses it: versions found by their command, aliases moved, serials given."""
 
+import http
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from clinical_ner.tracking import (
     log_and_register,
     next_serial,
 )
-from mlflow.exceptions import MlflowException
-from runtime.errors import Recoverable
-from runtime.model_registry import MlflowModels, RegistryAwayError
+from mlflow.exceptions import MlflowException, RestException
+from runtime.errors import Recoverable, RxtractError
+from runtime.model_registry import MlflowModels, RegistryAwayError, UnusableVersionError
 
 CHALLENGER = "challenger"
 COMMAND_TAG = "command_id"
@@ -50,16 +51,46 @@ class Version:
         return self.tags.get("artifact_sha256", "")
 
 
+class MlflowRefusedError(RxtractError):
+    """MLflow will never do what was asked; the message says what and why in one line."""
+
+
+_REFUSALS = frozenset(
+    {
+        http.HTTPStatus.BAD_REQUEST,
+        http.HTTPStatus.CONFLICT,
+        http.HTTPStatus.GONE,
+        http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        http.HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""The same request can never succeed. A login that is refused or a wrong address is no fault of the order: it is waited for."""
+_WORDS = 200
+
+
 def _patient(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Turn what MLflow's client raises while the server is away into a reason to wait."""
+    """Tell a server that is away, which is a reason to wait, from one that says no, which ends the order."""
 
     def wrapped(*arguments: _P.args, **named: _P.kwargs) -> _R:
         try:
             return call(*arguments, **named)
-        except (MlflowException, RegistryAwayError, OSError) as error:
+        except UnusableVersionError as error:
+            raise MlflowRefusedError(str(error)) from error
+        except MlflowException as error:
+            if _is_refusal(error):
+                said = " ".join(str(error).split())[:_WORDS]
+                raise MlflowRefusedError(f"MLflow refuses ({call.__name__}): {said}") from error
+            raise Recoverable(f"MLflow: {type(error).__name__} {error.error_code}") from error
+        except (RegistryAwayError, OSError) as error:
             raise Recoverable(f"MLflow: {type(error).__name__}") from error
 
     return wrapped
+
+
+def _is_refusal(error: MlflowException) -> bool:
+    """Absent is MLflow's own word only in its own form: a proxy says 404 too, of a server that is not there."""
+    status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    return status in _REFUSALS or (status == http.HTTPStatus.NOT_FOUND and isinstance(error, RestException))
 
 
 class Registry:

@@ -1,0 +1,112 @@
+"""What the tests of compose and of the cluster share: a transcript, sending notes, and seeing their entities as somebody outside does."""  # noqa: INP001
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from contracts import topics
+from contracts.records import EntitiesExtracted
+from contracts.registry import ConfluentRegistry
+from contracts.wire import Deserializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
+DELIVERED_S = 90.0
+_STARTED = time.monotonic()
+_LINES: list[str] = []
+
+
+class Failed(Exception):
+    """The stack did not do what it must."""
+
+
+def say(line: str) -> None:
+    """Print a line with the seconds since the start, and keep it for the transcript."""
+    stamped = f"{time.monotonic() - _STARTED:6.1f} s  {line}"
+    print(stamped, flush=True)  # noqa: T201 - a command
+    _LINES.append(stamped)
+
+
+def run(*command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command; its output is shown only if it fails."""
+    env = {**os.environ, **environment}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=env)
+    if check and result.returncode:
+        raise Failed(f"{' '.join(command)} ended with {result.returncode}:\n{(result.stdout + result.stderr)[-3000:]}")
+    return result
+
+
+class Entities:
+    """Counts the notes whose entities have come out, as somebody outside sees them."""
+
+    def __init__(self, kafka: str, registry_url: str) -> None:
+        registry = ConfluentRegistry(registry_url)
+        self._decode = Deserializer.for_topic(EntitiesExtracted, registry, topics.ENTITIES_EXTRACTED)
+        self._consumer = Consumer(
+            {"bootstrap.servers": kafka, "group.id": "live-test", "enable.auto.commit": False, "log_level": 0}
+        )
+        known = self._consumer.list_topics(topics.ENTITIES_EXTRACTED, timeout=10).topics[topics.ENTITIES_EXTRACTED]
+        parts = [TopicPartition(topics.ENTITIES_EXTRACTED, number, OFFSET_BEGINNING) for number in known.partitions]
+        self._consumer.assign(parts)
+        self.notes: set[str] = set()
+        self.found = 0
+        self._written_ms: list[int] = []
+
+    def wait_for(self, count: int) -> None:
+        """Read until that many notes were seen."""
+        deadline = time.monotonic() + DELIVERED_S
+        while len(self.notes) < count:
+            if time.monotonic() > deadline:
+                raise Failed(f"of {count} notes {len(self.notes)} came out within {DELIVERED_S:.0f} s")
+            for message in self._consumer.consume(500, timeout=1):
+                if message.error() is None:
+                    self._written_ms.append(message.timestamp()[1])
+                    event = self._decode(message.value())
+                    if event.note_id not in self.notes:
+                        self.notes.add(event.note_id)
+                        self.found += len(event.entities)
+
+    def longest_pause_s(self, since_ms: int) -> float:
+        """The longest time between two entity events that Kafka took since then."""
+        written = sorted(moment for moment in self._written_ms if moment >= since_ms)
+        return max((later - earlier for earlier, later in itertools.pairwise(written)), default=0) / 1_000
+
+
+def simulate(count: int, rate: int, **environment: str) -> subprocess.Popen[bytes]:
+    """Start sending synthetic notes by HTTP with the command line of this checkout."""
+    command = [sys.executable, "-m", "rxtract", "simulate", "--notes", str(count), "--rate", str(rate)]
+    variables = {f"RXTRACT_{name.upper()}": value for name, value in environment.items()}
+    return subprocess.Popen(command, env={**os.environ, **variables}, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def finish(sender: subprocess.Popen[bytes]) -> None:
+    """Wait until all was sent."""
+    if sender.wait(DELIVERED_S * 2):
+        raise Failed("the command line could not send")
+
+
+def until(holds: Callable[[], bool], within_s: float, otherwise: str) -> None:
+    """Wait for something to hold."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Failed(otherwise)
+        time.sleep(2)
+
+
+def write_transcript(path: Path, title: str, about: str) -> None:
+    """Keep what was said, as a page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# {title}\n\nPrinted on {datetime.now(UTC):%Y-%m-%d}, on two cores that other work shared. {about}\n\n"
+    path.write_text(head + "```text\n" + "\n".join(_LINES) + "\n```\n", encoding="utf-8")

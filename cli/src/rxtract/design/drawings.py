@@ -21,7 +21,7 @@ OUTSIDE = {
     "platform": Node("platform", "BeHealthy platform", Kind.OUTSIDE, ("e-prescriptions",)),
     "downstream": Node("downstream", "Downstream consumers", Kind.OUTSIDE),
     "operator": Node("operator", "Operator", Kind.OUTSIDE, ("rxtract model",)),
-    "importer": Node("importer", "Importer", Kind.OUTSIDE, ("labels from elsewhere",)),
+    "importer": Node("importer", "Importer", Kind.OUTSIDE, ("rxtract dataset import --publish",)),
     "alerts": Node("alerts", "Alert readers", Kind.OUTSIDE),
 }
 """Who writes or reads topics and is no service of ours."""

@@ -87,7 +87,7 @@ pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pic
 
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/
-	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean --strict
 	@echo "docs: open site/index.html"
 
 .PHONY: chart-test

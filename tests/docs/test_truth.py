@@ -239,7 +239,17 @@ def test_every_page_of_the_site_is_reached_from_its_start():
         reached.add(page)
         links = [link.partition("#")[0] for link in LINK.findall(page.read_text()) if "://" not in link]
         waiting += [(page.parent / link).resolve() for link in links if link]
-    assert sorted(str(page.relative_to(ROOT / "docs")) for page in reached) == [str(page) for page in SITE]
+    assert sorted(page.relative_to(ROOT / "docs") for page in reached) == SITE
+
+
+def test_no_page_of_the_site_links_out_of_it():
+    """Outside docs/ the site has nothing: such a file is named, not linked."""
+    for page in ROOT.glob("docs/**/*.md"):
+        links = [link for link in LINK.findall(BLOCK.sub("", page.read_text())) if "://" not in link]
+        outside = [
+            link for link in links if not (page.parent / link.partition("#")[0]).resolve().is_relative_to(ROOT / "docs")
+        ]
+        assert outside == [], page
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert():

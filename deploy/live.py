@@ -92,7 +92,7 @@ def simulate(count: int, rate: int, **environment: str) -> subprocess.Popen[byte
 
 def finish(sender: subprocess.Popen[bytes]) -> None:
     """Wait until all was sent."""
-    if sender.wait(DELIVERED_S * 2):
+    if sender.wait(DELIVERED_S * 4):
         raise Failed("the command line could not send")
 
 

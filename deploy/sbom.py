@@ -33,7 +33,7 @@ IMAGE = {
 def held(lock: str) -> str:
     """The entries of a lock that an image installs."""
     entries = re.findall(r"^[A-Za-z0-9].*(?:\n    .*)*", lock, re.MULTILINE)
-    environment = {**default_environment(), **IMAGE}
+    environment = {key: str(value) for key, value in default_environment().items()} | IMAGE
     kept = []
     for entry in entries:
         requirement = Requirement(re.split(r"\s+\\?\s*--hash|\s*\\?\n", entry, maxsplit=1)[0].strip())

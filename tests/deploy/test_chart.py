@@ -110,3 +110,13 @@ def test_wrong_values_are_refused(wrong):
 def test_the_copies_in_the_chart_are_up_to_date():
     command = [sys.executable, str(ROOT / "deploy/chart_files.py"), "--check"]
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0
+
+
+def test_whoever_must_be_alone_is_never_there_twice():
+    strategies = {
+        d["metadata"]["labels"]["app.kubernetes.io/component"]: d["spec"]["strategy"]
+        for d in of_kind(render(), "Deployment")
+    }
+    for alone in ("trainer", "scorekeeper"):  # one partition to read, and one folder to write
+        assert strategies.pop(alone) == {"type": "Recreate"}
+    assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())

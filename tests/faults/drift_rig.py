@@ -1,5 +1,6 @@
 """A story of drift as records on a topic, and what one watcher that nobody disturbs makes of it."""
 
+import threading
 import time
 from zoneinfo import ZoneInfo
 
@@ -54,11 +55,14 @@ def true_time(first_offset):
     return START_MS + first_offset * 1_000
 
 
-def publish(rig, seconds: float, ahead_ms: int = 0) -> None:
+def publish(rig, seconds: float, ahead_ms: int = 0, parts: int = 1, go: threading.Semaphore | None = None) -> None:
+    """Publish the story; with `go` in so many parts, each begun when it is released once more."""
     serialise = Serializer.for_topic(StatisticsObserved, rig.registry, rig.topic(topics.STATISTICS_OBSERVED))
     everything = list(records(ahead_ms))
     pause_s = seconds / (len(everything) / 100)
     for number, record in enumerate(everything):
+        if go is not None and number % -(-len(everything) // parts) == 0:
+            go.acquire()
         at_ms = int(time.time() * 1000) + record.observed_at - true_time(record.first_offset)
         rig.producer.produce(
             rig.topic(topics.STATISTICS_OBSERVED), serialise(record), record.segment.encode(), timestamp=at_ms

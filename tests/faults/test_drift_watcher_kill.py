@@ -15,20 +15,28 @@ KILLS = 3
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 
+def started(rig):
+    process = rig.start(**ENVIRONMENT)
+    until(lambda: process.metric("rxtract_assigned_partitions") == 12, 60, "all partitions")
+    return process
+
+
 def test_kills_change_no_alarm_no_command_and_no_state(extractor_rig, monkeypatch, record_property):
     rig = extractor_rig
     monkeypatch.setattr(rigs, "PROCESS", Path(__file__).with_name("drift_process.py"))
-    publisher = threading.Thread(target=publish, args=(rig, 35.0))
+    go = threading.Semaphore(0)
+    more = {"parts": KILLS + 1, "go": go}
+    publisher = threading.Thread(target=publish, args=(rig, 20.0), kwargs=more, daemon=True)
     publisher.start()
     for _ in range(KILLS):
+        process = started(rig)
         saved = sum(rig.ends(topics.DRIFT_STATE).values())
-        process = rig.start(**ENVIRONMENT)
+        go.release()
         until(lambda saved=saved: sum(rig.ends(topics.DRIFT_STATE).values()) > saved + 1, 40, "saved states")
         process.kill()
-    assert publisher.is_alive(), "the story was over before the last kill"
-    last = rig.start(**ENVIRONMENT)
+    last = started(rig)
+    go.release()
     publisher.join()
-    until(lambda: last.metric("rxtract_assigned_partitions") == 12, 40, "the last to have all partitions")
     events, commands, states = unbroken(rig)
     until(lambda: newest_states(rig) == states, 40, "the states of an unbroken run")
     assert last.terminate() == 0

@@ -119,6 +119,65 @@ def test_done_only_after_every_report(benches):
     assert bench.metrics.counter(RECORDS_DELIVERED).labels("out")._value.get() == 2
 
 
+def test_a_state_is_sent_when_all_that_it_speaks_of_is_acknowledged(benches):
+    """Else a kill between the two leaves a state that has passed an alarm which nobody was told."""
+
+    def alarm_and_state(records):
+        key = records[0].key
+        return [OutputRecord("states", key, b"s", is_state=True), OutputRecord("alarms", key, b"a")]
+
+    bench = benches(alarm_and_state, FakeSender(at_once=False))
+    bench.submit(0)
+    bench.submit(1)
+    sent = bench.sender.sent
+    until(lambda: len(sent) == 2)
+    assert [record.topic for records, _ in sent for record in records] == ["alarms", "alarms"]
+    sent[1][1].settled = True
+    time.sleep(0.05)
+    assert len(sent) == 2  # the second batch's state speaks of the first one's alarm too
+    sent[0][1].settled = True
+    until(lambda: len(sent) == 3)
+    assert bench.done == []
+    sent[2][1].settled = True
+    until(lambda: len(sent) == 4)
+    sent[3][1].settled = True
+    until(lambda: bench.done == [0, 1])
+    assert [records[0].topic for records, _ in sent[2:]] == ["states", "states"]
+    assert bench.metrics.counter(RECORDS_DELIVERED).labels("states")._value.get() == 2
+
+
+def test_a_state_that_could_not_be_sent_is_sent_again_behind_its_alarm(benches):
+    def alarm_and_state(records):
+        return [OutputRecord("states", b"k", b"s", is_state=True), OutputRecord("alarms", b"k", b"a")]
+
+    bench = benches(alarm_and_state, FakeSender(at_once=False))
+    bench.submit(0)
+    sent = bench.sender.sent
+    until(lambda: len(sent) == 1)
+    sent[0][1].settled = True
+    until(lambda: len(sent) == 2)
+    sent[1][1].settled, sent[1][1].failure = True, DeliveryFailed(1, 1, "_MSG_TIMED_OUT", retriable=True)
+    until(lambda: len(sent) == 3)
+    assert [record.topic for record in sent[2][0]] == ["alarms"]
+    sent[2][1].settled = True
+    until(lambda: len(sent) == 4)
+    sent[3][1].settled = True
+    until(lambda: bench.done == [0])
+
+
+def test_the_state_of_a_batch_taken_from_us_is_not_sent(benches):
+    bench = benches(
+        lambda _: [OutputRecord("states", b"k", b"s", is_state=True), OutputRecord("alarms", b"k", b"a")],
+        FakeSender(at_once=False),
+    )
+    batch = bench.submit(0)
+    until(lambda: len(bench.sender.sent) == 1)
+    batch.dropped = True
+    bench.sender.sent[0][1].settled = True
+    until(lambda: bench.done == [0])
+    assert len(bench.sender.sent) == 1
+
+
 def test_records_keep_their_order(benches):
     bench = benches(echo)
     for first in range(0, 50, 5):

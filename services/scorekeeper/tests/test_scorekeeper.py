@@ -393,5 +393,8 @@ def test_shares_are_never_rounded_up_to_all():
     assert words.share(0.000_32) == "0.032 %"
     assert words.share(0.0) == "0.0 %"
     assert words.value_of(0.412, "seconds") == "0.41 s"
+    assert words.value_of(0.9, "days") == "21.6 h"
+    assert words.value_of(0.002, "days") == "2.9 min"
+    assert words.value_of(0.0, "hours") == "0 h"
     assert words.value_of(2881.2, "rupees") == "₹ 2,881"
     assert words.target_of(0.995, "higher", "share") == "at least 99.5 %"

@@ -31,6 +31,10 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         if a & b & c & d & e & 0x80 and f < 0x80:
             raw = a + (b << 7) + (c << 14) + (d << 21) + (e << 28) + (f << 35) - _CONTINUATIONS
             return (raw >> 1) ^ -(raw & 1), at + 6
+        if a & b & 0x80 and c < 0x80:
+            # Three bytes: offsets of a partition with 8 thousand to a million records.
+            raw = (a & 0x7F) + ((b & 0x7F) << 7) + (c << 14)
+            return (raw >> 1) ^ -(raw & 1), at + 3
     return _read_any_long(data, at)
 
 

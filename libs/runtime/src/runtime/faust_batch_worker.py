@@ -90,6 +90,7 @@ class _Sent(NamedTuple):
     outputs: Sequence[OutputRecord]
     reports: Reports
     done: Callable[[Batch], None]
+    states: Sequence[OutputRecord] = ()  # still to be sent
 
 
 class BatchWorker:
@@ -184,9 +185,11 @@ class BatchWorker:
 
     def _send(self, batch: Batch, outputs: Sequence[OutputRecord], done: Callable[[Batch], None]) -> None:
         """Send what the handler made; a full queue is waited for, and the handler not asked again."""
-        reports = self._until_it_works(lambda: self._sender.send(outputs))
+        states = [output for output in outputs if output.is_state]
+        others = [output for output in outputs if not output.is_state] if states else outputs
+        reports = self._until_it_works(lambda: self._sender.send(others))
         if reports is not None:
-            self._sent.append(_Sent(batch, outputs, reports, done))
+            self._sent.append(_Sent(batch, outputs, reports, done, states))
             self._in_flight.set(len(self._sent))
 
     def _send_again(self) -> None:
@@ -251,8 +254,21 @@ class BatchWorker:
             if not sent.reports.settled and now_s - sent.reports.sent_at_s > self._delivery_timeout_s:
                 raise sent.reports.unfinished()
         while self._sent and self._sent[0].reports.settled and self._sent[0].reports.failure is None:
-            self._report(self._sent.pop(0))
+            if self._sent[0].states and not self._sent[0].batch.dropped:
+                if not self._send_states(self._sent[0]):
+                    break
+            else:
+                self._report(self._sent.pop(0))
         self._in_flight.set(len(self._sent))
+
+    def _send_states(self, sent: _Sent) -> bool:
+        """All that the first batch's states speak of is acknowledged: send them. False: the queue is full, try at the next turn."""
+        try:
+            reports = self._sender.send(sent.states)
+        except Rejected:
+            return False
+        self._sent[0] = sent._replace(reports=reports, states=())
+        return True
 
     def _report(self, sent: _Sent) -> None:
         self._delivery_seconds.observe(time.monotonic() - sent.reports.sent_at_s)

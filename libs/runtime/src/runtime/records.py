@@ -30,6 +30,8 @@ class OutputRecord(NamedTuple):
 
     Attributes:
         partition: Where it must lie; None: it follows from the key.
+        is_state: Sent only when all else of its batch, and of every batch before, is acknowledged: a state that outlives a crash must
+            not say of a record that it was sent, when it was not. Only `runtime.faust_batch` knows of this.
     """
 
     topic: str
@@ -37,6 +39,7 @@ class OutputRecord(NamedTuple):
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+    is_state: bool = False
 
 
 Handler = Callable[[Sequence[InputRecord]], Sequence[OutputRecord]]

@@ -78,13 +78,21 @@ class DriftHandler:
         if done is not None and done[0] is watcher and done[1:3] == (first, last):
             return done[3]
         read = [self._read(record) for record in records]
-        for model in {one.model for one in read if isinstance(one, StatisticsObserved)}:
+        models = {one.model.serial: one.model for one in read if isinstance(one, StatisticsObserved)}
+        for model in models.values():
             if watcher.model is None or model.serial > watcher.model.serial:
                 self._find(model)
         dropped = watcher.counts.dropped
-        outputs = [
-            output for record, one in zip(records, read, strict=True) for output in self._one(watcher, record, one)
-        ]
+        outputs: list[OutputRecord] = []
+        for record, one in zip(records, read, strict=True):
+            if isinstance(one, Reason):
+                outputs.append(self._refuse(watcher, record, one))
+                continue
+            outcome = watcher.apply(record.offset, one)
+            if outcome is not NOTHING:
+                outputs += self._published(outcome)
+            if outcome.detected or self._keeper.is_save_due(watcher):
+                outputs += self._saved(watcher)
         self._dropped.inc(watcher.counts.dropped - dropped)
         for one in read:
             self._budget.count(dead=isinstance(one, Reason))
@@ -97,21 +105,20 @@ class DriftHandler:
         except WireError as error:
             return error.reason
 
-    def _one(
-        self, watcher: PartitionWatcher, record: InputRecord, read: StatisticsObserved | Reason
-    ) -> Iterator[OutputRecord]:
-        if isinstance(read, Reason):
-            watcher.skip(record.offset)
-            self._dead.labels(STAGE, read.value).inc()
-            yield dead_letter(record, read, STAGE)
-            return
-        outcome = watcher.apply(record.offset, read)
-        if outcome is not NOTHING:
-            yield from self._published(outcome)
-        for state in self._keeper.save_if_due(watcher, alarmed=bool(outcome.detected)):
+    def _refuse(self, watcher: PartitionWatcher, record: InputRecord, reason: Reason) -> OutputRecord:
+        watcher.skip(record.offset)
+        self._dead.labels(STAGE, reason.value).inc()
+        return dead_letter(record, reason, STAGE)
+
+    def _saved(self, watcher: PartitionWatcher) -> Iterator[OutputRecord]:
+        for state in self._keeper.save(watcher):
             key = str(state.source_partition) if state.chunks == 1 else f"{state.source_partition}/{state.chunk}"
             yield OutputRecord(
-                self._topics.states, key.encode(), self._codecs.state(state), partition=state.source_partition
+                self._topics.states,
+                key.encode(),
+                self._codecs.state(state),
+                partition=state.source_partition,
+                is_state=True,
             )
 
     def _published(self, outcome: Outcome) -> Iterator[OutputRecord]:

@@ -76,10 +76,12 @@ class WatcherKeeper:
         self._seconds.set(time.monotonic() - begun_at_s)
         return {(topic, partition): self._watchers[partition].last_offset + 1 for topic, partition in partitions}
 
-    def save_if_due(self, watcher: PartitionWatcher, *, alarmed: bool) -> Iterator[DriftState]:
-        """The state as records, when it is due: after so many records, so much record time, or an alarm."""
-        if not alarmed and not watcher.is_save_due(*self._save_every):
-            return
+    def is_save_due(self, watcher: PartitionWatcher) -> bool:
+        """Whether so many records, or so much record time, came since the last save. After an alarm it is due too."""
+        return watcher.is_save_due(*self._save_every)
+
+    def save(self, watcher: PartitionWatcher) -> Iterator[DriftState]:
+        """The state as records."""
         watcher.mark_saved()
         plain = dump(watcher)
         self._bytes.labels(str(watcher.partition)).set(len(plain))

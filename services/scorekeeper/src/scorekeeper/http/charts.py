@@ -14,7 +14,8 @@ from outcomes.folding import Episode, Promotion
 from scorekeeper.http.words import moment, share
 
 WIDE = 1160
-HOUR_MS = 3_600_000
+LEAST_MS = 120_000
+"""The shortest time that is drawn."""
 MOST_ROWS = 8
 _STEPS = 6
 _LEFT, _RIGHT = 170, 16
@@ -190,7 +191,7 @@ def _zoomed(
     first = min((at for at in known if at >= start_ms), default=start_ms)
     if any(one.began_at < start_ms and (one.recovered_at is None or one.recovered_at > start_ms) for one in episodes):
         return start_ms
-    return max(start_ms, min(first - (now_ms - first) // 12, now_ms - HOUR_MS // 4))
+    return max(start_ms, min(first - (now_ms - first) // 12, now_ms - LEAST_MS))
 
 
 def _ticks(start_ms: int, now_ms: int, height: int, zone: ZoneInfo, at: At) -> list[str]:

@@ -46,7 +46,7 @@ _MORE = (
     "drift_episodes",
     "time_to_recovery",
 )
-_MOST_CITIES, _MOST_DISEASES, _MOST_ROWS = 6, 8, 8
+_MOST_CITIES, _MOST_DISEASES, _MOST_ROWS = 5, 8, 8
 _SHADES = 5
 
 

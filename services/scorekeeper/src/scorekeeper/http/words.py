@@ -5,7 +5,16 @@ from math import floor
 from zoneinfo import ZoneInfo
 
 NONE = "no data yet"
-_UNITS = {"notes": "", "episodes": "", "rupees": "", "seconds": "s", "hours": "h", "days": "d", "notes per hour": "/ h"}
+_UNITS = {
+    "notes": "",
+    "episodes": "",
+    "seconds": "s",
+    "minutes": "min",
+    "hours": "h",
+    "days": "d",
+    "notes per hour": "/ h",
+}
+_FINER = {"days": ("hours", 24), "hours": ("minutes", 60), "minutes": ("seconds", 60)}
 
 
 def share(value: float) -> str:
@@ -23,6 +32,9 @@ def value_of(value: float | None, unit: str) -> str:
         return share(value)
     if unit == "rupees":
         return f"₹ {value:,.0f}"
+    if unit in _FINER and 0 < value < 1:
+        finer, times = _FINER[unit]
+        return value_of(value * times, finer)
     return f"{number(value)} {_UNITS[unit]}".rstrip()
 
 

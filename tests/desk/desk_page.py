@@ -1,9 +1,10 @@
 """The page as a person uses it: keys pressed, what is seen read. Nothing is reached by a script's back door."""
 
 import re
+import time
 
 from desk_rig import Rig
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 WAIT_MS = 20_000
 
@@ -17,6 +18,8 @@ class DeskPage:
         self.page.set_default_timeout(WAIT_MS)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._given = 0
+        self.page.on("requestfinished", self._count)
         self.page.goto(rig.url)
         if like is None:
             self.page.get_by_label("Token").fill(f"token-{name}")
@@ -25,6 +28,17 @@ class DeskPage:
 
     def close(self) -> None:
         self.page.close()
+
+    def _count(self, request: Request) -> None:
+        response = request.response() if "/api/next" in request.url else None
+        self._given += response is not None and response.status == 200
+
+    def hold(self, notes: int) -> None:
+        """Wait until the tab has been given so many notes: what it holds ahead needs no network."""
+        deadline = time.monotonic() + WAIT_MS / 1000
+        while self._given < notes:
+            assert time.monotonic() < deadline, f"{self._given} of {notes} notes were given"
+            self.page.wait_for_timeout(20)  # lets the browser's events in
 
     def press(self, *keys: str) -> None:
         for key in keys:

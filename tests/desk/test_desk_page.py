@@ -160,7 +160,7 @@ def test_a_draft_outlives_the_page(rig: Rig, desk: DeskPage) -> None:
 def test_decisions_made_without_a_network_arrive_later(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE, ONE, ONE])
     desk.see("C/o fever")
-    until(lambda: rig.client("anna").get("/api/next?holding=").status_code, 5)
+    desk.hold(3)
     desk.context.set_offline(True)
     desk.press("j", "x", "Enter")
     desk.see("C/o fever")

@@ -55,3 +55,13 @@ def test_the_share_is_kept():
 def test_drift_samples_come_before_notes_that_are_only_unsure():
     assert score_of(task("DRIFT")) < score_of(task("UNCERTAIN"))
     assert score_of(task("AUDIT")) == 0.0  # by age alone
+
+
+def test_a_lead_who_finds_a_note_unreadable_ends_it() -> None:
+    task = Task(1, 1, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=True)
+    said = {
+        "a": Word(1, 1, "ACCEPTED", "x", 3, (), ()),
+        "b": Word(1, 1, "CORRECTED", "y", 3, (), ((0, 1, "DISEASE"),)),
+    }
+    assert queue_of(task, said) is Queue.LEAD
+    assert queue_of(task, said | {"lead": Word(1, 1, "UNREADABLE", "z", 3, (), ())}) is None

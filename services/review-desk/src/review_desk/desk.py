@@ -288,9 +288,14 @@ class Desk:
         """Keep an unfinished correction and the lease with it.
 
         Raises:
-            Conflict: Another person holds the note.
+            Conflict: Another person holds the note, it is decided, or it is not this revision any more.
         """
         holder = f"{who.annotator}|{lease}"
+        entry = self._store.entries([note_id]).get(note_id)
+        if entry is None or entry.task.revision != revision:
+            raise Conflict("it has a newer revision, or left the queue")
+        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != holder:
+            raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
         if self._store.hold(note_id, holder, self._lease_s) != holder:
             raise Conflict("another person has this note now")
         self._store.note_held(who.annotator, note_id, self._lease_s)

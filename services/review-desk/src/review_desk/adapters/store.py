@@ -83,10 +83,6 @@ class Store:
         """Whether the projection is whole."""
         return bool(self._redis.exists(self.key("ready")))
 
-    def forget_all(self) -> None:
-        """Drop the projection before it is read anew; leases and drafts stay."""
-        self._redis.delete(self.key("ready"), self.key("offsets"))
-
     def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
         """What is known of notes; unknown ones are left out."""
         if not note_ids:

@@ -10,6 +10,7 @@ from enum import StrEnum
 LABELLING = frozenset({"ACCEPTED", "CORRECTED"})
 VERDICTS = LABELLING | {"UNREADABLE"}
 AUDIT = "AUDIT"
+_MOST_VALIDATORS = 2
 DRIFT = "DRIFT"
 
 Span = tuple[int, int, str]
@@ -108,6 +109,8 @@ def queue_of(task: Task, words: Words) -> Queue | None:
         return None if "SKIPPED" in outcomes else Queue.OPEN
     if len(verdicts) < _wanted(task, verdicts):
         return Queue.SECOND
+    if len(verdicts) > _MOST_VALIDATORS:
+        return None  # the third one is a lead's, who found it unreadable: nobody is asked again
     return None if _agree(verdicts) else Queue.LEAD
 
 

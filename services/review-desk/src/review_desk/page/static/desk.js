@@ -302,7 +302,8 @@ class Desk {
       if (this.now === now) this.draftState = "saved";
       this.setAway(false);
     } catch (error) {
-      if (error instanceof Refusal && this.now === now) this.lost(error);
+      if (this.now !== now) return; // decided meanwhile: the outbox has what counts
+      if (error instanceof Refusal) this.lost(error);
       else if (error instanceof LoginNeeded) this.askLogin();
       else this.retryDraft();
     }

@@ -11,6 +11,8 @@ export class Refusal extends Error {
   }
 }
 
+// What the desk itself will never take, however often it is sent.
+const REFUSALS = new Set([400, 404, 409, 413, 422]);
 const PATIENCE_MS = 15_000;
 const KEEPALIVE_LIMIT = 20_000; // browsers refuse more than 64 KiB in flight that outlive the page
 
@@ -41,7 +43,9 @@ export class Server {
   async _call(method, path, body, again = false) {
     const response = await this._fetch(method, path, body && JSON.stringify(body));
     if (response.status === 204) return null;
-    const answer = await response.json().catch(() => ({ error: `the desk answered ${response.status}` }));
+    const answer = await response.json().catch(() => null);
+    // A proxy's login page or error is no answer of the desk: nothing is known, so nothing is dropped.
+    if (answer === null) throw new Away(`something else than the desk answered (${response.status})`);
     if (response.ok) return answer;
     if (response.status === 401) throw new LoginNeeded(answer.error);
     if (response.status === 403 && !again) {
@@ -49,7 +53,7 @@ export class Server {
       this._csrf = (await this._call("GET", "/api/session", undefined, true)).csrf;
       return this._call(method, path, body, true);
     }
-    if (response.status >= 500 || response.status === 429) throw new Away(answer.error);
+    if (!REFUSALS.has(response.status)) throw new Away(answer.error);
     throw new Refusal(response.status, answer.error);
   }
 

@@ -146,8 +146,7 @@ class Desk:
         if queue is Queue.LEAD and not who.leads:
             return None
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
-        holder = f"{who.annotator}|{token}"
-        if self._store.hold(entry.note_id, holder, self._lease_s) != holder:
+        if not self._hold(who, entry.note_id, token):
             return None
         request = self._requests.read(entry.task.partition, entry.task.offset)
         if request is None or request.note_id != entry.note_id:
@@ -197,8 +196,15 @@ class Desk:
         elif entry.queue is Queue.LEAD and not who.leads:
             raise Conflict("this note waits for a lead")
         # A lease that ran out or was wiped away is taken again, unless another person has the note now.
-        holder = f"{who.annotator}|{decision.lease}"
-        if self._store.hold(entry.note_id, holder, self._lease_s) != holder:
+        self._keep(who, entry.note_id, decision.lease)
+
+    def _hold(self, who: Reviewer, note_id: str, lease: str) -> bool:
+        """Take or keep a lease; false when another person has the note."""
+        holder = _holder(who, lease)
+        return self._store.hold(note_id, holder, self._lease_s) == holder
+
+    def _keep(self, who: Reviewer, note_id: str, lease: str) -> None:
+        if not self._hold(who, note_id, lease):
             raise Conflict("another person has this note now")
 
     def _event(
@@ -259,7 +265,7 @@ class Desk:
         """Mark what was published. If Redis fails here, the follower marks it from the topic."""
         entries = self._store.entries([note_id])
         self._store.apply({}, [(note_id, who.annotator, word_of(event), event.annotated_at)], entries)
-        self._store.release(note_id, f"{who.annotator}|{lease}")
+        self._store.release(note_id, _holder(who, lease))
         self._store.not_held(who.annotator, note_id)
         self._store.drop_draft(who.annotator, note_id, event.revision)
 
@@ -279,9 +285,7 @@ class Desk:
         if not may_change(who.annotator, entry.task, entry.words):
             raise Conflict("a lead has decided it, or you have not")
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
-        holder = f"{who.annotator}|{token}"
-        if self._store.hold(note_id, holder, self._lease_s) != holder:
-            raise Conflict("another person has this note now")
+        self._keep(who, note_id, token)
         return token, entry.words[who.annotator].sequence + 1
 
     def save_draft(self, who: Reviewer, note_id: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
@@ -290,14 +294,12 @@ class Desk:
         Raises:
             Conflict: Another person holds the note, it is decided, or it is not this revision any more.
         """
-        holder = f"{who.annotator}|{lease}"
         entry = self._store.entries([note_id]).get(note_id)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it has a newer revision, or left the queue")
-        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != holder:
+        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, lease):
             raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
-        if self._store.hold(note_id, holder, self._lease_s) != holder:
-            raise Conflict("another person has this note now")
+        self._keep(who, note_id, lease)
         self._store.note_held(who.annotator, note_id, self._lease_s)
         self._store.save_draft(who.annotator, note_id, revision, draft)
 
@@ -333,6 +335,11 @@ def _same_word(said: Word, decision: Decision) -> bool:
         return said.outcome == decision.outcome
     marks = {(mark.start, mark.end, mark.label) for mark in decision.marks}
     return said.outcome not in {"SKIPPED", "UNREADABLE"} and set(said.spans) == marks
+
+
+def _holder(who: Reviewer, lease: str) -> str:
+    """How Redis names who holds a note."""
+    return f"{who.annotator}|{lease}"
 
 
 def _token_of(holder: str | None, who: Reviewer) -> str | None:

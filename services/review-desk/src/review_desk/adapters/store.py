@@ -12,7 +12,6 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from runtime.errors import Recoverable
 
 from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, score_of
 
@@ -264,13 +263,6 @@ class Store:
             if len(labelled) > 1:
                 pairs.append((labelled[0], labelled[1]))
         return pairs
-
-    def ping(self) -> None:
-        """Raise `Recoverable` when Redis is away."""
-        try:
-            self._redis.ping()
-        except OURS:
-            raise Recoverable("Redis does not answer") from None
 
 
 def _words(said: Mapping[str, str]) -> dict[str, Word]:

@@ -4,7 +4,7 @@ import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
-import { LoginNeeded, Refusal, Server } from "./server.js";
+import { LoginNeeded, pathOf, Refusal, Server } from "./server.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
 import { Tasks } from "./tasks.js";
 import { NoteText } from "./text.js";
@@ -76,7 +76,7 @@ class Desk {
     const note = correction?.note ?? new NoteText(task.text);
     const kept = localStorage.getItem(this.draftKey(task));
     const given = kept && !correction ? { ...task, draft: JSON.parse(kept) } : task;
-    this.now = { task, note, correction: correction ?? new Correction(note, given), since: performance.now(), earlier_ms: 0 };
+    this.now = { task, note, correction: correction ?? new Correction(note, given), since: performance.now() };
     this.cursor = new Cursor(note);
     this.paper.show(note);
     this.showWhy(task);
@@ -256,10 +256,9 @@ class Desk {
   async back() {
     const last = this.previous.pop();
     if (!last) return this.hint("there is no earlier note in this tab");
-    const { note_id: noteId, revision } = last.task;
-    if (!this.outbox.takeBack(noteId)) {
+    if (!this.outbox.takeBack(last.task.note_id)) {
       try {
-        const again = await this.server.post(`/api/tasks/${encodeURIComponent(noteId)}/${revision}/again`, {});
+        const again = await this.server.post(pathOf(last.task, "again"), {});
         Object.assign(last.task, again);
       } catch (error) {
         if (!(error instanceof Refusal)) this.previous.push(last);
@@ -274,7 +273,7 @@ class Desk {
   }
 
   seconds() {
-    return Math.round(performance.now() - this.now.since + this.now.earlier_ms) / 1000;
+    return Math.round(performance.now() - this.now.since) / 1000;
   }
 
   // Keeping it
@@ -297,8 +296,7 @@ class Desk {
     if (!now) return;
     const { task, correction } = now;
     try {
-      const path = `/api/tasks/${encodeURIComponent(task.note_id)}/${task.revision}/draft`;
-      await this.server.put(path, { lease: task.lease, ...correction.body() });
+      await this.server.put(pathOf(task, "draft"), { lease: task.lease, ...correction.body() });
       if (this.now === now) this.draftState = "saved";
       this.setAway(false);
     } catch (error) {

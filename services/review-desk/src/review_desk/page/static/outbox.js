@@ -1,6 +1,6 @@
 // Decisions on their way. Each is kept in this browser, by offsets and never by text, until the desk has acknowledged it.
 
-import { Away, LoginNeeded } from "./server.js";
+import { Away, LoginNeeded, pathOf } from "./server.js";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8_000;
@@ -62,9 +62,8 @@ export class Outbox {
 
   async _sendFirst() {
     const item = this._items[0];
-    const path = `/api/tasks/${encodeURIComponent(item.note_id)}/${item.revision}/${item.action}`;
     try {
-      await this._server.post(path, item.body);
+      await this._server.post(pathOf(item, item.action), item.body);
       this.away = false;
       this._drop(item);
       this._tell.onSent(item);

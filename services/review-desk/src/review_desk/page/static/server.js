@@ -1,5 +1,10 @@
 // Calls to the desk's API. What is away is told apart from what is refused.
 
+// Where an action on a note is sent.
+export function pathOf({ note_id: noteId, revision }, action) {
+  return `/api/tasks/${encodeURIComponent(noteId)}/${revision}/${action}`;
+}
+
 export class Away extends Error {}
 
 export class LoginNeeded extends Error {}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from rxtract.demo.watching import SLICE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from rxtract.demo.watching import Watch
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 class DemoFailed(Exception):
@@ -43,6 +48,15 @@ class Act:
         if not watch.wait(question, self.patience_s, meanwhile):
             ended = "; ".join(self._running.failures())
             raise DemoFailed(f"{otherwise} within {self.patience_s:.0f} s{f'; {ended}' if ended else ''}")
+
+    def _ask(self, question: Callable[[], T], enough: Callable[[T], bool], otherwise: Callable[[T], str]) -> T:
+        """Ask a service again until its answer is enough; `otherwise` says what was missing."""
+        deadline = time.monotonic() + self.patience_s
+        while not enough(answer := question()):
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{otherwise(answer)} after {self.patience_s:.0f} s")
+            threading.Event().wait(SLICE_S)
+        return answer
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

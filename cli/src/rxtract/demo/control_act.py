@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -56,16 +55,17 @@ class ControlAct(Act):
         return kpis
 
     def _counted(self, notes: int) -> dict[str, Any]:
-        deadline = time.monotonic() + self.patience_s
         with httpx.Client(base_url=self._running.addresses.score_url) as client:
-            while True:
+
+            def kpis() -> dict[str, Any]:
                 answer = client.get("/api/kpis", params={"window": "today"})
-                kpis = answer.json() if answer.is_success else {}
-                counted = _value(kpis, "notes")
-                if counted >= notes:
-                    return kpis
-                if time.monotonic() > deadline:
-                    raise DemoFailed(f"{counted:.0f} of {notes} notes are counted after {self.patience_s:.0f} s")
+                return dict(answer.json()) if answer.is_success else {}  # 503 until the topics are read
+
+            return self._ask(
+                kpis,
+                lambda found: _value(found, "notes") >= notes,
+                lambda found: f"{_value(found, 'notes'):.0f} of {notes} notes are counted",
+            )
 
 
 def _value(kpis: dict[str, Any], name: str) -> float:

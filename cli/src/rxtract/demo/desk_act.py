@@ -84,13 +84,11 @@ class DeskAct(Act):
         """How many notes wait, once there are enough."""
         headers = {"Authorization": f"Bearer {self._running.addresses.desk_token}"}
         with httpx.Client(base_url=self._running.addresses.desk_url, headers=headers) as client:
-            deadline = time.monotonic() + self.patience_s
-            while True:
-                waiting = sum(client.get("/api/queue").raise_for_status().json()["waiting"].values())
-                if waiting >= WAITING:
-                    return int(waiting)
-                if time.monotonic() > deadline:
-                    raise DemoFailed(f"{waiting} of {WAITING} notes wait after {self.patience_s:.0f} s")
+            return self._ask(
+                lambda: int(sum(client.get("/api/queue").raise_for_status().json()["waiting"].values())),
+                lambda waiting: waiting >= WAITING,
+                lambda waiting: f"{waiting} of {WAITING} notes wait",
+            )
 
     def _work(self, page: Any, waiting: int) -> DeskSummary:
         page.goto(self._running.addresses.desk_url)

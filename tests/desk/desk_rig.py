@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
-from contracts.files import schema_text
 from contracts.identity import event_id
 from contracts.records import (
     AnnotationValidated,
@@ -23,7 +22,7 @@ from contracts.records import (
     Sample,
     Segment,
 )
-from contracts.registry import ConfluentRegistry, WriterSchemas
+from contracts.registry import ConfluentRegistry
 from contracts.topics import (
     ANNOTATIONS_VALIDATED,
     DRIFT_DETECTED,
@@ -32,7 +31,6 @@ from contracts.topics import (
     REVIEW_REQUESTED,
     load_topics,
     prefixed,
-    subject_of,
 )
 from contracts.wire import Deserializer, Serializer
 from redis import Redis
@@ -71,9 +69,8 @@ class Rig:
         apply_schemas(registry, self.prefix)
         self.requests = prefixed(self.prefix, REVIEW_REQUESTED)
         self.annotations = prefixed(self.prefix, ANNOTATIONS_VALIDATED)
-        schema_id = registry.lookup(subject_of(self.requests), schema_text("ReviewRequested"))
-        self.write = Serializer(ReviewRequested, schema_id)
-        self.decode = Deserializer(AnnotationValidated, WriterSchemas(registry, subject_of(self.annotations)))
+        self.write = Serializer.for_topic(ReviewRequested, registry, self.requests)
+        self.decode = Deserializer.for_topic(AnnotationValidated, registry, self.annotations)
         self.redis = Redis.from_url(stack.addresses.redis_url, decode_responses=True)
         self.log = folder / "desk.log"
         (folder / "key").write_bytes(b"k" * 40)

@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
-from contracts.registry import ConfluentRegistry, WriterSchemas
+from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
 from ingestor.adapters.tokens import hash_token
@@ -48,7 +48,7 @@ class Rig:
         apply_schemas(self.registry, self.prefix)
         schema_id = self.registry.lookup(subject_of(self.submitted), schema_text("NoteSubmitted"))
         self.write = Serializer(NoteSubmitted, schema_id)
-        self.decode = Deserializer(NoteAccepted, WriterSchemas(self.registry, subject_of(self.accepted)))
+        self.decode = Deserializer.for_topic(NoteAccepted, self.registry, self.accepted)
         self._producer = Producer({"bootstrap.servers": self.servers, "linger.ms": 1, "message.max.bytes": 20_000_000})
         self._folder = folder
         self.log = folder / "ingestor.log"

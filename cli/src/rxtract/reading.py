@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 from contracts import records
-from contracts.registry import ConfluentRegistry, RegistryUnavailable, WriterSchemas
-from contracts.topics import DLQ_SUFFIX, load_topics, prefixed, subject_of
+from contracts.registry import ConfluentRegistry, RegistryUnavailable
+from contracts.topics import DLQ_SUFFIX, load_topics, prefixed
 from contracts.wire import Deserializer, WireError
 
 from rxtract.errors import UserError
@@ -191,9 +191,7 @@ class TopicReader:
     def _decoder(self, topic: str) -> Deserializer[Any] | None:
         if topic not in self._decoders:
             record = record_type(topic.removeprefix(self._addresses.topic_prefix))
-            self._decoders[topic] = (
-                Deserializer(record, WriterSchemas(self._registry, subject_of(topic))) if record else None
-            )
+            self._decoders[topic] = Deserializer.for_topic(record, self._registry, topic) if record else None
         return self._decoders[topic]
 
 

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from runtime.settings import ServiceSettings
 
 
 class Liveness:
@@ -118,6 +121,27 @@ class HealthServer:
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
         if port_file is not None:
             write_port(port_file, self.port)
+
+    @classmethod
+    def of(
+        cls,
+        settings: "ServiceSettings",
+        *,
+        liveness: Liveness | AllAlive,
+        readiness: Readiness,
+        registry: CollectorRegistry,
+        info: Callable[[], Mapping[str, Any]],
+    ) -> Self:
+        """The health server of a service, where its settings say."""
+        return cls(
+            settings.health_port,
+            host=settings.health_host,
+            port_file=settings.health_port_file,
+            liveness=liveness,
+            readiness=readiness,
+            registry=registry,
+            info=info,
+        )
 
     @property
     def port(self) -> int:

@@ -14,6 +14,15 @@ from runtime.health import Liveness, Readiness, write_port
 
 HTTP = "http"
 """The readiness condition that the server listens."""
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer of our pages: nothing but our own files runs, and nothing is kept or framed."""
 _GRACE_S = 10
 
 

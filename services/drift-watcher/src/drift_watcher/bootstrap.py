@@ -111,14 +111,12 @@ class DriftWatcher:
 
     def _health_server(self) -> HealthServer:
         settings = self.settings
-        return HealthServer(
-            settings.health_port,
-            host=settings.health_host,
+        return HealthServer.of(
+            settings,
             liveness=self.liveness,
             readiness=self.readiness,
             registry=self.metrics.registry,
             info=lambda: {"service": settings.service, "group": settings.group(GROUP)},
-            port_file=settings.health_port_file,
         )
 
 

@@ -220,14 +220,12 @@ class Extractor:
 
     def _health_server(self) -> HealthServer:
         settings = self.settings
-        return HealthServer(
-            settings.health_port,
-            host=settings.health_host,
+        return HealthServer.of(
+            settings,
             liveness=self.liveness,
             readiness=self.readiness,
             registry=self.metrics.registry,
             info=self.info,
-            port_file=settings.health_port_file,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted
-from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound, WriterSchemas
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
@@ -70,10 +70,8 @@ def share(settings: IngestorSettings) -> Shared:
 def health_server(shared: Shared) -> HealthServer:
     """The server of /live, /ready, /metrics and /info."""
     settings = shared.settings
-    return HealthServer(
-        settings.health_port,
-        host=settings.health_host,
-        port_file=settings.health_port_file,
+    return HealthServer.of(
+        settings,
         liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
         registry=shared.metrics.registry,
@@ -124,7 +122,7 @@ def kafka_door(
     """The loop over submitted notes."""
     settings = shared.settings
     source, target = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
-    read = Deserializer(NoteSubmitted, WriterSchemas(registry, subject_of(source)))
+    read = Deserializer.for_topic(NoteSubmitted, registry, source)
     handler = retrying(
         SubmittedNotes(read, write, shared.acceptance, target, shared.metrics),
         shared.stop,

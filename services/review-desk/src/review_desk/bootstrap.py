@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
-from contracts.files import schema_text
 from contracts.records import AnnotationValidated, DriftDetected, DriftWords, ModelEvent, ReviewRequested
-from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound, WriterSchemas
+from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import (
     ANNOTATIONS_VALIDATED,
     DRIFT_DETECTED,
     DRIFT_WORDS,
     MODEL_EVENTS,
     REVIEW_REQUESTED,
-    subject_of,
 )
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
@@ -89,10 +87,8 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
 def health_server(shared: Shared) -> HealthServer:
     """The server of /live, /ready, /metrics and /info."""
     settings = shared.settings
-    return HealthServer(
-        settings.health_port,
-        host=settings.health_host,
-        port_file=settings.health_port_file,
+    return HealthServer.of(
+        settings,
         liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
         registry=shared.metrics.registry,
@@ -102,10 +98,7 @@ def health_server(shared: Shared) -> HealthServer:
 
 def readers(settings: ReviewDeskSettings, registry: Registry) -> dict[str, Callable[[bytes | None], Any]]:
     """From bytes to a record, by contract topic."""
-    return {
-        name: Deserializer(record, WriterSchemas(registry, subject_of(settings.topic(name))))
-        for name, record in _RECORDS.items()
-    }
+    return {name: Deserializer.for_topic(record, registry, settings.topic(name)) for name, record in _RECORDS.items()}
 
 
 def make_registry(settings: ReviewDeskSettings) -> Registry:
@@ -150,10 +143,9 @@ def publisher(shared: Shared, registry: Registry, producer: KafkaProducer | None
 
 def _writer(registry: Registry, topic: str) -> Serializer[AnnotationValidated]:
     try:
-        schema_id = registry.lookup(subject_of(topic), schema_text(AnnotationValidated.SCHEMA_NAME))
+        return Serializer.for_topic(AnnotationValidated, registry, topic)
     except (RegistryUnavailable, SchemaNotFound):
         raise Recoverable("the schema registry does not know annotations yet: run `rxtract schemas apply`") from None
-    return Serializer(AnnotationValidated, schema_id)
 
 
 def requests(shared: Shared, registry: Registry) -> Requests:

@@ -89,10 +89,8 @@ def share(settings: ScorekeeperSettings) -> Shared:
 def health_server(shared: Shared) -> HealthServer:
     """The server of /live, /ready, /metrics and /info."""
     settings = shared.settings
-    return HealthServer(
-        settings.health_port,
-        host=settings.health_host,
-        port_file=settings.health_port_file,
+    return HealthServer.of(
+        settings,
         liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
         registry=shared.metrics.registry,

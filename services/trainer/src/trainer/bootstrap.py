@@ -129,14 +129,12 @@ class Trainer:
         """Serve until SIGTERM or SIGINT."""
         on_stop_signal(self.stop.set)
         settings = self.settings
-        with HealthServer(
-            settings.health_port,
-            host=settings.health_host,
+        with HealthServer.of(
+            settings,
             liveness=self.liveness,
             readiness=self.readiness,
             registry=self.metrics.registry,
             info=lambda: {"service": settings.service, "group": settings.group(GROUP), "model": settings.model_name},
-            port_file=settings.health_port_file,
         ):
             made = until_made(
                 lambda: codecs(self.registry, settings),

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from redis.exceptions import RedisError
 from runtime.errors import Recoverable
+from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
 from starlette.requests import Request
 
@@ -23,14 +24,6 @@ from review_desk.page.pages import Pages, static_files
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_HOLDING = 200
 _STATIC = "/static/"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 class DeskApi:
@@ -190,7 +183,7 @@ def _guard(app: FastAPI) -> None:
         if request.method not in {"GET", "HEAD"} and (not length.isdigit() or int(length) > MAX_BODY_BYTES):
             return _problem(413, "the body is larger than 1 MiB")
         response = await call(request)
-        response.headers.update(HEADERS)
+        response.headers.update(PAGE_HEADERS)
         if request.url.path.startswith(_STATIC):
             response.headers["Cache-Control"] = "no-cache"  # kept, and asked for by its ETag
         return response

@@ -10,20 +10,13 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from runtime.http_server import PAGE_HEADERS
 from starlette.requests import Request
 
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.figures import kpis_of, look, quality_of
 from scorekeeper.http.page import Page, Scope
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 STATIC = Path(__file__).parent / "static"
 _TELL_EVERY_S = 1.0
 _HEARTBEAT_S = 15.0
@@ -100,7 +93,7 @@ def make_app(page: Page, board: Board, stop: threading.Event) -> FastAPI:
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call(request)
-        response.headers.update(HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
 
     return app

@@ -97,7 +97,7 @@ def start_node() -> None:
         Path(folder, "pause").write_bytes((BIN / "pause").read_bytes())
         Path(folder, "pause").chmod(0o755)
         run(*DOCKER, "build", "--quiet", "--tag", "rxtract/pause:1", folder)
-    images = ["rxtract/pause:1", *(f"rxtract/{name}:{VERSION}" for name in [*SERVICES, "cli"])]
+    images = ["rxtract/pause:1", *(f"rxtract/{name}:{VERSION}" for name in SERVICES)]
     images += [_compose()[name]["image"] for name in ADDRESSES]
     load = f"{' '.join(DOCKER)} save {' '.join(images)} | ctr --address {NODE}/containerd.sock --namespace k8s.io images import -"
     run("bash", "-o", "pipefail", "-c", load)

@@ -13,6 +13,7 @@ from contracts.records import NoteAccepted
 from contracts.registry import ConfluentRegistry, IncompatibleSchema, InMemoryRegistry, Registry
 from contracts.topics import load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
+from runtime import contract
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -132,3 +133,16 @@ def test_an_unreachable_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ClusterError, match="cannot list topics") as fault:
         apply_topics({"bootstrap.servers": "127.0.0.1:9", "log_level": 0}, TOPICS)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.stack
+def test_the_job_of_the_chart_applies_both_and_a_second_run_changes_nothing(
+    stack: Any, topic_prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RXTRACT_BOOTSTRAP_SERVERS", stack.addresses.bootstrap_servers)
+    monkeypatch.setenv("RXTRACT_SCHEMA_REGISTRY_URL", stack.addresses.schema_registry_url)
+    monkeypatch.setenv("RXTRACT_TOPIC_PREFIX", topic_prefix)
+    assert contract.main(["topics", "schemas"]) == 0
+    assert f"created {topic_prefix}" in capsys.readouterr().out
+    assert contract.main(["topics", "schemas"]) == 0
+    assert capsys.readouterr().out == "topics: nothing to change\nschemas: nothing to change\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from contracts.topics import dlq_of, load_topics
+from runtime.contract import STEPS
 from runtime.settings import variable_name
 from runtime.settings_reference import is_secret, settings_of
 
@@ -134,6 +135,16 @@ def test_what_tools_read_is_in_their_code():
 @pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile", "Makefile", "deploy/compose/make_keys.py"])
 def test_build_files_name_variables_that_exist(file):
     assert set(VARIABLE.findall((ROOT / file).read_text())) - EVERY - OF_TOOLS == set()
+
+
+def test_the_contract_is_applied_from_a_small_image_that_has_the_module():
+    job = (CHART / "templates/contract-job.yaml").read_text()
+    (image,) = re.findall(r'"rxtract.image" \(list \$root "([^"]+)"\)', job)
+    assert COMPOSE["contract"]["image"].startswith(f"rxtract/{image}:")
+    assert image in SERVICES
+    command = COMPOSE["contract"]["command"]
+    assert command == ["python", "-m", "runtime.contract", *STEPS]
+    assert "command: [python, -m, runtime.contract, {{ $step }}]" in job
 
 
 def test_ports_agree():

@@ -26,10 +26,14 @@ RUN for package in libs/* services/* cli; do \
 # The environment of one service: the locked packages, then its own wheels on top, without a network.
 FROM tools AS environment
 ARG SERVICE
+# TRACING=1 adds OpenTelemetry, 7 MB; left out unless asked for.
+ARG TRACING=
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY requirements/${SERVICE}.txt requirements/service.txt
+COPY requirements/tracing.txt requirements/tracing.txt
 RUN --mount=type=cache,target=/root/.cache python3 -m venv --without-pip /opt/rxtract \
- && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --require-hashes -r requirements/service.txt
+ && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --require-hashes \
+      -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt}
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     case "${SERVICE}" in cli) package=rxtract module=rxtract ;; *) package="rxtract-${SERVICE}" module="$(echo "${SERVICE}" | tr - _)" ;; esac \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --offline --no-index --find-links /wheels "${package}" \

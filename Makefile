@@ -96,7 +96,7 @@ chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (a
 	@$(BIN)/python -m pytest -q tests/deploy
 
 .PHONY: images
-images: $(READY) ## build every image with Docker (DOCKER=..., BASE by --build-arg), check and weigh them
+images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1), check and weigh them
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
 	@$(BIN)/python deploy/images.py
 

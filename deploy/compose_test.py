@@ -131,6 +131,7 @@ def _plain(expression: str) -> str:
 def bad_input() -> None:
     """A wrong value is one line and a code, not a crash loop without a reason."""
     wrong = ("RXTRACT_LOG_LEVEL=LOUD", "RXTRACT_PSEUDONYM_KEY_FILE=/nowhere")
+    wrong += ("RXTRACT_TRACING_ENDPOINT=http://collector:4318",)
     for setting in wrong:
         result = run(*COMPOSE, "run", "--rm", "--no-deps", "-e", setting, "ingestor", check=False)
         line = next((one for one in result.stderr.splitlines() if one.startswith("ingestor: ")), "")

@@ -120,3 +120,17 @@ def test_whoever_must_be_alone_is_never_there_twice():
     for alone in ("trainer", "scorekeeper"):  # one partition to read, and one folder to write
         assert strategies.pop(alone) == {"type": "Recreate"}
     assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())
+
+
+def test_tracing_is_off_until_a_collector_is_named():
+    def told(**values):
+        pods = [d["spec"]["template"]["spec"] for d in of_kind(render(**values), "Deployment")]
+        return [{e["name"]: e.get("value") for e in pod["containers"][0]["env"]} for pod in pods]
+
+    assert not [name for one in told() for name in one if "TRACING" in name]
+    on = told(**{"tracing.endpoint": "http://collector:4318"})
+    assert [one["RXTRACT_TRACING_ENDPOINT"] for one in on] == ["http://collector:4318"] * len(on)
+    assert {one["RXTRACT_TRACING_RATIO"] for one in on} == {"0.01"}
+    refused = helm("template", "r", str(CHART), **{"tracing.endpoint": "collector:4318"})
+    assert refused.returncode != 0
+    assert "tracing.endpoint" in refused.stderr or "/tracing/endpoint" in refused.stderr

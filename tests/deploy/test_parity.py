@@ -82,6 +82,7 @@ def test_every_list_of_services_is_the_folder_services():
 def test_compose_sets_what_the_service_needs_and_nothing_unknown(service):
     known, told = variables(service), COMPOSE[service]["environment"]
     shared = set(COMPOSE["contract"]["environment"]) | {"RXTRACT_LOG_LEVEL", "RXTRACT_REDIS_URL", "RXTRACT_MLFLOW_URL"}
+    shared |= {"RXTRACT_TRACING_ENDPOINT", "RXTRACT_TRACING_RATIO"}
     assert set(told) - set(known) - shared == set()
     assert {name for name, field in known.items() if field.is_required()} - set(told) == set()
     assert shared - EVERY == set()
@@ -192,7 +193,7 @@ def test_one_version_and_one_set_of_images():
     images = {service["image"] for service in COMPOSE.values() if service["image"].startswith("rxtract/")}
     assert images == {f"rxtract/{name}:{version}" for name in [*SERVICES, "cli"]}
     for name in SERVICES:
-        assert COMPOSE[name]["build"]["args"] == {"SERVICE": name}
+        assert COMPOSE[name]["build"]["args"] == {"SERVICE": name, "TRACING": "${TRACING:-}"}
         assert (ROOT / f"requirements/{name}.txt").is_file()
 
 

@@ -98,6 +98,14 @@ class ServiceSettings(KafkaSecurity):
     health_port: int = Field(0, ge=0, le=65535, description="their port; 0 takes any free one")
     health_port_file: Path | None = Field(None, description="where the actual health port is written")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    tracing_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="collector that takes traces by OTLP over HTTP, for example http://127.0.0.1:4318; unset: no tracing",
+    )
+    tracing_ratio: float = Field(
+        0.01, ge=0, le=1, description="share of notes whose trace is kept, where the sender has not decided"
+    )
 
     def topic(self, name: str) -> str:
         """The full name of a topic on this cluster."""

@@ -35,6 +35,7 @@ from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
 from runtime.secret_files import read_key
 from runtime.settings import time_zone
+from runtime.tracing import Spans, open_spans, traced
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from extractor.adapters.cache import ModelCache
@@ -97,6 +98,7 @@ class Extractor:
     limits: BatchLimits
     sampling_key: bytes | None
     zone: ZoneInfo
+    spans: Spans | None = None
     episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -145,7 +147,7 @@ class Extractor:
             settings,
             group=GROUP,
             topic=settings.topic(topics.NOTES_ACCEPTED),
-            handler=self.handler(made),
+            handler=traced(self.handler(made), self.spans),
             sender=self.make_sender(),
             metrics=self.metrics,
             liveness=self.liveness,
@@ -265,6 +267,7 @@ def bootstrap(
         limits=limits or BatchLimits(batch_records=settings.batch_records),
         sampling_key=_sampling_key(settings),
         zone=time_zone(settings.timezone),
+        spans=open_spans(settings),
     )
 
 

@@ -20,6 +20,7 @@ from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsu
 from runtime.metrics import RETRIES, Metrics
 from runtime.retry import Backoff, retrying, wait
 from runtime.secret_files import read_key
+from runtime.tracing import Spans, by_place, open_spans, traced
 
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
 from ingestor.adapters.tokens import Tokens, parse_tokens
@@ -48,13 +49,14 @@ class Shared:
     http_liveness: Liveness
     readiness: Readiness
     stop: threading.Event
+    spans: Spans | None = None
 
 
 def share(settings: IngestorSettings) -> Shared:
     """Make what both doors hold.
 
     Raises:
-        SettingsError: The key or the tokens are not usable.
+        SettingsError: The key or the tokens are not usable, or tracing is not installed.
     """
     acceptance = Acceptance(
         Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
@@ -64,7 +66,8 @@ def share(settings: IngestorSettings) -> Shared:
     metrics = Metrics(METRICS)
     metrics.build_all()
     readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
-    return Shared(settings, acceptance, tokens, metrics, Liveness(), Liveness(), readiness, threading.Event())
+    spans = open_spans(settings, begins=True)
+    return Shared(settings, acceptance, tokens, metrics, Liveness(), Liveness(), readiness, threading.Event(), spans)
 
 
 def health_server(shared: Shared) -> HealthServer:
@@ -132,7 +135,7 @@ def kafka_door(
     return ConsumerLoop(
         consumer or make_consumer(settings),
         DeliveryProducer(settings.kafka_client_config(), producer),
-        handler,
+        traced(handler, shared.spans, by_place),
         [source],
         stop=shared.stop,
         limits=LoopLimits(batch_records=settings.batch_records),
@@ -179,6 +182,7 @@ def http_door(
         clock,
         # A little more than the client library's own limit, so that its word is heard first.
         settings.http_delivery_timeout_s + 1,
+        shared.spans,
     )
     api = NotesApi(
         intake,

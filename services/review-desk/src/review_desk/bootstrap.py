@@ -24,6 +24,7 @@ from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.records import OutputRecord
 from runtime.secret_files import read_key
+from runtime.tracing import Spans, arrivals, open_spans
 
 from review_desk.adapters.people import People, derive
 from review_desk.adapters.sessions import Sessions
@@ -60,6 +61,7 @@ class Shared:
     http_liveness: Liveness
     readiness: Readiness
     stop: threading.Event
+    spans: Spans | None = None
 
 
 def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
@@ -80,7 +82,16 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     metrics.build_all()
     kept = store or Store(connect(str(settings.redis_url)), settings.topic_prefix)
     return Shared(
-        settings, key, people, kept, metrics, Liveness(), Liveness(), Readiness(QUEUE, HTTP), threading.Event()
+        settings,
+        key,
+        people,
+        kept,
+        metrics,
+        Liveness(),
+        Liveness(),
+        Readiness(QUEUE, HTTP),
+        threading.Event(),
+        open_spans(settings),
     )
 
 
@@ -117,6 +128,7 @@ def follower(shared: Shared, registry: Registry, consumer: Consumer | None = Non
         derive(shared.key, "double"),
         settings.desk_double_share,
         shared.metrics,
+        arrivals(shared.spans),
     )
     client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG})
     return Follower(

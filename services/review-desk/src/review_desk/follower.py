@@ -9,6 +9,7 @@ from contracts.registry import RegistryUnavailable
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
+from runtime.loop import to_record
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
@@ -98,7 +99,7 @@ class Follower:
     def _turn(self) -> None:
         self._liveness.tick()
         messages = self._consumer.consume(_BATCH, _WAIT_S)
-        records = [_record(message) for message in messages if message.error() is None]
+        records = [to_record(message) for message in messages if message.error() is None]
         if self._whole and not self._store.is_ready():
             _log.warning("Redis was wiped: the queue is read from the topics again")
             self._begin()
@@ -123,9 +124,3 @@ class Follower:
     def _measure(self, waiting: Mapping[str, int]) -> None:
         for queue, count in waiting.items():
             self._metrics.gauge(WAITING).labels(queue).set(count)
-
-
-def _record(message: Any) -> InputRecord:
-    return InputRecord(
-        message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
-    )

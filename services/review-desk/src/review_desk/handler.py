@@ -44,6 +44,7 @@ class Projection:
         store: Where the projection is kept.
         double_key: Chooses notes that two people see.
         double_share: Their share.
+        saw: Told of each batch that was applied.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Projection:
         double_key: bytes,
         double_share: float,
         metrics: Metrics,
+        saw: Callable[[Sequence[InputRecord]], None] = lambda _: None,
     ) -> None:
+        self._saw = saw
         self._readers = readers
         self._names = names
         self._store = store
@@ -80,6 +83,7 @@ class Projection:
                 self._store.add_model(event.model_version, str(event.kind), event.occurred_at)
         if requests or annotations:
             self._apply(requests, annotations)
+        self._saw(records)
 
     def _apply(
         self, requests: list[tuple[InputRecord, ReviewRequested]], annotations: list[AnnotationValidated]

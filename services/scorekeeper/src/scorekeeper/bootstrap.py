@@ -27,6 +27,7 @@ from runtime.metrics import Metrics
 from runtime.records import OutputRecord
 from runtime.retry import retrying
 from runtime.settings import time_zone
+from runtime.tracing import Spans, arrivals, open_spans
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from scorekeeper.adapters.sink import Sink
@@ -57,6 +58,7 @@ class Shared:
     http_liveness: Liveness
     readiness: Readiness
     stop: threading.Event
+    spans: Spans | None = None
 
 
 def share(settings: ScorekeeperSettings) -> Shared:
@@ -83,6 +85,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
         Liveness(),
         Readiness(CONTRACT_READ, LEASE, HISTORY, HTTP),
         threading.Event(),
+        open_spans(settings),
     )
 
 
@@ -197,7 +200,7 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
         {**CONSUMER_DEFAULTS, **settings.kafka_client_config()}
         | {"group.id": "rxtract-scorekeeper-unused"}  # librdkafka wants one; nothing is committed
     )
-    fold = FoldHandler(made.readers, names, shared.board, said, sink, shared.metrics)
+    fold = FoldHandler(made.readers, names, shared.board, said, sink, shared.metrics, arrivals(shared.spans))
     return Reader(
         Topics(consumer, names),
         fold,

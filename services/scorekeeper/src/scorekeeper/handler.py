@@ -52,6 +52,7 @@ class FoldHandler:
         board: Where the numbers are kept.
         said: Measurements that the topic has.
         sink: Where rows go.
+        saw: Told of each batch that was taken.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class FoldHandler:
         said: Said,
         sink: Sink,
         metrics: Metrics,
+        saw: Callable[[Sequence[InputRecord]], None] = lambda _: None,
     ) -> None:
+        self._saw = saw
         self._readers = readers
         self._names = names
         self._board = board
@@ -88,6 +91,7 @@ class FoldHandler:
         for record, event in decoded:
             if self._names[record.topic] == ENTITIES_EXTRACTED:
                 self._sink.take(record, None if event is None else row_of(event, self._board.zone))
+        self._saw(records)
         return ()
 
     def _count(self, record: InputRecord, event: Any) -> None:

@@ -13,7 +13,8 @@ from runtime.deadletter import dead_letter
 from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
 from runtime.metrics import Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.records import Headers, InputRecord, OutputRecord
+from runtime.tracing import Spans, request
 
 from ingestor.adapters.results import FirstResults, key_of
 from ingestor.domain.acceptance import Acceptance, Refused
@@ -32,11 +33,12 @@ class IdempotencyConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a request, and under which Idempotency-Key, with the digest of its body."""
+    """Who sent a request, under which Idempotency-Key, with the digest of its body and the trace it belongs to."""
 
     client: str
     idempotency_key: str | None
     body_digest: str
+    traceparent: str | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ class Intake:
         submitted_topic: Full name of the topic of submitted notes, whose dead letters hold refused notes of both doors.
         first_results: What earlier requests became.
         delivery_timeout_s: How long the broker may take to acknowledge.
+        spans: Makes a span of each request; None: no tracing.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Intake:
         metrics: Metrics,
         clock: Callable[[], int],
         delivery_timeout_s: float,
+        spans: Spans | None = None,
     ) -> None:
         self._acceptance = acceptance
         self._write = write
@@ -121,6 +125,7 @@ class Intake:
         self._metrics = metrics
         self._clock = clock
         self._delivery_timeout_s = delivery_timeout_s
+        self._spans = spans
 
     async def take(self, items: Sequence[Item], sender: Sender) -> list[NoteResult]:
         """Take the notes of one request. When this returns, the broker has acknowledged every accepted one.
@@ -134,11 +139,12 @@ class Intake:
             waiting = self._metrics.gauge(HTTP_WAITING)
             waiting.inc(len(items))
             try:
-                return await self._take(items, sender)
+                with request(self._spans, sender.traceparent) as headers:
+                    return await self._take(items, sender, headers)
             finally:
                 waiting.dec(len(items))
 
-    async def _take(self, items: Sequence[Item], sender: Sender) -> list[NoteResult]:
+    async def _take(self, items: Sequence[Item], sender: Sender, headers: Headers) -> list[NoteResult]:
         results: dict[int, NoteResult] = {}
         judged: list[_Judged] = []
         for index, item in enumerate(items):
@@ -149,7 +155,7 @@ class Intake:
                 judged.append(outcome)
         letters = [self._letter(items[index], result) for index, result in results.items()]
         fresh = await self._drop_repeated(judged, sender, results)
-        await self._deliver([*(note.output for note in fresh), *letters])
+        await self._deliver([*(note.output._replace(headers=headers) for note in fresh), *letters])
         if fresh:
             await self._first_results.remember(_memories(fresh, sender))
         for note in fresh:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from contracts.reasons import Reason
+from runtime.tracing import TRACEPARENT
 from starlette.requests import ClientDisconnect, Request
 
 from ingestor.adapters.tokens import Tokens
@@ -85,7 +86,7 @@ def sender_of(request: Request, client: str, body: bytes) -> Sender:
     if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARS:
         message = f"Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters"
         raise HttpRefusal(422, Reason.OUT_OF_RANGE, message)
-    return Sender(client, key, body_digest(body))
+    return Sender(client, key, body_digest(body), request.headers.get(TRACEPARENT))
 
 
 def _too_large(max_body_bytes: int) -> HttpRefusal:

@@ -134,3 +134,11 @@ def test_tracing_is_off_until_a_collector_is_named():
     refused = helm("template", "r", str(CHART), **{"tracing.endpoint": "collector:4318"})
     assert refused.returncode != 0
     assert "tracing.endpoint" in refused.stderr or "/tracing/endpoint" in refused.stderr
+
+
+def test_no_pod_needs_the_command_lines_image():
+    documents = render()
+    specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
+    specs += [d["spec"] for d in of_kind(documents, "Pod")]
+    containers = [one for spec in specs for one in [*spec["containers"], *spec.get("initContainers", [])]]
+    assert not [one["name"] for one in containers if "/cli:" in one["image"]]

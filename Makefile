@@ -95,6 +95,10 @@ chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (a
 	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
 	@$(BIN)/python -m pytest -q tests/deploy
 
+.PHONY: alerts-test
+alerts-test: $(READY) tools ## fire every alert by a real fault on the live stack, and see it clear (about 20 min)
+	@$(BIN)/python deploy/alerts/run.py
+
 .PHONY: images
 images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1), check and weigh them
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile

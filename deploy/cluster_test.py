@@ -19,6 +19,9 @@ from typing import Any
 import yaml
 from live import ROOT, SERVICES, Entities, Failed, finish, run, say, simulate, write_transcript
 
+sys.path.append(str(ROOT / "deploy/crds"))
+import fetch as crds
+
 TRANSCRIPT = ROOT / "docs/transcripts/cluster.md"
 BIN = Path(os.environ.get("RXTRACT_CACHE_DIR") or Path.home() / ".cache/rxtract") / "kube"
 NODE = Path("/var/lib/rxtract-cluster")
@@ -265,6 +268,40 @@ def refused() -> None:
     say("a misspelt value and a wrong type: refused by values.schema.json, nothing touched")
 
 
+def operators() -> None:
+    """With everything for operators turned on, the API server takes the whole chart by the operators' own definitions."""
+    run(sys.executable, "deploy/crds/fetch.py")
+    files = sorted(crds.folder().glob("*.yaml"))
+    for file in files:
+        kubectl("apply", "--server-side", "--filename", str(file))
+    kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", "60s")
+    everything = {
+        **changed(),
+        "monitoring": {"serviceMonitor": True, "prometheusRule": True},
+        "autoscaling": {"kind": "keda"},
+        "strimzi": {"topics": True, "users": True},
+    }
+    everything["kafka"] |= {"securityProtocol": "SASL_SSL", "saslMechanism": "SCRAM-SHA-512"}
+    everything["kafka"] |= {"existingSecret": "kafka-login", "caSecret": "kafka-ca"}
+    rendered = helm("template", "dry", str(CHART), "--no-hooks", values=everything)
+    must(rendered)
+    check = ("--namespace", SPACE, "apply", "--dry-run=server", "--validate=strict", "--filename", "-")
+    taken = kubectl(*check, text=rendered.stdout).splitlines()
+    wrong = rendered.stdout.replace("maxReplicaCount:", "maxReplicasCount:")
+    try:
+        kubectl(*check, text=wrong)
+    except Failed as error:
+        if "maxReplicasCount" not in str(error):
+            raise
+    else:
+        raise Failed("a misspelt field of a ScaledObject was taken")
+    ours = [line for line in taken if any(word in line for word in ("monitoring.coreos", "keda.sh", "kafka.strimzi"))]
+    say(
+        f"server-side dry run, strict, with ServiceMonitor, PrometheusRule, KEDA, Strimzi, TLS and SASL on: {len(taken)} resources "
+        f"taken, {len(ours)} of them by the definitions of {len(files)} operators' kinds; a misspelt field refused"
+    )
+
+
 def uninstall() -> None:
     """Nothing is left but what was there before, and the contract jobs as history."""
     must(helm("uninstall", RELEASE, "--wait", "--cascade", "foreground", "--timeout", "120s"))
@@ -293,6 +330,7 @@ def live() -> None:
     load.during("extractors 3 to 1", 30, lambda: replicas(1))
     load.during("helm upgrade of every service", 75, lambda: must(upgrade(changed(), "--timeout", "300s")))
     refused()
+    operators()
     load.during("a broken upgrade (RXTRACT_BATCH_RECORDS=0), rolled back by --atomic", 75, broken_upgrade)
     uninstall()
 

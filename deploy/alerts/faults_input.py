@@ -1,0 +1,93 @@
+"""What comes in is not what the contract or the model knows."""  # noqa: INP001
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from catalogue import fault
+from contracts.records import DriftState
+from contracts.registry import ConfluentRegistry
+from contracts.topics import DRIFT_STATE, NOTES_ACCEPTED, REVIEW_REQUESTED
+from contracts.wire import Serializer
+from corpus import Shift, ShiftKind
+from world import ENVIRONMENT, READY_S, ROOT, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world import World
+
+UNKNOWN_SCHEMA = b"\x00\x00\x0f\x42\x3f" + b"?" * 20
+GARBAGE = b"\x07garbage"
+FAULTY = ROOT / "tests/faults/extractor_process.py"
+
+
+@fault("the registry hangs (SIGSTOP) when notes name a schema that nobody has met", "NothingExtracted", "Retries")
+def _registry(world: World) -> Iterator[None]:
+    world.stack.pause("registry")
+    for number in world.partitions(NOTES_ACCEPTED):
+        world.put(NOTES_ACCEPTED, UNKNOWN_SCHEMA, partition=number)
+    yield
+    world.stack.resume("registry")
+
+
+@fault("records that nobody can decode among the good ones", "DeadLetters", "DeskUnreadable")
+def _garbage(world: World) -> Iterator[None]:
+    world.put(REVIEW_REQUESTED, GARBAGE)
+    with world.meanwhile(lambda: world.put(NOTES_ACCEPTED, GARBAGE), 0.7):
+        yield
+
+
+@fault("a tagger that raises (the fault tests' own, in a second extractor)", "TaggerFails")
+def _tagger(world: World) -> Iterator[None]:
+    port = world.running.data_dir / "run/faulty.port"
+    env = {**os.environ, **world.running.environment, **ENVIRONMENT["extractor"], "RXTRACT_HEALTH_PORT_FILE": str(port)}
+    quiet = subprocess.DEVNULL
+    child = subprocess.Popen([sys.executable, str(FAULTY)], env=env, stdout=quiet, stderr=quiet)
+    try:
+        until(port.exists, READY_S, "no second extractor")
+        world.guests = {"extractor": f"127.0.0.1:{port.read_text().strip()}"}
+        world.write_targets()
+
+        def breaking() -> None:
+            world.post([replace(note, text=f"{note.text} BREAKS") for note in world.notes(4)])
+
+        with world.meanwhile(breaking, 0.3):
+            yield
+    finally:
+        child.terminate()
+        child.wait(30)
+        world.guests = {}
+        world.write_targets()
+
+
+@fault("new diseases, drugs and another style in nine mentions of ten", "DriftCritical")
+def _drift(world: World) -> Iterator[None]:
+    shifts = [Shift(kind, share=0.9) for kind in ShiftKind]
+    with world.meanwhile(lambda: world.post(world.notes(200, shift=shifts)), 0.1, 2):
+        yield
+
+
+@fault("a stored state of the drift-watcher is damaged, and it is started anew", "DriftStateRefused")
+def _state(world: World) -> Iterator[None]:
+    world.end("drift-watcher")
+    write = Serializer.for_topic(
+        DriftState, ConfluentRegistry(world.running.addresses.schema_registry_url), DRIFT_STATE
+    )
+    damaged = DriftState(
+        source_partition=0,
+        source_offset=10**9,
+        format_version=1,
+        chunk=0,
+        chunks=1,
+        sha256="0" * 64,
+        state=b"damaged",
+        saved_at=0,
+    )
+    world.put(DRIFT_STATE, write(damaged), key=b"0", partition=0)
+    world.start("drift-watcher", "drift_watcher")
+    yield

@@ -1,0 +1,90 @@
+"""Models and orders that do not come to a good end."""  # noqa: INP001
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+from catalogue import fault
+from clinical_ner.tracking import log_and_register
+from contracts.records import ModelAction
+from rxtract.first_model import first_model
+from world import MODEL, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world import World
+
+
+@fault("an alias is moved by hand, past the trainer, and one extractor looks for it hourly", "ModelsDiffer")
+def _differ(world: World) -> Iterator[None]:
+    world.start("extractor-2", "extractor", RXTRACT_MODEL_POLL_S="3600")
+    register(world, alias="champion")
+    yield
+    world.end("extractor-2")
+
+
+@fault("a damaged artifact is made the champion by hand", "ModelRefused")
+def _damaged(world: World) -> Iterator[None]:
+    sound, version = world.champion(), register(world)
+    folder = world.mlflow().get_model_version_download_uri(MODEL, version).partition(":/")[2].strip("/")
+    for tables in world.running.data_dir.glob(f"**/artifacts/{folder}/*.npz"):
+        tables.write_bytes(tables.read_bytes()[:-100] + b"x" * 100)
+        break
+    else:
+        raise FileNotFoundError(folder)
+    world.mlflow().set_registered_model_alias(MODEL, "champion", version)
+    yield
+    world.mlflow().set_registered_model_alias(MODEL, "champion", sound)
+
+
+@fault("orders that cannot be: the champion is to be promoted, six times", "OrdersRejected")
+def _rejected(world: World) -> Iterator[None]:
+    for _ in range(6):
+        world.order(ModelAction.PROMOTE, world.champion())()
+        time.sleep(1.5)
+    yield
+
+
+@fault("the process of a training is killed (kill -9)", "TrainingFails")
+def _killed(world: World) -> Iterator[None]:
+    world.order(ModelAction.RETRAIN)()
+    job(world).kill()
+    yield
+
+
+@fault("the process of a training hangs (SIGSTOP)", "OrderStuck")
+def _stuck(world: World) -> Iterator[None]:
+    world.order(ModelAction.RETRAIN)()
+    child = job(world)
+    child.send_signal(signal.SIGSTOP)
+    yield
+    child.kill()
+
+
+@fault("drift asks for a training and nobody has labelled", "TrainingLacksLabels")
+def _lacks(world: World) -> Iterator[None]:
+    world.order(ModelAction.RETRAIN, reason="drift")()
+    yield
+    world.order(ModelAction.PROMOTE, world.champion())()  # the next order that ends sets the figure to nothing
+
+
+def register(world: World, alias: str | None = None) -> str:
+    """One more version of the shipped model; its number."""
+    url = world.running.addresses.mlflow_url
+    return log_and_register(first_model().folder, tracking_uri=url, alias=alias, tags={"gate": "first"}).version
+
+
+def job(world: World) -> psutil.Process:
+    """The process of the training that has begun."""
+    trainer, found = psutil.Process(world.services["trainer"].pid), []
+
+    def looked() -> bool:
+        found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job" in child.cmdline()]
+        return bool(found)
+
+    until(looked, 60, "no training begins")
+    return found[0]

@@ -1,0 +1,86 @@
+"""Processes of ours that hang, are away, or get too little."""  # noqa: INP001
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from catalogue import fault
+from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED
+from rxtract.backfill.doors import KafkaDoor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world import World
+
+
+@fault("the trainer hangs (SIGSTOP)", "ServiceDown")
+def _hang(world: World) -> Iterator[None]:
+    world.services["trainer"].pause()
+    yield
+    world.services["trainer"].resume()
+
+
+@fault("the scorekeeper is scaled to nothing", "ServiceAbsent")
+def _absent(world: World) -> Iterator[None]:
+    world.end("scorekeeper")
+    yield
+    world.start("scorekeeper", "scorekeeper")
+
+
+@fault("the scorekeeper is away while retention deletes entities", "RecordsNotKept")
+def _not_kept(world: World) -> Iterator[None]:
+    world.end("scorekeeper")
+    world.await_records(ENTITIES_EXTRACTED, 60)
+    world.expire(ENTITIES_EXTRACTED)
+    world.start("scorekeeper", "scorekeeper")
+    yield
+
+
+@fault("the extractor hangs for 9 s (SIGSTOP), then goes on", "NotesLateFast", "NotesLateSlow")
+def _late(world: World) -> Iterator[None]:
+    world.services["extractor"].pause()
+    time.sleep(9)
+    world.services["extractor"].resume()
+    yield
+
+
+@fault("members of the groups hang past their session, four times", "Rebalances", "CommitsFail")
+def _rebalances(world: World) -> Iterator[None]:
+    members = [world.services["ingestor"], world.services["extractor"]]
+
+    def freeze() -> None:
+        for member in members:
+            member.pause()
+        time.sleep(11)
+        for member in members:
+            member.resume()
+
+    with world.meanwhile(freeze, 2.5):
+        yield
+
+
+@fault("the extractor gets a tenth of its CPU while a backfill comes in", "LagGrows")
+def _throttled(world: World) -> Iterator[None]:
+    extractor = world.services["extractor"]
+    door = KafkaDoor(world.running.addresses)
+
+    def throttle() -> None:
+        extractor.pause()
+        time.sleep(0.45)
+        extractor.resume()
+        time.sleep(0.05)
+
+    with world.meanwhile(throttle), world.meanwhile(lambda: door.send(world.notes(500))):
+        yield
+
+
+@fault("retention deletes notes before the extractor has read them", "RecordsExpired")
+def _expired(world: World) -> Iterator[None]:
+    extractor = world.services["extractor"]
+    extractor.pause()
+    world.await_records(NOTES_ACCEPTED, 60)
+    world.expire(NOTES_ACCEPTED)
+    extractor.resume()
+    yield

@@ -1,0 +1,53 @@
+"""Servers of others that hang."""  # noqa: INP001
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from catalogue import fault
+from contracts.records import ModelAction
+from ingestor.adapters.tokens import hash_token
+from world import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world import World
+
+SECOND_TOKEN = "token-of-the-second-client"  # noqa: S105 - of this run alone
+ACCEPTED = 202
+
+
+@fault("Redis hangs (SIGSTOP)", "DeduplicationDown")
+def _redis(world: World) -> Iterator[None]:
+    world.stack.pause("redis")
+    yield
+    world.stack.resume("redis")
+
+
+@fault("MLflow hangs (SIGSTOP) while an order comes", "ModelCheckOld", "TrainerWaits")
+def _mlflow(world: World) -> Iterator[None]:
+    order = world.order(ModelAction.PROMOTE, world.champion())
+    world.stack.pause("mlflow")
+    order()
+    yield
+    world.stack.resume("mlflow")
+
+
+@fault("Kafka hangs (SIGSTOP) while two clients send all that they have", "HttpUnavailable", "HttpQueueFull")
+def _kafka(world: World) -> Iterator[None]:
+    with (world.running.data_dir / "secrets/tokens").open("a") as file:
+        file.write(f"second:{hash_token(SECOND_TOKEN)}\n")
+    until(lambda: world.post(world.notes(1), SECOND_TOKEN) == ACCEPTED, 30, "the second client is not known")
+    arrays = [world.notes(500) for _ in range(20)]
+    tokens = ["", SECOND_TOKEN]
+    world.stack.pause("kafka")
+    try:
+        with ExitStack() as clients:
+            for place, array in enumerate(arrays):
+                clients.enter_context(world.meanwhile(partial(world.post, array, tokens[place % 2])))
+            yield
+    finally:
+        world.stack.resume("kafka")

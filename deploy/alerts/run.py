@@ -1,0 +1,138 @@
+"""Fire every alert by a real fault on the live system, and see it clear: ``make alerts-test`` (about 20 minutes).
+
+Servers and services are those of `rxtract up`; Prometheus reads them with the rules of deploy/prometheus, whose times alone are
+shortened. What was seen is written to docs/transcripts/alerts.md. ``run.py NAME ...`` takes only the faults of those alerts.
+"""  # noqa: INP001
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import faults_input
+import faults_models
+import faults_processes
+import faults_review
+import faults_servers
+from catalogue import FAULTS, Fault
+from rules import HOLD, ROOT, WINDOWS, alerts
+from world import World, until, world
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MODULES = (faults_processes, faults_input, faults_servers, faults_models, faults_review)
+PAGE = ROOT / "docs/transcripts/alerts.md"
+FIRES_S, CLEARS_S, QUIET_S = 100.0, 150.0, 60.0
+
+
+class Seen(NamedTuple):
+    """What became of one alert."""
+
+    alert: str
+    what: str
+    fired_s: float | None
+    cleared_s: float | None
+    note: str = ""
+
+
+def say(line: str) -> None:
+    """Print a line with the time."""
+    print(f"{datetime.now(UTC):%H:%M:%S}  {line}", flush=True)  # noqa: T201 - a command
+
+
+def live(fault: Fault, broken: World) -> list[Seen]:
+    """Run one fault: all its alerts fire, and are clear after it."""
+    say(fault.what)
+    fired: dict[str, float] = {}
+    running = fault.run(broken)
+    begun = time.monotonic()
+
+    def looked() -> bool:
+        for name in broken.firing() & set(fault.alerts):
+            fired.setdefault(name, time.monotonic() - begun)
+        return len(fired) == len(fault.alerts)
+
+    note = ""
+    try:
+        next(running)
+        until(looked, FIRES_S, "")
+    except TimeoutError as error:
+        note = str(error) or f"not within {FIRES_S:.0f} s"
+    finally:
+        next(running, None)
+    begun = time.monotonic()
+    cleared: dict[str, float] = {}
+
+    def quiet() -> bool:
+        now = broken.firing()
+        for name in set(fault.alerts) - now:
+            cleared.setdefault(name, time.monotonic() - begun)
+        return not now & set(fault.alerts)
+
+    try:
+        until(quiet, CLEARS_S, "")
+    except TimeoutError:
+        note = note or f"does not clear within {CLEARS_S:.0f} s"
+    found = [Seen(name, fault.what, fired.get(name), cleared.get(name), note) for name in fault.alerts]
+    for one in found:
+        say(f"  {one.alert}: fires after {_s(one.fired_s)}, clears after {_s(one.cleared_s)} {one.note}")
+    return found
+
+
+def _s(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"
+
+
+def page(seen: Sequence[Seen]) -> str:
+    """The page of docs/transcripts."""
+    times = ", ".join(f"{long} is {short}" for long, short in WINDOWS.items())
+    lines = [
+        "# Every alert, fired by a real fault",
+        "",
+        f"Printed on {datetime.now(UTC):%Y-%m-%d} by `make alerts-test`, on two cores that other work shared. Servers and services are those of",
+        "`rxtract up`, with notes flowing; a real Prometheus reads them every second. The rules are those of `deploy/prometheus` with shorter",
+        f"times and nothing else changed: `for` is {HOLD}, and of the windows {times}. So the seconds below say that an alert fires and",
+        "clears, not how long it takes in production; promtool's tests hold that.",
+        "",
+        "| Alert | Fault | Fired after | Clear after the cure |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one.alert} | {one.what} | {_s(one.fired_s)} | {_s(one.cleared_s)} |"
+        for one in sorted(seen, key=lambda one: one.alert)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Every fault in turn; 1 when an alert was not seen to fire and to clear."""
+    wanted = {f"Rxtract{name.removeprefix('Rxtract')}" for name in sys.argv[1:]} or set(alerts())
+    faults = [fault for fault in FAULTS if wanted & set(fault.alerts)]
+    seen: list[Seen] = []
+    with tempfile.TemporaryDirectory(prefix="rxtract-alerts-") as folder, world(Path(folder)) as broken:
+        say(f"up; {len(faults)} faults for {len(wanted)} alerts")
+        until(lambda: len(broken.query("up == 1")) == len(broken.services), 60, "Prometheus does not read all services")
+        time.sleep(12)  # one of the shortened windows, so that what fires now fires without a fault
+        if broken.firing():
+            say(f"fires without any fault: {', '.join(sorted(broken.firing()))}")
+            return 1
+        for fault in faults:
+            seen += live(fault, broken)
+    missing = sorted(wanted - {one.alert for one in seen if one.fired_s is not None and one.cleared_s is not None})
+    if missing:
+        say(f"not seen to fire and clear: {', '.join(missing)}")
+        return 1
+    say(f"{len(wanted)} alerts fired and cleared")
+    if wanted == set(alerts()):
+        PAGE.write_text(page(seen), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    assert MODULES  # noqa: S101 - imported for the faults that they enter
+    sys.exit(main())

@@ -19,11 +19,14 @@ def test_sasl_and_tls_are_read_from_the_environment(monkeypatch, tmp_path):
         "SSL_CA_LOCATION": str(tmp_path / "ca.crt"),
     }.items():
         monkeypatch.setenv(f"RXTRACT_{name}", value)
+    asked = []
+    monkeypatch.setattr("runtime.kafka_login.check_login", asked.append)
     config = client_config(KAFKA, "rxtract-cli")
     assert config["security.protocol"] == "SASL_SSL"
     assert config["sasl.password"] == "hidden"
     assert config["ssl.ca.location"] == str(tmp_path / "ca.crt")
     assert "ssl.key.location" not in config
+    assert asked == [config]
 
 
 def test_a_wrong_protocol_is_one_line(monkeypatch):

@@ -31,7 +31,7 @@ def _differ(world: World) -> Iterator[None]:
 def _damaged(world: World) -> Iterator[None]:
     sound, version = world.champion(), register(world)
     folder = world.mlflow().get_model_version_download_uri(MODEL, version).partition(":/")[2].strip("/")
-    for tables in world.running.data_dir.glob(f"**/artifacts/{folder}/*.npz"):
+    for tables in world.running.data_dir.glob(f"**/artifacts/{folder}/artifacts/*.npz"):
         tables.write_bytes(tables.read_bytes()[:-100] + b"x" * 100)
         break
     else:

@@ -14,6 +14,7 @@ from contracts.registry import ConfluentRegistry, IncompatibleSchema, Registry, 
 from contracts.topics import load_topics
 
 from runtime.errors import SettingsError
+from runtime.kafka_login import check_login
 from runtime.process import NOT_STARTED, OK
 from runtime.settings import ServiceSettings
 
@@ -57,6 +58,7 @@ def main(steps: Sequence[str]) -> int:
         return NOT_STARTED
     try:
         settings = ContractSettings.load()
+        check_login(settings.kafka_client_config())
     except SettingsError as error:
         sys.stderr.write(f"contract: {error}\n")
         return NOT_STARTED

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from runtime import logs
 from runtime.errors import RxtractError, SettingsError, Stopped
+from runtime.kafka_login import check_login
 from runtime.settings import ServiceSettings
 
 OK = 0
@@ -17,7 +18,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]) -> int:
-    """Load settings, set up logging, serve until done.
+    """Load settings, set up logging, see that a secured broker lets us in, serve until done.
 
     Args:
         settings_type: The service's own settings; its ``service`` attribute is the name in logs.
@@ -29,6 +30,7 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
     try:
         settings = settings_type.load()
         logs.configure(settings.service, settings.log_level)
+        check_login(settings.kafka_client_config())
         serve(settings)
     except Stopped:
         return OK  # asked to stop while it waited for something at the start

@@ -35,6 +35,10 @@ $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject
 tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say what is left out
 	@./deploy/tools.sh
 
+.PHONY: test-tools
+test-tools: $(READY) tools ## what only the tests of deploy/ need: docker compose, operators' definitions (by Go and Maven, once)
+	@./deploy/tools.sh checks
+
 .PHONY: demo
 demo: $(READY) tools ## the whole path on real servers, start to end, then stop all
 	@$(BIN)/rxtract demo
@@ -44,7 +48,7 @@ up: $(READY) tools ## start everything and leave it running; prints the links
 	@$(BIN)/rxtract up
 
 .PHONY: test
-test: $(READY) tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
+test: $(READY) test-tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
 	@$(BIN)/python -m pytest -m "not long"
 
 .PHONY: test-unit
@@ -91,7 +95,7 @@ docs: $(READY) ## render docs/ to a site in site/
 	@echo "docs: open site/index.html"
 
 .PHONY: chart-test
-chart-test: $(READY) tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
+chart-test: $(READY) test-tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
 	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
 	@$(BIN)/python -m pytest -q tests/deploy
 

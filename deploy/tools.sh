@@ -1,7 +1,39 @@
 #!/usr/bin/env bash
 # Brings what no wheel brings, as root or by a sudo that asks for no password. Names in one line what stays out.
-# With CI=true a missing tool fails. `tools.sh dot` brings what only `make pictures` needs.
+# With CI=true a missing tool fails. `tools.sh dot` brings what only `make pictures` needs; `tools.sh checks` what only the tests of
+# deploy/ need and Debian has not: by Go and Maven, once, into the download cache.
 set -eu
+
+# docker compose needs no engine to judge docker-compose.yml.
+compose() {
+  if docker compose version >/dev/null 2>&1 || [ -x "$1/docker-compose" ]; then return; fi
+  if ! command -v go >/dev/null; then
+    echo "tools: no docker compose, and no go to build it; left out: its own check of docker-compose.yml"
+    return
+  fi
+  echo "tools: building docker compose (5 minutes, once)"
+  work=$(mktemp -d)
+  if ! (
+    cd "$work" && printf 'module rxtract/build\n\ngo 1.26\n' > go.mod
+    package=github.com/docker/compose/v2/cmd version=v2.40.3
+    go get -tool "$package@$version"
+    stamp="-s -w -X github.com/docker/compose/v2/internal.Version=$version"
+    CGO_ENABLED=0 timeout 900 nice go build -p 2 -ldflags "$stamp" -o "$work/docker-compose" "$package"
+  ) >"$work/log" 2>&1; then
+    echo "tools: docker compose does not build ($(tail -1 "$work/log")); left out: its own check of docker-compose.yml"
+  else
+    mkdir -p "$1" && mv "$work/docker-compose" "$1/docker-compose"
+  fi
+  rm -rf "$work"
+}
+
+if [ "${1:-}" = checks ]; then
+  compose "$HOME/.cache/rxtract/bin"
+  said=$(.venv/bin/python deploy/crds/fetch.py 2>&1 >/dev/null) && exit 0
+  echo "tools: $said"
+  [ "${CI:-}" != true ]
+  exit
+fi
 
 # tool | Debian package | what is left out without it
 needed() {
@@ -35,13 +67,6 @@ while IFS='|' read -r tool package without; do
   echo "tools: no $tool; left out: $without (install the package $package)"
   missing="$missing $tool"
 done < <(needed "$@")
-
-# Not Debian's: the definitions of what the chart makes for operators, by Go and Maven, once.
-if [ "${1:-}" != dot ] && ! .venv/bin/python deploy/crds/fetch.py >/dev/null 2>"${TMPDIR:-/tmp}/rxtract-crds.$$"; then
-  sed 's/^/tools: /' "${TMPDIR:-/tmp}/rxtract-crds.$$"
-  missing="$missing crds"
-fi
-rm -f "${TMPDIR:-/tmp}/rxtract-crds.$$"
 
 if [ -n "$missing" ] && [ "${CI:-}" = true ]; then
   echo "tools: CI needs every tool; missing:$missing"

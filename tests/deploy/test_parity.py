@@ -197,17 +197,36 @@ def test_one_version_and_one_set_of_images():
         assert (ROOT / f"requirements/{name}.txt").is_file()
 
 
-@pytest.mark.skipif(
-    shutil.which("docker") is None
-    or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
-    reason="no docker compose: its own check of docker-compose.yml is left out (nothing that make tools could bring)",
-)
-def test_docker_compose_takes_the_file():
-    for profile in ([], ["--profile", "demo"], ["--profile", "observability"]):
-        command = ["docker", "compose", *profile, "config", "--quiet"]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert result.returncode == 0, result.stderr
-        assert "variable is not set" not in result.stderr
+def docker_compose():
+    """Docker's compose, as a plugin or as `make test-tools` builds it; None: neither."""
+    for command in (["docker", "compose"], [str(Path.home() / ".cache/rxtract/bin/docker-compose")]):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
+            return command
+    return None
+
+
+@pytest.mark.parametrize("profile", ["", "demo", "observability"])
+def test_docker_compose_takes_the_file(profile):
+    command = docker_compose()
+    if command is None:
+        pytest.skip("no docker compose: run make test-tools (needs Go)")
+    chosen = ["--profile", profile] if profile else []
+    result = subprocess.run([*command, *chosen, "config"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert "variable is not set" not in result.stderr
+    services = yaml.safe_load(result.stdout)["services"]
+    assert {name for name, one in COMPOSE.items() if profile in one.get("profiles", [])} <= set(services)
+
+
+def test_docker_compose_refuses_a_misspelt_key(tmp_path):
+    command = docker_compose()
+    if command is None:
+        pytest.skip("no docker compose: run make test-tools (needs Go)")
+    wrong = {"services": {"one": {"image": "x", "depend_on": ["two"]}}}
+    (tmp_path / "docker-compose.yml").write_text(yaml.safe_dump(wrong))
+    result = subprocess.run([*command, "config", "-q"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.returncode != 0
+    assert "depend_on" in result.stderr
 
 
 def _of_all():

@@ -1,10 +1,14 @@
 """What the outside is told."""
 
 import json
+import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.metrics import RECORDS_CONSUMED, Metrics
 
@@ -45,3 +49,24 @@ def test_every_path(tmp_path: Path) -> None:
         assert 'rxtract_records_consumed_total{topic="notes"} 3.0' in get(server, "/metrics")[1]
         assert json.loads(get(server, "/info")[1]) == {"model": "7"}
         assert get(server, "/nowhere")[0] == 404
+
+
+def test_an_asker_that_went_away_leaves_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def slow() -> dict[str, str]:
+        asked.set()
+        gone.wait(10)
+        return {"text": "x" * 5_000_000}
+
+    with HealthServer(info=slow) as server:
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(b"GET /info HTTP/1.0\r\n\r\n")
+        assert asked.wait(10)
+        client.close()  # a scrape that timed out
+        gone.set()
+        handlers = [one for one in threading.enumerate() if "process_request_thread" in one.name]
+        for one in handlers:
+            one.join(10)
+    assert "Traceback" not in capfd.readouterr().err

@@ -4,6 +4,7 @@ Liveness means that the main loop still turns. A broker that is down does not ma
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from runtime.logs import get_logger
+
 if TYPE_CHECKING:
     from runtime.settings import ServiceSettings
+
+_log = get_logger(__name__)
 
 
 class Liveness:
@@ -91,6 +96,18 @@ def _no_info() -> Mapping[str, Any]:
     return {}
 
 
+class _Listener(ThreadingHTTPServer):
+    """One thread for each question. Whoever asks and goes away before the answer is no event: a scrape has a time limit."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - upstream's signature
+        """Called within the exception; upstream prints it to stderr, past the log."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            _log.error("a question to the health server failed", error=type(error).__name__)
+
+
 class HealthServer:
     """GET /live, /ready, /metrics and /info on its own daemon thread.
 
@@ -116,8 +133,7 @@ class HealthServer:
         self.readiness = readiness or Readiness()
         self._registry = registry
         self._info = info
-        self._server = ThreadingHTTPServer((host, port), self._request_handler())
-        self._server.daemon_threads = True
+        self._server = _Listener((host, port), self._request_handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
         if port_file is not None:
             write_port(port_file, self.port)

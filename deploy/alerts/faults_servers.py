@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from world import World
 
-SECOND_TOKEN = "token-of-the-second-client"  # noqa: S105 - of this run alone
+TOKENS = ("token-of-the-second-client", "token-of-the-third-client")
 ACCEPTED = 202
 
 
@@ -39,15 +39,14 @@ def _mlflow(world: World) -> Iterator[None]:
 @fault("Kafka hangs (SIGSTOP) while two clients send all that they have", "HttpUnavailable", "HttpQueueFull")
 def _kafka(world: World) -> Iterator[None]:
     with (world.running.data_dir / "secrets/tokens").open("a") as file:
-        file.write(f"second:{hash_token(SECOND_TOKEN)}\n")
-    until(lambda: world.post(world.notes(1), SECOND_TOKEN) == ACCEPTED, 30, "the second client is not known")
-    arrays = [world.notes(500) for _ in range(20)]
-    tokens = ["", SECOND_TOKEN]
+        file.writelines(f"client-{number}:{hash_token(token)}\n" for number, token in enumerate(TOKENS))
+    until(lambda: world.post(world.notes(1), TOKENS[0]) == ACCEPTED, 30, "the second client is not known")
+    arrays = [world.notes(500) for _ in range(20)]  # no client may have more than half of the queue
     world.stack.pause("kafka")
     try:
         with ExitStack() as clients:
             for place, array in enumerate(arrays):
-                clients.enter_context(world.meanwhile(partial(world.post, array, tokens[place % 2])))
+                clients.enter_context(world.meanwhile(partial(world.post, array, TOKENS[place % 2]), 0.5))
             yield
     finally:
         world.stack.resume("kafka")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: dict[str, dict[str, str]] = {
     "extractor": {"RXTRACT_MODEL_POLL_S": "1", "RXTRACT_REVIEW_BELOW": "0", "RXTRACT_AUDIT_RATE": "0"},
-    "drift-watcher": {},
+    "ingestor": {"RXTRACT_HTTP_DELIVERY_TIMEOUT_S": "20"},
     "trainer": {"RXTRACT_CORPUS": '{"seed": 20, "notes": 400}', "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0"},
     "scorekeeper": {"RXTRACT_SINK_EVERY_S": "1", "RXTRACT_LEASE_S": "2"},
 }
@@ -173,7 +173,7 @@ class World:
         headers = {"Authorization": f"Bearer {token or self.running.addresses.ingest_token}"}
         try:
             url = f"{self.running.addresses.ingest_url}/v1/notes"
-            return httpx.post(url, json=bodies, headers=headers, timeout=20).status_code
+            return httpx.post(url, json=bodies, headers=headers, timeout=40).status_code
         except httpx.HTTPError:
             return 0
 
@@ -202,7 +202,7 @@ class World:
         finally:
             stop.set()
             for worker in workers:
-                worker.join(30)
+                worker.join(45)
 
 
 class _Nothing(dict[str, "AnnotatedNote"]):

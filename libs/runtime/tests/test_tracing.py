@@ -1,6 +1,7 @@
 """A note's trace goes on from record to record, says nothing of the note, and costs nothing when it is off."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -159,3 +160,9 @@ def test_a_reader_that_reads_the_past_again_makes_no_spans_of_it() -> None:
     assert rig.names() == []
     saw([record(b"n1", 2, (TRACEPARENT, SAMPLED.encode()), timestamp_ms=1_000)])
     assert rig.names() == ["extractor process"]
+
+
+@pytest.mark.parametrize("service", ["ingestor", "extractor"])
+def test_off_does_not_even_import_opentelemetry(service: str) -> None:
+    script = f"import sys, {service}.bootstrap; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0

@@ -1,0 +1,61 @@
+"""Every alert has a real fault in deploy/alerts, and the shortened rules differ from the real ones by their times alone."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/alerts"))
+
+import catalogue  # noqa: E402
+import rules  # noqa: E402
+import run  # noqa: E402
+
+RANGE = re.compile(r"(?:\[|offset )(\d+[smhd])")
+
+
+def by_name(text):
+    return {
+        rule.get("alert") or rule["record"]: rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
+    }
+
+
+def test_every_alert_is_fired_by_exactly_one_fault():
+    fired = [name for fault in catalogue.FAULTS for name in fault.alerts]
+    assert sorted(fired) == sorted(rules.alerts())
+    assert len({fault.what for fault in catalogue.FAULTS}) == len(catalogue.FAULTS)
+
+
+@pytest.mark.parametrize("name", rules.RULES)
+def test_only_times_are_shortened(name):
+    real, short = by_name((rules.ROOT / "deploy/prometheus" / name).read_text()), by_name(rules.shortened(name))
+    assert list(real) == list(short)
+    for rule, kept in real.items():
+        made = short[rule]
+        assert set(RANGE.findall(made["expr"])) <= set(rules.WINDOWS.values())
+        for long, brief in rules.AGES.items():
+            made["expr"] = made["expr"].replace(brief, long) if "age_seconds" in made["expr"] else made["expr"]
+        assert RANGE.sub("", made["expr"]) == RANGE.sub("", kept["expr"])
+        assert (made.get("for", "0m") == "0m") == (kept.get("for", "0m") == "0m")
+        assert {**made, "expr": "", "for": ""} == {**kept, "expr": "", "for": ""}
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None and os.environ.get("CI") != "true", reason="no promtool: run make tools"
+)
+def test_the_shortened_rules_parse(tmp_path):
+    for name in rules.RULES:
+        (tmp_path / name).write_text(rules.shortened(name))
+    result = subprocess.run(["promtool", "check", "rules", *rules.RULES], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_page_has_every_alert():
+    seen = [run.Seen(name, fault.what, 1.0, 2.0) for fault in catalogue.FAULTS for name in fault.alerts]
+    assert set(re.findall(r"^\| (Rxtract\w+) \|", run.page(seen), re.MULTILINE)) == set(rules.alerts())

@@ -25,21 +25,23 @@ class Fault:
         what: In words, for the table.
         alerts: All must fire, and be clear again.
         run: The cause, a yield, the cure.
+        last: Whether it leaves something behind that others would stumble over.
     """
 
     what: str
     alerts: tuple[str, ...]
     run: Run
+    last: bool = False
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(what: str, *alerts: str) -> Callable[[Run], Run]:
-    """Enter a fault into the list, in the order of the modules."""
+def fault(what: str, *alerts: str, last: bool = False) -> Callable[[Run], Run]:
+    """Enter a fault into the list."""
 
     def enter(run: Run) -> Run:
-        FAULTS.append(Fault(what, tuple(f"Rxtract{name}" for name in alerts), run))
+        FAULTS.append(Fault(what, tuple(f"Rxtract{name}" for name in alerts), run, last))
         return run
 
     return enter

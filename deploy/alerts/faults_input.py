@@ -14,6 +14,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import DRIFT_STATE, NOTES_ACCEPTED, REVIEW_REQUESTED
 from contracts.wire import Serializer
 from corpus import Shift, ShiftKind
+from faults_models import void_orders
 from world import ENVIRONMENT, READY_S, ROOT, until
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _drift(world: World) -> Iterator[None]:
     shifts = [Shift(kind, share=0.9) for kind in ShiftKind]
     with world.meanwhile(lambda: world.post(world.notes(200, shift=shifts)), 0.1, 2):
         yield
+    void_orders(world)  # drift has asked for trainings
 
 
 @fault("a stored state of the drift-watcher is damaged, and it is started anew", "DriftStateRefused")

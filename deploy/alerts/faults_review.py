@@ -21,18 +21,6 @@ LONG_TEXT_CHARS = 280_000
 WORKED_OFF_S = 240.0
 
 
-@fault("validators strike out whatever the model marked", "QualityBelowTarget")
-def _wrong(world: World) -> Iterator[None]:
-    world.end("extractor")
-    world.start("extractor", "extractor", RXTRACT_AUDIT_RATE="0.2")
-    with closing(world.validator(strike_out=True)) as wrong, world.meanwhile(wrong.next):
-        yield
-    with closing(world.validator()) as right, world.meanwhile(right.next):
-        until(lambda: "RxtractQualityBelowTarget" not in world.firing(), WORKED_OFF_S, "the quality does not recover")
-    world.end("extractor")
-    world.start("extractor", "extractor")
-
-
 @fault("every note goes to review and no validator comes", "ReviewBacklog", "AuditBacklog", "ReviewStands")
 def _backlog(world: World) -> Iterator[None]:
     world.end("extractor")
@@ -48,6 +36,18 @@ def _backlog(world: World) -> Iterator[None]:
         until(lambda: not world.firing() & waiting, WORKED_OFF_S, "the backlog is not worked off")
 
 
+@fault("validators strike out whatever the model marked", "QualityBelowTarget")
+def _wrong(world: World) -> Iterator[None]:
+    world.end("extractor")
+    world.start("extractor", "extractor", RXTRACT_AUDIT_RATE="0.2")
+    with closing(world.validator(strike_out=True)) as wrong, world.meanwhile(wrong.next):
+        yield
+    with closing(world.validator()) as right, world.meanwhile(right.next):
+        until(lambda: "RxtractQualityBelowTarget" not in world.firing(), WORKED_OFF_S, "the quality does not recover")
+    world.end("extractor")
+    world.start("extractor", "extractor")
+
+
 @fault("notes that are legal, but too large once their entities stand beside them", "ReviewsUnsent")
 def _unsent(world: World) -> Iterator[None]:
     world.end("extractor")
@@ -61,7 +61,7 @@ def _unsent(world: World) -> Iterator[None]:
     world.start("extractor", "extractor")
 
 
-@fault("requests for review leave the topic before anyone looks", "ReviewsExpired")
+@fault("requests for review leave the topic before anyone looks", "ReviewsExpired", last=True)
 def _gone(world: World) -> Iterator[None]:
     world.expire(REVIEW_REQUESTED)
     with closing(world.validator()) as late, world.meanwhile(late.next, 0.5):

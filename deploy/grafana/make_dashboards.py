@@ -223,6 +223,7 @@ MODEL = (
         "short",
         (
             ("max(rxtract_trainer_open_orders)", "open"),
+            ("max(rxtract_trainer_deferred_orders)", "of them waiting for labels"),
             ("max by (for_what) (rxtract_trainer_waiting)", "waits for {{for_what}}"),
         ),
         "Orders without an end, and what the trainer waits for.",

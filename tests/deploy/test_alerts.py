@@ -151,8 +151,8 @@ CASES = {
     ),
     "RxtractOrderStuck": Case(
         {
-            'rxtract_trainer_open_orders{job="trainer"}': "1x150 0x20",
-            'rxtract_trainer_missing_labels{job="trainer"}': "0x170",
+            'rxtract_trainer_open_orders{job="trainer"}': "2x150 1x20",
+            'rxtract_trainer_deferred_orders{job="trainer"}': "1x170",
         },
         130,
         160,

@@ -70,6 +70,19 @@ def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     assert not ledger.deferred
 
 
+def test_an_order_that_waits_for_labels_goes_on_waiting_when_another_ends():
+    ledger = Ledger("m")
+    for key in ("a", "b"):
+        ledger.order(command(key))
+    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    assert ledger.lacking == [40]
+    ledger.tell(event("b", ModelEventKind.TRAINING_FAILED))
+    assert ledger.lacking == [40]
+    assert len(ledger.open) == len(ledger.lacking)
+    ledger.tell(event("a", ModelEventKind.REJECTED))
+    assert ledger.lacking == []
+
+
 def test_the_order_of_commands_and_events_does_not_matter():
     ledger = Ledger("m")
     ledger.tell(event("a", ModelEventKind.PROMOTED, model_version="2", serial=2))

@@ -331,7 +331,6 @@ class OrderHandler:
     # -- words
 
     def _defer(self, command: ModelCommand, missing: int, said: int | None, reasons: Sequence[str]) -> None:
-        self._metrics.gauge(m.MISSING).set(missing)
         if said == missing:
             return
         identity = event_id(command.command_id, ModelEventKind.TRAINING_DEFERRED, str(missing))
@@ -377,7 +376,6 @@ class OrderHandler:
         )
         if kind is not ModelEventKind.MODEL_TRAINED:
             self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
-            self._metrics.gauge(m.MISSING).set(0)
 
     def _publish(
         self, command: ModelCommand, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any

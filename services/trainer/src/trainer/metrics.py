@@ -14,8 +14,13 @@ DUPLICATES = MetricSpec(
     "rxtract_trainer_duplicates_total", Kind.COUNTER, "commands", (), "Deliveries of a command beyond its first."
 )
 OPEN = MetricSpec("rxtract_trainer_open_orders", Kind.GAUGE, "orders", (), "Orders that have no end yet.")
+DEFERRED = MetricSpec("rxtract_trainer_deferred_orders", Kind.GAUGE, "orders", (), "Open orders that wait for labels.")
 MISSING = MetricSpec(
-    "rxtract_trainer_missing_labels", Kind.GAUGE, "notes", (), "Labelled notes that a deferred training waits for."
+    "rxtract_trainer_missing_labels",
+    Kind.GAUGE,
+    "notes",
+    (),
+    "Labelled notes that deferred trainings wait for, at most.",
 )
 SECONDS = MetricSpec("rxtract_trainer_job_seconds", Kind.GAUGE, "seconds", (), "How long the last job took.")
 GATE = MetricSpec("rxtract_gate_decisions_total", Kind.COUNTER, "decisions", ("decision",), "What the gate said.")
@@ -24,4 +29,4 @@ WAITING = MetricSpec(
 )
 CHAMPION = MetricSpec("rxtract_champion_serial", Kind.GAUGE, "", (), "Serial of the champion as last seen.")
 
-METRICS: tuple[MetricSpec, ...] = (*SHARED, RUNS, DUPLICATES, OPEN, MISSING, SECONDS, GATE, WAITING, CHAMPION)
+METRICS: tuple[MetricSpec, ...] = (*SHARED, RUNS, DUPLICATES, OPEN, DEFERRED, MISSING, SECONDS, GATE, WAITING, CHAMPION)

@@ -160,7 +160,10 @@ class OrderLoop:
             self._take(to_record(message))
         elif message is not None and (error := message.error()) is not None and error.fatal():
             raise KafkaException(error)
+        lacking = self._ledger.lacking
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
+        self._metrics.gauge(m.DEFERRED).set(len(lacking))
+        self._metrics.gauge(m.MISSING).set(max(lacking, default=0))
         try:
             if self._assigned and not self._owned.is_set():
                 self._fold_all()

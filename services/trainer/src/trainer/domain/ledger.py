@@ -77,6 +77,11 @@ class Ledger:
         left = [command for key, command in self.commands.items() if key not in self.ended]
         return sorted(left, key=lambda command: _URGENCY.get(command.action, len(_URGENCY)))
 
+    @property
+    def lacking(self) -> list[int]:
+        """Of each open order that waits for labels: how many. Another order's end changes nothing in it."""
+        return [missing for key, missing in self.deferred.items() if key in self.commands and key not in self.ended]
+
     def foldable(self) -> list[tuple[ModelCommand, ModelCommand]]:
         """(command, open run that takes it over): retraining asked for twice for one champion is one run.
 

@@ -57,7 +57,8 @@ def _rebalances(world: World) -> Iterator[None]:
         for member in members:
             member.resume()
 
-    with world.meanwhile(freeze, 2.5):
+    busy = world.meanwhile(lambda: world.post(world.notes(200)), 0.1, 2)  # so that something is under way at each
+    with busy, world.meanwhile(freeze, 3.5):
         yield
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ORDER = [module.__name__ for module in (faults_review, faults_input, faults_models, faults_processes, faults_servers)]
 """Validators first: later faults leave notes that wait for them."""
 PAGE = ROOT / "docs/transcripts/alerts.md"
-FIRES_S, CLEARS_S, QUIET_S = 100.0, 150.0, 60.0
+FIRES_S, CLEARS_S, QUIET_S = 150.0, 150.0, 90.0
 
 
 class Seen(NamedTuple):

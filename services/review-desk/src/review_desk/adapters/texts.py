@@ -1,12 +1,13 @@
 """Requests by their place on the topic: one seek, one record, a small cache. The only place texts are kept, in memory."""
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ReviewRequested
 from contracts.wire import WireError
 from runtime.errors import Recoverable
@@ -21,6 +22,8 @@ READER_CONFIG: dict[str, Any] = {
     "fetch.wait.max.ms": 20,
     "fetch.message.max.bytes": 65_536,
 }
+
+_BEGIN_S = 5.0
 
 
 class Requests(Protocol):
@@ -55,6 +58,7 @@ class TopicRequests:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], ReviewRequested] = OrderedDict()
+        self._begins: dict[int, tuple[float, int]] = {}
 
     def read(self, partition: int, offset: int) -> ReviewRequested | None:
         """See `Requests`.
@@ -73,6 +77,8 @@ class TopicRequests:
             return found
 
     def _fetch(self, partition: int, offset: int) -> ReviewRequested | None:
+        if offset < self._begin(partition):
+            return None
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
         deadline = time.monotonic() + self._timeout_s
         while (left := deadline - time.monotonic()) > 0:
@@ -91,3 +97,13 @@ class TopicRequests:
             except WireError:
                 return None
         raise Recoverable("the broker did not give the note in time")
+
+    def _begin(self, partition: int) -> int:
+        """The first offset that is still there, asked for now and then: a queue of thousands that left costs no fetch for each."""
+        asked_at_s, begin = self._begins.get(partition, (-_BEGIN_S, 0))
+        if time.monotonic() - asked_at_s >= _BEGIN_S:
+            place = TopicPartition(self._topic, partition)
+            with contextlib.suppress(KafkaException):  # the fetch will tell
+                begin, _ = self._consumer.get_watermark_offsets(place, timeout=self._timeout_s)
+                self._begins[partition] = (time.monotonic(), begin)
+        return begin

@@ -1,0 +1,68 @@
+"""Texts are read by their place, and what has left the topic is known without a fetch for each."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from review_desk.adapters.texts import TopicRequests
+from runtime.errors import Recoverable
+
+
+class Message:
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def error(self) -> None:
+        return None
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return b"text"
+
+
+class Consumer:
+    """Holds the offsets from 100 on."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.fetched: list[int] = []
+        self.asked = 0
+
+    def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.asked += 1
+        if self.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return 100, 200
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.fetched += [place.offset for place in places]
+
+    def poll(self, timeout: float) -> Message | None:
+        return None if self.away else Message(self.fetched[-1])
+
+
+def requests(consumer: Consumer) -> TopicRequests:
+    made: Any = consumer
+    return TopicRequests("t", lambda value: value, made, timeout_s=0.05)  # type: ignore[arg-type,return-value]
+
+
+def test_a_backlog_that_left_the_topic_costs_one_question() -> None:
+    consumer = Consumer()
+    reader = requests(consumer)
+    assert [reader.read(0, offset) for offset in range(100)] == [None] * 100
+    assert consumer.fetched == []
+    assert consumer.asked == 1
+
+
+def test_what_is_there_is_fetched_once() -> None:
+    consumer = Consumer()
+    reader = requests(consumer)
+    assert reader.read(0, 100) == reader.read(0, 100) == b"text"
+    assert consumer.fetched == [100]
+
+
+def test_a_broker_that_is_away_is_not_taken_for_a_text_that_is_gone() -> None:
+    with pytest.raises(Recoverable):
+        requests(Consumer(away=True)).read(0, 5)

@@ -66,7 +66,11 @@ def _tagger(world: World) -> Iterator[None]:
         world.write_targets()
 
 
-@fault("new diseases, drugs and another style in nine mentions of ten", "DriftCritical")
+@fault(
+    "new diseases, drugs and another style in nine mentions of ten, and nobody labels them",
+    "DriftCritical",
+    "TrainingLacksLabels",
+)
 def _drift(world: World) -> Iterator[None]:
     shifts = [Shift(kind, share=0.9) for kind in ShiftKind]
     with world.meanwhile(lambda: world.post(world.notes(200, shift=shifts)), 0.1, 2):

@@ -70,13 +70,6 @@ def _stuck(world: World) -> Iterator[None]:
     child.kill()
 
 
-@fault("drift asks for a training and nobody has labelled", "TrainingLacksLabels")
-def _lacks(world: World) -> Iterator[None]:
-    world.order(ModelAction.RETRAIN, reason="drift")()
-    yield
-    void_orders(world)
-
-
 def register(world: World, alias: str | None = None) -> str:
     """One more version of the shipped model, of other bytes, so that no cache has it; its number."""
     url = world.running.addresses.mlflow_url

@@ -55,6 +55,7 @@ def live(fault: Fault, broken: World) -> list[Seen]:
     try:
         until(lambda: not broken.firing() & set(fault.alerts), QUIET_S, "")
     except TimeoutError:
+        say(f"  fires before the fault: {', '.join(sorted(broken.firing() & set(fault.alerts)))}")
         return [Seen(name, fault.what, None, None, "fired before the fault") for name in fault.alerts]
     begun = time.monotonic()
 

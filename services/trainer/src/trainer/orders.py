@@ -234,6 +234,10 @@ class OrderLoop:
             period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
             self._ask(identity.schedule_command_id(self._model_name, period), ModelAction.RETRAIN, "schedule")
         self._judge_quality(*champion)
+        if len(self._ledger.open) == len(
+            self._ledger.lacking
+        ):  # all that is asked answers, and no order is there to say so
+            self._wait_for("", "")
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""

@@ -59,3 +59,9 @@ def test_the_shortened_rules_parse(tmp_path):
 def test_the_page_has_every_alert():
     seen = [run.Seen(name, fault.what, 1.0, 2.0) for fault in catalogue.FAULTS for name in fault.alerts]
     assert set(re.findall(r"^\| (Rxtract\w+) \|", run.page(seen), re.MULTILINE)) == set(rules.alerts())
+
+
+def test_the_page_of_the_last_run_has_every_alert_seen():
+    written = run.PAGE.read_text()
+    assert set(re.findall(r"^\| (Rxtract\w+) \|", written, re.MULTILINE)) == set(rules.alerts())
+    assert "| - |" not in written

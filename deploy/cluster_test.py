@@ -26,6 +26,7 @@ TRANSCRIPT = ROOT / "docs/transcripts/cluster.md"
 BIN = Path(os.environ.get("RXTRACT_CACHE_DIR") or Path.home() / ".cache/rxtract") / "kube"
 NODE = Path("/var/lib/rxtract-cluster")
 DOCKER = os.environ.get("DOCKER", "docker").split()
+KUBE = "1.34.4"
 CHART, RELEASE, SPACE, SERVERS = ROOT / "deploy/helm/rxtract", "r", "rxtract", "servers"
 VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]
 KAFKA, REGISTRY = "10.96.0.92", "10.96.0.81"
@@ -283,7 +284,7 @@ def operators() -> None:
     }
     everything["kafka"] |= {"securityProtocol": "SASL_SSL", "saslMechanism": "SCRAM-SHA-512"}
     everything["kafka"] |= {"existingSecret": "kafka-login", "caSecret": "kafka-ca"}
-    rendered = helm("template", "dry", str(CHART), "--no-hooks", values=everything)
+    rendered = helm("template", "dry", str(CHART), "--no-hooks", "--kube-version", KUBE, values=everything)
     must(rendered)
     check = ("--namespace", SPACE, "apply", "--dry-run=server", "--validate=strict", "--filename", "-")
     taken = kubectl(*check, text=rendered.stdout).splitlines()

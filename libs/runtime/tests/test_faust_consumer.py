@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.structs import TopicPartition
 from faust.types import TP
+from runtime import faust_batch
 from runtime.faust_batch import BatchApp, BatchLimits, credentials
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_ledger import OffsetGapError
@@ -219,6 +220,21 @@ async def test_a_stopped_flow_delivers_nothing_and_seeks_nothing():
     assert await rig.fetch() == []
     assert rig.thread.seeks == []
     assert rig.batching.ledger.expected(TP0) == 10
+
+
+@in_loop
+async def test_a_coordinator_that_died_before_the_first_partitions_ends_the_process():
+    def died():
+        raise RuntimeError("coordinator")
+
+    rig = Rig()
+    faust_batch._check_coordinator(rig.app)  # not started yet
+    rig.thread._consumer = SimpleNamespace(_coordinator=None)
+    faust_batch._check_coordinator(rig.app)  # started, and not in the group yet
+    assert rig.exits == []
+    rig.thread._consumer = SimpleNamespace(_coordinator=SimpleNamespace(check_errors=died))
+    faust_batch._check_coordinator(rig.app)
+    assert rig.exits == [EXIT_SURPRISE]
 
 
 class LoggedThread(FakeThread):

@@ -259,7 +259,17 @@ async def _tick(app: BatchApp) -> None:
             _log.error("standing still", what=stuck)
         reported = stuck
         app.batching.publish_lag()
+        _check_coordinator(app)
         await asyncio.sleep(_TICK_S)
+
+
+def _check_coordinator(app: BatchApp) -> None:
+    if app.fail_stop.stopping:
+        return  # it ends in good order
+    try:
+        cast("BatchConsumer", app.consumer).check_coordinator()
+    except Exception as error:  # noqa: BLE001 - whatever it died of, no partition would ever come again
+        app.fail_stop("the group coordinator", error)
 
 
 async def _stop(app: BatchApp) -> None:

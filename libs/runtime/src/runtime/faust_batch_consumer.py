@@ -165,6 +165,13 @@ class BatchConsumer(driver.Consumer):
                 if (end := self.highwater(tp)) is not None:
                     self.batching.ends[tp] = end
 
+    def check_coordinator(self) -> None:
+        """Raise what the group coordinator died of. Before the first partitions nobody fetches, and so nobody else would ask."""
+        consumer = getattr(getattr(self, "_thread", None), "_consumer", None)  # None until it has started
+        coordinator = getattr(consumer, "_coordinator", None)
+        if coordinator is not None:
+            coordinator.check_errors()
+
     def _check_thread(self) -> None:
         """Raise what the group coordinator or the consumer's thread died of; upstream never asks."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001 - upstream offers no other way

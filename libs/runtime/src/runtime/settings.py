@@ -20,13 +20,6 @@ from runtime.errors import SettingsError
 
 ENV_PREFIX = "RXTRACT_"
 
-_REBOOTSTRAP_MS = 10_000
-"""A client that has heard of no broker for so long begins again at its bootstrap address.
-
-A broker that was frozen is fenced for a moment, and a cluster whose only broker is fenced names none: librdkafka then forgets the
-broker, and asks nobody until this time is over (its default is five minutes; seen with librdkafka 2.16).
-"""
-
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 SECRET: dict[str, JsonValue] = {"secret": True}
@@ -120,7 +113,6 @@ class ServiceSettings(KafkaSecurity):
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": self.client_id,
             **self.security_config(),
-            "metadata.recovery.rebootstrap.trigger.ms": _REBOOTSTRAP_MS,
             "logger": logging.getLogger("confluent_kafka"),
         }
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import tomllib
+from itertools import chain
 
 import pytest
 import yaml
@@ -183,3 +185,48 @@ def test_compose_and_pages_name_the_same_ports():
     }  # fmt: skip
     told = set(re.findall(r"127\.0\.0\.1:(\d{4})", (DOCS / "deploy.md").read_text()))
     assert told <= outside
+
+
+def dependencies():
+    """What our packages need of others, by the name on the package index."""
+    found = set()
+    for path in [
+        *ROOT.glob("libs/*/pyproject.toml"),
+        *ROOT.glob("services/*/pyproject.toml"),
+        ROOT / "cli/pyproject.toml",
+    ]:
+        project = tomllib.loads(path.read_text())["project"]
+        lines = [*project["dependencies"], *chain(*project.get("optional-dependencies", {}).values())]
+        found |= {re.match(r"[\w.-]+", line)[0].lower() for line in lines}
+    return sorted(name for name in found if not name.startswith("rxtract"))
+
+
+def reasons(text):
+    """Names of tools that have a row or a heading of their own."""
+    return {
+        word.lower()
+        for title in re.findall(r"^(?:### |\| )([^|\n]+)", text, re.MULTILINE)
+        for word in re.findall(r"[\w-]+", title)
+    }
+
+
+@pytest.mark.parametrize("name", dependencies())
+def test_every_dependency_has_its_reasons(name):
+    text = (DOCS / "tools.md").read_text()
+    assert name in reasons(text) | {"python-crfsuite", "scipy"}, "give it a row with two alternatives"
+    assert name in text.lower()
+
+
+def test_every_tool_stands_against_two_others_and_has_a_weakness():
+    text = (DOCS / "tools.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    told = [row for row in rows if row[0] != "Tool" and not row[0].startswith("-")]
+    assert len(told) > 20
+    for tool, instead, because, weak in told:
+        assert instead.count(";") == 1, tool
+        assert len(because.split()) > 3, tool
+        assert len(weak.split()) > 3, tool
+    for section in re.split(r"^### ", text.partition("## Around them")[0], flags=re.MULTILINE)[1:]:
+        assert len(re.findall(r"^\| (?!Alternative|-)", section, re.MULTILINE)) == 2, section.splitlines()[0]
+        assert "*Weak*" in section
+        assert "*Leave it*" in section or "*What we did*" in section

@@ -230,3 +230,35 @@ def test_every_tool_stands_against_two_others_and_has_a_weakness():
         assert len(re.findall(r"^\| (?!Alternative|-)", section, re.MULTILINE)) == 2, section.splitlines()[0]
         assert "*Weak*" in section
         assert "*Leave it*" in section or "*What we did*" in section
+
+
+TEN_MINUTES = ("index.md", "answers.md", "what-happens-when.md")
+ANSWERS = ("why.md", "mlops.md", "design.md", "tools.md", "workflow.md", "what-happens-when.md", "answers.md")
+WORDS_A_MINUTE = 230
+
+
+def words_of(text):
+    return len(re.findall(r"\S*\w\S*", re.sub(r"\]\([^)]*\)", "]", BLOCK.sub("", text))))
+
+
+def test_the_whole_story_is_read_in_ten_minutes():
+    assert sum(words_of((DOCS / page).read_text()) for page in TEN_MINUTES) <= 10 * WORDS_A_MINUTE
+
+
+@pytest.mark.parametrize("page", [*ANSWERS, *(f"guides/{path.name}" for path in DOCS.glob("guides/*.md"))])
+def test_one_answer_is_read_in_two_minutes(page):
+    sections = re.split(r"^##+ ", BLOCK.sub("", (DOCS / page).read_text()), flags=re.MULTILINE)
+    assert {
+        section.splitlines()[0]: words_of(section) for section in sections if words_of(section) > 2 * WORDS_A_MINUTE
+    } == {}
+
+
+def test_keys_in_the_validators_guide_are_those_of_the_desk():
+    code = (ROOT / "services/review-desk/src/review_desk/page/static/desk.js").read_text()
+    keys = re.search(r"^const KEYS = \{(.*?)^\};", code, re.DOTALL | re.MULTILINE)[1]
+    known = {(quoted or plain).lower() for quoted, plain in re.findall(r'(?:"([^"]+)"|(\w+)): "', keys)}
+    names = {"←": "arrowleft", "→": "arrowright"}
+    table = re.findall(r"^\| (`[^|]+) \|", (DOCS / "guides/validator.md").read_text(), re.MULTILINE)
+    shown = [names.get(key, key.lower()) for row in table for key in re.findall(r"`([^`]+)`", row)]
+    assert len(shown) > 15
+    assert [key for key in shown if key not in known] == []

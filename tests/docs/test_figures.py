@@ -262,3 +262,31 @@ def test_keys_in_the_validators_guide_are_those_of_the_desk():
     shown = [names.get(key, key.lower()) for row in table for key in re.findall(r"`([^`]+)`", row)]
     assert len(shown) > 15
     assert [key for key in shown if key not in known] == []
+
+
+ECHOES = [  # what a page says, and what its source says
+    ("mlops.md", "0.4 s median for three extractors", "benchmarks.md", "3 extractors serving, 150 notes/s, five promotions | median 0.4 s"),
+    ("mlops.md", "took 0.9 GB", "transcripts/demo.md", "memory of the servers 0.9 GB"),
+    ("mlops.md", "270 MB in the demo", "transcripts/demo.md", "mlflow 269,"),
+    ("tools.md", "*seen* 2.1 times slower", "benchmarks.md", "| Quix Streams | 2.14"),
+    ("tools.md", "*seen* 1.2 times faster", "benchmarks.md", "loop | 0.83"),
+    ("tools.md", "*seen* 11 times slower", "benchmarks.md", "one event at a time | 11.3"),
+    ("tools.md", "69 s of processor time", "model-quality.md", "CRFsuite 69 s"),
+    ("tools.md", "takes 8.5 s", "model-quality.md", "the same objective, 8.5 s"),
+    ("tools.md", "F1 62.8", "model-quality.md", "62.8"),
+    ("answers.md", "half a minute of processor time", "benchmarks.md", "30 s of processor time"),
+    ("answers.md", "eight times slower", "model-quality.md", "CRFsuite 69 s"),
+    ("guides/data-scientist.md", "half a minute of processor time", "benchmarks.md", "30 s of processor time"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "said", "source", "seen"), ECHOES)
+def test_a_figure_that_stands_twice_is_that_of_its_source(page, said, source, seen):
+    assert said in (DOCS / page).read_text()
+    assert seen in (DOCS / source).read_text()
+
+
+def test_the_interval_covers_as_often_as_the_page_says():
+    """The test that simulates the weeks holds this number."""
+    held = re.search(r"covered >= (\d+)", (ROOT / "libs/outcomes/tests/test_quality.py").read_text())[1]
+    assert f"in at least {held} of 1,000 simulated weeks" in (DOCS / "answers.md").read_text()

@@ -290,3 +290,12 @@ def test_the_interval_covers_as_often_as_the_page_says():
     """The test that simulates the weeks holds this number."""
     held = re.search(r"covered >= (\d+)", (ROOT / "libs/outcomes/tests/test_quality.py").read_text())[1]
     assert f"in at least {held} of 1,000 simulated weeks" in (DOCS / "answers.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["guides/downstream-consumer.md", "guides/platform-team.md"])
+def test_an_example_in_a_guide_is_one_of_the_contracts(page):
+    examples = [json.loads(path.read_text()) for path in ROOT.glob("schemas/examples/*/*.json")]
+    blocks = [json.loads(block) for kind, block in BLOCK.findall((DOCS / page).read_text()) if kind == "json"]
+    assert blocks
+    for block in blocks:
+        assert any(all(example.get(key) == value for key, value in block.items()) for example in examples)

@@ -13,7 +13,7 @@ from deploy import site
 from tests.docs.test_truth import ROOT, SITE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-MERMAID_MS = 20_000
+MERMAID_MS = 60_000
 
 
 def test_mermaid_is_put_where_the_pages_look_for_it(tmp_path):
@@ -26,6 +26,7 @@ def test_mermaid_is_put_where_the_pages_look_for_it(tmp_path):
     assert [str(put.relative_to(tmp_path / "site"))] == asked
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no chromium: run make tools")
 def test_every_page_opens_from_disk_with_its_diagrams_and_asks_nobody():
     from playwright.sync_api import sync_playwright
@@ -34,6 +35,7 @@ def test_every_page_opens_from_disk_with_its_diagrams_and_asks_nobody():
     asked = []
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM) as browser:
         tab = browser.new_page()
+        tab.set_default_timeout(MERMAID_MS)
         tab.on("request", lambda request: asked.append(request.url) if request.url.startswith("http") else None)
         for page in SITE:
             tab.goto((ROOT / "site" / page.with_suffix(".html")).as_uri())

@@ -100,6 +100,9 @@ def shell(tmp_path_factory):
     """A stack with a day's notes on it."""
     shell = Shell(tmp_path_factory.mktemp("reader"))
     _write_files(shell.folder)
+    heard = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # started in the background we, and so a `tap`, would not hear it
     up = shell.start("up")
     try:
         seen = _read_until(up, "Ctrl-C stops everything")
@@ -112,6 +115,7 @@ def shell(tmp_path_factory):
     finally:
         up.send_signal(signal.SIGINT)
         up.communicate(timeout=120)
+        signal.signal(signal.SIGINT, heard)
 
 
 def test_every_command_of_the_pages_runs(shell):

@@ -52,8 +52,8 @@ def _ask(url: str) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("what", no_wrap=True)
-    table.add_column("label")
+    table.add_column("what", overflow="fold")
+    table.add_column("label", no_wrap=True)
     for name in ("audited", "precision", "recall", "F1", "95 % interval", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

@@ -2,7 +2,7 @@
 
 import http
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -23,6 +23,7 @@ CHALLENGER = "challenger"
 COMMAND_TAG = "command_id"
 MOVED_BY_TAG = "moved_by"
 GATE_TAG = "gate"
+MOST_TAG_CHARS = 4_000
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -161,7 +162,7 @@ class Registry:
             tags={
                 **tags,
                 GATE_TAG: str(result["decision"]).lower(),
-                "gate.reasons": json.dumps(result["reasons"])[:4_000],
+                "gate.reasons": reasons_tag(result["reasons"]),
             },
             trigger=trigger,
             description=_text(folder / "report.md"),
@@ -173,7 +174,7 @@ class Registry:
     def judge(self, version: Version, folder: Path, result: Mapping[str, Any]) -> None:
         """Note what the gate said of a version that was offered."""
         self._client.set_model_version_tag(self._name, version.version, GATE_TAG, str(result["decision"]).lower())
-        reasons = json.dumps(result["reasons"])[:4_000]
+        reasons = reasons_tag(result["reasons"])
         self._client.set_model_version_tag(self._name, version.version, "gate.reasons", reasons)
         report = _text(folder / "report.md")
         if report and version.run_id:
@@ -220,6 +221,14 @@ class Registry:
 def _dataset(row: Mapping[str, Any]) -> DatasetRecord:
     profile = {key: value for key, value in row.items() if key not in ("name", "digest", "context")}
     return DatasetRecord(str(row["name"]), str(row["digest"]), str(row["context"]), "annotations.validated.v1", profile)
+
+
+def reasons_tag(reasons: Sequence[str]) -> str:
+    """Reasons as a JSON list that a tag of MLflow holds whole: the last ones are left out, the report has them all."""
+    kept = [reason[: MOST_TAG_CHARS // 4] for reason in reasons]
+    while len(text := json.dumps(kept)) > MOST_TAG_CHARS:
+        kept.pop()
+    return text
 
 
 def _text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import cached_property
 
 from desk_rig import Rig
 from playwright.sync_api import Browser, Page, Request, expect
@@ -10,21 +11,35 @@ WAIT_MS = 20_000
 
 
 class DeskPage:
-    """One person's tab, logged in."""
+    """One person's tab. It is opened when it is first looked at: a test asks for its notes before, so their order is certain."""
 
-    def __init__(self, rig: Rig, browser: Browser, name: str, like: "DeskPage | None" = None) -> None:
-        self.context = like.context if like else browser.new_context(viewport={"width": 1280, "height": 800})
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(WAIT_MS)
+    def __init__(
+        self, rig: Rig, browser: Browser, name: str, like: "DeskPage | None" = None, **context: object
+    ) -> None:
+        usual = {"viewport": {"width": 1280, "height": 800}}
+        self.context = like.context if like else browser.new_context(**(usual | context))
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._rig = rig
+        self._token = "" if like else f"token-{name}"
         self._given = 0
-        self.page.on("requestfinished", self._count)
-        self.page.goto(rig.url)
-        if like is None:
-            self.page.get_by_label("Token").fill(f"token-{name}")
-            self.page.keyboard.press("Enter")
-        expect(self.page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+
+    @cached_property
+    def page(self) -> Page:
+        """The tab, logged in."""
+        page = self.context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfinished", self._count)
+        page.goto(self._rig.url)
+        if self._token:
+            page.get_by_label("Token").fill(self._token)
+            page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+        return page
+
+    def open(self) -> None:
+        """Open the tab without waiting for a note."""
+        assert self.page
 
     def close(self) -> None:
         self.page.close()
@@ -75,6 +90,9 @@ class DeskPage:
 
     def see_nothing_waits(self) -> None:
         expect(self.page.get_by_text("Nothing waits for you")).to_be_visible(timeout=WAIT_MS)
+
+    def see_coming(self) -> None:
+        expect(self.page.get_by_text("The next note is coming")).to_be_visible(timeout=WAIT_MS)
 
     def see_saved(self) -> None:
         expect(self.page.locator("#state")).to_have_attribute("data-state", "saved", timeout=WAIT_MS)

@@ -127,7 +127,7 @@ class Rig:
         return self.ask_for([Asked(sample=sample, revision=revision)] * count)
 
     def ask_for(self, asked: Sequence[Asked]) -> list[str]:
-        """Put notes into the queue, the first one least sure of all."""
+        """Put notes into the queue, the first one least sure of all. A desk that runs has them all when this ends."""
         producer = Producer(
             {"bootstrap.servers": self.servers, "partitioner": "murmur2_random", "message.max.bytes": 10_000_000}
         )
@@ -141,6 +141,9 @@ class Rig:
                 except BufferError:
                     producer.poll(0.1)
         assert producer.flush(60) == 0
+        if self.process.poll() is None:
+            tasks = [f"{self.prefix}rxtract:desk:task:{note_id}" for note_id in notes]
+            until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
         return notes
 
     def said(self) -> list[AnnotationValidated]:

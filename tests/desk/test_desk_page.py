@@ -115,6 +115,7 @@ def test_the_mouse_marks_and_deletes(rig: Rig, desk: DeskPage) -> None:
 def test_skip_flag_and_back(rig: Rig, desk: DeskPage) -> None:
     notes = rig.ask_for([ONE, ONE, Asked()])
     desk.see("C/o fever")
+    desk.hold(3)
     desk.press("s", "f")
     desk.see_hint("Press F again")
     desk.press("Escape", "f", "f")
@@ -128,6 +129,51 @@ def test_skip_flag_and_back(rig: Rig, desk: DeskPage) -> None:
     said = until(lambda: len(found := rig.said()) == 3 and found, 20)
     by_note = {note: [(str(w.outcome), w.sequence) for w in said if w.note_id == note] for note in notes[:2]}
     assert by_note == {notes[0]: [("SKIPPED", 1)], notes[1]: [("UNREADABLE", 1), ("ACCEPTED", 2)]}
+
+
+def hold_back(desk: DeskPage) -> list:
+    """Keep the next answer of /api/next on its way until it is let go by `continue_`."""
+    held: list = []
+    desk.page.route("**/api/next*", lambda route: route.continue_() if held else held.append(route))
+    return held
+
+
+def seen(desk: DeskPage, condition) -> object:
+    """Wait until something is so; the browser's events come in meanwhile."""
+    deadline = time.monotonic() + 20
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        desk.page.wait_for_timeout(20)
+    return found
+
+
+def test_keys_pressed_while_the_next_note_comes_are_not_lost(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    held = hold_back(desk)
+    seen(desk, lambda: held)  # the page looks for more: the answer is on its way from here on
+    later = rig.ask_for([ONE])
+    desk.press("s")
+    desk.see_coming()
+    desk.press("j", "x", "f", "f", "s")
+    held[0].continue_()
+    desk.see("C/o fever")
+    assert ["fever", "DISEASE"] not in desk.entities  # moved and deleted
+    desk.see_hint("press it again")  # but not flagged: nobody had seen the note
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    said = until(lambda: len(found := rig.said()) == 2 and found, 20)
+    assert [str(word.outcome) for word in said if word.note_id == later[0]] == ["CORRECTED"]
+
+
+def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPage) -> None:
+    desk.see_nothing_waits()
+    desk.press("j", "x", "f")
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    assert ["fever", "DISEASE"] in desk.entities
+    assert desk.page.locator("#hint").inner_text() == ""
 
 
 def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
@@ -183,6 +229,7 @@ def test_a_desk_killed_under_the_page_loses_no_correction(rig: Rig, desk: DeskPa
     desk.page.close(run_before_unload=True)  # even the tab goes
     rig.process = rig.start(DESK_PORT=port)
     again = DeskPage(rig, desk.context.browser, "anna", like=desk)
+    again.open()
     said = only_word(rig)
     assert said.note_id == notes[0]
     assert ("fever", "DISEASE") not in words(said)

@@ -13,6 +13,8 @@ const AUTOSAVE_MS = 400;
 const FIGURES_MS = 10_000;
 const KEEP_LEASE_MS = 240_000;
 const MOST_PREVIOUS = 20;
+const MOST_EARLY = 50;
+const EARLY_MS = 3_000;
 
 const find = (selector) => document.querySelector(selector);
 const meta = (name) => find(`meta[name="${name}"]`).content;
@@ -30,7 +32,8 @@ class Desk {
     });
     this.tasks = new Tasks(this.server, {
       others: () => [...(this.now ? [this.now.task.note_id] : []), ...this.outbox.noteIds()],
-      onArrival: () => this.now ?? this.next(),
+      onArrival: () => this.now || this.goingBack || this.next(),
+      onNothing: () => this.now || this.goingBack || this.showNothing(),
       onFailure: (error) => (error instanceof LoginNeeded ? this.askLogin() : this.setAway(true)),
     });
     this.now = null;
@@ -39,6 +42,9 @@ class Desk {
     this.offer = null;
     this.draftState = "saved";
     this.flagged = false;
+    this.coming = true; // the next note is on its way; what is pressed meanwhile waits for it
+    this.goingBack = false;
+    this.early = [];
   }
 
   start() {
@@ -69,8 +75,10 @@ class Desk {
     this.flagged = false;
     find("#task").hidden = find("#marked").hidden = task === null;
     find("#empty").hidden = task !== null;
+    this.coming = task === null;
     if (task === null) {
       this.now = null;
+      find("#empty").dataset.state = "coming";
       return;
     }
     const note = correction?.note ?? new NoteText(task.text);
@@ -84,6 +92,14 @@ class Desk {
     this.paint();
     find("#paper").focus({ preventScroll: true });
     this.select(this.cursor.first());
+    this.replayEarly();
+  }
+
+  // The desk was asked and has nothing: what was pressed meanwhile was meant for no note.
+  showNothing() {
+    this.coming = false;
+    this.early = [];
+    find("#empty").dataset.state = "nothing";
   }
 
   showWhy(task) {
@@ -257,12 +273,16 @@ class Desk {
     const last = this.previous.pop();
     if (!last) return this.hint("there is no earlier note in this tab");
     if (!this.outbox.takeBack(last.task.note_id)) {
+      this.goingBack = true;
       try {
-        const again = await this.server.post(pathOf(last.task, "again"), {});
-        Object.assign(last.task, again);
+        Object.assign(last.task, await this.server.post(pathOf(last.task, "again"), {}));
       } catch (error) {
         if (!(error instanceof Refusal)) this.previous.push(last);
+        this.early = [];
+        if (!this.now) this.next();
         return this.notice(`The earlier note cannot be changed now: ${error.message}.`);
+      } finally {
+        this.goingBack = false;
       }
     }
     if (this.now) {
@@ -421,19 +441,48 @@ class Desk {
     if (find("dialog[open]")) return;
     const action = actionOf(event);
     if (action === "help") return find("#help").showModal();
-    if (!action || (!this.now && action !== "back") || ownKey(event)) return;
+    if (!action || ownKey(event) || !this.takes(action)) return;
     event.preventDefault();
-    this.act(action);
+    this.take(action);
   }
 
   button(event) {
     const button = event.target.closest("button[data-do]");
-    if (!button || (!this.now && button.dataset.do !== "back")) return;
-    this.act(button.dataset.do);
+    if (!button || !this.takes(button.dataset.do)) return;
+    this.take(button.dataset.do);
     if (event.detail > 0) find("#paper").focus({ preventScroll: true });
   }
 
+  get isWaiting() {
+    return this.coming || this.goingBack;
+  }
+
+  takes(action) {
+    return this.isWaiting || this.now !== null || action === "back";
+  }
+
+  // Do it now, or when the note that is on its way has come.
+  take(action) {
+    if (action === "back" && !this.goingBack) this.early = []; // the note before needs no waiting
+    else if (this.isWaiting) return this.early.length < MOST_EARLY && this.early.push({ action, at: performance.now() });
+    this.act(action);
+  }
+
+  // What was pressed before the note came moves and marks, but decides nothing: nobody had seen the note.
+  replayEarly() {
+    while (this.early.length && !this.isWaiting) {
+      const { action, at } = this.early.shift();
+      const decides = DECIDING.has(action) || (action === "flag" && this.flagged);
+      if (!decides && performance.now() - at < EARLY_MS) this.act(action);
+      else {
+        this.early = [];
+        this.hint("What you pressed before this note came was not done: press it again.");
+      }
+    }
+  }
+
   act(action) {
+    this.settlePointer?.();
     if (action !== "flag" && this.flagged) {
       this.flagged = false;
       this.showHint();
@@ -446,11 +495,13 @@ class Desk {
     if (!this.now) return;
     const entity = this.now.correction.byId(this.paper.entityIdOf(event.target));
     if (entity && this.pairing?.others.includes(entity)) return this.pairWith(this.pairing.others.indexOf(entity));
-    // The browser settles its selection after this event.
-    requestAnimationFrame(() => {
+    // The browser settles its selection after this event; a key that comes sooner does not wait for the next frame.
+    this.settlePointer = () => {
+      this.settlePointer = null;
       const selected = this.paper.selected();
       if (selected && this.now) this.select(this.cursor.snap(selected));
-    });
+    };
+    requestAnimationFrame(() => this.settlePointer?.());
   }
 }
 
@@ -475,6 +526,8 @@ const ACTIONS = {
   entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
   stretch: (desk, end, by) => desk.stretch(end, Number(by)),
 };
+
+const DECIDING = new Set(["accept", "skip"]);
 
 const KEYS = {
   Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",

@@ -6,10 +6,11 @@ const AHEAD = 2;
 const LOOK_AGAIN_MS = 2_000;
 
 export class Tasks {
-  constructor(server, { others, onArrival, onFailure }) {
+  constructor(server, { others, onArrival, onNothing, onFailure }) {
     this._server = server;
     this._others = others; // ids of notes that are on the screen or on their way, not to be given again
     this._onArrival = onArrival;
+    this._onNothing = onNothing;
     this._onFailure = onFailure;
     this._ready = [];
     this._elsewhere = new Set();
@@ -38,6 +39,7 @@ export class Tasks {
     clearTimeout(this._timer);
     try {
       while (this._ready.length < AHEAD && (await this._fetch()));
+      if (!this._ready.length) this._onNothing();
     } catch (error) {
       if (error instanceof Refusal) throw error;
       this._onFailure(error);

@@ -46,7 +46,6 @@ def desk(rig, chromium, request):
 
     page = DeskPage(rig, chromium, "anna")
     yield page
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    page.page.screenshot(path=str(ARTIFACTS / f"desk-{request.node.name.removeprefix('test_')[:60]}.png"))
+    page.keep_picture(request.node.name.removeprefix("test_")[:60])
     page.close()
     assert page.errors == []

@@ -1,13 +1,16 @@
 """The page as a person uses it: keys pressed, what is seen read. Nothing is reached by a script's back door."""
 
+import os
 import re
 import time
 from functools import cached_property
+from pathlib import Path
 
 from desk_rig import Rig
 from playwright.sync_api import Browser, Page, Request, expect
 
 WAIT_MS = 20_000
+ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"))
 
 
 class DeskPage:
@@ -93,6 +96,13 @@ class DeskPage:
 
     def see_coming(self) -> None:
         expect(self.page.get_by_text("The next note is coming")).to_be_visible(timeout=WAIT_MS)
+
+    def see_refused(self, count: int) -> None:
+        expect(self.page.locator("#show-refused")).to_have_text(f"Not taken: {count}", timeout=WAIT_MS)
+
+    def keep_picture(self, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(ARTIFACTS / f"desk-{name}.png"))
 
     def see_saved(self) -> None:
         expect(self.page.locator("#state")).to_have_attribute("data-state", "saved", timeout=WAIT_MS)

@@ -183,4 +183,4 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         session_s=settings.desk_session_s,
         secure_cookie=settings.desk_secure_cookie,
     )
-    return make_app(api, DeskPage(access, Pages()))
+    return make_app(api, DeskPage(desk, access, Pages()))

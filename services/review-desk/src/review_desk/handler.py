@@ -32,7 +32,8 @@ def word_of(event: AnnotationValidated) -> Word:
     """What Redis keeps of a person's word."""
     spans = tuple((entity.start, entity.end, str(entity.label)) for entity in event.entities)
     tokens, labelled = token_labels(event.text, spans)
-    return Word(event.revision, event.sequence, str(event.outcome), event.annotation_id, tokens, labelled, spans)
+    said = (event.revision, event.sequence, str(event.outcome), event.annotation_id)
+    return Word(*said, tokens, labelled, spans, event.seconds_spent)
 
 
 class Projection:

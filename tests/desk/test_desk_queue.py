@@ -199,3 +199,17 @@ def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:
     assert all(connect_of(store).ttl(store.key("lease", note.note_id)) > 30 for note in held)
     assert desk.keep(BEN, [replace(held[0], lease="mine")]) == ["note-1"]
     assert desk.keep(ANNA, [Held("note-3", 1, "x"), Held("note-9", 1, "x")]) == ["note-3", "note-9"]
+
+
+def test_used_in_is_what_the_training_says_it_used(store: Store) -> None:
+    make_ready(store)
+    add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word("UNREADABLE"), 1_000)])
+    store.add_model("7", "MODEL_TRAINED", 2_000, {BEN.annotator: 3})
+    store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4, ANNA.annotator: 1})
+    store.add_model("8", "PROMOTED", 3_500, {})
+    desk = desk_on(store, [])
+    assert desk.figures(ANNA)["used_in"] == [{"version": "8", "notes": 1, "promoted": True}]
+    assert desk.figures(BEN)["used_in"] == [
+        {"version": "8", "notes": 4, "promoted": True},
+        {"version": "7", "notes": 3, "promoted": False},
+    ]

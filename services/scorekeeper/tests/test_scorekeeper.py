@@ -35,7 +35,7 @@ from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import start_of
 from scorekeeper.bootstrap import share, topic_names
 from scorekeeper.domain.board import WEEK, Board
-from scorekeeper.domain.figures import look
+from scorekeeper.domain.figures import look, quality_of
 from scorekeeper.domain.measuring import Said, measurements
 from scorekeeper.exposition import Exposition, samples_of
 from scorekeeper.handler import FoldHandler
@@ -269,8 +269,22 @@ def test_metrics_are_shown_whole_or_not_at_all():
     assert 'rxtract_kpi_notes{city="",version="",window="week"} 1.0' in text
     assert 'rxtract_kpi_notes{city="Pune",version="",window="week"} 1.0' in text
     assert 'rxtract_quality_ratio{city="",label="ALL",measure="f1",version="1"} 1.0' in text
+    assert 'rxtract_quality_ratio{city="Pune",label="ALL",measure="recall_low",version="1"}' in text
+    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 1.0' in text
     exposition.show(())
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+
+
+def test_quality_is_told_by_version_in_each_city_with_intervals():
+    one = board()
+    for note, city in (("a", "Pune"), ("b", "Delhi")):
+        one.folded.extracted(event(note, city=city))
+        one.folded.validated(audit(note, right=note == "a", city=city))
+    rows = {(row["version"], row["city"]): row for row in quality_of(one, NOW)["quality"]}
+    assert set(rows) == {("", ""), ("1", ""), ("", "Pune"), ("", "Delhi"), ("1", "Pune"), ("1", "Delhi")}
+    whole = next(label for label in rows["1", "Pune"]["labels"] if label["label"] == "ALL")
+    assert whole["precision_low"] <= whole["precision"] <= whole["precision_high"]
+    assert whole["recall_low"] < whole["recall_high"]
 
 
 def test_every_kpi_is_a_metric():

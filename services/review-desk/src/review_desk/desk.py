@@ -392,7 +392,7 @@ class Desk:
                 {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
                 for found in agreement(self._store.doubles())
             ],
-            "used_in": _used_in(times, self._store.models()),
+            "used_in": _used_in(self._store.taught(who.annotator), self._store.models()),
         }
 
 
@@ -435,16 +435,16 @@ def _outcome(request: ReviewRequested, entities: Sequence[Entity], pairs: Sequen
     return "ACCEPTED" if same and same_pairs else "CORRECTED"
 
 
-def _used_in(times: Sequence[int], models: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The newest models with how many of the person's notes were there when each was trained."""
+def _used_in(taught: Mapping[str, int], models: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The newest models that learnt from the person's notes, as the training itself counted them."""
     trained = {name.partition(":")[2]: at for name, at in models.items() if name.startswith("MODEL_TRAINED:")}
     serving = {name.partition(":")[2] for name in models if name.startswith("PROMOTED:")}
-    newest = sorted(trained.items(), key=lambda item: -item[1])[:3]
-    found = [
-        {"version": version, "notes": sum(at <= trained_at for at in times), "promoted": version in serving}
-        for version, trained_at in newest
+    newest = sorted((version for version in taught if version in trained), key=lambda version: -trained[version])[:3]
+    return [
+        {"version": version, "notes": taught[version], "promoted": version in serving}
+        for version in newest
+        if taught[version]
     ]
-    return [item for item in found if item["notes"]]
 
 
 class TopicPublisher:

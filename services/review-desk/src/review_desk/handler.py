@@ -78,7 +78,7 @@ class Projection:
             elif isinstance(event, DriftWords):
                 self._store.set_new_words(event.segment, [found.word for found in event.words])
             elif isinstance(event, ModelEvent) and event.kind in _MODEL_KINDS and event.model_version:
-                self._store.add_model(event.model_version, str(event.kind), event.occurred_at)
+                self._store.add_model(event.model_version, str(event.kind), event.occurred_at, event.taught_by)
         if requests or annotations:
             self._apply(requests, annotations)
 

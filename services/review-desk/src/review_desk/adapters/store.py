@@ -230,10 +230,13 @@ class Store:
         found = self._redis.hmget(self.key("words-of"), wanted) if wanted else []
         return list(dict.fromkeys(word for words in found if words for word in json.loads(words)))[:MOST_WORDS]
 
-    def add_model(self, version: str, kind: str, at: int) -> None:
-        """Remember when a model version was trained, promoted or rolled back to."""
+    def add_model(self, version: str, kind: str, at: int, taught_by: Mapping[str, int]) -> None:
+        """Remember when a model version was trained, promoted or rolled back to, and by whose words it was trained."""
         self._redis.hset(self.key("models"), f"{kind}:{version}", at)
         self._redis.expire(self.key("models"), KEEP_S)
+        for annotator, notes in taught_by.items():
+            self._redis.hset(self.key("taught", annotator), version, notes)
+            self._redis.expire(self.key("taught", annotator), KEEP_S)
 
     # What the page asks for
 
@@ -301,6 +304,10 @@ class Store:
     def said_times(self, annotator: str) -> list[int]:
         """When a person decided his notes, each once, UTC milliseconds, oldest first."""
         return [int(at) for _, at in self._redis.zrange(self.key("decided", annotator), 0, -1, withscores=True)]
+
+    def taught(self, annotator: str) -> dict[str, int]:
+        """How many of a person's notes each model version learnt from."""
+        return {version: int(notes) for version, notes in self._redis.hgetall(self.key("taught", annotator)).items()}
 
     def models(self) -> dict[str, int]:
         """Times of ``kind:version``."""

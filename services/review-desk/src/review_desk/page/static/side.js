@@ -69,7 +69,7 @@ export function showFigures(root, figures) {
   put(root, "agreement", agreement.map(inWords).join("; "));
   put(root, "used", usedIn.length
     ? usedIn.map(({ version, notes, promoted }) => `${notes} of your notes are in model v${version}${promoted ? ", which serves" : ""}`).join("; ")
-    : "no model was trained since your first note");
+    : "no model has learnt from your notes yet");
   const segments = Object.entries(drifted).filter(([segment]) => segment !== "all");
   root.querySelector("[data-drift]").hidden = !segments.length;
   put(root, "drifted", segments.map(([segment, level]) => `${plainSegment(segment)} (${level.toLowerCase()})`).join(", "));

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -53,10 +54,15 @@ class DeskPage:
 
     def hold(self, notes: int) -> None:
         """Wait until the tab has been given so many notes: what it holds ahead needs no network."""
+        self.wait_until(lambda: self._given >= notes)
+
+    def wait_until(self, condition: Callable[[], object]) -> object:
+        """Wait until something is so; the browser's events come in meanwhile."""
         deadline = time.monotonic() + WAIT_MS / 1000
-        while self._given < notes:
-            assert time.monotonic() < deadline, f"{self._given} of {notes} notes were given"
-            self.page.wait_for_timeout(20)  # lets the browser's events in
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "not within the time"
+            self.page.wait_for_timeout(20)
+        return found
 
     def press(self, *keys: str) -> None:
         for key in keys:

@@ -139,20 +139,11 @@ def hold_back(desk: DeskPage) -> list:
     return held
 
 
-def seen(desk: DeskPage, condition) -> object:
-    """Wait until something is so; the browser's events come in meanwhile."""
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        desk.page.wait_for_timeout(20)
-    return found
-
-
 def test_keys_pressed_while_the_next_note_comes_are_not_lost(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE])
     desk.see("C/o fever")
     held = hold_back(desk)
-    seen(desk, lambda: held)  # the page looks for more: the answer is on its way from here on
+    desk.wait_until(lambda: held)  # the page looks for more: the answer is on its way from here on
     later = rig.ask_for([ONE])
     desk.press("s")
     desk.see_coming()
@@ -189,9 +180,67 @@ def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
         desk.press(key)
         assert desk.cursor
         assert key in {"Escape", "ArrowLeft", "Shift+ArrowLeft"} or desk.cursor != before, key
-    desk.press("j", "{")
-    assert any(words.startswith(("of type", "o fever", "/o fever", ": ")) or " " in words for words, _ in desk.entities)
     assert desk.page.locator(":focus").count() == 1
+
+
+def marked(desk: DeskPage) -> list[str]:
+    return [words for words, _ in desk.entities]
+
+
+def test_both_ends_of_an_entity_move_and_three_keys_delete_it(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    desk.press("j", "j")
+    for key, now in (
+        ("{", "of type 2 diabetes"),
+        ("}", "type 2 diabetes"),
+        ("}", "2 diabetes"),
+        ("{", "type 2 diabetes"),
+        ("]", "type 2 diabetes mellitus"),
+        ("[", "type 2 diabetes"),
+    ):
+        desk.press(key)
+        assert marked(desk) == ["fever", now, "azithromycin"], key
+    for key in ("x", "Delete", "Backspace"):
+        desk.press(key)
+        assert marked(desk) == ["fever", "azithromycin"], key
+        desk.press("u", "k", "j")
+        assert marked(desk) == ["fever", "type 2 diabetes", "azithromycin"], key
+
+
+def test_all_that_has_a_key_has_a_button(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+
+    def click(*names: str) -> None:
+        for name in names:
+            desk.page.get_by_role("button", name=name, exact=True).click()
+
+    click("Next entity", "Next entity")
+    assert desk.cursor == "type 2 diabetes"
+    click("Grow the entity at its start")
+    assert "of type 2 diabetes" in marked(desk)
+    click("Shrink the entity at its start", "Grow the entity at its end")
+    assert "type 2 diabetes mellitus" in marked(desk)
+    click("Shrink the entity at its end", "Entity before")
+    assert desk.cursor == "fever"
+    desk.page.get_by_role("button", name="Delete").click()
+    desk.page.get_by_role("button", name="Undo").click()
+    assert "fever" in marked(desk)
+    desk.page.get_by_role("button", name="Redo").click()
+    assert "fever" not in marked(desk)
+    click("Next word")
+    assert desk.cursor == "x"
+    click("Word before")
+    assert desk.cursor == "fever"
+    click("Line below")
+    below = desk.cursor
+    assert below in {"acute", "Imp", ":", "bronchitis"}
+    click("Select a word more")
+    assert desk.cursor.startswith(below)
+    assert desk.cursor != below
+    click("Select a word less", "Line above")
+    assert desk.cursor in {"C", "/", "o", "fever", "x"}
 
 
 def test_a_draft_outlives_the_page(rig: Rig, desk: DeskPage) -> None:
@@ -329,6 +378,7 @@ def test_a_session_that_ends_is_opened_again_without_loss(rig: Rig, chromium) ->
     until(lambda: not any(c["name"] == "rxtract_desk" for c in desk.context.cookies()), 15)
     desk.press("Enter")
     dialog = desk.page.get_by_role("dialog", name="Log in again")
+    desk.keep_picture("session-ended")
     dialog.get_by_label("Token").fill("wrong")
     desk.press("Enter")
     dialog.get_by_text("this token is not known").wait_for()
@@ -358,6 +408,7 @@ def test_a_lead_decides_between_two_opinions(rig: Rig, chromium) -> None:
     lea.press("1")
     first = lea.entities
     lea.press("2")
+    lea.keep_picture("two-opinions")
     assert sorted([len(first), len(lea.entities)]) == [2, 3]
     lea.press("Enter")
     lea.see_nothing_waits()
@@ -419,7 +470,7 @@ def test_notes_fetched_ahead_stay_this_persons(rig: Rig, chromium) -> None:
     desk.hold(2)
     ends_at = time.monotonic() + 12
     ben = rig.client("ben")
-    seen(desk, lambda: ben.get("/api/next").status_code != 204 or time.monotonic() > ends_at)
+    desk.wait_until(lambda: ben.get("/api/next").status_code != 204 or time.monotonic() > ends_at)
     assert ben.get("/api/next").status_code == 204
     assert rig.redis.exists(*(f"{rig.prefix}rxtract:desk:lease:{note_id}" for note_id in notes)) == 2
     assert desk.errors == []

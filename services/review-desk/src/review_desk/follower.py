@@ -148,5 +148,11 @@ class Follower:
 
 def _record(message: Any) -> InputRecord:
     return InputRecord(
-        message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
     )

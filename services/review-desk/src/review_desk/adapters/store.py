@@ -207,6 +207,14 @@ class Store:
             self._redis.zrem(self.key("ages"), *old)
         return len(old)
 
+    def claim_dead(self, partition: int, offset: int) -> bool:
+        """Say that one is about to dead-letter a request; false when somebody has."""
+        return bool(self._redis.set(self.key("dead", str(partition), str(offset)), "1", nx=True, ex=KEEP_S))
+
+    def unclaim_dead(self, partition: int, offset: int) -> None:
+        """It was not sent after all."""
+        self._redis.delete(self.key("dead", str(partition), str(offset)))
+
     def set_drift(self, segment: str, level: str | None) -> None:
         """Remember that a segment drifts, or no more."""
         if level is None:

@@ -60,6 +60,7 @@ export function showFigures(root, figures) {
   const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords } = figures;
   const total = Object.values(waiting).reduce((sum, count) => sum + count, 0);
   put(root, "waiting", total.toLocaleString("en-IN"));
+  put(root, "waiting-words", total === 1 ? "note waits" : "notes wait");
   put(root, "waiting-parts", Object.entries(waiting)
     .filter(([, count]) => count)
     .map(([queue, count]) => `${count.toLocaleString("en-IN")} ${QUEUES[queue]}`)
@@ -83,7 +84,7 @@ function inWords({ label, notes, f1, kappa }) {
   const name = label === "DISEASE" ? "diseases" : "treatments";
   if (f1 === null) return `${name}: not known yet`;
   const chance = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
-  return `${name} ${percent(f1)}${chance} (${notes} notes)`;
+  return `${name} ${percent(f1)}${chance} (${notes} ${notes === 1 ? "note" : "notes"})`;
 }
 
 function plainSegment(segment) {

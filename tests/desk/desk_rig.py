@@ -40,7 +40,7 @@ from contracts.topics import (
 )
 from contracts.wire import Deserializer, Serializer
 from redis import Redis
-from review_desk.adapters.people import hash_token
+from runtime.secret_files import hash_token
 
 TEXT = "Pt 😀 has type 2 diabetes; start metformin. zebra-quartz-canary"
 TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)

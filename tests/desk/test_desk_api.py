@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from contracts.reasons import Reason
 from contracts.records import AnnotationOutcome, Sample
 from desk_rig import TEXT, Rig, StallingProxy, decide, next_of, span, until
-from review_desk.adapters.people import hash_token
+from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 

@@ -30,7 +30,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.metrics import Metrics
+from runtime.people import People
 from runtime.records import InputRecord
+from runtime.secret_files import hash_token
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import start_of
 from scorekeeper.bootstrap import share, topic_names
@@ -41,6 +43,7 @@ from scorekeeper.exposition import Exposition, samples_of
 from scorekeeper.handler import FoldHandler
 from scorekeeper.http import words
 from scorekeeper.http.app import make_app
+from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
@@ -83,7 +86,12 @@ def board():
 
 
 def page_of(board, tmp_path):
-    return Page(board, Questions(tmp_path, 5), 5)
+    return Page(board, Questions(tmp_path, 5), 5, "http://desk:1")
+
+
+def door_of(tmp_path):
+    (tmp_path / "tokens").write_text(f"anna:validator:{hash_token('token-anna')}")
+    return Door(People(tmp_path / "tokens", "X"))
 
 
 # -- measuring
@@ -371,7 +379,7 @@ def test_hostile_names_stay_text(tmp_path):
 
 def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     one = board()
-    client = TestClient(make_app(page_of(one, tmp_path), one, threading.Event()))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
     assert client.get("/api/kpis").status_code == 503
     assert client.get("/api/quality").status_code == 503
     one.whole = True
@@ -383,10 +391,30 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert " on" + "click" not in answer.text
     assert client.get("/numbers?window=today").status_code == 200
     assert client.get("/numbers?window=year").status_code == 422
-    assert client.get("/examples/refused").status_code == 200
-    assert client.get("/examples/other").status_code == 404
+    assert client.get("/examples/refused", auth=("", "token-anna")).status_code == 200
+    assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+
+
+def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_path):
+    one = board()
+    one.folded.extracted(event("note-1"))
+    one.folded.validated(audit("note-1", right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    assert "note-1" not in client.get("/").text
+    for header in ({}, {"Authorization": "Basic !!"}, {"Authorization": "Bearer wrong"}):
+        answer = client.get("/examples/audit", headers=header)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+        assert "note-1" not in answer.text
+    shown = client.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
+    assert shown.status_code == 200
+    assert 'href="http://desk:1/notes/note-1"' in shown.text
+    closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X")), one, threading.Event()))
+    answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
+    assert answer.status_code == 403
+    assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
 
 
 def test_a_look_is_scoped_by_city_and_version():

@@ -22,10 +22,11 @@ from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.metrics import Metrics
+from runtime.people import People
 from runtime.records import OutputRecord
 from runtime.secret_files import read_key
 
-from review_desk.adapters.people import People, derive
+from review_desk.adapters.pseudonyms import derive
 from review_desk.adapters.sessions import Sessions
 from review_desk.adapters.store import Store, connect
 from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
@@ -71,7 +72,10 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
-    key, people = read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"), People(settings.desk_tokens_file)
+    key, people = (
+        read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
+        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE"),
+    )
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "

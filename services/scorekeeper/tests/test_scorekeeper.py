@@ -349,6 +349,17 @@ def test_the_page_shows_nothing_as_nothing(tmp_path):
     assert "nan" not in text.lower().replace("finance", "")
 
 
+def test_the_page_tells_each_measure_with_its_interval_and_what_nobody_saw_as_nothing(tmp_path):
+    one = board()
+    for number in range(10):
+        one.folded.validated(audit(f"n{number}", right=number > 2))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    rows = text[text.index('id="h-label"') :].split("</tr>")
+    disease, treatment = rows[1], rows[2]
+    assert disease.count('class="ends"') == 3
+    assert treatment.count("no mention was audited") == 3
+
+
 def test_hostile_names_stay_text(tmp_path):
     one = board()
     one.whole = True

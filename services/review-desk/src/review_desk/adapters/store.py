@@ -144,13 +144,14 @@ class Store:
                 self._write_word(pipeline, note_id, annotator, word, at)
             for note_id, task in tasks.items():
                 pipeline.set(self.key("task", note_id), task.to_json(), ex=KEEP_S)
-                pipeline.zadd(self.key("ages"), {note_id: time.time() + AGE_S})
-                pipeline.expire(self.key("ages"), KEEP_S)
+            moves = _Moves()
+            moves.enter(self.key("ages"), dict.fromkeys(tasks, time.time() + AGE_S))
             for note_id, by in words.items():
                 old = known[note_id].task if note_id in known else None
                 new = tasks.get(note_id, old)
                 if new is not None:
-                    self._place(pipeline, note_id, old, new, by)
+                    self._place(pipeline, moves, note_id, old, new, by)
+            moves.write(pipeline)
             pipeline.execute()
 
     def _write_word(self, pipeline: Any, note_id: str, annotator: str, word: Word, at: int) -> None:
@@ -164,15 +165,16 @@ class Store:
         else:
             pipeline.zrem(decided, note)
 
-    def _place(self, pipeline: Any, note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]) -> None:
+    def _place(
+        self, pipeline: Any, moves: "_Moves", note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]
+    ) -> None:
         for segment in old.segments if old else ():
             for earlier in Queue:
-                pipeline.zrem(self.key("queue", earlier, segment), note_id)
+                moves.leave(self.key("queue", earlier, segment), note_id)
         queue = queue_of(task, words)
         if queue is not None:
             for segment in task.segments:
-                pipeline.zadd(self.key("queue", queue, segment), {note_id: score_of(task)})
-                pipeline.expire(self.key("queue", queue, segment), KEEP_S)
+                moves.enter(self.key("queue", queue, segment), {note_id: score_of(task)})
         for annotator, word in words.items():
             spoken = self.key("spoken", annotator)
             if word.revision == task.revision:
@@ -332,6 +334,29 @@ class Store:
             if len(labelled) > 1:
                 pairs.append((labelled[0], labelled[1]))
         return pairs
+
+
+class _Moves:
+    """Where the notes of a batch leave and enter, by key: one command for each key, however many notes."""
+
+    def __init__(self) -> None:
+        self._leave: dict[str, list[str]] = {}
+        self._enter: dict[str, dict[str, float]] = {}
+
+    def leave(self, key: str, note_id: str) -> None:
+        self._leave.setdefault(key, []).append(note_id)
+
+    def enter(self, key: str, scores: Mapping[str, float]) -> None:
+        self._enter.setdefault(key, {}).update(scores)
+
+    def write(self, pipeline: Any) -> None:
+        """Leaving comes first: a note may leave where it enters again."""
+        for key, note_ids in self._leave.items():
+            pipeline.zrem(key, *note_ids)
+        for key, scores in self._enter.items():
+            if scores:
+                pipeline.zadd(key, scores)
+                pipeline.expire(key, KEEP_S)
 
 
 def _words(said: Mapping[str, str]) -> dict[str, Word]:

@@ -19,7 +19,7 @@ def rig(stack, tmp_path: Path):
 
     rig = Rig(stack, tmp_path)
     yield rig
-    rig.end()
+    rig.remove()
 
 
 @pytest.fixture(scope="module")

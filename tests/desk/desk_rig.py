@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
 from contracts.identity import event_id
 from contracts.records import (
@@ -119,6 +120,14 @@ class Rig:
     def end(self) -> None:
         self.process.kill()
         self.process.wait(10)
+
+    def remove(self) -> None:
+        """End the desk and delete its topics: a broker of a long test run chokes on hundreds of idle partitions."""
+        self.end()
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        mine = [name for name in admin.list_topics(timeout=20).topics if name.startswith(self.prefix)]
+        for deleted in admin.delete_topics(mine, request_timeout=20).values():
+            deleted.exception(30)
 
     @property
     def url(self) -> str:

@@ -55,7 +55,8 @@ class Desk {
   start() {
     document.addEventListener("keydown", (event) => this.key(event));
     find("#tools").addEventListener("click", (event) => this.button(event));
-    this.paper.element.addEventListener("pointerup", (event) => this.pointer(event));
+    // After a touch the browser selects between these two; after a mouse was dragged there may be no click.
+    for (const sign of ["pointerup", "click"]) this.paper.element.addEventListener(sign, (event) => this.pointer(event));
     find("#login").addEventListener("submit", (event) => this.login(event));
     find("#logout").addEventListener("click", () => this.logout());
     find("#show-refused").addEventListener("click", () => find("#refused").showModal());

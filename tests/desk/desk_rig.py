@@ -106,7 +106,11 @@ class Rig:
         (self.folder / "health.port").unlink(missing_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "review_desk"], env=environment, stderr=log, stdout=log)
-        until(lambda: self._ready(process), 60)
+        try:
+            until(lambda: self._ready(process), 60)
+        except BaseException:
+            process.kill()  # nobody else knows of it
+            raise
         return process
 
     def _ready(self, process: subprocess.Popen[bytes]) -> bool:

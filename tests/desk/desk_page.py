@@ -1,13 +1,17 @@
 """The page as a person uses it: keys pressed, what is seen read. Nothing is reached by a script's back door."""
 
+import os
 import re
 import time
+from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
 from desk_rig import Rig
 from playwright.sync_api import Browser, Page, Request, expect
 
 WAIT_MS = 20_000
+ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"))
 
 
 class DeskPage:
@@ -50,10 +54,15 @@ class DeskPage:
 
     def hold(self, notes: int) -> None:
         """Wait until the tab has been given so many notes: what it holds ahead needs no network."""
+        self.wait_until(lambda: self._given >= notes)
+
+    def wait_until(self, condition: Callable[[], object]) -> object:
+        """Wait until something is so; the browser's events come in meanwhile."""
         deadline = time.monotonic() + WAIT_MS / 1000
-        while self._given < notes:
-            assert time.monotonic() < deadline, f"{self._given} of {notes} notes were given"
-            self.page.wait_for_timeout(20)  # lets the browser's events in
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "not within the time"
+            self.page.wait_for_timeout(20)
+        return found
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -93,6 +102,13 @@ class DeskPage:
 
     def see_coming(self) -> None:
         expect(self.page.get_by_text("The next note is coming")).to_be_visible(timeout=WAIT_MS)
+
+    def see_refused(self, count: int) -> None:
+        expect(self.page.locator("#show-refused")).to_have_text(f"Not taken: {count}", timeout=WAIT_MS)
+
+    def keep_picture(self, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(ARTIFACTS / f"desk-{name}.png"))
 
     def see_saved(self) -> None:
         expect(self.page.locator("#state")).to_have_attribute("data-state", "saved", timeout=WAIT_MS)

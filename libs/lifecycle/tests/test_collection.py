@@ -9,6 +9,7 @@ from lifecycle.collection import Reason, collect
 from lifecycle.gate_config import GateConfig
 from lifecycle.readiness import missing_labels
 from lifecycle.roles import Role, RoleKeyError, Shares, role_of
+from lifecycle.teachers import taught_by
 
 KEY = b"k" * 32
 SHARES = Shares(0.2, 0.2)
@@ -138,3 +139,31 @@ def test_a_chain_of_likenesses_never_joins_two_roles():
 def test_notes_without_a_patient_get_their_role_one_by_one():
     found = collect([word(number, patient_ref="") for number in range(80)], KEY, SHARES)
     assert {item.role for item in found.notes} == set(Role)
+
+
+ALL_TRAIN = Shares(0.0, 0.0)
+
+
+def trained_on(words, shares=ALL_TRAIN):
+    return collect(words, KEY, shares).of(Role.TRAIN)
+
+
+def test_who_taught_what_a_training_used():
+    words = [
+        word(1, annotator="anna"),
+        word(1, annotator="ben", annotation_id="b1"),
+        word(2, annotator="anna", outcome="UNREADABLE", entities=[]),
+        word(3, annotator="anna", entities=[]),
+        word(3, annotator="ben", annotation_id="b3", outcome="ADJUDICATED", supersedes=["a3"]),
+        word(4, annotator="anna"),
+        word(4, annotator="anna", annotation_id="a4b", sequence=2, outcome="SKIPPED", entities=[]),
+    ]
+    assert taught_by(words, trained_on(words) * 3) == {"anna": 1, "ben": 2}
+
+
+def test_notes_that_judge_taught_nothing():
+    words = [word(number, annotator="anna") for number in range(40)]
+    used = trained_on(words, Shares(0.3, 0.3))
+    assert 0 < len(used) < 40
+    assert taught_by(words, used) == {"anna": len(used)}
+    assert taught_by(words, []) == {}

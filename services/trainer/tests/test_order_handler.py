@@ -98,7 +98,8 @@ class World:
         assert (folder / "job.json").exists()
         if self.job_error is not None:
             raise self.job_error
-        return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
+        found = {"metrics": {"a": 1}, "datasets": [], "seconds": 1, "taught_by": {"v-1": 2}}
+        return {"decision": self.decision, "reasons": ["numbers"], **found}
 
     def say(self, event) -> None:
         if event.kind is self.dies_at:
@@ -122,6 +123,7 @@ def test_a_good_model_is_promoted_with_a_rising_serial():
     assert world.models.aliases == {"champion": "2", "previous": "1"}
     assert world.said[-1].previous_version == "1"
     assert world.said[-1].serial > 1
+    assert [event.taught_by for event in world.said] == [{"v-1": 2}, {}]
 
 
 @pytest.mark.parametrize("moment", [ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED])

@@ -31,6 +31,7 @@ from lifecycle.report import dataset_report, gate_report
 from lifecycle.shadow import Agreement, agreement
 from lifecycle.snapshot import CorpusConfig, Snapshot, snapshot
 from lifecycle.speed import measure
+from lifecycle.teachers import taught_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +56,8 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     gate = GateConfig.from_dict(job.get("gate") or {})
     say("data set", 0, 4)
-    data = _data_set(folder, job, gate)
+    annotations = _annotations(folder)
+    data = _data_set(folder, job, gate, annotations)
     training = job["kind"] == "train"
     say("train" if training else "open", 1, 4)
     challenger = _train(folder, job, data) if training else _opened(folder, job, "challenger")
@@ -76,6 +78,7 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
         "missing_labels": verdict.missing_labels,
         "datasets": data.datasets(),
         "dataset_digest": data.digest,
+        "taught_by": taught_by(annotations, data.training) if training else {},
         "scores": judgement.scores,
         "seconds": round(time.monotonic() - began_s, 1),
     }
@@ -85,10 +88,15 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     return result
 
 
-def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapshot:
+def _annotations(folder: Path) -> list[AnnotationValidated]:
     # Not splitlines: a note may hold U+2028, which JSON leaves as it is and which would tear its record in two.
     lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").split("\n")
-    annotations = [AnnotationValidated.from_json(line) for line in lines if line]
+    return [AnnotationValidated.from_json(line) for line in lines if line]
+
+
+def _data_set(
+    folder: Path, job: Mapping[str, Any], gate: GateConfig, annotations: Sequence[AnnotationValidated]
+) -> Snapshot:
     collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
     segment = job.get("segment") if job.get("trigger") == DRIFT else None
     data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segment)

@@ -178,7 +178,8 @@ class OrderHandler:
             made = self._models.register(folder, result, tags, _trigger(command))
         numbers = {**_numbers(result), "annotations_read": float(len(annotations))}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
-        self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
+        taught_by = {str(who): int(notes) for who, notes in dict(result.get("taught_by", {})).items()}
+        self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by)
         self._decide(command, made, champion, result)
 
     def _evaluate(self, command: ModelCommand, champion: Version | None) -> None:
@@ -362,6 +363,7 @@ class OrderHandler:
         version: Version | None = None,
         previous: str | None = None,
         metrics: Mapping[str, float] | None = None,
+        taught_by: Mapping[str, int] | None = None,
         serves: bool = False,
     ) -> None:
         self._publish(
@@ -374,6 +376,7 @@ class OrderHandler:
             previous_version=previous,
             artifact_sha256=version.sha256 if version else None,
             metrics=metrics or {},
+            taught_by=taught_by or {},
         )
         if kind is not ModelEventKind.MODEL_TRAINED:
             self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()

@@ -2,16 +2,19 @@
 
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
+import { ACTIONS, actionOf, DECIDING, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
+import { Refusals, showRefusals } from "./refusals.js";
 import { LoginNeeded, pathOf, Refusal, Server } from "./server.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
+import { Stopwatch } from "./stopwatch.js";
 import { Tasks } from "./tasks.js";
 import { NoteText } from "./text.js";
 
 const AUTOSAVE_MS = 400;
 const FIGURES_MS = 10_000;
-const KEEP_LEASE_MS = 240_000;
+const LOOK_AT_LEASES_MS = 1_000;
 const MOST_PREVIOUS = 20;
 const MOST_EARLY = 50;
 const EARLY_MS = 3_000;
@@ -24,10 +27,11 @@ class Desk {
     this.server = new Server(meta("csrf"));
     this.owner = meta("annotator");
     this.paper = new Paper(find("#paper"));
+    this.refusals = new Refusals(this.owner, () => this.showRefused());
     this.outbox = new Outbox(this.server, this.owner, {
       onChange: () => this.showState(),
       onSent: (item) => this.sent(item),
-      onRefusal: (item, error) => this.refused(item, error),
+      onRefusal: (item, error) => this.refused(item, error.message),
       onLogin: () => this.askLogin(),
     });
     this.tasks = new Tasks(this.server, {
@@ -45,19 +49,27 @@ class Desk {
     this.coming = true; // the next note is on its way; what is pressed meanwhile waits for it
     this.goingBack = false;
     this.early = [];
+    this.keptAt = performance.now();
   }
 
   start() {
     document.addEventListener("keydown", (event) => this.key(event));
     find("#tools").addEventListener("click", (event) => this.button(event));
-    this.paper.element.addEventListener("pointerup", (event) => this.pointer(event));
+    // After a touch the browser selects between these two; after a mouse was dragged there may be no click.
+    for (const sign of ["pointerup", "click"]) this.paper.element.addEventListener(sign, (event) => this.pointer(event));
     find("#login").addEventListener("submit", (event) => this.login(event));
     find("#logout").addEventListener("click", () => this.logout());
+    find("#show-refused").addEventListener("click", () => find("#refused").showModal());
+    for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+      document.addEventListener(sign, () => this.now?.watch.touch(), { passive: true });
+    }
+    document.addEventListener("visibilitychange", () => this.keepLeases());
     find("#show-help").addEventListener("click", () => find("#help").showModal());
     window.addEventListener("beforeunload", () => this.now && this.saveDraft());
     setInterval(() => this.showFigures(), FIGURES_MS);
-    setInterval(() => this.keepLease(), KEEP_LEASE_MS);
+    setInterval(() => this.lookAtLeases(), LOOK_AT_LEASES_MS);
     this.showState();
+    this.showRefused();
     this.outbox.send();
     this.tasks.fill();
     this.showFigures();
@@ -70,7 +82,7 @@ class Desk {
     this.tasks.fill();
   }
 
-  show(task, correction) {
+  show(task, correction, seconds = 0) {
     this.pairing = this.offer = null;
     this.flagged = false;
     find("#task").hidden = find("#marked").hidden = task === null;
@@ -82,9 +94,13 @@ class Desk {
       return;
     }
     const note = correction?.note ?? new NoteText(task.text);
-    const kept = localStorage.getItem(this.draftKey(task));
-    const given = kept && !correction ? { ...task, draft: JSON.parse(kept) } : task;
-    this.now = { task, note, correction: correction ?? new Correction(note, given), since: performance.now() };
+    const kept = correction ? null : this.keptDraft(task);
+    this.now = {
+      task,
+      note,
+      correction: correction ?? new Correction(note, kept ? { ...task, draft: kept } : task),
+      watch: new Stopwatch(kept?.seconds ?? seconds),
+    };
     this.cursor = new Cursor(note);
     this.paper.show(note);
     this.showWhy(task);
@@ -256,12 +272,11 @@ class Desk {
 
   decide(action) {
     const { task, correction } = this.now;
-    const said = action === "decision" ? correction.body() : {};
-    const body = { lease: task.lease, sequence: task.sequence, seconds_spent: this.seconds(), ...said };
+    const body = this.bodyOf(action);
     clearTimeout(this.autosaveTimer);
     localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
-    this.previous.push({ task, correction });
+    this.previous.push({ task, correction, seconds: body.seconds_spent });
     if (this.previous.length > MOST_PREVIOUS) this.previous.shift();
     this.now = null;
     this.outbox.add({ note_id: task.note_id, revision: task.revision, action, body });
@@ -272,7 +287,9 @@ class Desk {
   async back() {
     const last = this.previous.pop();
     if (!last) return this.hint("there is no earlier note in this tab");
-    if (!this.outbox.takeBack(last.task.note_id)) {
+    const unsent = this.outbox.takeBack(last.task.note_id);
+    if (unsent) this.keepDraft(last.task, last.correction, last.seconds);
+    else {
       this.goingBack = true;
       try {
         Object.assign(last.task, await this.server.post(pathOf(last.task, "again"), {}));
@@ -286,14 +303,17 @@ class Desk {
       }
     }
     if (this.now) {
-      localStorage.setItem(this.draftKey(this.now.task), JSON.stringify(this.now.correction.body()));
+      this.keepDraft(this.now.task, this.now.correction, this.now.watch.seconds);
       this.tasks.putBack(this.now.task);
     }
-    this.show(last.task, last.correction);
+    this.show(last.task, last.correction, unsent ? last.seconds : 0); // what was sent with its time gets the rest added
   }
 
-  seconds() {
-    return Math.round(performance.now() - this.now.since) / 1000;
+  // What is sent of the note on the paper.
+  bodyOf(action) {
+    const { task, correction, watch } = this.now;
+    const said = action === "decision" ? correction.body() : {};
+    return { lease: task.lease, sequence: task.sequence, seconds_spent: Math.round(watch.seconds * 1000) / 1000, ...said };
   }
 
   // Keeping it
@@ -302,9 +322,17 @@ class Desk {
     return `rxtract-draft ${this.owner} ${task.revision} ${task.note_id}`;
   }
 
+  keptDraft(task) {
+    return JSON.parse(localStorage.getItem(this.draftKey(task)));
+  }
+
+  keepDraft(task, correction, seconds) {
+    localStorage.setItem(this.draftKey(task), JSON.stringify({ ...correction.body(), seconds }));
+  }
+
   autosave() {
-    const { task, correction } = this.now;
-    localStorage.setItem(this.draftKey(task), JSON.stringify(correction.body()));
+    const { task, correction, watch } = this.now;
+    this.keepDraft(task, correction, watch.seconds);
     this.draftState = "saving";
     this.showState();
     clearTimeout(this.autosaveTimer);
@@ -335,18 +363,54 @@ class Desk {
     this.autosaveTimer = setTimeout(() => this.saveDraft(), 4 * AUTOSAVE_MS);
   }
 
-  // The note went to somebody else or has a newer revision.
-  lost(error) {
-    localStorage.removeItem(this.draftKey(this.now.task));
+  // The note went to somebody else or has a newer revision. What was done on it is kept.
+  lost({ message }) {
+    const { task, correction } = this.now;
+    if (correction.changed) this.setAside(task, this.bodyOf("decision"), message);
+    localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
-    this.notice(`The note before this one was taken off the desk: ${error.message}.`);
-    this.tasks.release(this.now.task.note_id);
+    this.notice(`The note before this one was taken off the desk: ${message}.`);
+    this.tasks.release(task.note_id);
     this.now = null;
     this.next();
   }
 
-  keepLease() {
-    if (this.now && document.visibilityState === "visible") this.saveDraft();
+  setAside(task, body, reason) {
+    this.refusals.add({ note_id: task.note_id, revision: task.revision, action: "decision", unfinished: true, body }, reason);
+  }
+
+  lookAtLeases() {
+    const shortest = Math.min(...this.held().map((task) => task.lease_s));
+    if (performance.now() - this.keptAt > 1000 * shortest / 3) this.keepLeases();
+  }
+
+  held() {
+    return [...(this.now ? [this.now.task] : []), ...this.tasks.ready];
+  }
+
+  // Notes that were fetched ahead are as much this person's as the one on the paper.
+  async keepLeases() {
+    const notes = this.held().map(({ note_id, revision, lease }) => ({ note_id, revision, lease }));
+    if (!notes.length || document.visibilityState !== "visible") return;
+    this.keptAt = performance.now();
+    try {
+      const { lost } = await this.server.post("/api/keep", { notes });
+      this.tasks.drop(lost).forEach((task) => this.dropped(task));
+      if (lost.includes(this.now?.task.note_id)) this.saveDraft(); // which tells why
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      else this.setAway(true);
+    }
+  }
+
+  // A note fetched ahead went to somebody else; work is on it only when the person had gone back from it.
+  dropped(task) {
+    const kept = this.keptDraft(task);
+    if (!kept) return;
+    const { seconds, ...said } = kept;
+    const body = { lease: task.lease, sequence: task.sequence, seconds_spent: seconds, ...said };
+    this.setAside(task, body, "it went to another person, or has a newer revision");
+    localStorage.removeItem(this.draftKey(task));
   }
 
   sent(item) {
@@ -354,9 +418,24 @@ class Desk {
     this.showFigures();
   }
 
-  refused(item, error) {
+  refused(item, reason) {
     this.tasks.release(item.note_id);
-    this.notice(`One decision was not taken: ${error.message}.`);
+    this.refusals.add(item, reason);
+    this.notice(`One decision was not taken: ${reason}. It is kept: open “Not taken” at the top.`);
+  }
+
+  // Send a refused decision once more: over one's own earlier word if there is one, else as it was.
+  async applyAgain(item) {
+    const { refusal, reason, ...same } = item;
+    let body = item.body;
+    try {
+      body = { ...body, ...(await this.server.post(pathOf(item, "again"), {})) };
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      if (!(error instanceof Refusal)) return this.setAway(!(error instanceof LoginNeeded));
+    }
+    this.outbox.add({ ...same, body });
+    this.refusals.remove(item);
   }
 
   // What is told
@@ -373,6 +452,18 @@ class Desk {
     const away = this.outbox.away || this.draftState === "kept" || this.away;
     state.dataset.state = away ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
     state.textContent = away ? `No connection: ${kept} and sent when it is back` : state.dataset.state === "saving" ? "Saving" : "All saved";
+  }
+
+  showRefused() {
+    const { items } = this.refusals;
+    const button = find("#show-refused");
+    button.hidden = !items.length;
+    button.textContent = `Not taken: ${items.length}`;
+    showRefusals(find("#refused ul"), items, {
+      onApply: (item) => this.applyAgain(item),
+      onDiscard: (item) => this.refusals.remove(item),
+    });
+    if (!items.length) find("#refused").close();
   }
 
   showHint() {
@@ -503,52 +594,6 @@ class Desk {
     };
     requestAnimationFrame(() => this.settlePointer?.());
   }
-}
-
-// What each action does, by the names that keys and buttons share.
-const ACTIONS = {
-  accept: (desk) => desk.decide("decision"),
-  skip: (desk) => desk.decide("skip"),
-  flag: (desk) => desk.flag(),
-  back: (desk) => desk.back(),
-  disease: (desk) => desk.label("DISEASE"),
-  treatment: (desk) => desk.label("TREATMENT"),
-  delete: (desk) => desk.remove(),
-  all: (desk) => desk.applyToAll(),
-  pair: (desk) => desk.pair(),
-  undo: (desk) => desk.undo(),
-  redo: (desk) => desk.redo(),
-  leave: (desk) => (desk.pairing ? desk.endPairing() : desk.select(desk.cursor.collapse())),
-  number: (desk, digit) => (desk.pairing ? desk.pairWith(digit - 1) : desk.takeOpinion(digit - 1)),
-  move: (desk, by) => desk.select(desk.cursor.move(Number(by))),
-  extend: (desk, by) => desk.select(desk.cursor.extend(Number(by))),
-  line: (desk, by) => desk.select(desk.cursor.line(Number(by), desk.paper)),
-  entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
-  stretch: (desk, end, by) => desk.stretch(end, Number(by)),
-};
-
-const DECIDING = new Set(["accept", "skip"]);
-
-const KEYS = {
-  Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",
-  "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
-  d: "disease", t: "treatment", x: "delete", Delete: "delete", Backspace: "delete", a: "all", p: "pair",
-  j: "entity 1", k: "entity -1", "]": "stretch end 1", "[": "stretch end -1", "}": "stretch start 1", "{": "stretch start -1",
-  u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
-  s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
-};
-
-function actionOf(event) {
-  if (event.altKey) return undefined;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
-  const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
-  return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
-}
-
-// Enter and Space belong to the button that has the focus.
-function ownKey(event) {
-  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input") !== null;
 }
 
 new Desk().start();

@@ -23,6 +23,18 @@ export class Tasks {
     return this._ready.shift() ?? null;
   }
 
+  get ready() {
+    return this._ready;
+  }
+
+  // Give up notes that are not this person's any more; gives those that were here.
+  drop(noteIds) {
+    const gone = this._ready.filter((task) => noteIds.includes(task.note_id));
+    this._ready = this._ready.filter((task) => !gone.includes(task));
+    gone.forEach((task) => this.release(task.note_id));
+    return gone;
+  }
+
   putBack(task) {
     this._ready.unshift(task);
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 from runtime.model_registry import RegistryAwayError, UnusableVersionError
 from trainer.adapters.job import JobFailedError
-from trainer.adapters.models import MlflowRefusedError, Registry, Version
+from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 
@@ -50,8 +51,8 @@ class FakeModels:
         self.registrations += 1
         return self.add(**tags, gate=result["decision"].lower(), **{"gate.reasons": '["numbers"]'})
 
-    def judge(self, version, folder, result):
-        self._tag(version, gate=result["decision"].lower())
+    def judge(self, version, folder, result, champion):
+        return self._tag(version, gate=result["decision"].lower(), **{"gate.champion": number_of(champion)})
 
     def set_alias(self, alias, version):
         self.aliases[alias] = version.version
@@ -59,13 +60,21 @@ class FakeModels:
     def drop_alias(self, alias):
         self.aliases.pop(alias, None)
 
-    def enthrone(self, version, champion, command_id):
+    def enthrone(self, version, champion, command_id, kind):
         serial = str(1 + max(int(one.tags["serial"]) for one in self.versions.values()))
-        if champion is not None:
-            self._tag(champion, served="true")
-            self.aliases["previous"] = champion.version
+        left = champion and champion.version
+        self._tag(version, moved_by=command_id, serial=serial, moving=json.dumps({"kind": kind, "from": left}))
         self.aliases["champion"] = version.version
-        return self._tag(version, moved_by=command_id, served="true", serial=serial)
+        return self.finish_move(self.versions[version.version])
+
+    def finish_move(self, champion):
+        if champion.move.left is not None:
+            self._tag(self.versions[champion.move.left], served="true")
+            self.aliases["previous"] = champion.move.left
+        return self._tag(champion, served="true")
+
+    def forget_move(self, champion):
+        self._tag(champion, moving="")
 
     def _tag(self, version: Version, **tags: str) -> Version:
         self.versions[version.version] = replace(version, tags={**self.versions[version.version].tags, **tags})
@@ -79,6 +88,7 @@ class World:
         self.decision = decision
         self.said = []
         self.jobs = 0
+        self.job_kinds: list[str] = []
         self.dies_at: ModelEventKind | None = None
         self.job_error: Exception | None = None
         settings = JobSettings("m", b"k" * 32, GateConfig())
@@ -95,7 +105,7 @@ class World:
 
     def job(self, folder, go_on, progress):
         self.jobs += 1
-        assert (folder / "job.json").exists()
+        self.job_kinds.append(json.loads((folder / "job.json").read_text())["kind"])
         if self.job_error is not None:
             raise self.job_error
         return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
@@ -131,6 +141,7 @@ def test_a_trainer_that_dies_before_it_could_say_is_followed_by_one_that_says_it
     with pytest.raises(Died):
         world.handler(command())
     world.handler(command())
+    assert set(world.kinds()) == {"MODEL_TRAINED", "PROMOTED"}
     assert world.kinds()[-1] == "PROMOTED"
     assert world.models.registrations == 1
     assert world.jobs == 1
@@ -189,6 +200,54 @@ def test_a_champion_that_changed_meanwhile_stops_a_promotion():
     assert world.kinds()[-1] == "REJECTED"
     assert "meanwhile" in world.said[-1].reasons[0]
     assert world.models.aliases["champion"] == other.version
+
+
+def test_a_verdict_against_a_former_champion_does_not_promote_after_a_restart():
+    """A trainer died before the alias moved, and another version became champion meanwhile."""
+    world = World()
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.models.set_alias("champion", world.models.add(gate="pass", **{"gate.champion": "1"}))
+    world.decision = "REJECT"
+    world.handler(command())
+    assert world.job_kinds == ["train", "evaluate"]
+    assert world.kinds()[-1] == "REJECTED"
+    assert world.models.aliases["champion"] == "3"
+    assert world.models.version("2").tags["gate.champion"] == "3"
+    assert world.models.registrations == 1
+
+
+@pytest.mark.parametrize("tags", [{"gate": "pass", "gate.champion": "7"}, {"gate": "pass"}])
+def test_a_version_judged_against_another_champion_is_not_promoted(tags):
+    world = World()
+    world.models.add(**tags)
+    world.handler(command(ModelAction.PROMOTE, target_version="2"))
+    assert world.kinds() == ["REJECTED"]
+    assert "`rxtract model evaluate 2` first" in world.said[0].reasons[0]
+    assert world.models.aliases == {"champion": "1"}
+
+
+def test_a_version_that_passed_against_this_champion_or_has_served_is_promoted():
+    world = World()
+    world.models.add(gate="pass", **{"gate.champion": "1"})
+    world.models.add(gate="reject", served="true", **{"gate.champion": "9"})
+    world.handler(command(ModelAction.PROMOTE, target_version="2"))
+    world.handler(command(ModelAction.PROMOTE, target_version="3", command_id="again"))
+    assert world.kinds() == ["PROMOTED", "PROMOTED"]
+    assert world.models.aliases["champion"] == "3"
+
+
+def test_a_move_that_nobody_said_is_said_before_a_rollback_undoes_it():
+    """Else the promotion would be carried out again after the rollback: its verdict counts against the old champion."""
+    world = World()
+    world.dies_at = ModelEventKind.PROMOTED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.handler(command(ModelAction.ROLLBACK, command_id="back"))
+    assert world.kinds() == ["MODEL_TRAINED", "PROMOTED", "ROLLED_BACK"]
+    assert [one.command_id for one in world.said] == ["c", "c", "back"]
+    assert world.models.aliases["champion"] == "1"
 
 
 def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():

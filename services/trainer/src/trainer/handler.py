@@ -21,13 +21,21 @@ from runtime.metrics import Metrics
 
 from trainer import metrics as m
 from trainer.adapters.job import JobFailedError, Progress
-from trainer.adapters.models import CHALLENGER, GATE_TAG, MOVED_BY_TAG, MlflowRefusedError, Version
+from trainer.adapters.models import (
+    AGAINST_TAG,
+    CHALLENGER,
+    GATE_TAG,
+    MlflowRefusedError,
+    Version,
+    number_of,
+)
 from trainer.domain.identity import event_id
 from trainer.domain.rules import why_void
 
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
 FIRST = "first"
+ANNOTATIONS_TAG = "annotations_read"
 _PLAIN = {"drift", "annotations", "operator", "schedule", "first", "quality"}
 
 
@@ -41,10 +49,14 @@ class Models(Protocol):
     def register(  # noqa: D102
         self, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str], trigger: str
     ) -> Version: ...
-    def judge(self, version: Version, folder: Path, result: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def judge(  # noqa: D102
+        self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None
+    ) -> Version: ...
     def set_alias(self, alias: str, version: Version) -> None: ...  # noqa: D102
     def drop_alias(self, alias: str) -> None: ...  # noqa: D102
-    def enthrone(self, version: Version, champion: Version | None, command_id: str) -> Version: ...  # noqa: D102
+    def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version: ...  # noqa: D102
+    def finish_move(self, champion: Version) -> Version: ...  # noqa: D102
+    def forget_move(self, champion: Version) -> None: ...  # noqa: D102
 
 
 RunJob = Callable[[Path, Callable[[], bool], Progress], dict[str, Any]]
@@ -126,7 +138,7 @@ class OrderHandler:
     def _carry_out(self, command: ModelCommand, said_missing: int | None) -> None:
         champion = self._models.by_alias("champion")
         self._metrics.gauge(m.CHAMPION).set(champion.serial if champion else 0)
-        if self._finish_move(command, champion):
+        if champion is not None and self._finish_move(command, champion):
             return
         if command.model_name != self._settings.model_name:
             self._fail(
@@ -154,7 +166,7 @@ class OrderHandler:
     def _retrain(self, command: ModelCommand, champion: Version | None, said_missing: int | None) -> None:
         made = self._models.of_command(command.command_id)
         if made is not None and made.tags.get(GATE_TAG):
-            self._decide(command, made, champion, None)
+            self._go_on(command, made, champion, said_missing)
             return
         if champion is not None and command.reason == FIRST:
             self._reject(command, None, [f"version {champion.version} serves already: no first model is needed"])
@@ -174,12 +186,35 @@ class OrderHandler:
             if result["decision"] == "DEFER":
                 self._defer(command, int(result.get("missing_labels") or 1), said_missing, result["reasons"])
                 return
-            tags = {"command_id": command.command_id, "dataset_digest": str(result.get("dataset_digest", ""))}
+            tags = {
+                "command_id": command.command_id,
+                "dataset_digest": str(result.get("dataset_digest", "")),
+                ANNOTATIONS_TAG: str(len(annotations)),
+                AGAINST_TAG: number_of(champion),
+            }
             made = self._models.register(folder, result, tags, _trigger(command))
         numbers = {**_numbers(result), "annotations_read": float(len(annotations))}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
         self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
         self._decide(command, made, champion, result)
+
+    def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, said_missing: int | None) -> None:
+        """Go on with a version that a trainer made before it died: say so, and take its verdict if it still counts."""
+        read = float(made.tags.get(ANNOTATIONS_TAG, "0"))
+        words = ["said after a restart: it had been trained and registered already"]
+        self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics={"annotations_read": read})
+        if made.is_judged_against(champion):
+            self._decide(command, made, champion, None)
+            return
+        _log.info("the champion changed since the verdict: judged again", version=made.version)
+        judged = self._judge(command, made, champion)
+        if judged is None:
+            return
+        made, result = judged
+        if result["decision"] == "DEFER":
+            self._defer(command, int(result.get("missing_labels") or 1), said_missing, result["reasons"])
+        else:
+            self._decide(command, made, champion, result)
 
     def _evaluate(self, command: ModelCommand, champion: Version | None) -> None:
         offered = None if command.target_version is None else self._models.version(command.target_version)
@@ -188,15 +223,22 @@ class OrderHandler:
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
-        with self._folder(command) as folder:
-            result = self._job(command, folder, "evaluate", champion, offered, list(self._sources.annotations()))
-            if result is None:
-                return
-            self._models.judge(offered, folder, result)
+        judged = self._judge(command, offered, champion)
+        if judged is None:
+            return
+        offered, result = judged
         if result["decision"] == "DEFER":
             self._reject(command, offered, ["there is too little to judge by", *result["reasons"]], _numbers(result))
             return
         self._decide(command, offered, champion, result)
+
+    def _judge(
+        self, command: ModelCommand, offered: Version, champion: Version | None
+    ) -> tuple[Version, dict[str, Any]] | None:
+        """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
+        with self._folder(command) as folder:
+            result = self._job(command, folder, "evaluate", champion, offered, list(self._sources.annotations()))
+            return None if result is None else (self._models.judge(offered, folder, result, champion), result)
 
     def _promote(self, command: ModelCommand, champion: Version | None) -> None:
         wanted = command.target_version
@@ -207,8 +249,7 @@ class OrderHandler:
             )
         elif champion is not None and champion.version == version.version:
             self._reject(command, version, [f"version {version.version} is the champion already"])
-        elif version.tags.get(GATE_TAG) not in PASSED and not version.tags.get("served"):
-            why = f"version {version.version} has not passed the gate: `rxtract model evaluate {version.version}` first"
+        elif (why := _why_not_promoted(version, champion)) is not None:
             self._reject(command, version, [why])
         else:
             self._enthrone(command, version, champion, ["ordered by an operator"], {})
@@ -261,24 +302,32 @@ class OrderHandler:
             return
         if not self._may_go_on():
             return  # another has the lease; it finds the version by the command
-        moved = self._models.enthrone(version, champion, command.command_id)
+        moved = self._models.enthrone(version, champion, command.command_id, kind.value)
         self._models.drop_alias(CHALLENGER)
         previous = champion.version if champion else None
         self._tell(command, kind, reasons, version=moved, previous=previous, metrics=numbers, serves=True)
+        self._models.forget_move(moved)
         _log.info("champion", version=moved.version, serial=moved.serial, kind=kind.value)
 
-    def _finish_move(self, command: ModelCommand, champion: Version | None) -> bool:
-        """Whether this command's alias was moved by a trainer that died before it said so; says so then."""
-        if champion is None or champion.tags.get(MOVED_BY_TAG) != command.command_id:
+    def _finish_move(self, command: ModelCommand, champion: Version) -> bool:
+        """Finish and say a move whose trainer died before it had; True when it was this command's.
+
+        Before any other order: a rollback that is carried out first would leave the move unsaid, to be made again.
+        """
+        move = champion.move
+        if move is None:
             return False
-        back = command.action is ModelAction.ROLLBACK
-        kind = ModelEventKind.ROLLED_BACK if back else ModelEventKind.PROMOTED
-        before = self._models.by_alias("previous")
-        reasons = ["said after a restart: the alias had been moved already"]
+        champion = self._models.finish_move(champion)
         self._models.drop_alias(CHALLENGER)
-        previous = before.version if before else None
-        self._tell(command, kind, reasons, version=champion, previous=previous, serves=True)
-        return True
+        self._publish_of(
+            move.command_id,
+            ModelEventKind(move.kind),
+            ["said after a restart: the alias had been moved already"],
+            event_id(move.command_id, ModelEventKind(move.kind)),
+            **_about(champion, move.left, serves=True),
+        )
+        self._models.forget_move(champion)
+        return move.command_id == command.command_id
 
     def _job(
         self,
@@ -364,17 +413,8 @@ class OrderHandler:
         metrics: Mapping[str, float] | None = None,
         serves: bool = False,
     ) -> None:
-        self._publish(
-            command,
-            kind,
-            reasons,
-            event_id(command.command_id, kind),
-            model_version=version.version if version else None,
-            serial=version.serial if version and serves else None,
-            previous_version=previous,
-            artifact_sha256=version.sha256 if version else None,
-            metrics=metrics or {},
-        )
+        about = _about(version, previous, serves=serves)
+        self._publish(command, kind, reasons, event_id(command.command_id, kind), **about, metrics=metrics or {})
         if kind is not ModelEventKind.MODEL_TRAINED:
             self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
             self._metrics.gauge(m.MISSING).set(0)
@@ -382,15 +422,19 @@ class OrderHandler:
     def _publish(
         self, command: ModelCommand, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
     ) -> None:
+        self._publish_of(command.command_id, kind, reasons, identity, model_name=command.model_name, **more)
+
+    def _publish_of(
+        self, command_id: str, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
+    ) -> None:
         self._say(
             ModelEvent(
                 event_id=identity,
                 kind=kind,
-                model_name=command.model_name,
-                command_id=command.command_id,
+                command_id=command_id,
                 reasons=tuple(reasons),
                 occurred_at=self._now_ms(),
-                **more,
+                **{"model_name": self._settings.model_name, **more},
             )
         )
 
@@ -421,6 +465,31 @@ def merged(command: ModelCommand, into: ModelCommand, now_ms: int) -> ModelEvent
         reasons=("a training of the same champion is open already: one run serves both",),
         occurred_at=now_ms,
     )
+
+
+def _why_not_promoted(version: Version, champion: Version | None) -> str | None:
+    """Why an operator's promotion is refused; None when the version has served before, or passed against this champion."""
+    if version.tags.get("served"):
+        return None
+    number, first = version.version, f"`rxtract model evaluate {version.version}` first"
+    if version.tags.get(GATE_TAG) not in PASSED:
+        return f"version {number} has not passed the gate: {first}"
+    if not version.is_judged_against(champion):
+        against = version.tags.get(AGAINST_TAG) or "an unknown champion"
+        return (
+            f"version {number} passed the gate against version {against}, but {number_of(champion)} serves now: {first}"
+        )
+    return None
+
+
+def _about(version: Version | None, previous: str | None, *, serves: bool) -> dict[str, Any]:
+    """What an event says of its version."""
+    return {
+        "model_version": version.version if version else None,
+        "serial": version.serial if version and serves else None,
+        "previous_version": previous,
+        "artifact_sha256": version.sha256 if version else None,
+    }
 
 
 def _trigger(command: ModelCommand) -> str:

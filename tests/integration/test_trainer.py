@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -250,6 +251,34 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
     assert len(ended(rig.events, command)) == 1
 
 
+def test_a_trainer_that_was_frozen_before_it_registered_makes_no_second_version(rig: Rig, tmp_path: Path) -> None:
+    mark = tmp_path / "stops-here"
+    env = {"PYTHONPATH": str(Path(__file__).parent), "STOP_MARK": str(mark)}
+    frozen = rig.trainer("one", module="stopping_trainer", **env)
+    rig.first_model()
+    other = rig.trainer("two", module="stopping_trainer", **env)
+    rig.until(lambda _: len(rig.members()) == 2)
+    mark.touch()
+    command = rig.order(ModelAction.RETRAIN)
+    rig.until(lambda _: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
+    end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    os.kill(frozen.pid, signal.SIGCONT)
+    rig.until(lambda _: "the order was given up" in frozen.log_path.read_text())
+    os.kill(other.pid, signal.SIGKILL)  # the frozen one has the orders again, and is as good as before
+    back = rig.order(ModelAction.ROLLBACK)
+    rig.until(lambda seen: ended(seen, back), 60)
+    assert len(rig.versions()) == 2
+    assert len(ended(rig.events, command)) == 1
+    assert rig.alias("champion") != end.model_version
+
+
+def test_a_second_trainer_is_ready_as_a_standby(rig: Rig) -> None:
+    first, second = rig.trainer("one"), rig.trainer("two")
+    rig.until(lambda _: first.is_ready() and second.is_ready(), 60)
+    rig.until(lambda _: len(rig.members()) == 2)
+
+
 def test_orders_that_cannot_be_carried_out_say_why(rig: Rig) -> None:
     rig.trainer()
     rig.first_model()
@@ -370,8 +399,6 @@ def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_p
 
 
 def _children(pid: int) -> list[int]:
-    import psutil
-
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 

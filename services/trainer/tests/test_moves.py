@@ -68,7 +68,14 @@ def world():
     registry._client = mlflow
     settings = JobSettings("m", b"k" * 32, GateConfig())
     handler = OrderHandler(
-        registry, Sources(list, list), lambda *_: {}, settings, said.append, lambda: True, Metrics(METRICS)
+        registry,
+        Sources(list, list),
+        lambda *_: {},
+        settings,
+        said.append,
+        lambda: True,
+        lambda: True,
+        Metrics(METRICS),
     )
     return mlflow, said, handler
 

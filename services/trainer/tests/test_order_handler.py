@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 from runtime.model_registry import RegistryAwayError, UnusableVersionError
-from trainer.adapters.job import JobFailedError
+from trainer.adapters.job import JobAbandonedError, JobFailedError
 from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
@@ -47,7 +47,8 @@ class FakeModels:
     def tables(self, version):
         return b"tables"
 
-    def register(self, folder: Path, result, tags, trigger):
+    def register(self, folder: Path, result, tags, trigger, check):
+        check()
         self.registrations += 1
         return self.add(**tags, gate=result["decision"].lower(), **{"gate.reasons": '["numbers"]'})
 
@@ -88,6 +89,7 @@ class World:
         self.decision = decision
         self.said = []
         self.jobs = 0
+        self.is_ours = True
         self.job_kinds: list[str] = []
         self.dies_at: ModelEventKind | None = None
         self.job_error: Exception | None = None
@@ -99,6 +101,7 @@ class World:
             settings,
             self.say,
             lambda: True,
+            lambda: self.is_ours,
             Metrics(METRICS),
             now_ms=lambda: 1,
         )
@@ -250,6 +253,35 @@ def test_a_move_that_nobody_said_is_said_before_a_rollback_undoes_it():
     assert world.models.aliases["champion"] == "1"
 
 
+def test_a_trainer_that_stood_still_registers_nothing_and_moves_nothing():
+    world = World()
+
+    def job(folder, go_on, progress):
+        world.is_ours = False  # stopped here; another has the lease when it wakes up
+        return World.job(world, folder, go_on, progress)
+
+    world.handler._run_job = job
+    with pytest.raises(JobAbandonedError):
+        world.handler(command())
+    assert (world.models.registrations, world.said, world.models.aliases) == (0, [], {"champion": "1"})
+
+
+def test_what_another_trainer_registered_meanwhile_is_not_registered_again():
+    world = World()
+
+    def job(folder, go_on, progress):
+        world.models.add(command_id="c", gate="pass", **{"gate.champion": "1"})
+        return World.job(world, folder, go_on, progress)
+
+    world.handler._run_job = job
+    with pytest.raises(JobAbandonedError):
+        world.handler(command())
+    assert world.models.registrations == 0
+    world.handler(command())
+    assert world.models.aliases["champion"] == "2"
+    assert world.models.registrations == 0
+
+
 def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
     world = World()
     world.job_error = JobFailedError("the job ended with code 1 and no result")
@@ -264,7 +296,7 @@ def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
 def test_what_mlflow_will_never_do_ends_the_order_and_says_why():
     world = World()
 
-    def refuse(folder, result, tags, trigger):
+    def refuse(folder, result, tags, trigger, check):
         raise MlflowRefusedError("MLflow refuses (register): INVALID_PARAMETER_VALUE: a tag is too long")
 
     world.models.register = refuse

@@ -186,7 +186,7 @@ class Trainer:
             publish,
             order,
             say,
-            lambda say_it, go_on: self._handler(made, history, say_it, go_on),
+            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours),
             champion,
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
@@ -203,7 +203,12 @@ class Trainer:
         )
 
     def _handler(
-        self, made: Codecs, history: History, say: Callable[[ModelEvent], None], go_on: Callable[[], bool]
+        self,
+        made: Codecs,
+        history: History,
+        say: Callable[[ModelEvent], None],
+        go_on: Callable[[], bool],
+        is_ours: Callable[[], bool],
     ) -> OrderHandler:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
@@ -229,6 +234,7 @@ class Trainer:
             ),
             say,
             go_on,
+            is_ours,
             self.metrics,
             place=settings.work_dir,
         )

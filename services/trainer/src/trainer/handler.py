@@ -20,7 +20,7 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import JobFailedError, Progress
+from trainer.adapters.job import JobAbandonedError, JobFailedError, Progress
 from trainer.adapters.models import (
     AGAINST_TAG,
     CHALLENGER,
@@ -47,7 +47,12 @@ class Models(Protocol):
     def of_command(self, command_id: str) -> Version | None: ...  # noqa: D102
     def tables(self, version: Version) -> bytes: ...  # noqa: D102
     def register(  # noqa: D102
-        self, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str], trigger: str
+        self,
+        folder: Path,
+        result: Mapping[str, Any],
+        tags: Mapping[str, str],
+        trigger: str,
+        check: Callable[[], None],
     ) -> Version: ...
     def judge(  # noqa: D102
         self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None
@@ -92,7 +97,8 @@ class OrderHandler:
 
     Args:
         say: Publishes an event and waits for the broker's word.
-        may_go_on: Whether the work is still ours.
+        may_go_on: Whether the work is still ours, as far as we know.
+        is_ours: The same, asked afresh of who decides it: a process that stood still knows nothing of that time.
         place: Folder for the jobs' folders; a temporary one when None.
     """
 
@@ -104,6 +110,7 @@ class OrderHandler:
         settings: JobSettings,
         say: Callable[[ModelEvent], None],
         may_go_on: Callable[[], bool],
+        is_ours: Callable[[], bool],
         metrics: Metrics,
         *,
         place: Path | None = None,
@@ -115,6 +122,7 @@ class OrderHandler:
         self._settings = settings
         self._say = say
         self._may_go_on = may_go_on
+        self._is_ours = is_ours
         self._metrics = metrics
         self._place = place
         self._now_ms = now_ms
@@ -192,11 +200,37 @@ class OrderHandler:
                 ANNOTATIONS_TAG: str(len(annotations)),
                 AGAINST_TAG: number_of(champion),
             }
-            made = self._models.register(folder, result, tags, _trigger(command))
+            made = self._register(command, folder, result, tags)
         numbers = {**_numbers(result), "annotations_read": float(len(annotations))}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
         self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
         self._decide(command, made, champion, result)
+
+    def _register(
+        self, command: ModelCommand, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> Version:
+        """Register what was trained, unless another trainer has: whoever stood still meanwhile finds out here.
+
+        Raises:
+            JobAbandonedError: The work is not ours any more.
+        """
+
+        def check() -> None:
+            self._need_ours()
+            if self._models.of_command(command.command_id) is not None:
+                raise JobAbandonedError("another trainer registered a version for this order meanwhile")
+
+        check()
+        return self._models.register(folder, result, tags, _trigger(command), check)
+
+    def _need_ours(self) -> None:
+        """Ask afresh.
+
+        Raises:
+            JobAbandonedError: The work is not ours any more.
+        """
+        if not self._is_ours():
+            raise JobAbandonedError("the order was given up: its work is not ours any more")
 
     def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, said_missing: int | None) -> None:
         """Go on with a version that a trainer made before it died: say so, and take its verdict if it still counts."""
@@ -238,7 +272,10 @@ class OrderHandler:
         """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
         with self._folder(command) as folder:
             result = self._job(command, folder, "evaluate", champion, offered, list(self._sources.annotations()))
-            return None if result is None else (self._models.judge(offered, folder, result, champion), result)
+            if result is None:
+                return None
+            self._need_ours()
+            return self._models.judge(offered, folder, result, champion), result
 
     def _promote(self, command: ModelCommand, champion: Version | None) -> None:
         wanted = command.target_version
@@ -300,8 +337,7 @@ class OrderHandler:
             )
             self._reject(command, version, [words])
             return
-        if not self._may_go_on():
-            return  # another has the lease; it finds the version by the command
+        self._need_ours()  # whoever has it now finds the version by the command
         moved = self._models.enthrone(version, champion, command.command_id, kind.value)
         self._models.drop_alias(CHALLENGER)
         previous = champion.version if champion else None

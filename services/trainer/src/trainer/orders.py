@@ -39,7 +39,10 @@ _HOUR_MS = 3_600_000
 class Leased(Protocol):
     """The right to work; `runtime.lease.Lease` and a test's fake."""
 
+    @property
+    def fence(self) -> int: ...  # noqa: D102
     def hold(self) -> bool: ...  # noqa: D102
+    def is_held(self, fence: int) -> bool: ...  # noqa: D102
     def release(self) -> None: ...  # noqa: D102
 
 
@@ -84,7 +87,7 @@ class OrderLoop:
         decode: Reads a command; raises `WireError`.
         publish: Sends records and waits for the broker's word.
         order: Publishes a command of our own.
-        make_handler: Makes the handler, given how to say an event and whether to go on.
+        make_handler: Makes the handler, given how to say an event, whether to go on, and the same asked afresh.
         champion: The champion's (version, serial), or None; may raise `Recoverable`.
     """
 
@@ -97,7 +100,7 @@ class OrderLoop:
         publish: Callable[[list[OutputRecord]], None],
         order: Callable[[ModelCommand], None],
         say: Callable[[ModelEvent], None],
-        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool]], OrderHandler],
+        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], OrderHandler],
         champion: Callable[[], tuple[str, int] | None],
         readers: Readers,
         lease: Leased,
@@ -115,7 +118,7 @@ class OrderLoop:
         self._publish = publish
         self._order = order
         self._publish_event = say
-        self._handler = make_handler(self._say, self._may_go_on)
+        self._handler = make_handler(self._say, self._may_go_on, self._is_ours)
         self._champion = champion
         self._readers = readers
         self._lease = lease
@@ -129,6 +132,7 @@ class OrderLoop:
         self._lock = threading.Lock()
         self._owned = threading.Event()
         self._lease_ok = False
+        self._fence = 0
         self._work: Future[None] | None = None
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
@@ -188,6 +192,7 @@ class OrderLoop:
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
+            self._fence = self._lease.fence
             self._work = worker.submit(self._handler, command, self._ledger.deferred.get(command.command_id))
 
     def _finish(self, work: "Future[None]") -> None:
@@ -295,6 +300,9 @@ class OrderLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
+        if not partitions:
+            self._readiness.meet(ASSIGNMENT)  # a standby: it takes over when the one at work is gone
+            _log.info("stands by: another trainer has the orders")
 
     def _fold_all(self) -> None:
         """Learn what is open from the topics, then read on behind what was folded, whatever the group committed.
@@ -329,6 +337,10 @@ class OrderLoop:
 
     def _may_go_on(self) -> bool:
         return self._owned.is_set() and self._lease_ok and not self._stop.is_set()
+
+    def _is_ours(self) -> bool:
+        """Asked by the order's thread before what cannot be undone; Redis' word counts, not what we remember."""
+        return self._may_go_on() and self._lease.is_held(self._fence)
 
     def _end_work(self) -> None:
         if self._work is None:

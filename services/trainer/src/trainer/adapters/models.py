@@ -169,11 +169,11 @@ class Registry:
 
     @_patient
     def of_command(self, command_id: str) -> Version | None:
-        """The version that a command made, if it got so far."""
-        for found in self._client.search_model_versions(f"name='{self._name}'"):
-            if found.tags.get(COMMAND_TAG) == command_id:
-                return Version(str(found.version), str(found.run_id), dict(found.tags))
-        return None
+        """The version that a command made, if it got so far; of two, whose trainers were not seen to overlap, the first."""
+        found = self._client.search_model_versions(f"name='{self._name}'")
+        made = [one for one in found if one.tags.get(COMMAND_TAG) == command_id]
+        first = min(made, key=lambda one: int(one.version), default=None)
+        return first and Version(str(first.version), str(first.run_id), dict(first.tags))
 
     @_patient
     def tables(self, version: Version) -> bytes:
@@ -182,8 +182,19 @@ class Registry:
         return b"" if known is None else self._files.tables(known)
 
     @_patient
-    def register(self, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str], trigger: str) -> Version:
-        """Log a job's model with its data sets, scores, card and report, and register it."""
+    def register(
+        self,
+        folder: Path,
+        result: Mapping[str, Any],
+        tags: Mapping[str, str],
+        trigger: str,
+        check: Callable[[], None],
+    ) -> Version:
+        """Log a job's model with its data sets, scores, card and report, and register it, once for its command.
+
+        Args:
+            check: Raises when the work is not ours any more. Asked at the last moment: the upload takes seconds.
+        """
         reports = folder / "reports"
         reports.mkdir(exist_ok=True)
         for name in ("report.md", "dataset_report.json", "dataset_report.md", "result.json"):
@@ -204,8 +215,14 @@ class Registry:
             trigger=trigger,
             description=_text(folder / "report.md"),
             reports=reports,
+            check=check,
         )
-        return self._version(made.version)
+        first = self.of_command(tags[COMMAND_TAG])
+        if first is None or first.version == made.version:
+            return self._version(made.version)
+        # Another made one between our look and our call, which MLflow cannot fence: the first one counts.
+        self._client.delete_model_version(self._name, made.version)
+        return first
 
     @_patient
     def judge(self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None) -> Version:

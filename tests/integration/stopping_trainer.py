@@ -1,0 +1,37 @@
+"""A trainer that stops (SIGSTOP) when its job is done and before it registers: started by the tests as a process of its own."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runtime.process import run_service
+from trainer import bootstrap
+from trainer.adapters.job import JobProcess
+from trainer.settings import TrainerSettings
+
+SILENCE_MS = 6_000  # the broker's floor of a session
+MARK = "stops-here"
+
+
+class StoppingJob(JobProcess):
+    def __call__(self, folder: Path, go_on: Callable[[], bool], progress: Any) -> dict[str, Any]:
+        result = super().__call__(folder, go_on, progress)
+        mark = Path(os.environ["STOP_MARK"])
+        if mark.exists():
+            mark.unlink()  # once
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return result
+
+
+def main() -> int:
+    short = {"session.timeout.ms": SILENCE_MS, "heartbeat.interval.ms": 1_500}
+    bootstrap.CONSUMER_DEFAULTS = {**bootstrap.CONSUMER_DEFAULTS, **short}
+    bootstrap.JobProcess = StoppingJob
+    return run_service(TrainerSettings, lambda settings: bootstrap.bootstrap(settings).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

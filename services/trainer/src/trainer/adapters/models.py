@@ -192,8 +192,7 @@ class Registry:
     ) -> Version:
         """Log a job's model with its data sets, scores, card and report, and register it, once for its command.
 
-        Args:
-            check: Raises when the work is not ours any more. Asked at the last moment: the upload takes seconds.
+        `check` raises when the work is not ours any more; it is asked at the last moment, since the upload takes seconds.
         """
         reports = folder / "reports"
         reports.mkdir(exist_ok=True)

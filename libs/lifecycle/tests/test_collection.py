@@ -109,12 +109,19 @@ def test_notes_chosen_for_doubt_never_judge():
 
 def test_a_drift_run_waits_for_labels_of_its_segment():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
-    assert missing_labels([], "annotations", None, config, KEY) == 0
-    missing = missing_labels([], "drift", "city=Pune", config, KEY)
-    assert missing == 25  # 5 of the fifth that judges
+    pune, delhi = ["city=Pune"], ["city=Delhi"]
+    assert missing_labels([], pune, config, KEY) == {"city=Pune": 25}  # 5 of the fifth that judges
     words = [word(number) for number in range(120)]
-    assert missing_labels(words, "drift", "city=Pune", config, KEY) == 0
-    assert missing_labels(words, "drift", "city=Delhi", config, KEY) == 25
+    assert missing_labels(words, pune, config, KEY) == {"city=Pune": 0}
+    assert missing_labels(words, delhi, config, KEY) == {"city=Delhi": 25}
+
+
+def test_the_labels_of_all_notes_do_not_answer_a_drift_that_shows_in_a_city_too():
+    config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
+    words = [word(number) for number in range(120)]
+    assert missing_labels(words, ["all", "city=Delhi"], config, KEY) == {"city=Delhi": 25}
+    assert missing_labels(words, ["all"], config, KEY) == {"all": 0}
+    assert missing_labels(words, ["city=Delhi", "city=Pune"], config, KEY) == {"city=Delhi": 25, "city=Pune": 0}
 
 
 def patient_of(role: Role) -> str:

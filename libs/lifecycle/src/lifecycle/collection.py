@@ -67,9 +67,10 @@ class Collection:
     read: int
     left_out: Mapping[Reason, int]
 
-    def of(self, role: Role, segment: str | None = None) -> list[AnnotatedNote]:
-        """Return the notes of a role, of one segment where one is named."""
-        return [item.note for item in self.notes if item.role is role and item.in_segment(segment)]
+    def of(self, role: Role, *segments: str) -> list[AnnotatedNote]:
+        """Return the notes of a role; of any of the segments where some are named."""
+        wanted = segments or (None,)
+        return [item.note for item in self.notes if item.role is role and any(map(item.in_segment, wanted))]
 
     def report(self) -> dict[str, object]:
         """Return the counts as plain data; no texts."""

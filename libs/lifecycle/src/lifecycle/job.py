@@ -24,10 +24,11 @@ from clinical_ner.train import train
 from contracts.records import AnnotationValidated
 
 from lifecycle.collection import collect
-from lifecycle.gate import DRIFT, Evidence, TestSet, judge
+from lifecycle.gate import Evidence, TestSet, judge
 from lifecycle.gate_config import GateConfig
 from lifecycle.leakage import leak, remembering
 from lifecycle.report import dataset_report, gate_report
+from lifecycle.segments import ALL
 from lifecycle.shadow import Agreement, agreement
 from lifecycle.snapshot import CorpusConfig, Snapshot, snapshot
 from lifecycle.speed import measure
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     Say = Callable[[str, int, int], None]
 
 _SPEED_TEXTS = 200
+DRIFT = "drift"
 MODEL = "model"
 REPORTS = "reports"
 _PR_SET_PDEATHSIG = 1
@@ -90,12 +92,18 @@ def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapsho
     lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").split("\n")
     annotations = [AnnotationValidated.from_json(line) for line in lines if line]
     collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
-    segment = job.get("segment") if job.get("trigger") == DRIFT else None
-    data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segment)
+    segments = drifted(job)
+    data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segments)
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped}
     (folder / "dataset_report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     (folder / "dataset_report.md").write_text(dataset_report(collected.report(), data.datasets()), encoding="utf-8")
     return data
+
+
+def drifted(job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the segments of the drift that a job answers; empty when it answers none."""
+    named = tuple(job.get("segments") or ())
+    return named or ((ALL,) if job.get("trigger") == DRIFT else ())
 
 
 def _train(folder: Path, job: Mapping[str, Any], data: Snapshot) -> Tagger:
@@ -134,8 +142,7 @@ def _evidence(
 ) -> Evidence:
     texts = [note.text for note in data.gold[:_SPEED_TEXTS]]
     return Evidence(
-        trigger=str(job.get("trigger")),
-        segment=job.get("segment"),
+        drifted=data.recent_of,
         gold=_test_set(data.gold, challenger, champion),
         shipped_gold=data.shipped_gold,
         recent=_test_set(data.recent, challenger, champion),

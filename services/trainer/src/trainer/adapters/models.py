@@ -173,7 +173,7 @@ class Registry:
         found = self._client.search_model_versions(f"name='{self._name}'")
         made = [one for one in found if one.tags.get(COMMAND_TAG) == command_id]
         first = min(made, key=lambda one: int(one.version), default=None)
-        return first and Version(str(first.version), str(first.run_id), dict(first.tags))
+        return None if first is None else Version(str(first.version), str(first.run_id), dict(first.tags))
 
     @_patient
     def tables(self, version: Version) -> bytes:

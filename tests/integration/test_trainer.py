@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,8 +21,13 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from contracts import topics
 from contracts.apply import apply_schemas, apply_topics
 from contracts.records import (
+    AnnotationValidated,
+    DriftDetected,
+    DriftDirection,
+    DriftLevel,
     LabelQuality,
     ModelAction,
     ModelCommand,
@@ -35,6 +41,7 @@ from contracts.topics import load_topics
 from contracts.wire import Deserializer, Serializer
 from corpus import generate
 from corpus.loaders_jsonl import dump_jsonl
+from corpus.simulation import Shift, ShiftKind, simulate
 from embedded_stack.addresses import write_stack_json
 from embedded_stack.services import ServiceProcess
 from mlflow.tracking import MlflowClient
@@ -42,7 +49,10 @@ from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from contracts.record import Record
+    from corpus.simulation import SyntheticNote
 
 MAX_SILENCE_S = 6.0  # as in slow_trainer
 
@@ -55,6 +65,12 @@ SMALL = {
     "RXTRACT_LEASE_S": "3",
     "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0",
 }
+
+
+DRIFT_GATE = (
+    '{"margin": 0.9, "resamples": 200, "floors": {"DISEASE": 0.05, "TREATMENT": 0.05}, "min_speed_ratio": 0.01, '
+    '"min_recent_notes": 10, "recent_share": 0.25, "gold_share": 0.25, "min_gold_mentions": 20}'
+)
 
 
 class Rig:
@@ -125,6 +141,37 @@ class Rig:
         value = Serializer.for_topic(QualityMeasured, registry, topic)(measured)
         self._producer.send([OutputRecord(topic, self.model.encode(), value)]).wait(10)
 
+    def recovered(self, segment: str, version: str | None) -> None:
+        """Publish what the drift-watcher says when a segment is as it was."""
+        now = int(time.time() * 1000)
+        event = DriftDetected(
+            episode_id=str(uuid.uuid4()),
+            segment=segment,
+            level=DriftLevel.RECOVERED,
+            direction=DriftDirection.BETTER,
+            statistics=(),
+            evidence="back where it was",
+            model=ModelRef(name=self.model, version=str(version), serial=1),
+            source_partition=0,
+            source_offset=1,
+            detected_at=now,
+            began_at=now,
+        )
+        self.publish(topics.DRIFT_DETECTED, segment, event)
+
+    def annotated(self, cities: Sequence[str], count: int) -> None:
+        """Publish what validators say of so many notes of the moved language, spread over the cities."""
+        for number, note in enumerate(simulate(7, count, shift=Shift(ShiftKind.NEW_DISEASES))):
+            city = cities[number % len(cities)]
+            self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(number, note, city))
+
+    def publish(self, name: str, key: str, *records: Record) -> None:
+        topic = f"{self.prefix}{name}"
+        registry = ConfluentRegistry(self.addresses.schema_registry_url)
+        for record in records:
+            value = Serializer.for_topic(type(record), registry, topic)(record)
+            self._producer.send([OutputRecord(topic, key.encode(), value)]).wait(10)
+
     def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 90) -> list[ModelEvent]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -142,6 +189,10 @@ class Rig:
         """Who is in the trainers' group."""
         group = f"{self.prefix}rxtract-trainer"
         return {one.member_id for one in self._admin.describe_consumer_groups([group])[group].result(10).members}
+
+    def report(self, version: str) -> str:
+        """The gate's report of a version, as MLflow keeps it."""
+        return str(self.mlflow.get_model_version(self.model, version).description)
 
     def versions(self) -> list[str]:
         return [str(one.version) for one in self.mlflow.search_model_versions(f"name='{self.model}'")]
@@ -194,6 +245,31 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65_536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
+
+
+def _word(number: int, note: SyntheticNote, city: str) -> AnnotationValidated:
+    entities = [
+        {
+            "entity_id": f"e{place}",
+            "label": str(span.label),
+            "text": note.text[span.start : span.end],
+            "start": span.start,
+            "end": span.end,
+            "confidence": 1.0,
+        }
+        for place, span in enumerate(note.truth.spans)
+    ]
+    return AnnotationValidated.from_dict(
+        {
+            "annotation_id": str(uuid.uuid4()), "note_id": note.note_id, "revision": 1, "text": note.text,
+            "segment": {"city": city, "specialty": note.specialty}, "patient_ref": note.patient_ref,
+            "doctor_ref": note.doctor_ref, "written_at": note.written_at, "predicted_entities": [],
+            "predicted_pairs": [], "entities": entities, "treatment_pairs": [], "sample": "DRIFT",
+            "predictions_shown": True, "outcome": "CORRECTED", "annotator": "v1", "sequence": 1,
+            "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
+            "seconds_spent": 1.0, "annotated_at": number,
+        }
+    )  # fmt: skip
 
 
 def kinds(events: list[ModelEvent], *wanted: str) -> list[ModelEvent]:
@@ -361,8 +437,8 @@ def test_a_training_longer_than_the_poll_interval_never_leaves_the_group(rig: Ri
     assert len(rig.versions()) == 2
 
 
-def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> None:
-    rig.trainer()
+def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
     champion = rig.first_model().model_version
     alarms = [
         rig.order(ModelAction.RETRAIN, reason="drift", segment=f"city=C{number}", champion_version=champion)
@@ -372,9 +448,47 @@ def test_drift_without_labels_waits_and_twelve_alarms_are_one_run(rig: Rig) -> N
     rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
     deferred = kinds(rig.events, "TRAINING_DEFERRED")
     assert {one.command_id for one in deferred} == {alarms[0]}
-    assert deferred[0].missing_labels
+    assert deferred[0].missing_labels == 40  # 10 of the quarter that judges
     assert {one.merged_into for one in kinds(rig.events, "MERGED_INTO")} == {alarms[0]}
     assert len(rig.versions()) == 1
+
+    # Nobody orders anything more. The labels are of two of the twelve, and not of the first that alarmed.
+    rig.annotated(["C4", "C7"], 140)
+    end = ended(rig.until(lambda seen: ended(seen, alarms[0])), alarms[0])[0]
+    assert end.kind in (ModelEventKind.PROMOTED, ModelEventKind.REJECTED), end.reasons
+    assert len(kinds(rig.events, "MODEL_TRAINED")) == 2
+    assert len(rig.versions()) == 2
+    words = " ".join(end.reasons) + rig.report("2")
+    assert re.search("recent validated notes of city=C[47]", words)  # begun as soon as one of them had enough
+    assert "city=C0: 0 recent validated notes, too few" in words
+
+
+def test_the_end_of_a_drift_ends_its_order(rig: Rig) -> None:
+    rig.trainer()
+    champion = rig.first_model().model_version
+    more = {"reason": "drift", "champion_version": champion}
+    waiting = rig.order(ModelAction.RETRAIN, segment="city=Pune", **more)
+    rig.until(lambda seen: [one for one in kinds(seen, "TRAINING_DEFERRED") if one.command_id == waiting])
+    rig.recovered("city=Delhi", champion)
+    rig.recovered("city=Pune", champion)
+    end = ended(rig.until(lambda seen: ended(seen, waiting)), waiting)[0]
+    assert end.kind is ModelEventKind.REJECTED
+    assert "the drift of city=Pune is over" in end.reasons[0]
+
+
+def test_an_operators_order_does_not_wait_with_the_drifts(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    champion = rig.first_model().model_version
+    waiting = rig.order(ModelAction.RETRAIN, reason="drift", segment="city=Pune", champion_version=champion)
+    rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
+    now = rig.order(ModelAction.RETRAIN)
+    end = ended(rig.until(lambda seen: ended(seen, now)), now)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    # The drift was that of the model before: its order ends with the new champion, without another note.
+    void = ended(rig.until(lambda seen: ended(seen, waiting)), waiting)[0]
+    assert void.kind is ModelEventKind.REJECTED
+    assert f"version {champion}" in void.reasons[0]
+    assert len(rig.versions()) == 2
 
 
 def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from contracts.records import ModelAction, ModelCommand, ModelEventKind
+from contracts.records import AnnotationValidated, ModelAction, ModelCommand, ModelEventKind
 from lifecycle.gate_config import GateConfig
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -16,6 +16,7 @@ from runtime.metrics import Metrics
 from runtime.model_registry import RegistryAwayError, UnusableVersionError
 from trainer.adapters.job import JobAbandonedError, JobFailedError
 from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
+from trainer.domain.story import Story, Waiting
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 
@@ -89,6 +90,8 @@ class World:
         self.decision = decision
         self.said = []
         self.jobs = 0
+        self.job_segments: list[str] = []
+        self.annotations: list[AnnotationValidated] = []
         self.is_ours = True
         self.job_kinds: list[str] = []
         self.dies_at: ModelEventKind | None = None
@@ -96,7 +99,7 @@ class World:
         settings = JobSettings("m", b"k" * 32, GateConfig())
         self.handler = OrderHandler(
             self.models,
-            Sources(list, list),
+            Sources(lambda: self.annotations, list),
             self.job,
             settings,
             self.say,
@@ -108,7 +111,9 @@ class World:
 
     def job(self, folder, go_on, progress):
         self.jobs += 1
-        self.job_kinds.append(json.loads((folder / "job.json").read_text())["kind"])
+        job = json.loads((folder / "job.json").read_text())
+        self.job_kinds.append(job["kind"])
+        self.job_segments = job["segments"]
         if self.job_error is not None:
             raise self.job_error
         return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
@@ -174,12 +179,60 @@ def test_a_refused_model_never_serves():
 def test_a_deferral_is_said_once_for_each_number():
     world = World()
     drift = command(reason="drift", segment="city=Pune")
-    world.handler(drift)
+    world.handler(drift, Story(segments=("city=Pune",)))
     missing = world.said[0].missing_labels
     assert missing
-    world.handler(drift, missing)
+    world.handler(drift, Story(missing, ("city=Pune",)))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     assert world.jobs == 0
+
+
+def labelled(city: str, count: int) -> list[AnnotationValidated]:
+    def word(number: int) -> AnnotationValidated:
+        return AnnotationValidated.from_dict(
+            {
+                "annotation_id": f"{city}{number}", "note_id": f"{city}{number}", "revision": 1,
+                "text": f"fever number {number} {city}", "segment": {"city": city, "specialty": "x"},
+                "patient_ref": f"{city}{number}", "doctor_ref": "d", "written_at": 1, "predicted_entities": [],
+                "predicted_pairs": [], "entities": [], "treatment_pairs": [], "sample": "DRIFT",
+                "predictions_shown": True, "outcome": "ACCEPTED", "annotator": "v1", "sequence": 1,
+                "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
+                "seconds_spent": 1.0, "annotated_at": number,
+            }
+        )  # fmt: skip
+
+    return [word(number) for number in range(count)]
+
+
+def test_a_deferral_waits_for_the_segment_that_lacks_least_and_judges_all():
+    world = World()
+    drift, segments = command(reason="drift", segment="city=Pune"), ("city=Pune", "city=Delhi", "all")
+    world.annotations = labelled("Delhi", 20)
+    world.handler(drift, Story(segments=segments))
+    assert "of city=Delhi are missing" in world.said[0].reasons[0]
+    world.annotations = labelled("Delhi", 400)
+    world.handler(drift, Story(world.said[0].missing_labels, segments))
+    assert world.kinds() == ["TRAINING_DEFERRED", "MODEL_TRAINED", "PROMOTED"]
+    assert world.job_segments == list(segments)
+
+
+def test_a_drift_that_is_over_ends_its_order():
+    world = World()
+    world.handler(command(reason="drift", segment="city=Pune"), Story(40, ()))
+    assert world.kinds() == ["REJECTED"]
+    assert "the drift of city=Pune is over" in world.said[0].reasons[0]
+    assert world.jobs == 0
+
+
+def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are_there():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    ready = command(reason="drift", segment="city=Pune", command_id="ready")
+    lacking = command(reason="drift", segment="city=Delhi", command_id="lacking")
+    world.handler(command(), Story(waiting=(Waiting(ready, ("city=Pune",)), Waiting(lacking, ("city=Delhi",)))))
+    assert world.kinds() == ["MERGED_INTO", "MODEL_TRAINED", "PROMOTED"]
+    assert (world.said[0].command_id, world.said[0].merged_into) == ("ready", "c")
+    assert world.job_segments == ["city=Pune"]
 
 
 def test_a_version_that_was_not_judged_is_not_promoted():

@@ -52,7 +52,11 @@ class TestSet:
     def at(self, places: Iterable[int]) -> TestSet:
         """Return the notes at these places."""
         wanted = sorted(set(places))
-        return TestSet(*([part[place] for place in wanted] for part in (self.notes, self.challenger, self.champion)))
+        return TestSet(
+            [self.notes[place] for place in wanted],
+            [self.challenger[place] for place in wanted],
+            [self.champion[place] for place in wanted],
+        )
 
 
 @dataclass(frozen=True, slots=True)

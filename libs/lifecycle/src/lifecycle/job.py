@@ -63,7 +63,7 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     challenger = _train(folder, job, data) if training else _opened(folder, job, "challenger")
     champion = _opened(folder, job, "champion") if job.get("champion") else None
     say("judge", 2, 4)
-    evidence = _evidence(job, data, challenger, champion, training=training)
+    evidence = _evidence(data, challenger, champion, training=training)
     verdict = judge(evidence, gate)
     say("shadow", 3, 4)
     shadow = _shadow(folder, challenger, champion)
@@ -137,9 +137,7 @@ def _opened(folder: Path, job: Mapping[str, Any], who: str) -> Tagger:
     return Tagger.open(folder / f"{who}.npz", sha256=job[who]["artifact_sha256"])
 
 
-def _evidence(
-    job: Mapping[str, Any], data: Snapshot, challenger: Tagger, champion: Tagger | None, *, training: bool
-) -> Evidence:
+def _evidence(data: Snapshot, challenger: Tagger, champion: Tagger | None, *, training: bool) -> Evidence:
     texts = [note.text for note in data.gold[:_SPEED_TEXTS]]
     return Evidence(
         drifted=data.recent_of,

@@ -11,6 +11,7 @@ from contracts import topics
 from contracts.record import Record
 from contracts.records import (
     AnnotationValidated,
+    DriftDetected,
     LabelQuality,
     ModelCommand,
     ModelEvent,
@@ -38,7 +39,7 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
 from trainer.adapters.models import Registry as ModelsOfMlflow
-from trainer.domain.rules import Measured
+from trainer.domain.rules import Measured, Recoveries
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 from trainer.orders import OrderLoop, Readers, Triggers
@@ -59,6 +60,7 @@ class Codecs:
     annotations: Deserializer[AnnotationValidated]
     notes: Deserializer[NoteAccepted]
     qualities: Deserializer[QualityMeasured]
+    drifts: Deserializer[DriftDetected]
     command: Serializer[ModelCommand]
     event: Serializer[ModelEvent]
 
@@ -77,6 +79,7 @@ def codecs(registry: Registry, settings: TrainerSettings) -> Codecs:
         annotations=Deserializer.for_topic(AnnotationValidated, registry, name(topics.ANNOTATIONS_VALIDATED)),
         notes=Deserializer.for_topic(NoteAccepted, registry, name(topics.NOTES_ACCEPTED)),
         qualities=Deserializer.for_topic(QualityMeasured, registry, name(topics.QUALITY_MEASURED)),
+        drifts=Deserializer.for_topic(DriftDetected, registry, name(topics.DRIFT_DETECTED)),
         command=Serializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
         event=Serializer.for_topic(ModelEvent, registry, name(topics.MODEL_EVENTS)),
     )
@@ -146,19 +149,30 @@ class Trainer:
             )
             if made is None:
                 return
-            publish, measured = Publisher(settings.kafka_client_config()), Measured()
-            qualities = TopicFollower(
-                settings.kafka_client_config(), settings.topic(topics.QUALITY_MEASURED), made.qualities, measured.take
-            )
-            qualities.start()
+            publish, measured, recoveries = Publisher(settings.kafka_client_config()), Measured(), Recoveries()
+            qualities = self._follower(topics.QUALITY_MEASURED, made.qualities, measured.take)
+            drifts = self._follower(topics.DRIFT_DETECTED, made.drifts, recoveries.take)
             try:
                 # Until all is read an old, bad measurement might be taken for the newest.
-                self.loop(made, publish, lambda version: measured.f1(version) if qualities.caught_up else None).run()
+                f1 = lambda version: measured.f1(version) if qualities.caught_up else None  # noqa: E731 - read where it is used
+                self.loop(made, publish, f1, recoveries.is_over).run()
             finally:
                 qualities.stop()
+                drifts.stop()
                 publish.close()
 
-    def loop(self, made: Codecs, publish: Publisher, f1: Callable[[str], LabelQuality | None]) -> OrderLoop:
+    def _follower(self, topic: str, decode: Deserializer[R], take: Callable[[R], None]) -> TopicFollower[R]:
+        follower = TopicFollower(self.settings.kafka_client_config(), self.settings.topic(topic), decode, take)
+        follower.start()
+        return follower
+
+    def loop(
+        self,
+        made: Codecs,
+        publish: Publisher,
+        f1: Callable[[str], LabelQuality | None],
+        is_over: Callable[[ModelCommand], bool],
+    ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
         history = History(settings.kafka_client_config())
@@ -193,6 +207,7 @@ class Trainer:
                 events=lambda: _decoded(made.events, history, name(topics.MODEL_EVENTS)),
                 f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
+                is_over=is_over,
             ),
             self.lease,
             Triggers(settings.retrain_after_annotations, settings.retrain_every_h),

@@ -30,7 +30,9 @@ from trainer.adapters.models import (
     number_of,
 )
 from trainer.domain.identity import event_id
+from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
+from trainer.domain.story import UNTOLD, Story
 
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
@@ -127,23 +129,23 @@ class OrderHandler:
         self._place = place
         self._now_ms = now_ms
 
-    def __call__(self, command: ModelCommand, said_missing: int | None = None) -> None:
+    def __call__(self, command: ModelCommand, story: Story = UNTOLD) -> None:
         """Carry one order out, as far as it goes now. What MLflow will never do ends it.
 
         Args:
             command: An open order.
-            said_missing: How many labels it was last said to wait for.
+            story: Where it stands.
 
         Raises:
             Recoverable: Something is away; the order stays open.
             JobAbandonedError: The work is not ours any more.
         """
         try:
-            self._carry_out(command, said_missing)
+            self._carry_out(command, story)
         except MlflowRefusedError as error:
             self._fail(command, str(error))
 
-    def _carry_out(self, command: ModelCommand, said_missing: int | None) -> None:
+    def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")
         self._metrics.gauge(m.CHAMPION).set(champion.serial if champion else 0)
         if champion is not None and self._finish_move(command, champion):
@@ -159,7 +161,7 @@ class OrderHandler:
             return
         match command.action:
             case ModelAction.RETRAIN:
-                self._retrain(command, champion, said_missing)
+                self._retrain(command, champion, story)
             case ModelAction.EVALUATE:
                 self._evaluate(command, champion)
             case ModelAction.PROMOTE:
@@ -171,28 +173,29 @@ class OrderHandler:
 
     # -- the four orders
 
-    def _retrain(self, command: ModelCommand, champion: Version | None, said_missing: int | None) -> None:
+    def _retrain(self, command: ModelCommand, champion: Version | None, story: Story) -> None:
         made = self._models.of_command(command.command_id)
         if made is not None and made.tags.get(GATE_TAG):
-            self._go_on(command, made, champion, said_missing)
+            self._go_on(command, made, champion, story)
             return
         if champion is not None and command.reason == FIRST:
             self._reject(command, None, [f"version {champion.version} serves already: no first model is needed"])
             return
-        annotations = list(self._sources.annotations())
-        gate, key = self._settings.gate, self._settings.roles_key
-        missing = missing_labels(annotations, _trigger(command), command.segment, gate, key)
-        if missing:
-            self._defer(
-                command, missing, said_missing, [f"{missing} labelled notes of {command.segment or 'all'} are missing"]
-            )
+        if is_drift(command) and not story.segments:
+            self._reject(command, None, [f"the drift of {command.segment or 'all'} is over: there is nothing to learn"])
             return
+        annotations = list(self._sources.annotations())
+        if is_drift(command) and (lacking := self._lacking(annotations, story.segments)) is not None:
+            missing, segment = lacking
+            self._defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+            return
+        segments = self._take_along(command, story, annotations)
         with self._folder(command) as folder:
-            result = self._job(command, folder, "train", champion, None, annotations)
+            result = self._job(command, folder, "train", champion, None, annotations, segments)
             if result is None:
                 return
             if result["decision"] == "DEFER":
-                self._defer(command, int(result.get("missing_labels") or 1), said_missing, result["reasons"])
+                self._defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
                 return
             tags = {
                 "command_id": command.command_id,
@@ -205,6 +208,23 @@ class OrderHandler:
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
         self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
         self._decide(command, made, champion, result)
+
+    def _lacking(self, annotations: Sequence[AnnotationValidated], segments: Sequence[str]) -> tuple[int, str] | None:
+        """How many labelled notes are missing, and of which segment; None when one segment has enough."""
+        missing = missing_labels(annotations, segments, self._settings.gate, self._settings.roles_key)
+        segment = min(missing, key=lambda one: missing[one])
+        return (missing[segment], segment) if missing[segment] else None
+
+    def _take_along(
+        self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]
+    ) -> tuple[str, ...]:
+        """Answer waiting orders of drift with this run, if their labels are there; gives all segments that it answers."""
+        segments = list(story.segments)
+        for one in story.waiting:
+            if self._lacking(annotations, one.segments) is None:
+                self._say(merged(one.command, command, self._now_ms()))
+                segments += one.segments
+        return tuple(dict.fromkeys(segments))
 
     def _register(
         self, command: ModelCommand, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str]
@@ -232,7 +252,7 @@ class OrderHandler:
         if not self._is_ours():
             raise JobAbandonedError("the order was given up: its work is not ours any more")
 
-    def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, said_missing: int | None) -> None:
+    def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, story: Story) -> None:
         """Go on with a version that a trainer made before it died: say so, and take its verdict if it still counts."""
         read = float(made.tags.get(ANNOTATIONS_TAG, "0"))
         words = ["said after a restart: it had been trained and registered already"]
@@ -241,12 +261,12 @@ class OrderHandler:
             self._decide(command, made, champion, None)
             return
         _log.info("the champion changed since the verdict: judged again", version=made.version)
-        judged = self._judge(command, made, champion)
+        judged = self._judge(command, made, champion, story.segments)
         if judged is None:
             return
         made, result = judged
         if result["decision"] == "DEFER":
-            self._defer(command, int(result.get("missing_labels") or 1), said_missing, result["reasons"])
+            self._defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
         else:
             self._decide(command, made, champion, result)
 
@@ -257,7 +277,7 @@ class OrderHandler:
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
-        judged = self._judge(command, offered, champion)
+        judged = self._judge(command, offered, champion, ())
         if judged is None:
             return
         offered, result = judged
@@ -267,11 +287,12 @@ class OrderHandler:
         self._decide(command, offered, champion, result)
 
     def _judge(
-        self, command: ModelCommand, offered: Version, champion: Version | None
+        self, command: ModelCommand, offered: Version, champion: Version | None, segments: tuple[str, ...]
     ) -> tuple[Version, dict[str, Any]] | None:
         """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
         with self._folder(command) as folder:
-            result = self._job(command, folder, "evaluate", champion, offered, list(self._sources.annotations()))
+            annotations = list(self._sources.annotations())
+            result = self._job(command, folder, "evaluate", champion, offered, annotations, segments)
             if result is None:
                 return None
             self._need_ours()
@@ -373,13 +394,14 @@ class OrderHandler:
         champion: Version | None,
         challenger: Version | None,
         annotations: Sequence[AnnotationValidated],
+        segments: Sequence[str],
     ) -> dict[str, Any] | None:
         """Fill the job's folder and run it; None when it failed, which is said then."""
         settings = self._settings
         job = {
             "kind": kind,
             "trigger": _trigger(command),
-            "segment": command.segment,
+            "segments": list(segments),
             "command_id": command.command_id,
             "seed": settings.seed,
             "model_name": settings.model_name,
@@ -415,9 +437,9 @@ class OrderHandler:
 
     # -- words
 
-    def _defer(self, command: ModelCommand, missing: int, said: int | None, reasons: Sequence[str]) -> None:
+    def _defer(self, command: ModelCommand, missing: int, story: Story, reasons: Sequence[str]) -> None:
         self._metrics.gauge(m.MISSING).set(missing)
-        if said == missing:
+        if story.said_missing == missing:
             return
         identity = event_id(command.command_id, ModelEventKind.TRAINING_DEFERRED, str(missing))
         self._publish(command, ModelEventKind.TRAINING_DEFERRED, reasons, identity, missing_labels=missing)

@@ -27,7 +27,8 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
-from trainer.domain.ledger import Ledger
+from trainer.domain.ledger import Ledger, is_drift
+from trainer.domain.story import story_of
 from trainer.handler import OrderHandler, merged
 
 _log = get_logger(__name__)
@@ -55,12 +56,14 @@ class Readers:
         events: All events of ours that are there now.
         f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
         annotations: How many annotations there are.
+        is_over: Whether the drift that an order was given for has ended.
     """
 
     commands: Callable[[], Iterable[InputRecord]]
     events: Callable[[], Iterable[ModelEvent]]
     f1: Callable[[str], LabelQuality | None]
     annotations: Callable[[], int]
+    is_over: Callable[[ModelCommand], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ class OrderLoop:
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
-        self._retried_with = -1
+        self._retried_with: dict[str, int] = {}
+        self._serving: str | None = None
         self._waiting = ""
         self._own: set[str] = set()
         self._assigned: list[TopicPartition] = []
@@ -193,7 +197,8 @@ class OrderLoop:
         command = self._next()
         if command is not None:
             self._fence = self._lease.fence
-            self._work = worker.submit(self._handler, command, self._ledger.deferred.get(command.command_id))
+            story = story_of(command, self._ledger, self._readers.is_over)
+            self._work = worker.submit(self._handler, command, story)
 
     def _finish(self, work: "Future[None]") -> None:
         """Take note of how an order went; what must wait is tried again, anything else that was raised ends the process."""
@@ -208,14 +213,20 @@ class OrderLoop:
             self._wait_for("", "")
 
     def _next(self) -> ModelCommand | None:
-        """The most urgent open order; one that waits for labels only when more annotations have come."""
+        """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
         for command in self._ledger.open:
-            if command.command_id not in self._ledger.deferred:
+            if command.command_id not in self._ledger.deferred or self._has_ended(command):
                 return command
-            if self._annotations != self._retried_with:
-                self._retried_with = self._annotations
+            if self._annotations != self._retried_with.get(command.command_id):
+                self._retried_with[command.command_id] = self._annotations
                 return command
         return None
+
+    def _has_ended(self, command: ModelCommand) -> bool:
+        """Whether what a waiting order was given for is no more: another champion serves, or its drift is over."""
+        if rules.why_void(command, self._serving) is not None:
+            return True
+        return is_drift(command) and all(map(self._readers.is_over, self._ledger.drifts(command)))
 
     # -- our own triggers
 
@@ -225,6 +236,7 @@ class OrderLoop:
         self._looked_at_s = time.monotonic()
         self._annotations = self._readers.annotations()
         champion = self._champion()
+        self._serving = None if champion is None else champion[0]
         if champion is None:
             self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
             return

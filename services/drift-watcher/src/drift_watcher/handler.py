@@ -122,9 +122,13 @@ class DriftHandler:
             )
 
     def _published(self, outcome: Outcome) -> Iterator[OutputRecord]:
+        """The records of an outcome, but those that whoever had the partition before us could still send."""
+        said = self._keeper.said
         for event in outcome.detected:
-            self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
-            yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
+            if not said.has_event(event):
+                self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
+                yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
         for command in outcome.commands:
-            self._commands.labels(command.action.value).inc()
-            yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))
+            if not said.has_command(command):
+                self._commands.labels(command.action.value).inc()
+                yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))

@@ -42,7 +42,7 @@ from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.domain.rules import Measured, Recoveries
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
-from trainer.orders import OrderLoop, Readers, Triggers
+from trainer.orders import MODELS, OrderLoop, Readers, Triggers
 from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
@@ -125,7 +125,7 @@ class Trainer:
     gate: GateConfig
     metrics: Metrics
     liveness: Liveness = field(default_factory=Liveness)
-    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT))
+    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:

@@ -33,6 +33,8 @@ from trainer.handler import OrderHandler, merged
 
 _log = get_logger(__name__)
 STAGE = "trainer"
+MODELS = "models"
+"""Condition of being ready: MLflow has answered once, or another trainer is at work and this one stands by."""
 _POLL_S = 0.2
 _HOUR_MS = 3_600_000
 
@@ -177,10 +179,13 @@ class OrderLoop:
             self._lease_ok = self._lease.hold()
             if not self._lease_ok:
                 self._wait_for("lease", "another trainer holds the lease")
+                self._stand_by()
                 return
             self._settle(worker)
         except (Recoverable, RegistryUnavailable, MlflowRefusedError) as error:  # no order is to blame for what we ask
             self._wait_for("fault", str(error))
+            if MODELS in self._readiness.missing:
+                self._readiness.miss(MODELS, str(error))
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
@@ -236,6 +241,7 @@ class OrderLoop:
         self._looked_at_s = time.monotonic()
         self._annotations = self._readers.annotations()
         champion = self._champion()
+        self._readiness.meet(MODELS)
         self._serving = None if champion is None else champion[0]
         if champion is None:
             self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
@@ -313,8 +319,13 @@ class OrderLoop:
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
         if not partitions:
-            self._readiness.meet(ASSIGNMENT)  # a standby: it takes over when the one at work is gone
+            self._stand_by()
             _log.info("stands by: another trainer has the orders")
+
+    def _stand_by(self) -> None:
+        """Ready to take over when the one at work is gone."""
+        self._readiness.meet(ASSIGNMENT)
+        self._readiness.meet(MODELS)
 
     def _fold_all(self) -> None:
         """Learn what is open from the topics, then read on behind what was folded, whatever the group committed.

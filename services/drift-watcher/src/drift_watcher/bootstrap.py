@@ -34,7 +34,7 @@ from drift_watcher.settings import DriftWatcherSettings
 
 GROUP = "rxtract-drift-watcher"
 
-_LIMITS = BatchLimits(gather_s=1.0, commit_interval_s=1.0)
+_LIMITS = BatchLimits(gather_s=2.0, commit_interval_s=2.0)
 """Statistics come in many small pieces and no one waits for a decision within seconds: batches would cost more than deciding does."""
 
 _log = get_logger(__name__)

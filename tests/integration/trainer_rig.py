@@ -166,7 +166,7 @@ class Rig:
         """Publish what validators say of so many notes of the moved language, spread over the cities."""
         for number, note in enumerate(simulate(7, count, shift=Shift(ShiftKind.NEW_DISEASES))):
             city = cities[number % len(cities)]
-            self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(number, note, city))
+            self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(note, city))
 
     def publish(self, name: str, key: str, *records: Record) -> None:
         topic = f"{self.prefix}{name}"
@@ -250,7 +250,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def _word(number: int, note: SyntheticNote, city: str) -> AnnotationValidated:
+def _word(note: SyntheticNote, city: str) -> AnnotationValidated:
     entities = [
         {
             "entity_id": f"e{place}",
@@ -270,7 +270,7 @@ def _word(number: int, note: SyntheticNote, city: str) -> AnnotationValidated:
             "predicted_pairs": [], "entities": entities, "treatment_pairs": [], "sample": "DRIFT",
             "predictions_shown": True, "outcome": "CORRECTED", "annotator": "v1", "sequence": 1,
             "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
-            "seconds_spent": 1.0, "annotated_at": number,
+            "seconds_spent": 1.0, "annotated_at": int(time.time() * 1000),
         }
     )  # fmt: skip
 

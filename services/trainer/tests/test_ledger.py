@@ -17,7 +17,7 @@ from contracts.records import (
 from trainer.domain.identity import event_id
 from trainer.domain.ledger import Ledger
 from trainer.domain.rules import Measured, Recoveries, is_worse, why_void
-from trainer.domain.story import story_of
+from trainer.domain.story import CLOCKS_APART_MS, NO_DRIFT, Drift, story_of
 
 
 def command(key: str, action: ModelAction = ModelAction.RETRAIN, **more) -> ModelCommand:
@@ -110,21 +110,21 @@ def test_a_drift_is_over_with_the_end_of_its_own_segment_and_no_earlier_one():
 
 def test_a_deferral_goes_on_for_the_segments_that_still_drift():
     ledger, over = Ledger("m"), {"a"}
-    for key, city in (("a", "Pune"), ("b", "Delhi"), ("c", "Delhi")):
-        ledger.order(command(key, segment=f"city={city}"))
+    for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("c", "Delhi", 70)):
+        ledger.order(command(key, segment=f"city={city}", requested_at=at))
     for key, into in (("b", "a"), ("c", "b"), ("c", "b")):
         ledger.tell(event(key, ModelEventKind.MERGED_INTO, merged_into=into))
     ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
     lead = ledger.commands["a"]
     story = story_of(lead, ledger, lambda one: one.command_id in over)
-    assert (story.said_missing, story.segments) == (40, ("city=Delhi",))
+    assert (story.said_missing, story.drift) == (40, Drift(("city=Delhi",), 70 - CLOCKS_APART_MS))
     over |= {"b", "c"}
-    assert story_of(lead, ledger, lambda one: one.command_id in over).segments == ()
+    assert story_of(lead, ledger, lambda one: one.command_id in over).drift == NO_DRIFT
     ledger.order(command("now", reason="operator"))
     now = ledger.commands["now"]
     assert story_of(now, ledger, lambda _: True).waiting == ()
     (waiting,) = story_of(now, ledger, lambda _: False).waiting
-    assert (waiting.command, waiting.segments) == (lead, ("city=Pune", "city=Delhi"))
+    assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():

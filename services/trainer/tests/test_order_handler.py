@@ -16,7 +16,7 @@ from runtime.metrics import Metrics
 from runtime.model_registry import RegistryAwayError, UnusableVersionError
 from trainer.adapters.job import JobAbandonedError, JobFailedError
 from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
-from trainer.domain.story import Story, Waiting
+from trainer.domain.story import Drift, Story, Waiting
 from trainer.handler import JobSettings, OrderHandler, Sources
 from trainer.metrics import METRICS
 
@@ -91,6 +91,7 @@ class World:
         self.said = []
         self.jobs = 0
         self.job_segments: list[str] = []
+        self.job_since = -1
         self.annotations: list[AnnotationValidated] = []
         self.is_ours = True
         self.job_kinds: list[str] = []
@@ -113,7 +114,7 @@ class World:
         self.jobs += 1
         job = json.loads((folder / "job.json").read_text())
         self.job_kinds.append(job["kind"])
-        self.job_segments = job["segments"]
+        self.job_segments, self.job_since = job["segments"], job["since"]
         if self.job_error is not None:
             raise self.job_error
         return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
@@ -179,15 +180,19 @@ def test_a_refused_model_never_serves():
 def test_a_deferral_is_said_once_for_each_number():
     world = World()
     drift = command(reason="drift", segment="city=Pune")
-    world.handler(drift, Story(segments=("city=Pune",)))
+    world.handler(drift, Story(drift=PUNE))
     missing = world.said[0].missing_labels
     assert missing
-    world.handler(drift, Story(missing, ("city=Pune",)))
+    world.handler(drift, Story(missing, PUNE))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     assert world.jobs == 0
 
 
-def labelled(city: str, count: int) -> list[AnnotationValidated]:
+NOW = 1_000
+PUNE = Drift(("city=Pune",), NOW)
+
+
+def labelled(city: str, count: int, at: int = NOW) -> list[AnnotationValidated]:
     def word(number: int) -> AnnotationValidated:
         return AnnotationValidated.from_dict(
             {
@@ -197,7 +202,7 @@ def labelled(city: str, count: int) -> list[AnnotationValidated]:
                 "predicted_pairs": [], "entities": [], "treatment_pairs": [], "sample": "DRIFT",
                 "predictions_shown": True, "outcome": "ACCEPTED", "annotator": "v1", "sequence": 1,
                 "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
-                "seconds_spent": 1.0, "annotated_at": number,
+                "seconds_spent": 1.0, "annotated_at": at + number,
             }
         )  # fmt: skip
 
@@ -207,18 +212,30 @@ def labelled(city: str, count: int) -> list[AnnotationValidated]:
 def test_a_deferral_waits_for_the_segment_that_lacks_least_and_judges_all():
     world = World()
     drift, segments = command(reason="drift", segment="city=Pune"), ("city=Pune", "city=Delhi", "all")
+    all_three = Drift(segments, NOW)
     world.annotations = labelled("Delhi", 20)
-    world.handler(drift, Story(segments=segments))
+    world.handler(drift, Story(drift=all_three))
     assert "of city=Delhi are missing" in world.said[0].reasons[0]
     world.annotations = labelled("Delhi", 400)
-    world.handler(drift, Story(world.said[0].missing_labels, segments))
+    world.handler(drift, Story(world.said[0].missing_labels, all_three))
     assert world.kinds() == ["TRAINING_DEFERRED", "MODEL_TRAINED", "PROMOTED"]
     assert world.job_segments == list(segments)
 
 
+def test_labels_from_before_the_drift_do_not_answer_it():
+    world = World()
+    world.annotations = labelled("Pune", 400, at=NOW - 500)
+    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds() == ["TRAINING_DEFERRED"]
+    world.annotations += labelled("Pune", 800, at=NOW)[400:]
+    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.job_since == NOW
+
+
 def test_a_drift_that_is_over_ends_its_order():
     world = World()
-    world.handler(command(reason="drift", segment="city=Pune"), Story(40, ()))
+    world.handler(command(reason="drift", segment="city=Pune"), Story(40))
     assert world.kinds() == ["REJECTED"]
     assert "the drift of city=Pune is over" in world.said[0].reasons[0]
     assert world.jobs == 0
@@ -229,7 +246,7 @@ def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are
     world.annotations = labelled("Pune", 400)
     ready = command(reason="drift", segment="city=Pune", command_id="ready")
     lacking = command(reason="drift", segment="city=Delhi", command_id="lacking")
-    world.handler(command(), Story(waiting=(Waiting(ready, ("city=Pune",)), Waiting(lacking, ("city=Delhi",)))))
+    world.handler(command(), Story(waiting=(Waiting(ready, PUNE), Waiting(lacking, Drift(("city=Delhi",), NOW)))))
     assert world.kinds() == ["MERGED_INTO", "MODEL_TRAINED", "PROMOTED"]
     assert (world.said[0].command_id, world.said[0].merged_into) == ("ready", "c")
     assert world.job_segments == ["city=Pune"]

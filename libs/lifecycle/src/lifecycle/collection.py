@@ -67,10 +67,14 @@ class Collection:
     read: int
     left_out: Mapping[Reason, int]
 
-    def of(self, role: Role, *segments: str) -> list[AnnotatedNote]:
-        """Return the notes of a role; of any of the segments where some are named."""
+    def of(self, role: Role, *segments: str, since: int = 0) -> list[AnnotatedNote]:
+        """Return the notes of a role; of any of the segments where some are named, and labelled since then (UTC ms)."""
         wanted = segments or (None,)
-        return [item.note for item in self.notes if item.role is role and any(map(item.in_segment, wanted))]
+        return [
+            item.note
+            for item in self.notes
+            if item.role is role and item.annotated_at >= since and any(map(item.in_segment, wanted))
+        ]
 
     def report(self) -> dict[str, object]:
         """Return the counts as plain data; no texts."""

@@ -93,7 +93,13 @@ def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapsho
     annotations = [AnnotationValidated.from_json(line) for line in lines if line]
     collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
     segments = drifted(job)
-    data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segments)
+    data = snapshot(
+        collected,
+        CorpusConfig.from_dict(job.get("corpus") or {}),
+        gate.annotation_weight,
+        segments,
+        int(job.get("since") or 0),
+    )
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped}
     (folder / "dataset_report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     (folder / "dataset_report.md").write_text(dataset_report(collected.report(), data.datasets()), encoding="utf-8")

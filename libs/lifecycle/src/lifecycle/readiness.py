@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 
 
 def missing_labels(
-    annotations: Iterable[AnnotationValidated], segments: Sequence[str], config: GateConfig, roles_key: bytes
+    annotations: Iterable[AnnotationValidated],
+    segments: Sequence[str],
+    config: GateConfig,
+    roles_key: bytes,
+    since: int = 0,
 ) -> dict[str, int]:
     """Return for each leading segment how many labelled notes are missing before a drift run may start.
 
     Its gate needs `min_recent_notes` notes of a segment that training does not see, and as many to learn from. A new label
     falls into one of the two by chance, so the number is what is to be expected. One segment that lacks none is enough.
+    Only labels from `since` on count: those from before the drift say nothing about the new language.
     """
     found = collect(annotations, roles_key, config.shares)
     wanted = ((Role.RECENT, config.shares.recent), (Role.TRAIN, config.shares.train))
     return {
         segment: max(
-            math.ceil(max(0, config.min_recent_notes - len(found.of(role, segment))) / share) for role, share in wanted
+            math.ceil(max(0, config.min_recent_notes - len(found.of(role, segment, since=since))) / share)
+            for role, share in wanted
         )
         for segment in leading(segments)
     }

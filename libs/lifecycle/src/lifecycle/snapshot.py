@@ -64,14 +64,23 @@ class Snapshot:
         return [_described(*part) for part in (*parts, ("gold", self.gold, "evaluation"))]
 
 
-def snapshot(collection: Collection, corpus: CorpusConfig, weight: int = 3, segments: Sequence[str] = ()) -> Snapshot:
-    """Put the shipped corpus and the collected notes together; `recent` is of `segments` alone where some are named."""
+def snapshot(
+    collection: Collection, corpus: CorpusConfig, weight: int = 3, segments: Sequence[str] = (), since: int = 0
+) -> Snapshot:
+    """Put the shipped corpus and the collected notes together.
+
+    `recent` is of `segments` alone where some are named, and of labels from `since` on.
+    """
     gold_shipped = generate(corpus.gold_seed, corpus.gold_notes, vocabulary=Vocabulary.HELDOUT)
     judged = {text_key(note.text) for note in gold_shipped}
     shipped = [
         n for n in generate(corpus.seed, corpus.notes, vocabulary=Vocabulary.TRAIN) if text_key(n.text) not in judged
     ]
-    mine, gold, recent = collection.of(Role.TRAIN), collection.of(Role.GOLD), collection.of(Role.RECENT, *segments)
+    mine, gold, recent = (
+        collection.of(Role.TRAIN),
+        collection.of(Role.GOLD),
+        collection.of(Role.RECENT, *segments, since=since),
+    )
     taught = _apart(mine, gold_shipped)
     gold_new, recent_new = _apart(gold, shipped), _apart(recent, shipped)
     dropped = len(mine) + len(gold) + len(recent) - len(taught) - len(gold_new) - len(recent_new)

@@ -32,7 +32,7 @@ from trainer.adapters.models import (
 from trainer.domain.identity import event_id
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
-from trainer.domain.story import UNTOLD, Story
+from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
 
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
@@ -181,17 +181,17 @@ class OrderHandler:
         if champion is not None and command.reason == FIRST:
             self._reject(command, None, [f"version {champion.version} serves already: no first model is needed"])
             return
-        if is_drift(command) and not story.segments:
+        if is_drift(command) and not story.drift:
             self._reject(command, None, [f"the drift of {command.segment or 'all'} is over: there is nothing to learn"])
             return
         annotations = list(self._sources.annotations())
-        if is_drift(command) and (lacking := self._lacking(annotations, story.segments)) is not None:
+        if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
             missing, segment = lacking
             self._defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
             return
-        segments = self._take_along(command, story, annotations)
+        drift = self._take_along(command, story, annotations)
         with self._folder(command) as folder:
-            result = self._job(command, folder, "train", champion, None, annotations, segments)
+            result = self._job(command, folder, "train", champion, None, annotations, drift)
             if result is None:
                 return
             if result["decision"] == "DEFER":
@@ -209,22 +209,21 @@ class OrderHandler:
         self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
         self._decide(command, made, champion, result)
 
-    def _lacking(self, annotations: Sequence[AnnotationValidated], segments: Sequence[str]) -> tuple[int, str] | None:
+    def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
         """How many labelled notes are missing, and of which segment; None when one segment has enough."""
-        missing = missing_labels(annotations, segments, self._settings.gate, self._settings.roles_key)
+        settings = self._settings
+        missing = missing_labels(annotations, drift.segments, settings.gate, settings.roles_key, drift.since)
         segment = min(missing, key=lambda one: missing[one])
         return (missing[segment], segment) if missing[segment] else None
 
-    def _take_along(
-        self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]
-    ) -> tuple[str, ...]:
-        """Answer waiting orders of drift with this run, if their labels are there; gives all segments that it answers."""
-        segments = list(story.segments)
+    def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
+        """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
+        drift = story.drift
         for one in story.waiting:
-            if self._lacking(annotations, one.segments) is None:
+            if self._lacking(annotations, one.drift) is None:
                 self._say(merged(one.command, command, self._now_ms()))
-                segments += one.segments
-        return tuple(dict.fromkeys(segments))
+                drift |= one.drift
+        return drift
 
     def _register(
         self, command: ModelCommand, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str]
@@ -261,7 +260,7 @@ class OrderHandler:
             self._decide(command, made, champion, None)
             return
         _log.info("the champion changed since the verdict: judged again", version=made.version)
-        judged = self._judge(command, made, champion, story.segments)
+        judged = self._judge(command, made, champion, story.drift)
         if judged is None:
             return
         made, result = judged
@@ -277,7 +276,7 @@ class OrderHandler:
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
-        judged = self._judge(command, offered, champion, ())
+        judged = self._judge(command, offered, champion, NO_DRIFT)
         if judged is None:
             return
         offered, result = judged
@@ -287,12 +286,12 @@ class OrderHandler:
         self._decide(command, offered, champion, result)
 
     def _judge(
-        self, command: ModelCommand, offered: Version, champion: Version | None, segments: tuple[str, ...]
+        self, command: ModelCommand, offered: Version, champion: Version | None, drift: Drift
     ) -> tuple[Version, dict[str, Any]] | None:
         """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
         with self._folder(command) as folder:
             annotations = list(self._sources.annotations())
-            result = self._job(command, folder, "evaluate", champion, offered, annotations, segments)
+            result = self._job(command, folder, "evaluate", champion, offered, annotations, drift)
             if result is None:
                 return None
             self._need_ours()
@@ -394,14 +393,15 @@ class OrderHandler:
         champion: Version | None,
         challenger: Version | None,
         annotations: Sequence[AnnotationValidated],
-        segments: Sequence[str],
+        drift: Drift,
     ) -> dict[str, Any] | None:
         """Fill the job's folder and run it; None when it failed, which is said then."""
         settings = self._settings
         job = {
             "kind": kind,
             "trigger": _trigger(command),
-            "segments": list(segments),
+            "segments": list(drift.segments),
+            "since": drift.since,
             "command_id": command.command_id,
             "seed": settings.seed,
             "model_name": settings.model_name,

@@ -9,7 +9,8 @@ from contracts.records import ModelAction, ModelCommand
 from lifecycle.gate_config import GateConfig
 from runtime.metrics import Metrics
 from trainer.adapters.models import Registry
-from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.handler import OrderHandler
+from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 
 

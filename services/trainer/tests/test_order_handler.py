@@ -17,7 +17,8 @@ from runtime.model_registry import RegistryAwayError, UnusableVersionError
 from trainer.adapters.job import JobAbandonedError, JobFailedError
 from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
 from trainer.domain.story import Drift, Story, Waiting
-from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.handler import OrderHandler
+from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 
 
@@ -268,7 +269,7 @@ def test_a_champion_that_changed_meanwhile_stops_a_promotion():
         world.models.aliases["champion"] = other.version
         return World.job(world, folder, go_on, progress)
 
-    world.handler._run_job = job
+    world.handler._jobs._run_job = job
     world.handler(command())
     assert world.kinds()[-1] == "REJECTED"
     assert "meanwhile" in world.said[-1].reasons[0]
@@ -330,7 +331,7 @@ def test_a_trainer_that_stood_still_registers_nothing_and_moves_nothing():
         world.is_ours = False  # stopped here; another has the lease when it wakes up
         return World.job(world, folder, go_on, progress)
 
-    world.handler._run_job = job
+    world.handler._jobs._run_job = job
     with pytest.raises(JobAbandonedError):
         world.handler(command())
     assert (world.models.registrations, world.said, world.models.aliases) == (0, [], {"champion": "1"})
@@ -343,7 +344,7 @@ def test_what_another_trainer_registered_meanwhile_is_not_registered_again():
         world.models.add(command_id="c", gate="pass", **{"gate.champion": "1"})
         return World.job(world, folder, go_on, progress)
 
-    world.handler._run_job = job
+    world.handler._jobs._run_job = job
     with pytest.raises(JobAbandonedError):
         world.handler(command())
     assert world.models.registrations == 0
@@ -413,6 +414,6 @@ def test_a_refusal_is_told_from_a_server_that_is_away(error, kind, monkeypatch):
 
 def test_no_folder_with_notes_is_left_behind(tmp_path):
     world = World()
-    world.handler._place = tmp_path
+    world.handler._jobs._place = tmp_path
     world.handler(command())
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,8 @@ from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
 from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.domain.rules import Measured, Recoveries
-from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.handler import OrderHandler
+from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 from trainer.orders import MODELS, OrderLoop, Readers, Triggers
 from trainer.settings import TrainerSettings
@@ -152,9 +153,12 @@ class Trainer:
             publish, measured, recoveries = Publisher(settings.kafka_client_config()), Measured(), Recoveries()
             qualities = self._follower(topics.QUALITY_MEASURED, made.qualities, measured.take)
             drifts = self._follower(topics.DRIFT_DETECTED, made.drifts, recoveries.take)
-            try:
+
+            def f1(version: str) -> LabelQuality | None:
                 # Until all is read an old, bad measurement might be taken for the newest.
-                f1 = lambda version: measured.f1(version) if qualities.caught_up else None  # noqa: E731 - read where it is used
+                return measured.f1(version) if qualities.caught_up else None
+
+            try:
                 self.loop(made, publish, f1, recoveries.is_over).run()
             finally:
                 qualities.stop()

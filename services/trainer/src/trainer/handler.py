@@ -5,40 +5,29 @@ command, the moved alias by its mark, and says what the dead one did not get to 
 """
 
 import json
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from contracts.records import AnnotationValidated, ModelAction, ModelCommand, ModelEvent, ModelEventKind
-from lifecycle.gate_config import GateConfig
 from lifecycle.readiness import missing_labels
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import JobAbandonedError, JobFailedError, Progress
-from trainer.adapters.models import (
-    AGAINST_TAG,
-    CHALLENGER,
-    GATE_TAG,
-    MlflowRefusedError,
-    Version,
-    number_of,
-)
-from trainer.domain.identity import event_id
+from trainer.adapters.job import JobAbandonedError, JobFailedError
+from trainer.adapters.models import AGAINST_TAG, CHALLENGER, GATE_TAG, MlflowRefusedError, Version, number_of
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
 from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
+from trainer.jobs import Candidates, Jobs, JobSettings, RunJob, Sources, trigger
+from trainer.telling import Teller
 
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
 FIRST = "first"
 ANNOTATIONS_TAG = "annotations_read"
-_PLAIN = {"drift", "annotations", "operator", "schedule", "first", "quality"}
 
 
 class Models(Protocol):
@@ -64,34 +53,6 @@ class Models(Protocol):
     def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version: ...  # noqa: D102
     def finish_move(self, champion: Version) -> Version: ...  # noqa: D102
     def forget_move(self, champion: Version) -> None: ...  # noqa: D102
-
-
-RunJob = Callable[[Path, Callable[[], bool], Progress], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where a job's material comes from; both are read anew for each job.
-
-    Attributes:
-        annotations: All that people have said.
-        live_texts: The newest accepted notes, for the shadow.
-    """
-
-    annotations: Callable[[], Iterable[AnnotationValidated]]
-    live_texts: Callable[[], Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class JobSettings:
-    """What every job is told."""
-
-    model_name: str
-    roles_key: bytes
-    gate: GateConfig
-    corpus: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
 
 
 class OrderHandler:
@@ -120,14 +81,11 @@ class OrderHandler:
     ) -> None:
         self._models = models
         self._sources = sources
-        self._run_job = run_job
         self._settings = settings
-        self._say = say
-        self._may_go_on = may_go_on
         self._is_ours = is_ours
         self._metrics = metrics
-        self._place = place
-        self._now_ms = now_ms
+        self._jobs = Jobs(models, sources, run_job, settings, may_go_on, metrics, place)
+        self._teller = Teller(settings.model_name, say, metrics, now_ms)
 
     def __call__(self, command: ModelCommand, story: Story = UNTOLD) -> None:
         """Carry one order out, as far as it goes now. What MLflow will never do ends it.
@@ -143,7 +101,7 @@ class OrderHandler:
         try:
             self._carry_out(command, story)
         except MlflowRefusedError as error:
-            self._fail(command, str(error))
+            self._teller.fail(command, str(error))
 
     def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")
@@ -151,7 +109,7 @@ class OrderHandler:
         if champion is not None and self._finish_move(command, champion):
             return
         if command.model_name != self._settings.model_name:
-            self._fail(
+            self._teller.fail(
                 command, f"there is no model {command.model_name}: this trainer keeps {self._settings.model_name}"
             )
             return
@@ -169,7 +127,7 @@ class OrderHandler:
             case ModelAction.ROLLBACK:
                 self._roll_back(command, champion)
             case _:
-                self._fail(command, "the order names no action that this trainer knows")
+                self._teller.fail(command, "the order names no action that this trainer knows")
 
     # -- the four orders
 
@@ -187,15 +145,15 @@ class OrderHandler:
         annotations = list(self._sources.annotations())
         if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
             missing, segment = lacking
-            self._defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+            self._teller.defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
             return
         drift = self._take_along(command, story, annotations)
-        with self._folder(command) as folder:
-            result = self._job(command, folder, "train", champion, None, annotations, drift)
+        with self._jobs.folder(command) as folder:
+            result = self._run(command, folder, Candidates(champion), annotations, drift)
             if result is None:
                 return
             if result["decision"] == "DEFER":
-                self._defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+                self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
                 return
             tags = {
                 "command_id": command.command_id,
@@ -206,7 +164,7 @@ class OrderHandler:
             made = self._register(command, folder, result, tags)
         numbers = {**_numbers(result), "annotations_read": float(len(annotations))}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
-        self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
+        self._teller.tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers)
         self._decide(command, made, champion, result)
 
     def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
@@ -221,7 +179,7 @@ class OrderHandler:
         drift = story.drift
         for one in story.waiting:
             if self._lacking(annotations, one.drift) is None:
-                self._say(merged(one.command, command, self._now_ms()))
+                self._teller.merge(one.command, command)
                 drift |= one.drift
         return drift
 
@@ -240,7 +198,7 @@ class OrderHandler:
                 raise JobAbandonedError("another trainer registered a version for this order meanwhile")
 
         check()
-        return self._models.register(folder, result, tags, _trigger(command), check)
+        return self._models.register(folder, result, tags, trigger(command), check)
 
     def _need_ours(self) -> None:
         """Ask afresh.
@@ -255,7 +213,9 @@ class OrderHandler:
         """Go on with a version that a trainer made before it died: say so, and take its verdict if it still counts."""
         read = float(made.tags.get(ANNOTATIONS_TAG, "0"))
         words = ["said after a restart: it had been trained and registered already"]
-        self._tell(command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics={"annotations_read": read})
+        self._teller.tell(
+            command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics={"annotations_read": read}
+        )
         if made.is_judged_against(champion):
             self._decide(command, made, champion, None)
             return
@@ -265,14 +225,14 @@ class OrderHandler:
             return
         made, result = judged
         if result["decision"] == "DEFER":
-            self._defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
         else:
             self._decide(command, made, champion, result)
 
     def _evaluate(self, command: ModelCommand, champion: Version | None) -> None:
         offered = None if command.target_version is None else self._models.version(command.target_version)
         if offered is None:
-            self._fail(
+            self._teller.fail(
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
@@ -285,13 +245,28 @@ class OrderHandler:
             return
         self._decide(command, offered, champion, result)
 
+    def _run(
+        self,
+        command: ModelCommand,
+        folder: Path,
+        candidates: Candidates,
+        annotations: Sequence[AnnotationValidated],
+        drift: Drift,
+    ) -> dict[str, Any] | None:
+        """Run a job; None when it failed, which is said then."""
+        try:
+            return self._jobs.run(command, folder, candidates, annotations, drift)
+        except JobFailedError as error:
+            self._teller.fail(command, str(error))
+            return None
+
     def _judge(
         self, command: ModelCommand, offered: Version, champion: Version | None, drift: Drift
     ) -> tuple[Version, dict[str, Any]] | None:
         """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
-        with self._folder(command) as folder:
+        with self._jobs.folder(command) as folder:
             annotations = list(self._sources.annotations())
-            result = self._job(command, folder, "evaluate", champion, offered, annotations, drift)
+            result = self._run(command, folder, Candidates(champion, offered), annotations, drift)
             if result is None:
                 return None
             self._need_ours()
@@ -301,7 +276,7 @@ class OrderHandler:
         wanted = command.target_version
         version = self._models.by_alias(CHALLENGER) if wanted is None else self._models.version(wanted)
         if version is None:
-            self._fail(
+            self._teller.fail(
                 command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are"
             )
         elif champion is not None and champion.version == version.version:
@@ -315,7 +290,7 @@ class OrderHandler:
         wanted = command.target_version
         version = self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
         if version is None:
-            self._fail(command, f"there is no version {wanted or 'before this one'} to go back to")
+            self._teller.fail(command, f"there is no version {wanted or 'before this one'} to go back to")
         elif champion is not None and champion.version == version.version:
             self._reject(command, version, [f"version {version.version} serves already"])
         elif not version.tags.get("served"):
@@ -327,6 +302,19 @@ class OrderHandler:
             self._enthrone(command, version, champion, words, {}, ModelEventKind.ROLLED_BACK)
 
     # -- what they share
+
+    def _reject(
+        self,
+        command: ModelCommand,
+        version: Version | None,
+        reasons: Sequence[str],
+        numbers: Mapping[str, float] | None = None,
+    ) -> None:
+        if version is not None:
+            challenger = self._models.by_alias(CHALLENGER)
+            if challenger is not None and challenger.version == version.version:
+                self._models.drop_alias(CHALLENGER)
+        self._teller.tell(command, ModelEventKind.REJECTED, reasons, version=version, metrics=numbers or {})
 
     def _decide(
         self, command: ModelCommand, made: Version, champion: Version | None, result: Mapping[str, Any] | None
@@ -361,7 +349,7 @@ class OrderHandler:
         moved = self._models.enthrone(version, champion, command.command_id, kind.value)
         self._models.drop_alias(CHALLENGER)
         previous = champion.version if champion else None
-        self._tell(command, kind, reasons, version=moved, previous=previous, metrics=numbers, serves=True)
+        self._teller.tell(command, kind, reasons, version=moved, previous=previous, metrics=numbers, serves=True)
         self._models.forget_move(moved)
         _log.info("champion", version=moved.version, serial=moved.serial, kind=kind.value)
 
@@ -373,156 +361,12 @@ class OrderHandler:
         move = champion.move
         if move is None:
             return False
+        self._need_ours()
         champion = self._models.finish_move(champion)
         self._models.drop_alias(CHALLENGER)
-        self._publish_of(
-            move.command_id,
-            ModelEventKind(move.kind),
-            ["said after a restart: the alias had been moved already"],
-            event_id(move.command_id, ModelEventKind(move.kind)),
-            **_about(champion, move.left, serves=True),
-        )
+        self._teller.move(move, champion)
         self._models.forget_move(champion)
         return move.command_id == command.command_id
-
-    def _job(
-        self,
-        command: ModelCommand,
-        folder: Path,
-        kind: str,
-        champion: Version | None,
-        challenger: Version | None,
-        annotations: Sequence[AnnotationValidated],
-        drift: Drift,
-    ) -> dict[str, Any] | None:
-        """Fill the job's folder and run it; None when it failed, which is said then."""
-        settings = self._settings
-        job = {
-            "kind": kind,
-            "trigger": _trigger(command),
-            "segments": list(drift.segments),
-            "since": drift.since,
-            "command_id": command.command_id,
-            "seed": settings.seed,
-            "model_name": settings.model_name,
-            "champion": _reference(champion),
-            "challenger": _reference(challenger),
-            "corpus": dict(settings.corpus),
-            "training": dict(settings.training),
-            "gate": settings.gate.to_dict(),
-        }
-        (folder / "job.json").write_text(json.dumps(job, indent=1), encoding="utf-8")
-        (folder / "roles.key").write_bytes(settings.roles_key)
-        with (folder / "annotations.jsonl").open("w", encoding="utf-8") as lines:
-            lines.writelines(f"{word.to_json()}\n" for word in annotations)
-        with (folder / "live.jsonl").open("w", encoding="utf-8") as lines:
-            lines.writelines(f"{json.dumps({'text': text})}\n" for text in self._sources.live_texts())
-        for name, version in (("champion", champion), ("challenger", challenger)):
-            if version is not None:
-                (folder / f"{name}.npz").write_bytes(self._models.tables(version))
-        began_s = time.monotonic()
-        try:
-            return self._run_job(folder, self._may_go_on, self._progress)
-        except JobFailedError as error:
-            self._fail(command, str(error))
-            return None
-        finally:
-            self._metrics.gauge(m.SECONDS).set(time.monotonic() - began_s)
-
-    def _progress(self, line: Mapping[str, Any]) -> None:
-        _log.info("job", stage=str(line.get("stage", "")), done=line.get("done"), of=line.get("of"))
-
-    def _folder(self, command: ModelCommand) -> "_JobFolder":
-        return _JobFolder(self._place, command.command_id)
-
-    # -- words
-
-    def _defer(self, command: ModelCommand, missing: int, story: Story, reasons: Sequence[str]) -> None:
-        self._metrics.gauge(m.MISSING).set(missing)
-        if story.said_missing == missing:
-            return
-        identity = event_id(command.command_id, ModelEventKind.TRAINING_DEFERRED, str(missing))
-        self._publish(command, ModelEventKind.TRAINING_DEFERRED, reasons, identity, missing_labels=missing)
-
-    def _reject(
-        self,
-        command: ModelCommand,
-        version: Version | None,
-        reasons: Sequence[str],
-        numbers: Mapping[str, float] | None = None,
-    ) -> None:
-        if version is not None:
-            challenger = self._models.by_alias(CHALLENGER)
-            if challenger is not None and challenger.version == version.version:
-                self._models.drop_alias(CHALLENGER)
-        self._tell(command, ModelEventKind.REJECTED, reasons, version=version, metrics=numbers or {})
-
-    def _fail(self, command: ModelCommand, why: str) -> None:
-        self._tell(command, ModelEventKind.TRAINING_FAILED, [why])
-
-    def _tell(
-        self,
-        command: ModelCommand,
-        kind: ModelEventKind,
-        reasons: Sequence[str],
-        *,
-        version: Version | None = None,
-        previous: str | None = None,
-        metrics: Mapping[str, float] | None = None,
-        serves: bool = False,
-    ) -> None:
-        about = _about(version, previous, serves=serves)
-        self._publish(command, kind, reasons, event_id(command.command_id, kind), **about, metrics=metrics or {})
-        if kind is not ModelEventKind.MODEL_TRAINED:
-            self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
-            self._metrics.gauge(m.MISSING).set(0)
-
-    def _publish(
-        self, command: ModelCommand, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
-    ) -> None:
-        self._publish_of(command.command_id, kind, reasons, identity, model_name=command.model_name, **more)
-
-    def _publish_of(
-        self, command_id: str, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
-    ) -> None:
-        self._say(
-            ModelEvent(
-                event_id=identity,
-                kind=kind,
-                command_id=command_id,
-                reasons=tuple(reasons),
-                occurred_at=self._now_ms(),
-                **{"model_name": self._settings.model_name, **more},
-            )
-        )
-
-
-class _JobFolder:
-    """A folder that only we read, gone afterwards: it holds notes."""
-
-    def __init__(self, place: Path | None, command_id: str) -> None:
-        if place is not None:
-            place.mkdir(parents=True, exist_ok=True)
-        self._path = Path(tempfile.mkdtemp(prefix=f"job-{command_id[:8]}-", dir=place))
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
-
-
-def merged(command: ModelCommand, into: ModelCommand, now_ms: int) -> ModelEvent:
-    """The event that says that one run serves two commands."""
-    return ModelEvent(
-        event_id=event_id(command.command_id, ModelEventKind.MERGED_INTO),
-        kind=ModelEventKind.MERGED_INTO,
-        model_name=command.model_name,
-        command_id=command.command_id,
-        merged_into=into.command_id,
-        reasons=("a training of the same champion is open already: one run serves both",),
-        occurred_at=now_ms,
-    )
 
 
 def _why_not_promoted(version: Version, champion: Version | None) -> str | None:
@@ -538,24 +382,6 @@ def _why_not_promoted(version: Version, champion: Version | None) -> str | None:
             f"version {number} passed the gate against version {against}, but {number_of(champion)} serves now: {first}"
         )
     return None
-
-
-def _about(version: Version | None, previous: str | None, *, serves: bool) -> dict[str, Any]:
-    """What an event says of its version."""
-    return {
-        "model_version": version.version if version else None,
-        "serial": version.serial if version and serves else None,
-        "previous_version": previous,
-        "artifact_sha256": version.sha256 if version else None,
-    }
-
-
-def _trigger(command: ModelCommand) -> str:
-    return command.reason if command.reason in _PLAIN else "operator"
-
-
-def _reference(version: Version | None) -> dict[str, str] | None:
-    return None if version is None else {"version": version.version, "artifact_sha256": version.sha256}
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

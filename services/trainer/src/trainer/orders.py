@@ -29,7 +29,8 @@ from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
-from trainer.handler import OrderHandler, merged
+from trainer.handler import OrderHandler
+from trainer.telling import merged
 
 _log = get_logger(__name__)
 STAGE = "trainer"

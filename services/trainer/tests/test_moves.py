@@ -8,6 +8,7 @@ import pytest
 from contracts.records import ModelAction, ModelCommand
 from lifecycle.gate_config import GateConfig
 from runtime.metrics import Metrics
+from trainer.adapters import models
 from trainer.adapters.models import Registry
 from trainer.handler import OrderHandler
 from trainer.jobs import JobSettings, Sources
@@ -47,6 +48,10 @@ class FakeMlflow:
     def delete_model_version_tag(self, _name, number, key):
         self._live()
         del self.tags[number][key]
+
+    def delete_model_version(self, _name, number):
+        self._live()
+        del self.tags[number]
 
     def set_registered_model_alias(self, _name, alias, number):
         self._live()
@@ -127,3 +132,23 @@ def test_a_version_whose_move_was_cut_before_its_alias_has_not_served():
         handler(order(ModelAction.PROMOTE, "up", "3"))
     assert mlflow.aliases["champion"] == "2"
     assert "served" not in mlflow.tags["3"]
+
+
+def test_of_two_versions_of_one_order_the_first_counts(monkeypatch, tmp_path):
+    """The gap that no check closes: another trainer registers between our last look and MLflow's call."""
+    mlflow, _, _ = world()
+    registry = Registry("http://127.0.0.1:1", "m", None)
+    registry._client = mlflow
+
+    def log_and_register(folder, *, check, tags, **_):
+        check()
+        mlflow.tags["4"] = {"command_id": "c", "serial": "4", "gate": "pass"}  # the other one's
+        mlflow.tags["10"] = {**tags, "serial": "5"}
+        return SimpleNamespace(version="10")
+
+    monkeypatch.setattr(models, "log_and_register", log_and_register)
+    result = {"decision": "PASS", "reasons": ["numbers"]}
+    made = registry.register(tmp_path, result, {"command_id": "c"}, "operator", lambda: None)
+    assert made.version == "4"
+    assert "10" not in mlflow.tags
+    assert registry.of_command("c").version == "4"

@@ -173,6 +173,7 @@ class OrderLoop:
             raise KafkaException(error)
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
         try:
+            self._collect()
             if self._assigned and not self._owned.is_set():
                 self._fold_all()
             if not self._owned.is_set():
@@ -190,12 +191,7 @@ class OrderLoop:
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if self._work is not None:
-            if not self._work.done():
-                return
-            self._finish(self._work)
-            self._work = None
-        if time.monotonic() < self._try_at_s:
+        if self._work is not None or time.monotonic() < self._try_at_s:
             return
         self._look()
         for folded, run in self._ledger.foldable():
@@ -205,6 +201,12 @@ class OrderLoop:
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
             self._work = worker.submit(self._handler, command, story)
+
+    def _collect(self) -> None:
+        """Take the work that has ended, whoever has the orders now: how it ended is told, and a mistake of ours ends the process."""
+        if self._work is not None and self._work.done():
+            work, self._work = self._work, None
+            self._finish(work)
 
     def _finish(self, work: "Future[None]") -> None:
         """Take note of how an order went; what must wait is tried again, anything else that was raised ends the process."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ class StoppingJob(JobProcess):
         mark = Path(os.environ["STOP_MARK"])
         if mark.exists():
             mark.unlink()  # once
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(
+                threading.get_ident(), signal.SIGSTOP
+            )  # to ourselves: another thread would stop us too late
         return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from contracts.records import (
     ModelAction,
     ModelEventKind,
 )
+from embedded_stack.services import ServiceProcess
 from trainer_rig import Door, Rig, children, ended, metric
 
 MAX_SILENCE_S = 6.0  # as in slow_trainer
@@ -66,17 +68,24 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
 def test_a_trainer_that_was_frozen_before_it_registered_makes_no_second_version(rig: Rig, tmp_path: Path) -> None:
     mark = tmp_path / "stops-here"
     env = {"PYTHONPATH": str(Path(__file__).parent), "STOP_MARK": str(mark)}
-    frozen = rig.trainer("one", module="stopping_trainer", **env)
+    trainers = [rig.trainer("one", module="stopping_trainer", **env)]
     rig.first_model()
-    other = rig.trainer("two", module="stopping_trainer", **env)
+    trainers.append(rig.trainer("two", module="stopping_trainer", **env))
     rig.until(lambda _: len(rig.members()) == 2)
+
+    def stopped() -> list[ServiceProcess]:
+        return [one for one in trainers if psutil.Process(one.pid).status() == psutil.STATUS_STOPPED]
+
     mark.touch()
     command = rig.order(ModelAction.RETRAIN)
-    rig.until(lambda _: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
+    rig.until(lambda _: bool(stopped()))
+    (frozen,) = stopped()  # the group decides which of the two has the orders
+    (other,) = (one for one in trainers if one is not frozen)
     end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
     assert end.kind is ModelEventKind.PROMOTED, end.reasons
     os.kill(frozen.pid, signal.SIGCONT)
-    rig.until(lambda _: "the order was given up" in frozen.log_path.read_text())
+    gave_up = re.compile("the order was given up|another trainer registered a version")
+    rig.until(lambda _: gave_up.search(frozen.log_path.read_text()) is not None)
     os.kill(other.pid, signal.SIGKILL)  # the frozen one has the orders again, and is as good as before
     back = rig.order(ModelAction.ROLLBACK)
     rig.until(lambda seen: ended(seen, back), 60)

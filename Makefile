@@ -92,7 +92,8 @@ pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pic
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean --strict
-	@echo "docs: open site/index.html"
+	@$(BIN)/python deploy/site.py
+	@echo "docs: open site/index.html (its search needs a server: python3 -m http.server --directory site)"
 
 .PHONY: chart-test
 chart-test: $(READY) test-tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)

@@ -28,6 +28,13 @@ def test_the_stack_names_every_service_and_every_scraped_one():
     assert FACTS.scraped == set(FACTS.services)
 
 
+def test_the_stack_says_how_many_images_are_built_and_what_lag_scales():
+    said = {node.key: " ".join(node.small) for node in DRAWN["stack"].nodes}
+    assert said["images"].startswith(f"{len(FACTS.services) + 1} images")
+    assert "extractor" in said["cluster"]
+    assert "trainer" not in said["cluster"]
+
+
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_no_pipeline_draws_a_way_that_no_topic_file_knows(name):
     topics = FACTS.topics

@@ -94,28 +94,37 @@ def test_quality_prints_intervals_and_says_where_nobody_looked(monkeypatch):
         "label": "ALL",
         "precision": 0.9,
         "recall": 0.8,
+        "recall_low": 0.71,
+        "recall_high": 0.87,
         "f1": 0.847,
         "f1_low": 0.8,
         "f1_high": 0.88,
         "support": 40,
     }
+    treatment = {**label, "label": "TREATMENT"}
     row = {
         "version": "3",
         "serial": 3,
         "city": "",
         "notes": 900,
         "audited_notes": 12,
-        "labels": [label],
+        "labels": [label, treatment],
         "estimated_f1": 0.9,
         "prefill_bias": None,
     }
     city = {**row, "version": "", "city": "Pune", "audited_notes": 0, "labels": [], "estimated_f1": None}
-    with Answer(200, {"window": {"first_day": "2026-11-18", "last_day": "2026-11-25"}, "quality": [row, city]}) as url:
+    both = {**row, "city": "Delhi"}
+    rows = [row, city, both]
+    with Answer(200, {"window": {"first_day": "2026-11-18", "last_day": "2026-11-25"}, "quality": rows}) as url:
         monkeypatch.setenv("RXTRACT_SCORE_URL", url)
+        monkeypatch.setenv("COLUMNS", "80")
         text = run("quality").output
         assert json.loads(run("quality", "--json").output)["quality"][0]["version"] == "3"
     assert "version 3" in text
+    assert "in Delhi" in text
     assert "0.800-0.880" in text
+    assert "TREATMENT" in text
+    assert "0.710-0.870" in text
     assert "none yet" in text
 
 

@@ -203,7 +203,7 @@ MODEL = (
             ("sum(increase(rxtract_drift_ranges_dropped_total[1h]))", "dropped"),
             ("sum(increase(rxtract_drift_states_refused_total[1h]))", "states refused"),
         ),
-        "Repeats after a crash; a refused state starts from nothing.",
+        "Repeats after a crash; a refused state is built anew from kept records.",
     ),
     Panel("Drift state", "bytes", (("sum(rxtract_drift_state_bytes)", "all partitions"),), "Before compression."),
     Panel(

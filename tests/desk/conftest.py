@@ -19,7 +19,7 @@ def rig(stack, tmp_path: Path):
 
     rig = Rig(stack, tmp_path)
     yield rig
-    rig.end()
+    rig.remove()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,6 @@ def desk(rig, chromium, request):
 
     page = DeskPage(rig, chromium, "anna")
     yield page
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    page.page.screenshot(path=str(ARTIFACTS / f"desk-{request.node.name.removeprefix('test_')[:60]}.png"))
+    page.keep_picture(request.node.name.removeprefix("test_")[:60])
     page.close()
     assert page.errors == []

@@ -1,30 +1,49 @@
 """The page as a person uses it: keys pressed, what is seen read. Nothing is reached by a script's back door."""
 
+import os
 import re
 import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
 
 from desk_rig import Rig
 from playwright.sync_api import Browser, Page, Request, expect
 
 WAIT_MS = 20_000
+ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"))
 
 
 class DeskPage:
-    """One person's tab, logged in."""
+    """One person's tab. It is opened when it is first looked at: a test asks for its notes before, so their order is certain."""
 
-    def __init__(self, rig: Rig, browser: Browser, name: str, like: "DeskPage | None" = None) -> None:
-        self.context = like.context if like else browser.new_context(viewport={"width": 1280, "height": 800})
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(WAIT_MS)
+    def __init__(
+        self, rig: Rig, browser: Browser, name: str, like: "DeskPage | None" = None, **context: object
+    ) -> None:
+        usual = {"viewport": {"width": 1280, "height": 800}}
+        self.context = like.context if like else browser.new_context(**(usual | context))
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._rig = rig
+        self._token = "" if like else f"token-{name}"
         self._given = 0
-        self.page.on("requestfinished", self._count)
-        self.page.goto(rig.url)
-        if like is None:
-            self.page.get_by_label("Token").fill(f"token-{name}")
-            self.page.keyboard.press("Enter")
-        expect(self.page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+
+    @cached_property
+    def page(self) -> Page:
+        """The tab, logged in."""
+        page = self.context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfinished", self._count)
+        page.goto(self._rig.url)
+        if self._token:
+            page.get_by_label("Token").fill(self._token)
+            page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+        return page
+
+    def open(self) -> None:
+        """Open the tab without waiting for a note."""
+        assert self.page
 
     def close(self) -> None:
         self.page.close()
@@ -35,10 +54,15 @@ class DeskPage:
 
     def hold(self, notes: int) -> None:
         """Wait until the tab has been given so many notes: what it holds ahead needs no network."""
+        self.wait_until(lambda: self._given >= notes)
+
+    def wait_until(self, condition: Callable[[], object]) -> object:
+        """Wait until something is so; the browser's events come in meanwhile."""
         deadline = time.monotonic() + WAIT_MS / 1000
-        while self._given < notes:
-            assert time.monotonic() < deadline, f"{self._given} of {notes} notes were given"
-            self.page.wait_for_timeout(20)  # lets the browser's events in
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "not within the time"
+            self.page.wait_for_timeout(20)
+        return found
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -75,6 +99,16 @@ class DeskPage:
 
     def see_nothing_waits(self) -> None:
         expect(self.page.get_by_text("Nothing waits for you")).to_be_visible(timeout=WAIT_MS)
+
+    def see_coming(self) -> None:
+        expect(self.page.get_by_text("The next note is coming")).to_be_visible(timeout=WAIT_MS)
+
+    def see_refused(self, count: int) -> None:
+        expect(self.page.locator("#show-refused")).to_have_text(f"Not taken: {count}", timeout=WAIT_MS)
+
+    def keep_picture(self, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(ARTIFACTS / f"desk-{name}.png"))
 
     def see_saved(self) -> None:
         expect(self.page.locator("#state")).to_have_attribute("data-state", "saved", timeout=WAIT_MS)

@@ -1,16 +1,23 @@
 """A review desk as a process between real servers, on topics of its own."""
 
+import contextlib
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
 from contracts.identity import event_id
 from contracts.records import (
@@ -34,7 +41,7 @@ from contracts.topics import (
 )
 from contracts.wire import Deserializer, Serializer
 from redis import Redis
-from review_desk.adapters.people import hash_token
+from runtime.secret_files import hash_token
 
 TEXT = "Pt 😀 has type 2 diabetes; start metformin. zebra-quartz-canary"
 TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
@@ -99,7 +106,11 @@ class Rig:
         (self.folder / "health.port").unlink(missing_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "review_desk"], env=environment, stderr=log, stdout=log)
-        until(lambda: self._ready(process), 60)
+        try:
+            until(lambda: self._ready(process), 60)
+        except BaseException:
+            process.kill()  # nobody else knows of it
+            raise
         return process
 
     def _ready(self, process: subprocess.Popen[bytes]) -> bool:
@@ -114,6 +125,14 @@ class Rig:
         self.process.kill()
         self.process.wait(10)
 
+    def remove(self) -> None:
+        """End the desk and delete its topics: a broker of a long test run chokes on hundreds of idle partitions."""
+        self.end()
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        mine = [name for name in admin.list_topics(timeout=20).topics if name.startswith(self.prefix)]
+        for deleted in admin.delete_topics(mine, request_timeout=20).values():
+            deleted.exception(30)
+
     @property
     def url(self) -> str:
         port = (self.folder / "http.port").read_text().strip()
@@ -127,7 +146,7 @@ class Rig:
         return self.ask_for([Asked(sample=sample, revision=revision)] * count)
 
     def ask_for(self, asked: Sequence[Asked]) -> list[str]:
-        """Put notes into the queue, the first one least sure of all."""
+        """Put notes into the queue, the first one least sure of all. A desk that runs has them all when this ends."""
         producer = Producer(
             {"bootstrap.servers": self.servers, "partitioner": "murmur2_random", "message.max.bytes": 10_000_000}
         )
@@ -141,19 +160,29 @@ class Rig:
                 except BufferError:
                     producer.poll(0.1)
         assert producer.flush(60) == 0
+        if self.process.poll() is None:
+            tasks = [f"{self.prefix}rxtract:desk:task:{note_id}" for note_id in notes]
+            until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
         return notes
 
     def said(self) -> list[AnnotationValidated]:
+        return [self.decode(message.value()) for message in self._all_of(self.annotations, 12)]
+
+    def dead(self) -> list:
+        """The dead letters of requests."""
+        return self._all_of(f"{self.requests}.dlq", 1)
+
+    def _all_of(self, topic: str, partitions: int) -> list:
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "test", "enable.auto.commit": False})
-        found, ends = [], 0
-        places = [TopicPartition(self.annotations, number, 0) for number in range(12)]
+        found: list = []
+        places = [TopicPartition(topic, number, 0) for number in range(partitions)]
         ends = sum(consumer.get_watermark_offsets(place)[1] for place in places)
         consumer.assign(places)
         deadline = time.monotonic() + 20
         while len(found) < ends and time.monotonic() < deadline:
             message = consumer.poll(0.5)
             if message is not None and message.error() is None:
-                found.append(self.decode(message.value()))
+                found.append(message)
         consumer.close()
         return found
 
@@ -213,3 +242,42 @@ def next_of(client: httpx.Client, seconds: float = 20) -> dict[str, object]:
 def decide(client: httpx.Client, task, entities, **more) -> httpx.Response:
     body = {"lease": task["lease"], "entities": entities, "seconds_spent": 2.5, **more}
     return client.post(f"/api/tasks/{task['note_id']}/{task['revision']}/decision", json=body)
+
+
+class StallingProxy:
+    """Stands between the desk and Redis, and passes nothing on from the first command on that matches a pattern."""
+
+    def __init__(self, redis_url: str, pattern: bytes) -> None:
+        target = urlsplit(redis_url)
+        self._target = (target.hostname, target.port)
+        self._pattern = re.compile(pattern)
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = [self._server]
+        self.url = target._replace(netloc=f"127.0.0.1:{self._server.getsockname()[1]}").geturl()
+        self.stalled = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                server = socket.create_connection(self._target)
+                self._sockets += [client, server]
+                threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, watched: bool) -> None:  # noqa: FBT001
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                if watched and self._pattern.search(data):
+                    self.stalled.set()
+                if self.stalled.is_set():
+                    return
+                sink.sendall(data)

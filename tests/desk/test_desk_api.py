@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from confluent_kafka import Producer
+from contracts.reasons import Reason
 from contracts.records import AnnotationOutcome, Sample
-from desk_rig import TEXT, Rig, decide, next_of, span, until
-from review_desk.adapters.people import hash_token
+from desk_rig import TEXT, Rig, StallingProxy, decide, next_of, span, until
+from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -160,3 +162,48 @@ def test_a_validator_cannot_decide_for_a_lead(rig: Rig) -> None:
     assert v0.get("/api/next").status_code == 204
     assert decide(v0, chosen, []).status_code == 409
     assert decide(rig.client("lea"), chosen, []).status_code == 200
+
+
+def test_a_request_that_nobody_can_read_is_dead_lettered_once(rig: Rig) -> None:
+    producer = Producer({"bootstrap.servers": rig.servers})
+    producer.produce(rig.requests, b"\x00\x00\x00\x00\x01rubbish", b"note-x", 3, headers=[("trace", b"t-1")])
+    assert producer.flush(20) == 0
+    notes = rig.ask(1)
+    assert next_of(rig.client("anna"))["note_id"] == notes[0]
+    dead = until(rig.dead, 20)
+    assert [(one.key(), one.value()) for one in dead] == [(b"note-x", b"\x00\x00\x00\x00\x01rubbish")]
+    headers = dict(dead[0].headers())
+    assert headers["trace"] == b"t-1"
+    assert headers["rxtract.stage"] == b"review-desk"
+    assert headers["rxtract.reason"].decode() in Reason.__members__
+    rig.end()
+    rig.redis.delete(f"{rig.prefix}rxtract:desk:ready-2")  # the next one reads all of it again
+    rig.process = rig.start()
+    assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
+    assert len(rig.dead()) == 1
+
+
+def test_a_desk_killed_between_the_event_and_its_mark_neither_loses_nor_repeats_it(rig: Rig) -> None:
+    rig.end()
+    with StallingProxy(rig.stack.addresses.redis_url, rb"HSET\r\n\$\d+\r\n[^\r]*desk:words:") as proxy:
+        rig.process = rig.start(REDIS_URL=proxy.url)
+        notes = rig.ask(2)
+        task = next_of(rig.client("anna"))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(decide, rig.client("anna"), task, [], sequence=1)
+            said = until(rig.said, 20)  # Kafka has the word
+            until(proxy.stalled.is_set, 20)  # and Redis was about to be told
+            rig.process.send_signal(signal.SIGKILL)
+            rig.process.wait(10)
+            with pytest.raises(httpx.HTTPError):
+                answer.result(20)
+    words = f"{rig.prefix}rxtract:desk:words:{task['note_id']}"
+    assert not rig.redis.exists(words)
+    rig.process = rig.start()
+    anna = rig.client("anna")
+    again = decide(anna, task, [], sequence=1)  # what the page does: it got no answer
+    assert again.status_code == 200, again.text
+    assert again.json()["annotation_id"] == said[0].annotation_id
+    assert next_of(anna)["note_id"] == notes[1]
+    assert rig.client("ben").get("/api/next").status_code == 204
+    assert len(rig.said()) == 1

@@ -7,6 +7,7 @@ import pytest
 from contracts.records import AnnotationOutcome, Sample
 from desk_page import DeskPage
 from desk_rig import Asked, Rig, until
+from playwright.sync_api import expect
 from review_desk.page.pages import SHORTCUTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -115,6 +116,7 @@ def test_the_mouse_marks_and_deletes(rig: Rig, desk: DeskPage) -> None:
 def test_skip_flag_and_back(rig: Rig, desk: DeskPage) -> None:
     notes = rig.ask_for([ONE, ONE, Asked()])
     desk.see("C/o fever")
+    desk.hold(3)
     desk.press("s", "f")
     desk.see_hint("Press F again")
     desk.press("Escape", "f", "f")
@@ -130,6 +132,42 @@ def test_skip_flag_and_back(rig: Rig, desk: DeskPage) -> None:
     assert by_note == {notes[0]: [("SKIPPED", 1)], notes[1]: [("UNREADABLE", 1), ("ACCEPTED", 2)]}
 
 
+def hold_back(desk: DeskPage) -> list:
+    """Keep the next answer of /api/next on its way until it is let go by `continue_`."""
+    held: list = []
+    desk.page.route("**/api/next*", lambda route: route.continue_() if held else held.append(route))
+    return held
+
+
+def test_keys_pressed_while_the_next_note_comes_are_not_lost(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    held = hold_back(desk)
+    desk.wait_until(lambda: held)  # the page looks for more: the answer is on its way from here on
+    later = rig.ask_for([ONE])
+    desk.press("s")
+    desk.see_coming()
+    desk.press("j", "x", "f", "f", "s")
+    held[0].continue_()
+    desk.see("C/o fever")
+    assert ["fever", "DISEASE"] not in desk.entities  # moved and deleted
+    desk.see_hint("press it again")  # but not flagged: nobody had seen the note
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    said = until(lambda: len(found := rig.said()) == 2 and found, 20)
+    assert [str(word.outcome) for word in said if word.note_id == later[0]] == ["CORRECTED"]
+
+
+def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPage) -> None:
+    desk.see_nothing_waits()
+    desk.press("j", "x", "f")
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    assert ["fever", "DISEASE"] in desk.entities
+    assert desk.page.locator("#hint").inner_text() == ""
+
+
 def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE])
     desk.see("C/o fever")
@@ -142,9 +180,67 @@ def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
         desk.press(key)
         assert desk.cursor
         assert key in {"Escape", "ArrowLeft", "Shift+ArrowLeft"} or desk.cursor != before, key
-    desk.press("j", "{")
-    assert any(words.startswith(("of type", "o fever", "/o fever", ": ")) or " " in words for words, _ in desk.entities)
     assert desk.page.locator(":focus").count() == 1
+
+
+def marked(desk: DeskPage) -> list[str]:
+    return [words for words, _ in desk.entities]
+
+
+def test_both_ends_of_an_entity_move_and_three_keys_delete_it(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+    desk.press("j", "j")
+    for key, now in (
+        ("{", "of type 2 diabetes"),
+        ("}", "type 2 diabetes"),
+        ("}", "2 diabetes"),
+        ("{", "type 2 diabetes"),
+        ("]", "type 2 diabetes mellitus"),
+        ("[", "type 2 diabetes"),
+    ):
+        desk.press(key)
+        assert marked(desk) == ["fever", now, "azithromycin"], key
+    for key in ("x", "Delete", "Backspace"):
+        desk.press(key)
+        assert marked(desk) == ["fever", "azithromycin"], key
+        desk.press("u", "k", "j")
+        assert marked(desk) == ["fever", "type 2 diabetes", "azithromycin"], key
+
+
+def test_all_that_has_a_key_has_a_button(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.see("C/o fever")
+
+    def click(*names: str) -> None:
+        for name in names:
+            desk.page.get_by_role("button", name=name, exact=True).click()
+
+    click("Next entity", "Next entity")
+    assert desk.cursor == "type 2 diabetes"
+    click("Grow the entity at its start")
+    assert "of type 2 diabetes" in marked(desk)
+    click("Shrink the entity at its start", "Grow the entity at its end")
+    assert "type 2 diabetes mellitus" in marked(desk)
+    click("Shrink the entity at its end", "Entity before")
+    assert desk.cursor == "fever"
+    desk.page.get_by_role("button", name="Delete").click()
+    desk.page.get_by_role("button", name="Undo").click()
+    assert "fever" in marked(desk)
+    desk.page.get_by_role("button", name="Redo").click()
+    assert "fever" not in marked(desk)
+    click("Next word")
+    assert desk.cursor == "x"
+    click("Word before")
+    assert desk.cursor == "fever"
+    click("Line below")
+    below = desk.cursor
+    assert below in {"acute", "Imp", ":", "bronchitis"}
+    click("Select a word more")
+    assert desk.cursor.startswith(below)
+    assert desk.cursor != below
+    click("Select a word less", "Line above")
+    assert desk.cursor in {"C", "/", "o", "fever", "x"}
 
 
 def test_a_draft_outlives_the_page(rig: Rig, desk: DeskPage) -> None:
@@ -183,6 +279,7 @@ def test_a_desk_killed_under_the_page_loses_no_correction(rig: Rig, desk: DeskPa
     desk.page.close(run_before_unload=True)  # even the tab goes
     rig.process = rig.start(DESK_PORT=port)
     again = DeskPage(rig, desk.context.browser, "anna", like=desk)
+    again.open()
     said = only_word(rig)
     assert said.note_id == notes[0]
     assert ("fever", "DISEASE") not in words(said)
@@ -281,6 +378,7 @@ def test_a_session_that_ends_is_opened_again_without_loss(rig: Rig, chromium) ->
     until(lambda: not any(c["name"] == "rxtract_desk" for c in desk.context.cookies()), 15)
     desk.press("Enter")
     dialog = desk.page.get_by_role("dialog", name="Log in again")
+    desk.keep_picture("session-ended")
     dialog.get_by_label("Token").fill("wrong")
     desk.press("Enter")
     dialog.get_by_text("this token is not known").wait_for()
@@ -310,6 +408,7 @@ def test_a_lead_decides_between_two_opinions(rig: Rig, chromium) -> None:
     lea.press("1")
     first = lea.entities
     lea.press("2")
+    lea.keep_picture("two-opinions")
     assert sorted([len(first), len(lea.entities)]) == [2, 3]
     lea.press("Enter")
     lea.see_nothing_waits()
@@ -319,3 +418,107 @@ def test_a_lead_decides_between_two_opinions(rig: Rig, chromium) -> None:
     for page in (anna, ben, lea):
         assert page.errors == []
         page.close()
+
+
+def test_a_decision_that_is_refused_stays_until_the_person_says_what_becomes_of_it(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE, ONE, Asked()])
+    desk.see("C/o fever")
+    desk.hold(3)
+    lease = f"{rig.prefix}rxtract:desk:lease:"
+    for note_id in notes[:2]:
+        rig.redis.set(lease + note_id, "v-somebody|else")
+    desk.press("j", "x", "Enter", "Enter")
+    desk.see("zebra-quartz-canary")
+    desk.see_refused(2)
+    desk.page.reload()  # they survive the page
+    desk.see("zebra-quartz-canary")
+    desk.see_refused(2)
+    desk.page.get_by_role("button", name="Not taken: 2").click()
+    dialog = desk.page.get_by_role("dialog", name="Not taken by the desk")
+    reasons = dialog.get_by_text("another person has this note now")
+    expect(reasons).to_have_count(2)
+    expect(dialog.get_by_text("Decision with 2 entities")).to_have_count(1)
+    desk.keep_picture("refused-decisions")
+    rig.redis.delete(lease + notes[0])  # the other one left it
+    dialog.get_by_role("listitem").filter(has_text=notes[0]).get_by_role("button", name="Apply again").click()
+    dialog.get_by_role("listitem").filter(has_text=notes[1]).get_by_role("button", name="Discard").click()
+    expect(dialog).to_be_hidden()
+    desk.see_saved()
+    said = only_word(rig)
+    assert said.note_id == notes[0]
+    assert ("fever", "DISEASE") not in words(said)
+    expect(desk.page.locator("#show-refused")).to_be_hidden()
+
+
+def test_a_correction_of_a_note_that_was_taken_away_is_kept(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE])
+    desk.see("C/o fever")
+    rig.redis.set(f"{rig.prefix}rxtract:desk:lease:{notes[0]}", "v-somebody|else")
+    desk.press("j", "x")
+    desk.see_notice("taken off the desk")
+    desk.see_refused(1)
+    desk.page.get_by_role("button", name="Not taken: 1").click()
+    expect(desk.page.get_by_text("Unfinished correction with 2 entities")).to_be_visible()
+
+
+def test_notes_fetched_ahead_stay_this_persons(rig: Rig, chromium) -> None:
+    rig.end()
+    rig.process = rig.start(DESK_LEASE_S="9")
+    notes = rig.ask_for([ONE, ONE])
+    desk = DeskPage(rig, chromium, "anna")
+    desk.see("C/o fever")
+    desk.hold(2)
+    ends_at = time.monotonic() + 12
+    ben = rig.client("ben")
+    desk.wait_until(lambda: ben.get("/api/next").status_code != 204 or time.monotonic() > ends_at)
+    assert ben.get("/api/next").status_code == 204
+    assert rig.redis.exists(*(f"{rig.prefix}rxtract:desk:lease:{note_id}" for note_id in notes)) == 2
+    assert desk.errors == []
+    desk.close()
+
+
+def test_only_time_at_work_counts_and_a_second_word_adds_its_own(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([ONE])
+    desk.page.clock.install()
+    desk.page.reload()
+    desk.see("C/o fever")
+    desk.page.clock.fast_forward(20_000)
+    desk.press("j")
+    desk.page.clock.fast_forward(1_200_000)  # tea
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    first = only_word(rig).seconds_spent
+    assert 80 <= first < 140
+    desk.press("b")
+    desk.see("C/o fever")
+    desk.page.clock.fast_forward(30_000)
+    desk.press("j", "x", "Enter")
+    desk.see_saved()
+    last = max(until(lambda: len(found := rig.said()) == 2 and found, 20), key=lambda word: word.sequence)
+    assert first + 30 <= last.seconds_spent < first + 90
+    figures = rig.client("anna").get("/api/queue").json()
+    assert figures["mine"] == {"notes": 1, "last_hour": 1}
+
+
+def test_whoever_only_looks_takes_nothing_and_sees_no_more_than_he_may(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([Asked(NOTE, FOUND, Sample.AUDIT)])
+    desk.see("C/o fever")
+    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    expect(desk.page.get_by_text("it waits for review", exact=False)).to_be_visible()
+    expect(desk.page.locator(".paper")).to_contain_text("acute bronchitis")
+    assert desk.page.locator("mark").count() == 0
+    desk.page.goto(rig.url)
+    desk.see("C/o fever")
+    desk.press("d", "Enter")
+    desk.see_saved()
+    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    expect(desk.page.locator("mark")).to_have_count(1)
+    desk.page.context.clear_cookies()
+    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    desk.page.get_by_label("Token").fill("token-ben")
+    desk.press("Enter")
+    expect(desk.page.get_by_role("heading", name=f"Note {notes[0]}")).to_be_visible()  # the door leads on
+    looks = [line for line in rig.log.read_text().splitlines() if '"action": "look"' in line]
+    assert len(looks) == 3
+    assert notes[0] not in rig.log.read_text()

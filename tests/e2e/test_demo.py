@@ -38,6 +38,7 @@ def test_the_demo_plays_both_acts_and_leaves_nothing_behind(tmp_path):
     loop = summary["loop"]
     assert loop["alarms"] >= 2
     assert loop["missing_labels"] > 0  # the training waited for people
+    assert loop["sent_to_review"] >= 20  # because the city's language moved
     assert loop["labels"] >= loop["missing_labels"] / 2
     assert loop["f1_after"] > loop["f1_before"] + 0.1
     assert loop["seconds_to_recovered"] < 360

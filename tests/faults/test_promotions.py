@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 NOTES_PER_S = 150
+GOAL_S = 5  # from the event to all of three serving
 NO_POLL = "3600"  # seconds: only the event can tell
 
 
@@ -77,7 +78,7 @@ def _serial(process) -> str:
     return str(json.loads(body)["serial"]) if status == 200 else ""
 
 
-def _promotions(rig, stack, folders, count: int, every_s: float) -> list[float]:
+def _promotions(rig, stack, folders, count: int, every_s: float) -> None:
     from extractor_rig import judge, until
 
     promoter = Promoter(rig, stack, folders)
@@ -90,7 +91,7 @@ def _promotions(rig, stack, folders, count: int, every_s: float) -> list[float]:
         for number in range(1, count + 1):
             begun = time.monotonic()
             serial = promoter.promote(number)
-            until(lambda serial=serial: all(_serial(one) == serial for one in processes), 15, "all to serve it")
+            until(lambda serial=serial: all(_serial(one) == serial for one in processes), GOAL_S, "all to serve it")
             taken.append(time.monotonic() - begun)
             until(lambda begun=begun: time.monotonic() - begun >= every_s, 60, "the next turn")
     rig.drained(60)
@@ -100,7 +101,6 @@ def _promotions(rig, stack, folders, count: int, every_s: float) -> list[float]:
     _assert_one_model_a_range(rig, events)
     figures = f"median {median(taken):.2f} s, slowest {max(taken):.2f} s, {len(sent)} notes"
     sys.stdout.write(f"promotion to all of 3 serving: {figures}\n")
-    return taken
 
 
 def _assert_one_model_a_range(rig, events) -> None:
@@ -124,8 +124,7 @@ def _assert_one_model_a_range(rig, events) -> None:
 
 
 def test_five_promotions_under_load_lose_nothing_and_reach_three_extractors_by_event(extractor_rig, stack, folders):
-    taken = _promotions(extractor_rig, stack, folders, 5, 2.0)
-    assert median(taken) < 5
+    _promotions(extractor_rig, stack, folders, 5, 2.0)
 
 
 @pytest.mark.long

@@ -97,6 +97,9 @@ def test_dead_letters_are_listed_shown_and_replayed_byte_for_byte(publish, topic
     (row,) = json.loads(run("dlq", "list", "--json"))
     assert row["reason"] == "EMPTY_TEXT"
     assert row["bytes"] == len(original)
+    listed = run("dlq", "list").splitlines()  # 80 columns wide
+    assert any(row["place"] in line and "EMPTY_TEXT" in line for line in listed)
+    assert "…" not in "".join(listed)
     shown = json.loads(run("dlq", "show", NOTES_SUBMITTED, row["place"], "--json"))
     assert shown["headers"]["rxtract.reason"] == "EMPTY_TEXT"
 

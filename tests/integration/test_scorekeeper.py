@@ -43,6 +43,7 @@ from playwright.sync_api import expect, sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
+from runtime.secret_files import hash_token
 from rxtract.app import build
 from typer.testing import CliRunner
 
@@ -241,11 +242,15 @@ def test_records_become_measurements_metrics_rows_and_a_page(rig: Rig, monkeypat
 @pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no chromium: run make tools")
 def test_an_open_page_follows_the_notes_and_its_numbers_lead_to_them(rig: Rig) -> None:
     rig.send("entities.extracted.v1", *(note(f"n{place}") for place in range(20)))
-    rig.scorekeeper().wait_ready()
+    tokens = rig.folder / "desk.tokens"
+    tokens.write_text(f"anna:validator:{hash_token('token-anna')}")
+    rig.scorekeeper(RXTRACT_SCORE_TOKENS_FILE=str(tokens)).wait_ready()
     with sync_playwright() as playwright, playwright.chromium.launch(
         executable_path=CHROMIUM, args=["--no-sandbox"]
     ) as browser:  # fmt: skip
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(
+            viewport={"width": 1280, "height": 900}, http_credentials={"username": "anna", "password": "token-anna"}
+        )
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -13,6 +13,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from embedded_stack import progress as steps
 from embedded_stack.addresses import write_stack_json
+from embedded_stack.ports import free_ports
 from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
 
@@ -97,7 +98,10 @@ def bring_up(
         token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
         places = {name: str(folder / place) for name, place in PLACES.items()}
         records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
-        environment = {**stack.addresses.as_environment(), **_secrets(folder, token, desk, lead), **places, **records}
+        (port,) = free_ports(1)  # chosen here, for the control page to link to
+        pages = {"RXTRACT_DESK_PORT": str(port), "RXTRACT_SCORE_DESK_URL": f"http://127.0.0.1:{port}"}
+        keys = _secrets(folder, token, desk, lead)
+        environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages}
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,
@@ -214,7 +218,11 @@ def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
             _write_secret(key, secrets.token_hex(PSEUDONYM_KEY_BYTES))
     _write_secret(place / "tokens", f"{CLIENT}:{_hashed(token)}\n")
     _write_secret(place / "desk.tokens", f"{CLIENT}:validator:{_hashed(desk)}\n{CLIENT}-lead:lead:{_hashed(lead)}\n")
-    files = {"RXTRACT_HTTP_TOKENS_FILE": place / "tokens", "RXTRACT_DESK_TOKENS_FILE": place / "desk.tokens"}
+    files = {
+        "RXTRACT_HTTP_TOKENS_FILE": place / "tokens",
+        "RXTRACT_DESK_TOKENS_FILE": place / "desk.tokens",
+        "RXTRACT_SCORE_TOKENS_FILE": place / "desk.tokens",
+    }
     return {name: str(path) for name, path in {**keys, **files}.items()}
 
 

@@ -35,6 +35,7 @@ from runtime.errors import DeliveryFailed
 from runtime.records import OutputRecord
 
 from rxtract.errors import UserError
+from rxtract.kafka import client_config
 from rxtract.models.orders import DELIVERY_TIMEOUT_S, new_command, publish
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _publish_words(addresses: StackAddresses, told: Iterator[AnnotationValidated
         raise UserError(f"no schema for {topic}: run `rxtract schemas apply`") from None
     except RegistryUnavailable:
         raise UserError(f"the registry at {addresses.schema_registry_url} does not answer") from None
-    producer = DeliveryProducer({"bootstrap.servers": addresses.bootstrap_servers, "client.id": "rxtract-cli"})
+    producer = DeliveryProducer(client_config(addresses, "rxtract-cli"))
     try:
         while batch := list(islice(told, _AT_ONCE)):
             records = [OutputRecord(topic, word.note_id.encode(), serialize(word)) for word in batch]

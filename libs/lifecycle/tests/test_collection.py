@@ -9,6 +9,8 @@ from lifecycle.collection import Reason, collect
 from lifecycle.gate_config import GateConfig
 from lifecycle.readiness import missing_labels
 from lifecycle.roles import Role, RoleKeyError, Shares, role_of
+from lifecycle.snapshot import CorpusConfig, snapshot
+from lifecycle.teachers import taught_by
 
 KEY = b"k" * 32
 SHARES = Shares(0.2, 0.2)
@@ -109,12 +111,32 @@ def test_notes_chosen_for_doubt_never_judge():
 
 def test_a_drift_run_waits_for_labels_of_its_segment():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
-    assert missing_labels([], "annotations", None, config, KEY) == 0
-    missing = missing_labels([], "drift", "city=Pune", config, KEY)
-    assert missing == 25  # 5 of the fifth that judges
+    pune, delhi = ["city=Pune"], ["city=Delhi"]
+    assert missing_labels([], pune, config, KEY) == {"city=Pune": 25}  # 5 of the fifth that judges
     words = [word(number) for number in range(120)]
-    assert missing_labels(words, "drift", "city=Pune", config, KEY) == 0
-    assert missing_labels(words, "drift", "city=Delhi", config, KEY) == 25
+    assert missing_labels(words, pune, config, KEY) == {"city=Pune": 0}
+    assert missing_labels(words, delhi, config, KEY) == {"city=Delhi": 25}
+
+
+def test_labels_from_before_a_drift_do_not_count_for_it():
+    config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
+    words = [word(number) for number in range(120)]
+    newest = max(one.annotated_at for one in words)
+    assert missing_labels(words, ["city=Pune"], config, KEY, newest) != {"city=Pune": 0}
+    assert missing_labels(words, ["city=Pune"], config, KEY, newest + 1) == {"city=Pune": 25}
+    found = collect(words, KEY, config.shares)
+    assert found.of(Role.RECENT, since=newest + 1) == []
+    data = snapshot(found, CorpusConfig(notes=20, gold_notes=20), segments=("city=Pune",), since=newest + 1)
+    assert (data.recent, data.recent_of) == ((), {"city=Pune": ()})
+    assert data.annotated  # they teach all the same
+
+
+def test_the_labels_of_all_notes_do_not_answer_a_drift_that_shows_in_a_city_too():
+    config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
+    words = [word(number) for number in range(120)]
+    assert missing_labels(words, ["all", "city=Delhi"], config, KEY) == {"city=Delhi": 25}
+    assert missing_labels(words, ["all"], config, KEY) == {"all": 0}
+    assert missing_labels(words, ["city=Delhi", "city=Pune"], config, KEY) == {"city=Delhi": 25, "city=Pune": 0}
 
 
 def patient_of(role: Role) -> str:
@@ -138,3 +160,31 @@ def test_a_chain_of_likenesses_never_joins_two_roles():
 def test_notes_without_a_patient_get_their_role_one_by_one():
     found = collect([word(number, patient_ref="") for number in range(80)], KEY, SHARES)
     assert {item.role for item in found.notes} == set(Role)
+
+
+ALL_TRAIN = Shares(0.0, 0.0)
+
+
+def trained_on(words, shares=ALL_TRAIN):
+    return collect(words, KEY, shares).of(Role.TRAIN)
+
+
+def test_who_taught_what_a_training_used():
+    words = [
+        word(1, annotator="anna"),
+        word(1, annotator="ben", annotation_id="b1"),
+        word(2, annotator="anna", outcome="UNREADABLE", entities=[]),
+        word(3, annotator="anna", entities=[]),
+        word(3, annotator="ben", annotation_id="b3", outcome="ADJUDICATED", supersedes=["a3"]),
+        word(4, annotator="anna"),
+        word(4, annotator="anna", annotation_id="a4b", sequence=2, outcome="SKIPPED", entities=[]),
+    ]
+    assert taught_by(words, trained_on(words) * 3) == {"anna": 1, "ben": 2}
+
+
+def test_notes_that_judge_taught_nothing():
+    words = [word(number, annotator="anna") for number in range(40)]
+    used = trained_on(words, Shares(0.3, 0.3))
+    assert 0 < len(used) < 40
+    assert taught_by(words, used) == {"anna": len(used)}
+    assert taught_by(words, []) == {}

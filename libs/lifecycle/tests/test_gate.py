@@ -39,8 +39,7 @@ GOOD = predicted(GOLD, {Label.DISEASE: 10, Label.TREATMENT: 10})
 
 def evidence(challenger, champion=WEAK, **more) -> Evidence:
     given = {
-        "trigger": "annotations",
-        "segment": None,
+        "drifted": {},
         "gold": TestSet(GOLD, challenger, champion),
         "shipped_gold": 100,
         "recent": TestSet([], [], []),
@@ -85,7 +84,7 @@ def test_too_small_a_test_set_defers_and_says_how_many_are_missing():
     verdict = judge(evidence(GOOD), replace(CONFIG, min_gold_mentions=250))
     assert verdict.decision is Decision.DEFER
     assert verdict.missing_labels == 50
-    verdict = judge(evidence(GOOD, trigger="drift", segment="city=Pune"), CONFIG)
+    verdict = judge(evidence(GOOD, drifted={"city=Pune": ()}), CONFIG)
     assert verdict.decision is Decision.DEFER
     assert verdict.missing_labels == 20
     assert "city=Pune" in verdict.reasons[0]
@@ -106,12 +105,52 @@ def test_leaked_test_data_is_flagged_however_good_the_scores(leak):
 
 def test_a_drift_run_must_be_surely_better_where_the_language_moved():
     same = predicted(RECENT, {Label.DISEASE: 4})
-    stuck = evidence(GOOD, trigger="drift", segment="city=Pune", recent=TestSet(RECENT, same, same))
+    stuck = evidence(GOOD, drifted={"city=Pune": range(40)}, recent=TestSet(RECENT, same, same))
     verdict = judge(stuck, CONFIG)
     assert verdict.decision is Decision.REJECT
     assert any("recent validated notes" in reason for reason in verdict.reasons)
     better = TestSet(RECENT, predicted(RECENT, {}), predicted(RECENT, {Label.DISEASE: 2, Label.TREATMENT: 2}))
     assert judge(replace(stuck, recent=better), CONFIG).decision is Decision.PASS
+
+
+def drifting(there: dict[Label, int], elsewhere: dict[Label, int], **drifted: int) -> Evidence:
+    """Forty notes, the first half of Pune and the second of Delhi, in which the champion misses every second mention."""
+    champion = predicted(RECENT, {Label.DISEASE: 2, Label.TREATMENT: 2})
+    challenger = [*predicted(RECENT[:20], there), *predicted(RECENT[20:], elsewhere)]
+    places = {"pune": range(20), "delhi": range(20, 40), "all": range(40)}
+    named = {{"all": "all"}.get(name, f"city={name.title()}"): places[name][:count] for name, count in drifted.items()}
+    return evidence(GOOD, drifted=named, recent=TestSet(RECENT, challenger, champion))
+
+
+WORST = {Label.DISEASE: 1, Label.TREATMENT: 1}
+
+
+def test_every_segment_of_a_drift_is_judged():
+    verdict = judge(drifting({}, {}, pune=20, delhi=20, all=40), CONFIG)
+    assert verdict.decision is Decision.PASS, verdict.reasons
+    for segment in ("city=Pune", "city=Delhi", "all"):
+        assert any(reason.startswith(f"{segment}: ") for reason in verdict.reasons)
+    assert any("40 recent validated notes of city=Pune, city=Delhi" in reason for reason in verdict.reasons)
+    assert not any("Pune" in name for name in verdict.metrics)
+
+
+def test_a_model_that_is_worse_in_one_of_the_segments_is_refused():
+    verdict = judge(drifting({}, WORST, pune=20, delhi=20), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any(reason.startswith("city=Delhi: ") and "surely worse there" in reason for reason in verdict.reasons)
+
+
+def test_a_segment_with_too_few_notes_is_said_and_hinders_nothing():
+    verdict = judge(drifting({}, WORST, pune=20, delhi=3), CONFIG)
+    assert verdict.decision is Decision.PASS, verdict.reasons
+    assert any("city=Delhi: 3 recent validated notes, too few" in reason for reason in verdict.reasons)
+
+
+def test_all_notes_together_do_not_answer_a_drift_of_a_city():
+    verdict = judge(drifting({}, {}, pune=3, all=40), CONFIG)
+    assert verdict.decision is Decision.DEFER
+    assert verdict.missing_labels == 17
+    assert "city=Pune" in verdict.reasons[0]
 
 
 def test_the_first_model_needs_only_the_floors():

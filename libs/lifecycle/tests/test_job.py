@@ -69,7 +69,7 @@ def _word(number, note) -> AnnotationValidated:
 
 def filled(folder: Path, words=(), *, champion=b"", challenger=b"", **more) -> Path:
     folder.mkdir()
-    job = {"kind": "train", "trigger": "operator", "segment": None, "command_id": "c", "seed": 0}
+    job = {"kind": "train", "trigger": "operator", "segments": [], "command_id": "c", "seed": 0}
     job |= {"model_name": "rxtract-ner", "corpus": CORPUS, "gate": GATE.to_dict()}
     job["training"] = {"averaged_fits": 1, "max_iterations": 30, "calibration_folds": 0}
     for name, content in (("champion", champion), ("challenger", challenger)):

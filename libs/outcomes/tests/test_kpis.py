@@ -1,5 +1,6 @@
 """Every KPI against a case that was computed by hand."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -122,6 +123,16 @@ def test_a_second_word_of_the_same_person_replaces_the_first():
     folded.validated(said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN))
     folded.validated(said("a", [entity(1)], [entity(1)], sample=Sample.UNCERTAIN, sequence=2, outcome="ACCEPTED"))
     assert read(folded, "correction_rate") == 0
+
+
+def test_seconds_of_a_newer_revision_come_on_top_and_those_of_a_second_word_are_in_it():
+    folded = Folded(ZONE)
+    first = said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN, s=1800.0)
+    folded.validated(first)
+    folded.validated(replace(first, sequence=2, seconds_spent=2400.0))  # the desk has added them
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(1 / (2400 / 3600))
+    folded.validated(replace(first, revision=2, seconds_spent=1200.0))
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(1.0)
 
 
 def test_times_are_within_two_per_cent():

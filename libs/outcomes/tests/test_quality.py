@@ -1,21 +1,33 @@
 import numpy as np
 import pytest
-from outcomes.quality import expected, ratio
+from outcomes.quality import LABELS, AuditedNote, Counts, expected, measure, ratio
 
 
 @pytest.mark.parametrize("notes", [50, 150])
-def test_interval_covers_the_truth_in_a_thousand_simulated_weeks(notes):
+def test_intervals_cover_the_truth_in_a_thousand_simulated_weeks(notes):
     chance = np.random.default_rng(7)
-    covered = 0
-    right_share = 4 / 4.6  # mean of the beta below; mentions and skill are independent, so F1 follows
-    truth = 2 * right_share / (2 * right_share + (1 - right_share) * 1.6)
+    covered = dict.fromkeys(("f1", "precision", "recall"), 0)
+    right_share = 4 / 4.6  # mean of the beta below; mentions and skill are independent, so the truths follow
+    truth = {
+        "f1": 2 * right_share / (2 * right_share + (1 - right_share) * 1.6),
+        "precision": right_share / (right_share + (1 - right_share) * 0.6),
+        "recall": right_share,
+    }
     for _ in range(1000):
         skill = chance.beta(4, 0.6, notes)  # notes differ in how hard they are
         mentions = 1 + chance.poisson(2, notes)
         right, wrong = chance.binomial(mentions, skill), chance.binomial(mentions, (1 - skill) * 0.6)
-        found = ratio(2 * right, right + wrong + mentions, np.ones(notes))
-        covered += found.low <= truth <= found.high
-    assert covered >= 930
+        (found,) = [row for row in measure(audit_of(mentions, right, wrong)) if row.label == "ALL"]
+        for name, true in truth.items():
+            covered[name] += getattr(found, f"{name}_low") <= true <= getattr(found, f"{name}_high")
+    assert min(covered.values()) >= 930, covered
+
+
+def audit_of(mentions, right, wrong):
+    return [
+        AuditedNote("", "", "", 0, 1.0, True, dict.fromkeys(LABELS, Counts(int(r), int(w), int(m - r))))
+        for m, r, w in zip(mentions, right, wrong, strict=True)
+    ]
 
 
 def test_weights_count_as_so_many_notes():

@@ -2,6 +2,8 @@
 
 import pytest
 from contracts.reasons import Reason
+from hypothesis import given
+from hypothesis import strategies as st
 from runtime.deadletter import (
     ATTEMPT,
     EXCEPTION,
@@ -126,3 +128,24 @@ def test_a_steady_trickle_is_within_the_budget() -> None:
     budget = DeadLetterBudget()
     for number in range(20_000):
         budget.count(dead=number % 6 == 0)
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=30), max_size=30), st.integers(1, 8))
+def test_counting_a_batch_at_once_is_counting_each(batches, window):
+    one, all_ = (DeadLetterBudget(consecutive=20, share=0.9, window=window, untried=20) for _ in range(2))
+    for batch in batches:
+        ends = []
+        for budget in (one, all_):
+            try:
+                if budget is all_:
+                    budget.count_all(batch)
+                else:
+                    for dead in batch:
+                        budget.count(dead=dead)
+                ends.append("")
+            except BudgetExceeded as error:
+                ends.append(str(error))
+        assert ends[0] == ends[1]
+        assert vars(one) == vars(all_)
+        if ends[0]:
+            return

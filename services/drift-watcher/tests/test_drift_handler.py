@@ -17,6 +17,7 @@ from drift.reference import Reference
 from drift_watcher import metrics as m
 from drift_watcher.adapters import references
 from drift_watcher.adapters.references import ModelReferences
+from drift_watcher.adapters.said import Said
 from drift_watcher.adapters.states import _complete
 from drift_watcher.bootstrap import bootstrap, codecs
 from drift_watcher.handler import DriftHandler, Topics
@@ -39,13 +40,13 @@ def settings(**more):
 
 
 class Rig:
-    def __init__(self, stored=(), find=lambda _: FOUND) -> None:
+    def __init__(self, stored=(), find=lambda _: FOUND, said=Said) -> None:
         self.registry = InMemoryRegistry()
         apply_schemas(self.registry)
         self.serialise = Serializer.for_topic(StatisticsObserved, self.registry, SOURCE)
         self.metrics = Metrics(m.METRICS)
         self.keeper = WatcherKeeper(
-            lambda _: iter(stored), find, DriftConfig(), ZoneInfo("UTC"), (50, 10**12), self.metrics
+            lambda _: iter(stored), find, DriftConfig(), ZoneInfo("UTC"), (50, 10**12), self.metrics, said
         )
         made = codecs(self.registry, settings())
         self.handler = DriftHandler(self.keeper, find, made, WRITTEN, DeadLetterBudget(), self.metrics)
@@ -89,6 +90,25 @@ def test_the_same_batch_again_gives_the_same_records():
     rig = Rig()
     batch = rig.batch(0, 60)
     assert rig.handler(batch) == rig.handler(batch) != []
+
+
+def test_what_is_out_already_is_not_said_again():
+    """A kill came between an alarm and its state: the successor decides the same once more."""
+    rig = Rig()
+    quiet, shifted = rig.batch(0, 100), rig.batch(100, 120, mean=0.25)
+    outputs = [*rig.handler(quiet), *rig.handler(shifted)]
+    events = rig.decoded(outputs, DriftDetected, topics.DRIFT_DETECTED)
+    commands = rig.decoded(outputs, ModelCommand, topics.MODEL_COMMANDS)
+    assert events
+    half = Said(frozenset({(events[0].episode_id, events[0].level.value)}))
+    again = Rig(said=lambda: half)
+    repeated = [*again.handler(quiet), *again.handler(shifted)]
+    assert again.decoded(repeated, DriftDetected, topics.DRIFT_DETECTED) == events[1:]
+    assert again.decoded(repeated, ModelCommand, topics.MODEL_COMMANDS) == commands
+    full = Rig(said=lambda: Said(half.events, frozenset(one.command_id for one in commands)))
+    silent = [*full.handler(quiet), *full.handler(shifted)]
+    assert full.decoded(silent, ModelCommand, topics.MODEL_COMMANDS) == []
+    assert states_of(full, silent) == states_of(rig, outputs)
 
 
 def test_a_restored_watcher_goes_on_where_the_state_ends():

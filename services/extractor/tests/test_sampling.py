@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from contracts.records import DriftDetected, DriftDirection, DriftLevel, ModelRef, NoteAccepted, ReviewReason, Sample
+from extractor.domain.audit_rates import parse_rates
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 
 KEY = b"k" * 32
@@ -61,6 +63,37 @@ def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
     assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
     assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000, revision=2)
     assert first != chosen(Sampling(0.5, b"x" * 32, RATES, OpenEpisodes()), 20_000)
+
+
+def test_a_segment_has_its_own_rate_and_its_notes_weigh_by_it():
+    rates = RATES._replace(audit_of={"city=Pune": 0.1, "specialty=cardiology": 0.05, "city=Delhi|specialty=ent": 0.5})
+    sampling = Sampling(0.5, KEY, rates, OpenEpisodes())
+    for city, specialty, rate in (
+        ("Pune", "ent", 0.1),
+        ("Pune", "cardiology", 0.1),
+        ("Nashik", "cardiology", 0.05),
+        ("Delhi", "ent", 0.5),
+        ("Delhi", "dental", 0.02),
+    ):
+        found = chosen(sampling, 20_000, city=city, specialty=specialty)
+        audit = [one for one in found if one.sample is Sample.AUDIT]
+        assert len(audit) / 20_000 == pytest.approx(rate, rel=0.2)
+        assert {one.review.inclusion_probability for one in audit} == {rate}
+
+
+def test_who_is_audited_at_a_lower_rate_is_audited_at_a_higher_one():
+    usual = chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 5_000)
+    more = chosen(Sampling(0.5, KEY, RATES._replace(audit_of={"city=Pune": 0.1}), OpenEpisodes()), 5_000)
+    pairs = zip(usual, more, strict=True)
+    assert all(after.sample is Sample.AUDIT for before, after in pairs if before.sample is Sample.AUDIT)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["city=Pune:0.1", "[]", '{"Pune": 0.1}', '{"city=Pune": 2}', '{"city=Pune": true}', '{"all": 0.1}']
+)
+def test_rates_that_are_none_are_refused_in_one_line(wrong):
+    with pytest.raises(ValueError, match=r"^[^\n]+$"):
+        parse_rates(wrong)
 
 
 def test_drift_never_changes_who_is_audited():

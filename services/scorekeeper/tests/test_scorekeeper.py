@@ -30,17 +30,20 @@ from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.metrics import Metrics
+from runtime.people import People
 from runtime.records import InputRecord
+from runtime.secret_files import hash_token
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import start_of
 from scorekeeper.bootstrap import share, topic_names
 from scorekeeper.domain.board import WEEK, Board
-from scorekeeper.domain.figures import look
+from scorekeeper.domain.figures import look, quality_of
 from scorekeeper.domain.measuring import Said, measurements
 from scorekeeper.exposition import Exposition, samples_of
 from scorekeeper.handler import FoldHandler
 from scorekeeper.http import words
 from scorekeeper.http.app import make_app
+from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
@@ -83,7 +86,12 @@ def board():
 
 
 def page_of(board, tmp_path):
-    return Page(board, Questions(tmp_path, 5), 5)
+    return Page(board, Questions(tmp_path, 5), 5, "http://desk:1")
+
+
+def door_of(tmp_path):
+    (tmp_path / "tokens").write_text(f"anna:validator:{hash_token('token-anna')}")
+    return Door(People(tmp_path / "tokens", "X"))
 
 
 # -- measuring
@@ -269,8 +277,22 @@ def test_metrics_are_shown_whole_or_not_at_all():
     assert 'rxtract_kpi_notes{city="",version="",window="week"} 1.0' in text
     assert 'rxtract_kpi_notes{city="Pune",version="",window="week"} 1.0' in text
     assert 'rxtract_quality_ratio{city="",label="ALL",measure="f1",version="1"} 1.0' in text
+    assert 'rxtract_quality_ratio{city="Pune",label="ALL",measure="recall_low",version="1"}' in text
+    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 1.0' in text
     exposition.show(())
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+
+
+def test_quality_is_told_by_version_in_each_city_with_intervals():
+    one = board()
+    for note, city in (("a", "Pune"), ("b", "Delhi")):
+        one.folded.extracted(event(note, city=city))
+        one.folded.validated(audit(note, right=note == "a", city=city))
+    rows = {(row["version"], row["city"]): row for row in quality_of(one, NOW)["quality"]}
+    assert set(rows) == {("", ""), ("1", ""), ("", "Pune"), ("", "Delhi"), ("1", "Pune"), ("1", "Delhi")}
+    whole = next(label for label in rows["1", "Pune"]["labels"] if label["label"] == "ALL")
+    assert whole["precision_low"] <= whole["precision"] <= whole["precision_high"]
+    assert whole["recall_low"] < whole["recall_high"]
 
 
 def test_every_kpi_is_a_metric():
@@ -327,6 +349,17 @@ def test_the_page_shows_nothing_as_nothing(tmp_path):
     assert "nan" not in text.lower().replace("finance", "")
 
 
+def test_the_page_tells_each_measure_with_its_interval_and_what_nobody_saw_as_nothing(tmp_path):
+    one = board()
+    for number in range(10):
+        one.folded.validated(audit(f"n{number}", right=number > 2))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    rows = text[text.index('id="h-label"') :].split("</tr>")
+    disease, treatment = rows[1], rows[2]
+    assert disease.count('class="ends"') == 3
+    assert treatment.count("no mention was audited") == 3
+
+
 def test_hostile_names_stay_text(tmp_path):
     one = board()
     one.whole = True
@@ -357,7 +390,7 @@ def test_hostile_names_stay_text(tmp_path):
 
 def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     one = board()
-    client = TestClient(make_app(page_of(one, tmp_path), one, threading.Event()))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
     assert client.get("/api/kpis").status_code == 503
     assert client.get("/api/quality").status_code == 503
     one.whole = True
@@ -369,10 +402,30 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert " on" + "click" not in answer.text
     assert client.get("/numbers?window=today").status_code == 200
     assert client.get("/numbers?window=year").status_code == 422
-    assert client.get("/examples/refused").status_code == 200
-    assert client.get("/examples/other").status_code == 404
+    assert client.get("/examples/refused", auth=("", "token-anna")).status_code == 200
+    assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+
+
+def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_path):
+    one = board()
+    one.folded.extracted(event("note-1"))
+    one.folded.validated(audit("note-1", right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    assert "note-1" not in client.get("/").text
+    for header in ({}, {"Authorization": "Basic !!"}, {"Authorization": "Bearer wrong"}):
+        answer = client.get("/examples/audit", headers=header)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+        assert "note-1" not in answer.text
+    shown = client.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
+    assert shown.status_code == 200
+    assert 'href="http://desk:1/notes/note-1"' in shown.text
+    closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X")), one, threading.Event()))
+    answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
+    assert answer.status_code == 403
+    assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
 
 
 def test_a_look_is_scoped_by_city_and_version():

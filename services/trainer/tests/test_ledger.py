@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contracts.records import (
+    DriftDetected,
+    DriftDirection,
+    DriftLevel,
     LabelQuality,
     ModelAction,
     ModelCommand,
@@ -13,7 +16,8 @@ from contracts.records import (
 )
 from trainer.domain.identity import event_id
 from trainer.domain.ledger import Ledger
-from trainer.domain.rules import Measured, is_worse, why_void
+from trainer.domain.rules import Measured, Recoveries, is_worse, why_void
+from trainer.domain.story import CLOCKS_APART_MS, NO_DRIFT, Drift, story_of
 
 
 def command(key: str, action: ModelAction = ModelAction.RETRAIN, **more) -> ModelCommand:
@@ -54,6 +58,73 @@ def test_orders_of_other_models_or_champions_are_stories_of_their_own():
     ):
         ledger.order(command(key, **more))
     assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("d", "a")]
+
+
+def test_only_orders_of_drift_wait_for_labels_together():
+    """An operator's, a schedule's, a count's or an import's order runs at once, and before the drift's."""
+    for reason in ("operator", "schedule", "annotations"):
+        ledger = Ledger("m")
+        for key, why in (("drift", "drift"), ("more", "drift"), ("now", reason), ("again", reason)):
+            ledger.order(command(key, reason=why))
+        assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [
+            ("again", "now"),
+            ("more", "drift"),
+        ]
+        assert [one.command_id for one in ledger.open] == ["now", "again", "drift", "more"]
+        ledger.tell(event("more", ModelEventKind.MERGED_INTO, merged_into="drift"))
+        assert [one.command_id for one in ledger.waiting(ledger.commands["now"])] == ["drift"]
+        assert ledger.waiting(ledger.commands["drift"]) == []
+
+
+def drift_event(segment: str, at: int, level=DriftLevel.RECOVERED, version: str = "1") -> DriftDetected:
+    return DriftDetected(
+        episode_id="e",
+        segment=segment,
+        level=level,
+        direction=DriftDirection.BETTER,
+        statistics=(),
+        evidence="",
+        model=ModelRef(name="m", version=version, serial=1),
+        source_partition=0,
+        source_offset=1,
+        detected_at=at,
+        began_at=0,
+    )
+
+
+def test_a_drift_is_over_with_the_end_of_its_own_segment_and_no_earlier_one():
+    drift = command("a", segment="city=Pune", requested_at=50)
+    recoveries = Recoveries()
+    for one in (
+        drift_event("city=Pune", 40),
+        drift_event("city=Pune", 60, level=DriftLevel.CRITICAL),
+        drift_event("city=Pune", 60, version="2"),
+        drift_event("all", 60),
+    ):
+        recoveries.take(one)
+        assert not recoveries.is_over(drift)
+    recoveries.take(drift_event("city=Pune", 60))
+    recoveries.take(drift_event("city=Pune", 30))  # read again
+    assert recoveries.is_over(drift)
+
+
+def test_a_deferral_goes_on_for_the_segments_that_still_drift():
+    ledger, over = Ledger("m"), {"a"}
+    for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("c", "Delhi", 70)):
+        ledger.order(command(key, segment=f"city={city}", requested_at=at))
+    for key, into in (("b", "a"), ("c", "b"), ("c", "b")):
+        ledger.tell(event(key, ModelEventKind.MERGED_INTO, merged_into=into))
+    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    lead = ledger.commands["a"]
+    story = story_of(lead, ledger, lambda one: one.command_id in over)
+    assert (story.said_missing, story.drift) == (40, Drift(("city=Delhi",), 70 - CLOCKS_APART_MS))
+    over |= {"b", "c"}
+    assert story_of(lead, ledger, lambda one: one.command_id in over).drift == NO_DRIFT
+    ledger.order(command("now", reason="operator"))
+    now = ledger.commands["now"]
+    assert story_of(now, ledger, lambda _: True).waiting == ()
+    (waiting,) = story_of(now, ledger, lambda _: False).waiting
+    assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():

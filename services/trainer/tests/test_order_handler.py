@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from contracts.records import ModelAction, ModelCommand, ModelEventKind
+from contracts.records import AnnotationValidated, ModelAction, ModelCommand, ModelEventKind
 from lifecycle.gate_config import GateConfig
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 from runtime.model_registry import RegistryAwayError, UnusableVersionError
-from trainer.adapters.job import JobFailedError
-from trainer.adapters.models import MlflowRefusedError, Registry, Version
-from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.adapters.job import JobAbandonedError, JobFailedError
+from trainer.adapters.models import MlflowRefusedError, Registry, Version, number_of
+from trainer.domain.story import Drift, Story, Waiting
+from trainer.handler import OrderHandler
+from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 
 
@@ -46,12 +49,13 @@ class FakeModels:
     def tables(self, version):
         return b"tables"
 
-    def register(self, folder: Path, result, tags, trigger):
+    def register(self, folder: Path, result, tags, trigger, check):
+        check()
         self.registrations += 1
         return self.add(**tags, gate=result["decision"].lower(), **{"gate.reasons": '["numbers"]'})
 
-    def judge(self, version, folder, result):
-        self._tag(version, gate=result["decision"].lower())
+    def judge(self, version, folder, result, champion):
+        return self._tag(version, gate=result["decision"].lower(), **{"gate.champion": number_of(champion)})
 
     def set_alias(self, alias, version):
         self.aliases[alias] = version.version
@@ -59,13 +63,21 @@ class FakeModels:
     def drop_alias(self, alias):
         self.aliases.pop(alias, None)
 
-    def enthrone(self, version, champion, command_id):
+    def enthrone(self, version, champion, command_id, kind):
         serial = str(1 + max(int(one.tags["serial"]) for one in self.versions.values()))
-        if champion is not None:
-            self._tag(champion, served="true")
-            self.aliases["previous"] = champion.version
+        left = champion and champion.version
+        self._tag(version, moved_by=command_id, serial=serial, moving=json.dumps({"kind": kind, "from": left}))
         self.aliases["champion"] = version.version
-        return self._tag(version, moved_by=command_id, served="true", serial=serial)
+        return self.finish_move(self.versions[version.version])
+
+    def finish_move(self, champion):
+        if champion.move.left is not None:
+            self._tag(self.versions[champion.move.left], served="true")
+            self.aliases["previous"] = champion.move.left
+        return self._tag(champion, served="true")
+
+    def forget_move(self, champion):
+        self._tag(champion, moving="")
 
     def _tag(self, version: Version, **tags: str) -> Version:
         self.versions[version.version] = replace(version, tags={**self.versions[version.version].tags, **tags})
@@ -79,26 +91,35 @@ class World:
         self.decision = decision
         self.said = []
         self.jobs = 0
+        self.job_segments: list[str] = []
+        self.job_since = -1
+        self.annotations: list[AnnotationValidated] = []
+        self.is_ours = True
+        self.job_kinds: list[str] = []
         self.dies_at: ModelEventKind | None = None
         self.job_error: Exception | None = None
         settings = JobSettings("m", b"k" * 32, GateConfig())
         self.handler = OrderHandler(
             self.models,
-            Sources(list, list),
+            Sources(lambda: self.annotations, list),
             self.job,
             settings,
             self.say,
             lambda: True,
+            lambda: self.is_ours,
             Metrics(METRICS),
             now_ms=lambda: 1,
         )
 
     def job(self, folder, go_on, progress):
         self.jobs += 1
-        assert (folder / "job.json").exists()
+        job = json.loads((folder / "job.json").read_text())
+        self.job_kinds.append(job["kind"])
+        self.job_segments, self.job_since = job["segments"], job["since"]
         if self.job_error is not None:
             raise self.job_error
-        return {"decision": self.decision, "reasons": ["numbers"], "metrics": {"a": 1}, "datasets": [], "seconds": 1}
+        found = {"metrics": {"a": 1}, "datasets": [], "seconds": 1, "taught_by": {"v-1": 2}}
+        return {"decision": self.decision, "reasons": ["numbers"], **found}
 
     def say(self, event) -> None:
         if event.kind is self.dies_at:
@@ -122,6 +143,7 @@ def test_a_good_model_is_promoted_with_a_rising_serial():
     assert world.models.aliases == {"champion": "2", "previous": "1"}
     assert world.said[-1].previous_version == "1"
     assert world.said[-1].serial > 1
+    assert [event.taught_by for event in world.said] == [{"v-1": 2}, {}]
 
 
 @pytest.mark.parametrize("moment", [ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED])
@@ -131,6 +153,7 @@ def test_a_trainer_that_dies_before_it_could_say_is_followed_by_one_that_says_it
     with pytest.raises(Died):
         world.handler(command())
     world.handler(command())
+    assert set(world.kinds()) == {"MODEL_TRAINED", "PROMOTED"}
     assert world.kinds()[-1] == "PROMOTED"
     assert world.models.registrations == 1
     assert world.jobs == 1
@@ -160,12 +183,76 @@ def test_a_refused_model_never_serves():
 def test_a_deferral_is_said_once_for_each_number():
     world = World()
     drift = command(reason="drift", segment="city=Pune")
-    world.handler(drift)
+    world.handler(drift, Story(drift=PUNE))
     missing = world.said[0].missing_labels
     assert missing
-    world.handler(drift, missing)
+    world.handler(drift, Story(missing, PUNE))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     assert world.jobs == 0
+
+
+NOW = 1_000
+PUNE = Drift(("city=Pune",), NOW)
+
+
+def labelled(city: str, count: int, at: int = NOW) -> list[AnnotationValidated]:
+    def word(number: int) -> AnnotationValidated:
+        return AnnotationValidated.from_dict(
+            {
+                "annotation_id": f"{city}{number}", "note_id": f"{city}{number}", "revision": 1,
+                "text": f"fever number {number} {city}", "segment": {"city": city, "specialty": "x"},
+                "patient_ref": f"{city}{number}", "doctor_ref": "d", "written_at": 1, "predicted_entities": [],
+                "predicted_pairs": [], "entities": [], "treatment_pairs": [], "sample": "DRIFT",
+                "predictions_shown": True, "outcome": "ACCEPTED", "annotator": "v1", "sequence": 1,
+                "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
+                "seconds_spent": 1.0, "annotated_at": at + number,
+            }
+        )  # fmt: skip
+
+    return [word(number) for number in range(count)]
+
+
+def test_a_deferral_waits_for_the_segment_that_lacks_least_and_judges_all():
+    world = World()
+    drift, segments = command(reason="drift", segment="city=Pune"), ("city=Pune", "city=Delhi", "all")
+    all_three = Drift(segments, NOW)
+    world.annotations = labelled("Delhi", 20)
+    world.handler(drift, Story(drift=all_three))
+    assert "of city=Delhi are missing" in world.said[0].reasons[0]
+    world.annotations = labelled("Delhi", 400)
+    world.handler(drift, Story(world.said[0].missing_labels, all_three))
+    assert world.kinds() == ["TRAINING_DEFERRED", "MODEL_TRAINED", "PROMOTED"]
+    assert world.job_segments == list(segments)
+
+
+def test_labels_from_before_the_drift_do_not_answer_it():
+    world = World()
+    world.annotations = labelled("Pune", 400, at=NOW - 500)
+    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds() == ["TRAINING_DEFERRED"]
+    world.annotations += labelled("Pune", 800, at=NOW)[400:]
+    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.job_since == NOW
+
+
+def test_a_drift_that_is_over_ends_its_order():
+    world = World()
+    world.handler(command(reason="drift", segment="city=Pune"), Story(40))
+    assert world.kinds() == ["REJECTED"]
+    assert "the drift of city=Pune is over" in world.said[0].reasons[0]
+    assert world.jobs == 0
+
+
+def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are_there():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    ready = command(reason="drift", segment="city=Pune", command_id="ready")
+    lacking = command(reason="drift", segment="city=Delhi", command_id="lacking")
+    world.handler(command(), Story(waiting=(Waiting(ready, PUNE), Waiting(lacking, Drift(("city=Delhi",), NOW)))))
+    assert world.kinds() == ["MERGED_INTO", "MODEL_TRAINED", "PROMOTED"]
+    assert (world.said[0].command_id, world.said[0].merged_into) == ("ready", "c")
+    assert world.job_segments == ["city=Pune"]
 
 
 def test_a_version_that_was_not_judged_is_not_promoted():
@@ -184,11 +271,88 @@ def test_a_champion_that_changed_meanwhile_stops_a_promotion():
         world.models.aliases["champion"] = other.version
         return World.job(world, folder, go_on, progress)
 
-    world.handler._run_job = job
+    world.handler._jobs._run_job = job
     world.handler(command())
     assert world.kinds()[-1] == "REJECTED"
     assert "meanwhile" in world.said[-1].reasons[0]
     assert world.models.aliases["champion"] == other.version
+
+
+def test_a_verdict_against_a_former_champion_does_not_promote_after_a_restart():
+    """A trainer died before the alias moved, and another version became champion meanwhile."""
+    world = World()
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.models.set_alias("champion", world.models.add(gate="pass", **{"gate.champion": "1"}))
+    world.decision = "REJECT"
+    world.handler(command())
+    assert world.job_kinds == ["train", "evaluate"]
+    assert world.kinds()[-1] == "REJECTED"
+    assert world.models.aliases["champion"] == "3"
+    assert world.models.version("2").tags["gate.champion"] == "3"
+    assert world.models.registrations == 1
+
+
+@pytest.mark.parametrize("tags", [{"gate": "pass", "gate.champion": "7"}, {"gate": "pass"}])
+def test_a_version_judged_against_another_champion_is_not_promoted(tags):
+    world = World()
+    world.models.add(**tags)
+    world.handler(command(ModelAction.PROMOTE, target_version="2"))
+    assert world.kinds() == ["REJECTED"]
+    assert "`rxtract model evaluate 2` first" in world.said[0].reasons[0]
+    assert world.models.aliases == {"champion": "1"}
+
+
+def test_a_version_that_passed_against_this_champion_or_has_served_is_promoted():
+    world = World()
+    world.models.add(gate="pass", **{"gate.champion": "1"})
+    world.models.add(gate="reject", served="true", **{"gate.champion": "9"})
+    world.handler(command(ModelAction.PROMOTE, target_version="2"))
+    world.handler(command(ModelAction.PROMOTE, target_version="3", command_id="again"))
+    assert world.kinds() == ["PROMOTED", "PROMOTED"]
+    assert world.models.aliases["champion"] == "3"
+
+
+def test_a_move_that_nobody_said_is_said_before_a_rollback_undoes_it():
+    """Else the promotion would be carried out again after the rollback: its verdict counts against the old champion."""
+    world = World()
+    world.dies_at = ModelEventKind.PROMOTED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.handler(command(ModelAction.ROLLBACK, command_id="back"))
+    assert world.kinds() == ["MODEL_TRAINED", "PROMOTED", "ROLLED_BACK"]
+    assert [one.command_id for one in world.said] == ["c", "c", "back"]
+    assert world.models.aliases["champion"] == "1"
+
+
+def test_a_trainer_that_stood_still_registers_nothing_and_moves_nothing():
+    world = World()
+
+    def job(folder, go_on, progress):
+        world.is_ours = False  # stopped here; another has the lease when it wakes up
+        return World.job(world, folder, go_on, progress)
+
+    world.handler._jobs._run_job = job
+    with pytest.raises(JobAbandonedError):
+        world.handler(command())
+    assert (world.models.registrations, world.said, world.models.aliases) == (0, [], {"champion": "1"})
+
+
+def test_what_another_trainer_registered_meanwhile_is_not_registered_again():
+    world = World()
+
+    def job(folder, go_on, progress):
+        world.models.add(command_id="c", gate="pass", **{"gate.champion": "1"})
+        return World.job(world, folder, go_on, progress)
+
+    world.handler._jobs._run_job = job
+    with pytest.raises(JobAbandonedError):
+        world.handler(command())
+    assert world.models.registrations == 0
+    world.handler(command())
+    assert world.models.aliases["champion"] == "2"
+    assert world.models.registrations == 0
 
 
 def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
@@ -205,7 +369,7 @@ def test_a_failed_job_is_said_and_mlflow_being_away_is_waited_for():
 def test_what_mlflow_will_never_do_ends_the_order_and_says_why():
     world = World()
 
-    def refuse(folder, result, tags, trigger):
+    def refuse(folder, result, tags, trigger, check):
         raise MlflowRefusedError("MLflow refuses (register): INVALID_PARAMETER_VALUE: a tag is too long")
 
     world.models.register = refuse
@@ -252,6 +416,6 @@ def test_a_refusal_is_told_from_a_server_that_is_away(error, kind, monkeypatch):
 
 def test_no_folder_with_notes_is_left_behind(tmp_path):
     world = World()
-    world.handler._place = tmp_path
+    world.handler._jobs._place = tmp_path
     world.handler(command())
     assert list(tmp_path.iterdir()) == []

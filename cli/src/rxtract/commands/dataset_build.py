@@ -56,7 +56,7 @@ def build(
     except (GateConfigError, ValueError, TypeError) as error:
         raise UserError(f"--gate is not usable ({error}): give the trainer's RXTRACT_GATE") from None
     collected = collect(_words(annotations, stack), _key(roles_key), settings.shares)
-    data = snapshot(collected, CorpusConfig(), settings.annotation_weight, None if segment == "all" else segment)
+    data = snapshot(collected, CorpusConfig(), settings.annotation_weight, () if segment == "all" else (segment,))
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped, "digest": data.digest}
     text = dataset_report(collected.report(), data.datasets())
     _write(out, data, report, text)

@@ -25,6 +25,8 @@ app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True
 Stack = Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")]
 TopicArgument = Annotated[str, typer.Argument(help="The topic, with or without .dlq, for example notes.submitted.v1.")]
 Place = Annotated[str, typer.Argument(help="PARTITION:OFFSET in the .dlq topic, as `dlq list` prints it.")]
+TYPED = {"place", "reason"}
+"""Columns of the list that a person types into the next command."""
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 
@@ -48,7 +50,9 @@ def list_(
     if not found:
         print("no dead letters")
         return
-    table = Table("topic", "place", "when (UTC)", "reason", "by", "attempt", "key", "bytes")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("topic", "place", "when (UTC)", "reason", "by", "attempt", "key", "bytes"):
+        table.add_column(name, overflow="fold", no_wrap=name in TYPED)  # a narrow terminal hides nothing
     for seen in newest:
         row = _summary(seen)
         moment = datetime.fromtimestamp(seen.timestamp_ms / 1000, UTC)

@@ -17,7 +17,7 @@ from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
 from rxtract.models.orders import Answer, Outcome, carry_out, new_command
-from rxtract.models.versions import Versions
+from rxtract.models.versions import Version, Versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,8 @@ By = Annotated[
 ]
 MODEL = "rxtract-ner"
 TRAINER_TIMEOUT_S = 15.0
+MOST_REASONS = 2
+"""Of the gate, in the list of versions; `rxtract model report` has all."""
 TIMEOUT_S = 1_800.0
 
 
@@ -62,9 +64,19 @@ def list_(name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = Non
         serial = "-" if row.serial is None else str(row.serial)
         table.add_row(
             row.version, ", ".join(row.aliases), serial, row.trigger or "-", row.gate or "-",
-            f"{made:%Y-%m-%d %H:%M}", row.gate_reasons,
+            f"{made:%Y-%m-%d %H:%M}", why(row),
         )  # fmt: skip
     Console(highlight=False).print(table)
+
+
+def why(row: Version) -> str:
+    """The gate's first reasons, a line each."""
+    try:
+        reasons = json.loads(row.gate_reasons or "[]")
+    except ValueError:  # cut off where MLflow's tags end
+        return row.gate_reasons
+    more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+    return "\n".join([*reasons[:MOST_REASONS], *more])
 
 
 @app.command("report")

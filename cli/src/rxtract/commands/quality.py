@@ -23,7 +23,7 @@ def quality(
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     json_: Json = False,
 ) -> None:
-    """Print precision, recall and F1 with its 95 % interval, by model version and by city, from the audit sample alone."""
+    """Print precision, recall and F1 with 95 % intervals, by model version, by city and by both, from the audit sample alone."""
     url = read_addresses(stack).need("score_url").score_url
     found = _ask(f"{url}/api/quality")
     if json_:
@@ -52,22 +52,33 @@ def _ask(url: str) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("what", no_wrap=True)
-    table.add_column("label")
-    for name in ("audited", "precision", "recall", "F1", "95 % interval", "expected"):
+    table.add_column("what", overflow="fold")
+    table.add_column("label", no_wrap=True)
+    for name in ("audited", "precision", "recall", "F1", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        what = f"version {row['version']}" if row["version"] else row["city"] or "all notes"
+        what = _what(row["version"], row["city"])
         if not row["labels"]:
-            table.add_row(what, "", "0", "-", "-", "-", "none yet", _share(row["estimated_f1"]))
+            table.add_row(what, "", "0", "-", "-", "none yet", _share(row["estimated_f1"]))
         for one in sorted(row["labels"], key=lambda one: one["label"] != "ALL"):
             whole = one["label"] == "ALL"
-            interval = f"{_share(one['f1_low'])}-{_share(one['f1_high'])}"
-            scores = [_share(one[name]) for name in ("precision", "recall", "f1")]
+            scores = [_ranged(one, name) for name in ("precision", "recall", "f1")]
             audited = f"{row['audited_notes']:,}" if whole else ""
             expected = _share(row["estimated_f1"]) if whole else ""
-            table.add_row(what if whole else "", one["label"], audited, *scores, interval, expected)
+            table.add_row(what if whole else "", one["label"], audited, *scores, expected)
     return table
+
+
+def _what(version: str, city: str) -> str:
+    parts = [f"version {version}" if version else "", city]
+    return "\nin ".join(part for part in parts if part) or "all notes"
+
+
+def _ranged(label: dict[str, Any], name: str) -> str:
+    """A value, and under it its interval; from an older scorekeeper precision and recall come without."""
+    low, high = label.get(f"{name}_low"), label.get(f"{name}_high")
+    ends = "" if low is None or high is None else f"\n{_share(low)}-{_share(high)}"
+    return f"{_share(label[name])}{ends}"
 
 
 def _share(value: float | None) -> str:

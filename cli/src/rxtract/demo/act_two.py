@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contracts.records import DriftLevel, ModelAction, ModelEventKind, Origin
+from contracts.records import DriftLevel, ModelAction, ModelEventKind, Origin, Sample
 from contracts.topics import STATISTICS_OBSERVED, prefixed
 from corpus.simulation import Part, Shift, simulate
 from rich.text import Text
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clinical_ner.notes import AnnotatedNote
-    from contracts.records import DriftDetected, ModelEvent, NoteSubmitted
+    from contracts.records import DriftDetected, ModelEvent, NoteSubmitted, ReviewRequested
     from corpus import SyntheticNote
 
     from rxtract.bringup import Running
@@ -56,6 +56,7 @@ MOST_LABELS = 400
 SEED = 71
 PATIENCE_S = 240.0
 LEAST_GAIN = 0.1
+REVIEWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class LoopSummary:
     labels: int
     label_errors: int
     missing_labels: int
+    sent_to_review: int
     promoted_version: str
     f1_before: float
     f1_after: float
@@ -108,6 +110,7 @@ class ActTwo(Act):
             self._quiet(observer)
             began_s, sending = self._shift(ending)
             critical_s = self._critical(observer) - began_s
+            self._reviewed(observer)
             words = words_of(Part.KEPT)
             f1_before = self._measure(observer, "before", words)
             promoted, labels, errors, missing = self._learn(observer)
@@ -122,6 +125,7 @@ class ActTwo(Act):
                 labels=labels,
                 label_errors=errors,
                 missing_labels=missing,
+                sent_to_review=observer.look(lambda seen: len(_for_review(seen))),
                 promoted_version=str(promoted.model_version),
                 f1_before=round(f1_before, 3),
                 f1_after=round(f1_after, 3),
@@ -179,6 +183,15 @@ class ActTwo(Act):
             self._wait(observer, lambda seen: _worst(seen.alarms) is not None, "no critical drift was found")
         self._tell(observer)
         return time.monotonic()
+
+    def _reviewed(self, observer: LoopObserver) -> None:
+        with self._step("notes of the city go to review"):
+            self._wait(
+                observer,
+                lambda seen: len(_for_review(seen)) >= REVIEWS,
+                f"fewer than {REVIEWS} notes of {CITY} were sent to review because of the drift",
+            )
+        self._screen.good(f"notes of {CITY} go to people now, because its language moved")
 
     def _learn(self, observer: LoopObserver) -> tuple[ModelEvent, int, int, int]:
         self._screen.chapter(f"{VALIDATORS} simulated validators label notes of {CITY}; they err on {ERROR_RATE:.0%}")
@@ -338,6 +351,11 @@ def _with_origin(note: NoteSubmitted, origin: Origin) -> NoteSubmitted:
 
 def _worst(alarms: Sequence[DriftDetected]) -> DriftDetected | None:
     return next((one for one in alarms if one.level is DriftLevel.CRITICAL and CITY in one.segment), None)
+
+
+def _for_review(seen: LoopSeen) -> list[ReviewRequested]:
+    """Notes that people shall look at because their segment drifts."""
+    return [one for one in seen.requested.values() if one.sample is Sample.DRIFT and one.segment.city == CITY]
 
 
 def _of(seen: LoopSeen, kind: ModelEventKind) -> list[ModelEvent]:

@@ -51,7 +51,7 @@ class ControlAct(Act):
             if int(shown) < notes:
                 raise DemoFailed(f"the page shows {shown} notes, {notes} were sent")
             self._browser.picture(page, name, whole=True)
-        self._screen.good(f"{shown} notes on {url}, live")
+        self._screen.good(f"{int(shown):,} notes on {url}, live")
         return kpis
 
     def _counted(self, notes: int) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from contracts.wire import Serializer
 from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
+from rxtract.kafka import client_config
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,7 +45,7 @@ class KafkaDoor:
         self._topic = prefixed(addresses.topic_prefix, NOTES_SUBMITTED)
         ids = ConfluentRegistry(addresses.schema_registry_url).ids_of_subject(subject_of(self._topic))
         self._serialize = Serializer(NoteSubmitted, max(ids))
-        self._producer = DeliveryProducer({"bootstrap.servers": addresses.bootstrap_servers, "client.id": "platform"})
+        self._producer = DeliveryProducer(client_config(addresses, "platform"))
 
     def send(self, notes: Sequence[NoteSubmitted]) -> None:
         """Send notes and wait until the broker has them."""

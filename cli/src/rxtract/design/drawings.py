@@ -102,10 +102,11 @@ def diagrams(known: Known) -> tuple[Diagram, ...]:
 
 def _stack(known: Known) -> Sketch:
     asks = [name for name, one in known.services.items() if "redis" in one.uses]
+    scaled = [name for name, one in known.services.items() if one.replicas[1] > one.replicas[0]]
     return Sketch(
         name="stack",
         title="The complete stack",
-        sentence="Every service, topic and server, from the note to the record, the model and the alert.",
+        sentence="Every service, topic and server, from the note to the record, the model and the alert, and how a change gets there.",
         topics=tuple(known.topics),
         parties=(*OUTSIDE, *known.services, "mlflow", "parquet", "alertmanager", "grafana"),
         asking=tuple(known.services),
@@ -117,6 +118,17 @@ def _stack(known: Known) -> Sketch:
             Node("scientist", "Data scientist", Kind.OUTSIDE, ("rxtract experiment, train",)),
             Node("owner", "Business owner", Kind.OUTSIDE, ("control page, SQL",)),
             Node("oncall", "SRE on call", Kind.OUTSIDE, (f"{len(known.alerts)} alerts, each with a runbook",)),
+            Node("ci", "CI", Kind.STEP, ("make test, make demo",)),
+            Node(
+                "images", "make images", Kind.STEP, (f"{len(known.services) + 1} images, checked; bills of materials",)
+            ),
+            Node(
+                "chart",
+                "helm upgrade --atomic",
+                Kind.STEP,
+                ("contract job, then each service;", "back by itself when not ready"),
+            ),
+            Node("cluster", "Kubernetes", Kind.STORE, ("runs every dark box; lag scales", *_lines(scaled))),
         ),
         arrows=(
             Edge("platform", "ingestor", "HTTP", way=Way.INFERENCE),
@@ -128,6 +140,9 @@ def _stack(known: Known) -> Sketch:
             Edge("prometheus", "alertmanager"),
             Edge("prometheus", "grafana", style=Style.ASKED),
             Edge("alertmanager", "oncall", "pages, tickets"),
+            Edge("ci", "images", "a person, when green"),
+            Edge("images", "chart"),
+            Edge("chart", "cluster"),
         ),
     )
 

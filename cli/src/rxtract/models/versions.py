@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rxtract.errors import UserError
@@ -90,12 +92,10 @@ class Versions:
         )
 
     def _report_of(self, found: ModelVersion) -> str:
-        from mlflow.artifacts import load_text
         from mlflow.exceptions import MlflowException
 
         if not found.run_id:
             return ""
-        root = self._client.get_run(found.run_id).info.artifact_uri
         for place in REPORT_PLACES:
             folder = place.rpartition("/")[0] or None
             try:
@@ -103,8 +103,13 @@ class Versions:
             except MlflowException:
                 continue
             if place in listed:
-                return str(load_text(f"{root}/{place}"))
+                return self._text_of(found.run_id, place)
         return ""
+
+    def _text_of(self, run_id: str, place: str) -> str:
+        # By the client, which knows its server: mlflow.artifacts.load_text asks the process's own tracking URI instead.
+        with TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(run_id, place, folder)).read_text(encoding="utf-8")
 
     def _aliases(self) -> dict[str, tuple[str, ...]]:
         from mlflow.exceptions import MlflowException

@@ -28,7 +28,7 @@ from clinical_ner.notes import Label
 from clinical_ner.tagger import Tagger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from clinical_ner.notes import AnnotatedNote
 
@@ -102,6 +102,7 @@ def log_and_register(
     trigger: str = "manual",
     description: str = "",
     reports: Path | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Registered:
     """Log the model saved in `directory` as a run, and register it.
 
@@ -119,6 +120,7 @@ def log_and_register(
         trigger: Why the model was trained: manual, drift, annotations, first.
         description: The model card in Markdown.
         reports: A folder of plots and reports, logged under `card/`.
+        check: Called when all is logged, directly before the version is made; what it raises leaves a failed run and no version.
 
     Raises:
         ArtifactRefused: The saved tables are damaged.
@@ -142,6 +144,8 @@ def log_and_register(
         log_metrics(client, run_id, scores or {})
         _log_model(client, run_id, opened)
         _log_card(client, run_id, description, reports)
+        if check is not None:
+            check()
         registered = _register(client, name, run_id, all_tags, description, alias)
     except BaseException:
         client.set_terminated(run_id, "FAILED")

@@ -868,6 +868,8 @@ class ModelEvent(Record):
         occurred_at: When it happened, UTC.
         metrics: Numbers of the gate or the training, by name.
         merged_into: command_id of the open run that took the command over. Only with MERGED_INTO.
+        taught_by: Notes that the version learnt from, by the pseudonym of each annotator whose word they carry.
+            Only with MODEL_TRAINED.
     """
 
     SCHEMA_NAME: ClassVar[str] = "ModelEvent"
@@ -885,6 +887,7 @@ class ModelEvent(Record):
     occurred_at: int
     metrics: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     merged_into: str | None = None
+    taught_by: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
 
     def __new__(
         cls,
@@ -902,6 +905,7 @@ class ModelEvent(Record):
         occurred_at: int,
         metrics: Mapping[str, float] = _NOTHING,
         merged_into: str | None = None,
+        taught_by: Mapping[str, int] = _NOTHING,
     ) -> Self:
         self: Any = _new(twins.ModelEvent)
         self.event_id = event_id
@@ -917,6 +921,7 @@ class ModelEvent(Record):
         self.occurred_at = occurred_at
         self.metrics = metrics
         self.merged_into = merged_into
+        self.taught_by = taught_by
         self.__class__ = cls
         return self
 
@@ -1104,6 +1109,10 @@ class LabelQuality(Record):
         f1_low: Lower end of the 95 % interval of f1.
         f1_high: Upper end of the 95 % interval of f1.
         support: Right entities in the sample.
+        precision_low: Lower end of the 95 % interval of precision. Null from an older scorekeeper.
+        precision_high: Upper end of the 95 % interval of precision.
+        recall_low: Lower end of the 95 % interval of recall.
+        recall_high: Upper end of the 95 % interval of recall.
     """
 
     SCHEMA_NAME: ClassVar[str] = "LabelQuality"
@@ -1115,6 +1124,10 @@ class LabelQuality(Record):
     f1_low: float
     f1_high: float
     support: int
+    precision_low: float | None = None
+    precision_high: float | None = None
+    recall_low: float | None = None
+    recall_high: float | None = None
 
     def __new__(
         cls,
@@ -1126,6 +1139,10 @@ class LabelQuality(Record):
         f1_low: float,
         f1_high: float,
         support: int,
+        precision_low: float | None = None,
+        precision_high: float | None = None,
+        recall_low: float | None = None,
+        recall_high: float | None = None,
     ) -> Self:
         self: Any = _new(twins.LabelQuality)
         self.label = label
@@ -1135,6 +1152,10 @@ class LabelQuality(Record):
         self.f1_low = f1_low
         self.f1_high = f1_high
         self.support = support
+        self.precision_low = precision_low
+        self.precision_high = precision_high
+        self.recall_low = recall_low
+        self.recall_high = recall_high
         self.__class__ = cls
         return self
 

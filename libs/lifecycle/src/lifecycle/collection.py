@@ -67,9 +67,14 @@ class Collection:
     read: int
     left_out: Mapping[Reason, int]
 
-    def of(self, role: Role, segment: str | None = None) -> list[AnnotatedNote]:
-        """Return the notes of a role, of one segment where one is named."""
-        return [item.note for item in self.notes if item.role is role and item.in_segment(segment)]
+    def of(self, role: Role, *segments: str, since: int = 0) -> list[AnnotatedNote]:
+        """Return the notes of a role; of any of the segments where some are named, and labelled since then (UTC ms)."""
+        wanted = segments or (None,)
+        return [
+            item.note
+            for item in self.notes
+            if item.role is role and item.annotated_at >= since and any(map(item.in_segment, wanted))
+        ]
 
     def report(self) -> dict[str, object]:
         """Return the counts as plain data; no texts."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from clinical_ner.bootstrap import MICRO, Difference, f1_intervals, paired_differences
 from clinical_ner.notes import Label
 
+from lifecycle.segments import leading
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from clinical_ner.notes import AnnotatedNote
     from clinical_ner.predictions import Prediction
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from lifecycle.leakage import Leak
     from lifecycle.speed import Speed
 
-DRIFT = "drift"
+
+RECENT = "recent"
 
 
 class Decision(StrEnum):
@@ -46,6 +49,15 @@ class TestSet:
         """Return the first `count` notes of it."""
         return TestSet(self.notes[:count], self.challenger[:count], self.champion[:count])
 
+    def at(self, places: Iterable[int]) -> TestSet:
+        """Return the notes at these places."""
+        wanted = sorted(set(places))
+        return TestSet(
+            [self.notes[place] for place in wanted],
+            [self.challenger[place] for place in wanted],
+            [self.champion[place] for place in wanted],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -53,13 +65,13 @@ class Evidence:
 
     Attributes:
         gold: Frozen gold; its first `shipped_gold` notes every model was judged on.
-        recent: Validated notes that neither model was trained on, of the drifted segment in a drift run.
+        recent: Validated notes that neither model was trained on, of the drifted segments where it answers a drift.
+        drifted: For each segment of the drift that is answered, where its notes lie in `recent`; empty: no drift.
         speed: None when there is no champion.
         leak: What of the gold the challenger was trained on.
     """
 
-    trigger: str
-    segment: str | None
+    drifted: Mapping[str, Sequence[int]]
     gold: TestSet
     shipped_gold: int
     recent: TestSet
@@ -96,14 +108,14 @@ def judge(evidence: Evidence, config: GateConfig) -> Verdict:
     old = evidence.gold.first(evidence.shipped_gold)
     if 0 < len(old.notes) < len(evidence.gold.notes):
         differences["old gold"] = _compare(old, config)
-    if evidence.trigger == DRIFT:
-        differences["recent"] = _compare(evidence.recent, config)
+    if evidence.drifted:
+        differences |= _compare_drifted(evidence, config)
     findings = [
         _leak(evidence.leak),
         *_labels(differences["gold"], config),
         *_floors({name: found.second.value for name, found in differences["gold"].items()}, config),
         *_forgetting(differences, config),
-        *_recent(differences, evidence),
+        *_recent(differences, evidence, config),
         *_speed(evidence.speed, config),
     ]
     return _verdict(Decision.PASS, findings, _numbers(differences, evidence), differences)
@@ -129,13 +141,11 @@ def _too_small(evidence: Evidence, config: GateConfig) -> tuple[int, str] | None
             return lacking, (
                 f"frozen gold holds {mentions[label]} {label} mentions and needs {config.min_gold_mentions}: {lacking} are missing"
             )
-    lacking = config.min_recent_notes - len(evidence.recent.notes)
-    if evidence.trigger == DRIFT and lacking > 0:
-        where = evidence.segment or "all"
-        return (
-            lacking,
-            f"{len(evidence.recent.notes)} recent validated notes of {where} can judge, {lacking} are missing",
-        )
+    if evidence.drifted and not _led(evidence, config):
+        fullest = max(leading(evidence.drifted), key=lambda segment: len(evidence.drifted[segment]))
+        judging = len(evidence.drifted[fullest])
+        lacking = config.min_recent_notes - judging
+        return lacking, f"{judging} recent validated notes of {fullest} can judge, {lacking} are missing"
     return None
 
 
@@ -145,6 +155,26 @@ def _first(evidence: Evidence, config: GateConfig) -> Verdict:
     values = {name: interval.value for name, interval in found.items()}
     numbers = {f"gold/{name}/challenger_f1": value for name, value in values.items()}
     return _verdict(Decision.FIRST, [_leak(evidence.leak), *_floors(values, config)], numbers, {})
+
+
+def _judged(evidence: Evidence, config: GateConfig) -> list[str]:
+    """Return the drifted segments that have notes enough to be judged by themselves."""
+    return [segment for segment, places in evidence.drifted.items() if len(places) >= config.min_recent_notes]
+
+
+def _led(evidence: Evidence, config: GateConfig) -> list[str]:
+    """Return those among them where the language surely moved."""
+    lead = leading(evidence.drifted)
+    return [segment for segment in _judged(evidence, config) if segment in lead]
+
+
+def _compare_drifted(evidence: Evidence, config: GateConfig) -> dict[str, dict[str, Difference]]:
+    """Compare on the notes of all segments that lead, and on those of each that can be judged."""
+    led, judged = _led(evidence, config), _judged(evidence, config)
+    found = {RECENT: _compare(evidence.recent.at(place for one in led for place in evidence.drifted[one]), config)}
+    if len(evidence.drifted) > 1:
+        found |= {f"{RECENT} {one}": _compare(evidence.recent.at(evidence.drifted[one]), config) for one in judged}
+    return found
 
 
 def _compare(test: TestSet, config: GateConfig) -> dict[str, Difference]:
@@ -199,17 +229,37 @@ def _forgetting(differences: Mapping[str, Mapping[str, Difference]], config: Gat
         yield _Finding(holds, sentence if holds else f"{sentence}: it may have forgotten more than {config.margin:.3f}")
 
 
-def _recent(differences: Mapping[str, Mapping[str, Difference]], evidence: Evidence) -> Iterator[_Finding]:
-    if "recent" not in differences:
+def _recent(
+    differences: Mapping[str, Mapping[str, Difference]], evidence: Evidence, config: GateConfig
+) -> Iterator[_Finding]:
+    """Surely better where the language moved, and in none of the segments that moved surely worse."""
+    if RECENT not in differences:
         return
-    found = differences["recent"][MICRO]
+    found, led = differences[RECENT][MICRO], _led(evidence, config)
+    count = len({place for one in led for place in evidence.drifted[one]})
     holds = found.difference.low > 0
     yield _Finding(
         holds,
-        f"on {len(evidence.recent.notes)} recent validated notes of {evidence.segment or 'all'}: "
+        f"on {count} recent validated notes of {', '.join(led)}: "
         f"{found.first.value:.3f} to {found.second.value:.3f}, 95 % from {_signed(found.difference.low)}"
         f"{'' if holds else ': not surely better where the language moved'}",
     )
+    if len(evidence.drifted) > 1:
+        yield from (_of_segment(one, differences, len(evidence.drifted[one])) for one in evidence.drifted)
+
+
+def _of_segment(segment: str, differences: Mapping[str, Mapping[str, Difference]], count: int) -> _Finding:
+    rows = differences.get(f"{RECENT} {segment}")
+    if rows is None:
+        return _Finding(
+            holds=True, sentence=f"{segment}: {count} recent validated notes, too few to judge it by itself"
+        )
+    difference = rows[MICRO].difference
+    holds = difference.high >= 0
+    sentence = (
+        f"{segment}: {_signed(difference.value)} on {count} recent validated notes (95 % to {_signed(difference.high)})"
+    )
+    return _Finding(holds, sentence if holds else f"{sentence}: surely worse there")
 
 
 def _speed(speed: Speed | None, config: GateConfig) -> Iterator[_Finding]:
@@ -222,6 +272,8 @@ def _speed(speed: Speed | None, config: GateConfig) -> Iterator[_Finding]:
 def _numbers(differences: Mapping[str, Mapping[str, Difference]], evidence: Evidence) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for test, rows in differences.items():
+        if test.startswith(f"{RECENT} "):
+            continue  # a segment's key is no name of a metric; its numbers stand in the reasons and the report
         for name, row in rows.items():
             place = f"{test.replace(' ', '_')}/{name}"
             numbers[f"{place}/champion_f1"] = row.first.value

@@ -24,13 +24,15 @@ from clinical_ner.train import train
 from contracts.records import AnnotationValidated
 
 from lifecycle.collection import collect
-from lifecycle.gate import DRIFT, Evidence, TestSet, judge
+from lifecycle.gate import Evidence, TestSet, judge
 from lifecycle.gate_config import GateConfig
 from lifecycle.leakage import leak, remembering
 from lifecycle.report import dataset_report, gate_report
+from lifecycle.segments import ALL
 from lifecycle.shadow import Agreement, agreement
 from lifecycle.snapshot import CorpusConfig, Snapshot, snapshot
 from lifecycle.speed import measure
+from lifecycle.teachers import taught_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     Say = Callable[[str, int, int], None]
 
 _SPEED_TEXTS = 200
+DRIFT = "drift"
 MODEL = "model"
 REPORTS = "reports"
 _PR_SET_PDEATHSIG = 1
@@ -55,13 +58,14 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     gate = GateConfig.from_dict(job.get("gate") or {})
     say("data set", 0, 4)
-    data = _data_set(folder, job, gate)
+    annotations = _annotations(folder)
+    data = _data_set(folder, job, gate, annotations)
     training = job["kind"] == "train"
     say("train" if training else "open", 1, 4)
     challenger = _train(folder, job, data) if training else _opened(folder, job, "challenger")
     champion = _opened(folder, job, "champion") if job.get("champion") else None
     say("judge", 2, 4)
-    evidence = _evidence(job, data, challenger, champion, training=training)
+    evidence = _evidence(data, challenger, champion, training=training)
     verdict = judge(evidence, gate)
     say("shadow", 3, 4)
     shadow = _shadow(folder, challenger, champion)
@@ -76,6 +80,7 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
         "missing_labels": verdict.missing_labels,
         "datasets": data.datasets(),
         "dataset_digest": data.digest,
+        "taught_by": taught_by(annotations, data.training) if training else {},
         "scores": judgement.scores,
         "seconds": round(time.monotonic() - began_s, 1),
     }
@@ -85,17 +90,34 @@ def run_job(folder: Path, say: Say) -> dict[str, Any]:
     return result
 
 
-def _data_set(folder: Path, job: Mapping[str, Any], gate: GateConfig) -> Snapshot:
+def _annotations(folder: Path) -> list[AnnotationValidated]:
     # Not splitlines: a note may hold U+2028, which JSON leaves as it is and which would tear its record in two.
     lines = (folder / "annotations.jsonl").read_text(encoding="utf-8").split("\n")
-    annotations = [AnnotationValidated.from_json(line) for line in lines if line]
+    return [AnnotationValidated.from_json(line) for line in lines if line]
+
+
+def _data_set(
+    folder: Path, job: Mapping[str, Any], gate: GateConfig, annotations: Sequence[AnnotationValidated]
+) -> Snapshot:
     collected = collect(annotations, (folder / "roles.key").read_bytes(), gate.shares)
-    segment = job.get("segment") if job.get("trigger") == DRIFT else None
-    data = snapshot(collected, CorpusConfig.from_dict(job.get("corpus") or {}), gate.annotation_weight, segment)
+    segments = drifted(job)
+    data = snapshot(
+        collected,
+        CorpusConfig.from_dict(job.get("corpus") or {}),
+        gate.annotation_weight,
+        segments,
+        int(job.get("since") or 0),
+    )
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped}
     (folder / "dataset_report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     (folder / "dataset_report.md").write_text(dataset_report(collected.report(), data.datasets()), encoding="utf-8")
     return data
+
+
+def drifted(job: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the segments of the drift that a job answers; empty when it answers none."""
+    named = tuple(job.get("segments") or ())
+    return named or ((ALL,) if job.get("trigger") == DRIFT else ())
 
 
 def _train(folder: Path, job: Mapping[str, Any], data: Snapshot) -> Tagger:
@@ -129,13 +151,10 @@ def _opened(folder: Path, job: Mapping[str, Any], who: str) -> Tagger:
     return Tagger.open(folder / f"{who}.npz", sha256=job[who]["artifact_sha256"])
 
 
-def _evidence(
-    job: Mapping[str, Any], data: Snapshot, challenger: Tagger, champion: Tagger | None, *, training: bool
-) -> Evidence:
+def _evidence(data: Snapshot, challenger: Tagger, champion: Tagger | None, *, training: bool) -> Evidence:
     texts = [note.text for note in data.gold[:_SPEED_TEXTS]]
     return Evidence(
-        trigger=str(job.get("trigger")),
-        segment=job.get("segment"),
+        drifted=data.recent_of,
         gold=_test_set(data.gold, challenger, champion),
         shipped_gold=data.shipped_gold,
         recent=_test_set(data.recent, challenger, champion),

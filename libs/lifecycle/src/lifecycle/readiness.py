@@ -7,33 +7,35 @@ from typing import TYPE_CHECKING
 
 from lifecycle.collection import collect
 from lifecycle.roles import Role
+from lifecycle.segments import leading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from contracts.records import AnnotationValidated
 
     from lifecycle.gate_config import GateConfig
 
-DRIFT = "drift"
-
 
 def missing_labels(
     annotations: Iterable[AnnotationValidated],
-    trigger: str,
-    segment: str | None,
+    segments: Sequence[str],
     config: GateConfig,
     roles_key: bytes,
-) -> int:
-    """Return how many labelled notes of the segment are missing before training may start; 0 when it may.
+    since: int = 0,
+) -> dict[str, int]:
+    """Return for each leading segment how many labelled notes are missing before a drift run may start.
 
-    Only a drift run waits: its gate needs `min_recent_notes` notes of the segment that training does not see, and as
-    many to learn from. A new label falls into one of the two by chance, so the number is what is to be expected.
+    Its gate needs `min_recent_notes` notes of a segment that training does not see, and as many to learn from. A new label
+    falls into one of the two by chance, so the number is what is to be expected. One segment that lacks none is enough.
+    Only labels from `since` on count: those from before the drift say nothing about the new language.
     """
-    if trigger != DRIFT:
-        return 0
     found = collect(annotations, roles_key, config.shares)
     wanted = ((Role.RECENT, config.shares.recent), (Role.TRAIN, config.shares.train))
-    return max(
-        math.ceil(max(0, config.min_recent_notes - len(found.of(role, segment))) / share) for role, share in wanted
-    )
+    return {
+        segment: max(
+            math.ceil(max(0, config.min_recent_notes - len(found.of(role, segment, since=since))) / share)
+            for role, share in wanted
+        )
+        for segment in leading(segments)
+    }

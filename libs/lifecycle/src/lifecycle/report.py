@@ -33,7 +33,7 @@ def gate_report(
     parts = [
         f"# Gate: {verdict.decision}",
         (
-            f"{_WORDS[str(verdict.decision)]} Trigger: {job.get('trigger')}; segment: {job.get('segment') or 'all'}; "
+            f"{_WORDS[str(verdict.decision)]} Trigger: {job.get('trigger')}; segments that drifted: {', '.join(job.get('segments') or ()) or 'none'}; "
             f"compared with version {champion}; command `{job.get('command_id', '')}`."
         ),
         "## Reasons\n\n" + "\n".join(f"- {reason}" for reason in verdict.reasons),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from corpus.lexicon import Vocabulary
 from lifecycle.roles import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lifecycle.collection import Collection
 
@@ -39,7 +40,8 @@ class Snapshot:
     """The data sets of a run.
 
     `gold` begins with the `shipped_gold` notes that every model was ever judged on. `training` holds each annotation
-    `weight` times. `dropped` counts annotations that were too near a note of the other side.
+    `weight` times. `recent_of` says for each segment that was asked for where its notes lie in `recent`. `dropped` counts
+    annotations that were too near a note of the other side.
     """
 
     training: tuple[AnnotatedNote, ...]
@@ -49,6 +51,7 @@ class Snapshot:
     annotated: int
     weight: int
     dropped: int
+    recent_of: Mapping[str, tuple[int, ...]]
 
     @property
     def digest(self) -> str:
@@ -61,14 +64,23 @@ class Snapshot:
         return [_described(*part) for part in (*parts, ("gold", self.gold, "evaluation"))]
 
 
-def snapshot(collection: Collection, corpus: CorpusConfig, weight: int = 3, segment: str | None = None) -> Snapshot:
-    """Put the shipped corpus and the collected notes together; `recent` is of `segment` alone where one is named."""
+def snapshot(
+    collection: Collection, corpus: CorpusConfig, weight: int = 3, segments: Sequence[str] = (), since: int = 0
+) -> Snapshot:
+    """Put the shipped corpus and the collected notes together.
+
+    `recent` is of `segments` alone where some are named, and of labels from `since` on.
+    """
     gold_shipped = generate(corpus.gold_seed, corpus.gold_notes, vocabulary=Vocabulary.HELDOUT)
     judged = {text_key(note.text) for note in gold_shipped}
     shipped = [
         n for n in generate(corpus.seed, corpus.notes, vocabulary=Vocabulary.TRAIN) if text_key(n.text) not in judged
     ]
-    mine, gold, recent = collection.of(Role.TRAIN), collection.of(Role.GOLD), collection.of(Role.RECENT, segment)
+    mine, gold, recent = (
+        collection.of(Role.TRAIN),
+        collection.of(Role.GOLD),
+        collection.of(Role.RECENT, *segments, since=since),
+    )
     taught = _apart(mine, gold_shipped)
     gold_new, recent_new = _apart(gold, shipped), _apart(recent, shipped)
     dropped = len(mine) + len(gold) + len(recent) - len(taught) - len(gold_new) - len(recent_new)
@@ -80,7 +92,13 @@ def snapshot(collection: Collection, corpus: CorpusConfig, weight: int = 3, segm
         len(taught),
         weight,
         dropped,
+        {segment: _places(recent_new, collection.of(Role.RECENT, segment)) for segment in segments},
     )
+
+
+def _places(notes: Sequence[AnnotatedNote], wanted: Sequence[AnnotatedNote]) -> tuple[int, ...]:
+    identities = {id(note) for note in wanted}
+    return tuple(place for place, note in enumerate(notes) if id(note) in identities)
 
 
 def _apart(notes: Sequence[AnnotatedNote], others: Sequence[AnnotatedNote]) -> list[AnnotatedNote]:

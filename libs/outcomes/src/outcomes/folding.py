@@ -283,7 +283,9 @@ class Folded:
             return
         version = annotation.model.version if annotation.model else ""
         key = self._key(annotation.annotated_at, annotation.segment.city, version)
-        added = Cell(seconds=annotation.seconds_spent)
+        # A word carries the seconds of the words before it on the same revision; a newer revision was more work.
+        earlier = known[3].seconds if known is not None and known[0] < annotation.revision else 0.0
+        added = Cell(seconds=annotation.seconds_spent + earlier)
         if annotation.outcome in DECIDED:
             added.decided = 1
             added.changed = int(spans(annotation.predicted_entities) != spans(annotation.entities))

@@ -290,16 +290,20 @@ def markdown() -> str:
     head = (
         "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
-        "control page and as metrics, whose names stand in [the list of metrics](reference/metrics.md).\n\n"
+        "control page and as [metrics](reference/metrics.md).\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"
     )
-    rows = ["| KPI | In words | Formula | Source | Target | Unit | Owner |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| KPI | In words | Formula | Source | Target | On the page; as a metric | Owner |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for kpi in KPIS:
-        goal = "-" if kpi.target is None else f"{kpi.target:g} or {kpi.better}"
+        goal = f"- ({kpi.unit})" if kpi.target is None else f"{kpi.target:g} or {kpi.better} ({kpi.unit})"
         source = ", ".join(f"`{topic}`" for topic in kpi.sources)
-        rows.append(f"| `{kpi.name}` | {kpi.sentence} | {kpi.formula} | {source} | {goal} | {kpi.unit} | {kpi.owner} |")
+        seen = f"{kpi.title}; `{kpi.metric}`"
+        rows.append(f"| `{kpi.name}` | {kpi.sentence} | {kpi.formula} | {source} | {goal} | {seen} | {kpi.owner} |")
     return head + "\n".join(rows) + "\n"
 
 

@@ -132,10 +132,16 @@ def _of_label(label: str, notes: Sequence[AuditedNote]) -> LabelQuality:
     weights = [note.weight for note in notes]
     right = [float(c.right) for c in counts]
     f1 = ratio([2 * r for r in right], [2.0 * c.right + c.wrong + c.missed for c in counts], weights)
+    precision = ratio(right, [float(c.right + c.wrong) for c in counts], weights)
+    recall = ratio(right, [float(c.right + c.missed) for c in counts], weights)
     return LabelQuality(
         label=label,
-        precision=ratio(right, [float(c.right + c.wrong) for c in counts], weights).value,
-        recall=ratio(right, [float(c.right + c.missed) for c in counts], weights).value,
+        precision=precision.value,
+        precision_low=precision.low,
+        precision_high=precision.high,
+        recall=recall.value,
+        recall_low=recall.low,
+        recall_high=recall.high,
         f1=f1.value,
         f1_low=f1.low,
         f1_high=f1.high,

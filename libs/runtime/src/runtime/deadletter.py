@@ -105,6 +105,19 @@ class DeadLetterBudget:
         self._dead_in_window = 0
         self._consecutive = 0
 
+    def count_all(self, dead: Sequence[bool]) -> None:
+        """Count the records of a batch; where none was or is refused that costs next to nothing.
+
+        Raises:
+            BudgetExceeded: With one of them the budget is used up.
+        """
+        if self._dead_in_window or True in dead:
+            for one in dead:
+                self.count(dead=one)
+        elif dead:
+            self._window.extend(dead)
+            self._seen_good, self._consecutive = True, 0
+
     def count(self, *, dead: bool) -> None:
         """Count one record in order of its offset.
 

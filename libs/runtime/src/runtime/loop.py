@@ -472,7 +472,7 @@ def to_record(message: Message) -> InputRecord:
         message.timestamp()[1],
         message.key(),
         message.value(),
-        tuple(message.headers() or ()),  # type: ignore[arg-type]  # what was consumed has bytes, never str
+        tuple(message.headers() or ()),  # what was consumed has bytes, never str
     )
 
 

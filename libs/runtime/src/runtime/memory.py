@@ -6,11 +6,55 @@ suite runs over these and the real broker (``tests/integration/test_runtime_loop
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 Report = Callable[[KafkaError | None, Message | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMessage:
+    """A record with the calls of the client's message, which only the client can make."""
+
+    at: tuple[str, int, int]
+    its_key: bytes | None
+    its_value: bytes | None
+    its_headers: Sequence[tuple[str, bytes | None]] | None = None
+    its_error: KafkaError | None = None
+
+    def topic(self) -> str:
+        """Its topic."""
+        return self.at[0]
+
+    def partition(self) -> int:
+        """Its partition."""
+        return self.at[1]
+
+    def offset(self) -> int:
+        """Its place in the partition."""
+        return self.at[2]
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind and milliseconds: the same for all."""
+        return 1, 0
+
+    def key(self) -> bytes | None:
+        """Its key."""
+        return self.its_key
+
+    def value(self) -> bytes | None:
+        """Its value; None for a tombstone."""
+        return self.its_value
+
+    def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
+        """Its headers, None without any."""
+        return self.its_headers
+
+    def error(self) -> KafkaError | None:
+        """What the client says instead of a record."""
+        return self.its_error
 
 
 class MemoryBroker:
@@ -34,9 +78,8 @@ class MemoryBroker:
         """Store one record; the partition follows from the key's length, which is enough for tests."""
         number = len(key or b"") % self.partitions
         log = self.logs[topic, number]
-        log.append(
-            Message(topic=topic, partition=number, offset=len(log), key=key, value=value, timestamp=(1, 0), **more)
-        )
+        made = MemoryMessage((topic, number, len(log)), key, value, more.get("headers") or None, more.get("error"))
+        log.append(cast("Message", made))
         return log[-1]
 
     def messages(self, topic: str) -> list[Message]:
@@ -110,7 +153,7 @@ class MemoryConsumer:
         del timeout
         self._join()
         if self.errors:
-            return [Message(error=self.errors.pop(0))]
+            return [cast("Message", MemoryMessage(("", 0, 0), None, None, its_error=self.errors.pop(0)))]
         taken: list[Message] = []
         for partition, position in self._positions.items():
             if partition not in self._paused:

@@ -24,6 +24,7 @@ from runtime.settings import time_zone
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from drift_watcher.adapters.references import ModelReferences
+from drift_watcher.adapters.said import PublishedRecords
 from drift_watcher.adapters.states import StoredStates
 from drift_watcher.agent import declare
 from drift_watcher.handler import Codecs, DriftHandler, Topics
@@ -33,7 +34,7 @@ from drift_watcher.settings import DriftWatcherSettings
 
 GROUP = "rxtract-drift-watcher"
 
-_LIMITS = BatchLimits(gather_s=1.0, commit_interval_s=1.0)
+_LIMITS = BatchLimits(gather_s=2.0, commit_interval_s=2.0)
 """Statistics come in many small pieces and no one waits for a decision within seconds: batches would cost more than deciding does."""
 
 _log = get_logger(__name__)
@@ -90,9 +91,19 @@ class DriftWatcher:
         stored = StoredStates(
             settings.kafka_client_config(), state_topic, Deserializer.for_topic(DriftState, self.registry, state_topic)
         )
+        detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
+        published = PublishedRecords(
+            settings.kafka_client_config(),
+            detected,
+            commands,
+            Deserializer.for_topic(DriftDetected, self.registry, detected),
+            Deserializer.for_topic(ModelCommand, self.registry, commands),
+        )
         save_every = (settings.save_every_records, int(settings.save_every_s * 1000))
-        keeper = WatcherKeeper(stored.newest_first, self.find, DriftConfig(), self.zone, save_every, self.metrics)
-        written = Topics(settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS), state_topic)
+        keeper = WatcherKeeper(
+            stored.newest_first, self.find, DriftConfig(), self.zone, save_every, self.metrics, published
+        )
+        written = Topics(detected, commands, state_topic)
         app = BatchApp(
             settings,
             group=GROUP,

@@ -78,10 +78,12 @@ class DriftHandler:
         if done is not None and done[0] is watcher and done[1:3] == (first, last):
             return done[3]
         read = [self._read(record) for record in records]
-        models = {one.model.serial: one.model for one in read if isinstance(one, StatisticsObserved)}
-        for model in models.values():
-            if watcher.model is None or model.serial > watcher.model.serial:
-                self._find(model)
+        known = -1 if watcher.model is None else watcher.model.serial
+        newer = {
+            one.model.serial: one.model for one in read if not isinstance(one, Reason) and one.model.serial > known
+        }
+        for model in newer.values():
+            self._find(model)
         dropped = watcher.counts.dropped
         outputs: list[OutputRecord] = []
         for record, one in zip(records, read, strict=True):
@@ -94,8 +96,7 @@ class DriftHandler:
             if outcome.detected or self._keeper.is_save_due(watcher):
                 outputs += self._saved(watcher)
         self._dropped.inc(watcher.counts.dropped - dropped)
-        for one in read:
-            self._budget.count(dead=isinstance(one, Reason))
+        self._budget.count_all([isinstance(one, Reason) for one in read])
         self._done[partition] = (watcher, first, last, outputs)
         return outputs
 
@@ -122,9 +123,13 @@ class DriftHandler:
             )
 
     def _published(self, outcome: Outcome) -> Iterator[OutputRecord]:
+        """The records of an outcome, but those that whoever had the partition before us could still send."""
+        said = self._keeper.said
         for event in outcome.detected:
-            self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
-            yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
+            if not said.has_event(event):
+                self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
+                yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
         for command in outcome.commands:
-            self._commands.labels(command.action.value).inc()
-            yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))
+            if not said.has_command(command):
+                self._commands.labels(command.action.value).inc()
+                yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))

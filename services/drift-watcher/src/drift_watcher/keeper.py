@@ -15,6 +15,7 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 
 from drift_watcher import metrics as m
+from drift_watcher.adapters.said import Said
 
 _log = get_logger(__name__)
 _CHUNK_BYTES = 900_000
@@ -36,6 +37,7 @@ class WatcherKeeper:
         config: Thresholds.
         zone: In which evidence shows times.
         save_every: Records, and milliseconds of record time, between two saves.
+        published: What is out already; asked after each assignment, when whoever had the partitions is gone.
     """
 
     def __init__(
@@ -46,7 +48,10 @@ class WatcherKeeper:
         zone: tzinfo,
         save_every: tuple[int, int],
         metrics: Metrics,
+        published: Callable[[], Said] = Said,
     ) -> None:
+        self._published = published
+        self.said = Said()
         self._stored = stored
         self._find = find
         self._config = config
@@ -73,6 +78,7 @@ class WatcherKeeper:
         """Bring the states of newly assigned partitions back; gives the offset behind each."""
         begun_at_s = time.monotonic()
         self._watchers = {partition: self._newest(partition) for _, partition in partitions}
+        self.said = self._published()
         self._seconds.set(time.monotonic() - begun_at_s)
         return {(topic, partition): self._watchers[partition].last_offset + 1 for topic, partition in partitions}
 

@@ -40,6 +40,7 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from extractor.adapters.cache import ModelCache
 from extractor.agent import declare
+from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
@@ -185,7 +186,10 @@ class Extractor:
     def _sampling(self) -> Sampling:
         settings = self.settings
         rates = SamplingRates(
-            settings.audit_rate, settings.drift_warning_rate, daily_budget=settings.drift_daily_budget
+            settings.audit_rate,
+            settings.drift_warning_rate,
+            daily_budget=settings.drift_daily_budget,
+            audit_of=parse_rates(settings.audit_rates),
         )
         unreviewed = self.metrics.counter(DRIFT_UNREVIEWED).inc
         return Sampling(settings.review_below, self.sampling_key, rates, self.episodes, self.zone, unreviewed)

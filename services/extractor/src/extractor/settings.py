@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from runtime.settings import SECRET, MlflowSettings
+
+from extractor.domain.audit_rates import parse_rates
 
 
 class ExtractorSettings(MlflowSettings):
@@ -27,6 +29,10 @@ class ExtractorSettings(MlflowSettings):
         json_schema_extra=SECRET,
     )
     audit_rate: float = Field(0.01, ge=0, le=1, description="share of live notes that are audited at random")
+    audit_rates: str = Field(
+        "",
+        description='other audit rates of single segments, as JSON: {"city=Pune": 0.05, "city=Pune|specialty=cardiology": 0.2}',
+    )
     drift_warning_rate: float = Field(0.1, ge=0, le=1, description="share reviewed of a segment under a drift warning")
     drift_daily_budget: int = Field(
         200, ge=0, description="notes a day of a drifted segment that one replica sends to review; more are flagged"
@@ -41,3 +47,9 @@ class ExtractorSettings(MlflowSettings):
         None,
         description="stable name of this replica, for static group membership; leave it unset for rolling replicas",
     )
+
+    @field_validator("audit_rates")
+    @classmethod
+    def _are_rates(cls, value: str) -> str:
+        parse_rates(value)
+        return value

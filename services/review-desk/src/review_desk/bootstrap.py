@@ -1,7 +1,7 @@
 """The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,27 +18,29 @@ from contracts.topics import (
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.delivery import DeliveryProducer, KafkaProducer
-from runtime.errors import Recoverable, SettingsError
+from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.metrics import Metrics
+from runtime.people import People
 from runtime.records import OutputRecord
 from runtime.secret_files import read_key
 from runtime.tracing import Spans, arrivals, open_spans
 
-from review_desk.adapters.people import People, derive
+from review_desk.adapters.pseudonyms import derive
 from review_desk.adapters.sessions import Sessions
 from review_desk.adapters.store import Store, connect
 from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
 from review_desk.desk import Desk, Publisher, TopicPublisher
 from review_desk.follower import FOLLOWER_CONFIG, QUEUE, Follower
-from review_desk.handler import TOPICS, Projection
+from review_desk.handler import TOPICS, DeadRequests, Projection
 from review_desk.http.access import Access, Proxy
 from review_desk.http.app import DeskApi, DeskPage, make_app
 from review_desk.metrics import METRICS
 from review_desk.page.pages import Pages
 from review_desk.settings import ReviewDeskSettings
 
+_DEAD_LETTER_S = 10.0
 _RECORDS: Mapping[str, Any] = {
     REVIEW_REQUESTED: ReviewRequested,
     ANNOTATIONS_VALIDATED: AnnotationValidated,
@@ -72,7 +74,10 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
-    key, people = read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"), People(settings.desk_tokens_file)
+    key, people = (
+        read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
+        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE"),
+    )
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "
@@ -117,7 +122,9 @@ def make_registry(settings: ReviewDeskSettings) -> Registry:
     return ConfluentRegistry(settings.schema_registry_url)
 
 
-def follower(shared: Shared, registry: Registry, consumer: Consumer | None = None) -> Follower:
+def follower(
+    shared: Shared, registry: Registry, consumer: Consumer | None = None, producer: KafkaProducer | None = None
+) -> Follower:
     """Builds the queue from the topics."""
     settings = shared.settings
     names = {settings.topic(name): name for name in TOPICS}
@@ -127,6 +134,7 @@ def follower(shared: Shared, registry: Registry, consumer: Consumer | None = Non
         shared.store,
         derive(shared.key, "double"),
         settings.desk_double_share,
+        DeadRequests(shared.store, _sender(settings, producer), shared.metrics),
         shared.metrics,
         arrivals(shared.spans),
     )
@@ -134,6 +142,18 @@ def follower(shared: Shared, registry: Registry, consumer: Consumer | None = Non
     return Follower(
         client, list(names), project, shared.store, shared.stop, shared.liveness, shared.readiness, shared.metrics
     )
+
+
+def _sender(settings: ReviewDeskSettings, producer: KafkaProducer | None) -> Callable[[Sequence[OutputRecord]], None]:
+    delivery = DeliveryProducer(settings.kafka_client_config(), producer)
+
+    def send(records: Sequence[OutputRecord]) -> None:
+        try:
+            delivery.send(records).wait(_DEAD_LETTER_S)
+        except (DeliveryFailed, Rejected) as error:
+            raise Recoverable(f"a dead letter was not acknowledged ({type(error).__name__})") from None
+
+    return send
 
 
 def publisher(shared: Shared, registry: Registry, producer: KafkaProducer | None = None) -> Publisher:
@@ -195,4 +215,4 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         session_s=settings.desk_session_s,
         secure_cookie=settings.desk_secure_cookie,
     )
-    return make_app(api, DeskPage(access, Pages()))
+    return make_app(api, DeskPage(desk, access, Pages()))

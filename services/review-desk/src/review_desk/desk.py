@@ -16,12 +16,12 @@ from review_desk.adapters.store import Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.domain.agreement import agreement
 from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
-from review_desk.domain.tasks import AUDIT, LABELLING, Queue, Word, may_change, may_take, why
+from review_desk.domain.tasks import AUDIT, LABELLING, Queue, Span, Word, may_change, may_take, settled, why
 from review_desk.handler import word_of
 from review_desk.metrics import DECISIONS, TEXTS_GONE
 
 _CHUNK = 20
-_MAX_LOOKED_AT = 2_000
+_MOST_AT_ONCE = 1_000
 _MAX_SECONDS = 24 * 3600.0
 _PACE_S = 3600
 
@@ -58,6 +58,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A note that a page says it holds."""
+
+    note_id: str
+    revision: int
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
 class Handed:
     """A note as it is handed out."""
 
@@ -68,6 +77,20 @@ class Handed:
     why: str
     sequence: int
     draft: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A note as it is shown to somebody who only looks.
+
+    Attributes:
+        spans: Marked places; none while the note waits for this person's own word.
+        said_by: Whose they are, in plain words.
+    """
+
+    request: ReviewRequested
+    spans: tuple[Span, ...]
+    said_by: str
 
 
 class Desk:
@@ -111,9 +134,25 @@ class Desk:
             handed = self._try(entry, who, drifted)
             if handed is not None:
                 return handed
-        for note_ids in self._candidates(who, segment, drifted):
+        gone: list[tuple[Queue, str, str]] = []
+        handed = self._first_free(who, segment, holding, drifted, gone)
+        for queue, place, note_id in gone:  # not before: a queue must not shift under the one who walks along it
+            self._store.forget(queue, place, note_id)
+        return handed
+
+    def _first_free(
+        self,
+        who: Reviewer,
+        segment: str,
+        holding: Sequence[str],
+        drifted: Mapping[str, str],
+        gone: list[tuple[Queue, str, str]],
+    ) -> Handed | None:
+        for queue, place, note_ids in self._candidates(who, segment, drifted):
             wanted = [note_id for note_id in note_ids if note_id not in holding]
-            for entry in self._store.entries(wanted).values():
+            found = self._store.entries(wanted)
+            gone += [(queue, place, note_id) for note_id in wanted if note_id not in found]
+            for entry in found.values():
                 handed = None if entry.holder else self._try(entry, who, drifted)
                 if handed is not None:
                     return handed
@@ -123,8 +162,10 @@ class Desk:
         if not self._store.is_ready():
             raise Recoverable("the queue is being read from the topics; try again in a moment")
 
-    def _candidates(self, who: Reviewer, segment: str, drifted: Mapping[str, str]) -> Iterator[list[str]]:
-        """Chunks of notes in the order in which they should be looked at."""
+    def _candidates(
+        self, who: Reviewer, segment: str, drifted: Mapping[str, str]
+    ) -> Iterator[tuple[Queue, str, list[str]]]:
+        """Chunks of notes in the order in which they should be looked at, with the queue and the segment they wait in."""
         usual = [(Queue.OPEN, place) for place in _by_need(segment, drifted)]
         ordered = [(Queue.SECOND, segment), *usual, (Queue.AUDIT, segment)]
         if self._store.next_turn() % self._audit_every == 0:
@@ -132,12 +173,17 @@ class Desk:
         if who.leads:
             ordered.insert(0, (Queue.LEAD, segment))
         for queue, place in ordered:
-            for start in range(0, _MAX_LOOKED_AT, _CHUNK):
-                note_ids = self._store.front(queue, place, start, _CHUNK)
-                if note_ids:
-                    yield note_ids
-                if len(note_ids) < _CHUNK:
-                    break
+            for note_ids in self._unspoken(who, queue, place):
+                yield queue, place, note_ids
+
+    def _unspoken(self, who: Reviewer, queue: Queue, place: str) -> Iterator[list[str]]:
+        """A queue from its front to its end without what the person has spoken on: a backlog of that hides nothing."""
+        start, count = 0, _CHUNK
+        while note_ids := self._store.front(queue, place, start, count):
+            fresh = self._store.unspoken(who.annotator, note_ids)
+            for first in range(0, len(fresh), _CHUNK):
+                yield fresh[first : first + _CHUNK]
+            start, count = start + count, min(4 * count, _MOST_AT_ONCE)
 
     def _try(self, entry: Entry, who: Reviewer, drifted: Mapping[str, str]) -> Handed | None:
         queue = entry.queue
@@ -212,9 +258,10 @@ class Desk:
     ) -> AnnotationValidated:
         entities, pairs = self._labels(request, decision)
         predicted = request.entities
-        earlier = entry.words.get(who.annotator)
-        spoke = earlier is not None and earlier.revision == request.revision
-        adjudicates = earlier.outcome == "ADJUDICATED" if spoke and earlier else entry.queue is Queue.LEAD
+        said = entry.words.get(who.annotator)
+        earlier = said if said is not None and said.revision == request.revision else None
+        adjudicates = earlier.outcome == "ADJUDICATED" if earlier else entry.queue is Queue.LEAD
+        seconds = max(decision.seconds_spent, 0.0) + (earlier.seconds if earlier else 0.0)
         outcome = decision.outcome or _outcome(request, entities, pairs)
         if adjudicates and outcome in LABELLING:
             outcome = "ADJUDICATED"
@@ -245,7 +292,7 @@ class Desk:
             changes=changes_of(predicted, entities),
             annotator=who.annotator,
             sequence=sequence,
-            seconds_spent=min(max(decision.seconds_spent, 0.0), _MAX_SECONDS),
+            seconds_spent=min(seconds, _MAX_SECONDS),
             annotated_at=self._clock(),
             supersedes=tuple(superseded) if outcome == "ADJUDICATED" else (),
             pseudonym_key_id=request.pseudonym_key_id,
@@ -288,6 +335,21 @@ class Desk:
         self._keep(who, note_id, token)
         return token, entry.words[who.annotator].sequence + 1
 
+    def keep(self, who: Reviewer, held: Sequence[Held]) -> list[str]:
+        """Renew leases of notes that a page holds; gives the ids of those that are not this person's any more."""
+        entries = self._store.entries([one.note_id for one in held])
+        return [one.note_id for one in held if not self._renew(who, one, entries.get(one.note_id))]
+
+    def _renew(self, who: Reviewer, held: Held, entry: Entry | None) -> bool:
+        if entry is None or entry.task.revision != held.revision:
+            return False
+        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, held.lease):
+            return False
+        if not self._hold(who, held.note_id, held.lease):
+            return False
+        self._store.note_held(who.annotator, held.note_id, self._lease_s)
+        return True
+
     def save_draft(self, who: Reviewer, note_id: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
         """Keep an unfinished correction and the lease with it.
 
@@ -303,6 +365,19 @@ class Desk:
         self._store.note_held(who.annotator, note_id, self._lease_s)
         self._store.save_draft(who.annotator, note_id, revision, draft)
 
+    def look(self, who: Reviewer, note_id: str) -> Looked | None:
+        """A note to look at, without taking it; None when it was never sent to review, or its text is gone."""
+        self._need_ready()
+        entry = self._store.entries([note_id]).get(note_id)
+        request = self._requests.read(entry.task.partition, entry.task.offset) if entry else None
+        if entry is None or request is None or request.note_id != note_id:
+            return None
+        said = settled(who.annotator, entry.task, entry.words)
+        if said is not None:
+            return Looked(request, *said)
+        predicted = tuple((entity.start, entity.end, str(entity.label)) for entity in request.entities)
+        return Looked(request, predicted, "as the model left it")
+
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""
         times = self._store.said_times(who.annotator)
@@ -317,7 +392,7 @@ class Desk:
                 {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
                 for found in agreement(self._store.doubles())
             ],
-            "used_in": _used_in(times, self._store.models()),
+            "used_in": _used_in(self._store.taught(who.annotator), self._store.models()),
         }
 
 
@@ -360,16 +435,16 @@ def _outcome(request: ReviewRequested, entities: Sequence[Entity], pairs: Sequen
     return "ACCEPTED" if same and same_pairs else "CORRECTED"
 
 
-def _used_in(times: Sequence[int], models: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The newest models with how many of the person's notes were there when each was trained."""
+def _used_in(taught: Mapping[str, int], models: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The newest models that learnt from the person's notes, as the training itself counted them."""
     trained = {name.partition(":")[2]: at for name, at in models.items() if name.startswith("MODEL_TRAINED:")}
     serving = {name.partition(":")[2] for name in models if name.startswith("PROMOTED:")}
-    newest = sorted(trained.items(), key=lambda item: -item[1])[:3]
-    found = [
-        {"version": version, "notes": sum(at <= trained_at for at in times), "promoted": version in serving}
-        for version, trained_at in newest
+    newest = sorted((version for version in taught if version in trained), key=lambda version: -trained[version])[:3]
+    return [
+        {"version": version, "notes": taught[version], "promoted": version in serving}
+        for version in newest
+        if taught[version]
     ]
-    return [item for item in found if item["notes"]]
 
 
 class TopicPublisher:

@@ -1,6 +1,8 @@
 """Follows the topics in a thread, without a group: each process reads all, from where Redis says, or anew when Redis was wiped."""
 
+import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +15,7 @@ from runtime.loop import to_record
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
-from review_desk.adapters.store import OURS, Store
+from review_desk.adapters.store import OURS, SWEEP_AT_ONCE, Store
 from review_desk.metrics import REBUILDS, WAITING
 
 QUEUE = "queue"
@@ -26,6 +28,7 @@ FOLLOWER_CONFIG: dict[str, Any] = {
 _BATCH = 1_000
 _WAIT_S = 0.2
 _ANSWER_S = 10.0
+_SWEEP_EVERY_S = 60.0
 _log = get_logger(__name__)
 
 
@@ -60,6 +63,8 @@ class Follower:
         self._ends: dict[str, int] = {}
         self._next: dict[str, int] = {}
         self._whole = False
+        self._reader = secrets.token_hex(8)
+        self._sweep_at_s = 0.0
 
     def run(self) -> None:
         """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again."""
@@ -77,6 +82,8 @@ class Follower:
 
     def _begin(self) -> None:
         """Assign everything, from the places that Redis remembers."""
+        self._whole = False
+        self._store.begin_building(self._reader)  # first: a wipe from here on is seen
         saved = self._store.offsets() if self._store.is_ready() else {}
         if not saved:
             self._metrics.counter(REBUILDS).inc()
@@ -88,7 +95,6 @@ class Follower:
             partition.offset = min(max(saved.get(place, low), low), high)
             self._next[place], self._ends[place] = partition.offset, high
         self._consumer.assign(partitions)
-        self._whole = False
 
     def _partitions(self) -> list[TopicPartition]:
         found = self._consumer.list_topics(timeout=_ANSWER_S).topics
@@ -100,20 +106,35 @@ class Follower:
         self._liveness.tick()
         messages = self._consumer.consume(_BATCH, _WAIT_S)
         records = [to_record(message) for message in messages if message.error() is None]
-        if self._whole and not self._store.is_ready():
-            _log.warning("Redis was wiped: the queue is read from the topics again")
-            self._begin()
+        if not (self._store.is_ready() if self._whole else self._store.is_building(self._reader)):
+            self._begin_again()
             return
         if records:
             self._project(records)
             self._advance(records)
         if not self._whole and all(self._next[place] >= end for place, end in self._ends.items()):
-            self._whole = True
-            self._store.save_offsets(self._next)
-            self._store.set_ready()
-            self._readiness.meet(QUEUE)
-            _log.info("the queue is whole")
+            self._finish()
+        self._sweep()
         self._measure(self._store.waiting())
+
+    def _begin_again(self) -> None:
+        _log.warning("Redis was wiped: the queue is read from the topics again")
+        self._begin()
+
+    def _finish(self) -> None:
+        self._store.save_offsets(self._next)
+        if not self._store.set_ready(self._reader):
+            self._begin_again()
+            return
+        self._whole = True
+        self._readiness.meet(QUEUE)
+        _log.info("the queue is whole")
+
+    def _sweep(self) -> None:
+        """Now and then: tasks that outlived their texts leave the queues."""
+        now_s = time.time()
+        if self._whole and now_s >= self._sweep_at_s and self._store.sweep(now_s) < SWEEP_AT_ONCE:
+            self._sweep_at_s = now_s + _SWEEP_EVERY_S
 
     def _advance(self, records: Sequence[InputRecord]) -> None:
         moved = {f"{record.topic}:{record.partition}": record.offset + 1 for record in records}

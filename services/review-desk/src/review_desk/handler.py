@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from contracts.reasons import Reason
 from contracts.records import (
     AnnotationValidated,
     DriftDetected,
@@ -15,14 +16,16 @@ from contracts.records import (
 )
 from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS, REVIEW_REQUESTED
 from contracts.wire import WireError
-from runtime.metrics import Metrics
-from runtime.records import InputRecord
+from runtime.deadletter import DeadLetterBudget, dead_letter
+from runtime.metrics import DEAD_LETTERS, Metrics
+from runtime.records import InputRecord, OutputRecord
 
 from review_desk.adapters.store import Store
 from review_desk.domain.spans import token_labels
 from review_desk.domain.tasks import Task, Word, in_share
 from review_desk.metrics import UNREADABLE_RECORDS
 
+STAGE = "review-desk"
 TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
 _MODEL_KINDS = frozenset({ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK})
 _LEVELS = frozenset({DriftLevel.WARNING, DriftLevel.CRITICAL})
@@ -32,7 +35,41 @@ def word_of(event: AnnotationValidated) -> Word:
     """What Redis keeps of a person's word."""
     spans = tuple((entity.start, entity.end, str(entity.label)) for entity in event.entities)
     tokens, labelled = token_labels(event.text, spans)
-    return Word(event.revision, event.sequence, str(event.outcome), event.annotation_id, tokens, labelled, spans)
+    said = (event.revision, event.sequence, str(event.outcome), event.annotation_id)
+    return Word(*said, tokens, labelled, spans, event.seconds_spent)
+
+
+class DeadRequests:
+    """Requests that cannot be decoded. They are the desk's to refuse: nobody else reads them. Other topics' readers refuse theirs.
+
+    Every replica reads everything, and reads it again when Redis was wiped. So each claims what it is about to send: one copy, or one more
+    after a wipe.
+
+    Args:
+        publish: Sends and waits for the broker's word; raises Recoverable.
+    """
+
+    def __init__(self, store: Store, publish: Callable[[Sequence[OutputRecord]], None], metrics: Metrics) -> None:
+        self._store = store
+        self._publish = publish
+        self._metrics = metrics
+        self._budget = DeadLetterBudget()
+
+    def send(self, decoded: Sequence[tuple[InputRecord, Any]]) -> None:
+        """Send those that have a reason in place of an event; see `Projection.__call__` for what it raises."""
+        for _, event in decoded:
+            self._budget.count(dead=isinstance(event, Reason))
+        for record, event in decoded:
+            if isinstance(event, Reason) and self._store.claim_dead(record.partition, record.offset):
+                self._send_one(record, event)
+
+    def _send_one(self, record: InputRecord, reason: Reason) -> None:
+        try:
+            self._publish([dead_letter(record, reason, STAGE)])
+        except BaseException:
+            self._store.unclaim_dead(record.partition, record.offset)
+            raise
+        self._metrics.counter(DEAD_LETTERS).labels(STAGE, reason.value).inc()
 
 
 class Projection:
@@ -45,6 +82,7 @@ class Projection:
         double_key: Chooses notes that two people see.
         double_share: Their share.
         saw: Told of each batch that was applied.
+        dead: Where requests go that cannot be decoded.
     """
 
     def __init__(
@@ -54,6 +92,7 @@ class Projection:
         store: Store,
         double_key: bytes,
         double_share: float,
+        dead: DeadRequests,
         metrics: Metrics,
         saw: Callable[[Sequence[InputRecord]], None] = lambda _: None,
     ) -> None:
@@ -63,14 +102,21 @@ class Projection:
         self._store = store
         self._double_key = double_key
         self._double_share = double_share
+        self._dead = dead
         self._metrics = metrics
 
     def __call__(self, records: Sequence[InputRecord]) -> None:
-        """Apply a batch."""
+        """Apply a batch.
+
+        Raises:
+            BudgetExceeded: Too many requests cannot be decoded: this release is to blame.
+            Recoverable: A dead letter was not acknowledged; nothing of the batch was applied.
+        """
         requests: list[tuple[InputRecord, ReviewRequested]] = []
         annotations: list[AnnotationValidated] = []
-        for record in records:
-            event = self._read(record)
+        decoded = [(record, self._read(record)) for record in records]
+        self._dead.send([(record, event) for record, event in decoded if self._names[record.topic] == REVIEW_REQUESTED])
+        for record, event in decoded:
             if isinstance(event, ReviewRequested):
                 requests.append((record, event))
             elif isinstance(event, AnnotationValidated):
@@ -80,7 +126,7 @@ class Projection:
             elif isinstance(event, DriftWords):
                 self._store.set_new_words(event.segment, [found.word for found in event.words])
             elif isinstance(event, ModelEvent) and event.kind in _MODEL_KINDS and event.model_version:
-                self._store.add_model(event.model_version, str(event.kind), event.occurred_at)
+                self._store.add_model(event.model_version, str(event.kind), event.occurred_at, event.taught_by)
         if requests or annotations:
             self._apply(requests, annotations)
         self._saw(records)
@@ -117,9 +163,9 @@ class Projection:
         name = self._names[record.topic]
         try:
             return self._readers[name](record.value)
-        except WireError:
+        except WireError as error:
             self._metrics.counter(UNREADABLE_RECORDS).labels(name).inc()
-            return None
+            return error.reason
 
 
 def _latest(

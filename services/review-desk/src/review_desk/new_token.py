@@ -3,9 +3,8 @@
 import secrets
 import sys
 
+from runtime.people import ROLES
 from runtime.secret_files import hash_token
-
-from review_desk.adapters.people import ROLES
 
 
 def main(arguments: list[str]) -> int:

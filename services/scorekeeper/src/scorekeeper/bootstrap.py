@@ -24,6 +24,7 @@ from runtime.http_server import HTTP
 from runtime.lease import Lease
 from runtime.loop import CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
+from runtime.people import People
 from runtime.records import OutputRecord
 from runtime.retry import retrying
 from runtime.settings import time_zone
@@ -37,6 +38,7 @@ from scorekeeper.domain.measuring import Said
 from scorekeeper.exposition import Exposition
 from scorekeeper.handler import RECORD_TYPES, FoldHandler, Read
 from scorekeeper.http.app import make_app
+from scorekeeper.http.door import Door
 from scorekeeper.http.page import Page
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import OWN
@@ -51,6 +53,7 @@ class Shared:
     """What the page and the reader hold, and what the outside sees of us."""
 
     settings: ScorekeeperSettings
+    people: People
     board: Board
     metrics: Metrics
     exposition: Exposition
@@ -65,7 +68,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     """Make what both hold.
 
     Raises:
-        SettingsError: The time zone is none, or Redis' address is not set.
+        SettingsError: The time zone is none, the tokens cannot be read, or Redis' address is not set.
     """
     if settings.redis_url is None:
         raise SettingsError(
@@ -78,6 +81,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     )
     return Shared(
         settings,
+        People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE"),
         Board(time_zone(settings.timezone), assumptions),
         metrics,
         Exposition(metrics.registry),
@@ -223,4 +227,5 @@ def application(shared: Shared) -> FastAPI:
     """The control page and its API."""
     settings = shared.settings
     questions = Questions(settings.records_dir, settings.least_notes)
-    return make_app(Page(shared.board, questions, settings.least_notes), shared.board, shared.stop)
+    page = Page(shared.board, questions, settings.least_notes, settings.score_desk_url)
+    return make_app(page, Door(shared.people), shared.board, shared.stop)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from outcomes.kpis import KPIS
+from outcomes.kpis import KPIS, View
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -11,9 +11,10 @@ from prometheus_client.registry import Collector
 from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.metrics import AUDITED_NOTES, KPI_METRICS, PREFILL_BIAS, QUALITY, SNAPSHOT
 
-_MEASURES = ("precision", "recall", "f1", "f1_low", "f1_high")
+_MEASURES = tuple(f"{name}{end}" for name in ("precision", "recall", "f1") for end in ("", "_low", "_high"))
 MAX_CITIES = 50
 MAX_VERSIONS = 10
+MAX_VERSIONS_BY_CITY = 3
 
 
 class Sample(NamedTuple):
@@ -51,24 +52,37 @@ class Exposition(Collector):
 
 
 def samples_of(board: Board, now_ms: int) -> list[Sample]:
-    """Every KPI of today and the week, and of the week for each of the busiest cities and newest versions."""
+    """Every KPI of today and the week, and of the week for each of the busiest cities and newest versions.
+
+    Quality is also told of the newest versions in each of these cities: a new model may be better everywhere but in one.
+    """
     found = [*_kpis(board, now_ms, TODAY, "", "", segmented=False), *_scope(board, now_ms, "", "")]
     for city in board.cities()[:MAX_CITIES]:
         found += _scope(board, now_ms, city, "")
     for version in board.versions()[:MAX_VERSIONS]:
         found += _scope(board, now_ms, "", version)
+    for version in board.versions()[:MAX_VERSIONS_BY_CITY]:
+        for city in board.cities()[:MAX_CITIES]:
+            found += _quality(board.view(WEEK, now_ms, city, version), city, version)
     return found
 
 
 def _scope(board: Board, now_ms: int, city: str, version: str) -> list[Sample]:
     view = board.view(WEEK, now_ms, city, version)
     found = _kpis(board, now_ms, WEEK, city, version, segmented=bool(city or version))
-    for row in view.quality:
-        found += [Sample(QUALITY.name, (m, row.label, city, version), getattr(row, m)) for m in _MEASURES]
-    found.append(Sample(AUDITED_NOTES.name, (city, version), float(len(view.audits))))
+    found += _quality(view, city, version) or [Sample(AUDITED_NOTES.name, (city, version), 0.0)]
     bias = board.bias(view)
     if bias is not None and not city:
         found.append(Sample(PREFILL_BIAS.name, (version,), bias))
+    return found
+
+
+def _quality(view: View, city: str, version: str) -> list[Sample]:
+    """Nothing where nobody looked."""
+    rows = [(row, measure) for row in view.quality for measure in _MEASURES]
+    found = [Sample(QUALITY.name, (name, row.label, city, version), getattr(row, name)) for row, name in rows]
+    if view.audits:
+        found.append(Sample(AUDITED_NOTES.name, (city, version), float(len(view.audits))))
     return found
 
 

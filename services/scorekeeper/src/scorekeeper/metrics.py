@@ -44,7 +44,7 @@ QUALITY = MetricSpec(
     Kind.GAUGE,
     "ratio",
     ("measure", "label", "city", "version"),
-    "Audited quality of the week: measure is precision, recall, f1, f1_low or f1_high; label is ALL for both together.",
+    "Audited quality of the week: measure is precision, recall or f1, or an end of its 95 % interval (f1_low, f1_high and so on); label is ALL for both together.",
 )
 AUDITED_NOTES = MetricSpec(
     "rxtract_quality_audited_notes",

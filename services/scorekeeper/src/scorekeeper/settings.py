@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import ServiceSettings
+from runtime.settings import SECRET, ServiceSettings
 
 
 class ScorekeeperSettings(ServiceSettings):
@@ -14,9 +14,21 @@ class ScorekeeperSettings(ServiceSettings):
 
     records_dir: Path = Field(description="folder of the records at rest; one scorekeeper alone writes into it")
     timezone: str = Field("Asia/Kolkata", description="time zone whose days are counted and whose times are shown")
-    score_host: str = Field("127.0.0.1", description="address of the control page; it has no login, so loopback")
+    score_host: str = Field(
+        "127.0.0.1", description="address of the control page; its counts have no login, so loopback"
+    )
     score_port: int = Field(0, ge=0, le=65535, description="port of the control page; 0 takes any free one")
     score_port_file: Path | None = Field(None, description="where the actual port of the page is written")
+    score_tokens_file: Path | None = Field(
+        None,
+        description="file with one name:role:sha256 a line, that of the review desk: who may see which notes are behind a number; without it nobody",
+        json_schema_extra=SECRET,
+    )
+    score_desk_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+)?$",
+        description="address of the review desk as browsers reach it; examples link to its notes",
+    )
     entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
     machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")

@@ -11,6 +11,7 @@ from contracts import topics
 from contracts.record import Record
 from contracts.records import (
     AnnotationValidated,
+    DriftDetected,
     LabelQuality,
     ModelCommand,
     ModelEvent,
@@ -38,10 +39,11 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
 from trainer.adapters.models import Registry as ModelsOfMlflow
-from trainer.domain.rules import Measured
-from trainer.handler import JobSettings, OrderHandler, Sources
+from trainer.domain.rules import Measured, Recoveries
+from trainer.handler import OrderHandler
+from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
-from trainer.orders import OrderLoop, Readers, Triggers
+from trainer.orders import MODELS, OrderLoop, Readers, Triggers
 from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
@@ -59,6 +61,7 @@ class Codecs:
     annotations: Deserializer[AnnotationValidated]
     notes: Deserializer[NoteAccepted]
     qualities: Deserializer[QualityMeasured]
+    drifts: Deserializer[DriftDetected]
     command: Serializer[ModelCommand]
     event: Serializer[ModelEvent]
 
@@ -77,6 +80,7 @@ def codecs(registry: Registry, settings: TrainerSettings) -> Codecs:
         annotations=Deserializer.for_topic(AnnotationValidated, registry, name(topics.ANNOTATIONS_VALIDATED)),
         notes=Deserializer.for_topic(NoteAccepted, registry, name(topics.NOTES_ACCEPTED)),
         qualities=Deserializer.for_topic(QualityMeasured, registry, name(topics.QUALITY_MEASURED)),
+        drifts=Deserializer.for_topic(DriftDetected, registry, name(topics.DRIFT_DETECTED)),
         command=Serializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
         event=Serializer.for_topic(ModelEvent, registry, name(topics.MODEL_EVENTS)),
     )
@@ -122,7 +126,7 @@ class Trainer:
     gate: GateConfig
     metrics: Metrics
     liveness: Liveness = field(default_factory=Liveness)
-    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT))
+    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -146,19 +150,33 @@ class Trainer:
             )
             if made is None:
                 return
-            publish, measured = Publisher(settings.kafka_client_config()), Measured()
-            qualities = TopicFollower(
-                settings.kafka_client_config(), settings.topic(topics.QUALITY_MEASURED), made.qualities, measured.take
-            )
-            qualities.start()
-            try:
+            publish, measured, recoveries = Publisher(settings.kafka_client_config()), Measured(), Recoveries()
+            qualities = self._follower(topics.QUALITY_MEASURED, made.qualities, measured.take)
+            drifts = self._follower(topics.DRIFT_DETECTED, made.drifts, recoveries.take)
+
+            def f1(version: str) -> LabelQuality | None:
                 # Until all is read an old, bad measurement might be taken for the newest.
-                self.loop(made, publish, lambda version: measured.f1(version) if qualities.caught_up else None).run()
+                return measured.f1(version) if qualities.caught_up else None
+
+            try:
+                self.loop(made, publish, f1, recoveries.is_over).run()
             finally:
                 qualities.stop()
+                drifts.stop()
                 publish.close()
 
-    def loop(self, made: Codecs, publish: Publisher, f1: Callable[[str], LabelQuality | None]) -> OrderLoop:
+    def _follower(self, topic: str, decode: Deserializer[R], take: Callable[[R], None]) -> TopicFollower[R]:
+        follower = TopicFollower(self.settings.kafka_client_config(), self.settings.topic(topic), decode, take)
+        follower.start()
+        return follower
+
+    def loop(
+        self,
+        made: Codecs,
+        publish: Publisher,
+        f1: Callable[[str], LabelQuality | None],
+        is_over: Callable[[ModelCommand], bool],
+    ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
         history = History(settings.kafka_client_config())
@@ -186,13 +204,14 @@ class Trainer:
             publish,
             order,
             say,
-            lambda say_it, go_on: self._handler(made, history, say_it, go_on),
+            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours),
             champion,
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
                 events=lambda: _decoded(made.events, history, name(topics.MODEL_EVENTS)),
                 f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
+                is_over=is_over,
             ),
             self.lease,
             Triggers(settings.retrain_after_annotations, settings.retrain_every_h),
@@ -203,7 +222,12 @@ class Trainer:
         )
 
     def _handler(
-        self, made: Codecs, history: History, say: Callable[[ModelEvent], None], go_on: Callable[[], bool]
+        self,
+        made: Codecs,
+        history: History,
+        say: Callable[[ModelEvent], None],
+        go_on: Callable[[], bool],
+        is_ours: Callable[[], bool],
     ) -> OrderHandler:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
@@ -229,6 +253,7 @@ class Trainer:
             ),
             say,
             go_on,
+            is_ours,
             self.metrics,
             place=settings.work_dir,
         )

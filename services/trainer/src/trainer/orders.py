@@ -27,11 +27,15 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
-from trainer.domain.ledger import Ledger
-from trainer.handler import OrderHandler, merged
+from trainer.domain.ledger import Ledger, is_drift
+from trainer.domain.story import story_of
+from trainer.handler import OrderHandler
+from trainer.telling import merged
 
 _log = get_logger(__name__)
 STAGE = "trainer"
+MODELS = "models"
+"""Condition of being ready: MLflow has answered once, or another trainer is at work and this one stands by."""
 _POLL_S = 0.2
 _HOUR_MS = 3_600_000
 
@@ -39,7 +43,10 @@ _HOUR_MS = 3_600_000
 class Leased(Protocol):
     """The right to work; `runtime.lease.Lease` and a test's fake."""
 
+    @property
+    def fence(self) -> int: ...  # noqa: D102
     def hold(self) -> bool: ...  # noqa: D102
+    def is_held(self, fence: int) -> bool: ...  # noqa: D102
     def release(self) -> None: ...  # noqa: D102
 
 
@@ -52,12 +59,14 @@ class Readers:
         events: All events of ours that are there now.
         f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
         annotations: How many annotations there are.
+        is_over: Whether the drift that an order was given for has ended.
     """
 
     commands: Callable[[], Iterable[InputRecord]]
     events: Callable[[], Iterable[ModelEvent]]
     f1: Callable[[str], LabelQuality | None]
     annotations: Callable[[], int]
+    is_over: Callable[[ModelCommand], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class OrderLoop:
         decode: Reads a command; raises `WireError`.
         publish: Sends records and waits for the broker's word.
         order: Publishes a command of our own.
-        make_handler: Makes the handler, given how to say an event and whether to go on.
+        make_handler: Makes the handler, given how to say an event, whether to go on, and the same asked afresh.
         champion: The champion's (version, serial), or None; may raise `Recoverable`.
     """
 
@@ -97,7 +106,7 @@ class OrderLoop:
         publish: Callable[[list[OutputRecord]], None],
         order: Callable[[ModelCommand], None],
         say: Callable[[ModelEvent], None],
-        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool]], OrderHandler],
+        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], OrderHandler],
         champion: Callable[[], tuple[str, int] | None],
         readers: Readers,
         lease: Leased,
@@ -115,7 +124,7 @@ class OrderLoop:
         self._publish = publish
         self._order = order
         self._publish_event = say
-        self._handler = make_handler(self._say, self._may_go_on)
+        self._handler = make_handler(self._say, self._may_go_on, self._is_ours)
         self._champion = champion
         self._readers = readers
         self._lease = lease
@@ -129,11 +138,13 @@ class OrderLoop:
         self._lock = threading.Lock()
         self._owned = threading.Event()
         self._lease_ok = False
+        self._fence = 0
         self._work: Future[None] | None = None
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
-        self._retried_with = -1
+        self._retried_with: dict[str, int] = {}
+        self._serving: str | None = None
         self._waiting = ""
         self._own: set[str] = set()
         self._assigned: list[TopicPartition] = []
@@ -165,6 +176,7 @@ class OrderLoop:
         self._metrics.gauge(m.DEFERRED).set(len(lacking))
         self._metrics.gauge(m.MISSING).set(max(lacking, default=0))
         try:
+            self._collect()
             if self._assigned and not self._owned.is_set():
                 self._fold_all()
             if not self._owned.is_set():
@@ -172,26 +184,32 @@ class OrderLoop:
             self._lease_ok = self._lease.hold()
             if not self._lease_ok:
                 self._wait_for("lease", "another trainer holds the lease")
+                self._stand_by()
                 return
             self._settle(worker)
         except (Recoverable, RegistryUnavailable, MlflowRefusedError) as error:  # no order is to blame for what we ask
             self._wait_for("fault", str(error))
+            if MODELS in self._readiness.missing:
+                self._readiness.miss(MODELS, str(error))
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if self._work is not None:
-            if not self._work.done():
-                return
-            self._finish(self._work)
-            self._work = None
-        if time.monotonic() < self._try_at_s:
+        if self._work is not None or time.monotonic() < self._try_at_s:
             return
         self._look()
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
-            self._work = worker.submit(self._handler, command, self._ledger.deferred.get(command.command_id))
+            self._fence = self._lease.fence
+            story = story_of(command, self._ledger, self._readers.is_over)
+            self._work = worker.submit(self._handler, command, story)
+
+    def _collect(self) -> None:
+        """Take the work that has ended, whoever has the orders now: how it ended is told, and a mistake of ours ends the process."""
+        if self._work is not None and self._work.done():
+            work, self._work = self._work, None
+            self._finish(work)
 
     def _finish(self, work: "Future[None]") -> None:
         """Take note of how an order went; what must wait is tried again, anything else that was raised ends the process."""
@@ -206,14 +224,20 @@ class OrderLoop:
             self._wait_for("", "")
 
     def _next(self) -> ModelCommand | None:
-        """The most urgent open order; one that waits for labels only when more annotations have come."""
+        """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
         for command in self._ledger.open:
-            if command.command_id not in self._ledger.deferred:
+            if command.command_id not in self._ledger.deferred or self._has_ended(command):
                 return command
-            if self._annotations != self._retried_with:
-                self._retried_with = self._annotations
+            if self._annotations != self._retried_with.get(command.command_id):
+                self._retried_with[command.command_id] = self._annotations
                 return command
         return None
+
+    def _has_ended(self, command: ModelCommand) -> bool:
+        """Whether what a waiting order was given for is no more: another champion serves, or its drift is over."""
+        if rules.why_void(command, self._serving) is not None:
+            return True
+        return is_drift(command) and all(map(self._readers.is_over, self._ledger.drifts(command)))
 
     # -- our own triggers
 
@@ -223,6 +247,8 @@ class OrderLoop:
         self._looked_at_s = time.monotonic()
         self._annotations = self._readers.annotations()
         champion = self._champion()
+        self._readiness.meet(MODELS)
+        self._serving = None if champion is None else champion[0]
         if champion is None:
             self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
             return
@@ -302,6 +328,14 @@ class OrderLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
+        if not partitions:
+            self._stand_by()
+            _log.info("stands by: another trainer has the orders")
+
+    def _stand_by(self) -> None:
+        """Ready to take over when the one at work is gone."""
+        self._readiness.meet(ASSIGNMENT)
+        self._readiness.meet(MODELS)
 
     def _fold_all(self) -> None:
         """Learn what is open from the topics, then read on behind what was folded, whatever the group committed.
@@ -336,6 +370,10 @@ class OrderLoop:
 
     def _may_go_on(self) -> bool:
         return self._owned.is_set() and self._lease_ok and not self._stop.is_set()
+
+    def _is_ours(self) -> bool:
+        """Asked by the order's thread before what cannot be undone; Redis' word counts, not what we remember."""
+        return self._may_go_on() and self._lease.is_held(self._fence)
 
     def _end_work(self) -> None:
         if self._work is None:

@@ -276,6 +276,7 @@ def resolved_model_event(d: dict[str, Any]) -> records.ModelEvent:
     r.occurred_at = d["occurred_at"]
     r.metrics = d["metrics"]
     r.merged_into = d["merged_into"]
+    r.taught_by = d["taught_by"]
     r.__class__ = records.ModelEvent
     return r
 
@@ -333,6 +334,10 @@ def resolved_label_quality(d: dict[str, Any]) -> records.LabelQuality:
     r.f1_low = d["f1_low"]
     r.f1_high = d["f1_high"]
     r.support = d["support"]
+    r.precision_low = d["precision_low"]
+    r.precision_high = d["precision_high"]
+    r.recall_low = d["recall_low"]
+    r.recall_high = d["recall_high"]
     r.__class__ = records.LabelQuality
     return r
 
@@ -1929,6 +1934,38 @@ def read_model_event(b: bytes, i: int) -> records.ModelEvent:
         record.merged_into = None
     else:
         raise ValueError("no such branch")
+    entries_22: dict[str, Any] = {}
+    number_26 = SHORT_LONGS[b[i]]
+    if number_26 is None:
+        count_25, i = read_long(b, i)
+    else:
+        count_25 = number_26
+        i += 1
+    while count_25:
+        if count_25 < 0:
+            count_25 = -count_25
+            _, i = read_length(b, i)
+        for _ in range(count_25):
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            key_23 = b[i : (i := i + n)].decode()
+            number_27 = SHORT_LONGS[b[i]]
+            if number_27 is None:
+                item_24, i = read_int(b, i)
+            else:
+                item_24 = number_27
+                i += 1
+            entries_22[key_23] = item_24
+        number_28 = SHORT_LONGS[b[i]]
+        if number_28 is None:
+            count_25, i = read_long(b, i)
+        else:
+            count_25 = number_28
+            i += 1
+    record.taught_by = entries_22
     record.__class__ = records.ModelEvent
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -1994,6 +2031,13 @@ def write_model_event(r: records.ModelEvent, header: bytes) -> bytes:
     else:
         data_21 = value_20.encode()
         out += (b"\x02", LONGS[len(data_21)], data_21,)
+    entries_22 = r.taught_by
+    if entries_22:
+        out.append(LONGS[len(entries_22)])
+        for key_23, item_24 in entries_22.items():
+            data_25 = key_23.encode()
+            out += (LONGS[len(data_25)], data_25, INTS[item_24],)
+    out += (b"\x00",)
     return b"".join(out)
 
 
@@ -2408,39 +2452,75 @@ def read_quality_measured(b: bytes, i: int) -> records.QualityMeasured:
             else:
                 label_quality_10.support = number_11
                 i += 1
+            branch_12 = b[i]
+            i += 1
+            if branch_12 == 2:
+                (label_quality_10.precision_low,) = _DOUBLES_1.unpack_from(b, i)
+                i += 8
+            elif branch_12 == 0:
+                label_quality_10.precision_low = None
+            else:
+                raise ValueError("no such branch")
+            branch_13 = b[i]
+            i += 1
+            if branch_13 == 2:
+                (label_quality_10.precision_high,) = _DOUBLES_1.unpack_from(b, i)
+                i += 8
+            elif branch_13 == 0:
+                label_quality_10.precision_high = None
+            else:
+                raise ValueError("no such branch")
+            branch_14 = b[i]
+            i += 1
+            if branch_14 == 2:
+                (label_quality_10.recall_low,) = _DOUBLES_1.unpack_from(b, i)
+                i += 8
+            elif branch_14 == 0:
+                label_quality_10.recall_low = None
+            else:
+                raise ValueError("no such branch")
+            branch_15 = b[i]
+            i += 1
+            if branch_15 == 2:
+                (label_quality_10.recall_high,) = _DOUBLES_1.unpack_from(b, i)
+                i += 8
+            elif branch_15 == 0:
+                label_quality_10.recall_high = None
+            else:
+                raise ValueError("no such branch")
             label_quality_10.__class__ = records.LabelQuality
             item_7 = label_quality_10
             items_6.append(item_7)
-        number_12 = SHORT_LONGS[b[i]]
-        if number_12 is None:
+        number_16 = SHORT_LONGS[b[i]]
+        if number_16 is None:
             count_8, i = read_long(b, i)
         else:
-            count_8 = number_12
+            count_8 = number_16
             i += 1
     record.labels = tuple(items_6)
-    branch_13 = b[i]
+    branch_17 = b[i]
     i += 1
-    if branch_13 == 2:
+    if branch_17 == 2:
         (record.estimated_f1,) = _DOUBLES_1.unpack_from(b, i)
         i += 8
-    elif branch_13 == 0:
+    elif branch_17 == 0:
         record.estimated_f1 = None
     else:
         raise ValueError("no such branch")
-    branch_14 = b[i]
+    branch_18 = b[i]
     i += 1
-    if branch_14 == 2:
+    if branch_18 == 2:
         (record.prefill_bias,) = _DOUBLES_1.unpack_from(b, i)
         i += 8
-    elif branch_14 == 0:
+    elif branch_18 == 0:
         record.prefill_bias = None
     else:
         raise ValueError("no such branch")
-    number_15 = SHORT_LONGS[b[i]]
-    if number_15 is None:
+    number_19 = SHORT_LONGS[b[i]]
+    if number_19 is None:
         record.measured_at, i = read_long(b, i)
     else:
-        record.measured_at = number_15
+        record.measured_at = number_19
         i += 1
     record.__class__ = records.QualityMeasured
     if i != len(b):
@@ -2462,17 +2542,37 @@ def write_quality_measured(r: records.QualityMeasured, header: bytes) -> bytes:
             label_quality_8 = item_7
             data_9 = label_quality_8.label.encode()
             out += (LONGS[len(data_9)], data_9, _DOUBLES_5.pack(label_quality_8.precision, label_quality_8.recall, label_quality_8.f1, label_quality_8.f1_low, label_quality_8.f1_high), INTS[label_quality_8.support],)
+            value_10 = label_quality_8.precision_low
+            if value_10 is None:
+                out.append(b"\x00")
+            else:
+                out += (b"\x02", _DOUBLES_1.pack(value_10),)
+            value_11 = label_quality_8.precision_high
+            if value_11 is None:
+                out.append(b"\x00")
+            else:
+                out += (b"\x02", _DOUBLES_1.pack(value_11),)
+            value_12 = label_quality_8.recall_low
+            if value_12 is None:
+                out.append(b"\x00")
+            else:
+                out += (b"\x02", _DOUBLES_1.pack(value_12),)
+            value_13 = label_quality_8.recall_high
+            if value_13 is None:
+                out.append(b"\x00")
+            else:
+                out += (b"\x02", _DOUBLES_1.pack(value_13),)
     out += (b"\x00",)
-    value_10 = r.estimated_f1
-    if value_10 is None:
+    value_14 = r.estimated_f1
+    if value_14 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _DOUBLES_1.pack(value_10),)
-    value_11 = r.prefill_bias
-    if value_11 is None:
+        out += (b"\x02", _DOUBLES_1.pack(value_14),)
+    value_15 = r.prefill_bias
+    if value_15 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _DOUBLES_1.pack(value_11),)
+        out += (b"\x02", _DOUBLES_1.pack(value_15),)
     out += (LONGS[r.measured_at],)
     return b"".join(out)
 

@@ -201,6 +201,7 @@ class ModelEvent(Record):
         "occurred_at",
         "metrics",
         "merged_into",
+        "taught_by",
     )
 
 
@@ -255,6 +256,10 @@ class LabelQuality(Record):
         "f1_low",
         "f1_high",
         "support",
+        "precision_low",
+        "precision_high",
+        "recall_low",
+        "recall_high",
     )
 
 

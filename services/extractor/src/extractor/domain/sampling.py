@@ -7,10 +7,13 @@ cannot choose what is audited. Drift never changes the audit's rate.
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import NamedTuple
 
 from contracts.records import DriftDetected, DriftLevel, NoteAccepted, Origin, Review, ReviewReason, Sample
 from drift.observation import segments_of
+
+from extractor.domain.audit_rates import AuditRates
 
 NO_REVIEW = Review(requested=False)
 _RANGE = 2**64
@@ -40,16 +43,18 @@ class SamplingRates(NamedTuple):
     """How much is looked at.
 
     Attributes:
-        audit: Share of all live notes.
+        audit: Share of live notes that is audited.
         warning: Share of the live notes of a segment under WARNING.
         critical: Likewise under CRITICAL.
         daily_budget: Most notes a day of a segment that drift sends to review, of one replica.
+        audit_of: Other shares that are audited, by segment.
     """
 
     audit: float = 0.01
     warning: float = 0.1
     critical: float = 1.0
     daily_budget: int = 200
+    audit_of: Mapping[str, float] = MappingProxyType({})
 
 
 class OpenEpisodes:
@@ -114,14 +119,16 @@ class Sampling:
         self._zone = zone
         self._on_unreviewed = on_unreviewed
         self._spent: dict[tuple[str, str], int] = {}
-        self._audit = Review(requested=True, reason=ReviewReason.AUDIT, inclusion_probability=max(rates.audit, 1e-9))
+        self._audit_rates = AuditRates(rates.audit, rates.audit_of)
 
     def __call__(self, note: NoteAccepted, confidence: float, serial: int) -> Chosen:
         """Choose. The audit comes first, so that its rate is what it says."""
         if self._key is not None and note.origin is Origin.LIVE:
             hashed = hashlib.blake2b(note.note_id.encode(), digest_size=24, key=self._key).digest()
-            if _place(hashed[:8]) < self._rates.audit:
-                return Chosen(self._audit, Sample.AUDIT, show_predictions=hashed[16] % 2 == 0)
+            rate = self._audit_rates.of(note.city, note.specialty)
+            if _place(hashed[:8]) < rate:
+                review = Review(requested=True, reason=ReviewReason.AUDIT, inclusion_probability=rate)
+                return Chosen(review, Sample.AUDIT, show_predictions=hashed[16] % 2 == 0)
             drifted = self._episodes.worst(note, serial)
             if drifted is not None:
                 chosen = self._drift(note, confidence, drifted, _place(hashed[8:16]))

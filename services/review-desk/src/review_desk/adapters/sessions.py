@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from review_desk.adapters.people import ROLES, Person
+from runtime.people import ROLES, Person
 
 
 class Sessions:

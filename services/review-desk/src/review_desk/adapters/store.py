@@ -1,7 +1,8 @@
 """The queue in Redis: pointers, priorities, leases, and which notes are finished. No note's text; every key expires.
 
 All of it is a projection of the topics. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
-out until the follower has read the topics again. Commands are those of Redis 6.2 and older.
+out until the follower has read the topics again. `building` says the same of a projection that is being read: without it a wipe in the
+middle would leave half a queue that calls itself whole. Commands are those of Redis 6.2 and older.
 """
 
 import json
@@ -16,6 +17,9 @@ from redis.exceptions import RedisError
 from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, score_of
 
 KEEP_S = 31 * 24 * 3600
+AGE_S = KEEP_S - 24 * 3600  # a task leaves the queues a day before its key does: no queue names what is not there
+READY = "ready-2"  # with another number the next release reads the topics anew: what is kept has another shape
+SWEEP_AT_ONCE = 1_000
 DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
 MOST_WORDS = 12
@@ -27,6 +31,12 @@ local now = redis.call('GET', KEYS[1])
 if now and now ~= ARGV[1] then return now end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return ARGV[1]
+"""
+# KEYS building, ready; ARGV seconds. Only what was built without a break is whole.
+_READY = """
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[1])
+return 1
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -74,13 +84,21 @@ class Store:
             self._redis.hset(self.key("offsets"), mapping=dict(offsets))
             self._redis.expire(self.key("offsets"), KEEP_S)
 
-    def set_ready(self) -> None:
-        """Say that the projection is whole."""
-        self._redis.set(self.key("ready"), "1", ex=KEEP_S)
+    def begin_building(self, reader: str) -> None:
+        """A reader has begun to build the projection; each replica of the desk is one."""
+        self._redis.set(self.key("building", reader), "1", ex=KEEP_S)
+
+    def is_building(self, reader: str) -> bool:
+        """Whether all that this reader wrote since it began is still there."""
+        return bool(self._redis.exists(self.key("building", reader)))
+
+    def set_ready(self, reader: str) -> bool:
+        """Say that the projection is whole; false, and nothing said, when Redis was wiped since the reader began."""
+        return bool(self._redis.eval(_READY, 2, self.key("building", reader), self.key(READY), KEEP_S))
 
     def is_ready(self) -> bool:
         """Whether the projection is whole."""
-        return bool(self._redis.exists(self.key("ready")))
+        return bool(self._redis.exists(self.key(READY)))
 
     def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
         """What is known of notes; unknown ones are left out."""
@@ -126,43 +144,78 @@ class Store:
                 self._write_word(pipeline, note_id, annotator, word, at)
             for note_id, task in tasks.items():
                 pipeline.set(self.key("task", note_id), task.to_json(), ex=KEEP_S)
+            moves = _Moves()
+            moves.enter(self.key("ages"), dict.fromkeys(tasks, time.time() + AGE_S))
             for note_id, by in words.items():
                 old = known[note_id].task if note_id in known else None
                 new = tasks.get(note_id, old)
                 if new is not None:
-                    self._place(pipeline, note_id, old, new, by)
+                    self._place(pipeline, moves, note_id, old, new, by)
+            moves.write(pipeline)
             pipeline.execute()
 
     def _write_word(self, pipeline: Any, note_id: str, annotator: str, word: Word, at: int) -> None:
         pipeline.hset(self.key("words", note_id), annotator, word.to_json())
         pipeline.expire(self.key("words", note_id), KEEP_S)
+        decided = self.key("decided", annotator)
+        note = f"{word.revision} {note_id}"  # a note counts once, however often a person changed his word on it
         if word.outcome in VERDICTS or word.outcome == "ADJUDICATED":
-            pipeline.zadd(self.key("said", annotator), {word.annotation_id: at})
-            pipeline.expire(self.key("said", annotator), KEEP_S)
+            pipeline.zadd(decided, {note: at})
+            pipeline.expire(decided, KEEP_S)
+        else:
+            pipeline.zrem(decided, note)
 
-    def _place(self, pipeline: Any, note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]) -> None:
+    def _place(
+        self, pipeline: Any, moves: "_Moves", note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]
+    ) -> None:
         for segment in old.segments if old else ():
             for earlier in Queue:
-                pipeline.zrem(self.key("queue", earlier, segment), note_id)
+                moves.leave(self.key("queue", earlier, segment), note_id)
         queue = queue_of(task, words)
         if queue is not None:
             for segment in task.segments:
-                pipeline.zadd(self.key("queue", queue, segment), {note_id: score_of(task)})
-                pipeline.expire(self.key("queue", queue, segment), KEEP_S)
+                moves.enter(self.key("queue", queue, segment), {note_id: score_of(task)})
+        for annotator, word in words.items():
+            spoken = self.key("spoken", annotator)
+            if word.revision == task.revision:
+                pipeline.sadd(spoken, note_id)
+                pipeline.expire(spoken, KEEP_S)
+            else:
+                pipeline.srem(spoken, note_id)
         verdicts = [w for w in words.values() if w.revision == task.revision and w.outcome in VERDICTS]
         if len(verdicts) > 1:
             pipeline.zadd(self.key("doubles"), {note_id: time.time()})
             pipeline.zremrangebyrank(self.key("doubles"), 0, -KEEP_DOUBLES - 1)
             pipeline.expire(self.key("doubles"), KEEP_S)
 
-    def drop(self, entry: Entry) -> None:
-        """Give a task up: its text is gone."""
+    def drop(self, *entries: Entry) -> None:
+        """Give tasks up: their texts are gone."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            for segment in entry.task.segments:
-                for queue in Queue:
-                    pipeline.zrem(self.key("queue", queue, segment), entry.note_id)
-            pipeline.delete(self.key("task", entry.note_id), self.key("lease", entry.note_id))
+            for entry in entries:
+                for segment in entry.task.segments:
+                    for queue in Queue:
+                        pipeline.zrem(self.key("queue", queue, segment), entry.note_id)
+                for annotator in entry.words:
+                    pipeline.srem(self.key("spoken", annotator), entry.note_id)
+                pipeline.zrem(self.key("ages"), entry.note_id)
+                pipeline.delete(self.key("task", entry.note_id), self.key("lease", entry.note_id))
             pipeline.execute()
+
+    def sweep(self, now_s: float) -> int:
+        """Give up what is older than the topic keeps texts; gives how many notes, at most `SWEEP_AT_ONCE`."""
+        old = list(self._redis.zrangebyscore(self.key("ages"), "-inf", now_s, 0, SWEEP_AT_ONCE))
+        if old:
+            self.drop(*self.entries(old).values())
+            self._redis.zrem(self.key("ages"), *old)
+        return len(old)
+
+    def claim_dead(self, partition: int, offset: int) -> bool:
+        """Say that one is about to dead-letter a request; false when somebody has."""
+        return bool(self._redis.set(self.key("dead", str(partition), str(offset)), "1", nx=True, ex=KEEP_S))
+
+    def unclaim_dead(self, partition: int, offset: int) -> None:
+        """It was not sent after all."""
+        self._redis.delete(self.key("dead", str(partition), str(offset)))
 
     def set_drift(self, segment: str, level: str | None) -> None:
         """Remember that a segment drifts, or no more."""
@@ -187,16 +240,30 @@ class Store:
         found = self._redis.hmget(self.key("words-of"), wanted) if wanted else []
         return list(dict.fromkeys(word for words in found if words for word in json.loads(words)))[:MOST_WORDS]
 
-    def add_model(self, version: str, kind: str, at: int) -> None:
-        """Remember when a model version was trained, promoted or rolled back to."""
+    def add_model(self, version: str, kind: str, at: int, taught_by: Mapping[str, int]) -> None:
+        """Remember when a model version was trained, promoted or rolled back to, and by whose words it was trained."""
         self._redis.hset(self.key("models"), f"{kind}:{version}", at)
         self._redis.expire(self.key("models"), KEEP_S)
+        for annotator, notes in taught_by.items():
+            self._redis.hset(self.key("taught", annotator), version, notes)
+            self._redis.expire(self.key("taught", annotator), KEEP_S)
 
     # What the page asks for
 
     def front(self, queue: Queue, segment: str, start: int, count: int) -> list[str]:
         """Notes at the front of a queue."""
         return list(self._redis.zrange(self.key("queue", queue, segment), start, start + count - 1))
+
+    def unspoken(self, annotator: str, note_ids: Sequence[str]) -> list[str]:
+        """Those of the notes on whose present revision a person has not spoken."""
+        if not note_ids:
+            return []
+        spoken = self._redis.smismember(self.key("spoken", annotator), list(note_ids))
+        return [note_id for note_id, said in zip(note_ids, spoken, strict=True) if not said]
+
+    def forget(self, queue: Queue, segment: str, note_id: str) -> None:
+        """Take a note out of a queue whose task is not there any more."""
+        self._redis.zrem(self.key("queue", queue, segment), note_id)
 
     def next_turn(self) -> int:
         """Counts the notes handed out, so that the audit gets its share of turns."""
@@ -245,8 +312,12 @@ class Store:
         return {str(queue): int(self._redis.zcard(self.key("queue", queue, "all"))) for queue in Queue}
 
     def said_times(self, annotator: str) -> list[int]:
-        """When a person decided, UTC milliseconds, oldest first."""
-        return [int(at) for _, at in self._redis.zrange(self.key("said", annotator), 0, -1, withscores=True)]
+        """When a person decided his notes, each once, UTC milliseconds, oldest first."""
+        return [int(at) for _, at in self._redis.zrange(self.key("decided", annotator), 0, -1, withscores=True)]
+
+    def taught(self, annotator: str) -> dict[str, int]:
+        """How many of a person's notes each model version learnt from."""
+        return {version: int(notes) for version, notes in self._redis.hgetall(self.key("taught", annotator)).items()}
 
     def models(self) -> dict[str, int]:
         """Times of ``kind:version``."""
@@ -263,6 +334,29 @@ class Store:
             if len(labelled) > 1:
                 pairs.append((labelled[0], labelled[1]))
         return pairs
+
+
+class _Moves:
+    """Where the notes of a batch leave and enter, by key: one command for each key, however many notes."""
+
+    def __init__(self) -> None:
+        self._leave: dict[str, list[str]] = {}
+        self._enter: dict[str, dict[str, float]] = {}
+
+    def leave(self, key: str, note_id: str) -> None:
+        self._leave.setdefault(key, []).append(note_id)
+
+    def enter(self, key: str, scores: Mapping[str, float]) -> None:
+        self._enter.setdefault(key, {}).update(scores)
+
+    def write(self, pipeline: Any) -> None:
+        """Leaving comes first: a note may leave where it enters again."""
+        for key, note_ids in self._leave.items():
+            pipeline.zrem(key, *note_ids)
+        for key, scores in self._enter.items():
+            if scores:
+                pipeline.zadd(key, scores)
+                pipeline.expire(key, KEEP_S)
 
 
 def _words(said: Mapping[str, str]) -> dict[str, Word]:

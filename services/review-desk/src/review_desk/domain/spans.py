@@ -113,3 +113,13 @@ def token_labels(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[int,
         if at < len(ordered) and ordered[at][0] < token.end():
             labelled.append((count - 1, ordered[at][2]))
     return count, tuple(labelled)
+
+
+def pieces_of(text: str, spans: Iterable[tuple[int, int, str]]) -> list[tuple[str, str]]:
+    """A text cut at its spans, in order: words with their label, or with none."""
+    pieces = []
+    at = 0
+    for start, end, label in sorted(spans):
+        pieces += [(text[at:start], ""), (text[start:end], label)]
+        at = end
+    return [piece for piece in (*pieces, (text[at:], "")) if piece[0]]

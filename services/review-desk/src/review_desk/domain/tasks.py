@@ -63,7 +63,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one validator said on one revision: offsets and labels only."""
+    """What one validator said on one revision: offsets and labels only.
+
+    Attributes:
+        seconds: Spent on this revision, earlier words of the same person included.
+    """
 
     revision: int
     sequence: int
@@ -72,6 +76,7 @@ class Word:
     tokens: int
     labelled: tuple[tuple[int, str], ...]
     spans: tuple[Span, ...]
+    seconds: float = 0.0
 
     def to_json(self) -> str:
         """As Redis keeps it."""
@@ -80,7 +85,7 @@ class Word:
     @classmethod
     def from_json(cls, text: str) -> "Word":
         """From what Redis kept."""
-        revision, sequence, outcome, annotation_id, tokens, labelled, spans = json.loads(text)
+        revision, sequence, outcome, annotation_id, tokens, labelled, spans, seconds = json.loads(text)
         return cls(
             revision,
             sequence,
@@ -89,6 +94,7 @@ class Word:
             tokens,
             tuple((at, label) for at, label in labelled),
             tuple((start, end, label) for start, end, label in spans),
+            seconds,
         )
 
 
@@ -139,6 +145,24 @@ def may_change(annotator: str, task: Task, words: Words) -> bool:
         return False
     others = [word for who, word in words.items() if who != annotator and word.revision == task.revision]
     return all(word.outcome != "ADJUDICATED" for word in others)
+
+
+def settled(annotator: str, task: Task, words: Words) -> tuple[tuple[Span, ...], str] | None:
+    """What a person may see of a note that he only looks at, and whose word that is; None: what the model said.
+
+    His own word first. While the note waits for others nothing of theirs is shown, and nothing of the model's: whoever looked would
+    not be free of it when it is his turn.
+    """
+    current = {who: word for who, word in words.items() if word.revision == task.revision}
+    if annotator in current:
+        return current[annotator].spans, "as you left it"
+    if queue_of(task, words) is not None:
+        return (), "it waits for review, so no marks are shown"
+    lead = [word for word in current.values() if word.outcome == "ADJUDICATED"]
+    said = lead or [word for word in current.values() if word.outcome in LABELLING]
+    if not said:
+        return None
+    return said[0].spans, "as a lead decided" if lead else "as a validator left it"
 
 
 def score_of(task: Task) -> float:

@@ -4,10 +4,11 @@ import hmac
 from dataclasses import dataclass
 
 from runtime.logs import get_logger
+from runtime.people import LEAD, VALIDATOR, People, Person
 from runtime.secret_files import hash_token
 from starlette.requests import Request
 
-from review_desk.adapters.people import LEAD, VALIDATOR, People, Person, pseudonym
+from review_desk.adapters.pseudonyms import pseudonym
 from review_desk.adapters.sessions import Sessions
 from review_desk.desk import Reviewer
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from review_desk.desk import Conflict, Decision, Desk
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
-from review_desk.http.bodies import DecisionBody, DraftBody, LeaseBody, Login, Strict, task_of
+from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
 from review_desk.metrics import HTTP_SECONDS
 from review_desk.page.pages import Pages, static_files
 
@@ -54,7 +55,7 @@ class DeskApi:
 
     def logout(self, request: Request) -> JSONResponse:
         """End the session in this browser."""
-        self._access.reviewer(request)
+        self._access.log(self._access.reviewer(request), "logout")
         response = JSONResponse({"done": True})
         response.delete_cookie(COOKIE)
         return response
@@ -106,6 +107,10 @@ class DeskApi:
         self._access.log(who, "draft", note_id, revision)
         return JSONResponse({"saved": True})
 
+    def keep(self, request: Request, body: KeepBody) -> JSONResponse:
+        """Renew leases; tells which notes went to somebody else, were decided, or have a newer revision."""
+        return JSONResponse({"lost": self._desk.keep(self._access.reviewer(request), body.held())})
+
     def queue(self, request: Request) -> JSONResponse:
         """The figures of the side bar."""
         return JSONResponse(self._desk.figures(self._access.reviewer(request)))
@@ -130,7 +135,8 @@ class DeskApi:
 class DeskPage:
     """The page and the login: who is not known is led to the door."""
 
-    def __init__(self, access: Access, pages: Pages) -> None:
+    def __init__(self, desk: Desk, access: Access, pages: Pages) -> None:
+        self._desk = desk
         self._access = access
         self._pages = pages
 
@@ -143,6 +149,17 @@ class DeskPage:
         csrf = self._access.csrf(request)
         return self._pages.desk(name=person.name, role=person.role, annotator=annotator, csrf=csrf)
 
+    def note(self, request: Request, note_id: str) -> Response:
+        """One note to look at: where the links of the control page and of refused decisions lead."""
+        person = self._access.person(request)
+        if person is None:
+            here = "/notes/" + quote(note_id, safe="")
+            return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
+        who = self._access.as_reviewer(person)
+        looked = self._desk.look(who, note_id)
+        self._access.log(who, "look", note_id, looked.request.revision if looked else 0)
+        return self._pages.note(note_id, looked)
+
     def login(self) -> Response:
         """The door."""
         return self._pages.login()
@@ -152,6 +169,7 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     """The application."""
     app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
     app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/notes/{note_id}", page.note, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", page.login, methods=["GET"], include_in_schema=False)
     app.mount(_STATIC.rstrip("/"), static_files())
     task = "/api/tasks/{note_id}/{revision}"
@@ -160,6 +178,7 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
     app.add_api_route("/api/next", api.next, methods=["GET"])
     app.add_api_route("/api/queue", api.queue, methods=["GET"])
+    app.add_api_route("/api/keep", api.keep, methods=["POST"])
     app.add_api_route(f"{task}/decision", api.decision, methods=["POST"])
     app.add_api_route(f"{task}/skip", api.skip, methods=["POST"])
     app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from review_desk.desk import Decision, Handed
+from review_desk.desk import Decision, Handed, Held
 from review_desk.domain.spans import Mark
 from review_desk.domain.tasks import Queue
 
 _MAX_ENTITIES = 5_000
+_MAX_HELD = 50
 Label = Literal["DISEASE", "TREATMENT"]
 
 
@@ -75,6 +76,24 @@ class LeaseBody(Strict):
     def decision(self, outcome: str) -> Decision:
         """For the desk."""
         return Decision(outcome, (), (), self.seconds_spent, self.sequence, self.lease)
+
+
+class HeldBody(Strict):
+    """A note that a page holds."""
+
+    note_id: Annotated[str, Field(max_length=500)]
+    revision: int
+    lease: Annotated[str, Field(max_length=100)]
+
+
+class KeepBody(Strict):
+    """The notes that a page holds: the one on the paper and those fetched ahead."""
+
+    notes: Annotated[list[HeldBody], Field(max_length=_MAX_HELD)]
+
+    def held(self) -> list[Held]:
+        """For the desk."""
+        return [Held(note.note_id, note.revision, note.lease) for note in self.notes]
 
 
 class DecisionBody(LeaseBody):

@@ -6,6 +6,9 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from review_desk.desk import Looked
+from review_desk.domain.spans import pieces_of
+
 _HERE = Path(__file__).parent
 
 SHORTCUTS = (
@@ -42,6 +45,12 @@ class Pages:
         """The page of a person."""
         template = self._templates.get_template("desk.html")
         return HTMLResponse(template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS))
+
+    def note(self, note_id: str, looked: Looked | None) -> HTMLResponse:
+        """One note to look at; 404 when the desk does not have it."""
+        pieces = pieces_of(looked.request.text, looked.spans) if looked else []
+        html = self._templates.get_template("note.html").render(note_id=note_id, looked=looked, pieces=pieces)
+        return HTMLResponse(html, 200 if looked else 404)
 
     def login(self) -> HTMLResponse:
         """The door."""

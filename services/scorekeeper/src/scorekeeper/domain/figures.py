@@ -159,10 +159,12 @@ def kpis_of(figures: Figures) -> dict[str, Any]:
 
 
 def quality_of(board: Board, now_ms: int) -> dict[str, Any]:
-    """Live quality per version, and per version and city, for a program. Hold the board's lock."""
+    """Live quality per version, per city, and per version in each city that was audited, for a program. Hold the board's lock."""
     days = board.days(WEEK, now_ms)
     scopes = [(version, "") for version in ("", *board.versions())]
     scopes += [("", city) for city in board.cities()]
+    seen = {(note.version, note.city) for note in board.view(WEEK, now_ms).audits}
+    scopes += [(version, city) for version in board.versions() for city in board.cities() if (version, city) in seen]
     rows = []
     for version, city in scopes:
         view = board.view(WEEK, now_ms, city, version)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.figures import kpis_of, look, quality_of
+from scorekeeper.http.door import ASK, Door
 from scorekeeper.http.page import Page, Scope
 
 STATIC = Path(__file__).parent / "static"
@@ -28,8 +29,9 @@ Window = Annotated[Literal["today", "week"], Query()]
 class ScoreApi:
     """The endpoints: convert, and leave counting to the board. Those that compute run in threads."""
 
-    def __init__(self, page: Page, board: Board, stop: threading.Event) -> None:
+    def __init__(self, page: Page, door: Door, board: Board, stop: threading.Event) -> None:
         self._page = page
+        self._door = door
         self._board = board
         self._stop = stop
 
@@ -41,10 +43,19 @@ class ScoreApi:
         """The part of the page that changes."""
         return HTMLResponse(self._page.numbers(Scope(window, city, version), _now_ms()))
 
-    def examples(self, kind: str) -> Response:
-        """Where a number comes from: identities, no texts."""
+    def examples(self, request: Request, kind: str) -> Response:
+        """Where a number comes from: identities, no texts, for people of the review desk alone."""
+        if not self._door:
+            return HTMLResponse(self._page.closed("Nobody may look: RXTRACT_SCORE_TOKENS_FILE is not set."), 403)
+        person = self._door.person(request)
+        if person is None:
+            words = "Log in with any name and your token of the review desk as password."
+            return HTMLResponse(self._page.closed(words), 401, ASK)
         found = self._page.examples(kind)
-        return HTMLResponse(found) if found is not None else JSONResponse({"error": "no such examples"}, 404)
+        if found is None:
+            return JSONResponse({"error": "no such examples"}, 404)
+        self._door.log(person, kind)
+        return HTMLResponse(found)
 
     def kpis(self, window: Window = "week", city: Name = "", version: Name = "") -> JSONResponse:
         """Every KPI."""
@@ -78,9 +89,9 @@ class ScoreApi:
             await asyncio.sleep(_TELL_EVERY_S)
 
 
-def make_app(page: Page, board: Board, stop: threading.Event) -> FastAPI:
+def make_app(page: Page, door: Door, board: Board, stop: threading.Event) -> FastAPI:
     """The application."""
-    api = ScoreApi(page, board, stop)
+    api = ScoreApi(page, door, board, stop)
     app = FastAPI(title="Rxtract control page", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/", api.index, methods=["GET"], response_model=None)
     app.add_api_route("/numbers", api.numbers, methods=["GET"], response_model=None)

@@ -201,7 +201,8 @@ def _ticks(start_ms: int, now_ms: int, height: int, zone: ZoneInfo, at: At) -> l
         places = [day_start_ms(today, zone, -back) for back in range((now_ms - start_ms) // DAY_MS + 1)]
         marks = [(place, moment(place, zone, "%a %d %b")) for place in places if place >= start_ms]
     else:
-        form = "%H:%M" if now_ms - start_ms < DAY_MS // 2 else "%d %b %H:%M"
+        span_ms = now_ms - start_ms
+        form = "%d %b %H:%M" if span_ms >= DAY_MS // 2 else "%H:%M" if span_ms >= _STEPS * 60_000 else "%H:%M:%S"
         places = [start_ms + (now_ms - start_ms) * step // _STEPS for step in range(_STEPS)]
         marks = [(place, moment(place, zone, form)) for place in places]
     parts = [_text(WIDE - _RIGHT, height - 6, "now", "tick", "end")]

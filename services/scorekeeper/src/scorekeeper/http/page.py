@@ -26,6 +26,8 @@ KINDS = {
     "refused": "Refused input",
 }
 """What examples are kept of."""
+AT_THE_DESK = frozenset({"review", "audit", "corrected"})
+"""Of these the review desk has the notes."""
 _CARDS = (
     ("straight_through_rate", "review"),
     ("validated_f1", "audit"),
@@ -72,12 +74,14 @@ class Page:
         board: The numbers.
         questions: The answers from the records at rest.
         least_notes: On which a row of an answer rests, as the page says.
+        desk_url: Of the review desk; "": examples are not linked.
     """
 
-    def __init__(self, board: Board, questions: Questions, least_notes: int) -> None:
+    def __init__(self, board: Board, questions: Questions, least_notes: int, desk_url: str = "") -> None:
         self._board = board
         self._questions = questions
         self._least_notes = least_notes
+        self._desk_url = desk_url
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(),
@@ -103,7 +107,13 @@ class Page:
         with self._board.lock:
             found = self._board.folded.examples(kind)
         rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
-        return self._templates.get_template("examples.html").render(kind=kind, title=KINDS[kind], rows=rows)
+        desk_url = self._desk_url if kind in AT_THE_DESK else ""
+        template = self._templates.get_template("examples.html")
+        return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url)
+
+    def closed(self, words: str) -> str:
+        """In place of examples: why they are not shown."""
+        return self._templates.get_template("examples.html").render(title="Examples", rows=[], closed=words)
 
     def _context(self, scope: Scope, now_ms: int) -> dict[str, Any]:
         answers = self._questions.answers()

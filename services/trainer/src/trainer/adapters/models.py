@@ -2,7 +2,7 @@
 
 import http
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -22,7 +22,13 @@ from runtime.model_registry import MlflowModels, RegistryAwayError, UnusableVers
 CHALLENGER = "challenger"
 COMMAND_TAG = "command_id"
 MOVED_BY_TAG = "moved_by"
+MOVING_TAG = "moving"
+"""On a version from before its alias moves until the event that says so is out: where from, and by which kind of event."""
 GATE_TAG = "gate"
+MOST_TAG_CHARS = 4_000
+AGAINST_TAG = "gate.champion"
+"""Which champion the gate's verdict compares with. A verdict says nothing against another one."""
+NO_CHAMPION = "none"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -49,6 +55,39 @@ class Version:
     def sha256(self) -> str:
         """Digest of its tables."""
         return self.tags.get("artifact_sha256", "")
+
+    @property
+    def move(self) -> "Move | None":
+        """The move to this version whose event may not be out yet."""
+        mark = self.tags.get(MOVING_TAG)
+        if not mark:
+            return None
+        found = json.loads(mark)
+        return Move(self.tags.get(MOVED_BY_TAG, ""), str(found["kind"]), found["from"])
+
+    def is_judged_against(self, champion: "Version | None") -> bool:
+        """Whether the gate's verdict on it was given against this champion."""
+        return bool(self.tags.get(GATE_TAG)) and self.tags.get(AGAINST_TAG) == number_of(champion)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of the champion's alias.
+
+    Attributes:
+        command_id: Who ordered it.
+        kind: Of the event that says it.
+        left: The version that was champion before.
+    """
+
+    command_id: str
+    kind: str
+    left: str | None
+
+
+def number_of(champion: Version | None) -> str:
+    """The champion's version as a verdict names it."""
+    return champion.version if champion else NO_CHAMPION
 
 
 class MlflowRefusedError(RxtractError):
@@ -131,11 +170,11 @@ class Registry:
 
     @_patient
     def of_command(self, command_id: str) -> Version | None:
-        """The version that a command made, if it got so far."""
-        for found in self._client.search_model_versions(f"name='{self._name}'"):
-            if found.tags.get(COMMAND_TAG) == command_id:
-                return Version(str(found.version), str(found.run_id), dict(found.tags))
-        return None
+        """The version that a command made, if it got so far; of two, whose trainers were not seen to overlap, the first."""
+        found = self._client.search_model_versions(f"name='{self._name}'")
+        made = [one for one in found if one.tags.get(COMMAND_TAG) == command_id]
+        first = min(made, key=lambda one: int(one.version), default=None)
+        return None if first is None else Version(str(first.version), str(first.run_id), dict(first.tags))
 
     @_patient
     def tables(self, version: Version) -> bytes:
@@ -144,8 +183,18 @@ class Registry:
         return b"" if known is None else self._files.tables(known)
 
     @_patient
-    def register(self, folder: Path, result: Mapping[str, Any], tags: Mapping[str, str], trigger: str) -> Version:
-        """Log a job's model with its data sets, scores, card and report, and register it."""
+    def register(
+        self,
+        folder: Path,
+        result: Mapping[str, Any],
+        tags: Mapping[str, str],
+        trigger: str,
+        check: Callable[[], None],
+    ) -> Version:
+        """Log a job's model with its data sets, scores, card and report, and register it, once for its command.
+
+        `check` raises when the work is not ours any more; it is asked at the last moment, since the upload takes seconds.
+        """
         reports = folder / "reports"
         reports.mkdir(exist_ok=True)
         for name in ("report.md", "dataset_report.json", "dataset_report.md", "result.json"):
@@ -161,24 +210,34 @@ class Registry:
             tags={
                 **tags,
                 GATE_TAG: str(result["decision"]).lower(),
-                "gate.reasons": json.dumps(result["reasons"])[:4_000],
+                "gate.reasons": reasons_tag(result["reasons"]),
             },
             trigger=trigger,
             description=_text(folder / "report.md"),
             reports=reports,
+            check=check,
         )
-        return self._version(made.version)
+        first = self.of_command(tags[COMMAND_TAG])
+        if first is None or first.version == made.version:
+            return self._version(made.version)
+        # Another made one between our look and our call, which MLflow cannot fence: the first one counts.
+        self._client.delete_model_version(self._name, made.version)
+        return first
 
     @_patient
-    def judge(self, version: Version, folder: Path, result: Mapping[str, Any]) -> None:
-        """Note what the gate said of a version that was offered."""
+    def judge(self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None) -> Version:
+        """Note what the gate said of a version that was offered, and against which champion."""
+        # A verdict without its champion counts against none, so that one goes first and comes last.
+        self._drop_tag(version, AGAINST_TAG)
         self._client.set_model_version_tag(self._name, version.version, GATE_TAG, str(result["decision"]).lower())
-        reasons = json.dumps(result["reasons"])[:4_000]
+        reasons = reasons_tag(result["reasons"])
         self._client.set_model_version_tag(self._name, version.version, "gate.reasons", reasons)
         report = _text(folder / "report.md")
         if report and version.run_id:
             self._client.log_text(version.run_id, report, "card/report.md")
         self._client.update_model_version(self._name, version.version, report)
+        self._client.set_model_version_tag(self._name, version.version, AGAINST_TAG, number_of(champion))
+        return self._version(version.version)
 
     @_patient
     def set_alias(self, alias: str, version: Version) -> None:
@@ -195,22 +254,41 @@ class Registry:
                 raise
 
     @_patient
-    def enthrone(self, version: Version, champion: Version | None, command_id: str) -> Version:
+    def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version:
         """Make a version the champion under a new serial, for one command.
 
-        Only the holder of the lease calls this: MLflow cannot compare and set. What a crash leaves out is done by the
-        next call for the same command, which finds its mark on the version.
+        Only the holder of the lease calls this: MLflow cannot compare and set. The version is marked first, then the
+        champion's alias moves, then the rest follows: who dies before the alias moved has changed nothing that counts,
+        and what is left out after it stands in the mark, for `finish_move`.
         """
         if version.serial <= (champion.serial if champion else 0) or version.tags.get("served"):
             serial = str(next_serial(self._client, self._name))
             self._client.set_model_version_tag(self._name, version.version, "serial", serial)
-        self._client.set_model_version_tag(self._name, version.version, "served", "true")
+        left = champion.version if champion is not None and champion.version != version.version else None
         self._client.set_model_version_tag(self._name, version.version, MOVED_BY_TAG, command_id)
-        if champion is not None and champion.version != version.version:
-            self._client.set_model_version_tag(self._name, champion.version, "served", "true")
-            self._client.set_registered_model_alias(self._name, PREVIOUS, champion.version)
+        mark = json.dumps({"kind": kind, "from": left})
+        self._client.set_model_version_tag(self._name, version.version, MOVING_TAG, mark)
         self._client.set_registered_model_alias(self._name, CHAMPION, version.version)
-        return self._version(version.version)
+        return self.finish_move(self._version(version.version))
+
+    @_patient
+    def finish_move(self, champion: Version) -> Version:
+        """Do what follows the alias; may be done again."""
+        self._client.set_model_version_tag(self._name, champion.version, "served", "true")
+        move = champion.move
+        if move is not None and move.left is not None:
+            self._client.set_model_version_tag(self._name, move.left, "served", "true")
+            self._client.set_registered_model_alias(self._name, PREVIOUS, move.left)
+        return self._version(champion.version)
+
+    @_patient
+    def forget_move(self, champion: Version) -> None:
+        """Take the mark away: all is done and said."""
+        self._drop_tag(champion, MOVING_TAG)
+
+    def _drop_tag(self, version: Version, tag: str) -> None:
+        if tag in version.tags:
+            self._client.delete_model_version_tag(self._name, version.version, tag)
 
     def _version(self, number: str) -> Version:
         found = self._client.get_model_version(self._name, number)
@@ -220,6 +298,14 @@ class Registry:
 def _dataset(row: Mapping[str, Any]) -> DatasetRecord:
     profile = {key: value for key, value in row.items() if key not in ("name", "digest", "context")}
     return DatasetRecord(str(row["name"]), str(row["digest"]), str(row["context"]), "annotations.validated.v1", profile)
+
+
+def reasons_tag(reasons: Sequence[str]) -> str:
+    """Reasons as a JSON list that a tag of MLflow holds whole: the last ones are left out, the report has them all."""
+    kept = [reason[: MOST_TAG_CHARS // 4] for reason in reasons]
+    while len(text := json.dumps(kept)) > MOST_TAG_CHARS:
+        kept.pop()
+    return text
 
 
 def _text(path: Path) -> str:

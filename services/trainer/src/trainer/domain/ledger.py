@@ -19,6 +19,9 @@ ENDS = frozenset(
 )
 """Events after which nothing is left to do for their command."""
 
+DRIFT = "drift"
+"""Reason of the orders that wait for labels of the new language; every other order to retrain runs at once."""
+
 _URGENCY = {ModelAction.ROLLBACK: 0, ModelAction.PROMOTE: 1, ModelAction.EVALUATE: 2, ModelAction.RETRAIN: 3}
 
 
@@ -32,6 +35,7 @@ class Ledger:
         ended: Commands with the event that ended them.
         deferred: Commands that wait for labels, with the number missing when that was last said.
         duplicates: Deliveries of a command beyond the first.
+        merged: Commands that one run serves beside its own, by that run's command.
         learnt: Annotations read by the last training that ended.
         served: (version, serial) in the order of promotions and rollbacks.
     """
@@ -40,6 +44,7 @@ class Ledger:
     commands: dict[str, ModelCommand] = field(default_factory=dict)
     ended: dict[str, ModelEventKind] = field(default_factory=dict)
     deferred: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, list[str]] = field(default_factory=dict)
     duplicates: int = 0
     learnt: int = 0
     served: list[tuple[str, int]] = field(default_factory=list)
@@ -63,6 +68,10 @@ class Ledger:
         elif event.kind in ENDS:
             self.ended[event.command_id] = event.kind
             self.deferred.pop(event.command_id, None)
+            if event.kind is ModelEventKind.MERGED_INTO and event.merged_into:
+                known = self.merged.setdefault(event.merged_into, [])
+                if event.command_id not in known:
+                    known.append(event.command_id)
 
     def _learn(self, event: ModelEvent) -> None:
         self.learnt = max(self.learnt, int(event.metrics.get("annotations_read", 0)))
@@ -73,9 +82,9 @@ class Ledger:
 
     @property
     def open(self) -> list[ModelCommand]:
-        """Orders that have no end yet, the urgent ones first, else in their order."""
+        """Orders that have no end yet, the urgent ones first, else in their order; drift's trainings last: they can wait."""
         left = [command for key, command in self.commands.items() if key not in self.ended]
-        return sorted(left, key=lambda command: _URGENCY.get(command.action, len(_URGENCY)))
+        return sorted(left, key=lambda command: (_URGENCY.get(command.action, len(_URGENCY)), is_drift(command)))
 
     @property
     def lacking(self) -> list[int]:
@@ -85,22 +94,42 @@ class Ledger:
     def foldable(self) -> list[tuple[ModelCommand, ModelCommand]]:
         """(command, open run that takes it over): retraining asked for twice for one champion is one run.
 
-        The first to ask names the segment of the gate; the labels of all segments are learnt from in any case.
+        Drift's orders fold into drift's alone, so that nobody's order waits for labels that it did not ask for. An order
+        that runs at once takes waiting ones along when it begins, those whose labels are there.
         """
         found: list[tuple[ModelCommand, ModelCommand]] = []
         runs: list[ModelCommand] = []
         for command in self.open:
             if command.action is not ModelAction.RETRAIN:
                 continue
-            run = next((run for run in runs if _is_same_story(command, run)), None)
+            run = next(
+                (run for run in runs if is_drift(run) == is_drift(command) and is_same_story(command, run)), None
+            )
             if run is None:
                 runs.append(command)
             else:
                 found.append((command, run))
         return found
 
+    def drifts(self, command: ModelCommand) -> list[ModelCommand]:
+        """The orders of drift that a command's run answers: its own, and those that were merged into it."""
+        mine = [command] if is_drift(command) else []
+        merged = (self.commands.get(key) for key in self.merged.get(command.command_id, ()))
+        return mine + [drift for one in merged if one is not None for drift in self.drifts(one)]
 
-def _is_same_story(command: ModelCommand, run: ModelCommand) -> bool:
+    def waiting(self, command: ModelCommand) -> list[ModelCommand]:
+        """Open orders of drift that a run of this command may answer too."""
+        if command.action is not ModelAction.RETRAIN or is_drift(command):
+            return []
+        return [one for one in self.open if is_drift(one) and is_same_story(one, command)]
+
+
+def is_drift(command: ModelCommand) -> bool:
+    """Whether it asks for a training because the language moved."""
+    return command.action is ModelAction.RETRAIN and command.reason == DRIFT
+
+
+def is_same_story(command: ModelCommand, run: ModelCommand) -> bool:
     """Whether one training can serve both: of the same model, and not against different champions."""
     champions = {command.champion_version, run.champion_version} - {None}
     return command.model_name == run.model_name and len(champions) <= 1

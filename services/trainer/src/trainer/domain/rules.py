@@ -1,6 +1,6 @@
 """When an order is void, and when numbers ask for one."""
 
-from contracts.records import LabelQuality, ModelCommand, QualityMeasured
+from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelCommand, QualityMeasured
 
 ALL_NOTES = "all"
 ALL_LABELS = "ALL"
@@ -43,3 +43,21 @@ class Measured:
 def is_worse(champion: LabelQuality, predecessor: LabelQuality) -> bool:
     """Whether the audited F1 has surely fallen: the intervals do not touch."""
     return champion.f1_high < predecessor.f1_low
+
+
+class Recoveries:
+    """Which drifts are over: the newest RECOVERED of each segment under each version."""
+
+    def __init__(self) -> None:
+        self._at: dict[tuple[str, str, str], int] = {}
+
+    def take(self, event: DriftDetected) -> None:
+        """Take an event of the drift-watcher; only ends of episodes say something here."""
+        if event.level is DriftLevel.RECOVERED:
+            key = (event.model.name, event.model.version, event.segment)
+            self._at[key] = max(event.detected_at, self._at.get(key, 0))
+
+    def is_over(self, drift: ModelCommand) -> bool:
+        """Whether the drift that an order was given for has ended since."""
+        at = self._at.get((drift.model_name, drift.champion_version or "", drift.segment or ALL_NOTES))
+        return at is not None and at >= drift.requested_at

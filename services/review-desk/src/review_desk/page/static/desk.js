@@ -2,17 +2,22 @@
 
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
+import { ACTIONS, actionOf, DECIDING, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
+import { Refusals, showRefusals } from "./refusals.js";
 import { LoginNeeded, pathOf, Refusal, Server } from "./server.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
+import { Stopwatch } from "./stopwatch.js";
 import { Tasks } from "./tasks.js";
 import { NoteText } from "./text.js";
 
 const AUTOSAVE_MS = 400;
 const FIGURES_MS = 10_000;
-const KEEP_LEASE_MS = 240_000;
+const LOOK_AT_LEASES_MS = 1_000;
 const MOST_PREVIOUS = 20;
+const MOST_EARLY = 50;
+const EARLY_MS = 3_000;
 
 const find = (selector) => document.querySelector(selector);
 const meta = (name) => find(`meta[name="${name}"]`).content;
@@ -22,15 +27,17 @@ class Desk {
     this.server = new Server(meta("csrf"));
     this.owner = meta("annotator");
     this.paper = new Paper(find("#paper"));
+    this.refusals = new Refusals(this.owner, () => this.showRefused());
     this.outbox = new Outbox(this.server, this.owner, {
       onChange: () => this.showState(),
       onSent: (item) => this.sent(item),
-      onRefusal: (item, error) => this.refused(item, error),
+      onRefusal: (item, error) => this.refused(item, error.message),
       onLogin: () => this.askLogin(),
     });
     this.tasks = new Tasks(this.server, {
       others: () => [...(this.now ? [this.now.task.note_id] : []), ...this.outbox.noteIds()],
-      onArrival: () => this.now ?? this.next(),
+      onArrival: () => this.now || this.goingBack || this.next(),
+      onNothing: () => this.now || this.goingBack || this.showNothing(),
       onFailure: (error) => (error instanceof LoginNeeded ? this.askLogin() : this.setAway(true)),
     });
     this.now = null;
@@ -39,19 +46,30 @@ class Desk {
     this.offer = null;
     this.draftState = "saved";
     this.flagged = false;
+    this.coming = true; // the next note is on its way; what is pressed meanwhile waits for it
+    this.goingBack = false;
+    this.early = [];
+    this.keptAt = performance.now();
   }
 
   start() {
     document.addEventListener("keydown", (event) => this.key(event));
     find("#tools").addEventListener("click", (event) => this.button(event));
-    this.paper.element.addEventListener("pointerup", (event) => this.pointer(event));
+    // After a touch the browser selects between these two; after a mouse was dragged there may be no click.
+    for (const sign of ["pointerup", "click"]) this.paper.element.addEventListener(sign, (event) => this.pointer(event));
     find("#login").addEventListener("submit", (event) => this.login(event));
     find("#logout").addEventListener("click", () => this.logout());
+    find("#show-refused").addEventListener("click", () => find("#refused").showModal());
+    for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+      document.addEventListener(sign, () => this.now?.watch.touch(), { passive: true });
+    }
+    document.addEventListener("visibilitychange", () => this.keepLeases());
     find("#show-help").addEventListener("click", () => find("#help").showModal());
     window.addEventListener("beforeunload", () => this.now && this.saveDraft());
     setInterval(() => this.showFigures(), FIGURES_MS);
-    setInterval(() => this.keepLease(), KEEP_LEASE_MS);
+    setInterval(() => this.lookAtLeases(), LOOK_AT_LEASES_MS);
     this.showState();
+    this.showRefused();
     this.outbox.send();
     this.tasks.fill();
     this.showFigures();
@@ -64,19 +82,25 @@ class Desk {
     this.tasks.fill();
   }
 
-  show(task, correction) {
+  show(task, correction, seconds = 0) {
     this.pairing = this.offer = null;
     this.flagged = false;
     find("#task").hidden = find("#marked").hidden = task === null;
     find("#empty").hidden = task !== null;
+    this.coming = task === null;
     if (task === null) {
       this.now = null;
+      find("#empty").dataset.state = "coming";
       return;
     }
     const note = correction?.note ?? new NoteText(task.text);
-    const kept = localStorage.getItem(this.draftKey(task));
-    const given = kept && !correction ? { ...task, draft: JSON.parse(kept) } : task;
-    this.now = { task, note, correction: correction ?? new Correction(note, given), since: performance.now() };
+    const kept = correction ? null : this.keptDraft(task);
+    this.now = {
+      task,
+      note,
+      correction: correction ?? new Correction(note, kept ? { ...task, draft: kept } : task),
+      watch: new Stopwatch(kept?.seconds ?? seconds),
+    };
     this.cursor = new Cursor(note);
     this.paper.show(note);
     this.showWhy(task);
@@ -84,6 +108,14 @@ class Desk {
     this.paint();
     find("#paper").focus({ preventScroll: true });
     this.select(this.cursor.first());
+    this.replayEarly();
+  }
+
+  // The desk was asked and has nothing: what was pressed meanwhile was meant for no note.
+  showNothing() {
+    this.coming = false;
+    this.early = [];
+    find("#empty").dataset.state = "nothing";
   }
 
   showWhy(task) {
@@ -240,12 +272,11 @@ class Desk {
 
   decide(action) {
     const { task, correction } = this.now;
-    const said = action === "decision" ? correction.body() : {};
-    const body = { lease: task.lease, sequence: task.sequence, seconds_spent: this.seconds(), ...said };
+    const body = this.bodyOf(action);
     clearTimeout(this.autosaveTimer);
     localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
-    this.previous.push({ task, correction });
+    this.previous.push({ task, correction, seconds: body.seconds_spent });
     if (this.previous.length > MOST_PREVIOUS) this.previous.shift();
     this.now = null;
     this.outbox.add({ note_id: task.note_id, revision: task.revision, action, body });
@@ -256,24 +287,33 @@ class Desk {
   async back() {
     const last = this.previous.pop();
     if (!last) return this.hint("there is no earlier note in this tab");
-    if (!this.outbox.takeBack(last.task.note_id)) {
+    const unsent = this.outbox.takeBack(last.task.note_id);
+    if (unsent) this.keepDraft(last.task, last.correction, last.seconds);
+    else {
+      this.goingBack = true;
       try {
-        const again = await this.server.post(pathOf(last.task, "again"), {});
-        Object.assign(last.task, again);
+        Object.assign(last.task, await this.server.post(pathOf(last.task, "again"), {}));
       } catch (error) {
         if (!(error instanceof Refusal)) this.previous.push(last);
+        this.early = [];
+        if (!this.now) this.next();
         return this.notice(`The earlier note cannot be changed now: ${error.message}.`);
+      } finally {
+        this.goingBack = false;
       }
     }
     if (this.now) {
-      localStorage.setItem(this.draftKey(this.now.task), JSON.stringify(this.now.correction.body()));
+      this.keepDraft(this.now.task, this.now.correction, this.now.watch.seconds);
       this.tasks.putBack(this.now.task);
     }
-    this.show(last.task, last.correction);
+    this.show(last.task, last.correction, unsent ? last.seconds : 0); // what was sent with its time gets the rest added
   }
 
-  seconds() {
-    return Math.round(performance.now() - this.now.since) / 1000;
+  // What is sent of the note on the paper.
+  bodyOf(action) {
+    const { task, correction, watch } = this.now;
+    const said = action === "decision" ? correction.body() : {};
+    return { lease: task.lease, sequence: task.sequence, seconds_spent: Math.round(watch.seconds * 1000) / 1000, ...said };
   }
 
   // Keeping it
@@ -282,9 +322,17 @@ class Desk {
     return `rxtract-draft ${this.owner} ${task.revision} ${task.note_id}`;
   }
 
+  keptDraft(task) {
+    return JSON.parse(localStorage.getItem(this.draftKey(task)));
+  }
+
+  keepDraft(task, correction, seconds) {
+    localStorage.setItem(this.draftKey(task), JSON.stringify({ ...correction.body(), seconds }));
+  }
+
   autosave() {
-    const { task, correction } = this.now;
-    localStorage.setItem(this.draftKey(task), JSON.stringify(correction.body()));
+    const { task, correction, watch } = this.now;
+    this.keepDraft(task, correction, watch.seconds);
     this.draftState = "saving";
     this.showState();
     clearTimeout(this.autosaveTimer);
@@ -315,18 +363,54 @@ class Desk {
     this.autosaveTimer = setTimeout(() => this.saveDraft(), 4 * AUTOSAVE_MS);
   }
 
-  // The note went to somebody else or has a newer revision.
-  lost(error) {
-    localStorage.removeItem(this.draftKey(this.now.task));
+  // The note went to somebody else or has a newer revision. What was done on it is kept.
+  lost({ message }) {
+    const { task, correction } = this.now;
+    if (correction.changed) this.setAside(task, this.bodyOf("decision"), message);
+    localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
-    this.notice(`The note before this one was taken off the desk: ${error.message}.`);
-    this.tasks.release(this.now.task.note_id);
+    this.notice(`The note before this one was taken off the desk: ${message}.`);
+    this.tasks.release(task.note_id);
     this.now = null;
     this.next();
   }
 
-  keepLease() {
-    if (this.now && document.visibilityState === "visible") this.saveDraft();
+  setAside(task, body, reason) {
+    this.refusals.add({ note_id: task.note_id, revision: task.revision, action: "decision", unfinished: true, body }, reason);
+  }
+
+  lookAtLeases() {
+    const shortest = Math.min(...this.held().map((task) => task.lease_s));
+    if (performance.now() - this.keptAt > 1000 * shortest / 3) this.keepLeases();
+  }
+
+  held() {
+    return [...(this.now ? [this.now.task] : []), ...this.tasks.ready];
+  }
+
+  // Notes that were fetched ahead are as much this person's as the one on the paper.
+  async keepLeases() {
+    const notes = this.held().map(({ note_id, revision, lease }) => ({ note_id, revision, lease }));
+    if (!notes.length || document.visibilityState !== "visible") return;
+    this.keptAt = performance.now();
+    try {
+      const { lost } = await this.server.post("/api/keep", { notes });
+      this.tasks.drop(lost).forEach((task) => this.dropped(task));
+      if (lost.includes(this.now?.task.note_id)) this.saveDraft(); // which tells why
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      else this.setAway(true);
+    }
+  }
+
+  // A note fetched ahead went to somebody else; work is on it only when the person had gone back from it.
+  dropped(task) {
+    const kept = this.keptDraft(task);
+    if (!kept) return;
+    const { seconds, ...said } = kept;
+    const body = { lease: task.lease, sequence: task.sequence, seconds_spent: seconds, ...said };
+    this.setAside(task, body, "it went to another person, or has a newer revision");
+    localStorage.removeItem(this.draftKey(task));
   }
 
   sent(item) {
@@ -334,9 +418,24 @@ class Desk {
     this.showFigures();
   }
 
-  refused(item, error) {
+  refused(item, reason) {
     this.tasks.release(item.note_id);
-    this.notice(`One decision was not taken: ${error.message}.`);
+    this.refusals.add(item, reason);
+    this.notice(`One decision was not taken: ${reason}. It is kept: open “Not taken” at the top.`);
+  }
+
+  // Send a refused decision once more: over one's own earlier word if there is one, else as it was.
+  async applyAgain(item) {
+    const { refusal, reason, ...same } = item;
+    let body = item.body;
+    try {
+      body = { ...body, ...(await this.server.post(pathOf(item, "again"), {})) };
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      if (!(error instanceof Refusal)) return this.setAway(!(error instanceof LoginNeeded));
+    }
+    this.outbox.add({ ...same, body });
+    this.refusals.remove(item);
   }
 
   // What is told
@@ -353,6 +452,18 @@ class Desk {
     const away = this.outbox.away || this.draftState === "kept" || this.away;
     state.dataset.state = away ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
     state.textContent = away ? `No connection: ${kept} and sent when it is back` : state.dataset.state === "saving" ? "Saving" : "All saved";
+  }
+
+  showRefused() {
+    const { items } = this.refusals;
+    const button = find("#show-refused");
+    button.hidden = !items.length;
+    button.textContent = `Not taken: ${items.length}`;
+    showRefusals(find("#refused ul"), items, {
+      onApply: (item) => this.applyAgain(item),
+      onDiscard: (item) => this.refusals.remove(item),
+    });
+    if (!items.length) find("#refused").close();
   }
 
   showHint() {
@@ -421,19 +532,48 @@ class Desk {
     if (find("dialog[open]")) return;
     const action = actionOf(event);
     if (action === "help") return find("#help").showModal();
-    if (!action || (!this.now && action !== "back") || ownKey(event)) return;
+    if (!action || ownKey(event) || !this.takes(action)) return;
     event.preventDefault();
-    this.act(action);
+    this.take(action);
   }
 
   button(event) {
     const button = event.target.closest("button[data-do]");
-    if (!button || (!this.now && button.dataset.do !== "back")) return;
-    this.act(button.dataset.do);
+    if (!button || !this.takes(button.dataset.do)) return;
+    this.take(button.dataset.do);
     if (event.detail > 0) find("#paper").focus({ preventScroll: true });
   }
 
+  get isWaiting() {
+    return this.coming || this.goingBack;
+  }
+
+  takes(action) {
+    return this.isWaiting || this.now !== null || action === "back";
+  }
+
+  // Do it now, or when the note that is on its way has come.
+  take(action) {
+    if (action === "back" && !this.goingBack) this.early = []; // the note before needs no waiting
+    else if (this.isWaiting) return this.early.length < MOST_EARLY && this.early.push({ action, at: performance.now() });
+    this.act(action);
+  }
+
+  // What was pressed before the note came moves and marks, but decides nothing: nobody had seen the note.
+  replayEarly() {
+    while (this.early.length && !this.isWaiting) {
+      const { action, at } = this.early.shift();
+      const decides = DECIDING.has(action) || (action === "flag" && this.flagged);
+      if (!decides && performance.now() - at < EARLY_MS) this.act(action);
+      else {
+        this.early = [];
+        this.hint("What you pressed before this note came was not done: press it again.");
+      }
+    }
+  }
+
   act(action) {
+    this.settlePointer?.();
     if (action !== "flag" && this.flagged) {
       this.flagged = false;
       this.showHint();
@@ -446,56 +586,14 @@ class Desk {
     if (!this.now) return;
     const entity = this.now.correction.byId(this.paper.entityIdOf(event.target));
     if (entity && this.pairing?.others.includes(entity)) return this.pairWith(this.pairing.others.indexOf(entity));
-    // The browser settles its selection after this event.
-    requestAnimationFrame(() => {
+    // The browser settles its selection after this event; a key that comes sooner does not wait for the next frame.
+    this.settlePointer = () => {
+      this.settlePointer = null;
       const selected = this.paper.selected();
       if (selected && this.now) this.select(this.cursor.snap(selected));
-    });
+    };
+    requestAnimationFrame(() => this.settlePointer?.());
   }
-}
-
-// What each action does, by the names that keys and buttons share.
-const ACTIONS = {
-  accept: (desk) => desk.decide("decision"),
-  skip: (desk) => desk.decide("skip"),
-  flag: (desk) => desk.flag(),
-  back: (desk) => desk.back(),
-  disease: (desk) => desk.label("DISEASE"),
-  treatment: (desk) => desk.label("TREATMENT"),
-  delete: (desk) => desk.remove(),
-  all: (desk) => desk.applyToAll(),
-  pair: (desk) => desk.pair(),
-  undo: (desk) => desk.undo(),
-  redo: (desk) => desk.redo(),
-  leave: (desk) => (desk.pairing ? desk.endPairing() : desk.select(desk.cursor.collapse())),
-  number: (desk, digit) => (desk.pairing ? desk.pairWith(digit - 1) : desk.takeOpinion(digit - 1)),
-  move: (desk, by) => desk.select(desk.cursor.move(Number(by))),
-  extend: (desk, by) => desk.select(desk.cursor.extend(Number(by))),
-  line: (desk, by) => desk.select(desk.cursor.line(Number(by), desk.paper)),
-  entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
-  stretch: (desk, end, by) => desk.stretch(end, Number(by)),
-};
-
-const KEYS = {
-  Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",
-  "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
-  d: "disease", t: "treatment", x: "delete", Delete: "delete", Backspace: "delete", a: "all", p: "pair",
-  j: "entity 1", k: "entity -1", "]": "stretch end 1", "[": "stretch end -1", "}": "stretch start 1", "{": "stretch start -1",
-  u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
-  s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
-};
-
-function actionOf(event) {
-  if (event.altKey) return undefined;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
-  const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
-  return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
-}
-
-// Enter and Space belong to the button that has the focus.
-function ownKey(event) {
-  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input") !== null;
 }
 
 new Desk().start();

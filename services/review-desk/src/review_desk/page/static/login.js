@@ -8,9 +8,15 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     await new Server("").login(form.token.value);
-    location.assign("/");
+    location.assign(wanted());
   } catch (error) {
     form.querySelector(".problem").textContent = error.message;
     form.token.select();
   }
 });
+
+// Back to the note whose link led here; to nowhere but this desk.
+function wanted() {
+  const to = new URLSearchParams(location.search).get("to") ?? "";
+  return /^\/notes\/[^/\\]+$/.test(to) ? to : "/";
+}

@@ -1,5 +1,6 @@
 // Decisions on their way. Each is kept in this browser, by offsets and never by text, until the desk has acknowledged it.
 
+import { keptUnder } from "./kept.js";
 import { Away, LoginNeeded, pathOf } from "./server.js";
 
 const FIRST_WAIT_MS = 400;
@@ -10,6 +11,7 @@ export class Outbox {
   constructor(server, owner, { onChange, onRefusal, onSent, onLogin }) {
     this._server = server;
     this._prefix = `rxtract-outbox ${owner} `;
+    // What an earlier page left behind. Another tab may be sending the same: the desk takes the same words twice as once.
     this._items = keptUnder(this._prefix);
     this._tell = { onChange, onRefusal, onSent, onLogin };
     this._busy = false;
@@ -69,8 +71,8 @@ export class Outbox {
       this._tell.onSent(item);
     } catch (error) {
       if (error instanceof Away || error instanceof LoginNeeded) throw error;
+      this._tell.onRefusal(item, error); // kept there before it is dropped here
       this._drop(item);
-      this._tell.onRefusal(item, error);
     }
   }
 
@@ -82,12 +84,4 @@ export class Outbox {
   _keyOf({ note_id, revision }) {
     return `${this._prefix}${revision} ${note_id}`;
   }
-}
-
-// What an earlier page left behind. Another tab may be sending the same: the desk takes the same words twice as once.
-function keptUnder(prefix) {
-  return Object.keys(localStorage)
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => JSON.parse(localStorage.getItem(key)))
-    .sort((a, b) => a.kept_at - b.kept_at);
 }

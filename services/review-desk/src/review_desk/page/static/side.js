@@ -60,6 +60,7 @@ export function showFigures(root, figures) {
   const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords } = figures;
   const total = Object.values(waiting).reduce((sum, count) => sum + count, 0);
   put(root, "waiting", total.toLocaleString("en-IN"));
+  put(root, "waiting-words", total === 1 ? "note waits" : "notes wait");
   put(root, "waiting-parts", Object.entries(waiting)
     .filter(([, count]) => count)
     .map(([queue, count]) => `${count.toLocaleString("en-IN")} ${QUEUES[queue]}`)
@@ -69,7 +70,7 @@ export function showFigures(root, figures) {
   put(root, "agreement", agreement.map(inWords).join("; "));
   put(root, "used", usedIn.length
     ? usedIn.map(({ version, notes, promoted }) => `${notes} of your notes are in model v${version}${promoted ? ", which serves" : ""}`).join("; ")
-    : "no model was trained since your first note");
+    : "no model has learnt from your notes yet");
   const segments = Object.entries(drifted).filter(([segment]) => segment !== "all");
   root.querySelector("[data-drift]").hidden = !segments.length;
   put(root, "drifted", segments.map(([segment, level]) => `${plainSegment(segment)} (${level.toLowerCase()})`).join(", "));
@@ -83,7 +84,7 @@ function inWords({ label, notes, f1, kappa }) {
   const name = label === "DISEASE" ? "diseases" : "treatments";
   if (f1 === null) return `${name}: not known yet`;
   const chance = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
-  return `${name} ${percent(f1)}${chance} (${notes} notes)`;
+  return `${name} ${percent(f1)}${chance} (${notes} ${notes === 1 ? "note" : "notes"})`;
 }
 
 function plainSegment(segment) {

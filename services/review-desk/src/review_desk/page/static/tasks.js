@@ -6,10 +6,11 @@ const AHEAD = 2;
 const LOOK_AGAIN_MS = 2_000;
 
 export class Tasks {
-  constructor(server, { others, onArrival, onFailure }) {
+  constructor(server, { others, onArrival, onNothing, onFailure }) {
     this._server = server;
     this._others = others; // ids of notes that are on the screen or on their way, not to be given again
     this._onArrival = onArrival;
+    this._onNothing = onNothing;
     this._onFailure = onFailure;
     this._ready = [];
     this._elsewhere = new Set();
@@ -20,6 +21,18 @@ export class Tasks {
   // The next note. Whoever takes it fills up again once it is on the screen: until then nobody names it as held.
   take() {
     return this._ready.shift() ?? null;
+  }
+
+  get ready() {
+    return this._ready;
+  }
+
+  // Give up notes that are not this person's any more; gives those that were here.
+  drop(noteIds) {
+    const gone = this._ready.filter((task) => noteIds.includes(task.note_id));
+    this._ready = this._ready.filter((task) => !gone.includes(task));
+    gone.forEach((task) => this.release(task.note_id));
+    return gone;
   }
 
   putBack(task) {
@@ -38,6 +51,7 @@ export class Tasks {
     clearTimeout(this._timer);
     try {
       while (this._ready.length < AHEAD && (await this._fetch()));
+      if (!this._ready.length) this._onNothing();
     } catch (error) {
       if (error instanceof Refusal) throw error;
       this._onFailure(error);

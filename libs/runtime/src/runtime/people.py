@@ -1,7 +1,5 @@
-"""Who may use the desk: tokens kept as SHA-256 with name and role, several valid at once."""
+"""Who may use a page: tokens kept as SHA-256 with name and role, several valid at once. The review desk and the control page share one file."""
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +17,10 @@ _LOOK_AGAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A validator or a lead, by the name that the token file or the proxy gives."""
+    """A validator or a lead, by the name that the token file or a proxy gives."""
 
     name: str
     role: str
-
-
-def derive(key: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
-    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
-
-
-def pseudonym(key: bytes, name: str, prefix: str) -> str:
-    """A stable name that only the holder of the key can lead back."""
-    return prefix + hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
 
 
 def parse_people(text: str, source: str) -> dict[str, Person]:
@@ -60,12 +48,18 @@ def parse_people(text: str, source: str) -> dict[str, Person]:
 
 
 class People:
-    """Tells whose a token is; looks at its file again every few seconds, so that tokens change without a restart."""
+    """Tells whose a token is; looks at its file again every few seconds, so that tokens change without a restart.
 
-    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        path: The file; without it nobody is known.
+        variable: Environment variable that named it, for errors.
+    """
+
+    def __init__(self, path: Path | None, variable: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._variable = variable
         self._clock = clock
-        self._people = _read(path) if path is not None else {}
+        self._people = _read(path, variable) if path is not None else {}
         self._looked_at_s = clock()
 
     def __len__(self) -> int:
@@ -80,14 +74,14 @@ class People:
 
     def _look_again(self, path: Path) -> None:
         try:
-            self._people = _read(path)
+            self._people = _read(path, self._variable)
         except SettingsError:
             return  # half written or wrong: the tokens that were valid stay valid
 
 
-def _read(path: Path) -> dict[str, Person]:
+def _read(path: Path, variable: str) -> dict[str, Person]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"RXTRACT_DESK_TOKENS_FILE cannot be read ({error.strerror}): check the path") from None
-    return parse_people(text, "RXTRACT_DESK_TOKENS_FILE")
+        raise SettingsError(f"{variable} cannot be read ({error.strerror}): check the path") from None
+    return parse_people(text, variable)

@@ -1,0 +1,46 @@
+// What each action does, by the names that keys and buttons share.
+export const ACTIONS = {
+  accept: (desk) => desk.decide("decision"),
+  skip: (desk) => desk.decide("skip"),
+  flag: (desk) => desk.flag(),
+  back: (desk) => desk.back(),
+  disease: (desk) => desk.label("DISEASE"),
+  treatment: (desk) => desk.label("TREATMENT"),
+  delete: (desk) => desk.remove(),
+  all: (desk) => desk.applyToAll(),
+  pair: (desk) => desk.pair(),
+  undo: (desk) => desk.undo(),
+  redo: (desk) => desk.redo(),
+  leave: (desk) => (desk.pairing ? desk.endPairing() : desk.select(desk.cursor.collapse())),
+  number: (desk, digit) => (desk.pairing ? desk.pairWith(digit - 1) : desk.takeOpinion(digit - 1)),
+  move: (desk, by) => desk.select(desk.cursor.move(Number(by))),
+  extend: (desk, by) => desk.select(desk.cursor.extend(Number(by))),
+  line: (desk, by) => desk.select(desk.cursor.line(Number(by), desk.paper)),
+  entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
+  stretch: (desk, end, by) => desk.stretch(end, Number(by)),
+};
+
+// What ends the work on a note.
+export const DECIDING = new Set(["accept", "skip"]);
+
+const KEYS = {
+  Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",
+  "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
+  d: "disease", t: "treatment", x: "delete", Delete: "delete", Backspace: "delete", a: "all", p: "pair",
+  j: "entity 1", k: "entity -1", "]": "stretch end 1", "[": "stretch end -1", "}": "stretch start 1", "{": "stretch start -1",
+  u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
+  s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
+};
+
+export function actionOf(event) {
+  if (event.altKey) return undefined;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
+  const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
+  return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
+}
+
+// Enter and Space belong to the button that has the focus.
+export function ownKey(event) {
+  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input") !== null;
+}

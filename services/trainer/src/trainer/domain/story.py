@@ -1,0 +1,80 @@
+"""What is known of an order beside its command, when it is carried out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from contracts.records import ModelCommand
+
+from trainer.domain.ledger import Ledger
+from trainer.domain.rules import ALL_NOTES
+
+CLOCKS_APART_MS = 3_600_000
+"""Orders carry the notes' clock and labels the desk's: so much earlier a label still counts as one of the new language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The drift that a run answers.
+
+    Attributes:
+        segments: Those that still drift; empty: none.
+        since: From when on labels are of the new language, UTC milliseconds. Earlier ones teach, and do not judge.
+    """
+
+    segments: tuple[str, ...] = ()
+    since: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.segments)
+
+    def __or__(self, other: "Drift") -> "Drift":
+        """Both together."""
+        if not self or not other:
+            return self or other
+        return Drift(tuple(dict.fromkeys((*self.segments, *other.segments))), min(self.since, other.since))
+
+
+NO_DRIFT = Drift()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order of drift that waits for labels."""
+
+    command: ModelCommand
+    drift: Drift
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Where an order stands.
+
+    Attributes:
+        said_missing: How many labels it was last said to wait for.
+        drift: What it answers and what has not ended.
+        waiting: Orders of drift that its run may answer too.
+    """
+
+    said_missing: int | None = None
+    drift: Drift = NO_DRIFT
+    waiting: tuple[Waiting, ...] = ()
+
+
+UNTOLD = Story()
+
+
+def story_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelCommand], bool]) -> Story:
+    """Put the story of an order together; `is_over` says whether the drift of one has ended."""
+
+    def lasting(orders: Iterable[ModelCommand]) -> Drift:
+        found = [one for one in orders if not is_over(one)]
+        segments = tuple(dict.fromkeys(one.segment or ALL_NOTES for one in found))
+        return Drift(segments, min((one.requested_at - CLOCKS_APART_MS for one in found), default=0))
+
+    waiting = [Waiting(one, lasting(ledger.drifts(one))) for one in ledger.waiting(command)]
+    return Story(
+        ledger.deferred.get(command.command_id),
+        lasting(ledger.drifts(command)),
+        tuple(one for one in waiting if one.drift),
+    )

@@ -1,0 +1,215 @@
+"""The queue on a real Redis: wiped while it is built, grown old, full of what a person has done."""
+
+import threading
+import time
+import uuid
+from dataclasses import replace
+
+import pytest
+from confluent_kafka import TopicPartition
+from desk_rig import Asked, request
+from review_desk.adapters.store import AGE_S, Store, connect
+from review_desk.desk import Desk, Held, Reviewer
+from review_desk.domain.tasks import Queue, Task, Word
+from review_desk.follower import Follower
+from review_desk.metrics import METRICS
+from runtime.health import Liveness, Readiness
+from runtime.metrics import Metrics
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+ANNA, BEN = Reviewer("v-anna", leads=False), Reviewer("v-ben", leads=False)
+
+
+@pytest.fixture
+def store(stack):
+    return Store(connect(stack.addresses.redis_url), f"t{uuid.uuid4().hex[:10]}.")
+
+
+def wipe(store: Store) -> None:
+    redis = connect_of(store)
+    redis.delete(*redis.scan_iter(store.key("*")))
+
+
+def connect_of(store: Store):
+    return store._redis
+
+
+def task(place: int = 0, *, sample: str = "UNCERTAIN", revision: int = 1, double: bool = False) -> Task:
+    return Task(revision, 1, 0, place, 0.5, sample, "Pune", "general", place, double)
+
+
+def word(outcome: str = "ACCEPTED", *, revision: int = 1, sequence: int = 1) -> Word:
+    return Word(revision, sequence, outcome, uuid.uuid4().hex, 3, (), ())
+
+
+class AnyRequest:
+    """`Requests` that has the text of every note; the offset is in its id."""
+
+    def read(self, partition: int, offset: int):
+        return request(f"note-{offset}", 0, 1, Asked())
+
+
+def desk_on(store: Store, said: list, audit_every: int = 1_000) -> Desk:
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    return Desk(store, AnyRequest(), said.append, metrics, lease_s=60, audit_every=audit_every)
+
+
+def make_ready(store: Store) -> None:
+    store.begin_building("test")
+    assert store.set_ready("test")
+
+
+def add(store: Store, tasks: dict[str, Task], words=()) -> None:
+    store.apply(tasks, words, store.entries([*tasks, *(said[0] for said in words)]))
+
+
+class Log:
+    """A consumer on one partition of so many records, one at each call."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+        self.at = 0
+
+    def list_topics(self, timeout: float):
+        partitions = type("Topic", (), {"partitions": {0: None}})
+        return type("Cluster", (), {"topics": {"notes": partitions}})
+
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float) -> tuple[int, int]:
+        return 0, self.records
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.at = partitions[0].offset
+
+    def consume(self, count: int, timeout: float) -> list:
+        if self.at >= self.records:
+            time.sleep(0.01)
+            return []
+        self.at += 1
+        return [Message(self.at - 1)]
+
+    def close(self) -> None:
+        pass
+
+
+class Message:
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def error(self):
+        return None
+
+    def topic(self) -> str:
+        return "notes"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+    def key(self) -> None:
+        return None
+
+    def value(self) -> None:
+        return None
+
+    def headers(self) -> None:
+        return None
+
+
+def test_a_wipe_while_the_queue_is_built_is_seen(store: Store) -> None:
+    stop, metrics, wiped = threading.Event(), Metrics(METRICS), []
+    metrics.build_all()
+
+    def project(records) -> None:
+        offset = records[0].offset
+        add(store, {f"note-{offset}": task(offset)})
+        if offset == 5 and not wiped:
+            wiped.append(offset)
+            wipe(store)
+
+    follower = Follower(Log(10), ["notes"], project, store, stop, Liveness(), Readiness("queue"), metrics)
+    thread = threading.Thread(target=follower.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not store.is_ready() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(10)
+    assert store.is_ready()
+    assert store.waiting()["open"] == 10
+    assert store.offsets() == {"notes:0": 10}
+
+
+def test_a_backlog_of_ones_own_notes_hides_nothing(store: Store) -> None:
+    make_ready(store)
+    mine = {f"note-{n}": task(n, sample="AUDIT") for n in range(2_500)}
+    add(store, mine, [(note_id, ANNA.annotator, word("SKIPPED"), 1) for note_id in mine])
+    add(store, {"note-9999": task(9_999, sample="AUDIT")})
+    handed = desk_on(store, [], audit_every=1).next(ANNA)
+    assert handed is not None
+    assert handed.entry.note_id == "note-9999"
+    assert desk_on(store, [], audit_every=1).next(BEN).entry.note_id == "note-0"
+    add(store, {"note-7": task(7, sample="AUDIT", revision=2)})  # a newer revision is a new note to her
+    assert store.unspoken(ANNA.annotator, ["note-7", "note-8"]) == ["note-7"]
+
+
+def test_what_outlived_its_text_leaves_the_queues(store: Store) -> None:
+    make_ready(store)
+    add(store, {"note-1": task(1), "note-2": task(2)}, [("note-2", ANNA.annotator, word(), 1)])
+    assert store.sweep(time.time()) == 0
+    assert store.waiting()["open"] == 1
+    assert store.sweep(time.time() + AGE_S + 1) == 2
+    assert store.waiting()["open"] == 0
+    assert store.front(Queue.OPEN, "city=Pune", 0, 10) == []
+    assert store.unspoken(ANNA.annotator, ["note-2"]) == ["note-2"]
+
+
+def test_a_queue_that_names_what_is_gone_forgets_it(store: Store) -> None:
+    make_ready(store)
+    add(store, {f"note-{n}": task(n) for n in range(50)})
+    connect_of(store).delete(*(store.key("task", f"note-{n}") for n in range(49)))
+    assert desk_on(store, []).next(ANNA).entry.note_id == "note-49"
+    assert store.waiting()["open"] == 1
+
+
+def test_a_second_word_on_a_note_counts_once(store: Store) -> None:
+    make_ready(store)
+    add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word(), 1_000)])
+    add(store, {}, [("note-1", ANNA.annotator, word("CORRECTED", sequence=2), 2_000)])
+    assert store.said_times(ANNA.annotator) == [2_000]
+    add(store, {}, [("note-1", ANNA.annotator, word("SKIPPED", sequence=3), 3_000)])
+    assert store.said_times(ANNA.annotator) == []
+
+
+def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:
+    make_ready(store)
+    add(store, {"note-1": task(1), "note-2": task(2), "note-3": task(3, revision=2)})
+    desk = desk_on(store, [])
+    one, two = desk.next(ANNA), desk.next(ANNA, holding=["note-1"])
+    held = [Held(found.entry.note_id, 1, found.lease) for found in (one, two)]
+    for note in held:
+        connect_of(store).expire(store.key("lease", note.note_id), 2)
+    assert desk.keep(ANNA, held) == []
+    assert all(connect_of(store).ttl(store.key("lease", note.note_id)) > 30 for note in held)
+    assert desk.keep(BEN, [replace(held[0], lease="mine")]) == ["note-1"]
+    assert desk.keep(ANNA, [Held("note-3", 1, "x"), Held("note-9", 1, "x")]) == ["note-3", "note-9"]
+
+
+def test_used_in_is_what_the_training_says_it_used(store: Store) -> None:
+    make_ready(store)
+    add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word("UNREADABLE"), 1_000)])
+    store.add_model("7", "MODEL_TRAINED", 2_000, {BEN.annotator: 3})
+    store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4, ANNA.annotator: 1})
+    store.add_model("8", "PROMOTED", 3_500, {})
+    desk = desk_on(store, [])
+    assert desk.figures(ANNA)["used_in"] == [{"version": "8", "notes": 1, "promoted": True}]
+    assert desk.figures(BEN)["used_in"] == [
+        {"version": "8", "notes": 4, "promoted": True},
+        {"version": "7", "notes": 3, "promoted": False},
+    ]

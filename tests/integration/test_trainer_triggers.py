@@ -1,0 +1,152 @@
+"""What makes a trainer train or go back, on real servers: drift, labels, an import, a schedule, an operator, audited quality."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from contracts.records import (
+    ModelAction,
+    ModelEventKind,
+)
+from corpus import generate
+from corpus.loaders_jsonl import dump_jsonl
+from embedded_stack.addresses import write_stack_json
+from trainer_rig import DRIFT_GATE, Rig, ended, kinds
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+
+def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -> None:
+    rig.trainer()
+    first = rig.first_model()
+    retrained = rig.order(ModelAction.RETRAIN)
+    second = ended(rig.until(lambda seen: ended(seen, retrained)), retrained)[0]
+    rig.measured(first, 0.70)
+    rig.measured(second, 0.69)  # within the interval: no ground to go back
+    looked_twice = time.monotonic() + 5
+    rig.until(lambda _: time.monotonic() > looked_twice)
+    assert not kinds(rig.events, "ROLLED_BACK")
+    rig.measured(second, 0.50)
+    back = kinds(rig.until(lambda seen: kinds(seen, "ROLLED_BACK")), "ROLLED_BACK")[0]
+    assert (back.model_version, back.previous_version) == (first.model_version, second.model_version)
+    assert "quality" in back.reasons[0]
+    assert rig.alias("champion") == first.model_version
+
+
+def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    champion = rig.first_model().model_version
+    alarms = [
+        rig.order(ModelAction.RETRAIN, reason="drift", segment=f"city=C{number}", champion_version=champion)
+        for number in range(12)
+    ]
+    rig.until(lambda seen: len(kinds(seen, "MERGED_INTO")) == 11)
+    rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
+    deferred = kinds(rig.events, "TRAINING_DEFERRED")
+    assert {one.command_id for one in deferred} == {alarms[0]}
+    assert deferred[0].missing_labels == 40  # 10 of the quarter that judges
+    assert {one.merged_into for one in kinds(rig.events, "MERGED_INTO")} == {alarms[0]}
+    assert len(rig.versions()) == 1
+
+    # Nobody orders anything more. The labels are of two of the twelve, and not of the first that alarmed.
+    rig.annotated(["C4", "C7"], 140)
+    end = ended(rig.until(lambda seen: ended(seen, alarms[0])), alarms[0])[0]
+    assert end.kind in (ModelEventKind.PROMOTED, ModelEventKind.REJECTED), end.reasons
+    assert len(kinds(rig.events, "MODEL_TRAINED")) == 2
+    assert len(rig.versions()) == 2
+    words = " ".join(end.reasons) + rig.report("2")
+    assert re.search("recent validated notes of city=C[47]", words)  # begun as soon as one of them had enough
+    assert "city=C0: 0 recent validated notes, too few" in words
+
+
+def test_the_end_of_a_drift_ends_its_order(rig: Rig) -> None:
+    rig.trainer()
+    champion = rig.first_model().model_version
+    more = {"reason": "drift", "champion_version": champion}
+    waiting = rig.order(ModelAction.RETRAIN, segment="city=Pune", **more)
+    rig.until(lambda seen: [one for one in kinds(seen, "TRAINING_DEFERRED") if one.command_id == waiting])
+    rig.recovered("city=Delhi", champion)
+    rig.recovered("city=Pune", champion)
+    end = ended(rig.until(lambda seen: ended(seen, waiting)), waiting)[0]
+    assert end.kind is ModelEventKind.REJECTED
+    assert "the drift of city=Pune is over" in end.reasons[0]
+
+
+def test_an_operators_order_does_not_wait_with_the_drifts(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    champion = rig.first_model().model_version
+    waiting = rig.order(ModelAction.RETRAIN, reason="drift", segment="city=Pune", champion_version=champion)
+    rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
+    now = rig.order(ModelAction.RETRAIN)
+    end = ended(rig.until(lambda seen: ended(seen, now)), now)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    # The drift was that of the model before: its order ends with the new champion, without another note.
+    void = ended(rig.until(lambda seen: ended(seen, waiting)), waiting)[0]
+    assert void.kind is ModelEventKind.REJECTED
+    assert f"version {champion}" in void.reasons[0]
+    assert len(rig.versions()) == 2
+
+
+def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_path: Path) -> None:
+    rig.trainer()
+    rig.first_model()
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text("".join(f"{line}\n" for line in dump_jsonl(generate(77, 60))))
+    stack = tmp_path / "stack.json"
+    write_stack_json(stack, rig.addresses, {"topic_prefix": rig.prefix})
+    words = ["dataset", "import", "--data", notes, "--out", tmp_path / "set", "--publish", "--model-name", rig.model]
+    for _ in range(2):  # the second time nothing is new
+        command = [sys.executable, "-m", "rxtract", *map(str, words), "--stack", str(stack)]
+        subprocess.run(command, check=True, timeout=60, env={**os.environ, "RXTRACT_TOPIC_PREFIX": rig.prefix})
+    made = rig.until(lambda seen: len(kinds(seen, "MODEL_TRAINED")) == 2)
+    trained = kinds(made, "MODEL_TRAINED")[1]
+    assert trained.metrics["annotations_read"] >= 60
+    assert trained.command_id is not None
+    rig.until(lambda seen: ended(seen, trained.command_id))
+    ordered = rig.order(ModelAction.ROLLBACK)  # whatever the second import asked for came before this
+    rig.until(lambda seen: ended(seen, ordered))
+    assert len(rig.versions()) == 2
+
+
+def test_so_many_new_annotations_ask_for_one_training(rig: Rig) -> None:
+    rig.trainer(RXTRACT_RETRAIN_AFTER_ANNOTATIONS="20")
+    rig.first_model()
+    rig.annotated(["Pune"], 19)
+    looked_twice = time.monotonic() + 5
+    rig.until(lambda _: time.monotonic() > looked_twice)
+    assert rig.ordered("annotations") == []
+    rig.annotated(["Delhi"], 1)
+    rig.until(lambda seen: len(kinds(seen, "MODEL_TRAINED")) == 2)
+    (command,) = rig.ordered("annotations")
+    rig.until(lambda seen: ended(seen, command.command_id))
+    trained = kinds(rig.events, "MODEL_TRAINED")[1]
+    assert trained.command_id == command.command_id
+    assert trained.metrics["annotations_read"] == 20
+    rig.annotated(["Pune"], 19)  # counted from what was learnt from
+    looked_twice = time.monotonic() + 5
+    rig.until(lambda _: time.monotonic() > looked_twice)
+    assert len(rig.ordered("annotations")) == 1
+    assert len(rig.versions()) == 2
+
+
+def test_a_schedule_asks_for_one_training_in_each_period(rig: Rig) -> None:
+    every_s = 20.0
+    rig.trainer(RXTRACT_RETRAIN_EVERY_H=str(every_s / 3_600))
+    rig.first_model()
+    began_s = time.monotonic()
+    rig.until(lambda seen: len(kinds(seen, "MODEL_TRAINED")) == 3)
+    commands = rig.ordered("schedule")
+    periods = (time.monotonic() - began_s) / every_s + 2
+    assert 2 <= len(commands) <= periods
+    assert len({one.command_id for one in commands}) == len(commands)
+    made = [rig.mlflow.get_model_version(rig.model, number).tags for number in rig.versions()]
+    assert [tags["trigger"] for tags in made].count("schedule") >= 2
+    assert {tags["command_id"] for tags in made if tags["trigger"] == "schedule"} <= {
+        one.command_id for one in commands
+    }

@@ -479,6 +479,7 @@ def test_notes_fetched_ahead_stay_this_persons(rig: Rig, chromium) -> None:
 
 def test_only_time_at_work_counts_and_a_second_word_adds_its_own(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE])
+    desk.see("C/o fever")  # else the page would be loaded again before its login is through
     desk.page.clock.install()
     desk.page.reload()
     desk.see("C/o fever")

@@ -1,6 +1,7 @@
 """Numbers as people read them. Nothing here rounds a share up to 100 %."""
 
 from datetime import UTC, datetime
+from math import floor
 from zoneinfo import ZoneInfo
 
 NONE = "no data yet"
@@ -17,11 +18,10 @@ _FINER = {"days": ("hours", 24), "hours": ("minutes", 60), "minutes": ("seconds"
 
 
 def share(value: float) -> str:
-    """0.934 as 93.4 %; below one per cent with a digit more; what is not all is never 100 %."""
+    """0.934 as 93.4 %; below one per cent with a digit more."""
     if 0 < value < 0.01:
         return f"{value * 100:.2g} %"
-    thousandths = round(value * 1000)
-    return f"{(min(thousandths, 999) if value < 1 else thousandths) / 10:.1f} %"
+    return f"{floor(value * 1000 + 1e-9) / 10:.1f} %"
 
 
 def value_of(value: float | None, unit: str) -> str:

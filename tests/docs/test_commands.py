@@ -63,28 +63,28 @@ class Shell:
         self.environment = {**clean, "NO_COLOR": "1", "COLUMNS": "200"}
         self.names = {}
 
-    def start(self, *words):
+    def start(self, *words, stderr=subprocess.STDOUT):
         return subprocess.Popen(
             [sys.executable, "-m", "rxtract", *words],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
         )
 
     def run(self, *words):
-        """Exit code and output. What follows a topic for ever is ended by Ctrl-C once it has shown something."""
-        with self.start(*words) as process, contextlib.ExitStack() as ending:
+        """Exit code, output, and what was said beside it. What follows a topic for ever is ended by Ctrl-C once it has shown something."""
+        with self.start(*words, stderr=subprocess.PIPE) as process, contextlib.ExitStack() as ending:
             ending.callback(process.kill)
             first = ""
             if words[0] == "tap" and not {"--no-follow", "--limit", "--help"} & set(words):
                 first = process.stdout.readline()
                 process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=COMMAND_S)
+            output, said = process.communicate(timeout=COMMAND_S)
             code = process.returncode
-        return (0 if first and code in {0, 130} else code), first + output
+        return (0 if first and code in {0, 130} else code), first + output, said
 
     def filled(self, words):
         """The words with the pages' placeholders replaced by what this stack has."""
@@ -108,7 +108,7 @@ def shell(tmp_path_factory):
         seen = _read_until(up, "Ctrl-C stops everything")
         assert up.poll() is None, seen
         assert shell.run("simulate", "--notes", str(NOTES))[0] == 0
-        _, answer = shell.run("tap", "entities.extracted.v1", "--json", "--from-start", "--limit", "1")
+        _, answer, _ = shell.run("tap", "entities.extracted.v1", "--json", "--from-start", "--limit", "1")
         shell.names["NOTE_ID"] = json.loads(answer)["value"]["note_id"]
         _until_rows(shell, NOTES)
         yield shell
@@ -142,10 +142,11 @@ def type_all(shell, commands):
     for words, page in sorted(commands.items(), key=lambda one: (rank(one[0]), one[0])):
         line = " ".join(words)
         started = time.monotonic()
-        code, output = shell.run(*shell.filled(words))
+        code, output, beside = shell.run(*shell.filled(words))
         sys.stdout.write(f"{time.monotonic() - started:6.1f} s  {code}  rxtract {line}\n")
         said = next((said for start, said in ANSWERS.items() if line.startswith(start)), None)
-        if "Traceback" in output or (code != 0 and not (said and re.search(said, output))):
+        output += beside
+        if "Traceback" in output or "Warning" in beside or (code != 0 and not (said and re.search(said, output))):
             sys.stdout.write(output)
             failed[line] = f"{page}: exit code {code}"
         _leave_what_others_need(shell.folder)
@@ -194,7 +195,7 @@ def _read_until(process, word):
 def _until_rows(shell, count):
     deadline = time.monotonic() + UP_S
     while time.monotonic() < deadline:
-        code, output = shell.run("sql", "SELECT count(*) AS n FROM notes", "--json")
+        code, output, beside = shell.run("sql", "SELECT count(*) AS n FROM notes", "--json")
         if code == 0 and json.loads(output)[0]["n"] >= count:
             return
-    raise AssertionError(output)
+    raise AssertionError(output + beside)

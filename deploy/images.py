@@ -53,8 +53,17 @@ def build(name: str, network: str = "default") -> str:
     target = "cli" if name == "cli" else "service"
     result = docker("build", "--network", network, "--target", target, *arguments, "--tag", tag, ".", check=False)
     if result.returncode:
-        sys.exit(f"images: {name} does not build:\n{(result.stdout + result.stderr)[-4000:]}")
+        sys.exit(f"images: {name} does not build: {why_not(result.stdout + result.stderr)}")
     return tag
+
+
+def why_not(said: str) -> str:
+    """What a person does about a build that failed: one line for what the machine lacks, else the end of the output."""
+    if "buildx component is missing" in said:
+        return f"{DOCKER[0]} builds with buildx, which is not here: install it, or name another client by DOCKER=..."
+    if "Cannot connect to the Docker daemon" in said:
+        return "no Docker daemon answers: start one (`dockerd`, or your system's service)"
+    return f"\n{said[-4000:]}"
 
 
 def faults(name: str, tag: str) -> list[str]:

@@ -47,3 +47,18 @@ def test_a_bill_of_materials_lists_each_package_once(name):
     assert set(listed) <= locked(name)
     assert "confluent-kafka" in listed
     assert "pywin32" not in listed
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ERROR: BuildKit is enabled but the buildx component is missing or broken.", "name another client by DOCKER="),
+        ("Cannot connect to the Docker daemon at unix:///x. Is it running?", "start one"),
+        ("step 3\nno space left on device", "no space left on device"),
+    ],
+)
+def test_a_build_that_fails_says_what_the_machine_lacks(said, told):
+    spec = importlib.util.spec_from_file_location("images", ROOT / "deploy/images.py")
+    images = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(images)
+    assert told in images.why_not(said)

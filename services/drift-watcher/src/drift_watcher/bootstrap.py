@@ -16,6 +16,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
 from runtime.faust_batch_worker import Sender
 from runtime.health import HealthServer, Liveness, Readiness
+from runtime.history import History
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels
@@ -93,7 +94,7 @@ class DriftWatcher:
         )
         detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
         published = PublishedRecords(
-            settings.kafka_client_config(),
+            History(settings.kafka_client_config()),
             detected,
             commands,
             Deserializer.for_topic(DriftDetected, self.registry, detected),

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,15 +19,15 @@ from contracts.records import (
     QualityMeasured,
 )
 from contracts.registry import ConfluentRegistry, Registry
-from contracts.wire import Deserializer, Serializer, WireError
+from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
 from redis import Redis
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
+from runtime.history import History, readable
 from runtime.lease import Lease
-from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels
@@ -36,7 +36,6 @@ from runtime.records import OutputRecord
 from runtime.secret_files import KEY_BYTES, read_key
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
-from trainer.adapters.history import History
 from trainer.adapters.job import JobProcess
 from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.domain.rules import Measured, Recoveries
@@ -48,7 +47,6 @@ from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
 _DELIVERY_S = 30.0
-_log = get_logger(__name__)
 R = TypeVar("R", bound=Record)
 
 
@@ -208,7 +206,7 @@ class Trainer:
             champion,
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
-                events=lambda: _decoded(made.events, history, name(topics.MODEL_EVENTS)),
+                events=lambda: history.decoded(name(topics.MODEL_EVENTS), made.events),
                 f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
                 is_over=is_over,
@@ -237,11 +235,11 @@ class Trainer:
             if not settings.shadow_notes:
                 return []
             records = history.newest(notes, settings.shadow_notes)
-            return [note.text for note in _readable(made.notes, (record.value for record in records))]
+            return [note.text for note in readable(made.notes, records)]
 
         return OrderHandler(
             self.models,
-            Sources(lambda: _decoded(made.annotations, history, annotations), live_texts),
+            Sources(lambda: history.decoded(annotations, made.annotations), live_texts),
             JobProcess(settings.job_timeout_s),
             JobSettings(
                 settings.model_name,
@@ -257,24 +255,6 @@ class Trainer:
             self.metrics,
             place=settings.work_dir,
         )
-
-
-def _decoded(decode: Deserializer[R], history: History, topic: str) -> Iterator[R]:
-    return _readable(decode, (record.value for record in history.read(topic)))
-
-
-def _readable(decode: Deserializer[R], values: Iterable[bytes | None]) -> Iterator[R]:
-    """What can be read; a record that cannot be is no ground to learn nothing from the others. Counted by its owner's DLQ."""
-    skipped = 0
-    for value in values:
-        try:
-            found = decode(value)
-        except WireError:
-            skipped += 1
-        else:
-            yield found
-    if skipped:
-        _log.warning("records that cannot be read were passed over", records=skipped)
 
 
 def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) -> Trainer:

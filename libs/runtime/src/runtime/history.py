@@ -1,15 +1,21 @@
 """Reads topics that are kept: all of one up to its end now, or its newest records."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from contracts.record import Record
+from contracts.wire import WireError
+
 from runtime.errors import Recoverable
+from runtime.logs import get_logger
 from runtime.loop import to_record
 from runtime.records import InputRecord
 
+R = TypeVar("R", bound=Record)
 _TIMEOUT_S = 10.0
 _BATCH = 1_000
+_log = get_logger(__name__)
 
 
 class History:
@@ -20,7 +26,7 @@ class History:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = {**config, "group.id": "rxtract-trainer-unused", "enable.auto.commit": False}
+        self._config = {**config, "group.id": "rxtract-history-unused", "enable.auto.commit": False}
         self._asking: _Reader | None = None
 
     def size(self, topic: str) -> int:
@@ -41,6 +47,14 @@ class History:
         """
         with _Reader(self._config) as reader:
             yield from reader.read(topic, reader.ranges(topic))
+
+    def decoded(self, topic: str, decode: Callable[[bytes | None], R]) -> Iterator[R]:
+        """Every record that is there now and can be decoded.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        return readable(decode, self.read(topic))
 
     def newest(self, topic: str, count: int) -> Iterator[InputRecord]:
         """About the newest `count` records, as many of each partition.
@@ -98,3 +112,17 @@ class _Reader:
             for place in self._consumer.position([TopicPartition(topic, number) for number in ends]):
                 if place.offset >= ends[place.partition]:
                     del ends[place.partition]
+
+
+def readable(decode: Callable[[bytes | None], R], records: Iterable[InputRecord]) -> Iterator[R]:
+    """What can be read; a record that cannot be is no ground to learn nothing from the others. Counted by its owner's DLQ."""
+    skipped = 0
+    for record in records:
+        try:
+            found = decode(record.value)
+        except WireError:
+            skipped += 1
+        else:
+            yield found
+    if skipped:
+        _log.warning("records that cannot be read were passed over", records=skipped)

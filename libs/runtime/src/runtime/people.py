@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import SettingsError
-from runtime.secret_files import hash_token
+from runtime.secret_files import WatchedFile, hash_token, is_token_hash
 
 VALIDATOR = "validator"
 LEAD = "lead"
 ROLES = frozenset({VALIDATOR, LEAD})
-_HASH_CHARS = 64
-_LOOK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def parse_people(text: str, source: str) -> dict[str, Person]:
             continue
         name, _, rest = line.strip().partition(":")
         role, _, digest = rest.partition(":")
-        if not name or role not in ROLES or len(digest) != _HASH_CHARS or set(digest) - set("0123456789abcdef"):
+        if not name or role not in ROLES or not is_token_hash(digest):
             raise SettingsError(
                 f"{source}: line {number} is not name:role:sha256 with role validator or lead; "
                 "make one with `python -m review_desk.new_token NAME ROLE`"
@@ -56,32 +54,14 @@ class People:
     """
 
     def __init__(self, path: Path | None, variable: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
-        self._variable = variable
-        self._clock = clock
-        self._people = _read(path, variable) if path is not None else {}
-        self._looked_at_s = clock()
+        self._file = WatchedFile(path, variable, parse_people, clock) if path is not None else None
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self._people())
 
     def by_token(self, token: str) -> Person | None:
         """The token's owner, or None. Time spent does not depend on how much of a token is right."""
-        if self._path is not None and self._clock() - self._looked_at_s >= _LOOK_AGAIN_S:
-            self._looked_at_s = self._clock()
-            self._look_again(self._path)
-        return self._people.get(hash_token(token))
+        return self._people().get(hash_token(token))
 
-    def _look_again(self, path: Path) -> None:
-        try:
-            self._people = _read(path, self._variable)
-        except SettingsError:
-            return  # half written or wrong: the tokens that were valid stay valid
-
-
-def _read(path: Path, variable: str) -> dict[str, Person]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{variable} cannot be read ({error.strerror}): check the path") from None
-    return parse_people(text, variable)
+    def _people(self) -> dict[str, Person]:
+        return self._file() if self._file is not None else {}

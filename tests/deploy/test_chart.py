@@ -89,6 +89,14 @@ def test_big_numbers_of_topics_stay_whole():
     assert kept["notes.accepted.v1"] == "604800000"
 
 
+def test_topics_outlive_the_release():
+    """Without the mark, Helm takes a KafkaTopic away at uninstall, and Strimzi the notes in it."""
+    topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
+    assert topics
+    for topic in topics:
+        assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

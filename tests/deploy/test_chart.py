@@ -1,5 +1,6 @@
 """The chart renders what Kubernetes' restricted level takes, and refuses wrong values. Without helm these tests are skipped."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,7 +23,11 @@ pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-te
 
 
 def helm(*arguments, **values):
-    sets = [f"--set={key}={value}" for key, value in {**GOOD, **values}.items()]
+    """Values that are no strings are given as JSON: `--set` cannot say an empty list."""
+    sets = [
+        f"--set={key}={value}" if isinstance(value, str) else f"--set-json={key}={json.dumps(value)}"
+        for key, value in {**GOOD, **values}.items()
+    ]
     command = [HELM, *arguments, *sets, "--kube-version", "1.34.0"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -97,6 +102,76 @@ def test_topics_outlive_the_release():
         assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+def policies(**values):
+    documents = of_kind(render(**values), "NetworkPolicy")
+    return {d["metadata"]["name"].removeprefix("r-"): d["spec"] for d in documents}
+
+
+def open_to_all(specs):
+    """Rules that Kubernetes reads as every source or every port: an empty list of them says so, and so does none."""
+    return [
+        (name, rule)
+        for name, spec in specs.items()
+        for rule in [*spec.get("ingress", []), *spec.get("egress", [])]
+        if not rule.get("ports") or ("from" in rule and not rule["from"]) or ("to" in rule and not rule["to"])
+    ]
+
+
+CLOSED = {
+    "networkPolicy.metricsFrom": [],
+    "networkPolicy.egress": None,
+    "services.ingestor.httpFrom": [],
+    "services.review-desk.httpFrom": [],
+}
+
+
+@pytest.mark.parametrize("values", [{}, CLOSED, dict.fromkeys(CLOSED)], ids=["default", "closed", "taken away"])
+def test_no_network_policy_opens_more_than_it_names(values):
+    specs = policies(**values)
+    assert open_to_all(specs) == []
+    for name, spec in specs.items():
+        assert all(rule["from"] for rule in spec.get("ingress", [])), name
+
+
+@pytest.mark.parametrize("closed", ["services.ingestor.httpFrom", "networkPolicy.metricsFrom"])
+def test_an_empty_list_of_peers_closes(closed):
+    specs = policies(**{closed: [], "networkPolicy.egress": None})
+    assert open_to_all(specs) == []
+    peers = [peer for rule in specs["needed"]["ingress"] for peer in rule["from"]]
+    others = [peer for peer in peers if "namespaceSelector" in peer]
+    assert ("ingestor-http" in specs) is (closed != "services.ingestor.httpFrom")
+    assert (others == []) is (closed == "networkPolicy.metricsFrom")
+    assert "egress" not in specs["needed"]
+
+
+def test_each_door_is_opened_by_itself():
+    """An ingress that reaches the ingestor must not reach the control page, which has no login."""
+    specs = policies(**{"services.ingestor.httpFrom[0].namespaceSelector.matchLabels.name": "ingress"})
+    (rule,) = specs["ingestor-http"]["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]
+    (rule,) = specs["review-desk-http"]["ingress"]
+    assert rule["from"] == [{"podSelector": {}}]
+    assert "scorekeeper-http" not in specs
+
+
+def test_pods_may_be_held_to_the_servers_they_need():
+    specs = policies(
+        **{
+            "networkPolicy.egress.kafka.to[0].ipBlock.cidr": "10.0.0.0/24",
+            "networkPolicy.egress.collector.ports": [4318],
+            "networkPolicy.egress.redis": None,
+        }
+    )
+    rules = specs["needed"]["egress"]
+    told = {tuple(one["port"] for one in rule["ports"]): rule.get("to") for rule in rules}
+    assert told[9092, 9093] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+    assert told[4318,] is None
+    assert (6379,) not in told
+    assert {one["protocol"] for rule in rules for one in rule["ports"] if one["port"] == 53} == {"TCP", "UDP"}
+    (rule,) = specs["test"]["egress"]
+    assert rule["to"] == [{"podSelector": {"matchLabels": specs["default-deny"]["podSelector"]["matchLabels"]}}]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -106,6 +181,8 @@ def test_topics_outlive_the_release():
         {"environment.LOG_LEVEL": "INFO"},
         {"kafka.bootstrapServers": ""},
         {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
+        {"networkPolicy.egress.kafka.to": []},
+        {"networkPolicy.egress.kafka.ports": []},
     ],
     ids=str,
 )

@@ -18,6 +18,7 @@ GOOD = {
     "schemaRegistry.url": "http://registry:8081",
     "redis.url": "redis://redis:6379/0",
     "mlflow.url": "http://mlflow:5000",
+    "services.scorekeeper.existingClaim": "records",
 }
 pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test")
 
@@ -73,6 +74,25 @@ def test_a_scorekeeper_ends_before_the_next_one_starts():
     found = next(d for d in of_kind(render(), "Deployment") if d["metadata"]["name"].endswith("scorekeeper"))
     assert found["spec"]["replicas"] == 1
     assert found["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def home_of_the_scorekeeper(**values):
+    found = next(d for d in of_kind(render(**values), "Deployment") if d["metadata"]["name"].endswith("scorekeeper"))
+    return next(one for one in found["spec"]["template"]["spec"]["volumes"] if one["name"] == "home")
+
+
+def test_records_at_rest_are_on_a_claim_or_on_what_somebody_chose():
+    """A limit that nobody chose evicts the pod when 30 days of notes do not fit, and again when they are read again."""
+    assert home_of_the_scorekeeper()["persistentVolumeClaim"] == {"claimName": "records"}
+    neither = {"services.scorekeeper.existingClaim": ""}
+    refused = helm("template", "r", str(CHART), **neither)
+    assert refused.returncode != 0
+    assert "services.scorekeeper.existingClaim is empty" in refused.stderr
+    chosen = home_of_the_scorekeeper(**neither, **{"services.scorekeeper.ephemeralSize": "20Gi"})
+    assert chosen["emptyDir"] == {"sizeLimit": "20Gi"}
+    both = helm("template", "r", str(CHART), **{"services.scorekeeper.ephemeralSize": "20Gi"})
+    assert both.returncode != 0
+    assert "ephemeralSize" in both.stderr
 
 
 @pytest.mark.parametrize(
@@ -181,6 +201,7 @@ def test_pods_may_be_held_to_the_servers_they_need():
         {"environment.LOG_LEVEL": "INFO"},
         {"kafka.bootstrapServers": ""},
         {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
+        {"services.scorekeeper.ephemeralSize": "much"},
         {"networkPolicy.egress.kafka.to": []},
         {"networkPolicy.egress.kafka.ports": []},
     ],

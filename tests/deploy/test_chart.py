@@ -108,6 +108,21 @@ def test_exactly_one_scaler_scales(kind, other):
     assert scaled == free
 
 
+@pytest.mark.parametrize("choice", ["hpa", "keda"])
+def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
+    """Each pod that goes costs a rebalance; without a policy Kubernetes takes all of them at once."""
+    documents = render(**{"autoscaling.kind": choice, "autoscaling.scaleDownSeconds": 120})
+    for document in of_kind(documents, "HorizontalPodAutoscaler") + of_kind(documents, "ScaledObject"):
+        spec = document["spec"]
+        behavior = (spec["advanced"]["horizontalPodAutoscalerConfig"] if choice == "keda" else spec)["behavior"]
+        down = behavior["scaleDown"]
+        assert down["stabilizationWindowSeconds"] == 120
+        assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 120}]
+        assert "cooldownPeriod" not in spec  # it acts on the way to 0 alone
+    too_long = helm("template", "r", str(CHART), **{"autoscaling.scaleDownSeconds": 1801})
+    assert "scaleDownSeconds" in too_long.stderr  # the most that Kubernetes takes for periodSeconds is 1800
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}

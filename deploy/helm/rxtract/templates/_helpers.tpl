@@ -34,6 +34,14 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{- /* How a scaled service comes down, said to the autoscaler and to KEDA, which makes one. Every pod that goes costs a rebalance. */ -}}
+{{- define "rxtract.scaling" -}}
+{{- $seconds := .Values.autoscaling.scaleDownSeconds -}}
+scaleDown:
+  stabilizationWindowSeconds: {{ $seconds }}
+  policies: [{type: Pods, value: 1, periodSeconds: {{ $seconds }}}]
+{{- end -}}
+
 {{- /* What every process that talks to Kafka is told. */ -}}
 {{- define "rxtract.kafkaEnvironment" -}}
 - {name: RXTRACT_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers is empty: set it to Kafka's address" .Values.kafka.bootstrapServers | quote }}}

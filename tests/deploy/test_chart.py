@@ -243,6 +243,28 @@ def test_whoever_must_be_alone_is_never_there_twice():
     assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())
 
 
+@pytest.mark.parametrize("alone", ["trainer", "scorekeeper"])
+def test_a_second_one_that_would_never_be_ready_is_refused(alone):
+    """`helm install --wait` would wait for it until its time is over."""
+    refused = helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 2})
+    assert refused.returncode != 0
+    assert f"services.{alone}.replicas is 2" in refused.stderr
+    lag = {"topic": "model.commands.v1", "group": "rxtract-trainer", "records": 1}
+    scaled = {f"services.{alone}.lag": lag, f"services.{alone}.scaling": {"min": 1, "max": 2}}
+    refused = helm("template", "r", str(CHART), **scaled)
+    assert refused.returncode != 0
+    assert f"services.{alone}.lag" in refused.stderr
+    assert helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 0}).returncode == 0
+
+
+def test_every_pod_takes_images_from_a_private_registry():
+    documents = render(**{"image.pullSecrets": ["registry-login"]})
+    specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
+    specs += [d["spec"] for d in of_kind(documents, "Pod")]
+    assert len(specs) == 8
+    assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
+
+
 def test_tracing_is_off_until_a_collector_is_named():
     def told(**values):
         pods = [d["spec"]["template"]["spec"] for d in of_kind(render(**values), "Deployment")]

@@ -20,6 +20,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ printf "%s/%s:%s" $root.Values.image.repository (index . 1) (default $root.Chart.AppVersion $root.Values.image.tag) }}
 {{- end -}}
 
+{{- define "rxtract.pullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "rxtract.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

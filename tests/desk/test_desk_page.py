@@ -168,6 +168,34 @@ def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPa
     assert desk.page.locator("#hint").inner_text() == ""
 
 
+def hold_down(desk: DeskPage, key: str, times: int = 4) -> None:
+    """Press a key and hold it: what comes after the first is the keyboard's own repetition."""
+    for _ in range(times):
+        desk.page.keyboard.down(key)
+    desk.page.keyboard.up(key)
+
+
+@pytest.mark.parametrize("place", ["paper", "button"])
+def test_a_key_that_is_held_decides_one_note(rig: Rig, desk: DeskPage, place: str) -> None:
+    notes = rig.ask_for([ONE, ONE, ONE])
+    desk.see("C/o fever")
+    desk.hold(3)
+    if place == "button":
+        desk.page.get_by_role("button", name="Accept and next").focus()
+    hold_down(desk, "Enter")
+    desk.see_saved()
+    assert only_word(rig).note_id == notes[0]
+    hold_down(desk, "f")
+    desk.see_hint("Press F again")
+    hold_down(desk, "s")
+    desk.see("C/o fever")
+    desk.see_saved()
+    said = until(lambda: len(found := rig.said()) >= 2 and found, 20)
+    assert sorted((word.note_id, str(word.outcome)) for word in said) == sorted(
+        [(notes[0], "ACCEPTED"), (notes[1], "SKIPPED")]
+    )
+
+
 def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE])
     desk.see("C/o fever")

@@ -2,7 +2,7 @@
 
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
-import { ACTIONS, actionOf, DECIDING, ownKey } from "./keys.js";
+import { ACTIONS, actionOf, DECIDING, isHeld, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
 import { Refusals, showRefusals } from "./refusals.js";
@@ -530,6 +530,7 @@ class Desk {
 
   key(event) {
     if (find("dialog[open]")) return;
+    if (isHeld(event)) return event.preventDefault();
     const action = actionOf(event);
     if (action === "help") return find("#help").showModal();
     if (!action || ownKey(event) || !this.takes(action)) return;

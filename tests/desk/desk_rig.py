@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -55,6 +55,7 @@ class Asked:
     found: Sequence[tuple[str, str, float]] = (("metformin", "TREATMENT", 0.8),)
     sample: Sample = Sample.UNCERTAIN
     revision: int = 1
+    note_id: str = ""
 
 
 def span(word: str, label: str, text: str = TEXT) -> dict[str, object]:
@@ -150,7 +151,7 @@ class Rig:
         producer = Producer(
             {"bootstrap.servers": self.servers, "partitioner": "murmur2_random", "message.max.bytes": 10_000_000}
         )
-        notes = [f"note-{uuid.uuid4().hex[:12]}" for _ in asked]
+        notes = [one.note_id or f"note-{uuid.uuid4().hex[:12]}" for one in asked]
         for place, (note_id, one) in enumerate(zip(notes, asked, strict=True)):
             value = self.write(request(note_id, place, len(asked), one))
             while True:
@@ -241,7 +242,12 @@ def next_of(client: httpx.Client, seconds: float = 20) -> dict[str, object]:
 
 def decide(client: httpx.Client, task, entities, **more) -> httpx.Response:
     body = {"lease": task["lease"], "entities": entities, "seconds_spent": 2.5, **more}
-    return client.post(f"/api/tasks/{task['note_id']}/{task['revision']}/decision", json=body)
+    return client.post(action_on(task["note_id"], task["revision"], "decision"), json=body)
+
+
+def action_on(note_id: str, revision: int, action: str) -> str:
+    """Where an action is sent; an id may be anything, so all of it is one segment of the path."""
+    return "/api/tasks/" + quote(f"{note_id}/{revision}/{action}", safe="")
 
 
 class StallingProxy:

@@ -168,6 +168,33 @@ def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPa
     assert desk.page.locator("#hint").inner_text() == ""
 
 
+@pytest.mark.parametrize("note_id", ["RX/2026/1", "..", "50%2F?x#1"])
+def test_a_note_is_decided_whatever_its_id(rig: Rig, desk: DeskPage, note_id: str) -> None:
+    rig.ask_for([Asked(NOTE, FOUND, note_id=note_id)])
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    desk.press("b")
+    desk.see("C/o fever")
+    desk.press("j", "x")
+    desk.see_saved()
+    lease = f"{rig.prefix}rxtract:desk:lease:{note_id}"
+    rig.redis.set(lease, "v-somebody|else")
+    desk.press("Enter")
+    desk.see_refused(1)
+    desk.page.get_by_role("button", name="Not taken: 1").click()
+    expect(desk.page.get_by_text("another person has this note now").last).to_be_visible()
+    with desk.context.expect_page() as opened:
+        desk.page.get_by_role("link", name=note_id, exact=True).click()
+    expect(opened.value.get_by_role("heading", name=f"Note {note_id}")).to_be_visible()
+    desk.context.clear_cookies()
+    opened.value.reload()
+    opened.value.get_by_label("Token").fill("token-ben")
+    opened.value.keyboard.press("Enter")
+    expect(opened.value.get_by_role("heading", name=f"Note {note_id}")).to_be_visible()
+
+
 def hold_down(desk: DeskPage, key: str, times: int = 4) -> None:
     """Press a key and hold it: what comes after the first is the keyboard's own repetition."""
     for _ in range(times):

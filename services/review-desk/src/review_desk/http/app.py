@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from review_desk.desk import Conflict, Decision, Desk
@@ -153,7 +154,7 @@ class DeskPage:
         """One note to look at: where the links of the control page and of refused decisions lead."""
         person = self._access.person(request)
         if person is None:
-            here = "/notes/" + quote(note_id, safe="")
+            here = "/notes?note_id=" + quote(note_id, safe="")
             return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
         who = self._access.as_reviewer(person)
         looked = self._desk.look(who, note_id)
@@ -169,10 +170,12 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     """The application."""
     app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
     app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/notes/{note_id}", page.note, methods=["GET"], include_in_schema=False)
+    # An id may be anything, slashes included; `..` is no place in a path, but it is one in a query.
+    app.add_api_route("/notes", page.note, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/notes/{note_id:path}", page.note, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", page.login, methods=["GET"], include_in_schema=False)
     app.mount(_STATIC.rstrip("/"), static_files())
-    task = "/api/tasks/{note_id}/{revision}"
+    task = "/api/tasks/{note_id:path}/{revision:int}"
     app.add_api_route("/api/session", api.session, methods=["GET"])
     app.add_api_route("/api/login", api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
@@ -193,6 +196,7 @@ def _guard(app: FastAPI) -> None:
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
     app.add_exception_handler(SpansRefused, lambda _, e: _problem(422, str(e)))
     app.add_exception_handler(RequestValidationError, lambda _, e: _problem(422, _places(e)))
+    app.add_exception_handler(HTTPException, lambda _, e: _problem(getattr(e, "status_code", 404), _detail(e)))
     app.add_exception_handler(Recoverable, lambda _, e: _problem(503, str(e)))
     app.add_exception_handler(RedisError, lambda _, _e: _problem(503, "Redis does not answer; try again in a moment"))
 
@@ -211,6 +215,10 @@ def _guard(app: FastAPI) -> None:
 def _problem(status: int, message: str) -> JSONResponse:
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"error": message}, status, headers)
+
+
+def _detail(error: Any) -> str:
+    return str(error.detail)
 
 
 def _places(error: Any) -> str:

@@ -1,8 +1,13 @@
 // Calls to the desk's API. What is away is told apart from what is refused.
 
-// Where an action on a note is sent.
+// Where an action on a note is sent. All of it is one segment: an id such as `..` alone would be taken for a step up.
 export function pathOf({ note_id: noteId, revision }, action) {
-  return `/api/tasks/${encodeURIComponent(noteId)}/${revision}/${action}`;
+  return `/api/tasks/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
+}
+
+// Where a note can be looked at.
+export function placeOf({ note_id: noteId }) {
+  return `/notes?${new URLSearchParams({ note_id: noteId })}`;
 }
 
 export class Away extends Error {}

@@ -73,6 +73,29 @@ def test_a_note_is_reviewed_whatever_its_id(rig: Rig) -> None:
     assert (nowhere.status_code, nowhere.json()) == (404, {"error": "Not Found"})
 
 
+def too_much_for_one_record() -> Asked:
+    """A legal request whose entities, said once more, do not fit into a record."""
+    names = [f"type 2 diabetes mellitus {number:04}" for number in range(2_500)]
+    text = "; ".join(names)
+    return Asked(text + " x" * ((870_000 - len(text)) // 2), [(name, "DISEASE", 0.9) for name in names])
+
+
+def test_a_decision_that_fits_no_record_is_refused_and_blocks_nobody(rig: Rig) -> None:
+    rig.ask_for([too_much_for_one_record(), Asked()])
+    anna = rig.client("anna")
+    task = next_of(anna)
+    marks = [{key: one[key] for key in ("start", "end", "label")} for one in task["entities"]]
+    assert len(marks) == 2_500
+    refused = decide(anna, task, marks)
+    assert refused.status_code == 413
+    assert "mark fewer" in refused.json()["error"]
+    other = anna.get("/api/next", params={"holding": [task["note_id"]]}).json()
+    assert decide(anna, other, []).status_code == 200
+    flagged = anna.post(action_on(task["note_id"], 1, "unreadable"), json={"lease": task["lease"]})
+    assert flagged.status_code == 200, flagged.text
+    assert len(rig.said()) == 2
+
+
 def test_a_wiped_redis_is_rebuilt_and_finished_notes_stay_finished(rig: Rig) -> None:
     notes = rig.ask(3)
     anna = rig.client("anna")

@@ -1,5 +1,6 @@
 """The page in a real browser, by keyboard alone: every action, and what happens when something breaks under it."""
 
+import re
 import signal
 import time
 
@@ -321,6 +322,21 @@ def test_decisions_made_without_a_network_arrive_later(rig: Rig, desk: DeskPage)
     desk.context.set_offline(False)
     desk.see_saved()
     assert len(until(lambda: len(found := rig.said()) == 2 and found, 20)) == 2
+
+
+def test_a_decision_that_fails_at_the_desk_does_not_keep_others_waiting(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE, ONE, ONE, Asked()])
+    desk.see("C/o fever")
+    desk.hold(3)
+    path = re.compile(f"{notes[0]}.*decision")
+    desk.page.route(path, lambda route: route.fulfill(status=500, body="Internal Server Error"))
+    desk.press("Enter", "Enter", "Enter")
+    desk.see("zebra-quartz-canary")
+    desk.wait_until(lambda: {word.note_id for word in rig.said()} == set(notes[1:3]))
+    desk.see_state("does not take 1 decision now: it is kept here and sent again")
+    desk.page.unroute(path)
+    desk.see_saved()
+    assert {word.note_id for word in rig.said()} == set(notes[:3])
 
 
 def test_a_desk_killed_under_the_page_loses_no_correction(rig: Rig, desk: DeskPage) -> None:

@@ -28,10 +28,11 @@ from runtime.secret_files import read_key
 from runtime.tracing import Spans, arrivals, open_spans
 
 from review_desk.adapters.pseudonyms import derive
+from review_desk.adapters.publisher import TopicPublisher
 from review_desk.adapters.sessions import Sessions
 from review_desk.adapters.store import Store, connect
 from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
-from review_desk.desk import Desk, Publisher, TopicPublisher
+from review_desk.desk import Desk, Publisher
 from review_desk.follower import FOLLOWER_CONFIG, QUEUE, Follower
 from review_desk.handler import TOPICS, DeadRequests, Projection
 from review_desk.http.access import Access, Proxy

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from contracts.registry import RegistryUnavailable
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -16,7 +17,7 @@ from runtime.metrics import Metrics
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from review_desk.desk import Conflict, Decision, Desk
+from review_desk.desk import Conflict, Decision, Desk, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
@@ -194,11 +195,13 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
 def _guard(app: FastAPI) -> None:
     app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
+    app.add_exception_handler(Unsendable, lambda _, e: _problem(413 if getattr(e, "too_large", False) else 422, str(e)))
     app.add_exception_handler(SpansRefused, lambda _, e: _problem(422, str(e)))
     app.add_exception_handler(RequestValidationError, lambda _, e: _problem(422, _places(e)))
     app.add_exception_handler(HTTPException, lambda _, e: _problem(getattr(e, "status_code", 404), _detail(e)))
     app.add_exception_handler(Recoverable, lambda _, e: _problem(503, str(e)))
-    app.add_exception_handler(RedisError, lambda _, _e: _problem(503, "Redis does not answer; try again in a moment"))
+    for error, name in ((RedisError, "Redis"), (RegistryUnavailable, "the schema registry")):
+        app.add_exception_handler(error, _silent(name))
 
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -215,6 +218,10 @@ def _guard(app: FastAPI) -> None:
 def _problem(status: int, message: str) -> JSONResponse:
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"error": message}, status, headers)
+
+
+def _silent(name: str) -> Callable[[Request, Exception], JSONResponse]:
+    return lambda _, _error: _problem(503, f"{name} does not answer; try again in a moment")
 
 
 def _detail(error: Any) -> str:

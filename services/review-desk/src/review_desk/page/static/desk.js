@@ -448,10 +448,14 @@ class Desk {
   showState() {
     const state = find("#state");
     const unsent = this.outbox.size;
-    const kept = unsent ? `${unsent} ${unsent === 1 ? "decision is" : "decisions are"} kept here` : "your work is kept here";
+    const one = unsent === 1;
+    const kept = unsent ? `${unsent} ${one ? "decision is" : "decisions are"} kept here` : "your work is kept here";
     const away = this.outbox.away || this.draftState === "kept" || this.away;
-    state.dataset.state = away ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
-    state.textContent = away ? `No connection: ${kept} and sent when it is back` : state.dataset.state === "saving" ? "Saving" : "All saved";
+    const failing = !away && this.outbox.failing;
+    state.dataset.state = away || failing ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
+    if (away) state.textContent = `No connection: ${kept} and sent when it is back`;
+    else if (failing) state.textContent = `The desk does not take ${unsent} ${one ? "decision" : "decisions"} now: ${one ? "it is" : "they are"} kept here and sent again`;
+    else state.textContent = state.dataset.state === "saving" ? "Saving" : "All saved";
   }
 
   showRefused() {

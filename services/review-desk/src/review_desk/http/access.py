@@ -111,7 +111,8 @@ class Access:
 
     def _by_cookie(self, request: Request) -> Person | None:
         cookie = request.cookies.get(COOKIE)
-        return self.sessions.person(cookie) if cookie else None
+        token_hash = self.sessions.token_hash(cookie) if cookie else None
+        return self.people.by_hash(token_hash) if token_hash else None
 
     def _session(self, request: Request) -> str:
         """What a CSRF token is bound to: the user that the proxy names, or the cookie."""

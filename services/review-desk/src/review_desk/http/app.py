@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
+from runtime.secret_files import hash_token
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -44,10 +45,11 @@ class DeskApi:
 
     def login(self, body: Login) -> JSONResponse:
         """Exchange a token for a session cookie."""
-        person = self._access.people.by_token(body.token.strip())
+        token = body.token.strip()
+        person = self._access.people.by_token(token)
         if person is None:
             raise Refused(401, "this token is not known: ask a lead for a new one")
-        cookie = self._access.sessions.begin(person)
+        cookie = self._access.sessions.begin(hash_token(token))
         response = JSONResponse(self._access.session_of(person, self._access.sessions.csrf(cookie)))
         response.set_cookie(
             COOKIE, cookie, max_age=self._session_s, httponly=True, samesite="strict", secure=self._secure_cookie

@@ -1,5 +1,6 @@
 """Who gets in, for how long, and what is not even read: the whole application, with a desk that only tells who asked."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from review_desk.adapters.sessions import Sessions
 from review_desk.desk import Desk, Held, Reviewer
 from review_desk.http.access import Access, Proxy
 from review_desk.http.app import DeskApi, DeskPage, make_app
+from review_desk.http.limits import MAX_BODY_BYTES
 from review_desk.metrics import METRICS
 from review_desk.page.pages import Pages
 from runtime.metrics import Metrics
@@ -102,3 +104,41 @@ def test_a_new_token_of_the_same_person_ends_what_the_old_one_began(house: House
         (tmp_path / "tokens").write_text(f"anna:validator:{hash_token('another')}")
         house.pass_s(10)
         assert client.get("/api/queue").status_code == 401
+
+
+def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
+    """Send 64 KiB pieces without saying how many; gives the answer's status and how many pieces were taken."""
+    taken, statuses = [], []
+
+    async def receive() -> dict[str, Any]:
+        taken.append(1)
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": len(taken) < pieces}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")],
+        "scheme": "http",
+        "server": ("desk", 80),
+        "client": ("somebody", 1),
+    }
+    asyncio.run(house.app(scope, receive, send))
+    return statuses[0], len(taken)
+
+
+def test_a_body_of_unsaid_length_is_read_no_further_than_allowed(house: House) -> None:
+    status, taken = post_in_pieces(house, "/api/login", 64)
+    assert status == 413
+    assert taken * 65_536 <= MAX_BODY_BYTES + 65_536
+    assert post_in_pieces(house, "/api/login", 2)[0] == 422  # no JSON, but no more than allowed
+    with house.client() as client:
+        said = client.post("/api/login", content=b"x" * (MAX_BODY_BYTES + 1))
+        assert (said.status_code, said.json()) == (413, {"error": "the body is larger than 1 MiB"})
+        assert client.post("/api/login", content=b"", headers={"Content-Length": "-1"}).status_code == 413

@@ -22,10 +22,10 @@ from review_desk.desk import Conflict, Decision, Desk, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
+from review_desk.http.limits import BodyLimit
 from review_desk.metrics import HTTP_SECONDS
 from review_desk.page.pages import Pages, static_files
 
-MAX_BODY_BYTES = 1024 * 1024
 _MAX_HOLDING = 200
 _STATIC = "/static/"
 
@@ -205,11 +205,10 @@ def _guard(app: FastAPI) -> None:
     for error, name in ((RedisError, "Redis"), (RegistryUnavailable, "the schema registry")):
         app.add_exception_handler(error, _silent(name))
 
+    app.add_middleware(BodyLimit)
+
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        length = request.headers.get("Content-Length", "0")
-        if request.method not in {"GET", "HEAD"} and (not length.isdigit() or int(length) > MAX_BODY_BYTES):
-            return _problem(413, "the body is larger than 1 MiB")
         response = await call(request)
         response.headers.update(PAGE_HEADERS)
         if request.url.path.startswith(_STATIC):

@@ -142,3 +142,32 @@ def test_a_body_of_unsaid_length_is_read_no_further_than_allowed(house: House) -
         said = client.post("/api/login", content=b"x" * (MAX_BODY_BYTES + 1))
         assert (said.status_code, said.json()) == (413, {"error": "the body is larger than 1 MiB"})
         assert client.post("/api/login", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+
+
+def keep(client: TestClient, **headers: str) -> int:
+    """A call that changes something; gives the status."""
+    return client.post("/api/keep", json={"notes": []}, headers=headers).status_code
+
+
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer of-nobody", "Bearer", ""])
+def test_only_a_tokens_owner_needs_no_csrf_token(house: House, authorization: str) -> None:
+    with house.client() as client:
+        assert keep(client, Authorization="Bearer token-anna") == 200
+        csrf = login(client)["csrf"]
+        sent = {"Authorization": authorization}  # a browser adds it by itself behind a proxy that asked for it
+        assert keep(client, **sent) in {401, 403}
+        assert keep(client, **sent, **{"X-CSRF-Token": "0" * 64}) in {401, 403}
+        if not authorization.startswith("Bearer"):
+            assert keep(client, **sent, **{"X-CSRF-Token": csrf}) == 200
+
+
+def test_whoever_the_proxy_names_needs_the_pages_csrf_token(tmp_path: Path) -> None:
+    with House(tmp_path, PROXY).client() as client:
+        csrf = client.get("/api/session", headers=FROM_PROXY).json()["csrf"]
+        assert keep(client, **FROM_PROXY) == 403
+        assert keep(client, **FROM_PROXY, Authorization="Basic dXNlcjpwYXNz") == 403
+        assert keep(client, **FROM_PROXY, **{"X-CSRF-Token": csrf}) == 200
+        of_the_proxy = {"Authorization": "Bearer an-id-token"}
+        assert keep(client, **FROM_PROXY, **of_the_proxy) == 403
+        assert keep(client, **FROM_PROXY, **of_the_proxy, **{"X-CSRF-Token": csrf}) == 200
+        assert keep(client, **(FROM_PROXY | {"X-Rxtract-Proxy-Secret": "wrong"})) == 401

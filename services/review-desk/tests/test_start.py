@@ -26,7 +26,7 @@ def test_nobody_could_log_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("secret_hash", ["", "proxy-secret", hash_token("x")[:-1], hash_token("x")[:-1] + "g"])
 def test_a_proxy_that_cannot_prove_itself_is_told_of(tmp_path: Path, secret_hash: str) -> None:
-    with pytest.raises(SettingsError, match="RXTRACT_DESK_PROXY_SECRET_HASH.*sha256sum") as told:
+    with pytest.raises(SettingsError, match=r"RXTRACT_DESK_PROXY_SECRET_HASH .* sha256sum") as told:
         start(tmp_path, desk_proxy_user_header="X-Forwarded-User", desk_proxy_secret_hash=secret_hash)
     assert "\n" not in str(told.value)
     assert not secret_hash or secret_hash not in str(told.value)

@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlsplit
@@ -19,7 +19,7 @@ import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
-from contracts.identity import event_id
+from contracts.identity import annotation_id, event_id
 from contracts.records import (
     AnnotationValidated,
     Entity,
@@ -165,6 +165,17 @@ class Rig:
             tasks = [f"{self.prefix}rxtract:desk:task:{note_id}" for note_id in notes]
             until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
         return notes
+
+    def say(self, like: AnnotationValidated, at_ms: Mapping[str, int]) -> None:
+        """Put words like this one on the topic, by note and when it was said."""
+        registry = ConfluentRegistry(self.stack.addresses.schema_registry_url)
+        write = Serializer.for_topic(AnnotationValidated, registry, self.annotations)
+        producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random"})
+        for note_id, at in at_ms.items():
+            word_id = annotation_id(note_id, like.revision, like.annotator, like.sequence)
+            word = replace(like, note_id=note_id, annotation_id=word_id, annotated_at=at)
+            producer.produce(self.annotations, write(word), note_id.encode(), timestamp=at)
+        assert producer.flush(60) == 0
 
     def said(self) -> list[AnnotationValidated]:
         return [self.decode(message.value()) for message in self._all_of(self.annotations, 12)]

@@ -154,7 +154,15 @@ def follower(
     )
     client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG})
     return Follower(
-        client, list(names), project, shared.store, shared.stop, shared.liveness, shared.readiness, shared.metrics
+        client,
+        list(names),
+        project,
+        shared.store,
+        shared.stop,
+        shared.liveness,
+        shared.readiness,
+        shared.metrics,
+        history=frozenset({settings.topic(ANNOTATIONS_VALIDATED)}),
     )
 
 

@@ -11,7 +11,7 @@ from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Re
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 
-from review_desk.adapters.store import Entry, Store
+from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.domain.agreement import agreement
 from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
@@ -388,7 +388,7 @@ class Desk:
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""
-        times = self._store.said_times(who.annotator)
+        times = self._store.said_times(who.annotator, self._clock() - KEEP_S * 1000)
         drifted = self._store.drifted()
         recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
         return {

@@ -116,7 +116,7 @@ def job(world: World) -> psutil.Process:
     trainer, found = psutil.Process(world.services["trainer"].pid), []
 
     def looked() -> bool:
-        found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job" in child.cmdline()]
+        found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job_process" in child.cmdline()]
         return bool(found)
 
     until(looked, 60, "no training begins")

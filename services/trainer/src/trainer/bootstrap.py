@@ -4,8 +4,9 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from clinical_ner.config import ConfigError, TrainingConfig
 from confluent_kafka import Consumer
 from contracts import topics
 from contracts.record import Record
@@ -21,6 +22,7 @@ from contracts.records import (
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
+from lifecycle.snapshot import CorpusConfig, CorpusConfigError
 from redis import Redis
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
@@ -120,8 +122,7 @@ class Trainer:
     registry: Registry
     models: ModelsOfMlflow
     lease: Lease
-    roles_key: bytes
-    gate: GateConfig
+    job: JobSettings
     metrics: Metrics
     liveness: Liveness = field(default_factory=Liveness)
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
@@ -241,14 +242,7 @@ class Trainer:
             self.models,
             Sources(lambda: history.decoded(annotations, made.annotations), live_texts),
             JobProcess(settings.job_timeout_s),
-            JobSettings(
-                settings.model_name,
-                self.roles_key,
-                self.gate,
-                settings.object("corpus"),
-                settings.object("training"),
-                settings.seed,
-            ),
+            self.job,
             say,
             go_on,
             is_ours,
@@ -282,9 +276,20 @@ def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) ->
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
         models=ModelsOfMlflow(mlflow_url, settings.model_name, files),
         lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
-        roles_key=_roles_key(settings),
-        gate=_gate(settings),
+        job=_job(settings),
         metrics=metrics,
+    )
+
+
+def _job(settings: TrainerSettings) -> JobSettings:
+    """What every job is told, tried here: a mistake in it would else end each training after minutes."""
+    return JobSettings(
+        settings.model_name,
+        _roles_key(settings),
+        _gate(settings),
+        _corpus(settings),
+        _training(settings),
+        settings.seed,
     )
 
 
@@ -293,6 +298,26 @@ def _gate(settings: TrainerSettings) -> GateConfig:
         return GateConfig.from_dict(settings.object("gate"))
     except GateConfigError as error:
         raise SettingsError(f"RXTRACT_GATE is not usable ({error}): see lifecycle.gate_config.GateConfig") from None
+
+
+def _corpus(settings: TrainerSettings) -> dict[str, Any]:
+    given = settings.object("corpus")
+    try:
+        CorpusConfig.from_dict(given)
+    except CorpusConfigError as error:
+        raise SettingsError(f"RXTRACT_CORPUS is not usable ({error}): see lifecycle.snapshot.CorpusConfig") from None
+    return given
+
+
+def _training(settings: TrainerSettings) -> dict[str, Any]:
+    given = settings.object("training")
+    try:
+        TrainingConfig.from_dict({**TrainingConfig().to_dict(), **given})
+    except ConfigError as error:
+        raise SettingsError(
+            f"RXTRACT_TRAINING is not usable ({error}): see clinical_ner.config.TrainingConfig"
+        ) from None
+    return given
 
 
 def _roles_key(settings: TrainerSettings) -> bytes:

@@ -15,7 +15,7 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import Progress
+from trainer.adapters.job import JobFailedError, Progress
 from trainer.adapters.models import Version
 from trainer.domain.story import Drift
 
@@ -121,6 +121,9 @@ class Jobs:
         began_s = time.monotonic()
         try:
             return self._run_job(folder, self._may_go_on, _progress)
+        except JobFailedError as error:
+            _log.error("the job failed", command_id=command.command_id, why=str(error))
+            raise
         finally:
             self._metrics.gauge(m.SECONDS).set(time.monotonic() - began_s)
 

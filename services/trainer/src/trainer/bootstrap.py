@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from clinical_ner.config import ConfigError, TrainingConfig
@@ -40,6 +41,7 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from trainer.adapters.job import JobProcess
 from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.adapters.workplace import Workplace
 from trainer.domain.rules import Measured, Recoveries
 from trainer.handler import OrderHandler
 from trainer.jobs import JobSettings, Sources
@@ -158,7 +160,8 @@ class Trainer:
                 return measured.f1(version) if qualities.caught_up else None
 
             try:
-                self.loop(made, publish, f1, recoveries.is_over).run()
+                with Workplace(settings.work_dir) as place:
+                    self.loop(made, publish, f1, recoveries.is_over, place).run()
             finally:
                 qualities.stop()
                 drifts.stop()
@@ -175,6 +178,7 @@ class Trainer:
         publish: Publisher,
         f1: Callable[[str], LabelQuality | None],
         is_over: Callable[[ModelCommand], bool],
+        place: Path,
     ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
@@ -203,7 +207,7 @@ class Trainer:
             publish,
             order,
             say,
-            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours),
+            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours, place),
             champion,
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
@@ -227,6 +231,7 @@ class Trainer:
         say: Callable[[ModelEvent], None],
         go_on: Callable[[], bool],
         is_ours: Callable[[], bool],
+        place: Path,
     ) -> OrderHandler:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
@@ -247,7 +252,7 @@ class Trainer:
             go_on,
             is_ours,
             self.metrics,
-            place=settings.work_dir,
+            place=place,
         )
 
 

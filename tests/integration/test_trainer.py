@@ -149,16 +149,14 @@ def test_mlflow_that_goes_away_during_a_training_is_waited_for(rig: Rig) -> None
         door.open()
         end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
     assert end.kind is ModelEventKind.PROMOTED, end.reasons
-    assert (
-        len(
-            [
-                one
-                for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")
-                if one.tags.get("command_id") == command
-            ]
-        )
-        == 1
-    )
+    made = [one.tags.get("command_id") for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")]
+    assert made.count(command) == 1
+    assert jobs_of(trainer) == 2, "the first model's and this one: what was trained is not thrown away"
+
+
+def jobs_of(trainer: ServiceProcess) -> int:
+    """How many jobs a trainer has had run, by their last stage in its log."""
+    return len(re.findall(r'"stage": ?"done"|stage=done', trainer.log_path.read_text()))
 
 
 def test_a_trainer_that_starts_while_mlflow_is_down_is_ready_when_it_comes(rig: Rig) -> None:

@@ -29,7 +29,7 @@ from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
-from runtime.history import History, readable
+from runtime.history import History
 from runtime.lease import Lease
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
@@ -40,6 +40,7 @@ from runtime.secret_files import KEY_BYTES, read_key
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from trainer.adapters.job import JobProcess
+from trainer.adapters.live_notes import LiveNotes
 from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.adapters.workplace import Workplace
 from trainer.domain.rules import Measured, Recoveries
@@ -237,15 +238,12 @@ class Trainer:
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
         notes = settings.topic(topics.NOTES_ACCEPTED)
 
-        def live_texts() -> list[str]:
-            if not settings.shadow_notes:
-                return []
-            records = history.newest(notes, settings.shadow_notes)
-            return [note.text for note in readable(made.notes, records)]
-
         return OrderHandler(
             self.models,
-            Sources(lambda: history.decoded(annotations, made.annotations), live_texts),
+            Sources(
+                lambda: history.decoded(annotations, made.annotations),
+                LiveNotes(history, notes, made.notes, settings.shadow_notes),
+            ),
             JobProcess(settings.job_timeout_s),
             self.job,
             say,

@@ -32,7 +32,7 @@ class Sources:
 
     Attributes:
         annotations: All that people have said.
-        live_texts: The newest accepted notes, for the shadow.
+        live_texts: The newest notes of live traffic, for the shadow.
     """
 
     annotations: Callable[[], Iterable[AnnotationValidated]]

@@ -202,8 +202,9 @@ MODEL = (
         (
             ("sum(increase(rxtract_drift_ranges_dropped_total[1h]))", "dropped"),
             ("sum(increase(rxtract_drift_states_refused_total[1h]))", "states refused"),
+            ("sum(increase(rxtract_drift_records_unjudged_total[1h]))", "not judged"),
         ),
-        "Repeats after a crash; a refused state is built anew from kept records.",
+        "Repeats after a crash; a refused state is built anew from kept records; a model without a reference is not judged.",
     ),
     Panel("Drift state", "bytes", (("sum(rxtract_drift_state_bytes)", "all partitions"),), "Before compression."),
     Panel(

@@ -140,6 +140,8 @@ class OrderLoop:
         self._lease_ok = False
         self._fence = 0
         self._work: Future[None] | None = None
+        self._running: ModelCommand | None = None
+        self._gives_way = False
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
@@ -194,15 +196,29 @@ class OrderLoop:
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if self._work is not None or time.monotonic() < self._try_at_s:
+        if time.monotonic() >= self._try_at_s:
+            self._look()
+        if self._work is not None:
+            self._let_pass()
+        elif time.monotonic() >= self._try_at_s:
+            self._begin(worker)
+
+    def _let_pass(self) -> None:
+        """End the training that runs when a rollback waits behind it; its order stays open, and is taken up afterwards."""
+        if self._running is None or self._gives_way:
             return
-        self._look()
+        self._gives_way = rules.gives_way(self._running, self._ledger.open, self._serving)
+        if self._gives_way:
+            _log.warning("a rollback goes first", gives_way=self._running.command_id)
+
+    def _begin(self, worker: ThreadPoolExecutor) -> None:
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
+            self._running, self._gives_way = command, False
             self._work = worker.submit(self._handler, command, story)
 
     def _collect(self) -> None:
@@ -242,13 +258,22 @@ class OrderLoop:
     # -- our own triggers
 
     def _look(self) -> None:
+        """See who serves, how well, and what is to be asked for; trainings only while none runs, which may answer the same."""
         if time.monotonic() - self._looked_at_s < self._triggers.look_s:
             return
         self._looked_at_s = time.monotonic()
-        self._annotations = self._readers.annotations()
         champion = self._champion()
         self._readiness.meet(MODELS)
         self._serving = None if champion is None else champion[0]
+        if champion is not None:
+            self._judge_quality(*champion)
+        if self._work is None:
+            self._annotations = self._readers.annotations()
+            self._ask_to_train(champion)
+        if self._work is not None or len(self._ledger.open) == len(self._ledger.lacking):
+            self._wait_for("", "")  # all that is asked answers, and no order is there to say so
+
+    def _ask_to_train(self, champion: tuple[str, int] | None) -> None:
         if champion is None:
             self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
             return
@@ -259,11 +284,6 @@ class OrderLoop:
         if self._triggers.every_h:
             period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
             self._ask(identity.schedule_command_id(self._model_name, period), ModelAction.RETRAIN, "schedule")
-        self._judge_quality(*champion)
-        if len(self._ledger.open) == len(
-            self._ledger.lacking
-        ):  # all that is asked answers, and no order is there to say so
-            self._wait_for("", "")
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""
@@ -369,7 +389,7 @@ class OrderLoop:
         _log.info("gave the orders up")
 
     def _may_go_on(self) -> bool:
-        return self._owned.is_set() and self._lease_ok and not self._stop.is_set()
+        return self._owned.is_set() and self._lease_ok and not self._gives_way and not self._stop.is_set()
 
     def _is_ours(self) -> bool:
         """Asked by the order's thread before what cannot be undone; Redis' word counts, not what we remember."""

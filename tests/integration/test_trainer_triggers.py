@@ -164,6 +164,16 @@ def test_so_many_new_annotations_ask_for_one_training(rig: Rig) -> None:
     assert len(rig.versions()) == 2
 
 
+def test_a_first_model_that_failed_is_trained_when_the_fault_is_mended(rig: Rig) -> None:
+    failing = rig.trainer(RXTRACT_JOB_TIMEOUT_S="0.1")
+    failed = kinds(rig.until(lambda seen: kinds(seen, "TRAINING_FAILED")), "TRAINING_FAILED")[0]
+    failing.kill()
+    rig.trainer("mended")
+    first = rig.first_model()  # nobody orders it; it comes after the pause, under another command
+    assert first.command_id != failed.command_id
+    assert {one.command_id for one in rig.ordered("first")} >= {first.command_id, failed.command_id}
+
+
 def test_a_schedule_asks_for_one_training_in_each_period(rig: Rig) -> None:
     every_s = 20.0
     rig.trainer(RXTRACT_RETRAIN_EVERY_H=str(every_s / 3_600))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
@@ -18,6 +19,9 @@ from trainer.domain.identity import event_id
 from trainer.orders import OrderLoop, Readers, Triggers
 
 WAIT_S = 20.0
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 
 
 class Lease:
@@ -49,7 +53,7 @@ def nothing(*_: object) -> Any:
 class World:
     """A loop that owns the orders, what it asks for, and a handler that trains until it is told to stop."""
 
-    def __init__(self, *, annotations: int = 0) -> None:
+    def __init__(self, *, annotations: int = 0, every_h: float = 0.0) -> None:
         self.lease = Lease()
         self.metrics = Metrics(m.METRICS)
         self.metrics.build_all()
@@ -77,7 +81,7 @@ class World:
             lambda: self.champion,
             Readers(**told),
             self.lease,
-            Triggers(annotations=200, look_s=0),
+            Triggers(annotations=200, every_h=every_h, look_s=0),
             self.metrics,
             Liveness(),
             Readiness(),
@@ -101,6 +105,16 @@ class World:
             self.over.append(command.command_id)
 
         return handle
+
+    def look(self, after_ms: int = 0) -> list[str]:
+        """Let the loop look once, so much later; gives the ids of what it asked for."""
+        self.now_ms += after_ms
+        known = len(self.asked)
+        self.loop._look()
+        return [one.command_id for one in self.asked[known:]]
+
+    def end(self, key: str, kind: ModelEventKind, **more: Any) -> None:
+        self.loop._ledger.tell(event(key, kind, occurred_at=self.now_ms, **more))
 
     @contextmanager
     def working(self):
@@ -187,3 +201,66 @@ def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_fo
             (ModelAction.ROLLBACK, "1", "quality")
         ]
         assert world.over == [world.asked[0].command_id]
+
+
+@pytest.mark.parametrize("kind", [ModelEventKind.TRAINING_FAILED, ModelEventKind.REJECTED])
+def test_a_first_model_that_came_to_nothing_is_asked_for_again_after_a_growing_pause(kind) -> None:
+    world = World()
+    world.champion = None
+    seen = set()
+    pauses = []
+    (asked,) = world.look()
+    for _ in range(12):
+        assert world.look(DAY_MS) == []  # it is open
+        seen.add(asked)
+        world.end(asked, kind)
+        waited = 0
+        while not (found := world.look(MINUTE_MS // 2)):
+            waited += MINUTE_MS // 2
+            assert waited < DAY_MS
+        (asked,) = found
+        pauses.append(waited)
+    assert len(seen) == 12
+    assert pauses[0] < MINUTE_MS
+    assert pauses == sorted(pauses)
+    assert 30 * MINUTE_MS < pauses[-1] <= HOUR_MS
+    assert pauses[-1] == pauses[-2]
+    assert {(one.action, one.reason) for one in world.asked} == {(ModelAction.RETRAIN, "first")}
+
+
+def test_annotations_ask_again_when_their_training_failed_alone_or_in_anothers_run() -> None:
+    world = World(annotations=500)
+    (first,) = world.look()
+    world.end(first, ModelEventKind.TRAINING_FAILED)
+    assert world.look(1_000) == []
+    (second,) = world.look(HOUR_MS)
+    world.end(second, ModelEventKind.MERGED_INTO, merged_into="operators")
+    assert world.look(HOUR_MS) == []
+    world.end("operators", ModelEventKind.TRAINING_FAILED)
+    (third,) = world.look(HOUR_MS)
+    world.end(third, ModelEventKind.MODEL_TRAINED, metrics={"annotations_read": 500.0})
+    world.end(third, ModelEventKind.REJECTED)
+    assert world.look(DAY_MS) == []
+    assert len({first, second, third}) == 3
+
+
+def test_a_schedule_is_answered_by_a_refusal_and_not_by_a_failure() -> None:
+    world = World(every_h=1_000.0)
+    (first,) = world.look()
+    world.end(first, ModelEventKind.TRAINING_FAILED)
+    (second,) = world.look(HOUR_MS)
+    world.end(second, ModelEventKind.REJECTED)
+    assert world.look(HOUR_MS) == []
+
+
+def test_a_trainer_that_comes_after_another_asks_for_the_same_again() -> None:
+    """What was tried, and when, stands in the topics; nothing of it in a process."""
+    ids = []
+    for _ in range(2):
+        world = World()
+        world.champion = None
+        (first,) = world.look()
+        world.end(first, ModelEventKind.TRAINING_FAILED)
+        ids.append([first, *world.look(HOUR_MS)])
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2

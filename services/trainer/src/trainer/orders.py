@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent
+from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,6 +28,7 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
+from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
@@ -275,15 +277,16 @@ class OrderLoop:
 
     def _ask_to_train(self, champion: tuple[str, int] | None) -> None:
         if champion is None:
-            self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
+            self._ask(partial(identity.first_command_id, self._model_name), ModelAction.RETRAIN, "first")
             return
         new = self._annotations - self._ledger.learnt
         if self._triggers.annotations and new >= self._triggers.annotations:
-            key = identity.annotations_command_id(self._model_name, self._ledger.learnt, self._triggers.annotations)
-            self._ask(key, ModelAction.RETRAIN, "annotations")
+            ground = (self._model_name, self._ledger.learnt, self._triggers.annotations)
+            self._ask(partial(identity.annotations_command_id, *ground), ModelAction.RETRAIN, "annotations")
         if self._triggers.every_h:
             period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
-            self._ask(identity.schedule_command_id(self._model_name, period), ModelAction.RETRAIN, "schedule")
+            identify = partial(identity.schedule_command_id, self._model_name, period)
+            self._ask(identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""
@@ -292,14 +295,21 @@ class OrderLoop:
         before = self._ledger.served[-2][0]
         now, then = self._readers.f1(version), self._readers.f1(before)
         if now is not None and then is not None and before != version and rules.is_worse(now, then):
-            key = identity.quality_command_id(self._model_name, version, serial)
-            self._ask(key, ModelAction.ROLLBACK, "quality", target=before, champion=version)
+            identify = partial(identity.quality_command_id, self._model_name, version, serial)
+            self._ask(identify, ModelAction.ROLLBACK, "quality", target=before, champion=version)
 
     def _ask(
-        self, command_id: str, action: ModelAction, reason: str, target: str | None = None, champion: str | None = None
+        self,
+        identify: Callable[[int], str],
+        action: ModelAction,
+        reason: str,
+        target: str | None = None,
+        champion: str | None = None,
+        again_after: frozenset[ModelEventKind] = NOTHING_CAME,
     ) -> None:
-        """Publish a command of our own, once; it comes back to us like everybody's."""
-        if command_id in self._ledger.commands:
+        """Publish a command of our own, once an attempt; it comes back to us like everybody's."""
+        command_id = next_attempt(self._ledger, identify, self._now_ms(), again_after)
+        if command_id is None:
             return
         command = ModelCommand(
             command_id=command_id,

@@ -263,6 +263,14 @@ def test_a_dead_letter_counts_by_its_reason(rig):
     assert rig.board.folded.examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
 
 
+def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
+    of_history = (("rxtract.reason", b"EMPTY_TEXT"), ("rxtract.origin", b"BACKFILL"))
+    rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=of_history)])
+    figures = look(rig.board, NOW, WEEK)
+    assert (figures.refused, figures.refused_of_history) == ((), 1)
+    assert "1 more that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+
+
 # -- metrics
 
 

@@ -5,15 +5,12 @@ the older one's sums out again. Nothing here holds a text.
 """
 
 from bisect import insort
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from math import ceil, log
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.records import (
-    AnnotationOutcome,
     AnnotationValidated,
     DriftDetected,
     DriftLevel,
@@ -25,78 +22,30 @@ from contracts.records import (
     Sample,
 )
 
+from outcomes.annotations import Word, Words
+from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
-from outcomes.quality import AuditedNote, Expected, audited, expected, spans
+from outcomes.quality import AuditedNote, expected
 
 KEEP_EXAMPLES = 20
-LATENCY_STEP = log(1.04)  # a bin's middle is within 2 % of every value in it
 PROMPT_MS = 30_000
-DECIDED = frozenset({AnnotationOutcome.ACCEPTED, AnnotationOutcome.CORRECTED, AnnotationOutcome.ADJUDICATED})
 STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
 
-CellKey = tuple[str, str, str]
+LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
+"""What counts: live notes, and what cannot say what it is."""
 
 
-class NoteSums(NamedTuple):
-    """What one note adds to its cell. A tuple of plain numbers, because one is kept for every note of the window.
+class Refusal(NamedTuple):
+    """What dead letters are counted by.
 
     Attributes:
-        right: Mentions that are expected to be right.
-        missed: Mentions that are expected to be missing.
-        latency: Its bin.
+        live: False for those that are known to be of no live note.
     """
 
-    straight: int
-    prompt: int
-    mentions: int
-    right: float
-    missed: float
-    latency: int
-
-
-@dataclass(slots=True)
-class Cell:
-    """Sums of one day, city and model version."""
-
-    notes: int = 0
-    straight: int = 0
-    prompt: int = 0
-    mentions: int = 0
-    right: float = 0.0
-    missed: float = 0.0
-    latency_bins: Counter[int] = field(default_factory=Counter)
-    decided: int = 0
-    changed: int = 0
-    seconds: float = 0.0
-
-    @property
-    def expected(self) -> Expected:
-        """What the confidences of its notes promise."""
-        return Expected(self.right, self.mentions - self.right, self.missed)
-
-    def take_note(self, note: NoteSums, sign: int = 1) -> None:
-        """Add a note, or take it out with sign -1."""
-        self.notes += sign
-        self.straight += sign * note.straight
-        self.prompt += sign * note.prompt
-        self.mentions += sign * note.mentions
-        self.right += sign * note.right
-        self.missed += sign * note.missed
-        self.latency_bins[note.latency] += sign
-
-    def take(self, other: "Cell", sign: int = 1) -> None:
-        """Add another cell's sums, or take them out with sign -1."""
-        self.notes += sign * other.notes
-        self.straight += sign * other.straight
-        self.prompt += sign * other.prompt
-        self.mentions += sign * other.mentions
-        self.right += sign * other.right
-        self.missed += sign * other.missed
-        for number, times in other.latency_bins.items():
-            self.latency_bins[number] += sign * times
-        self.decided += sign * other.decided
-        self.changed += sign * other.changed
-        self.seconds += sign * other.seconds
+    day: str
+    topic: str
+    reason: str
+    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,23 +79,6 @@ class Example:
     at: int
 
 
-def latency_bin(latency_ms: int) -> int:
-    """The bin of a latency; bins grow by 4 %."""
-    return ceil(log(max(latency_ms, 1)) / LATENCY_STEP)
-
-
-def quantile_ms(bins: Counter[int], share: float) -> float | None:
-    """A quantile of binned latencies, within 2 %; None when there is none."""
-    total = sum(bins.values())
-    wanted = ceil(share * total)
-    seen = 0
-    for number in sorted(bins):
-        seen += bins[number]
-        if seen >= wanted and bins[number] > 0:
-            return float(1.04 ** (number - 0.5)) if number > 0 else 1.0
-    return None
-
-
 class Folded:
     """The state of all KPIs. Feed it records in the order of each partition; order between topics does not matter.
 
@@ -158,8 +90,7 @@ class Folded:
     def __init__(self, zone: ZoneInfo, max_notes: int = 1_000_000) -> None:
         self.zone = zone
         self.cells: dict[CellKey, Cell] = {}
-        self.refused: dict[tuple[str, str, str], int] = {}
-        self.requested: dict[tuple[str, str], int] = {}
+        self.refused: dict[Refusal, int] = {}
         self.episodes: dict[str, Episode] = {}
         self.promotions: dict[int, Promotion] = {}
         self.audits: dict[str, AuditedNote] = {}
@@ -168,8 +99,7 @@ class Folded:
         self._max_notes = max_notes
         self._notes: OrderedDict[str, tuple[int, int, CellKey, NoteSums]] = OrderedDict()
         self._keys: dict[CellKey, CellKey] = {}
-        self._decisions: dict[tuple[str, str], tuple[int, int, CellKey, Cell]] = {}
-        self._audit_rank: dict[str, tuple[int, bool, str, int]] = {}
+        self._words: dict[str, Words] = {}
         self._examples: dict[str, list[Example]] = {}
         self.models: dict[str, tuple[str, int]] = {}
 
@@ -197,6 +127,8 @@ class Folded:
             self.cells[known[2]].take_note(known[3], -1)
         self.cell(key).take_note(added)
         self._notes[event.note_id] = (*rank, key, added)
+        if event.note_id in self._words:
+            self._judge(event.note_id)
         if len(self._notes) > self._max_notes:
             self._notes.popitem(last=False)
         kind = "straight" if added.straight else "review"
@@ -208,9 +140,20 @@ class Folded:
             return
         if annotation.model is not None:
             self.models[annotation.model.version] = (annotation.model.name, annotation.model.serial)
-        self._decide(annotation)
-        if annotation.sample is Sample.AUDIT:
-            self._audit(annotation)
+        if annotation.origin not in LIVE_OR_UNSAID:
+            return
+        version = annotation.model.version if annotation.model else ""
+        key = self._key(annotation.annotated_at, annotation.segment.city, version)
+        words = self._words.setdefault(annotation.note_id, Words())
+        settled = words.settled()
+        taken = words.take(annotation, key)
+        if taken is not None:
+            self._count_seconds(*taken)
+        self._count_decision(settled, words.settled())
+        self._judge(annotation.note_id)
+        if taken is not None and taken[1].changes:
+            words_of = f"{annotation.segment.city}, {annotation.sample}"
+            self._remember(Example("corrected", annotation.note_id, words_of, annotation.annotated_at))
 
     def detected(self, event: DriftDetected) -> None:
         """Take a drift event: it opens, worsens or ends an episode."""
@@ -238,76 +181,56 @@ class Folded:
         back = event.kind is ModelEventKind.ROLLED_BACK
         self.promotions[event.serial] = Promotion(event.model_version, event.occurred_at, back)
 
-    def dead_lettered(self, topic: str, reason: str, at_ms: int, place: str) -> None:
-        """Take a dead letter; ``place`` is topic, partition and offset."""
+    def dead_lettered(self, topic: str, reason: str, at_ms: int, place: str, origin: Origin | None = None) -> None:
+        """Take a dead letter; ``place`` is topic, partition and offset, ``origin`` the note's where it is known."""
         self.changes += 1
-        key = (day_of(at_ms, self.zone), topic, reason)
+        key = Refusal(day_of(at_ms, self.zone), topic, reason, origin in LIVE_OR_UNSAID)
         self.refused[key] = self.refused.get(key, 0) + 1
         self._remember(Example("refused", place, reason, at_ms))
-
-    def review_requested(self, sample: Sample, at_ms: int) -> None:
-        """Take a request for review."""
-        self.changes += 1
-        key = (day_of(at_ms, self.zone), sample.value)
-        self.requested[key] = self.requested.get(key, 0) + 1
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
         self.cells = {key: cell for key, cell in self.cells.items() if key[0] >= day}
         self._keys = {key: key for key in self._keys if key[0] >= day}
-        self.refused = {key: times for key, times in self.refused.items() if key[0] >= day}
-        self.requested = {key: times for key, times in self.requested.items() if key[0] >= day}
+        self.refused = {key: times for key, times in self.refused.items() if key.day >= day}
         self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
-        self._decisions = {who: row for who, row in self._decisions.items() if row[2][0] >= day}
-        old = [note for note, row in self.audits.items() if day_of(row.written_at, self.zone) < day]
-        for note in old:
-            del self.audits[note]
-            self._audit_rank.pop(note, None)
+        self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
+        self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}
 
     def _key(self, at_ms: int, city: str, version: str) -> CellKey:
         """A cell's key, one object for all its notes."""
         key = (day_of(at_ms, self.zone), city, version)
         return self._keys.setdefault(key, key)
 
-    def _replace(self, known: tuple[int, int, CellKey, Cell] | None, key: CellKey, added: Cell) -> None:
+    def _count_seconds(self, before: Word | None, word: Word) -> None:
         self.changes += 1
-        if known is not None and known[2] in self.cells:
-            self.cells[known[2]].take(known[3], -1)
-        self.cell(key).take(added)
+        if before is not None and before.key in self.cells:
+            self.cells[before.key].seconds -= before.seconds
+        self.cell(word.key).seconds += word.seconds
 
-    def _decide(self, annotation: AnnotationValidated) -> None:
-        who = (annotation.note_id, annotation.annotator)
-        rank = (annotation.revision, annotation.sequence)
-        known = self._decisions.get(who)
-        if known is not None and known[:2] >= rank:
-            return
-        version = annotation.model.version if annotation.model else ""
-        key = self._key(annotation.annotated_at, annotation.segment.city, version)
-        # A word carries the seconds of the words before it on the same revision; a newer revision was more work.
-        earlier = known[3].seconds if known is not None and known[0] < annotation.revision else 0.0
-        added = Cell(seconds=annotation.seconds_spent + earlier)
-        if annotation.outcome in DECIDED:
-            added.decided = 1
-            added.changed = int(spans(annotation.predicted_entities) != spans(annotation.entities))
-        self._replace(known, key, added)
-        self._decisions[who] = (*rank, key, added)
-        if added.changed:
-            words = f"{annotation.segment.city}, {annotation.sample}"
-            self._remember(Example("corrected", annotation.note_id, words, annotation.annotated_at))
+    def _count_decision(self, before: Word | None, word: Word | None) -> None:
+        """Count a note that people decided by the one word that speaks for it."""
+        if before is not None and before.key in self.cells:
+            self.cells[before.key].take(_decision(before), -1)
+        if word is not None:
+            self.cell(word.key).take(_decision(word))
 
-    def _audit(self, annotation: AnnotationValidated) -> None:
-        """Keep one judgement a note: an adjudication before the first validator, the newest word of each."""
-        if annotation.outcome not in DECIDED or annotation.model is None:
+    def _judge(self, note_id: str) -> None:
+        """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
+        word = self._words[note_id].settled(of_audit=True)
+        known = self._notes.get(note_id)
+        if word is not None and known is not None and known[0] > word.revision:
+            word = None
+        judged = None if word is None else word.audit
+        if judged == self.audits.get(note_id):
             return
-        adjudicated = annotation.outcome is AnnotationOutcome.ADJUDICATED
-        rank = (annotation.revision, adjudicated, annotation.annotator, annotation.sequence)
-        known = self._audit_rank.get(annotation.note_id)
-        if known is not None and not _supersedes(rank, known):
-            return
-        self._audit_rank[annotation.note_id] = rank
-        self.audits[annotation.note_id] = audited(annotation)
         self.audit_changes += 1
-        self._remember(Example("audit", annotation.note_id, annotation.segment.city, annotation.annotated_at))
+        self.changes += 1
+        if word is None or judged is None:
+            del self.audits[note_id]
+            return
+        self.audits[note_id] = judged
+        self._remember(Example("audit", note_id, judged.city, word.at))
 
     def _remember(self, example: Example) -> None:
         """Keep the newest by their own time: at a start partitions come one after the other."""
@@ -316,12 +239,8 @@ class Folded:
         del kept[:-KEEP_EXAMPLES]
 
 
-def _supersedes(rank: tuple[int, bool, str, int], known: tuple[int, bool, str, int]) -> bool:
-    if rank[:2] != known[:2]:
-        return rank[:2] > known[:2]
-    if rank[2] == known[2]:
-        return rank[3] > known[3]
-    return rank[1]  # of two validators the first counts until a lead decides; of two leads the last
+def _decision(word: Word) -> Cell:
+    return Cell(decided=1, changed=int(word.changes))
 
 
 def _sums_of(event: EntitiesExtracted) -> NoteSums:
@@ -335,18 +254,3 @@ def _sums_of(event: EntitiesExtracted) -> NoteSums:
         missed=promised.missed,
         latency=latency_bin(latency_ms),
     )
-
-
-def summed(folded: Folded, wanted: Callable[[CellKey], bool]) -> Cell:
-    """The sums of all cells that are wanted."""
-    total = Cell()
-    for key, cell in folded.cells.items():
-        if wanted(key):
-            total.take(cell)
-    return total
-
-
-def selected(days: Iterable[str], city: str = "", version: str = "") -> Callable[[CellKey], bool]:
-    """Cells of some days, and of one city and version where they are named."""
-    chosen = frozenset(days)
-    return lambda key: key[0] in chosen and city in {"", key[1]} and version in {"", key[2]}

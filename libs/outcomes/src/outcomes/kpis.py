@@ -11,8 +11,9 @@ from statistics import median
 
 from contracts.records import LabelQuality
 
+from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
-from outcomes.folding import Cell, Folded, quantile_ms, selected, summed
+from outcomes.folding import Folded
 from outcomes.quality import ALL, AuditedNote, measure
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
@@ -52,7 +53,7 @@ class View:
     @cached_property
     def cell(self) -> Cell:
         """Sums of what is viewed."""
-        return summed(self.folded, selected(self.days, self.city, self.version))
+        return summed(self.folded.cells, selected(self.days, self.city, self.version))
 
     @cached_property
     def notes_of_all(self) -> int:
@@ -77,12 +78,21 @@ class View:
         return sorted(found, key=lambda note: note.note_id)
 
     def refused(self) -> dict[str, int]:
-        """Notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
+        """Live notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
         found: dict[str, int] = {}
-        for (day, topic, reason), times in self.folded.refused.items():
-            if day in self.days and topic == INTAKE_DLQ:
-                found[reason] = found.get(reason, 0) + times
+        for refusal, times in self.folded.refused.items():
+            if refusal.day in self.days and refusal.topic == INTAKE_DLQ and refusal.live:
+                found[refusal.reason] = found.get(refusal.reason, 0) + times
         return found
+
+    @property
+    def refused_of_history(self) -> int:
+        """Notes refused at the door that say themselves that they are not live."""
+        return sum(
+            times
+            for refusal, times in self.folded.refused.items()
+            if refusal.day in self.days and refusal.topic == INTAKE_DLQ and not refusal.live
+        )
 
     def hours(self) -> float:
         """Hours of the window that have passed."""
@@ -246,10 +256,10 @@ KPIS: tuple[Kpi, ...] = (
         "share", "The true quality is hardly above this.", True, _quality("f1_high")),
     Kpi("estimated_f1", "Expected quality", "F1 of expected counts from calibrated confidences", (ENTITIES,), 0.85, UP, "data science",
         "share", "What the model itself expects to score, before people have looked.", True, _estimated),
-    Kpi("correction_rate", "Corrected", "validated notes whose entities differ from the model's / validated notes", (ANNOTATIONS,), 0.40,
+    Kpi("correction_rate", "Corrected", "validated live notes whose entities differ from the model's / validated live notes", (ANNOTATIONS,), 0.40,
         DOWN, "validation lead", "share", "Of the notes that people decided, mostly unsure ones, this share had to be changed.", True,
         _correction),
-    Kpi("notes_per_validator_hour", "Pace", "validated notes / hours spent on them", (ANNOTATIONS,), 120, UP, "validation lead",
+    Kpi("notes_per_validator_hour", "Pace", "validated live notes / hours spent on live notes", (ANNOTATIONS,), 120, UP, "validation lead",
         "notes per hour", "One validator decides so many notes in an hour at the desk.", True, _pace),
     Kpi("person_hours_saved", "Hours saved", "straight-through notes x entry minutes / 60 - hours of validators",
         (ENTITIES, ANNOTATIONS), None, UP, "business owner", "hours",
@@ -261,7 +271,7 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("cost_per_1000_notes", "Cost of 1,000 notes",
         "(hours of validators x their rate + hours passed x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
         "business owner", "rupees", "People and machines together, at the rates assumed below.", True, _cost),
-    Kpi("refused_share", "Refused", "dead letters of the door / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
+    Kpi("refused_share", "Refused", "dead letters of the door of live notes, or of what does not say / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
         "share", "Of what was sent, this share could not be read or was not legal.", False, _refused),
     Kpi("drift_episodes", "Drift episodes", "episodes that began in the window", (DRIFT,), None, DOWN, "data science", "episodes",
         "So often the language of the notes moved away from what the model learnt.", False, _episodes),
@@ -291,6 +301,9 @@ def markdown() -> str:
         "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
         "control page and as [metrics](reference/metrics.md).\n\n"
+        "What does not say its origin counts as live: input that nobody can read, and words of people from before they said it. For a\n"
+        "note that several people looked at one word speaks: the lead's, else the last word of who spoke first; their hours all count. A\n"
+        "word that is taken back is none, and an audit of a revision that a newer one has replaced measures nothing.\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"

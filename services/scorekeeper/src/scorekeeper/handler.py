@@ -22,7 +22,7 @@ from contracts.topics import (
 )
 from contracts.wire import WireError
 from outcomes.records_at_rest import row_of
-from runtime.deadletter import REASON, header
+from runtime.deadletter import REASON, header, origin_of
 from runtime.metrics import RECORDS_CONSUMED, Metrics
 from runtime.records import InputRecord, OutputRecord
 
@@ -118,7 +118,7 @@ class FoldHandler:
         said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
         reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
         place = f"{name} {record.partition}:{record.offset}"
-        self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place)
+        self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place, origin_of(record.headers))
 
     def _read(self, record: InputRecord) -> Any:
         name = self._names[record.topic]

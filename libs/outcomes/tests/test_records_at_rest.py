@@ -1,6 +1,7 @@
 import os
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from contracts.records import (
     EntitiesExtracted,
@@ -14,8 +15,8 @@ from contracts.records import (
 )
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
-from outcomes.questions import READY, ask, open_records
-from outcomes.records_at_rest import FolderInUse, RecordsAtRest, Stretch, row_of
+from outcomes.questions import READY, ask, open_records, select
+from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest, Stretch, row_of
 
 ZONE = ZoneInfo("Asia/Kolkata")
 AT = 1_794_803_400_000
@@ -63,6 +64,26 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path, step, time):
     write(tmp_path, range(6))
     found = open_records(tmp_path).execute("SELECT count(*), count(DISTINCT note_id) FROM kept").fetchone()
     assert found == (6, 6)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"files": [], "retired": []}', '{"files": [{}], "offsets": {}, "retired": []}']
+)
+def test_a_damaged_manifest_is_refused_and_nothing_of_the_folder_is_touched(tmp_path, text):
+    write(tmp_path, range(2))
+    (tmp_path / "manifest.json").write_text(text)
+    files = sorted(tmp_path.rglob("*.parquet"))
+    with pytest.raises(DamagedManifest, match=r"manifest\.json"):
+        RecordsAtRest(tmp_path)
+    with pytest.raises(DamagedManifest):
+        open_records(tmp_path)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+
+
+def test_the_files_of_others_in_the_folder_cannot_be_read(tmp_path):
+    write(tmp_path, range(2))
+    with pytest.raises(duckdb.PermissionException):
+        select(open_records(tmp_path), f"FROM read_text('{tmp_path / 'manifest.json'}')")
 
 
 def test_readers_see_the_highest_revision_and_serial_and_two_writers_never_meet(tmp_path):

@@ -81,17 +81,29 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a folder's manifest; an empty one when there is none yet."""
+        """Read a folder's manifest; an empty one when there is none yet.
+
+        Raises:
+            DamagedManifest: It is none of ours.
+        """
         try:
             found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            files = tuple(SinkFile(**one) for one in found["files"])
+            return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
         except FileNotFoundError:
             return cls()
-        files = tuple(SinkFile(**one) for one in found["files"])
-        return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise DamagedManifest(
+                f"{MANIFEST} in {folder.name} is damaged: put back a copy of it, or let the scorekeeper begin in an empty folder"
+            ) from None
 
     def text(self) -> str:
         """The manifest as it lies on disk."""
         return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+
+class DamagedManifest(RuntimeError):
+    """The manifest cannot be read, so nobody knows which files count."""
 
 
 class FolderInUse(RuntimeError):
@@ -155,6 +167,7 @@ class RecordsAtRest:
 
     Raises:
         FolderInUse: Another writer has it.
+        DamagedManifest: Nothing was touched.
     """
 
     def __init__(self, folder: Path, on_step: Callable[[str], None] = _no_step) -> None:
@@ -162,7 +175,11 @@ class RecordsAtRest:
         self._on_step = on_step
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(folder)
-        self.manifest = Manifest.read(folder)
+        try:
+            self.manifest = Manifest.read(folder)
+        except DamagedManifest:
+            self._lock.close()
+            raise
         self._sweep()
 
     def close(self) -> None:

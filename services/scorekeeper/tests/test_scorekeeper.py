@@ -1,5 +1,6 @@
 import random
 import threading
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,7 +26,7 @@ from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURE
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
 from outcomes.kpis import KPIS, Assumptions
-from outcomes.records_at_rest import RecordsAtRest
+from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
@@ -243,6 +244,29 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     rig.sink.flush()
     assert sum(one.rows for one in rig.records.manifest.files) == 3
     assert rig.board.view(WEEK, NOW).cell.notes == 3
+
+
+def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
+    now = [0.0]
+    records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)
+    sink = Sink(records, tmp_path, metrics, every_s=1000, most_rows=1000, merge_every_s=600, clock=lambda: now[0])
+    row, beats = row_of(event("a"), ZONE), []
+    for place in range(16):
+        rows = [{**row, "day": f"2026-01-{day:02}"} for day in range(1, 31)]
+        records.append([Stretch("t", 0, place, place + 1, rows)])
+    counts = []
+    now[0] = 600.0
+    for _ in range(32):
+        sink.turn(lambda: beats.append(1))
+        counts.append(len(records.manifest.files))
+    steps = [before - after for before, after in pairwise([480, *counts])]
+    assert steps == [15] * 30 + [0, 0]
+    assert len(beats) >= 480
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30 + 480  # readers may still have these open
+    now[0] = 1200.0
+    sink.turn()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30
+    sink.close()
 
 
 def test_a_reason_that_nobody_declared_is_no_way_onto_the_page(rig):

@@ -36,4 +36,8 @@ class ScorekeeperSettings(ServiceSettings):
     lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a scorekeeper that died is free")
     sink_every_s: float = Field(15.0, gt=0, description="seconds for which records wait before they become a file")
     sink_rows: int = Field(20_000, ge=1, description="rows that are held at most before they become a file")
-    merge_every_s: float = Field(600.0, gt=0, description="seconds between two looks for small files to merge")
+    merge_every_s: float = Field(
+        600.0,
+        gt=0,
+        description="seconds between two rounds of merging small files; files that a round replaced are deleted at the next",
+    )

@@ -25,8 +25,8 @@ from contracts.records import (
     Segment,
 )
 from outcomes.days import day_of, day_start_ms, shift
-from outcomes.folding import Folded
-from outcomes.kpis import BY_NAME, INTAKE_DLQ, KPIS, Assumptions, View, markdown, met
+from outcomes.folding import INTAKE_DLQ, Folded
+from outcomes.kpis import BY_NAME, KPIS, Assumptions, View, markdown, met
 
 ZONE = ZoneInfo("Asia/Kolkata")
 DAY = "2026-11-18"
@@ -310,5 +310,30 @@ def test_the_newest_examples_are_kept_by_their_own_time():
     folded = Folded(ZONE)
     for place in (5, 1, *range(10, 40), 3):
         folded.extracted(note(f"n{place}", at=NOON + place))
-    found = [one.identity for one in folded.examples("straight")]
+    found = [one.identity for one in View(folded, (DAY,), NOON).examples("straight")]
     assert found == [f"n{place}" for place in range(39, 19, -1)]
+
+
+def test_examples_are_those_of_the_number_alone():
+    folded = Folded(ZONE)
+    for place in range(25):
+        folded.extracted(note(f"p{place}", at=NOON + place))
+    folded.extracted(note("d", city="Delhi"))
+    folded.extracted(note("y", at=START - HOUR))
+    folded.extracted(note("x", serial=2, reason="LOW_CONFIDENCE"))
+    folded.extracted(note("p3", serial=2, reason="LOW_CONFIDENCE"))
+    folded.validated(said("c", [entity(1)], [entity(2)], at=NOON))
+    folded.validated(said("c", [entity(1)], [], outcome="SKIPPED", sequence=2, at=NOON + 1))
+    folded.detected(drifted("e", DriftLevel.CRITICAL, NOON))
+    folded.detected(drifted("old", DriftLevel.CRITICAL, START - HOUR))
+
+    def of(kind, days=(DAY,), **where):
+        return {one.identity for one in View(folded, days, NOON, **where).examples(kind)}
+
+    assert of("straight", city="Delhi") == {"d"}
+    assert of("straight", days=(shift(DAY, -1),)) == {"y"}
+    assert of("review") == {"x", "p3"}
+    assert of("notes", version="2") == {"x", "p3"}
+    assert "p3" not in of("straight", version="1", city="Pune")
+    assert of("corrected") == of("audit") == set()
+    assert of("drift") == {"e"}

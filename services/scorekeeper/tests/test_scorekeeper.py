@@ -1,6 +1,9 @@
+import html
 import random
+import re
 import threading
 from itertools import pairwise
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -284,7 +287,7 @@ def test_offsets_of_another_cluster_are_refused(rig):
 def test_a_dead_letter_counts_by_its_reason(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"EMPTY_TEXT"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"EMPTY_TEXT": 1}
-    assert rig.board.folded.examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+    assert rig.board.view(WEEK, NOW).examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
 
 
 def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
@@ -292,7 +295,8 @@ def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=of_history)])
     figures = look(rig.board, NOW, WEEK)
     assert (figures.refused, figures.refused_of_history) == ((), 1)
-    assert "1 more that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "1 more</a> that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "notes.submitted.v1.dlq 0:7" in page_of(rig.board, tmp_path).examples("history", Scope(), NOW)
 
 
 # -- metrics
@@ -414,7 +418,7 @@ def test_hostile_names_stay_text(tmp_path):
     shown = [
         page.whole(Scope(), NOW),
         page.whole(Scope(WEEK, HOSTILE, HOSTILE), NOW),
-        *(page.examples(kind) for kind in KINDS),
+        *(page.examples(kind, Scope(WEEK, city), NOW) for kind in KINDS for city in ("", HOSTILE)),
     ]
     assert all("<script>alert" not in text for text in shown)
     assert "&lt;script&gt;" in shown[0]
@@ -458,6 +462,31 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
     answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert answer.status_code == 403
     assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
+
+
+def test_each_number_leads_to_its_own_notes(tmp_path):
+    one = board()
+    for note, city, serial in (("a", "Pune", 1), ("b", "Delhi", 1), ("c", "Delhi", 2)):
+        one.folded.extracted(event(note, city=city, serial=serial))
+        one.folded.validated(audit(note, city=city, serial=serial, right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    at_now = patch("scorekeeper.http.app._now_ms", lambda: NOW)
+
+    def behind(path, city, version):
+        with at_now:
+            page = client.get("/numbers", params={"city": city, "version": version}).text
+            (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
+            shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
+        return sorted(set(re.findall(r"rxtract why (\w)", shown)))
+
+    assert behind("/examples/audit", "", "") == ["a", "b", "c"]
+    assert behind("/examples/audit?city=Delhi", "Delhi", "") == ["b", "c"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=2", "Delhi", "2") == ["c"]
+    assert behind("/examples/notes?window=today&amp;city=Pune", "Pune", "") == ["a"]
+    # From the tables of cities and versions, too.
+    assert behind("/examples/notes?city=Pune", "", "") == ["a"]
+    assert behind("/examples/audit?version=1", "", "") == ["a", "b"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=1", "Delhi", "") == ["b"]
 
 
 def test_a_look_is_scoped_by_city_and_version():

@@ -32,6 +32,7 @@ class Word(NamedTuple):
     decides: bool
     adjudicates: bool
     changes: bool
+    sample: str
     audit: AuditedNote | None
 
 
@@ -92,5 +93,6 @@ def _word(annotation: AnnotationValidated, key: CellKey, known: Word | None) -> 
         decides=decides,
         adjudicates=annotation.outcome is AnnotationOutcome.ADJUDICATED,
         changes=decides and spans(annotation.predicted_entities) != spans(annotation.entities),
+        sample=annotation.sample.value,
         audit=audited(annotation) if measures else None,
     )

@@ -4,7 +4,6 @@ A cell holds the sums of one (day, city, model version). A note counts once, as 
 the older one's sums out again. Nothing here holds a text.
 """
 
-from bisect import insort
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,11 +24,12 @@ from contracts.records import (
 from outcomes.annotations import Word, Words
 from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
+from outcomes.examples import AUDIT, BEHIND, CORRECTED, HISTORY, REFUSED, REVIEW, STRAIGHT, Example, Newest
 from outcomes.quality import AuditedNote, expected
 
-KEEP_EXAMPLES = 20
 PROMPT_MS = 30_000
-STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
+GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
+INTAKE_DLQ = "notes.submitted.v1.dlq"
 
 LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
 """What counts: live notes, and what cannot say what it is."""
@@ -69,16 +69,6 @@ class Promotion:
     rolled_back: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Where a number comes from: identities only, to be looked up by those who may."""
-
-    kind: str
-    identity: str
-    words: str
-    at: int
-
-
 class Folded:
     """The state of all KPIs. Feed it records in the order of each partition; order between topics does not matter.
 
@@ -100,12 +90,8 @@ class Folded:
         self._notes: OrderedDict[str, tuple[int, int, CellKey, NoteSums]] = OrderedDict()
         self._keys: dict[CellKey, CellKey] = {}
         self._words: dict[str, Words] = {}
-        self._examples: dict[str, list[Example]] = {}
+        self.newest = Newest()
         self.models: dict[str, tuple[str, int]] = {}
-
-    def examples(self, kind: str) -> list[Example]:
-        """The newest examples of a kind, newest first."""
-        return self._examples.get(kind, [])[::-1]
 
     def cell(self, key: CellKey) -> Cell:
         """The cell of a day, city and version; made when it is not there."""
@@ -125,14 +111,15 @@ class Folded:
         self.changes += 1
         if known is not None and known[2] in self.cells:
             self.cells[known[2]].take_note(known[3], -1)
+            self.newest.drop(_kind(known[3]), known[2], event.note_id)
         self.cell(key).take_note(added)
         self._notes[event.note_id] = (*rank, key, added)
         if event.note_id in self._words:
             self._judge(event.note_id)
         if len(self._notes) > self._max_notes:
             self._notes.popitem(last=False)
-        kind = "straight" if added.straight else "review"
-        self._remember(Example(kind, event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at))
+        example = Example(event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
+        self.newest.keep(_kind(added), key, example)
 
     def validated(self, annotation: AnnotationValidated) -> None:
         """Take a person's word."""
@@ -149,11 +136,8 @@ class Folded:
         taken = words.take(annotation, key)
         if taken is not None:
             self._count_seconds(*taken)
-        self._count_decision(settled, words.settled())
+        self._count_decision(annotation.note_id, settled, words.settled())
         self._judge(annotation.note_id)
-        if taken is not None and taken[1].changes:
-            words_of = f"{annotation.segment.city}, {annotation.sample}"
-            self._remember(Example("corrected", annotation.note_id, words_of, annotation.annotated_at))
 
     def detected(self, event: DriftDetected) -> None:
         """Take a drift event: it opens, worsens or ends an episode."""
@@ -168,7 +152,6 @@ class Folded:
             level = event.level
         episode = Episode(event.episode_id, event.segment, event.model.version, began, level, ended)
         self.episodes[event.episode_id] = episode
-        self._remember(Example("drift", event.episode_id, f"{event.segment}, {event.level}", event.detected_at))
 
     def model_event(self, event: ModelEvent) -> None:
         """Take a model event: only a promotion or a rollback changes who serves."""
@@ -186,7 +169,8 @@ class Folded:
         self.changes += 1
         key = Refusal(day_of(at_ms, self.zone), topic, reason, origin in LIVE_OR_UNSAID)
         self.refused[key] = self.refused.get(key, 0) + 1
-        self._remember(Example("refused", place, reason, at_ms))
+        kind = BEHIND if topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
+        self.newest.keep(kind, (key.day, "", ""), Example(place, reason, at_ms))
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
@@ -194,6 +178,7 @@ class Folded:
         self._keys = {key: key for key in self._keys if key[0] >= day}
         self.refused = {key: times for key, times in self.refused.items() if key.day >= day}
         self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
+        self.newest.forget_before(day)
         self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
         self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}
 
@@ -208,12 +193,17 @@ class Folded:
             self.cells[before.key].seconds -= before.seconds
         self.cell(word.key).seconds += word.seconds
 
-    def _count_decision(self, before: Word | None, word: Word | None) -> None:
+    def _count_decision(self, note_id: str, before: Word | None, word: Word | None) -> None:
         """Count a note that people decided by the one word that speaks for it."""
+        if before == word:
+            return
         if before is not None and before.key in self.cells:
             self.cells[before.key].take(_decision(before), -1)
+            self.newest.drop(CORRECTED, before.key, note_id)
         if word is not None:
             self.cell(word.key).take(_decision(word))
+        if word is not None and word.changes:
+            self.newest.keep(CORRECTED, word.key, Example(note_id, f"{word.key[1]}, {word.sample}", word.at))
 
     def _judge(self, note_id: str) -> None:
         """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
@@ -221,22 +211,22 @@ class Folded:
         known = self._notes.get(note_id)
         if word is not None and known is not None and known[0] > word.revision:
             word = None
-        judged = None if word is None else word.audit
-        if judged == self.audits.get(note_id):
-            return
-        self.audit_changes += 1
-        self.changes += 1
-        if word is None or judged is None:
-            del self.audits[note_id]
-            return
-        self.audits[note_id] = judged
-        self._remember(Example("audit", note_id, judged.city, word.at))
+        judged, before = None if word is None else word.audit, self.audits.pop(note_id, None)
+        if before is not None:
+            self.newest.drop(AUDIT, self._audit_key(before), note_id)
+        if word is not None and judged is not None:
+            self.audits[note_id] = judged
+            self.newest.keep(AUDIT, self._audit_key(judged), Example(note_id, judged.city, word.at))
+        if judged != before:
+            self.audit_changes += 1
+            self.changes += 1
 
-    def _remember(self, example: Example) -> None:
-        """Keep the newest by their own time: at a start partitions come one after the other."""
-        kept = self._examples.setdefault(example.kind, [])
-        insort(kept, example, key=lambda one: one.at)
-        del kept[:-KEEP_EXAMPLES]
+    def _audit_key(self, note: AuditedNote) -> CellKey:
+        return self._key(note.written_at, note.city, note.version)
+
+
+def _kind(note: NoteSums) -> str:
+    return STRAIGHT if note.straight else REVIEW
 
 
 def _decision(word: Word) -> Cell:
@@ -247,7 +237,7 @@ def _sums_of(event: EntitiesExtracted) -> NoteSums:
     latency_ms = max(0, event.extracted_at - event.accepted_at)
     promised = expected(event.note_confidence, [entity.confidence for entity in event.entities])
     return NoteSums(
-        straight=int(event.review.reason in STRAIGHT),
+        straight=int(event.review.reason in GO_STRAIGHT),
         prompt=int(latency_ms <= PROMPT_MS),
         mentions=len(event.entities),
         right=promised.right,

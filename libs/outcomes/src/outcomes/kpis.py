@@ -11,14 +11,15 @@ from statistics import median
 
 from contracts.records import LabelQuality
 
+from outcomes import examples
 from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
-from outcomes.folding import Folded
+from outcomes.examples import Example, newest
+from outcomes.folding import INTAKE_DLQ, Episode, Folded
 from outcomes.quality import ALL, AuditedNote, measure
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
-DRIFT, MODELS, REFUSED = "drift.detected.v1", "model.events.v1", "notes.submitted.v1.dlq"
-INTAKE_DLQ = REFUSED
+DRIFT, MODELS, REFUSED = "drift.detected.v1", "model.events.v1", INTAKE_DLQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,24 @@ class View:
             for refusal, times in self.folded.refused.items()
             if refusal.day in self.days and refusal.topic == INTAKE_DLQ and not refusal.live
         )
+
+    def episodes(self) -> list[Episode]:
+        """Episodes of drift that began in these days, everywhere."""
+        found = self.folded.episodes.values()
+        return [one for one in found if self._holds(one.began_at) and self.version in {"", one.version}]
+
+    def _holds(self, at_ms: int) -> bool:
+        start = day_start_ms(self.days[0], self.folded.zone)
+        return start <= at_ms < day_start_ms(self.days[-1], self.folded.zone, 1)
+
+    def examples(self, kind: str) -> list[Example]:
+        """The newest of those that a number of this view is made of, newest first."""
+        if kind == examples.DRIFT:
+            return newest(_example(one) for one in self.episodes())
+        everywhere = kind in examples.NOWHERE
+        kinds = (examples.STRAIGHT, examples.REVIEW) if kind == examples.NOTES else (kind,)
+        wanted = selected(self.days) if everywhere else selected(self.days, self.city, self.version)
+        return self.folded.newest.of(kinds, wanted)
 
     def hours(self) -> float:
         """Hours of the window that have passed."""
@@ -206,23 +225,17 @@ def _estimated(view: View) -> float | None:
     return view.cell.expected.f1
 
 
-def _in_view(view: View, at_ms: int) -> bool:
-    start = day_start_ms(view.days[0], view.folded.zone)
-    return start <= at_ms < day_start_ms(view.days[-1], view.folded.zone, 1)
+def _example(episode: Episode) -> Example:
+    ended = "" if episode.recovered_at is None else ", recovered"
+    return Example(episode.episode_id, f"{episode.segment}, {episode.level}{ended}", episode.began_at)
 
 
 def _episodes(view: View) -> float | None:
-    return float(
-        sum(_in_view(view, one.began_at) and view.version in {"", one.version} for one in view.folded.episodes.values())
-    )
+    return float(len(view.episodes()))
 
 
 def _recovery(view: View) -> float | None:
-    hours = [
-        (one.recovered_at - one.began_at) / 3_600_000
-        for one in view.folded.episodes.values()
-        if one.recovered_at is not None and _in_view(view, one.began_at) and view.version in {"", one.version}
-    ]
+    hours = [(one.recovered_at - one.began_at) / 3_600_000 for one in view.episodes() if one.recovered_at is not None]
     return median(hours) if hours else None
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.records import EntitiesExtracted, LabelQuality, ModelRef, Origin
 from outcomes.days import day_of, last_days
-from outcomes.folding import STRAIGHT, Folded
+from outcomes.folding import GO_STRAIGHT, Folded
 from outcomes.kpis import Assumptions, View
 from outcomes.quality import ALL, prefill_bias
 
@@ -30,7 +30,7 @@ class Pulse:
             return
         minute = event.extracted_at // MINUTE_MS
         self._notes[minute] += 1
-        self._straight[minute] += event.review.reason in STRAIGHT
+        self._straight[minute] += event.review.reason in GO_STRAIGHT
         if len(self._notes) > 4 * PULSE_MINUTES:
             oldest = max(self._notes) - 2 * PULSE_MINUTES
             for counter in (self._notes, self._straight):

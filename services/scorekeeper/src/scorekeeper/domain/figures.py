@@ -5,8 +5,8 @@ from typing import Any
 
 from contracts.records import LabelQuality
 from outcomes.cells import Cell, quantile_ms
-from outcomes.folding import Episode, Promotion
-from outcomes.kpis import INTAKE_DLQ, KPIS, Kpi, View, met
+from outcomes.folding import INTAKE_DLQ, Episode, Promotion
+from outcomes.kpis import KPIS, Kpi, View, met
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 

@@ -25,7 +25,7 @@ from contracts.records import (
     Segment,
 )
 from outcomes.days import day_of, day_start_ms, shift
-from outcomes.folding import INTAKE_DLQ, Folded
+from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, DeadLetter, Folded
 from outcomes.kpis import BY_NAME, KPIS, Assumptions, View, markdown, met
 
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -215,12 +215,33 @@ def test_times_are_within_two_per_cent():
     assert read(folded, "availability") == 0.94
 
 
+def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_out_after_all():
+    folded = Folded(ZONE)
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))
+    assert read(folded, "availability") == 0
+    folded.extracted(note("a"))
+    for place in range(2):  # a letter that was written twice, or a note that failed twice
+        folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, f"y 0:{place}", Origin.LIVE, "b"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:2", Origin.REEXTRACT, "c"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON - 24 * HOUR, "y 0:3", Origin.LIVE, "d"))
+    folded.dead_lettered(DeadLetter("model.commands.v1.dlq", "UNDECODABLE", NOON, "z 0:0"))
+    assert read(folded, "availability") == 1 / 2
+    assert read(folded, "availability", city="Pune") == 1  # nobody knows where the lost one was written
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "UNDECODABLE", NOON, "y 0:4"))  # no note can be told from it
+    assert read(folded, "availability") == 1 / 3
+    folded.extracted(note("b", late_ms=3_600_000))  # replayed an hour later
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))  # read late
+    assert read(folded, "availability") == 1 / 3
+    folded.forget_before(shift(DAY, 1))
+    assert folded.lost == {}
+
+
 def test_refused_counts_the_door_alone():
     folded = Folded(ZONE)
     for place in range(3):
         folded.extracted(note(f"n{place}"))
-    folded.dead_lettered(INTAKE_DLQ, "EMPTY_TEXT", NOON, "x 0:0")
-    folded.dead_lettered("notes.accepted.v1.dlq", "TAGGER_FAILED", NOON, "y 0:0")
+    folded.dead_lettered(DeadLetter(INTAKE_DLQ, "EMPTY_TEXT", NOON, "x 0:0"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0"))
     assert read(folded, "refused_share") == 0.25
 
 
@@ -229,7 +250,7 @@ def test_refused_are_those_that_were_live_or_do_not_say():
     for place in range(2):
         folded.extracted(note(f"n{place}"))
     for place, origin in enumerate([Origin.BACKFILL, Origin.LIVE, None, Origin.REPLAY]):
-        folded.dead_lettered(INTAKE_DLQ, "EMPTY_TEXT", NOON, f"x 0:{place}", origin)
+        folded.dead_lettered(DeadLetter(INTAKE_DLQ, "EMPTY_TEXT", NOON, f"x 0:{place}", origin))
     view = View(folded, (DAY,), NOON)
     assert read(folded, "refused_share") == 0.5
     assert (view.refused(), view.refused_of_history) == ({"EMPTY_TEXT": 2}, 2)
@@ -256,6 +277,7 @@ def test_model_age_counts_from_the_last_promotion_or_rollback():
     folded.model_event(promoted("1", 3, NOON - 12 * HOUR, ModelEventKind.ROLLED_BACK))
     folded.model_event(promoted("3", None, NOON, ModelEventKind.REJECTED))
     assert read(folded, "model_age") == 0.5
+    assert read(folded, "model_age", version="2") == 0.5  # of the model that serves, whichever is looked at
 
 
 def test_quality_weighs_by_inclusion_probability():

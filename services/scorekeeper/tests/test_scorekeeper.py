@@ -28,6 +28,7 @@ from contracts.records import (
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
+from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
@@ -180,7 +181,7 @@ class Rig:
         self.sink = Sink(self.records, folder, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
         self.known = {}
         readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
-        names = {name: name for name in (*readers, "notes.submitted.v1.dlq")}
+        names = {name: name for name in (*readers, "notes.submitted.v1.dlq", ACCEPTED_DLQ)}
         self.fold = FoldHandler(readers, names, self.board, Said(), self.sink, self.metrics)
 
     def read(self, value):
@@ -288,6 +289,15 @@ def test_a_dead_letter_counts_by_its_reason(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"EMPTY_TEXT"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"EMPTY_TEXT": 1}
     assert rig.board.view(WEEK, NOW).examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+
+
+def test_a_note_that_the_extractor_gave_up_lowers_availability(rig):
+    rig.fold([rig.record(0, event("a"))])
+    headers = (("rxtract.reason", b"HANDLER_FAILED"), ("rxtract.origin", b"LIVE"))
+    rig.fold([rig.record(7, topic=ACCEPTED_DLQ, headers=headers)._replace(key=b"b")])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1 / 2
+    rig.fold([rig.record(1, event("b"))])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1
 
 
 def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
@@ -401,7 +411,7 @@ def test_hostile_names_stay_text(tmp_path):
     one.whole = True
     one.folded.extracted(event(HOSTILE, city=HOSTILE))
     one.folded.validated(audit(HOSTILE, right=False, city=HOSTILE))
-    one.folded.dead_lettered("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1")
+    one.folded.dead_lettered(DeadLetter("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1"))
     one.folded.detected(
         DriftDetected(
             episode_id="e", segment=f"city={HOSTILE}", level=DriftLevel.CRITICAL, direction=DriftDirection.WORSE, statistics=(),

@@ -29,7 +29,7 @@ from outcomes.quality import AuditedNote, expected
 
 PROMPT_MS = 30_000
 GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
-INTAKE_DLQ = "notes.submitted.v1.dlq"
+INTAKE_DLQ, ACCEPTED_DLQ = "notes.submitted.v1.dlq", "notes.accepted.v1.dlq"
 
 LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
 """What counts: live notes, and what cannot say what it is."""
@@ -46,6 +46,24 @@ class Refusal(NamedTuple):
     topic: str
     reason: str
     live: bool
+
+
+class DeadLetter(NamedTuple):
+    """What is known of a record that was refused.
+
+    Attributes:
+        at: When, UTC milliseconds.
+        place: Topic, partition and offset.
+        origin: The note's; None where it could not be read.
+        note_id: "" where it is not known.
+    """
+
+    topic: str
+    reason: str
+    at: int
+    place: str
+    origin: Origin | None = None
+    note_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,8 @@ class Folded:
         self.zone = zone
         self.cells: dict[CellKey, Cell] = {}
         self.refused: dict[Refusal, int] = {}
+        self.lost: dict[str, str] = {}
+        """Live notes that were accepted and then given up, with the day; until they come out after all."""
         self.episodes: dict[str, Episode] = {}
         self.promotions: dict[int, Promotion] = {}
         self.audits: dict[str, AuditedNote] = {}
@@ -113,6 +133,7 @@ class Folded:
             self.cells[known[2]].take_note(known[3], -1)
             self.newest.drop(_kind(known[3]), known[2], event.note_id)
         self.cell(key).take_note(added)
+        self.lost.pop(event.note_id, None)
         self._notes[event.note_id] = (*rank, key, added)
         if event.note_id in self._words:
             self._judge(event.note_id)
@@ -164,13 +185,15 @@ class Folded:
         back = event.kind is ModelEventKind.ROLLED_BACK
         self.promotions[event.serial] = Promotion(event.model_version, event.occurred_at, back)
 
-    def dead_lettered(self, topic: str, reason: str, at_ms: int, place: str, origin: Origin | None = None) -> None:
-        """Take a dead letter; ``place`` is topic, partition and offset, ``origin`` the note's where it is known."""
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """Take a dead letter."""
         self.changes += 1
-        key = Refusal(day_of(at_ms, self.zone), topic, reason, origin in LIVE_OR_UNSAID)
+        key = Refusal(day_of(letter.at, self.zone), letter.topic, letter.reason, letter.origin in LIVE_OR_UNSAID)
         self.refused[key] = self.refused.get(key, 0) + 1
-        kind = BEHIND if topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
-        self.newest.keep(kind, (key.day, "", ""), Example(place, reason, at_ms))
+        kind = BEHIND if letter.topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
+        self.newest.keep(kind, (key.day, "", ""), Example(letter.place, letter.reason, letter.at))
+        if letter.topic == ACCEPTED_DLQ and key.live and letter.note_id not in self._notes:
+            self.lost[letter.note_id or letter.place] = key.day
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
@@ -178,6 +201,7 @@ class Folded:
         self._keys = {key: key for key in self._keys if key[0] >= day}
         self.refused = {key: times for key, times in self.refused.items() if key.day >= day}
         self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
+        self.lost = {note: on for note, on in self.lost.items() if on >= day}
         self.newest.forget_before(day)
         self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
         self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}

@@ -21,6 +21,7 @@ from contracts.topics import (
     QUALITY_MEASURED,
 )
 from contracts.wire import WireError
+from outcomes.folding import DeadLetter
 from outcomes.records_at_rest import row_of
 from runtime.deadletter import REASON, header, origin_of
 from runtime.metrics import RECORDS_CONSUMED, Metrics
@@ -118,7 +119,9 @@ class FoldHandler:
         said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
         reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
         place = f"{name} {record.partition}:{record.offset}"
-        self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place, origin_of(record.headers))
+        note_id = (record.key or b"").decode("utf-8", "replace")
+        origin = origin_of(record.headers)
+        self._board.folded.dead_lettered(DeadLetter(name, reason, record.timestamp_ms, place, origin, note_id))
 
     def _read(self, record: InputRecord) -> Any:
         name = self._names[record.topic]

@@ -87,6 +87,24 @@ def test_a_note_counts_once_and_only_live():
     assert read(folded, "notes", city="Delhi") == 0
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_beyond_the_limit_notes_of_the_oldest_day_are_forgotten_and_that_is_counted(newest_first):
+    folded = Folded(ZONE, most_notes=4)
+    days = [("today", NOON), ("yesterday", NOON - 24 * HOUR)]
+    for name, at in days if newest_first else days[::-1]:
+        for place in range(3):
+            folded.extracted(note(f"{name}-{place}", at=at))
+    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    for place in range(3):
+        folded.extracted(note(f"today-{place}", revision=2))
+    assert read(folded, "notes") == 3
+    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    folded.forget_before(DAY)
+    assert len(folded.notes) == 3
+    folded.forget_before(shift(DAY, 1))
+    assert (len(folded.notes), folded.notes.forgotten) == (0, 2)
+
+
 def test_the_day_is_the_local_one():
     folded = Folded(ZONE)
     folded.extracted(note("a", at=START))

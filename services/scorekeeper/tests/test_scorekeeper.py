@@ -51,7 +51,7 @@ from scorekeeper.http.app import make_app
 from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
-from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
+from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
 from scorekeeper.reader import LEASE, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
@@ -307,6 +307,15 @@ def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
     assert (figures.refused, figures.refused_of_history) == ((), 1)
     assert "1 more</a> that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
     assert "notes.submitted.v1.dlq 0:7" in page_of(rig.board, tmp_path).examples("history", Scope(), NOW)
+
+
+def test_notes_beyond_the_limit_are_counted_and_the_page_says_so(rig, tmp_path):
+    rig.board = rig.fold._board = Board(ZONE, Assumptions(), most_notes=2)
+    rig.fold([rig.record(place, event(f"n{place}")) for place in range(3)])
+    rig.fold([rig.record(3, event("n3"))])
+    assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2
+    assert "RXTRACT_WINDOW_NOTES" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "RXTRACT_WINDOW_NOTES" not in page_of(board(), tmp_path).numbers(Scope(), NOW)
 
 
 # -- metrics

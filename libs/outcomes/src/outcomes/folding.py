@@ -4,7 +4,6 @@ A cell holds the sums of one (day, city, model version). A note counts once, as 
 the older one's sums out again. Nothing here holds a text.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,6 +25,7 @@ from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, HISTORY, REFUSED, REVIEW, STRAIGHT, Example, Newest
 from outcomes.quality import AuditedNote, expected
+from outcomes.remembered import MOST_NOTES, Remembered, Row
 
 PROMPT_MS = 30_000
 GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
@@ -92,10 +92,10 @@ class Folded:
 
     Args:
         zone: Whose days are counted.
-        max_notes: Most notes that are remembered one by one; beyond it the oldest can no longer be superseded.
+        most_notes: That are remembered one by one (`outcomes.remembered`).
     """
 
-    def __init__(self, zone: ZoneInfo, max_notes: int = 1_000_000) -> None:
+    def __init__(self, zone: ZoneInfo, most_notes: int = MOST_NOTES) -> None:
         self.zone = zone
         self.cells: dict[CellKey, Cell] = {}
         self.refused: dict[Refusal, int] = {}
@@ -106,8 +106,7 @@ class Folded:
         self.audits: dict[str, AuditedNote] = {}
         self.changes = 0
         self.audit_changes = 0
-        self._max_notes = max_notes
-        self._notes: OrderedDict[str, tuple[int, int, CellKey, NoteSums]] = OrderedDict()
+        self.notes = Remembered(most_notes)
         self._keys: dict[CellKey, CellKey] = {}
         self._words: dict[str, Words] = {}
         self.newest = Newest()
@@ -123,22 +122,20 @@ class Folded:
         if event.origin is not Origin.LIVE:
             return
         rank = (event.revision, event.model.serial)
-        known = self._notes.get(event.note_id)
+        known = self.notes.get(event.note_id)
         if known is not None and known[:2] >= rank:
             return
         key = self._key(event.accepted_at, event.segment.city, event.model.version)
         added = _sums_of(event)
         self.changes += 1
-        if known is not None and known[2] in self.cells:
-            self.cells[known[2]].take_note(known[3], -1)
-            self.newest.drop(_kind(known[3]), known[2], event.note_id)
+        if known is not None and known.key in self.cells:
+            self.cells[known.key].take_note(known.sums, -1)
+            self.newest.drop(_kind(known.sums), known.key, event.note_id)
         self.cell(key).take_note(added)
         self.lost.pop(event.note_id, None)
-        self._notes[event.note_id] = (*rank, key, added)
+        self.notes.put(event.note_id, Row(*rank, key, added), known)
         if event.note_id in self._words:
             self._judge(event.note_id)
-        if len(self._notes) > self._max_notes:
-            self._notes.popitem(last=False)
         example = Example(event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
         self.newest.keep(_kind(added), key, example)
 
@@ -192,7 +189,7 @@ class Folded:
         self.refused[key] = self.refused.get(key, 0) + 1
         kind = BEHIND if letter.topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
         self.newest.keep(kind, (key.day, "", ""), Example(letter.place, letter.reason, letter.at))
-        if letter.topic == ACCEPTED_DLQ and key.live and letter.note_id not in self._notes:
+        if letter.topic == ACCEPTED_DLQ and key.live and letter.note_id not in self.notes:
             self.lost[letter.note_id or letter.place] = key.day
 
     def forget_before(self, day: str) -> None:
@@ -200,7 +197,7 @@ class Folded:
         self.cells = {key: cell for key, cell in self.cells.items() if key[0] >= day}
         self._keys = {key: key for key in self._keys if key[0] >= day}
         self.refused = {key: times for key, times in self.refused.items() if key.day >= day}
-        self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
+        self.notes.forget_before(day)
         self.lost = {note: on for note, on in self.lost.items() if on >= day}
         self.newest.forget_before(day)
         self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
@@ -232,8 +229,8 @@ class Folded:
     def _judge(self, note_id: str) -> None:
         """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
         word = self._words[note_id].settled(of_audit=True)
-        known = self._notes.get(note_id)
-        if word is not None and known is not None and known[0] > word.revision:
+        known = self.notes.get(note_id)
+        if word is not None and known is not None and known.revision > word.revision:
             word = None
         judged, before = None if word is None else word.audit, self.audits.pop(note_id, None)
         if before is not None:

@@ -82,7 +82,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     return Shared(
         settings,
         People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE"),
-        Board(time_zone(settings.timezone), assumptions),
+        Board(time_zone(settings.timezone), assumptions, settings.window_notes),
         metrics,
         Exposition(metrics.registry),
         Liveness(),

@@ -30,7 +30,7 @@ from runtime.records import InputRecord, OutputRecord
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.measuring import Said
-from scorekeeper.metrics import UNREADABLE_RECORDS
+from scorekeeper.metrics import NOTES_FORGOTTEN, UNREADABLE_RECORDS
 
 RECORD_TYPES: Mapping[str, Any] = {
     ENTITIES_EXTRACTED: EntitiesExtracted,
@@ -73,6 +73,7 @@ class FoldHandler:
         self._said = said
         self._sink = sink
         self._metrics = metrics
+        self._forgotten = 0
         self.count_from: dict[tuple[str, int], int] = {}
         """First offset that counts for the numbers, by topic and partition; rows have their own (`Sink.next_offset`)."""
 
@@ -87,6 +88,9 @@ class FoldHandler:
             for record, event in decoded:
                 if record.offset >= self.count_from.get((record.topic, record.partition), 0):
                     self._count(record, event)
+        forgotten = self._board.folded.notes.forgotten
+        self._metrics.counter(NOTES_FORGOTTEN).inc(forgotten - self._forgotten)
+        self._forgotten = forgotten
         for topic, times in Counter(record.topic for record in records).items():
             self._metrics.counter(RECORDS_CONSUMED).labels(self._names[topic]).inc(times)
         for record, event in decoded:

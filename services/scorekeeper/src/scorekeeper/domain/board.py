@@ -9,6 +9,7 @@ from outcomes.days import day_of, last_days
 from outcomes.folding import GO_STRAIGHT, Folded
 from outcomes.kpis import Assumptions, View
 from outcomes.quality import ALL, prefill_bias
+from outcomes.remembered import MOST_NOTES
 
 TODAY, WEEK = "today", "week"
 WEEK_DAYS = 8
@@ -54,13 +55,14 @@ class Board:
     Args:
         zone: Whose days are counted.
         assumptions: What no topic knows.
+        most_notes: That are remembered one by one.
     """
 
-    def __init__(self, zone: ZoneInfo, assumptions: Assumptions) -> None:
+    def __init__(self, zone: ZoneInfo, assumptions: Assumptions, most_notes: int = MOST_NOTES) -> None:
         self.lock = threading.RLock()
         self.zone = zone
         self.assumptions = assumptions
-        self.folded = Folded(zone)
+        self.folded = Folded(zone, most_notes)
         self.pulse = Pulse()
         self.whole = False
 

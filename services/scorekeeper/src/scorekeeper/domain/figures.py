@@ -48,6 +48,7 @@ class Figures:
     Attributes:
         bias: F1 of audit notes shown with predictions minus F1 of those shown without; None while too few say so.
         pulse: For each minute of the last hour its beginning (UTC ms), notes straight through, notes for people.
+        forgotten: Notes that are no longer remembered one by one: a newer revision of one counts twice.
         refused: Live notes refused at the door, by reason.
         refused_of_history: Notes refused at the door that are known not to be live.
         refused_later: Dead letters behind the door: topic, reason, times.
@@ -57,6 +58,7 @@ class Figures:
     city: str
     version: str
     whole: bool
+    forgotten: int
     days: tuple[str, ...]
     notes_today: int
     readings: dict[str, Reading]
@@ -91,6 +93,7 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         city=city,
         version=version,
         whole=board.whole,
+        forgotten=folded.notes.forgotten,
         days=view.days,
         notes_today=board.view(TODAY, now_ms, city, version).cell.notes,
         readings=readings,

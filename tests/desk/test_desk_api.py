@@ -8,7 +8,7 @@ import httpx
 import pytest
 from confluent_kafka import Producer
 from contracts.reasons import Reason
-from contracts.records import AnnotationOutcome, Sample
+from contracts.records import AnnotationOutcome, Origin, Sample
 from desk_rig import TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
 from runtime.secret_files import hash_token
 
@@ -33,6 +33,7 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     event = rig.said()[0]
     assert len(rig.said()) == 1
     assert event.outcome is AnnotationOutcome.CORRECTED
+    assert event.origin is Origin.LIVE
     assert [entity.text for entity in event.entities] == ["type 2 diabetes", "metformin"]
     assert (event.changes.kept, event.changes.added) == (1, 1)
     assert event.treatment_pairs[0].treatment_id == "e2"

@@ -1,5 +1,9 @@
+import html
 import random
+import re
 import threading
+from itertools import pairwise
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,8 +28,9 @@ from contracts.records import (
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
+from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
-from outcomes.records_at_rest import RecordsAtRest
+from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
@@ -46,7 +51,7 @@ from scorekeeper.http.app import make_app
 from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
-from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
+from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
 from scorekeeper.reader import LEASE, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
@@ -176,7 +181,7 @@ class Rig:
         self.sink = Sink(self.records, folder, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
         self.known = {}
         readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
-        names = {name: name for name in (*readers, "notes.submitted.v1.dlq")}
+        names = {name: name for name in (*readers, "notes.submitted.v1.dlq", ACCEPTED_DLQ)}
         self.fold = FoldHandler(readers, names, self.board, Said(), self.sink, self.metrics)
 
     def read(self, value):
@@ -245,6 +250,29 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     assert rig.board.view(WEEK, NOW).cell.notes == 3
 
 
+def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
+    now = [0.0]
+    records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)
+    sink = Sink(records, tmp_path, metrics, every_s=1000, most_rows=1000, merge_every_s=600, clock=lambda: now[0])
+    row, beats = row_of(event("a"), ZONE), []
+    for place in range(16):
+        rows = [{**row, "day": f"2026-01-{day:02}"} for day in range(1, 31)]
+        records.append([Stretch("t", 0, place, place + 1, rows)])
+    counts = []
+    now[0] = 600.0
+    for _ in range(32):
+        sink.turn(lambda: beats.append(1))
+        counts.append(len(records.manifest.files))
+    steps = [before - after for before, after in pairwise([480, *counts])]
+    assert steps == [15] * 30 + [0, 0]
+    assert len(beats) >= 480
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30 + 480  # readers may still have these open
+    now[0] = 1200.0
+    sink.turn()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30
+    sink.close()
+
+
 def test_a_reason_that_nobody_declared_is_no_way_onto_the_page(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"Mrs Rao, diabetes"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"UNKNOWN": 1}
@@ -260,7 +288,34 @@ def test_offsets_of_another_cluster_are_refused(rig):
 def test_a_dead_letter_counts_by_its_reason(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"EMPTY_TEXT"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"EMPTY_TEXT": 1}
-    assert rig.board.folded.examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+    assert rig.board.view(WEEK, NOW).examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+
+
+def test_a_note_that_the_extractor_gave_up_lowers_availability(rig):
+    rig.fold([rig.record(0, event("a"))])
+    headers = (("rxtract.reason", b"HANDLER_FAILED"), ("rxtract.origin", b"LIVE"))
+    rig.fold([rig.record(7, topic=ACCEPTED_DLQ, headers=headers)._replace(key=b"b")])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1 / 2
+    rig.fold([rig.record(1, event("b"))])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1
+
+
+def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
+    of_history = (("rxtract.reason", b"EMPTY_TEXT"), ("rxtract.origin", b"BACKFILL"))
+    rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=of_history)])
+    figures = look(rig.board, NOW, WEEK)
+    assert (figures.refused, figures.refused_of_history) == ((), 1)
+    assert "1 more</a> that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "notes.submitted.v1.dlq 0:7" in page_of(rig.board, tmp_path).examples("history", Scope(), NOW)
+
+
+def test_notes_beyond_the_limit_are_counted_and_the_page_says_so(rig, tmp_path):
+    rig.board = rig.fold._board = Board(ZONE, Assumptions(), most_notes=2)
+    rig.fold([rig.record(place, event(f"n{place}")) for place in range(3)])
+    rig.fold([rig.record(3, event("n3"))])
+    assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2
+    assert "RXTRACT_WINDOW_NOTES" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "RXTRACT_WINDOW_NOTES" not in page_of(board(), tmp_path).numbers(Scope(), NOW)
 
 
 # -- metrics
@@ -365,7 +420,7 @@ def test_hostile_names_stay_text(tmp_path):
     one.whole = True
     one.folded.extracted(event(HOSTILE, city=HOSTILE))
     one.folded.validated(audit(HOSTILE, right=False, city=HOSTILE))
-    one.folded.dead_lettered("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1")
+    one.folded.dead_lettered(DeadLetter("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1"))
     one.folded.detected(
         DriftDetected(
             episode_id="e", segment=f"city={HOSTILE}", level=DriftLevel.CRITICAL, direction=DriftDirection.WORSE, statistics=(),
@@ -382,7 +437,7 @@ def test_hostile_names_stay_text(tmp_path):
     shown = [
         page.whole(Scope(), NOW),
         page.whole(Scope(WEEK, HOSTILE, HOSTILE), NOW),
-        *(page.examples(kind) for kind in KINDS),
+        *(page.examples(kind, Scope(WEEK, city), NOW) for kind in KINDS for city in ("", HOSTILE)),
     ]
     assert all("<script>alert" not in text for text in shown)
     assert "&lt;script&gt;" in shown[0]
@@ -426,6 +481,31 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
     answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert answer.status_code == 403
     assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
+
+
+def test_each_number_leads_to_its_own_notes(tmp_path):
+    one = board()
+    for note, city, serial in (("a", "Pune", 1), ("b", "Delhi", 1), ("c", "Delhi", 2)):
+        one.folded.extracted(event(note, city=city, serial=serial))
+        one.folded.validated(audit(note, city=city, serial=serial, right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    at_now = patch("scorekeeper.http.app._now_ms", lambda: NOW)
+
+    def behind(path, city, version):
+        with at_now:
+            page = client.get("/numbers", params={"city": city, "version": version}).text
+            (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
+            shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
+        return sorted(set(re.findall(r"rxtract why (\w)", shown)))
+
+    assert behind("/examples/audit", "", "") == ["a", "b", "c"]
+    assert behind("/examples/audit?city=Delhi", "Delhi", "") == ["b", "c"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=2", "Delhi", "2") == ["c"]
+    assert behind("/examples/notes?window=today&amp;city=Pune", "Pune", "") == ["a"]
+    # From the tables of cities and versions, too.
+    assert behind("/examples/notes?city=Pune", "", "") == ["a"]
+    assert behind("/examples/audit?version=1", "", "") == ["a", "b"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=1", "Delhi", "") == ["b"]
 
 
 def test_a_look_is_scoped_by_city_and_version():

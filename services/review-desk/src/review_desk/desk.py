@@ -283,6 +283,7 @@ class Desk:
             note_id=request.note_id,
             revision=request.revision,
             event_id=request.event_id,
+            origin=request.origin,
             text=request.text,
             segment=request.segment,
             patient_ref=request.patient_ref,

@@ -94,6 +94,14 @@ OPERATIONS = (
         limit=10_000,
     ),
     Panel(
+        "Commit age",
+        "s",
+        (("max by (job, topic) (rxtract_commit_age_seconds)", "{{job}} {{topic}}"),),
+        "How long a partition has had records that wait and did not move: the one that stands longest.",
+        limit=60,
+    ),
+    Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
+    Panel(
         "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
     ),
     Panel(

@@ -148,6 +148,17 @@ class ServiceSettings(KafkaSecurity):
         ]
 
 
+class HttpSettings(ServiceSettings):
+    """The settings of a service that answers HTTP to others than probes."""
+
+    http_drain_s: float = Field(
+        5.0,
+        ge=0,
+        le=25,
+        description="seconds that HTTP goes on being answered after a request to stop, so that load balancers look away first",
+    )
+
+
 class MlflowSettings(ServiceSettings):
     """The settings of a service that asks MLflow."""
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import SECRET, ServiceSettings
+from runtime.settings import SECRET, HttpSettings
 
 
-class ScorekeeperSettings(ServiceSettings):
+class ScorekeeperSettings(HttpSettings):
     """Settings of the records at rest, of what no topic knows, and of the control page."""
 
     service: ClassVar[str] = "scorekeeper"

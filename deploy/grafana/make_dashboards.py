@@ -193,6 +193,12 @@ MODEL = (
         "In standard deviations of the model's own data, the worst segment of each kind.",
     ),
     Panel(
+        "Worst segments",
+        "short",
+        (("topk(10, max by (segment, statistic) (rxtract_drift_segment_score))", "{{segment}} {{statistic}}"),),
+        "The same by name, each segment with its worst statistic: which city or specialty moved.",
+    ),
+    Panel(
         "Drift alarms",
         "short",
         (("sum by (level, segment_kind) (increase(rxtract_drift_alarms_total[1h]))", "{{level}} {{segment_kind}}"),),

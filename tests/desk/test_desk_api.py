@@ -177,7 +177,7 @@ def test_a_request_that_nobody_can_read_is_dead_lettered_once(rig: Rig) -> None:
     assert headers["rxtract.stage"] == b"review-desk"
     assert headers["rxtract.reason"].decode() in Reason.__members__
     rig.end()
-    rig.redis.delete(f"{rig.prefix}rxtract:desk:ready-2")  # the next one reads all of it again
+    rig.redis.delete(f"{rig.prefix}rxtract:desk:ready-3")  # the next one reads all of it again
     rig.process = rig.start()
     assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
     assert len(rig.dead()) == 1

@@ -18,7 +18,7 @@ from catalogue import fault
 from clinical_ner.tracking import log_and_register
 from contracts.records import ModelAction
 from rxtract.first_model import first_model
-from world import MODEL, until
+from world import MODEL, READY_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +53,18 @@ def _unjudged(world: World) -> Iterator[None]:
     register(world, alias="champion", spoil=_drop_reference)
     yield
     register(world, alias="champion")
+
+
+@fault("the alias of the champion is gone, and the extractor starts anew without a cached model", "NoneReady")
+def _no_model(world: World) -> Iterator[None]:
+    sound = world.champion()
+    world.end("extractor")
+    world.mlflow().delete_registered_model_alias(MODEL, "champion")
+    empty = str(world.running.data_dir / "no-cached-model")
+    extractor = world.start("extractor", "extractor", ready=False, RXTRACT_MODEL_CACHE_DIR=empty)
+    yield
+    world.mlflow().set_registered_model_alias(MODEL, "champion", sound)
+    extractor.wait_ready(READY_S)
 
 
 @fault("orders that cannot be: the champion is to be promoted, six times", "OrdersRejected")

@@ -94,6 +94,14 @@ OPERATIONS = (
         limit=10_000,
     ),
     Panel(
+        "Commit age",
+        "s",
+        (("max by (job, topic) (rxtract_commit_age_seconds)", "{{job}} {{topic}}"),),
+        "How long a partition has had records that wait and did not move: the one that stands longest.",
+        limit=60,
+    ),
+    Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
+    Panel(
         "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
     ),
     Panel(
@@ -183,6 +191,12 @@ MODEL = (
         "short",
         (("max by (segment_kind, statistic) (rxtract_drift_score)", "{{segment_kind}} {{statistic}}"),),
         "In standard deviations of the model's own data, the worst segment of each kind.",
+    ),
+    Panel(
+        "Worst segments",
+        "short",
+        (("topk(10, max by (segment, statistic) (rxtract_drift_segment_score))", "{{segment}} {{statistic}}"),),
+        "The same by name, each segment with its worst statistic: which city or specialty moved.",
     ),
     Panel(
         "Drift alarms",
@@ -288,6 +302,7 @@ BUSINESS = (
     Panel("Notes structured within 5 s", "percentunit", (("1 - rxtract:note_late:ratio1h", "last hour"), ("1 - rxtract:note_late:ratio6h", "last six hours")), "The promise is 99.9 %."),
     Panel("Notes to review", "cps", rate("rxtract_reviews_requested_total", "reason"), "By reason: unsure, audit, drift."),
     Panel("Notes that wait for a validator", "short", (("max by (queue) (rxtract_desk_waiting_notes)", "{{queue}}"),), "By queue."),
+    Panel("Oldest note that waits", "s", (("max by (queue) (rxtract_desk_oldest_waiting_seconds)", "{{queue}}"),), "Since its request, by queue; after 30 days it leaves unseen.", limit=2_592_000),
     Panel("Validators' decisions", "short", (("sum by (sample, outcome) (increase(rxtract_desk_decisions_total[1h]))", "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
     Panel("Audit notes accepted unchanged", "percentunit", (('sum(increase(rxtract_desk_decisions_total{sample="AUDIT", outcome="ACCEPTED"}[1d])) / (sum(increase(rxtract_desk_decisions_total{sample="AUDIT"}[1d])) > 0)', "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
     Panel("Quality of the week", "percentunit", (('rxtract_kpi_validated_f1_ratio{window="week",city="",version=""}', "F1"), ('rxtract_kpi_validated_f1_low_ratio{window="week",city="",version=""}', "low"), ('rxtract_kpi_validated_f1_high_ratio{window="week",city="",version=""}', "high"), ('rxtract_kpi_estimated_f1_ratio{window="week",city="",version=""}', "expected by the model")), "Audited F1 with its 95 % interval, beside what the model itself expects."),

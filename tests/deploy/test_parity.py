@@ -72,9 +72,10 @@ def test_every_list_of_services_is_the_folder_services():
     prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     assert sorted(job["job_name"] for job in prometheus["scrape_configs"]) == SERVICES
     rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
-    (watched,) = re.findall(r'up\{job=~"([^"]+)"\}', rules)
-    assert sorted(watched.split("|")) == SERVICES
-    assert sorted(re.findall(r'absent\(up\{job="([^"]+)"\}\)', rules)) == SERVICES
+    lists = re.findall(r'\bup\{job=~"([^"]+)"\}', rules)
+    assert lists
+    assert all(sorted(watched.split("|")) == SERVICES for watched in lists)
+    assert sorted(re.findall(r'unless on \(namespace\) up\{job="([^"]+)"\}', rules)) == SERVICES
     assert sorted(settings.service for settings in SETTINGS.values()) == SERVICES
 
 

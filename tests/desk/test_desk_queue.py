@@ -205,6 +205,25 @@ def test_a_backlog_of_ones_own_notes_hides_nothing(store: Store) -> None:
     assert store.unspoken(ANNA.annotator, ["note-7", "note-8"]) == ["note-7"]
 
 
+def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store: Store) -> None:
+    make_ready(store)
+    now_ms = 1_000_000
+    sure = replace(
+        task(1), confidence=0.9, requested_at=now_ms - 90_000
+    )  # at the end of its queue, and the oldest there
+    add(store, {"note-1": sure, "note-2": replace(task(2), requested_at=now_ms - 30_000)})
+    add(store, {"note-3": replace(task(3, sample="AUDIT"), requested_at=now_ms - 5_000)})
+    assert store.oldest_s(now_ms) == {"open": 90.0, "audit": 5.0, "second": 0.0, "lead": 0.0}
+    add(store, {}, [("note-1", ANNA.annotator, word(), now_ms)])
+    assert store.oldest_s(now_ms)["open"] == 30.0
+    add(
+        store, {"note-2": replace(task(2, revision=2), requested_at=now_ms - 1_000)}
+    )  # its newer revision waits since then
+    assert store.oldest_s(now_ms)["open"] == 1.0
+    store.drop(*store.entries(["note-2", "note-3"]).values())
+    assert store.oldest_s(now_ms) == {"open": 0.0, "audit": 0.0, "second": 0.0, "lead": 0.0}
+
+
 def test_what_outlived_its_text_leaves_the_queues(store: Store) -> None:
     make_ready(store)
     add(store, {"note-1": task(1), "note-2": task(2)}, [("note-2", ANNA.annotator, word(), 1)])
@@ -222,6 +241,7 @@ def test_a_queue_that_names_what_is_gone_forgets_it(store: Store) -> None:
     connect_of(store).delete(*(store.key("task", f"note-{n}") for n in range(49)))
     assert desk_on(store, []).next(ANNA).entry.note_id == "note-49"
     assert store.waiting()["open"] == 1
+    assert store.oldest_s(1_049)["open"] == 1.0
 
 
 def test_a_second_word_on_a_note_counts_once(store: Store) -> None:

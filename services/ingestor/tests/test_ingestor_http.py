@@ -60,7 +60,10 @@ class Door:
 
         shared = bootstrap.Shared(
             IngestorSettings(
-                bootstrap_servers="unused", schema_registry_url="unused", pseudonym_key_file="unused", **settings
+                bootstrap_servers="unused:1",
+                schema_registry_url="http://unused",
+                pseudonym_key_file="unused",
+                **settings,
             ),
             Acceptance(Rules(), Pseudonyms(b"k" * 32)),
             Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),

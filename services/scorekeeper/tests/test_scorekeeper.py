@@ -162,7 +162,7 @@ def test_the_folder_of_another_cluster_is_refused():
 
 def test_every_topic_that_is_needed_is_read(tmp_path):
     settings = ScorekeeperSettings(
-        bootstrap_servers="b", schema_registry_url="s", records_dir=tmp_path, topic_prefix="p."
+        bootstrap_servers="b:1", schema_registry_url="http://s", records_dir=tmp_path, topic_prefix="p."
     )
     names = topic_names(settings)
     assert names["p.entities.extracted.v1"] == ENTITIES_EXTRACTED
@@ -388,7 +388,9 @@ def test_redis_that_is_away_is_waited_for(monkeypatch):
 
 
 def test_without_redis_it_does_not_start(tmp_path):
-    settings = ScorekeeperSettings(bootstrap_servers="b", schema_registry_url="s", records_dir=tmp_path, redis_url=None)
+    settings = ScorekeeperSettings(
+        bootstrap_servers="b:1", schema_registry_url="http://s", records_dir=tmp_path, redis_url=None
+    )
     with pytest.raises(SettingsError, match="RXTRACT_REDIS_URL"):
         share(settings)
 

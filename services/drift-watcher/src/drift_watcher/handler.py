@@ -12,7 +12,8 @@ from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 from drift_watcher import metrics as m
-from drift_watcher.keeper import WatcherKeeper, segment_kind
+from drift_watcher.keeper import WatcherKeeper
+from drift_watcher.scores import segment_kind
 
 STAGE = "drift-watcher"
 

@@ -11,6 +11,13 @@ DRIFT_SCORE = MetricSpec(
     ("segment_kind", "statistic"),
     "Largest distance from the model's reference on its harmful side among the segments of a kind; as of the last save.",
 )
+SEGMENT_SCORE = MetricSpec(
+    "rxtract_drift_segment_score",
+    Kind.GAUGE,
+    "sds",
+    ("segment", "statistic"),
+    "The same of the ten worst segments of this process, each with its worst statistic; as of the last save.",
+)
 ALARMS = MetricSpec(
     "rxtract_drift_alarms_total", Kind.COUNTER, "events", ("level", "segment_kind"), "Drift events published."
 )
@@ -43,6 +50,7 @@ METRICS: tuple[MetricSpec, ...] = (
     *SHARED,
     *BATCH_METRICS,
     DRIFT_SCORE,
+    SEGMENT_SCORE,
     ALARMS,
     COMMANDS,
     RANGES_DROPPED,

@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -16,7 +16,7 @@ from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
 from review_desk.adapters.store import LOOK_BACK_S, OURS, SWEEP_AT_ONCE, Store
-from review_desk.metrics import REBUILDS, WAITING
+from review_desk.metrics import OLDEST, REBUILDS, WAITING
 
 QUEUE = "queue"
 FOLLOWER_CONFIG: dict[str, Any] = {
@@ -128,7 +128,7 @@ class Follower:
         if not self._whole and all(self._next[place] >= end for place, end in self._ends.items()):
             self._finish()
         self._sweep()
-        self._measure(self._store.waiting())
+        self._measure()
 
     def _begin_again(self) -> None:
         _log.warning("Redis was wiped: the queue is read from the topics again")
@@ -156,6 +156,8 @@ class Follower:
         if self._whole:
             self._store.save_offsets(moved)
 
-    def _measure(self, waiting: Mapping[str, int]) -> None:
-        for queue, count in waiting.items():
+    def _measure(self) -> None:
+        for queue, count in self._store.waiting().items():
             self._metrics.gauge(WAITING).labels(queue).set(count)
+        for queue, age_s in self._store.oldest_s(time.time_ns() // 1_000_000).items():
+            self._metrics.gauge(OLDEST).labels(queue).set(age_s)

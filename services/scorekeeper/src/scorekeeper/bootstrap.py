@@ -100,7 +100,7 @@ def health_server(shared: Shared) -> HealthServer:
         settings,
         liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
-        registry=shared.metrics.registry,
+        metrics=shared.metrics,
         info=lambda: {"service": settings.service, "timezone": settings.timezone, "whole": shared.board.whole},
     )
 

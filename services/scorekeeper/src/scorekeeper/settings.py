@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from outcomes.remembered import MOST_NOTES
 from pydantic import Field
-from runtime.settings import SECRET, ServiceSettings
+from runtime.settings import SECRET, HttpSettings
 
 
-class ScorekeeperSettings(ServiceSettings):
+class ScorekeeperSettings(HttpSettings):
     """Settings of the records at rest, of what no topic knows, and of the control page."""
 
     service: ClassVar[str] = "scorekeeper"

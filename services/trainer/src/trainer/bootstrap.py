@@ -139,7 +139,7 @@ class Trainer:
             settings,
             liveness=self.liveness,
             readiness=self.readiness,
-            registry=self.metrics.registry,
+            metrics=self.metrics,
             info=lambda: {"service": settings.service, "group": settings.group(GROUP), "model": settings.model_name},
         ):
             made = until_made(

@@ -184,8 +184,11 @@ class Store:
         for segment in old.segments if old else ():
             for earlier in Queue:
                 moves.leave(self.key("queue", earlier, segment), note_id)
+        for earlier in Queue if old else ():
+            moves.leave(self.key("since", earlier), note_id)
         queue = queue_of(task, words)
         if queue is not None:
+            moves.enter(self.key("since", queue), {note_id: float(task.requested_at)})
             for segment in task.segments:
                 moves.enter(self.key("queue", queue, segment), {note_id: score_of(task)})
         for annotator, word in words.items():
@@ -208,6 +211,8 @@ class Store:
                 for segment in entry.task.segments:
                     for queue in Queue:
                         pipeline.zrem(self.key("queue", queue, segment), entry.note_id)
+                for queue in Queue:
+                    pipeline.zrem(self.key("since", queue), entry.note_id)
                 for annotator in entry.words:
                     pipeline.srem(self.key("spoken", annotator), entry.note_id)
                 pipeline.zrem(self.key("ages"), entry.note_id)
@@ -279,6 +284,7 @@ class Store:
     def forget(self, queue: Queue, segment: str, note_id: str) -> None:
         """Take a note out of a queue whose task is not there any more."""
         self._redis.zrem(self.key("queue", queue, segment), note_id)
+        self._redis.zrem(self.key("since", queue), note_id)
 
     def next_turn(self) -> int:
         """Counts the notes handed out, so that the audit gets its share of turns."""
@@ -321,6 +327,11 @@ class Store:
     def drop_draft(self, annotator: str, note_id: str, revision: int) -> None:
         """The correction is finished."""
         self._redis.delete(self.key("draft", annotator, note_id, str(revision)))
+
+    def oldest_s(self, now_ms: int) -> dict[str, float]:
+        """How long ago the note was requested that has waited longest in each queue; 0 where none waits."""
+        found = {queue: self._redis.zrange(self.key("since", queue), 0, 0, withscores=True) for queue in Queue}
+        return {str(queue): max(0.0, now_ms - first[0][1]) / 1000 if first else 0.0 for queue, first in found.items()}
 
     def waiting(self) -> dict[str, int]:
         """How many notes wait in each queue."""

@@ -92,7 +92,7 @@ class Rig:
         (folder / "tokens").write_text("\n".join(lines))
         self.process = self.start()
 
-    def start(self, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, within_s: float = 60, **more: str) -> subprocess.Popen[bytes]:
         own = {
             "TOPIC_PREFIX": self.prefix,
             "DESK_KEY_FILE": str(self.folder / "key"),
@@ -108,7 +108,7 @@ class Rig:
         with self.log.open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "review_desk"], env=environment, stderr=log, stdout=log)
         try:
-            until(lambda: self._ready(process), 60)
+            until(lambda: self._ready(process), within_s)
         except BaseException:
             process.kill()  # nobody else knows of it
             raise

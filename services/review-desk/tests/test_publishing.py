@@ -1,6 +1,8 @@
 """What keeps a decision from Kafka is told apart: what can be sent again, and what never will be taken."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from contracts.reasons import Reason
@@ -43,3 +45,31 @@ def test_what_no_record_can_hold_is_refused(error: Exception, *, too_large: bool
     with pytest.raises(Unsendable) as refused:
         TopicPublisher(raising(error))(None)
     assert refused.value.too_large is too_large
+
+
+class SilentBroker:
+    """Takes the first decision and says nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.has_one = threading.Event()
+        self.let_go = threading.Event()
+        self.sent = 0
+
+    def __call__(self, _event: object) -> None:
+        self.has_one.set()
+        assert self.let_go.wait(20)
+        self.sent += 1
+
+
+def test_nobody_waits_long_behind_a_decision_that_the_broker_does_not_take() -> None:
+    broker = SilentBroker()
+    publish = TopicPublisher(broker, patience_s=0.05)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(publish, None)
+        assert broker.has_one.wait(20)
+        with pytest.raises(Recoverable, match="behind others"):
+            publish(None)
+        broker.let_go.set()
+        first.result(20)
+    publish(None)
+    assert broker.sent == 2

@@ -11,6 +11,7 @@ from runtime.errors import DeliveryFailed, Recoverable, Rejected
 
 from review_desk.desk import Unsendable
 
+_PATIENCE_S = 1.0
 _TOO_LARGE = (
     "with all these entities it is larger than a record may be (1 MiB): mark fewer, or flag the note as unreadable"
 )
@@ -21,27 +22,37 @@ class TopicPublisher:
 
     Args:
         send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
+        patience_s: How long one waits behind others. Each wait keeps a thread, and the page needs threads as well: a broker that is
+            silent for seconds would have them all.
     """
 
-    def __init__(self, send: Callable[[AnnotationValidated], None]) -> None:
+    def __init__(self, send: Callable[[AnnotationValidated], None], patience_s: float = _PATIENCE_S) -> None:
         self._send = send
+        self._patience_s = patience_s
         self._lock = threading.Lock()
 
     def __call__(self, event: AnnotationValidated) -> None:
         """See `Publisher`."""
-        with self._lock:
-            try:
-                self._send(event)
-            except WireError as error:
-                raise _unsendable(error.reason) from None
-            except DeliveryFailed as error:
-                if error.code == "MSG_SIZE_TOO_LARGE":
-                    raise _unsendable(Reason.TOO_LARGE) from None
-                raise Recoverable(f"the broker did not acknowledge it ({error.code}); send it again") from None
-            except Rejected:
-                raise Recoverable("too much waits for the broker; send it again in a moment") from None
-            except RegistryUnavailable:
-                raise Recoverable("the schema registry does not answer; send it again in a moment") from None
+        if not self._lock.acquire(timeout=self._patience_s):
+            raise Recoverable("it waits behind others for the broker; send it again in a moment")
+        try:
+            self._publish(event)
+        finally:
+            self._lock.release()
+
+    def _publish(self, event: AnnotationValidated) -> None:
+        try:
+            self._send(event)
+        except WireError as error:
+            raise _unsendable(error.reason) from None
+        except DeliveryFailed as error:
+            if error.code == "MSG_SIZE_TOO_LARGE":
+                raise _unsendable(Reason.TOO_LARGE) from None
+            raise Recoverable(f"the broker did not acknowledge it ({error.code}); send it again") from None
+        except Rejected:
+            raise Recoverable("too much waits for the broker; send it again in a moment") from None
+        except RegistryUnavailable:
+            raise Recoverable("the schema registry does not answer; send it again in a moment") from None
 
 
 def _unsendable(reason: Reason) -> Unsendable:

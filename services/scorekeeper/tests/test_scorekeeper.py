@@ -417,6 +417,30 @@ def test_the_page_tells_each_measure_with_its_interval_and_what_nobody_saw_as_no
     assert treatment.count("no mention was audited") == 3
 
 
+def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):
+    now = [0.0]
+    records = RecordsAtRest(tmp_path)
+    records.append([Stretch("t", 0, 0, 6, [row_of(event(f"n{place}"), ZONE) for place in range(6)])])
+    questions = Questions(tmp_path, 5, lambda: now[0])
+    page = Page(board(), questions, 5)
+
+    def said_after(seconds):
+        now[0] += seconds
+        text = page.numbers(Scope(), NOW)
+        assert "6 notes at rest" in text
+        return "cannot be read" in text
+
+    assert not said_after(60)
+    manifest = (tmp_path / "manifest.json").read_text()
+    (tmp_path / "manifest.json").write_text("{}")
+    assert said_after(60)
+    (tmp_path / "manifest.json").write_text(manifest)
+    assert said_after(1)  # asked again after a while, not at each look
+    assert not said_after(60)
+    next(tmp_path.rglob("*.parquet")).write_bytes(b"x")
+    assert said_after(60)
+
+
 def test_hostile_names_stay_text(tmp_path):
     one = board()
     one.whole = True
@@ -524,6 +548,10 @@ def test_a_look_is_scoped_by_city_and_version():
 
 def test_shares_are_never_rounded_up_to_all():
     assert words.share(0.99999) == "99.9 %"
+    assert words.share(0.9994) == "99.9 %"
+    assert words.share(0.3417) == "34.2 %"
+    assert words.share(0.3414) == "34.1 %"
+    assert words.share(0.0996) == "10.0 %"
     assert words.share(1.0) == "100.0 %"
     assert words.share(0.000_32) == "0.032 %"
     assert words.share(0.0) == "0.0 %"

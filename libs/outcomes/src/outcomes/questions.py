@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from outcomes.records_at_rest import MANIFEST, Manifest
+from outcomes.records_at_rest import MANIFEST, DamagedManifest, Manifest
 
 # One row a note: the highest (revision, model serial), whatever lies in the files.
 _NOTES = """
@@ -89,6 +89,10 @@ class NoRecordsAtRest(LookupError):
 
 class NoSelect(ValueError):
     """What was asked is not one SELECT: it might write."""
+
+
+UNREADABLE = (duckdb.Error, DamagedManifest, OSError)
+"""What asking raises when the files are not as they should be."""
 
 
 def open_records(folder: Path) -> duckdb.DuckDBPyConnection:

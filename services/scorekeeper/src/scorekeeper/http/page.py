@@ -212,6 +212,7 @@ def _answers(answers: Answers) -> dict[str, Any]:
     fastest = max((row[4] for row in rising), default=1)
     return {
         "notes": answers.notes,
+        "stale": answers.stale,
         "diseases": _heat(answers.rows.get("diseases-by-city-and-week", [])),
         "treatments": [(*row, row[2] / most) for row in treatments],
         "rising": [(*row, row[4] / fastest) for row in rising],

@@ -134,7 +134,7 @@ def test_quality_prints_intervals_and_says_where_nobody_looked(monkeypatch):
         "f1_high": 0.88,
         "support": 40,
     }
-    treatment = {**label, "label": "TREATMENT"}
+    treatment = {**label, "label": "TREATMENT", "recall": 0.999, "recall_low": 0.0, "recall_high": 1.0}
     row = {
         "version": "3",
         "serial": 3,
@@ -158,6 +158,7 @@ def test_quality_prints_intervals_and_says_where_nobody_looked(monkeypatch):
     assert "0.800-0.880" in text
     assert "TREATMENT" in text
     assert "0.710-0.870" in text
+    assert "0.999" not in text  # of one note: its interval is everything
     assert "none yet" in text
 
 

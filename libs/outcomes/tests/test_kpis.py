@@ -329,6 +329,13 @@ def test_before_anything_there_is_no_value_and_no_verdict():
     assert met(BY_NAME["refused_share"], 0.02) is False
 
 
+def test_a_sample_decides_on_a_target_only_when_its_interval_does():
+    quality = BY_NAME["validated_f1"]
+    assert met(quality, 0.957, (0.069, 0.999)) is None
+    assert met(quality, 0.341, (0.152, 0.6)) is False
+    assert met(quality, 0.93, (0.9, 0.95)) is True
+
+
 def test_what_lies_before_the_window_is_forgotten():
     folded = Folded(ZONE)
     folded.extracted(note("old", at=START - HOUR))

@@ -417,6 +417,28 @@ def test_the_page_tells_each_measure_with_its_interval_and_what_nobody_saw_as_no
     assert treatment.count("no mention was audited") == 3
 
 
+def test_a_target_is_met_or_missed_only_where_the_interval_says_so(tmp_path):
+    one = board()
+    one.folded.extracted(event("n0"))
+    one.folded.validated(audit("n0", right=True))
+    one.folded.validated(audit("n1", right=True))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    assert "too early to say, at least 85 %" in text
+    for number in range(2, 60):
+        one.folded.validated(audit(f"n{number}", right=True))
+    assert "too early to say" not in page_of(one, tmp_path).whole(Scope(), NOW)
+
+
+def test_one_audited_note_is_no_quality_of_a_city(tmp_path):
+    one = board()
+    for city in ("Pune", "Delhi"):
+        one.folded.extracted(event(city, city=city))
+    one.folded.validated(audit("Pune", right=False, city="Pune"))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    assert "1 audited, too few" in text
+    assert "no audit yet" in text
+
+
 def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):
     now = [0.0]
     records = RecordsAtRest(tmp_path)

@@ -301,9 +301,29 @@ KPIS: tuple[Kpi, ...] = (
 BY_NAME = {kpi.name: kpi for kpi in KPIS}
 
 
-def met(kpi: Kpi, value: float | None) -> bool | None:
-    """Whether a value meets the target; None when there is no value or no target."""
+_MEASURED = {"validated_precision": "precision", "validated_recall": "recall", "validated_f1": "f1"}
+
+
+def interval_of(kpi: Kpi, view: View) -> tuple[float, float] | None:
+    """The 95 % interval of a KPI that a sample measures; None for what is counted, or not measured yet."""
+    row = next((one for one in view.quality if one.label == ALL), None)
+    measure = _MEASURED.get(kpi.name)
+    if row is None or measure is None:
+        return None
+    low, high = getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")
+    return None if low is None or high is None else (low, high)
+
+
+def met(kpi: Kpi, value: float | None, interval: tuple[float, float] | None = None) -> bool | None:
+    """Whether a value meets the target.
+
+    None when there is no value or no target, and when the interval of a sample holds the target: then too few notes were
+    looked at to say.
+    """
     if value is None or kpi.target is None:
+        return None
+    low, high = interval or (value, value)
+    if low < kpi.target < high:
         return None
     return value >= kpi.target if kpi.better == UP else value <= kpi.target
 

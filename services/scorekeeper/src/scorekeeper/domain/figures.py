@@ -6,7 +6,7 @@ from typing import Any
 from contracts.records import LabelQuality
 from outcomes.cells import Cell, quantile_ms
 from outcomes.folding import INTAKE_DLQ, Episode, Promotion
-from outcomes.kpis import KPIS, Kpi, View, met
+from outcomes.kpis import KPIS, Kpi, View, interval_of, met
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 
@@ -17,7 +17,7 @@ class Reading:
 
     Attributes:
         value: In the KPI's unit; None before there is anything.
-        met: Whether the target is met; None without a value or a target.
+        met: Whether the target is met; None without a value or a target, or when too few were audited to say.
         days: The value of each day of the week, oldest first.
     """
 
@@ -86,7 +86,9 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
     readings = {}
     for kpi in KPIS:
         value = kpi.value(view)
-        readings[kpi.name] = Reading(kpi, value, met(kpi, value), tuple((day, kpi.value(one)) for day, one in by_day))
+        readings[kpi.name] = Reading(
+            kpi, value, met(kpi, value, interval_of(kpi, view)), tuple((day, kpi.value(one)) for day, one in by_day)
+        )
     folded = board.folded
     return Figures(
         window=window,

@@ -548,6 +548,10 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+    with patch("scorekeeper.http.app._now_ms", lambda: NOW):
+        one.folded.validated(audit("a", right=False))
+        people = client.get("/api/kpis").json()["people"]
+    assert people == {"decided": 1, "corrected": 1, "hours": pytest.approx(9 / 3600)}
 
 
 def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_path):

@@ -52,7 +52,7 @@ from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
-from scorekeeper.reader import LEASE, until_held
+from scorekeeper.reader import HISTORY, LEASE, LeaseLost, Reader, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -387,6 +387,69 @@ def test_redis_that_is_away_is_waited_for(monkeypatch):
     assert readiness.ready
 
 
+class SlowSink:
+    """A sink whose turn writes three files."""
+
+    def __init__(self):
+        self.closed = False
+
+    def claim(self, _cluster):
+        pass
+
+    def next_offset(self, _topic, _partition):
+        return None
+
+    def turn(self, beat):
+        for _ in range(3):
+            beat()
+
+    def close(self, beat):
+        beat()
+        self.closed = True
+
+
+class NoTopics:
+    """Topics without a record, of which one turn is read."""
+
+    def __init__(self):
+        self.turns = 0
+
+    def cluster(self):
+        return "c"
+
+    def starts(self, _since_ms, _kept):
+        return {}
+
+    def begin(self, _starts):
+        pass
+
+    def read(self):
+        self.turns += 1
+        assert self.turns == 1, "the first turn has not ended"
+        return []
+
+    def reached(self, _ends):
+        return False
+
+    def lag(self):
+        return {}
+
+    def close(self):
+        pass
+
+
+def test_a_long_write_keeps_the_lease_between_files_and_ends_when_it_is_lost(rig):
+    leases, liveness, sink = Leases(True, True, True, True, False), Liveness(), SlowSink()
+    reader = Reader(
+        NoTopics(), rig.fold, rig.fold, sink, rig.board, Said(), lambda _: None, Exposition(CollectorRegistry()), leases, 0,
+        rig.metrics, liveness, Readiness(HISTORY), threading.Event(), lambda: NOW,
+    )  # fmt: skip
+    with pytest.raises(LeaseLost):
+        reader.run()  # asked at the start, at the turn, and before each of its three files
+    assert leases.answers == []
+    assert sink.closed
+
+
 def test_without_redis_it_does_not_start(tmp_path):
     settings = ScorekeeperSettings(
         bootstrap_servers="b:1", schema_registry_url="http://s", records_dir=tmp_path, redis_url=None
@@ -509,6 +572,10 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+    with patch("scorekeeper.http.app._now_ms", lambda: NOW):
+        one.folded.validated(audit("a", right=False))
+        people = client.get("/api/kpis").json()["people"]
+    assert people == {"decided": 1, "corrected": 1, "hours": pytest.approx(9 / 3600)}
 
 
 def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_path):

@@ -47,6 +47,8 @@ class Figures:
 
     Attributes:
         bias: F1 of audit notes shown with predictions minus F1 of those shown without; None while too few say so.
+        corrected: Notes that people changed, of those that they decided; however many looked at one, it counts once.
+        people_hours: That people spent on them.
         pulse: For each minute of the last hour its beginning (UTC ms), notes straight through, notes for people.
         forgotten: Notes that are no longer remembered one by one: a newer revision of one counts twice.
         refused: Live notes refused at the door, by reason.
@@ -67,6 +69,7 @@ class Figures:
     bias: float | None
     corrected: int
     decided: int
+    people_hours: float
     cities: tuple[Row, ...]
     versions: tuple[Row, ...]
     pulse: tuple[tuple[int, int, int], ...]
@@ -104,6 +107,7 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         bias=board.bias(view),
         corrected=view.cell.changed,
         decided=view.cell.decided,
+        people_hours=view.cell.seconds / 3600,
         cities=tuple(_row(board, window, now_ms, one, version, one) for one in board.cities()),
         versions=tuple(_row(board, window, now_ms, city, one, one) for one in board.versions()),
         pulse=tuple(board.pulse.minutes(now_ms)),
@@ -154,6 +158,7 @@ def kpis_of(figures: Figures) -> dict[str, Any]:
         "version": figures.version,
         "notes_today": figures.notes_today,
         "refused": dict(figures.refused),
+        "people": {"decided": figures.decided, "corrected": figures.corrected, "hours": figures.people_hours},
         "kpis": {
             name: {
                 "value": one.value,

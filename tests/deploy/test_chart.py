@@ -123,6 +123,83 @@ def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
     assert "scaleDownSeconds" in too_long.stderr  # the most that Kubernetes takes for periodSeconds is 1800
 
 
+LOGIN = {
+    "kafka.securityProtocol": "SASL_SSL",
+    "kafka.saslMechanism": "SCRAM-SHA-512",
+    "kafka.existingSecret": "kafka-login",
+}
+OPERATED = {**LOGIN, "strimzi.users": "true", "strimzi.topics": "true", "kafka.existingSecret": ""}
+
+
+def environments(documents):
+    """Of each container of a Deployment or Job: its variables, by service or step."""
+    found = {}
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                found[one["name"]] = {variable["name"]: variable for variable in one["env"]}
+    return found
+
+
+def test_a_secret_without_a_username_fits_when_the_value_says_it():
+    """Strimzi's secret of a user holds a password alone."""
+    documents = render(**LOGIN, **{"kafka.username": "notes", "autoscaling.kind": "keda"})
+    for name, told in environments(documents).items():
+        if name != "schemas":  # the registry alone is asked
+            assert told["RXTRACT_SASL_USERNAME"]["value"] == "notes"
+            assert told["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
+    from_secret = environments(render(**LOGIN))["ingestor"]["RXTRACT_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
+    assert from_secret == {"name": "kafka-login", "key": "username"}
+    secrets = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
+    for login in of_kind(documents, "TriggerAuthentication"):
+        parts = {one["parameter"]: (one["name"], one["key"]) for one in login["spec"]["secretTargetRef"]}
+        assert secrets[parts["username"][0]][parts["username"][1]] == "notes"
+        assert parts["password"] == ("kafka-login", "password")
+
+
+def test_each_service_logs_in_as_a_user_of_its_own():
+    documents = render(**OPERATED, **{"autoscaling.kind": "keda"})
+    users = {d["metadata"]["name"] for d in of_kind(documents, "KafkaUser")}
+    told = environments(documents)
+    assert "RXTRACT_SASL_PASSWORD" not in told.pop("schemas")
+    assert users == {f"r-{service}" for service in told}
+    for service, variables in told.items():
+        assert variables["RXTRACT_SASL_USERNAME"]["value"] == f"r-{service}"
+        password = variables["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert password == {"name": f"r-{service}", "key": "password"}
+    logins = {d["metadata"]["name"] for d in of_kind(documents, "TriggerAuthentication")}
+    used = {d["spec"]["triggers"][0]["authenticationRef"]["name"] for d in of_kind(documents, "ScaledObject")}
+    assert logins == used == {"r-ingestor", "r-extractor"}
+
+
+def test_with_mutual_tls_the_certificate_is_the_users_own():
+    documents = render(**{"kafka.securityProtocol": "SSL", "strimzi.users": "true", "strimzi.topics": "true"})
+    assert {d["spec"]["authentication"]["type"] for d in of_kind(documents, "KafkaUser")} == {"tls"}
+    for deployment in of_kind(documents, "Deployment"):
+        volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        (mounted,) = [one["secret"]["secretName"] for one in volumes if one["name"] == "kafka-certificate"]
+        assert mounted == deployment["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kafka.securityProtocol": "PLAINTEXT"}, "strimzi.users makes logins"),
+        ({"kafka.saslMechanism": "PLAIN"}, "SCRAM-SHA-512"),
+        (
+            {"strimzi.topics": "false"},
+            "kafka.existingSecret is empty",
+        ),  # the job that makes topics needs rights of its own
+    ],
+    ids=str,
+)
+def test_users_that_could_not_log_in_are_refused(changed, said):
+    refused = helm("template", "r", str(CHART), **{**OPERATED, **changed})
+    assert refused.returncode != 0
+    assert said in refused.stderr
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}

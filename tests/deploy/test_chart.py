@@ -294,6 +294,8 @@ def test_pods_may_be_held_to_the_servers_they_need():
         {"kafka.bootstrapServers": ""},
         {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
         {"services.scorekeeper.ephemeralSize": "much"},
+        {"monitoring.runbookUrl": "https://docs.example.org/runbooks"},
+        {"monitoring.runbookUrl": "docs/%s.md"},
         {"networkPolicy.egress.kafka.to": []},
         {"networkPolicy.egress.kafka.ports": []},
     ],
@@ -340,6 +342,21 @@ def test_every_pod_takes_images_from_a_private_registry():
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
     assert len(specs) == 8
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
+
+
+def runbooks(**values):
+    (made,) = of_kind(render(**{"monitoring.prometheusRule": "true"}, **values), "PrometheusRule")
+    rules = [rule for group in made["spec"]["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+
+
+def test_a_pager_can_open_the_runbook():
+    files = runbooks()
+    assert all((ROOT / file).is_file() for file in files.values())
+    links = runbooks(**{"monitoring.runbookUrl": "https://docs.example.org/a%20b/runbooks/%s.html"})
+    assert links.keys() == files.keys()
+    for alert, link in links.items():
+        assert link == f"https://docs.example.org/a%20b/runbooks/{Path(files[alert]).stem}.html"
 
 
 def test_tracing_is_off_until_a_collector_is_named():

@@ -11,7 +11,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy"))
+
+import chart_readme  # noqa: E402
+
 CHART = ROOT / "deploy/helm/rxtract"
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
 GOOD = {
     "kafka.bootstrapServers": "kafka:9092",
@@ -310,6 +315,22 @@ def test_wrong_values_are_refused(wrong):
 def test_the_copies_in_the_chart_are_up_to_date():
     command = [sys.executable, str(ROOT / "deploy/chart_files.py"), "--check"]
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0
+
+
+def test_every_value_is_explained():
+    known = chart_readme.values()
+    spoken_for = {one.path for one in known if one.says}
+    of_services = chart_readme.readme().partition("## Of each service")[2]
+    silent = [one.name for one in known if one.path not in spoken_for and one.path[:-1] not in spoken_for]
+    fields = {f"services.{one.path[1]}.{one.path[2]}" for one in known if one.path[0] == "services" and one.path[2:]}
+    assert [name for name in silent if not name.startswith("services.")] == []
+    assert {f"`{name.rpartition('.')[2]}` |" in of_services for name in fields} == {True}
+
+
+def test_the_readme_names_what_an_install_cannot_do_without():
+    must = chart_readme.readme().partition("## What you must set")[2].partition("## Values")[0]
+    for name in [*GOOD, *{d["secret"] for s in VALUES["services"].values() for d in s.get("secretFiles", {}).values()}]:
+        assert f"`{name}`" in must
 
 
 def test_whoever_must_be_alone_is_never_there_twice():

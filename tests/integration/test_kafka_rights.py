@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -24,16 +23,17 @@ from embedded_stack.services import ServiceProcess
 from embedded_stack.stack import SERVERS, EmbeddedStack
 from runtime.secret_files import hash_token
 
-sys.path.insert(0, str(Path(__file__).parent))
-from secured_kafka import MECHANISM, Authority, SecuredKafka
-from trainer_rig import SMALL
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "deploy")]
+import found  # noqa: E402
+from secured_kafka import MECHANISM, Authority, SecuredKafka  # noqa: E402
+from trainer_rig import SMALL  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRACTOR = ROOT / "tests/faults/extractor_process.py"
-HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
+HELM = found.find("helm")
 TOKEN = "token-of-the-test"
 PREFIX = f"rights-{uuid.uuid4().hex[:10]}."
 """Redis and MLflow are those of other tests too."""
@@ -47,7 +47,7 @@ POISONED = (
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(HELM is None and os.environ.get("CI") != "true", reason="no helm: run make test-tools"),
+    found.needs("helm", "make test-tools"),
 ]
 
 

@@ -119,7 +119,7 @@ cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; b
 	@$(BIN)/python deploy/cluster_test.py
 
 .PHONY: sbom
-sbom: $(READY) ## a bill of materials (CycloneDX) for each image, from the locks, in dist/sbom/
+sbom: $(READY) ## a bill of materials (CycloneDX) for each image, of its lock and, if built, of all in it, in dist/sbom/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt python deploy/sbom.py
 
 .PHONY: lock

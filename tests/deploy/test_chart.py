@@ -205,6 +205,31 @@ def test_users_that_could_not_log_in_are_refused(changed, said):
     assert said in refused.stderr
 
 
+def test_the_registrys_login_comes_from_a_secret():
+    secret = {"schemaRegistry.url": "", "schemaRegistry.existingSecret": "registry-login"}
+    for told in environments(render(**secret)).values():
+        where = told["RXTRACT_SCHEMA_REGISTRY_URL"]["valueFrom"]["secretKeyRef"]
+        assert where == {"name": "registry-login", "key": "url"}
+
+
+def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
+    documents = render(**{"tls.caSecret": "our-ca"})
+    told = environments(documents)
+    assert {"topics", "schemas", "trainer"} <= set(told)
+    for variables in told.values():
+        assert (
+            variables["SSL_CERT_FILE"]["value"] == variables["REQUESTS_CA_BUNDLE"]["value"] == "/etc/rxtract/ca/ca.crt"
+        )
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            (volume,) = [one["secret"]["secretName"] for one in pod["volumes"] if one["name"] == "ca"]
+            assert volume == "our-ca"
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                assert {"name": "ca", "mountPath": "/etc/rxtract/ca", "readOnly": True} in one["volumeMounts"]
+    assert not [name for one in environments(render()).values() for name in one if "CERT" in name or "BUNDLE" in name]
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}

@@ -51,12 +51,20 @@ scaleDown:
   policies: [{type: Pods, value: 1, periodSeconds: {{ $seconds }}}]
 {{- end -}}
 
-{{- /* Where Kafka and the registry are. */ -}}
+{{- /* Where Kafka and the registry are, and whom to trust beside Kafka: OpenSSL and the requests library read these two variables. */ -}}
 {{- define "rxtract.addresses" -}}
 - {name: RXTRACT_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers is empty: set it to Kafka's address" .Values.kafka.bootstrapServers | quote }}}
-- {name: RXTRACT_SCHEMA_REGISTRY_URL, value: {{ required "schemaRegistry.url is empty: set it to the schema registry's address" .Values.schemaRegistry.url | quote }}}
+{{- if .Values.schemaRegistry.existingSecret }}
+- {name: RXTRACT_SCHEMA_REGISTRY_URL, valueFrom: {secretKeyRef: {name: {{ .Values.schemaRegistry.existingSecret }}, key: url}}}
+{{- else }}
+- {name: RXTRACT_SCHEMA_REGISTRY_URL, value: {{ required "schemaRegistry.url is empty: set it or schemaRegistry.existingSecret" .Values.schemaRegistry.url | quote }}}
+{{- end }}
 - {name: RXTRACT_TOPIC_PREFIX, value: {{ .Values.kafka.topicPrefix | quote }}}
 - {name: RXTRACT_GROUP_PREFIX, value: {{ .Values.kafka.groupPrefix | quote }}}
+{{- if .Values.tls.caSecret }}
+- {name: SSL_CERT_FILE, value: /etc/rxtract/ca/ca.crt}
+- {name: REQUESTS_CA_BUNDLE, value: /etc/rxtract/ca/ca.crt}
+{{- end }}
 {{- end -}}
 
 {{- /* Who a process is to Kafka, as YAML: its secret, its name (empty: a key of the secret says it) and the secret of its certificate.
@@ -101,9 +109,25 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- end }}
 {{- end -}}
 
+{{- /* Takes the root. */ -}}
+{{- define "rxtract.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if .Values.tls.caSecret }}
+- {name: ca, mountPath: /etc/rxtract/ca, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the root. */ -}}
+{{- define "rxtract.volumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+{{- with .Values.tls.caSecret }}
+- {name: ca, secret: {secretName: {{ . }}, defaultMode: 0440}}
+{{- end }}
+{{- end -}}
+
 {{- /* Takes (list root "extractor"). */ -}}
 {{- define "rxtract.kafkaMounts" -}}
-- {name: tmp, mountPath: /tmp}
+{{ include "rxtract.mounts" (index . 0) }}
 - {name: home, mountPath: /var/lib/rxtract}
 {{- if (index . 0).Values.kafka.caSecret }}
 - {name: kafka-ca, mountPath: /etc/rxtract/kafka-ca, readOnly: true}
@@ -115,7 +139,7 @@ certificate: {{ $kafka.certificateSecret | quote }}
 
 {{- /* Takes (list root "extractor"). */ -}}
 {{- define "rxtract.kafkaVolumes" -}}
-- {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+{{ include "rxtract.volumes" (index . 0) }}
 {{- with (index . 0).Values.kafka.caSecret }}
 - {name: kafka-ca, secret: {secretName: {{ . }}, defaultMode: 0440}}
 {{- end }}

@@ -112,6 +112,7 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- /* Takes the root. */ -}}
 {{- define "rxtract.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+- {name: home, mountPath: /var/lib/rxtract}
 {{- if .Values.tls.caSecret }}
 - {name: ca, mountPath: /etc/rxtract/ca, readOnly: true}
 {{- end }}
@@ -128,7 +129,6 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- /* Takes (list root "extractor"). */ -}}
 {{- define "rxtract.kafkaMounts" -}}
 {{ include "rxtract.mounts" (index . 0) }}
-- {name: home, mountPath: /var/lib/rxtract}
 {{- if (index . 0).Values.kafka.caSecret }}
 - {name: kafka-ca, mountPath: /etc/rxtract/kafka-ca, readOnly: true}
 {{- end }}

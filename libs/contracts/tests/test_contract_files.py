@@ -127,7 +127,7 @@ def test_asyncapi_names_every_topic_and_role() -> None:
     assert document["asyncapi"] == "3.1.0"
     dead = {topics.dlq_of(name) for name, topic in TOPICS.items() if topic.dlq}
     assert set(document["channels"]) == set(TOPICS) | dead
-    roles = sum(len(topic.producers) + len(topic.consumers) for topic in TOPICS.values())
+    roles = sum(len(topic.producers) + len(topic.consumers) + len(topic.followers) for topic in TOPICS.values())
     assert len(document["operations"]) == roles
     text = json.dumps(document)
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:

@@ -45,6 +45,6 @@ def list_() -> None:
         days = f"{topic.retention_ms // 86_400_000} days" if topic.retention_ms > 0 else "always"
         marks = [word for word, holds in (("public", topic.public), ("restricted", topic.restricted)) if holds]
         console.print(Text(topic.name, "bold magenta"), Text(f"({', '.join(marks)})" if marks else ""))
-        way = f"{', '.join(topic.producers)} -> {', '.join(topic.consumers)}"
+        way = f"{', '.join(topic.producers)} -> {topic.readers}"
         console.print(Padding(Text(f"key {topic.key}, kept {days}; {way}", "dim"), (0, 0, 0, 2)))
         console.print(Padding(Text(topic.purpose), (0, 0, 0, 2)))

@@ -325,7 +325,7 @@ def _parties(sketch: Sketch, known: Known) -> Iterator[Node]:
 
 
 def _records(sketch: Sketch, known: Known) -> Iterator[Edge]:
-    """Who writes and reads each topic, from the topic's file."""
+    """Who writes a topic and who works on it, from the topic's file. Who only follows it stands on the page of topics."""
     for name in sketch.topics:
         topic = known.topics[name]
         way = WAYS[name]

@@ -69,7 +69,7 @@ def _topics(topics: list[Topic]) -> Iterator[str]:
     for topic in topics:
         anchor = f"../events/topics.md#{topic.name.replace('.', '')}"
         refused = f"`{dlq_of(topic.name)}`" if topic.dlq else "-"
-        read, written = ", ".join(topic.consumers), ", ".join(topic.producers)
+        read, written = topic.readers, ", ".join(topic.producers)
         yield f"| [`{topic.name}`]({anchor}) | {written} | {read} | `{topic.key}` | {refused} |"
     yield ""
 

@@ -83,7 +83,9 @@ def _topic_binding(name: str, partitions: int, cleanup_policy: str, retention_ms
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
-    roles = [("send", who) for who in topic.producers] + [("receive", who) for who in topic.consumers]
+    roles = [("send", who) for who in topic.producers] + [
+        ("receive", who) for who in (*topic.consumers, *topic.followers)
+    ]
     return [
         (
             f"{who}.{action}.{topic.name}",

@@ -27,7 +27,8 @@ class Topic:
     """What a topic is for and how it is kept.
 
     `retention_ms` is -1 for ever. `public` records are a promise to other teams; `restricted` ones are for the named
-    consumers alone. `max_message_bytes` is what the broker takes, which may exceed what a legal record has.
+    consumers alone. `followers` read it beside their work, without a group and without dead letters: what was said already, or
+    live notes to try a challenger on. `max_message_bytes` is what the broker takes, which may exceed what a legal record has.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Topic:
     owner: str
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
+    followers: tuple[str, ...] = ()
     key: str
     record: str | None
     public: bool
@@ -45,6 +47,11 @@ class Topic:
     retention_ms: int
     max_message_bytes: int
     dlq: bool
+
+    @property
+    def readers(self) -> str:
+        """Return who reads it, for a page."""
+        return "; followed by ".join(", ".join(names) for names in (self.consumers, self.followers) if names)
 
     @property
     def subject(self) -> str:
@@ -63,9 +70,8 @@ def load_topics() -> dict[str, Topic]:
 
 
 def _topic(content: dict[str, Any]) -> Topic:
-    for name in ("producers", "consumers"):
-        content[name] = tuple(content[name])
-    return Topic(**content)
+    people = {name: tuple(content.get(name, ())) for name in ("producers", "consumers", "followers")}
+    return Topic(**{**content, **people})
 
 
 def dlq_of(topic: str) -> str:

@@ -31,12 +31,13 @@ def source() -> str:
 
 def _diagram(topics: list[Topic]) -> str:
     lines = ["```mermaid", "flowchart LR"]
-    services = sorted({who for topic in topics for who in (*topic.producers, *topic.consumers)})
+    services = sorted({who for topic in topics for who in (*topic.producers, *topic.consumers, *topic.followers)})
     lines += [f"  {_id(who)}[{who}]" for who in services]
     lines += [f"  {_id(topic.name)}([{topic.name}])" for topic in topics]
     for topic in topics:
         lines += [f"  {_id(who)} --> {_id(topic.name)}" for who in topic.producers]
         lines += [f"  {_id(topic.name)} --> {_id(who)}" for who in topic.consumers]
+        lines += [f"  {_id(topic.name)} -.-> {_id(who)}" for who in topic.followers]
     return "\n".join([*lines, "```", ""])
 
 
@@ -55,7 +56,7 @@ def _table(topics: list[Topic]) -> str:
             f"`{topic.key}`",
             f"`{topic.record}`",
             ", ".join(topic.producers),
-            ", ".join(topic.consumers),
+            topic.readers,
             str(topic.partitions),
             _kept(topic),
             topic.compatibility,

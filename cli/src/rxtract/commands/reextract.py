@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 2.0
 LOOK_EVERY_S = 5.0
+_LATEST_MS = 253_402_300_799_999  # the last of year 9999, as a time in words has it
 
 
 def reextract(
@@ -75,15 +76,16 @@ def moment(given: str) -> int:
     Raises:
         UserError: it is neither.
     """
-    if given.isdigit():
+    wrong = UserError(f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds")
+    if given.isascii() and given.isdigit():  # other scripts have digits too, and int() takes not all of them
+        if len(given) > len(str(_LATEST_MS)) or int(given) > _LATEST_MS:
+            raise wrong
         return int(given)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
-        raise UserError(
-            f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds"
-        ) from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        raise wrong from None
+    return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def _champion(versions: Versions, name: str, model: str | None) -> Version:

@@ -112,6 +112,10 @@ def test_a_note_that_was_taken_away_is_no_label_and_an_error_of_the_desk_is_told
 
 
 def test_times_are_read_with_and_without_a_zone():
+    assert moment("1900-01-01") == 0, "all that is kept"
+    for nothing in ("\u00b2", "\u0661\u0662", "-5", "9" * 30, "9" * 5_000):
+        with pytest.raises(UserError, match="write one like"):
+            moment(nothing)
     assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == moment("1000") == 1_000
     with pytest.raises(UserError, match="no time"):
         moment("yesterday")

@@ -70,7 +70,22 @@ def test_quiet_notes_raise_nothing(run, tmp_path):
     assert "no alarm" in run("--notes", notes).stdout
 
 
-@pytest.mark.parametrize("line", ["nonsense", "{}", '{"text": 3}', "[]", '{"text": "a", "written_at": "soon"}'])
+NO_NOTES = [
+    "nonsense",
+    "{}",
+    '{"text": 3}',
+    "[]",
+    "[" * 100_000,
+    '{"text": "a", "written_at": "soon"}',
+    '{"text": "a", "written_at": Infinity}',
+    '{"text": "a", "written_at": NaN}',
+    '{"text": "a", "written_at": 1e300}',
+    '{"text": "a", "written_at": true}',
+    '{"text": "a", "written_at": "0001-01-01"}',
+]
+
+
+@pytest.mark.parametrize("line", NO_NOTES, ids=lambda line: line[:45])
 def test_a_line_that_is_no_note_is_named(run, tmp_path, line):
     path = tmp_path / "notes.jsonl"
     path.write_text('{"text": "a"}\n' + line, encoding="utf-8")

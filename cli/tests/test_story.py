@@ -5,6 +5,7 @@ import time
 import pytest
 from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, Origin, Review, ReviewReason, Segment
+from rxtract.demo.goals import figures
 from rxtract.demo.malformed import Malformed
 from rxtract.demo.observer import Outcomes
 from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
@@ -32,6 +33,15 @@ def event(entities: list[Entity], **more) -> EntitiesExtracted:
 
 def right() -> list[Entity]:
     return [entity(label, text) for label, text in EXPECTED]
+
+
+def test_a_time_beyond_its_goal_is_told_as_missed():
+    recovered, demo = figures(361.2, 179.0)
+    assert (recovered.held, demo.held) == (True, False)
+    assert recovered.line() == "from the first shifted note to the new model serving: 179 s (goal 180 s)"
+    assert demo.line().startswith("the whole demo: 361 s (goal 360 s, missed")
+    assert demo.to_dict() == {"name": "demo", "seconds": 361.2, "goal_s": 360.0, "held": False}
+    assert [one.name for one in figures(10, None)] == ["demo"]
 
 
 def test_the_right_entities_pass():

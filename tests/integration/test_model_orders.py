@@ -175,15 +175,26 @@ def test_kept_notes_are_sent_again_once_and_a_second_run_goes_on(addresses):
     kept = Kept(addresses)
     kept.add(*range(30))
     kept.read_by_extractors()
-    plan = Plan(since_ms=0, rate=1_000, max_lag=1_000)
+    plan = Plan(since_ms=0, serial=1, rate=1_000, max_lag=1_000)
     sent = reextraction(addresses, plan).run()
     assert (sent.total, sent.read, sent.sent) == (30, 30, 30)
     assert sorted(kept.origins()) == [Origin.LIVE] * 30 + [Origin.REEXTRACT] * 30
 
     kept.add(100)
     again = reextraction(addresses, plan).run()
-    assert (again.sent, again.copies) == (1, 30)  # its own copies are not copied
+    assert (again.sent, again.copies, again.earlier) == (1, 30, 30)  # its own copies are not copied
     assert kept.origins().count(Origin.REEXTRACT) == 31
+
+
+def test_the_next_champion_reads_all_of_them_again(addresses):
+    kept = Kept(addresses)
+    kept.add(*range(30))
+    kept.read_by_extractors()
+    for serial in (1, 2):
+        sent = reextraction(addresses, Plan(since_ms=0, serial=serial, rate=1_000, max_lag=1_000)).run()
+        assert (sent.sent, sent.copies, sent.earlier) == (30, 30 * (serial - 1), 0)
+        kept.read_by_extractors()
+    assert kept.origins().count(Origin.REEXTRACT) == 60
 
 
 def test_notes_before_the_time_are_not_sent(addresses):
@@ -191,7 +202,7 @@ def test_notes_before_the_time_are_not_sent(addresses):
     kept.add(1, 2)
     kept.read_by_extractors()
     later_ms = int(time.time() * 1000) + 60_000
-    assert reextraction(addresses, Plan(later_ms, rate=100, max_lag=10)).run().sent == 0
+    assert reextraction(addresses, Plan(later_ms, serial=1, rate=100, max_lag=10)).run().sent == 0
 
 
 def test_it_holds_back_while_live_notes_wait(addresses):
@@ -208,7 +219,7 @@ def test_it_holds_back_while_live_notes_wait(addresses):
             assert Origin.REEXTRACT not in kept.origins()
             kept.read_by_extractors()
 
-    sent = reextraction(addresses, Plan(since_ms=0, rate=10_000, max_lag=10), check).run()
+    sent = reextraction(addresses, Plan(since_ms=0, serial=1, rate=10_000, max_lag=10), check).run()
     assert looks >= 5
     assert sent.held_s > 0
     assert sent.sent == 60

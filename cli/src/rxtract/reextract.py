@@ -2,7 +2,8 @@
 
 The notes are published again on the topic of accepted notes, with origin REEXTRACT, so that the very code that serves reads
 them; nothing of the extractor is repeated here. Live notes come first: no more than `max_lag` notes are ever waiting when a
-batch is added. A group of its own keeps the place, so that a run that was ended goes on.
+batch is added. A group for each time and champion keeps the place, so that a run that was ended goes on, and the next champion
+reads all of it again.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ class Plan:
 
     Attributes:
         since_ms: Notes whose record is at least as new, UTC milliseconds.
+        serial: Under which the champion serves that they are meant for: a run for another one begins anew.
         rate: Notes a second at most.
         max_lag: Notes that may be waiting for the extractors when more are added.
-        again: Begin at `since_ms` even when an earlier run went further.
+        again: Begin at `since_ms` even when an earlier run for this champion went further.
     """
 
     since_ms: int
+    serial: int
     rate: float
     max_lag: int
     again: bool = False
@@ -58,6 +61,7 @@ class Sent:
     """How far it came: records read of those that there are, notes sent, and what was left out.
 
     Attributes:
+        earlier: Records that an earlier run for this champion had read.
         copies: Notes that an earlier run had sent; they are not sent anew.
         held_s: Seconds in which live notes went first.
     """
@@ -65,6 +69,7 @@ class Sent:
     total: int = 0
     read: int = 0
     sent: int = 0
+    earlier: int = 0
     copies: int = 0
     unreadable: int = 0
     held_s: float = 0.0
@@ -101,7 +106,7 @@ class Reextraction:
         self._consumer = Consumer(
             {
                 **config,
-                "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}",
+                "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}-{plan.serial}",
                 "enable.auto.commit": False,
                 "allow.auto.create.topics": False,
                 "log_level": 0,
@@ -145,7 +150,10 @@ class Reextraction:
         for place in places:
             low, high = self._consumer.get_watermark_offsets(place, timeout=10)
             start = high if starts[place.partition] in (OFFSET_END, -1) else starts[place.partition]
-            start = max(start, before.get(place.partition, 0), low)
+            start = max(start, low)
+            reached = min(high, max(start, before.get(place.partition, 0)))
+            sent.earlier += reached - start
+            start = reached
             if start < high:
                 ends[place.partition] = high
                 sent.total += high - start

@@ -198,6 +198,26 @@ def test_a_model_that_misbehaves_on_canaries_is_refused_and_not_fetched_again(mo
     assert models.downloads == 2
 
 
+def test_a_lack_of_memory_is_no_fault_of_the_model(models, tmp_path):
+    metrics = Metrics(m.METRICS)
+    scarce = [True]
+
+    def opener(data: bytes, sha256: str) -> FakeTagger:
+        if scarce[0]:
+            raise MemoryError
+        return opened(data, sha256)
+
+    models.promote(1, GOOD)
+    kept = ModelKeeper(models, ModelCache(tmp_path), opener, "rxtract-ner", "champion", metrics)
+    with pytest.raises(NoModelError, match="MemoryError"):
+        kept.load_first()
+    with pytest.raises(RefusedModelError, match="MemoryError"):
+        kept.refresh()
+    assert metrics.counter(m.MODEL_LOADS).labels("refused")._value.get() == 0, "nobody is to be paged for the artifact"
+    scarce[0] = False
+    assert kept.refresh() is True
+
+
 def test_a_damaged_cached_copy_is_not_served(models, tmp_path):
     models.promote(1, GOOD)
     keeper(models, tmp_path).load_first()

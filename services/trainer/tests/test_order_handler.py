@@ -232,6 +232,18 @@ def test_a_registration_whose_answer_was_lost_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_is_kept_for_an_order_that_is_void(tmp_path):
+    world = World(place=tmp_path)
+    order = command(champion_version="1")
+    world.models.fails_once = AWAY[0]
+    with pytest.raises(Recoverable):
+        world.handler(order)
+    world.models.set_alias("champion", world.models.add(gate="pass"))
+    world.handler(order)
+    assert world.kinds() == ["REJECTED"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_mlflow_refuses_is_not_kept(tmp_path):
     world = World(place=tmp_path)
     world.models.fails_once = MlflowRefusedError("MLflow refuses")

@@ -25,6 +25,7 @@ from rxtract.demo.act_two import ActTwo
 from rxtract.demo.browser import find_browser
 from rxtract.demo.control_act import ControlAct
 from rxtract.demo.desk_act import DeskAct
+from rxtract.demo.goals import figures
 from rxtract.demo.screen import Screen
 from rxtract.demo.story import ActOne
 from rxtract.errors import UserError
@@ -86,7 +87,10 @@ def demo(
                 f"{loop.seconds_to_recovered:.0f} s; F1 on unseen new names {loop.f1_before:.2f} to {loop.f1_after:.2f}; "
                 f"version {loop.refused_version} refused, back to version {loop.rolled_back_to}"
             )
-    screen.good(f"everything stopped; {time.monotonic() - began:.0f} s in all")
+    screen.good("everything stopped")
+    times = figures(time.monotonic() - began, None if loop is None else loop.seconds_to_recovered)
+    for one in times:
+        (screen.good if one.held else screen.missed)(one.line())
     if as_json:
         sys.stdout.write(
             json.dumps(
@@ -94,6 +98,7 @@ def demo(
                     **asdict(summary),
                     "desk": desk and asdict(desk),
                     "loop": loop and asdict(loop),
+                    "figures": [one.to_dict() for one in times],
                     "kpis": kpis,
                     "pictures": browser.pictures if browser else [],
                 }

@@ -27,6 +27,7 @@ app = typer.Typer(name="drift", help="Drift of the notes' language.", no_args_is
 _NOTES_AT_ONCE = 500
 _FIRST_NOTE_AT = 1_767_225_600_000  # 2026-01-01 UTC; notes without a time follow each other by a second
 _STEP_MS = 1_000
+_EARLIEST_MS, _LATEST_MS = -2_208_988_800_000, 4_102_444_800_000  # 1900 to 2100: what is beyond is a mistake
 
 
 @app.callback()
@@ -115,7 +116,7 @@ def _note(line: str, index: int, path: Path) -> tuple[str, RecordedNote]:
         return "" + row["text"], RecordedNote(
             str(row.get("city") or ""), str(row.get("specialty") or ""), _written_at(row.get("written_at"), index)
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
             f'{path}, line {index + 1}: not a note: write {{"text": ..., "city": ..., "specialty": ..., "written_at": ...}}'
         ) from None
@@ -125,10 +126,12 @@ def _written_at(value: object, index: int) -> int:
     """UTC milliseconds of a number or an ISO time; a time without a zone is UTC."""
     if value is None or value == "":
         return _FIRST_NOTE_AT + index * _STEP_MS
-    if isinstance(value, int | float):
-        return int(value)
-    at = datetime.fromisoformat(str(value))
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    if isinstance(value, str):
+        at = datetime.fromisoformat(value)
+        value = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _EARLIEST_MS <= value < _LATEST_MS:
+        raise ValueError("no time of a note")
+    return int(value)
 
 
 def _print(alarms: list[Alarm]) -> None:

@@ -16,16 +16,16 @@ from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
-from rxtract.models.versions import Versions
+from rxtract.models.versions import Version, Versions
 from rxtract.reextract import Plan, Reextraction, Sent
 from rxtract.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PLAIN_INTERVAL_S = 2.0
 LOOK_EVERY_S = 5.0
+_LATEST_MS = 253_402_300_799_999  # the last of year 9999, as a time in words has it
 
 
 def reextract(
@@ -37,7 +37,9 @@ def reextract(
     max_lag: Annotated[
         int, typer.Option(min=0, help="Hold back while more notes than this wait for the extractors.")
     ] = 500,
-    again: Annotated[bool, typer.Option("--again", help="Begin anew, even when an earlier run went further.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin anew, even when an earlier run for this champion went further.")
+    ] = False,
     name: Annotated[str, typer.Option("--name", help="The registered model.")] = "rxtract-ner",
     tracking_uri: TrackingUri = "",
     stack: Stack = None,
@@ -45,12 +47,14 @@ def reextract(
 ) -> None:
     """Send kept notes (7 days) through the champion again, with origin REEXTRACT, behind the live notes.
 
-    They count in no live figure. A run that was stopped goes on where it was when the same --since is given.
+    They count in no live figure. A run that was stopped goes on where it was when the same --since is given, and begins anew when
+    another champion serves since.
     """
     since_ms = moment(since)
-    check = _champion_check(model, name, tracking_uri, stack)
-    check()
-    plan = Plan(since_ms, rate, max_lag, again)
+    versions = Versions(need_mlflow(tracking_uri, stack), name)
+    champion = _champion(versions, name, model)
+    check = _champion_check(versions, model)
+    plan = Plan(since_ms, champion.serial or 0, rate, max_lag, again)
     prefix = os.environ.get("RXTRACT_GROUP_PREFIX", "")
     run = Reextraction(read_addresses(stack), plan, group_prefix=prefix, check=check)
     console = Console(stderr=json_, highlight=False, soft_wrap=True)
@@ -63,7 +67,7 @@ def reextract(
         print(json.dumps({**asdict(sent), "held_s": round(sent.held_s, 1)}))
         return
     console.print(_line(sent))
-    console.print("their entities come with the new model's version and serial: the highest serial counts")
+    console.print(_outcome(sent, champion))
 
 
 def moment(given: str) -> int:
@@ -72,24 +76,45 @@ def moment(given: str) -> int:
     Raises:
         UserError: it is neither.
     """
-    if given.isdigit():
+    wrong = UserError(f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds")
+    if given.isascii() and given.isdigit():  # other scripts have digits too, and int() takes not all of them
+        if len(given) > len(str(_LATEST_MS)) or int(given) > _LATEST_MS:
+            raise wrong
         return int(given)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
-        raise UserError(
-            f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds"
-        ) from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        raise wrong from None
+    return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
-def _champion_check(model: str | None, name: str, tracking_uri: str, stack: Path | None) -> Callable[[], None]:
-    """Return what raises when the named version does not serve; it asks MLflow now and then only."""
+def _champion(versions: Versions, name: str, model: str | None) -> Version:
+    """Return the version that serves.
+
+    Raises:
+        UserError: there is none, or it is not the one that was named.
+    """
+    if model is not None:
+        versions.need(model)
+    champion = versions.serving()
+    if champion is None and model is None:
+        raise UserError(f"{name} has no champion: there is no model to send notes through")
+    if champion is None or model not in (None, champion.version):
+        raise _does_not_serve(model, None if champion is None else champion.version)
+    return champion
+
+
+def _does_not_serve(model: str | None, champion: str | None) -> UserError:
+    return UserError(
+        f"version {model} does not serve, the champion is {champion or 'nobody'}: `rxtract model promote {model}` first"
+    )
+
+
+def _champion_check(versions: Versions, model: str | None) -> Callable[[], None]:
+    """Return what raises when the named version serves no more; it asks MLflow now and then only."""
     if model is None:
         return lambda: None
-    versions = Versions(need_mlflow(tracking_uri, stack), name)
-    versions.need(model)
-    asked_s = -LOOK_EVERY_S
+    asked_s = time.monotonic()
 
     def check() -> None:
         nonlocal asked_s
@@ -98,12 +123,17 @@ def _champion_check(model: str | None, name: str, tracking_uri: str, stack: Path
         asked_s = time.monotonic()
         champion = versions.champion()
         if champion != model:
-            raise UserError(
-                f"version {model} does not serve, the champion is {champion or 'nobody'}: "
-                f"`rxtract model promote {model}` first"
-            )
+            raise _does_not_serve(model, champion)
 
     return check
+
+
+def _outcome(sent: Sent, champion: Version) -> str:
+    if sent.sent:
+        return f"their entities come with version {champion.version} and serial {champion.serial}: the highest serial counts"
+    if sent.earlier:
+        return f"nothing new: an earlier run for version {champion.version} sent them; --again sends them once more"
+    return "nothing to send: no note is kept from that time on"
 
 
 class _Lines:
@@ -120,7 +150,8 @@ class _Lines:
 
 
 def _line(sent: Sent) -> str:
-    parts = [f"{sent.read:,} of {sent.total:,} kept records read, {sent.sent:,} notes sent again"]
+    parts = [f"{sent.earlier:,} records read by an earlier run"] if sent.earlier else []
+    parts.append(f"{sent.read:,} of {sent.total:,} kept records read, {sent.sent:,} notes sent again")
     if sent.copies:
         parts.append(f"{sent.copies:,} copies of earlier runs left out")
     if sent.unreadable:

@@ -68,6 +68,10 @@ class Screen:
         """Print a step that really happened."""
         self.console.print(Text.assemble(("✓ ", "bold green"), words))
 
+    def missed(self, words: str) -> None:
+        """Print what happened, and not as it should have."""
+        self.console.print(Text.assemble(("! ", "bold yellow"), words))
+
     def note(self, title: str, text: str, entities: Sequence[Marked]) -> None:
         """Show one note with its entities: in colour on a terminal, in brackets elsewhere."""
         if self.console.is_terminal:

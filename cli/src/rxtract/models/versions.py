@@ -72,8 +72,13 @@ class Versions:
         raise UserError(f"{self._name} has no version {version}: `rxtract model list` names those that are there")
 
     def champion(self) -> str | None:
+        """Return the number of the version that serves, or None."""
+        served = self.serving()
+        return None if served is None else served.version
+
+    def serving(self) -> Version | None:
         """Return the version that serves, or None."""
-        return next((row.version for row in self.all() if CHAMPION in row.aliases), None)
+        return next((row for row in self.all() if CHAMPION in row.aliases), None)
 
     def report(self, version: str) -> str:
         """Return the gate's report of a version, or else its description.

@@ -62,7 +62,7 @@ MODEL_LOADS = MetricSpec(
     Kind.COUNTER,
     "loads",
     ("result",),
-    "Models loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable.",
+    "Models loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable (none is there, or no memory).",
 )
 
 METRICS: tuple[MetricSpec, ...] = (

@@ -60,6 +60,10 @@ class Announcement:
     sha256: str | None
 
 
+class NotOpenedError(RefusedModelError):
+    """The artifact could not be opened for want of something of this process, memory for example; it is tried again."""
+
+
 Opener = Callable[[bytes, str], OpenedTagger]
 """Opens tables whose sha256 is given; raises when they are damaged."""
 
@@ -188,6 +192,9 @@ class ModelKeeper:
         data = cached if cached is not None else models.tables(version)
         try:
             loaded = self._open(version, data)
+        except NotOpenedError:
+            self._loads.labels("unavailable").inc()
+            raise
         except RefusedModelError:
             self._loads.labels("refused").inc()
             self._remember_refusal(version, data)
@@ -209,7 +216,7 @@ class ModelKeeper:
         try:
             loaded = self._open(version, data)
         except RefusedModelError as error:
-            self._loads.labels("refused").inc()
+            self._loads.labels("unavailable" if isinstance(error, NotOpenedError) else "refused").inc()
             raise NoModelError(f"{cause}; and the cached copy is refused: {error}") from None
         _log.warning("serving the cached model", version=version.version, cause=str(cause))
         self._swap(loaded, "cached")
@@ -220,6 +227,8 @@ class ModelKeeper:
         try:
             tagger = self._opener(data, version.sha256)
             check_canaries(tagger, tagger.metadata)
+        except (MemoryError, OSError) as error:
+            raise NotOpenedError(f"version {version.version} cannot be opened now: {type(error).__name__}") from error
         except Exception as error:
             why = str(error) if isinstance(error, RxtractError) else type(error).__name__
             raise RefusedModelError(f"version {version.version} cannot be served: {why}") from error

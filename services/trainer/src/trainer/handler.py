@@ -103,6 +103,7 @@ class OrderHandler:
             self._carry_out(command, story)
         except MlflowRefusedError as error:
             self._teller.fail(command, str(error))
+        self._jobs.settled(command)
 
     def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")
@@ -135,7 +136,6 @@ class OrderHandler:
     def _retrain(self, command: ModelCommand, champion: Version | None, story: Story) -> None:
         made = self._models.of_command(command.command_id)
         if made is not None and made.tags.get(GATE_TAG):
-            self._jobs.drop()
             self._go_on(command, made, champion, story)
             return
         if champion is not None and command.reason == FIRST:

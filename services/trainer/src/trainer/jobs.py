@@ -131,9 +131,9 @@ class Jobs:
         _log.info("taken up again: the job had been done", command_id=command.command_id)
         return last
 
-    def drop(self) -> None:
-        """Nobody wants what is kept any more."""
-        if self._last is not None:
+    def settled(self, command: ModelCommand) -> None:
+        """What was kept for an order is dropped once there was something to say of it: it ended, or waits for labels."""
+        if self._last is not None and self._last.about[0] == command.command_id:
             self._last.drop()
 
     def run(
@@ -149,7 +149,8 @@ class Jobs:
             JobFailedError: It gave no result.
             JobAbandonedError: The work is not ours any more.
         """
-        self.drop()
+        if self._last is not None:
+            self._last.drop()
         folder = _made(self._place, command.command_id)
         try:
             self._fill(folder, command, candidates, annotations, drift)

@@ -263,6 +263,34 @@ def test_a_version_that_was_not_judged_is_not_promoted():
     assert "has not passed the gate" in world.said[0].reasons[0]
 
 
+def test_the_champion_is_looked_at_and_not_promoted_over_itself():
+    """A new serial would end every episode of drift, and leave nothing to go back to."""
+    world = World()
+    before = dict(world.models.versions)
+    world.handler(command(ModelAction.EVALUATE, target_version="1"))
+    assert world.job_kinds == ["evaluate"]
+    assert world.kinds() == ["REJECTED"]
+    assert "version 1 is the champion already" in world.said[0].reasons[0]
+    assert world.said[0].reasons[1:] == ("numbers",)
+    assert world.said[0].metrics == {"a": 1.0}
+    assert world.models.aliases == {"champion": "1"}
+    assert world.models.versions == before
+
+
+def test_a_version_that_an_operator_promoted_meanwhile_is_not_promoted_over_itself():
+    world = World()
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.handler(command(ModelAction.PROMOTE, target_version="2", command_id="up"))
+    serial = world.models.version("2").serial
+    world.handler(command())
+    assert world.kinds() == ["PROMOTED", "MODEL_TRAINED", "REJECTED"]
+    assert "version 2 is the champion already" in world.said[-1].reasons[0]
+    assert world.models.version("2").serial == serial
+    assert world.models.aliases == {"champion": "2", "previous": "1"}
+
+
 def test_a_champion_that_changed_meanwhile_stops_a_promotion():
     world = World()
     other = world.models.add(gate="pass")

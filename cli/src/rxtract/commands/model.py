@@ -112,7 +112,10 @@ def evaluate(
     trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
-    """Offer a version to the gate, against the champion: promoted when it passes, else refused. The report stays with it."""
+    """Offer a version to the gate, against the champion: promoted when it passes, else refused. The report stays with it.
+
+    The champion itself is measured on what is labelled by now, and nothing moves.
+    """
     _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 

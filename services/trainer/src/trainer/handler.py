@@ -223,6 +223,9 @@ class OrderHandler:
         self._teller.tell(
             command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by
         )
+        if _is_champion(made, champion):
+            self._reject(command, made, [_serves_already(made)])
+            return
         if made.is_judged_against(champion):
             self._decide(command, made, champion, None)
             return
@@ -243,6 +246,9 @@ class OrderHandler:
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
+        if _is_champion(offered, champion):
+            self._look_at(command, offered)
+            return
         judged = self._judge(command, offered, champion, NO_DRIFT)
         if judged is None:
             return
@@ -251,6 +257,14 @@ class OrderHandler:
             self._reject(command, offered, ["there is too little to judge by", *result["reasons"]], _numbers(result))
             return
         self._decide(command, offered, champion, result)
+
+    def _look_at(self, command: ModelCommand, champion: Version) -> None:
+        """Say how the champion does on what is labelled by now. Nothing moves, and its report stays that of its promotion."""
+        with self._jobs.folder(command) as folder:
+            annotations = list(self._sources.annotations())
+            result = self._run(command, folder, Candidates(champion, champion), annotations, NO_DRIFT)
+        if result is not None:
+            self._reject(command, champion, [_serves_already(champion), *result["reasons"]], _numbers(result))
 
     def _run(
         self,
@@ -286,8 +300,8 @@ class OrderHandler:
             self._teller.fail(
                 command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are"
             )
-        elif champion is not None and champion.version == version.version:
-            self._reject(command, version, [f"version {version.version} is the champion already"])
+        elif _is_champion(version, champion):
+            self._reject(command, version, [_serves_already(version)])
         elif (why := _why_not_promoted(version, champion)) is not None:
             self._reject(command, version, [why])
         else:
@@ -298,8 +312,8 @@ class OrderHandler:
         version = self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
         if version is None:
             self._teller.fail(command, f"there is no version {wanted or 'before this one'} to go back to")
-        elif champion is not None and champion.version == version.version:
-            self._reject(command, version, [f"version {version.version} serves already"])
+        elif _is_champion(version, champion):
+            self._reject(command, version, [_serves_already(version)])
         elif not version.tags.get("served"):
             why = f"version {version.version} never served: use `rxtract model promote`"
             self._reject(command, version, [why])
@@ -374,6 +388,14 @@ class OrderHandler:
         self._teller.move(move, champion)
         self._models.forget_move(champion)
         return move.command_id == command.command_id
+
+
+def _is_champion(version: Version, champion: Version | None) -> bool:
+    return champion is not None and champion.version == version.version
+
+
+def _serves_already(version: Version) -> str:
+    return f"version {version.version} is the champion already: nothing moves"
 
 
 def _why_not_promoted(version: Version, champion: Version | None) -> str | None:

@@ -141,6 +141,42 @@ def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     assert not ledger.deferred
 
 
+def promoted(version: str, serial: int, before: str | None, kind=ModelEventKind.PROMOTED) -> ModelEvent:
+    return event(f"{version}{serial}", kind, model_version=version, serial=serial, previous_version=before)
+
+
+def test_a_version_that_was_made_champion_without_an_event_has_served_too():
+    """`rxtract up` registers the first one with its alias: what was promoted after it says what was before."""
+    ledger = Ledger("m")
+    ledger.tell(promoted("2", 2, "1"))
+    assert [version for version, _ in ledger.served] == ["1", "2"]
+    ledger.tell(promoted("2", 2, "1"))  # told twice
+    ledger.tell(promoted("3", 3, "2"))
+    ledger.tell(promoted("5", 5, "4"))
+    assert [version for version, _ in ledger.served] == ["1", "2", "3", "4", "5"]
+    assert ledger.before("2", 2) is None
+    assert ledger.before("5", 5) == "4"
+
+
+def test_nobody_goes_back_to_a_version_that_a_rollback_left():
+    ledger = Ledger("m")
+    for one in (promoted("2", 2, "1"), promoted("3", 3, "2")):
+        ledger.tell(one)
+    ledger.tell(promoted("2", 4, "3", ModelEventKind.ROLLED_BACK))
+    assert ledger.before("2", 4) == "1"
+    ledger.tell(promoted("3", 5, "2"))  # an operator wants it after all
+    assert ledger.before("3", 5) == "2"
+    ledger.tell(promoted("4", 6, "3"))
+    assert ledger.before("4", 6) == "3"
+
+
+def test_a_version_that_followed_itself_is_not_what_was_before():
+    ledger = Ledger("m")
+    for one in (promoted("2", 2, "1"), promoted("2", 3, "2")):
+        ledger.tell(one)
+    assert ledger.before("2", 3) == "1"
+
+
 def test_an_order_that_waits_for_labels_goes_on_waiting_when_another_ends():
     ledger = Ledger("m")
     for key in ("a", "b"):

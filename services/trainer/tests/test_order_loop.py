@@ -186,6 +186,15 @@ def test_a_rollback_of_a_former_champion_stops_no_training() -> None:
         assert world.over == ["train", "late"]
 
 
+def test_the_first_promotion_of_a_stack_that_began_with_a_model_is_rolled_back_too() -> None:
+    world = World()
+    world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+    assert world.look() == []
+    world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
+    assert len(world.look()) == 1
+    assert (world.asked[0].action, world.asked[0].target_version) == (ModelAction.ROLLBACK, "1")
+
+
 def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_for() -> None:
     world = World()
     for version, serial in (("1", 1), ("2", 2)):

@@ -290,11 +290,11 @@ class OrderLoop:
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""
-        if len(self._ledger.served) < 2 or self._ledger.served[-1] != (version, serial):
+        before = self._ledger.before(version, serial)
+        if before is None:
             return
-        before = self._ledger.served[-2][0]
         now, then = self._readers.f1(version), self._readers.f1(before)
-        if now is not None and then is not None and before != version and rules.is_worse(now, then):
+        if now is not None and then is not None and rules.is_worse(now, then):
             identify = partial(identity.quality_command_id, self._model_name, version, serial)
             self._ask(identify, ModelAction.ROLLBACK, "quality", target=before, champion=version)
 

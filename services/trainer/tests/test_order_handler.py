@@ -72,7 +72,7 @@ class FakeModels:
 
     def finish_move(self, champion):
         if champion.move.left is not None:
-            self._tag(self.versions[champion.move.left], served="true")
+            self._tag(self.versions[champion.move.left], served="true", left_by=champion.move.kind)
             self.aliases["previous"] = champion.move.left
         return self._tag(champion, served="true")
 

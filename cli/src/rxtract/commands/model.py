@@ -136,7 +136,10 @@ def rollback(
     trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
-    """Go back to the version that served before, or to the one that is named."""
+    """Go back to the version that served before, or to the one that is named.
+
+    A second time without a name is refused: the version before would be the one that was just left.
+    """
     _order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 

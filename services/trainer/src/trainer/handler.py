@@ -17,7 +17,15 @@ from runtime.metrics import Metrics
 
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError, JobFailedError
-from trainer.adapters.models import AGAINST_TAG, CHALLENGER, GATE_TAG, MlflowRefusedError, Version, number_of
+from trainer.adapters.models import (
+    AGAINST_TAG,
+    CHALLENGER,
+    GATE_TAG,
+    LEFT_BY_TAG,
+    MlflowRefusedError,
+    Version,
+    number_of,
+)
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
 from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
@@ -317,6 +325,12 @@ class OrderHandler:
         elif not version.tags.get("served"):
             why = f"version {version.version} never served: use `rxtract model promote`"
             self._reject(command, version, [why])
+        elif wanted is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value:
+            why = (
+                f"version {version.version} was left by a rollback: name the version to go back to, "
+                "`rxtract model rollback VERSION`; `rxtract model list` shows which there are"
+            )
+            self._reject(command, None, [why])
         else:
             left = champion.version if champion else "none"
             words = [f"back from version {left} to version {version.version}: {command.reason}"]

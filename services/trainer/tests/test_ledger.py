@@ -127,6 +127,22 @@ def test_a_deferral_goes_on_for_the_segments_that_still_drift():
     assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
+def test_a_drift_whose_run_was_refused_waits_for_labels_from_after_the_refusal():
+    ledger, over = Ledger("m"), set()
+    for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("old", "Delhi", 1), ("again", "Pune", 60)):
+        ledger.order(command(key, segment=f"city={city}", requested_at=at))
+    ledger.order(command("elsewhere", segment="city=Delhi", requested_at=80, champion_version="7"))
+    for key, at in (("a", 500), ("old", 600), ("elsewhere", 700)):
+        refused = event(key, ModelEventKind.REJECTED).to_dict()
+        ledger.tell(ModelEvent.from_dict({**refused, "occurred_at": at}))
+    ledger.tell(event("b", ModelEventKind.MERGED_INTO, merged_into="again"))
+    over.add("old")
+    drift = story_of(ledger.commands["again"], ledger, lambda one: one.command_id in over).drift
+    assert drift.segments == ("city=Pune", "city=Delhi")
+    assert drift.since == 60 - CLOCKS_APART_MS
+    assert drift.labels_from == {"city=Pune": 500, "city=Delhi": 60 - CLOCKS_APART_MS}
+
+
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     ledger = Ledger("m")
     ledger.order(command("a"))

@@ -236,6 +236,19 @@ def test_labels_from_before_the_drift_do_not_answer_it():
     assert world.job_since == NOW
 
 
+def test_after_a_refusal_only_new_labels_answer_and_all_of_the_drift_judge():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    refused = Drift(("city=Pune",), NOW, {"city=Pune": NOW + 10_000})
+    drift = command(reason="drift", segment="city=Pune")
+    world.handler(drift, Story(drift=refused))
+    assert world.kinds() == ["TRAINING_DEFERRED"]
+    world.annotations = labelled("Pune", 800, at=NOW + 10_000)
+    world.handler(drift, Story(drift=refused))
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.job_since == NOW
+
+
 def test_a_drift_that_is_over_ends_its_order():
     world = World()
     world.handler(command(reason="drift", segment="city=Pune"), Story(40))

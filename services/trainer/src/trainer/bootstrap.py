@@ -157,7 +157,7 @@ class Trainer:
                 return measured.f1(version) if qualities.caught_up else None
 
             try:
-                self.loop(made, publish, f1, recoveries.is_over).run()
+                self.loop(made, publish, f1, recoveries.is_over, lambda: drifts.caught_up).run()
             finally:
                 qualities.stop()
                 drifts.stop()
@@ -174,6 +174,7 @@ class Trainer:
         publish: Publisher,
         f1: Callable[[str], LabelQuality | None],
         is_over: Callable[[ModelCommand], bool],
+        drifts_read: Callable[[], bool],
     ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
@@ -210,6 +211,7 @@ class Trainer:
                 f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
                 is_over=is_over,
+                drifts_read=drifts_read,
             ),
             self.lease,
             Triggers(settings.retrain_after_annotations, settings.retrain_every_h),

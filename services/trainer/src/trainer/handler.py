@@ -183,7 +183,7 @@ class OrderHandler:
     def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
         """How many labelled notes are missing, and of which segment; None when one segment has enough."""
         settings = self._settings
-        missing = missing_labels(annotations, drift.segments, settings.gate, settings.roles_key, drift.since)
+        missing = missing_labels(annotations, drift.labels_from, settings.gate, settings.roles_key)
         segment = min(missing, key=lambda one: missing[one])
         return (missing[segment], segment) if missing[segment] else None
 

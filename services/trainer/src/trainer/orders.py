@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -29,7 +29,8 @@ from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
 from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
-from trainer.domain.ledger import Ledger, is_drift
+from trainer.domain.drifts import unanswered
+from trainer.domain.ledger import DRIFT, Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
 from trainer.telling import merged
@@ -62,6 +63,7 @@ class Readers:
         f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
         annotations: How many annotations there are.
         is_over: Whether the drift that an order was given for has ended.
+        drifts_read: Whether all ends of drifts are known that were said before we came.
     """
 
     commands: Callable[[], Iterable[InputRecord]]
@@ -69,6 +71,7 @@ class Readers:
     f1: Callable[[str], LabelQuality | None]
     annotations: Callable[[], int]
     is_over: Callable[[ModelCommand], bool]
+    drifts_read: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +290,19 @@ class OrderLoop:
             period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
             identify = partial(identity.schedule_command_id, self._model_name, period)
             self._ask(identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
+        if self._readers.drifts_read():
+            self._ask_for_drifts(champion[0])
+
+    def _ask_for_drifts(self, version: str) -> None:
+        """Order again for what drifts on after all orders for it came to nothing; labels and the end of the drift decide the rest."""
+        for one in list(unanswered(self._ledger, version, self._readers.is_over, self._now_ms())):
+            if one.is_due(self._now_ms()):
+                ground = (self._model_name, version, one.segment, one.requested_at)
+                command = self._command(
+                    identity.drift_command_id(*ground, one.attempts), ModelAction.RETRAIN, DRIFT, champion=version
+                )
+                # The time and the segment of the first order: they say which labels and which end of a drift count.
+                self._give(replace(command, segment=one.segment, requested_at=one.requested_at))
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""
@@ -309,9 +325,13 @@ class OrderLoop:
     ) -> None:
         """Publish a command of our own, once an attempt; it comes back to us like everybody's."""
         command_id = next_attempt(self._ledger, identify, self._now_ms(), again_after)
-        if command_id is None:
-            return
-        command = ModelCommand(
+        if command_id is not None:
+            self._give(self._command(command_id, action, reason, target, champion))
+
+    def _command(
+        self, command_id: str, action: ModelAction, reason: str, target: str | None = None, champion: str | None = None
+    ) -> ModelCommand:
+        return ModelCommand(
             command_id=command_id,
             action=action,
             model_name=self._model_name,
@@ -321,11 +341,16 @@ class OrderLoop:
             requested_by=STAGE,
             requested_at=self._now_ms(),
         )
+
+    def _give(self, command: ModelCommand) -> None:
+        if command.command_id in self._ledger.commands:
+            return
         self._order(command)
         with self._lock:
-            self._ledger.commands[command_id] = command  # its own delivery then counts as known, not as a duplicate
-            self._own.add(command_id)
-        _log.info("asked", action=action.value, reason=reason)
+            # Its own delivery then counts as known, not as a duplicate.
+            self._ledger.commands[command.command_id] = command
+            self._own.add(command.command_id)
+        _log.info("asked", action=command.action.value, reason=command.reason)
 
     # -- records
 

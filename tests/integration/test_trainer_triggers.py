@@ -148,6 +148,20 @@ def test_an_operators_order_does_not_wait_with_the_drifts(rig: Rig) -> None:
     assert len(rig.versions()) == 2
 
 
+def test_an_operators_order_of_a_segment_is_judged_on_it_and_does_not_wait(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    rig.first_model()
+    early = rig.order(ModelAction.RETRAIN, segment="city=Pune")
+    end = ended(rig.until(lambda seen: ended(seen, early)), early)[0]
+    assert end.kind is ModelEventKind.REJECTED
+    assert "40 labelled notes of city=Pune are missing" in end.reasons[0]
+    assert len(rig.versions()) == 1
+    rig.annotated(["Pune"], 140)
+    order = rig.order(ModelAction.RETRAIN, segment="city=Pune")
+    end = ended(rig.until(lambda seen: ended(seen, order)), order)[0]
+    assert "recent validated notes of city=Pune" in " ".join(end.reasons) + rig.report("2")
+
+
 def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_path: Path) -> None:
     rig.trainer()
     rig.first_model()

@@ -143,6 +143,19 @@ def test_a_drift_whose_run_was_refused_waits_for_labels_from_after_the_refusal()
     assert drift.labels_from == {"city=Pune": 500, "city=Delhi": 60 - CLOCKS_APART_MS}
 
 
+def test_an_order_of_a_segment_is_judged_on_it_and_answers_nothing_else():
+    ledger = Ledger("m")
+    ledger.order(command("drift", segment="city=Delhi", requested_at=60))
+    for key, segment in (("pune", "city=Pune"), ("all", None), ("again", "city=Pune")):
+        ledger.order(command(key, reason="operator", segment=segment))
+    assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("again", "pune")]
+    story = story_of(ledger.commands["pune"], ledger, lambda _: False)
+    assert (story.drift, story.waiting) == (Drift(("city=Pune",)), ())
+    assert story_of(ledger.commands["all"], ledger, lambda _: False).waiting != ()
+    offered = command("offered", ModelAction.EVALUATE, reason="operator", segment="city=Pune")
+    assert story_of(offered, ledger, lambda _: False).drift == NO_DRIFT
+
+
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     ledger = Ledger("m")
     ledger.order(command("a"))

@@ -268,6 +268,20 @@ def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are
     assert world.job_segments == ["city=Pune"]
 
 
+def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
+    world = World()
+    asked = Story(drift=Drift(("city=Pune",)))
+    world.annotations = labelled("Delhi", 400)
+    world.handler(command(segment="city=Pune"), asked)
+    assert world.kinds() == ["REJECTED"]  # nobody is kept waiting
+    assert "labelled notes of city=Pune are missing" in world.said[0].reasons[0]
+    assert world.jobs == 0
+    world.annotations += labelled("Pune", 400)
+    world.handler(command(segment="city=Pune", command_id="d"), asked)
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert (world.job_segments, world.job_since) == (["city=Pune"], 0)
+
+
 def test_a_version_that_was_not_judged_is_not_promoted():
     world = World()
     world.models.add()

@@ -152,9 +152,8 @@ class OrderHandler:
             self._reject(command, None, [f"the drift of {command.segment or 'all'} is over: there is nothing to learn"])
             return
         annotations = list(self._sources.annotations())
-        if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
-            missing, segment = lacking
-            self._teller.defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+        if _needs_labels(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
+            self._tell_lacking(command, story, *lacking)
             return
         drift = self._take_along(command, story, annotations)
         with self._jobs.folder(command) as folder:
@@ -186,6 +185,14 @@ class OrderHandler:
         missing = missing_labels(annotations, drift.labels_from, settings.gate, settings.roles_key)
         segment = min(missing, key=lambda one: missing[one])
         return (missing[segment], segment) if missing[segment] else None
+
+    def _tell_lacking(self, command: ModelCommand, story: Story, missing: int, segment: str) -> None:
+        """Drift waits for labels; who named a segment is told now, and orders again."""
+        words = f"{missing} labelled notes of {segment} are missing"
+        if is_drift(command):
+            self._teller.defer(command, missing, story, [words])
+        else:
+            self._reject(command, None, [f"{words} to judge a new model on: label more, or order without a segment"])
 
     def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
         """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
@@ -402,6 +409,11 @@ class OrderHandler:
         self._teller.move(move, champion)
         self._models.forget_move(champion)
         return move.command_id == command.command_id
+
+
+def _needs_labels(command: ModelCommand) -> bool:
+    """Whether a training is begun only with labels enough of its segments."""
+    return is_drift(command) or command.segment is not None
 
 
 def _is_champion(version: Version, champion: Version | None) -> bool:

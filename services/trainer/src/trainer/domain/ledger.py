@@ -143,9 +143,7 @@ class Ledger:
         for command in self.open:
             if command.action is not ModelAction.RETRAIN:
                 continue
-            run = next(
-                (run for run in runs if is_drift(run) == is_drift(command) and is_same_story(command, run)), None
-            )
+            run = next((run for run in runs if is_one_run(command, run)), None)
             if run is None:
                 runs.append(command)
             else:
@@ -160,14 +158,20 @@ class Ledger:
 
     def waiting(self, command: ModelCommand) -> list[ModelCommand]:
         """Open orders of drift that a run of this command may answer too."""
-        if command.action is not ModelAction.RETRAIN or is_drift(command):
-            return []
+        if command.action is not ModelAction.RETRAIN or is_drift(command) or command.segment is not None:
+            return []  # a segment that is named is all that its order answers
         return [one for one in self.open if is_drift(one) and is_same_story(one, command)]
 
 
 def is_drift(command: ModelCommand) -> bool:
     """Whether it asks for a training because the language moved."""
     return command.action is ModelAction.RETRAIN and command.reason == DRIFT
+
+
+def is_one_run(command: ModelCommand, run: ModelCommand) -> bool:
+    """Whether a command folds into a run. Drift's answer their segments together; another order is judged on what it names."""
+    alike = is_drift(command) if is_drift(run) else not is_drift(command) and command.segment == run.segment
+    return alike and is_same_story(command, run)
 
 
 def is_same_story(command: ModelCommand, run: ModelCommand) -> bool:

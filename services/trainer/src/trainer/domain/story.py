@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from contracts.records import ModelCommand
+from contracts.records import ModelAction, ModelCommand
 
 from trainer.domain.drifts import refused_at
-from trainer.domain.ledger import Ledger
+from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.rules import ALL_NOTES
 
 CLOCKS_APART_MS = 3_600_000
@@ -61,7 +61,7 @@ class Story:
 
     Attributes:
         said_missing: How many labels it was last said to wait for.
-        drift: What it answers and what has not ended.
+        drift: What it answers and what has not ended; of an order that names a segment that one, whether it drifts or not.
         waiting: Orders of drift that its run may answer too.
     """
 
@@ -82,9 +82,17 @@ def story_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelComm
         refused = {one.segment or ALL_NOTES: at for one in found if (at := refused_at(one, ledger, is_over))}
         return Drift(segments, min((one.requested_at - CLOCKS_APART_MS for one in found), default=0), refused)
 
+    drift = _named(command) or lasting(ledger.drifts(command))
     waiting = [Waiting(one, lasting(ledger.drifts(one))) for one in ledger.waiting(command)]
     return Story(
         ledger.deferred.get(command.command_id),
-        lasting(ledger.drifts(command)),
+        drift,
         tuple(one for one in waiting if one.drift),
     )
+
+
+def _named(command: ModelCommand) -> Drift:
+    """The segment that an operator wants a new model judged on, by all labels that there are of it."""
+    if command.action is not ModelAction.RETRAIN or is_drift(command) or command.segment is None:
+        return NO_DRIFT
+    return Drift((command.segment,))

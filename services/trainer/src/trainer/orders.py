@@ -6,14 +6,13 @@ partition comes to us, so nothing that a dead trainer knew is missed.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.records import LabelQuality, ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,20 +26,18 @@ from runtime.records import InputRecord, OutputRecord
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
-from trainer.domain import identity, rules
-from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
-from trainer.domain.drifts import unanswered
-from trainer.domain.ledger import DRIFT, Ledger, is_drift
+from trainer.domain import rules
+from trainer.domain.asking import TRAINER, Asking
+from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
 from trainer.telling import merged
 
 _log = get_logger(__name__)
-STAGE = "trainer"
+STAGE = TRAINER
 MODELS = "models"
 """Condition of being ready: MLflow has answered once, or another trainer is at work and this one stands by."""
 _POLL_S = 0.2
-_HOUR_MS = 3_600_000
 
 
 class Leased(Protocol):
@@ -139,6 +136,7 @@ class OrderLoop:
         self._readiness = readiness
         self._stop = stop
         self._now_ms = now_ms
+        self._asking = Asking(model_name, triggers.annotations, triggers.every_h, now_ms)
         self._ledger = Ledger(model_name)
         self._lock = threading.Lock()
         self._owned = threading.Event()
@@ -270,81 +268,28 @@ class OrderLoop:
         champion = self._champion()
         self._readiness.meet(MODELS)
         self._serving = None if champion is None else champion[0]
-        if champion is not None:
-            self._judge_quality(*champion)
         if self._work is None:
             self._annotations = self._readers.annotations()
-            self._ask_to_train(champion)
+        for command in list(self._due(champion)):
+            self._give(command)
         if self._work is not None or len(self._ledger.open) == len(self._ledger.lacking):
             self._wait_for("", "")  # all that is asked answers, and no order is there to say so
 
-    def _ask_to_train(self, champion: tuple[str, int] | None) -> None:
+    def _due(self, champion: tuple[str, int] | None) -> Iterator[ModelCommand]:
+        ledger, asking = self._ledger, self._asking
+        if champion is not None:
+            yield from asking.rollback(ledger, *champion, self._readers.f1)
+        if self._work is not None:
+            return
         if champion is None:
-            self._ask(partial(identity.first_command_id, self._model_name), ModelAction.RETRAIN, "first")
+            yield from asking.first(ledger)
             return
-        new = self._annotations - self._ledger.learnt
-        if self._triggers.annotations and new >= self._triggers.annotations:
-            ground = (self._model_name, self._ledger.learnt, self._triggers.annotations)
-            self._ask(partial(identity.annotations_command_id, *ground), ModelAction.RETRAIN, "annotations")
-        if self._triggers.every_h:
-            period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
-            identify = partial(identity.schedule_command_id, self._model_name, period)
-            self._ask(identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
+        yield from asking.trainings(ledger, self._annotations)
         if self._readers.drifts_read():
-            self._ask_for_drifts(champion[0])
-
-    def _ask_for_drifts(self, version: str) -> None:
-        """Order again for what drifts on after all orders for it came to nothing; labels and the end of the drift decide the rest."""
-        for one in list(unanswered(self._ledger, version, self._readers.is_over, self._now_ms())):
-            if one.is_due(self._now_ms()):
-                ground = (self._model_name, version, one.segment, one.requested_at)
-                command = self._command(
-                    identity.drift_command_id(*ground, one.attempts), ModelAction.RETRAIN, DRIFT, champion=version
-                )
-                # The time and the segment of the first order: they say which labels and which end of a drift count.
-                self._give(replace(command, segment=one.segment, requested_at=one.requested_at))
-
-    def _judge_quality(self, version: str, serial: int) -> None:
-        """Go back when the audited quality of the champion has surely fallen below that of the one before."""
-        before = self._ledger.before(version, serial)
-        if before is None:
-            return
-        now, then = self._readers.f1(version), self._readers.f1(before)
-        if now is not None and then is not None and rules.is_worse(now, then):
-            identify = partial(identity.quality_command_id, self._model_name, version, serial)
-            self._ask(identify, ModelAction.ROLLBACK, "quality", target=before, champion=version)
-
-    def _ask(
-        self,
-        identify: Callable[[int], str],
-        action: ModelAction,
-        reason: str,
-        target: str | None = None,
-        champion: str | None = None,
-        again_after: frozenset[ModelEventKind] = NOTHING_CAME,
-    ) -> None:
-        """Publish a command of our own, once an attempt; it comes back to us like everybody's."""
-        command_id = next_attempt(self._ledger, identify, self._now_ms(), again_after)
-        if command_id is not None:
-            self._give(self._command(command_id, action, reason, target, champion))
-
-    def _command(
-        self, command_id: str, action: ModelAction, reason: str, target: str | None = None, champion: str | None = None
-    ) -> ModelCommand:
-        return ModelCommand(
-            command_id=command_id,
-            action=action,
-            model_name=self._model_name,
-            reason=reason,
-            target_version=target,
-            champion_version=champion,
-            requested_by=STAGE,
-            requested_at=self._now_ms(),
-        )
+            yield from asking.drifts(ledger, champion[0], self._readers.is_over)
 
     def _give(self, command: ModelCommand) -> None:
-        if command.command_id in self._ledger.commands:
-            return
+        """Publish a command of our own; it comes back to us like everybody's."""
         self._order(command)
         with self._lock:
             # Its own delivery then counts as known, not as a duplicate.

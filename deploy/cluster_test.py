@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from live import ROOT, SERVICES, Entities, Failed, finish, run, say, simulate, write_transcript
+from live import ROOT, SERVICES, Entities, Failed, Knocks, finish, run, say, simulate, write_transcript
 
 sys.path.append(str(ROOT / "deploy/crds"))
 import fetch as crds
@@ -77,6 +77,7 @@ def values(**changes: Any) -> dict[str, Any]:
     """What an operator writes for this cluster; small requests, because the node has two cores."""
     small = {"resources": {"requests": {"cpu": "20m", "memory": "128Mi"}}, "replicas": 1}
     services: dict[str, dict[str, Any]] = {name: dict(small) for name in SERVICES}
+    services["scorekeeper"]["ephemeralSize"] = "1Gi"
     for name, own in changes.items():
         services[name.replace("_", "-")] |= own
     return {
@@ -219,13 +220,19 @@ class Load:
         sender = simulate(count, RATE, ingest_url=door(), ingest_token=self._token)
         time.sleep(5)
         begun = time.monotonic()
-        action()
-        took_s = time.monotonic() - begun
-        finish(sender)
-        self._sent += count
+        with Knocks(door(), self._token) as knocks:
+            action()
+            took_s = time.monotonic() - begun
+            finish(sender)
+        self._sent += count + knocks.accepted
         self._entities.wait_for(self._sent)
         pause_s = self._entities.longest_pause_s(since_ms)
-        say(f"{what}: {took_s:.0f} s; {count} notes meanwhile, 0 lost, longest pause {pause_s:.1f} s")
+        say(
+            f"{what}: {took_s:.0f} s; {count} notes meanwhile, 0 lost, longest pause {pause_s:.1f} s; "
+            f"{knocks.accepted} more, each by a connection of its own, {len(knocks.refused)} refused"
+        )
+        if knocks.refused:
+            raise Failed(f"the HTTP door refused: {', '.join(sorted(set(knocks.refused)))}")
         if pause_s > PAUSE_S:
             raise Failed(f"the pause was longer than {PAUSE_S:.0f} s")
 

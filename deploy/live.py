@@ -6,16 +6,20 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import httpx
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from contracts import topics
 from contracts.records import EntitiesExtracted
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer
+from corpus import simulate as synthetic
+from rxtract.platform_notes import as_submitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +85,47 @@ class Entities:
         """The longest time between two entity events that Kafka took since then."""
         written = sorted(moment for moment in self._written_ms if moment >= since_ms)
         return max((later - earlier for earlier, later in itertools.pairwise(written)), default=0) / 1_000
+
+
+class Knocks:
+    """A client that opens a new connection for each note, as those behind a load balancer do, and counts what was refused.
+
+    The command line keeps its connections and tries again, so that it cannot see a door that closes too early.
+    """
+
+    def __init__(self, url: str, token: str, pause_s: float = 0.05) -> None:
+        self._url, self._headers, self._pause_s = f"{url}/v1/notes", {"Authorization": f"Bearer {token}"}, pause_s
+        self.accepted = 0
+        self.refused: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        first = as_submitted(next(iter(synthetic(1, 1)))).to_dict()
+        note = {name: value for name, value in first.items() if value is not None}
+        for number in itertools.count():
+            if self._stop.wait(self._pause_s):
+                return
+            self._knock({**note, "note_id": f"knock-{time.time_ns()}-{number}"})
+
+    def _knock(self, note: dict[str, object]) -> None:
+        try:
+            answer = httpx.post(self._url, json=note, headers=self._headers, timeout=15)
+        except httpx.HTTPError as error:
+            self.refused.append(type(error).__name__)
+            return
+        if answer.status_code == httpx.codes.ACCEPTED:
+            self.accepted += 1
+        else:
+            self.refused.append(str(answer.status_code))
 
 
 def simulate(count: int, rate: int, **environment: str) -> subprocess.Popen[bytes]:

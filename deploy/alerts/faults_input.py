@@ -27,7 +27,12 @@ GARBAGE = b"\x07garbage"
 FAULTY = ROOT / "tests/faults/extractor_process.py"
 
 
-@fault("the registry hangs (SIGSTOP) when notes name a schema that nobody has met", "NothingExtracted", "Retries")
+@fault(
+    "the registry hangs (SIGSTOP) when notes name a schema that nobody has met",
+    "NothingExtracted",
+    "NotesStuck",
+    "Retries",
+)
 def _registry(world: World) -> Iterator[None]:
     world.stack.pause("registry")
     for number in world.partitions(NOTES_ACCEPTED):

@@ -13,8 +13,8 @@ WINDOWS = {"5m": "20s", "10m": "12s", "15m": "75s", "30m": "15s", "1h": "30s", "
 """Ranges and offsets in expressions. 15m stays longest: it holds the rebalances, of which there must be four."""
 HOLD = "2s"
 """What every `for` of more than nothing becomes."""
-AGES = {"> 600": "> 8"}
-"""Thresholds that are times themselves: seconds since MLflow was reached."""
+AGES = {"> 600": "> 8", "> 60": "> 5"}
+"""Thresholds that are times themselves: seconds since MLflow was reached, or since a partition moved."""
 _TIME = re.compile(r"(\[|offset )(\d+[smhd])")
 
 
@@ -45,5 +45,5 @@ def _short(expression: str) -> str:
     found = re.sub(r"ratio(5m|30m|1h|6h)|rate5m", lambda match: match[0], found)  # names of recorded series stay
     if "age_seconds" in found:
         for long, short in AGES.items():
-            found = found.replace(long, short)
+            found = re.sub(rf"{long}\b", short, found)
     return found

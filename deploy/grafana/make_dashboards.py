@@ -94,6 +94,14 @@ OPERATIONS = (
         limit=10_000,
     ),
     Panel(
+        "Commit age",
+        "s",
+        (("max by (job, topic) (rxtract_commit_age_seconds)", "{{job}} {{topic}}"),),
+        "How long a partition has had records that wait and did not move: the one that stands longest.",
+        limit=60,
+    ),
+    Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
+    Panel(
         "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
     ),
     Panel(
@@ -185,6 +193,12 @@ MODEL = (
         "In standard deviations of the model's own data, the worst segment of each kind.",
     ),
     Panel(
+        "Worst segments",
+        "short",
+        (("topk(10, max by (segment, statistic) (rxtract_drift_segment_score))", "{{segment}} {{statistic}}"),),
+        "The same by name, each segment with its worst statistic: which city or specialty moved.",
+    ),
+    Panel(
         "Drift alarms",
         "short",
         (("sum by (level, segment_kind) (increase(rxtract_drift_alarms_total[1h]))", "{{level}} {{segment_kind}}"),),
@@ -202,8 +216,9 @@ MODEL = (
         (
             ("sum(increase(rxtract_drift_ranges_dropped_total[1h]))", "dropped"),
             ("sum(increase(rxtract_drift_states_refused_total[1h]))", "states refused"),
+            ("sum(increase(rxtract_drift_records_unjudged_total[1h]))", "not judged"),
         ),
-        "Repeats after a crash; a refused state is built anew from kept records.",
+        "Repeats after a crash; a refused state is built anew from kept records; a model without a reference is not judged.",
     ),
     Panel("Drift state", "bytes", (("sum(rxtract_drift_state_bytes)", "all partitions"),), "Before compression."),
     Panel(
@@ -287,6 +302,7 @@ BUSINESS = (
     Panel("Notes structured within 5 s", "percentunit", (("1 - rxtract:note_late:ratio1h", "last hour"), ("1 - rxtract:note_late:ratio6h", "last six hours")), "The promise is 99.9 %."),
     Panel("Notes to review", "cps", rate("rxtract_reviews_requested_total", "reason"), "By reason: unsure, audit, drift."),
     Panel("Notes that wait for a validator", "short", (("max by (queue) (rxtract_desk_waiting_notes)", "{{queue}}"),), "By queue."),
+    Panel("Oldest note that waits", "s", (("max by (queue) (rxtract_desk_oldest_waiting_seconds)", "{{queue}}"),), "Since its request, by queue; after 30 days it leaves unseen.", limit=2_592_000),
     Panel("Validators' decisions", "short", (("sum by (sample, outcome) (increase(rxtract_desk_decisions_total[1h]))", "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
     Panel("Audit notes accepted unchanged", "percentunit", (('sum(increase(rxtract_desk_decisions_total{sample="AUDIT", outcome="ACCEPTED"}[1d])) / (sum(increase(rxtract_desk_decisions_total{sample="AUDIT"}[1d])) > 0)', "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
     Panel("Quality of the week", "percentunit", (('rxtract_kpi_validated_f1_ratio{window="week",city="",version=""}', "F1"), ('rxtract_kpi_validated_f1_low_ratio{window="week",city="",version=""}', "low"), ('rxtract_kpi_validated_f1_high_ratio{window="week",city="",version=""}', "high"), ('rxtract_kpi_estimated_f1_ratio{window="week",city="",version=""}', "expected by the model")), "Audited F1 with its 95 % interval, beside what the model itself expects."),
@@ -302,7 +318,7 @@ BUSINESS = (
     Panel("Drift and recovery", "short", (('rxtract_kpi_drift_episodes{window="week",city="",version=""}', "episodes"), ('rxtract_kpi_time_to_recovery_seconds{window="week",city="",version=""} / 3600', "hours to recovery")), "Of the week."),
     Panel("Model age", "s", (('rxtract_kpi_model_age_seconds{window="week",city="",version=""}', "age"),), "Since the serving model was promoted."),
     Panel("Records at rest", "short", (("sum(rate(rxtract_sink_rows_total[$__rate_interval]))", "rows a second"), ("max(rxtract_sink_files)", "files"), ("max(rxtract_sink_waiting_rows)", "rows that wait"), ("max(rxtract_kpi_notes)", "notes of the widest window")), "What analysts query."),
-    Panel("Scorekeeper's trouble", "short", (("sum(increase(rxtract_scorekeeper_records_gone_total[1d]))", "left Kafka before they were kept"), ("sum(increase(rxtract_scorekeeper_unreadable_records_total[1d]))", "unreadable"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first two are 0; one replica leads."),
+    Panel("Scorekeeper's trouble", "short", (("sum(increase(rxtract_scorekeeper_records_gone_total[1d]))", "left Kafka before they were kept"), ("sum(increase(rxtract_scorekeeper_unreadable_records_total[1d]))", "unreadable"), ("sum(increase(rxtract_scorekeeper_notes_forgotten_total[1d]))", "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
     Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
     Panel("Not reviewed", "short", (("sum by (reason) (increase(rxtract_reviews_unsent_total[1d]))", "too large: {{reason}}"), ("sum(increase(rxtract_drift_unreviewed_total[1d]))", "beyond the drift budget"), ("sum(increase(rxtract_desk_texts_gone_total[1d]))", "gone by age")), "Notes that were due for review and got none."),
     Panel("Desk's trouble", "short", (("sum by (topic) (increase(rxtract_desk_unreadable_records_total[1h]))", "unreadable: {{topic}}"), ("sum(increase(rxtract_desk_rebuilds_total[1h]))", "queue rebuilt")), "Rare."),

@@ -42,11 +42,33 @@ CASES = {
                 for job in ("ingestor", "drift-watcher", "trainer", "review-desk", "scorekeeper")
             },
             'up{job="extractor"}': "1x10 _x20 1x30",
+            'rxtract_ready{job="ingestor"}': "1x60",
         },
         27,
         40,
         {"job": "extractor"},
         12,
+    ),
+    "RxtractNoneReady": Case(
+        {
+            'rxtract_ready{job="extractor", instance="a"}': "1x10 0x20 1x30",
+            'rxtract_ready{job="extractor", instance="b"}': "0x30 1x30",
+            'rxtract_ready{job="trainer", instance="a"}': "0x60",  # has an alert of its own
+        },
+        15,
+        35,
+        {"job": "extractor"},
+        9,
+    ),
+    "RxtractNotesStuck": Case(
+        {
+            'rxtract_commit_age_seconds{job="ingestor", topic="notes.submitted.v1", instance="a"}': "0+60x20 0x20",
+            'rxtract_commit_age_seconds{job="ingestor", topic="notes.submitted.v1", instance="b"}': "0x40",
+        },
+        5,
+        30,
+        {"job": "ingestor", "topic": "notes.submitted.v1"},
+        1,
     ),
     "RxtractNotesLateFast": Case(
         {
@@ -123,6 +145,7 @@ CASES = {
     "RxtractDriftStateRefused": Case(
         {'rxtract_drift_states_refused_total{job="drift-watcher"}': EVENT}, 8, 40, {"job": "drift-watcher"}, 4
     ),
+    "RxtractDriftUnjudged": Case({'rxtract_drift_records_unjudged_total{job="drift-watcher"}': RISING}, 20, 50),
     "RxtractReviewsUnsent": Case(
         {'rxtract_reviews_unsent_total{job="extractor", reason="UNSURE"}': "0+1x60 60x120"},
         30,
@@ -234,8 +257,107 @@ NEW_POD = {
 }
 
 
+EVERY = ("ingestor", "extractor", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+
+
+def alive(**labels):
+    """A deployment in which every process answers and is ready."""
+    more = "".join(f', {name}="{value}"' for name, value in labels.items())
+    return {
+        f'{metric}{{job="{job}", instance="a"{more}}}': "1x180" for metric in ("up", "rxtract_ready") for job in EVERY
+    }
+
+
+def flow(in_time, ended, **labels):
+    """Notes a minute that came out: within 5 s, and all."""
+    more = "".join(f', {name}="{value}"' for name, value in labels.items())
+    return {
+        f'rxtract_note_to_entity_seconds_bucket{{le="5.0"{more}}}': f"0+{in_time}x180",
+        f'rxtract_note_to_entity_seconds_count{{job="extractor"{more}}}': f"0+{ended}x180",
+    }
+
+
+LAG = 'rxtract_consumer_lag_records{job="extractor", topic="notes.accepted.v1"}'
+AGE = 'rxtract_commit_age_seconds{job="extractor", topic="notes.accepted.v1", instance="a"}'
+DEAD = 'rxtract_dead_letters_total{job="extractor", stage="extractor", reason="HANDLER_FAILED"}'
+PRODUCTION, STAGING = {"namespace": "production"}, {"namespace": "staging"}
+# Outages in which every process answers: what fires after 150 minutes, as name or namespace/name.
+OUTAGES = {
+    "all is well": ({**alive(), **flow(600, 600)}, set()),
+    "no extractor has a model: none joins the group, so there is no lag": (
+        {
+            **alive(),
+            **flow(0, 0),
+            'rxtract_ready{job="extractor", instance="a"}': "0x180",
+            'rxtract_notes_accepted_total{job="ingestor", door="http", producer="p"}': "0+6000x180",
+            'rxtract_model_check_age_seconds{job="extractor"}': "5x180",
+            'rxtract_assigned_partitions{job="extractor"}': "0x180",
+        },
+        {"RxtractNoneReady"},
+    ),
+    "one partition of twelve stands, the others flow": (
+        {
+            **alive(),
+            **flow(550, 550),
+            LAG: "0+50x180",
+            AGE: "0+60x180",
+            'rxtract_records_delivered_total{job="extractor", topic="e"}': "0+550x180",
+        },
+        {"RxtractNotesStuck"},
+    ),
+    "the ingestor tries one batch for ever": (
+        {
+            **alive(),
+            **flow(0, 0),
+            'rxtract_commit_age_seconds{job="ingestor", topic="notes.submitted.v1"}': "0+60x180",
+            'rxtract_consumer_lag_records{job="ingestor", topic="notes.submitted.v1"}': "0+9x180",
+        },
+        {"RxtractNotesStuck"},
+    ),
+    "the extractor refuses two notes of a hundred": (
+        {**alive(), **flow(294, 294), DEAD: "0+6x180"},
+        {"RxtractNotesLateFast", "RxtractNotesLateSlow"},
+    ),
+    "only staging is late, beside a production with a hundred times its notes": (
+        {
+            **alive(**PRODUCTION),
+            **flow(60_000, 60_000, **PRODUCTION),
+            **alive(**STAGING),
+            **flow(300, 600, **STAGING),
+        },
+        {"staging/RxtractNotesLateFast", "staging/RxtractNotesLateSlow"},
+    ),
+    "production has no trainer, staging has one": (
+        {
+            **{series: values for series, values in alive(**PRODUCTION).items() if "trainer" not in series},
+            **alive(**STAGING),
+        },
+        {"production/RxtractServiceAbsent"},
+    ),
+}
+
+
 def rendered(text, labels):
     return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], text)
+
+
+def in_namespace(case, namespace):
+    """The same fault where every series has the label that Prometheus' operator puts on it."""
+    series = {
+        name.replace("{", f'{{namespace="{namespace}", ', 1)
+        if "{" in name
+        else f'{name}{{namespace="{namespace}"}}': values
+        for name, values in case.series.items()
+    }
+    return case._replace(series=series, labels={**case.labels, "namespace": namespace})
+
+
+def promtool(tmp_path, test):
+    file = tmp_path / "test.yml"
+    rules = [str(PROMETHEUS / one) for one in ("recording.yml", "alerts.yml")]
+    file.write_text(yaml.safe_dump({"rule_files": rules, "evaluation_interval": "1m", "tests": [test]}))
+    result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def promtool_test(name, case):
@@ -258,14 +380,35 @@ def test_every_alert_has_a_case():
     assert set(CASES) == set(ALERTS)
 
 
-@pytest.mark.skipif(
+needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None and os.environ.get("CI") != "true", reason="no promtool: run make tools"
 )
+
+
+@needs_promtool
 @pytest.mark.parametrize(("name", "case"), [*CASES.items(), *NEW_POD.items()])
 def test_it_fires_and_clears(name, case, tmp_path):
-    file = tmp_path / "test.yml"
-    rules = [str(PROMETHEUS / one) for one in ("recording.yml", "alerts.yml")]
-    content = {"rule_files": rules, "evaluation_interval": "1m", "tests": [promtool_test(name, case)]}
-    file.write_text(yaml.safe_dump(content))
-    result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, result.stdout + result.stderr
+    promtool(tmp_path, promtool_test(name, case))
+
+
+@needs_promtool
+@pytest.mark.parametrize(("name", "case"), CASES.items())
+def test_it_says_in_which_namespace(name, case, tmp_path):
+    promtool(tmp_path, promtool_test(name, in_namespace(case, "staging")))
+
+
+@needs_promtool
+@pytest.mark.parametrize("what", OUTAGES)
+def test_an_outage_of_living_processes_is_told(what, tmp_path):
+    series, names = OUTAGES[what]
+    fires = [
+        {"labels": f'{{alertname="{name}"{f", namespace={space!r}" if space else ""}}}'.replace("'", '"'), "value": 1}
+        for space, _, name in (one.rpartition("/") for one in names)
+    ]
+    expression = 'count by (namespace, alertname) (ALERTS{alertstate="firing"})'
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"expr": expression, "eval_time": "150m", "exp_samples": fires}],
+    }
+    promtool(tmp_path, test)

@@ -1,7 +1,7 @@
-"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values. Without helm these tests are skipped."""
+"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values."""
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,19 +10,30 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "deploy")]
+
+import chart_readme  # noqa: E402
+import found  # noqa: E402
+
 CHART = ROOT / "deploy/helm/rxtract"
-HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+HELM = found.find("helm")
 GOOD = {
     "kafka.bootstrapServers": "kafka:9092",
     "schemaRegistry.url": "http://registry:8081",
     "redis.url": "redis://redis:6379/0",
     "mlflow.url": "http://mlflow:5000",
+    "services.scorekeeper.existingClaim": "records",
 }
-pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test")
+pytestmark = found.needs("helm", "make test-tools")
 
 
 def helm(*arguments, **values):
-    sets = [f"--set={key}={value}" for key, value in {**GOOD, **values}.items()]
+    """Values that are no strings are given as JSON: `--set` cannot say an empty list."""
+    sets = [
+        f"--set={key}={value}" if isinstance(value, str) else f"--set-json={key}={json.dumps(value)}"
+        for key, value in {**GOOD, **values}.items()
+    ]
     command = [HELM, *arguments, *sets, "--kube-version", "1.34.0"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -70,6 +81,25 @@ def test_a_scorekeeper_ends_before_the_next_one_starts():
     assert found["spec"]["strategy"] == {"type": "Recreate"}
 
 
+def home_of_the_scorekeeper(**values):
+    found = next(d for d in of_kind(render(**values), "Deployment") if d["metadata"]["name"].endswith("scorekeeper"))
+    return next(one for one in found["spec"]["template"]["spec"]["volumes"] if one["name"] == "home")
+
+
+def test_records_at_rest_are_on_a_claim_or_on_what_somebody_chose():
+    """A limit that nobody chose evicts the pod when 30 days of notes do not fit, and again when they are read again."""
+    assert home_of_the_scorekeeper()["persistentVolumeClaim"] == {"claimName": "records"}
+    neither = {"services.scorekeeper.existingClaim": ""}
+    refused = helm("template", "r", str(CHART), **neither)
+    assert refused.returncode != 0
+    assert "services.scorekeeper.existingClaim is empty" in refused.stderr
+    chosen = home_of_the_scorekeeper(**neither, **{"services.scorekeeper.ephemeralSize": "20Gi"})
+    assert chosen["emptyDir"] == {"sizeLimit": "20Gi"}
+    both = helm("template", "r", str(CHART), **{"services.scorekeeper.ephemeralSize": "20Gi"})
+    assert both.returncode != 0
+    assert "ephemeralSize" in both.stderr
+
+
 @pytest.mark.parametrize(
     ("kind", "other"), [("HorizontalPodAutoscaler", "ScaledObject"), ("ScaledObject", "HorizontalPodAutoscaler")]
 )
@@ -83,10 +113,205 @@ def test_exactly_one_scaler_scales(kind, other):
     assert scaled == free
 
 
+@pytest.mark.parametrize("choice", ["hpa", "keda"])
+def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
+    """Each pod that goes costs a rebalance; without a policy Kubernetes takes all of them at once."""
+    documents = render(**{"autoscaling.kind": choice, "autoscaling.scaleDownSeconds": 120})
+    for document in of_kind(documents, "HorizontalPodAutoscaler") + of_kind(documents, "ScaledObject"):
+        spec = document["spec"]
+        behavior = (spec["advanced"]["horizontalPodAutoscalerConfig"] if choice == "keda" else spec)["behavior"]
+        down = behavior["scaleDown"]
+        assert down["stabilizationWindowSeconds"] == 120
+        assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 120}]
+        assert "cooldownPeriod" not in spec  # it acts on the way to 0 alone
+    too_long = helm("template", "r", str(CHART), **{"autoscaling.scaleDownSeconds": 1801})
+    assert "scaleDownSeconds" in too_long.stderr  # the most that Kubernetes takes for periodSeconds is 1800
+
+
+LOGIN = {
+    "kafka.securityProtocol": "SASL_SSL",
+    "kafka.saslMechanism": "SCRAM-SHA-512",
+    "kafka.existingSecret": "kafka-login",
+}
+OPERATED = {**LOGIN, "strimzi.users": "true", "strimzi.topics": "true", "kafka.existingSecret": ""}
+
+
+def environments(documents):
+    """Of each container of a Deployment or Job: its variables, by service or step."""
+    found = {}
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                found[one["name"]] = {variable["name"]: variable for variable in one["env"]}
+    return found
+
+
+def test_a_secret_without_a_username_fits_when_the_value_says_it():
+    """Strimzi's secret of a user holds a password alone."""
+    documents = render(**LOGIN, **{"kafka.username": "notes", "autoscaling.kind": "keda"})
+    for name, told in environments(documents).items():
+        if name != "schemas":  # the registry alone is asked
+            assert told["RXTRACT_SASL_USERNAME"]["value"] == "notes"
+            assert told["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
+    from_secret = environments(render(**LOGIN))["ingestor"]["RXTRACT_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
+    assert from_secret == {"name": "kafka-login", "key": "username"}
+    secrets = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
+    for login in of_kind(documents, "TriggerAuthentication"):
+        parts = {one["parameter"]: (one["name"], one["key"]) for one in login["spec"]["secretTargetRef"]}
+        assert secrets[parts["username"][0]][parts["username"][1]] == "notes"
+        assert parts["password"] == ("kafka-login", "password")
+
+
+def test_each_service_logs_in_as_a_user_of_its_own():
+    documents = render(**OPERATED, **{"autoscaling.kind": "keda"})
+    users = {d["metadata"]["name"] for d in of_kind(documents, "KafkaUser")}
+    told = environments(documents)
+    assert "RXTRACT_SASL_PASSWORD" not in told.pop("schemas")
+    assert users == {f"r-{service}" for service in told}
+    for service, variables in told.items():
+        assert variables["RXTRACT_SASL_USERNAME"]["value"] == f"r-{service}"
+        password = variables["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert password == {"name": f"r-{service}", "key": "password"}
+    logins = {d["metadata"]["name"] for d in of_kind(documents, "TriggerAuthentication")}
+    used = {d["spec"]["triggers"][0]["authenticationRef"]["name"] for d in of_kind(documents, "ScaledObject")}
+    assert logins == used == {"r-ingestor", "r-extractor"}
+
+
+def test_with_mutual_tls_the_certificate_is_the_users_own():
+    documents = render(**{"kafka.securityProtocol": "SSL", "strimzi.users": "true", "strimzi.topics": "true"})
+    assert {d["spec"]["authentication"]["type"] for d in of_kind(documents, "KafkaUser")} == {"tls"}
+    for deployment in of_kind(documents, "Deployment"):
+        volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        (mounted,) = [one["secret"]["secretName"] for one in volumes if one["name"] == "kafka-certificate"]
+        assert mounted == deployment["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kafka.securityProtocol": "PLAINTEXT"}, "strimzi.users makes logins"),
+        ({"kafka.saslMechanism": "PLAIN"}, "SCRAM-SHA-512"),
+        (
+            {"strimzi.topics": "false"},
+            "kafka.existingSecret is empty",
+        ),  # the job that makes topics needs rights of its own
+    ],
+    ids=str,
+)
+def test_users_that_could_not_log_in_are_refused(changed, said):
+    refused = helm("template", "r", str(CHART), **{**OPERATED, **changed})
+    assert refused.returncode != 0
+    assert said in refused.stderr
+
+
+def test_the_registrys_login_comes_from_a_secret():
+    secret = {"schemaRegistry.url": "", "schemaRegistry.existingSecret": "registry-login"}
+    for told in environments(render(**secret)).values():
+        where = told["RXTRACT_SCHEMA_REGISTRY_URL"]["valueFrom"]["secretKeyRef"]
+        assert where == {"name": "registry-login", "key": "url"}
+
+
+def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
+    documents = render(**{"tls.caSecret": "our-ca"})
+    told = environments(documents)
+    assert {"topics", "schemas", "trainer"} <= set(told)
+    for variables in told.values():
+        assert (
+            variables["SSL_CERT_FILE"]["value"] == variables["REQUESTS_CA_BUNDLE"]["value"] == "/etc/rxtract/ca/ca.crt"
+        )
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            (volume,) = [one["secret"]["secretName"] for one in pod["volumes"] if one["name"] == "ca"]
+            assert volume == "our-ca"
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                assert {"name": "ca", "mountPath": "/etc/rxtract/ca", "readOnly": True} in one["volumeMounts"]
+    assert not [name for one in environments(render()).values() for name in one if "CERT" in name or "BUNDLE" in name]
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}
     assert kept["notes.accepted.v1"] == "604800000"
+
+
+def test_topics_outlive_the_release():
+    """Without the mark, Helm takes a KafkaTopic away at uninstall, and Strimzi the notes in it."""
+    topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
+    assert topics
+    for topic in topics:
+        assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def policies(**values):
+    documents = of_kind(render(**values), "NetworkPolicy")
+    return {d["metadata"]["name"].removeprefix("r-"): d["spec"] for d in documents}
+
+
+def open_to_all(specs):
+    """Rules that Kubernetes reads as every source or every port: an empty list of them says so, and so does none."""
+    return [
+        (name, rule)
+        for name, spec in specs.items()
+        for rule in [*spec.get("ingress", []), *spec.get("egress", [])]
+        if not rule.get("ports") or ("from" in rule and not rule["from"]) or ("to" in rule and not rule["to"])
+    ]
+
+
+CLOSED = {
+    "networkPolicy.metricsFrom": [],
+    "networkPolicy.egress": None,
+    "services.ingestor.httpFrom": [],
+    "services.review-desk.httpFrom": [],
+}
+
+
+@pytest.mark.parametrize("values", [{}, CLOSED, dict.fromkeys(CLOSED)], ids=["default", "closed", "taken away"])
+def test_no_network_policy_opens_more_than_it_names(values):
+    specs = policies(**values)
+    assert open_to_all(specs) == []
+    for name, spec in specs.items():
+        assert all(rule["from"] for rule in spec.get("ingress", [])), name
+
+
+@pytest.mark.parametrize("closed", ["services.ingestor.httpFrom", "networkPolicy.metricsFrom"])
+def test_an_empty_list_of_peers_closes(closed):
+    specs = policies(**{closed: [], "networkPolicy.egress": None})
+    assert open_to_all(specs) == []
+    peers = [peer for rule in specs["needed"]["ingress"] for peer in rule["from"]]
+    others = [peer for peer in peers if "namespaceSelector" in peer]
+    assert ("ingestor-http" in specs) is (closed != "services.ingestor.httpFrom")
+    assert (others == []) is (closed == "networkPolicy.metricsFrom")
+    assert "egress" not in specs["needed"]
+
+
+def test_each_door_is_opened_by_itself():
+    """An ingress that reaches the ingestor must not reach the control page, which has no login."""
+    specs = policies(**{"services.ingestor.httpFrom[0].namespaceSelector.matchLabels.name": "ingress"})
+    (rule,) = specs["ingestor-http"]["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]
+    (rule,) = specs["review-desk-http"]["ingress"]
+    assert rule["from"] == [{"podSelector": {}}]
+    assert "scorekeeper-http" not in specs
+
+
+def test_pods_may_be_held_to_the_servers_they_need():
+    specs = policies(
+        **{
+            "networkPolicy.egress.kafka.to[0].ipBlock.cidr": "10.0.0.0/24",
+            "networkPolicy.egress.collector.ports": [4318],
+            "networkPolicy.egress.redis": None,
+        }
+    )
+    rules = specs["needed"]["egress"]
+    told = {tuple(one["port"] for one in rule["ports"]): rule.get("to") for rule in rules}
+    assert told[9092, 9093] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+    assert told[4318,] is None
+    assert (6379,) not in told
+    assert {one["protocol"] for rule in rules for one in rule["ports"] if one["port"] == 53} == {"TCP", "UDP"}
+    (rule,) = specs["test"]["egress"]
+    assert rule["to"] == [{"podSelector": {"matchLabels": specs["default-deny"]["podSelector"]["matchLabels"]}}]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +323,11 @@ def test_big_numbers_of_topics_stay_whole():
         {"environment.LOG_LEVEL": "INFO"},
         {"kafka.bootstrapServers": ""},
         {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
+        {"services.scorekeeper.ephemeralSize": "much"},
+        {"monitoring.runbookUrl": "https://docs.example.org/runbooks"},
+        {"monitoring.runbookUrl": "docs/%s.md"},
+        {"networkPolicy.egress.kafka.to": []},
+        {"networkPolicy.egress.kafka.ports": []},
     ],
     ids=str,
 )
@@ -112,6 +342,22 @@ def test_the_copies_in_the_chart_are_up_to_date():
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0
 
 
+def test_every_value_is_explained():
+    known = chart_readme.values()
+    spoken_for = {one.path for one in known if one.says}
+    of_services = chart_readme.readme().partition("## Of each service")[2]
+    silent = [one.name for one in known if one.path not in spoken_for and one.path[:-1] not in spoken_for]
+    fields = {f"services.{one.path[1]}.{one.path[2]}" for one in known if one.path[0] == "services" and one.path[2:]}
+    assert [name for name in silent if not name.startswith("services.")] == []
+    assert {f"`{name.rpartition('.')[2]}` |" in of_services for name in fields} == {True}
+
+
+def test_the_readme_names_what_an_install_cannot_do_without():
+    must = chart_readme.readme().partition("## What you must set")[2].partition("## Values")[0]
+    for name in [*GOOD, *{d["secret"] for s in VALUES["services"].values() for d in s.get("secretFiles", {}).values()}]:
+        assert f"`{name}`" in must
+
+
 def test_whoever_must_be_alone_is_never_there_twice():
     strategies = {
         d["metadata"]["labels"]["app.kubernetes.io/component"]: d["spec"]["strategy"]
@@ -120,6 +366,43 @@ def test_whoever_must_be_alone_is_never_there_twice():
     for alone in ("trainer", "scorekeeper"):  # one partition to read, and one folder to write
         assert strategies.pop(alone) == {"type": "Recreate"}
     assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())
+
+
+@pytest.mark.parametrize("alone", ["trainer", "scorekeeper"])
+def test_a_second_one_that_would_never_be_ready_is_refused(alone):
+    """`helm install --wait` would wait for it until its time is over."""
+    refused = helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 2})
+    assert refused.returncode != 0
+    assert f"services.{alone}.replicas is 2" in refused.stderr
+    lag = {"topic": "model.commands.v1", "group": "rxtract-trainer", "records": 1}
+    scaled = {f"services.{alone}.lag": lag, f"services.{alone}.scaling": {"min": 1, "max": 2}}
+    refused = helm("template", "r", str(CHART), **scaled)
+    assert refused.returncode != 0
+    assert f"services.{alone}.lag" in refused.stderr
+    assert helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 0}).returncode == 0
+
+
+def test_every_pod_takes_images_from_a_private_registry():
+    documents = render(**{"image.pullSecrets": ["registry-login"]})
+    specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
+    specs += [d["spec"] for d in of_kind(documents, "Pod")]
+    assert len(specs) == 8
+    assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
+
+
+def runbooks(**values):
+    (made,) = of_kind(render(**{"monitoring.prometheusRule": "true"}, **values), "PrometheusRule")
+    rules = [rule for group in made["spec"]["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+
+
+def test_a_pager_can_open_the_runbook():
+    files = runbooks()
+    assert all((ROOT / file).is_file() for file in files.values())
+    links = runbooks(**{"monitoring.runbookUrl": "https://docs.example.org/a%20b/runbooks/%s.html"})
+    assert links.keys() == files.keys()
+    for alert, link in links.items():
+        assert link == f"https://docs.example.org/a%20b/runbooks/{Path(files[alert]).stem}.html"
 
 
 def test_tracing_is_off_until_a_collector_is_named():

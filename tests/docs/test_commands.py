@@ -111,6 +111,7 @@ def shell(tmp_path_factory):
         _, answer, _ = shell.run("tap", "entities.extracted.v1", "--json", "--from-start", "--limit", "1")
         shell.names["NOTE_ID"] = json.loads(answer)["value"]["note_id"]
         _until_rows(shell, NOTES)
+        shell.names["PARTITION:OFFSET"] = _refused(shell)
         yield shell
     finally:
         up.send_signal(signal.SIGINT)
@@ -190,6 +191,17 @@ def _read_until(process, word):
         if word in line:
             return "".join(seen)
     raise AssertionError("".join(seen))
+
+
+def _refused(shell):
+    """The place of a dead letter: a note without a text, refused at the door."""
+    note = next(iter(simulate(seed=11, n=1))).fields() | {"text": "  "}
+    (shell.folder / "empty.jsonl").write_text(json.dumps(note) + "\n")
+    shell.run("send", "empty.jsonl")
+    code, output, beside = shell.run("dlq", "list", "notes.submitted.v1", "--json")
+    assert code == 0, output + beside
+    (letter,) = (one for one in json.loads(output) if one["reason"] == "EMPTY_TEXT")
+    return letter["place"]
 
 
 def _until_rows(shell, count):

@@ -8,6 +8,7 @@ import time
 import urllib.request
 import uuid
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from contracts.records import (
     ModelEvent,
     ModelRef,
     NoteAccepted,
+    Origin,
     QualityMeasured,
     StatisticsObserved,
 )
@@ -155,10 +157,13 @@ class Rig:
         )
         self.publish(topics.DRIFT_DETECTED, segment, event)
 
-    def accepted(self, count: int) -> None:
-        """Publish accepted notes, as an ingestor does."""
-        for note in simulate(9, count):
-            self.publish(topics.NOTES_ACCEPTED, note.note_id, _accepted(note))
+    def accepted(self, count: int, seed: int = 9, origin: Origin = Origin.LIVE) -> list[str]:
+        """Publish accepted notes, as an ingestor or `rxtract reextract` does; gives their texts."""
+        notes = [replace(_accepted(note), origin=origin) for note in simulate(seed, count)]
+        topic = f"{self.prefix}{topics.NOTES_ACCEPTED}"
+        write = Serializer.for_topic(NoteAccepted, ConfluentRegistry(self.addresses.schema_registry_url), topic)
+        self._producer.send([OutputRecord(topic, note.note_id.encode(), write(note)) for note in notes]).wait(10)
+        return [note.text for note in notes]
 
     def ordered(self, reason: str) -> list[ModelCommand]:
         """The commands that were given for a reason."""

@@ -102,6 +102,7 @@ def bring_up(
         pages = {"RXTRACT_DESK_PORT": str(port), "RXTRACT_SCORE_DESK_URL": f"http://127.0.0.1:{port}"}
         keys = _secrets(folder, token, desk, lead)
         environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages}
+        environment["RXTRACT_HTTP_DRAIN_S"] = "0"  # no load balancer stands before these: Ctrl-C is not made to wait
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
             schema_registry_url=stack.addresses.schema_registry_url,

@@ -16,7 +16,7 @@ from runtime.faust_batch_ledger import OffsetGapError
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, EXPIRED_RECORDS, BatchState
 from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
 from runtime.health import Liveness, Readiness
-from runtime.metrics import METRICS, Metrics
+from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, METRICS, Metrics
 from runtime.settings import ServiceSettings
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
@@ -701,3 +701,22 @@ def test_readiness_follows_the_assignment(state):
     assert not state.readiness.ready
     state.assigned([("in", 0)])
     assert state.readiness.ready
+
+
+def test_lag_and_commit_age_leave_with_the_partitions(state, clock):
+    tp = ("in", 0)
+    read = functools.partial(state.metrics.registry.get_sample_value, labels={"topic": "in"})
+    state.assigned([tp])
+    state.ledger.expect(tp, 0)
+    state.ends[tp] = 5_000
+    state.publish_progress()
+    clock.now += 70
+    state.publish_progress()
+    assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (5_000, 70)
+    state.commit_moved({tp: 10})
+    state.publish_progress()
+    assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (4_990, 0)
+    clock.now += 5
+    state.revoked([tp])
+    state.publish_progress()
+    assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (0, 0)

@@ -160,7 +160,7 @@ def test_a_seek_begins_anew(ledger):
 
 def test_lag_is_what_lies_behind_the_commits(ledger):
     ledger.expect(("notes", 1), None)
-    assert ledger.behind({TP: 25, ("notes", 1): 99}.get) == 15
+    assert ledger.behind({TP: 25, ("notes", 1): 99}.get) == {TP: 15}
 
 
 @given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 20), st.integers(1, 500))

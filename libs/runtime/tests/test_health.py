@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from runtime.health import HealthServer, Liveness, Readiness
-from runtime.metrics import RECORDS_CONSUMED, Metrics
+from runtime.metrics import READY, RECORDS_CONSUMED, Metrics
+from runtime.settings import ServiceSettings
 
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:
@@ -49,6 +50,15 @@ def test_every_path(tmp_path: Path) -> None:
         assert 'rxtract_records_consumed_total{topic="notes"} 3.0' in get(server, "/metrics")[1]
         assert json.loads(get(server, "/info")[1]) == {"model": "7"}
         assert get(server, "/nowhere")[0] == 404
+
+
+def test_readiness_is_a_metric_too() -> None:
+    metrics, readiness = Metrics(), Readiness("model")
+    settings = ServiceSettings(bootstrap_servers="127.0.0.1:9", schema_registry_url="http://127.0.0.1:9")
+    with HealthServer.of(settings, liveness=Liveness(), readiness=readiness, metrics=metrics, info=dict) as server:
+        assert f"{READY.name} 0.0" in get(server, "/metrics")[1]
+        readiness.meet("model")
+        assert f"{READY.name} 1.0" in get(server, "/metrics")[1]
 
 
 def test_an_asker_that_went_away_leaves_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:

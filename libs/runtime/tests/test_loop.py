@@ -14,7 +14,7 @@ from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.loop import ASSIGNMENT, ConsumerLoop, LoopLimits
 from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from runtime.metrics import DEAD_LETTERS, RETRIES, Metrics
+from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, DEAD_LETTERS, RETRIES, Metrics
 from runtime.records import InputRecord, OutputRecord
 from runtime.retry import Backoff, retrying
 
@@ -341,3 +341,41 @@ def test_a_full_local_queue_is_polled_and_tried_again(limit: int) -> None:
     with rig.running():
         rig.until(lambda: rig.committed == 50)
     assert len(rig.broker.values("out")) == 50
+
+
+def test_a_handler_that_waits_lets_the_commit_age_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
+    away = threading.Event()
+
+    def waits(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        if not away.is_set():
+            raise Recoverable("the registry is away")
+        return copy_out(records)
+
+    rig = Rig(waits, records=25, retry=True)
+
+    def told(metric) -> float:
+        return rig.metrics.registry.get_sample_value(metric.name, {"topic": "in"}) or 0.0
+
+    with rig.running():
+        rig.until(lambda: told(COMMIT_AGE) > 0.05)
+        assert told(CONSUMER_LAG) == 25
+        away.set()
+        rig.until(lambda: rig.committed == 25 and told(COMMIT_AGE) == told(CONSUMER_LAG) == 0)
+
+
+def test_a_commit_told_again_does_not_make_a_partition_look_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
+    monkeypatch.setattr("runtime.loop._RECOMMIT_S", 0.0)
+    rig = Rig(records=25)
+
+    def age() -> float:
+        return rig.metrics.registry.get_sample_value(COMMIT_AGE.name, {"topic": "in"}) or 0.0
+
+    with rig.running():
+        rig.until(lambda: rig.committed == 25)
+        rig.broker.holding = True
+        rig.broker.append("in", b"late", b"")
+        rig.until(lambda: len(rig.consumer.commits) > 20 and age() > 0.05)
+        rig.broker.holding = False
+        rig.until(lambda: rig.committed == 26 and age() == 0)

@@ -56,6 +56,49 @@ def test_a_wrong_value_is_named_but_not_repeated(environment: pytest.MonkeyPatch
     assert "\n" not in str(error.value)
 
 
+BAD_ADDRESSES = [
+    *(
+        ("bootstrap_servers", bad)
+        for bad in ("kafka", "kafka:", ":9092", "kafka:70000", "kafka:9092,", "http://kafka:9092")
+    ),
+    *(("schema_registry_url", bad) for bad in ("registry:8081", "ftp://registry", "http://", "http://registry:70000")),
+    *(("redis_url", bad) for bad in ("redis:6379", "http://redis:6379", "redis://:s3cr3t@redis:70000/0", "redis://")),
+    *(("mlflow_url", bad) for bad in ("mlflow:5000", "http://mlflow:0", "http://[::1")),
+]
+
+
+@pytest.mark.parametrize(("field", "bad"), BAD_ADDRESSES)
+def test_an_address_that_no_client_takes_is_refused(environment: pytest.MonkeyPatch, field: str, bad: str) -> None:
+    environment.setenv(f"RXTRACT_{field.upper()}", bad)
+    with pytest.raises(SettingsError) as error:
+        OwnSettings.load()
+    assert str(error.value).startswith(f"RXTRACT_{field.upper()} is not usable")
+    assert "for example" in str(error.value)
+    assert "s3cr3t" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "good"),
+    [
+        ("bootstrap_servers", "kafka-0.kafka:9092,kafka-1.kafka:9092"),
+        ("bootstrap_servers", "[::1]:9092"),
+        ("schema_registry_url", "https://user:pass@registry/apis/ccompat/v7"),
+        ("redis_url", "rediss://:open%20sesame@redis:6380/2?ssl_cert_reqs=none"),
+        ("redis_url", "unix:///run/redis.sock?db=1"),
+        ("mlflow_url", "http://[::1]:5000"),
+    ],
+)
+def test_an_address_that_clients_take_is_kept(environment: pytest.MonkeyPatch, field: str, good: str) -> None:
+    environment.setenv(f"RXTRACT_{field.upper()}", good)
+    assert getattr(OwnSettings.load(), field) == good
+
+
+def test_spaces_between_servers_do_no_harm(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RXTRACT_BOOTSTRAP_SERVERS", "a:1, b:2")
+    assert OwnSettings.load().bootstrap_servers == "a:1,b:2"
+
+
 def test_secrets_are_masked(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RXTRACT_SASL_PASSWORD", "open sesame")
     settings = OwnSettings.load()

@@ -21,7 +21,8 @@ from drift_watcher.adapters.said import Said
 from drift_watcher.adapters.states import _complete
 from drift_watcher.bootstrap import bootstrap, codecs
 from drift_watcher.handler import DriftHandler, Topics
-from drift_watcher.keeper import NotRestoredError, WatcherKeeper, segment_kind
+from drift_watcher.keeper import NotRestoredError, WatcherKeeper
+from drift_watcher.scores import WORST_SEGMENTS, Scores, segment_kind
 from drift_watcher.settings import DriftWatcherSettings
 from runtime.deadletter import REASON, DeadLetterBudget, header
 from runtime.errors import Recoverable, SettingsError
@@ -116,6 +117,7 @@ def test_a_restored_watcher_goes_on_where_the_state_ends():
     *_, state = states_of(rig, rig.handler(rig.batch(0, 60)))
     again = Rig(stored=[[state]])
     assert again.offsets == {(SOURCE, 3): 51}
+    assert scores_of(again.metrics, m.SEGMENT_SCORE) == scores_of(rig.metrics, m.SEGMENT_SCORE) != {}
     assert again.handler(again.batch(51, 110)) == rig.handler(rig.batch(60, 110)) != []
 
 
@@ -190,10 +192,45 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     find = ModelReferences(models)
     assert find(MODEL) == find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
     assert models.asked == 1
-    assert find(dataclasses.replace(MODEL, version="none")) == {}
     for version in ("away", "damaged"):
         with pytest.raises(Recoverable):
             find(dataclasses.replace(MODEL, version=version))
+
+
+def test_a_version_that_is_missing_is_asked_for_again():
+    """A registry that is put back from a copy, for example: its model shall not go unjudged until the next one."""
+
+    class Models:
+        asked = 0
+
+        def by_version(self, name, version):
+            self.asked += 1
+
+    models, now_s = Models(), [0.0]
+    find = ModelReferences(models, clock=lambda: now_s[0])
+    assert find(MODEL) == find(MODEL) == {}
+    assert models.asked == 1, "not at every batch"
+    now_s[0] = 60.0
+    assert find(MODEL) == {}
+    assert models.asked == 2
+
+
+def test_a_model_whose_references_come_late_is_judged_then():
+    known = {}
+    rig = Rig(find=lambda _: dict(known))
+    (state,) = states_of(rig, rig.handler(rig.batch(0, 20)))[-1:]
+    unjudged = rig.metrics.counter(m.UNJUDGED)._value.get
+    assert unjudged() == 20
+    again = Rig(stored=[[state]], find=lambda _: dict(known))
+    known.update(FOUND)
+    at = again.offsets[(SOURCE, 3)]
+    for watched in (rig, again):
+        outputs = [
+            *watched.handler(watched.batch(at, at + 100)),
+            *watched.handler(watched.batch(at + 100, at + 120, 0.25)),
+        ]
+        assert watched.decoded(outputs, DriftDetected, topics.DRIFT_DETECTED)
+    assert unjudged() == 20
 
 
 def test_what_is_missing_to_start_is_told():
@@ -203,7 +240,47 @@ def test_what_is_missing_to_start_is_told():
         bootstrap(settings(timezone="Mars"), find=lambda _: FOUND)
 
 
-def test_metrics_name_kinds_of_segments_never_places():
+class Watch:
+    """A segment as `Scores` reads it."""
+
+    def __init__(self, **now):
+        self.tracks = {name: Track(z) for name, z in now.items()}
+
+
+@dataclasses.dataclass
+class Track:
+    now: float
+
+
+def scores_of(metrics, spec):
+    (family,) = metrics.gauge(spec).collect()
+    return {tuple(one.labels.values()): one.value for one in family.samples}
+
+
+def test_the_worst_segment_of_a_kind_is_the_worst_over_all_partitions():
+    metrics = Metrics(m.METRICS)
+    scores = Scores(metrics)
+    scores.take(3, {"city=Pune": Watch(oov_share=4.0), "all": Watch(oov_share=0.5)})
+    scores.take(5, {"city=Agra": Watch(oov_share=1.0)})
+    assert scores_of(metrics, m.DRIFT_SCORE) == {("city", "oov_share"): 4.0, ("all", "oov_share"): 0.5}
+    scores.keep({5})  # the partition of Pune went to another process
+    assert scores_of(metrics, m.DRIFT_SCORE) == {("city", "oov_share"): 1.0}
+
+
+def test_the_worst_segments_are_named_each_with_its_worst_statistic_and_no_more_than_ten():
+    metrics = Metrics(m.METRICS)
+    scores = Scores(metrics)
+    many = {f"city={number}": Watch(oov_share=number / 10, confidence=-number / 20) for number in range(200)}
+    scores.take(3, {**many, "city=Pune": Watch(oov_share=1.0, confidence=-40.0)})
+    told = scores_of(metrics, m.SEGMENT_SCORE)
+    assert len(told) == WORST_SEGMENTS == 10
+    assert told["city=Pune", "confidence"] == 40.0
+    assert told["city=199", "oov_share"] == pytest.approx(19.9)
+    scores.take(3, {"city=Pune": Watch(oov_share=1.0, confidence=2.0)})
+    assert scores_of(metrics, m.SEGMENT_SCORE) == {("city=Pune", "oov_share"): 1.0}
+
+
+def test_alarms_name_kinds_of_segments_never_places():
     assert [segment_kind(key) for key in ("all", "city=Pune", "city=Pune|specialty=x")] == [
         "all",
         "city",

@@ -60,7 +60,10 @@ class Door:
 
         shared = bootstrap.Shared(
             IngestorSettings(
-                bootstrap_servers="unused", schema_registry_url="unused", pseudonym_key_file="unused", **settings
+                bootstrap_servers="unused:1",
+                schema_registry_url="http://unused",
+                pseudonym_key_file="unused",
+                **settings,
             ),
             Acceptance(Rules(), Pseudonyms(b"k" * 32)),
             Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
@@ -374,6 +377,21 @@ def test_a_refused_note_is_kept_as_a_dead_letter_with_what_was_sent(door):
     assert headers["rxtract.reason"] == b"EMPTY_TEXT"
     assert headers["rxtract.stage"] == b"ingestor-http"
     assert json.loads(value) == wrong
+
+
+@pytest.mark.parametrize(
+    ("changed", "origin"),
+    [
+        ({"text": " ", "origin": "BACKFILL"}, b"BACKFILL"),
+        ({"revision": "x", "origin": "REPLAY"}, b"REPLAY"),
+        ({"text": " "}, b"LIVE"),
+        ({"origin": "ELSEWHERE"}, None),
+    ],
+)
+def test_a_dead_letter_says_the_origin_of_its_note(door, changed, origin):
+    door.post({**NOTE, **changed})
+    [(_, headers, _)] = letters(door)
+    assert headers.get("rxtract.origin") == origin
 
 
 @pytest.mark.parametrize("field", ["text", "note_id"])

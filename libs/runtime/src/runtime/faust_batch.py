@@ -258,7 +258,7 @@ async def _tick(app: BatchApp) -> None:
         elif stuck != reported:
             _log.error("standing still", what=stuck)
         reported = stuck
-        app.batching.publish_lag()
+        app.batching.publish_progress()
         _check_coordinator(app)
         await asyncio.sleep(_TICK_S)
 

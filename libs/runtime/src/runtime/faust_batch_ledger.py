@@ -179,14 +179,14 @@ class OffsetLedger:
             if row is not None:
                 row.committed = offset
 
-    def behind(self, end_offset: Callable[[Partition], int | None]) -> int:
-        """How many records lie between our commits and the ends of our partitions, as far as both are known."""
-        total = 0
+    def behind(self, end_offset: Callable[[Partition], int | None]) -> dict[Partition, int]:
+        """How many records lie between our commit and the end of each of our partitions, as far as both are known."""
+        found = {}
         for partition, row in self._rows.items():
             end = end_offset(partition)
             if end is not None and row.committed is not None:
-                total += max(0, end - row.committed)
-        return total
+                found[partition] = max(0, end - row.committed)
+        return found
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """These partitions are no longer ours: nothing of them will be committed."""

@@ -11,12 +11,12 @@ from runtime.health import Liveness, Readiness
 from runtime.metrics import (
     ASSIGNED_PARTITIONS,
     COMMITS,
-    CONSUMER_LAG,
     REBALANCES,
     Kind,
     Metrics,
     MetricSpec,
 )
+from runtime.progress import Progress
 
 EXPIRED_RECORDS = MetricSpec(
     "rxtract_records_expired_total",
@@ -111,6 +111,7 @@ class BatchState:
         self.restore: Restore | None = None
         self.ends: dict[Partition, int] = {}
         self.freed = asyncio.Event()
+        self._progress = Progress(metrics, clock=clock)
         self._clock = clock
         self._fetched_at_s: float | None = None
         self._finished_at_s = clock()
@@ -157,6 +158,7 @@ class BatchState:
     def commit_moved(self, offsets: Mapping[Partition, int]) -> None:
         """The broker stored these offsets."""
         self.ledger.committed(dict(offsets))
+        self._progress.moved(offsets)
         self._note_committable()
         self.metrics.counter(COMMITS).labels("ok").inc()
 
@@ -171,15 +173,9 @@ class BatchState:
         """Records that retention deleted before they were read."""
         self.metrics.counter(EXPIRED_RECORDS).inc(count)
 
-    def lag(self) -> int:
-        """Records on our partitions that are not committed yet, as far as known."""
-        return self.ledger.behind(self.ends.get)
-
-    def publish_lag(self) -> None:
-        """Bring the lag metric up to date."""
-        for topic in {topic for topic, _ in self.ledger.partitions}:
-            ends = {partition: end for partition, end in self.ends.items() if partition[0] == topic}
-            self.metrics.gauge(CONSUMER_LAG).labels(topic).set(self.ledger.behind(ends.get))
+    def publish_progress(self) -> None:
+        """Bring lag and commit age up to date."""
+        self._progress.publish(self.ledger.behind(self.ends.get))
 
     def stuck(self, busy_s: float) -> str | None:
         """What stands still though it should not, in a few words, or None.

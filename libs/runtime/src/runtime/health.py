@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from runtime.logs import get_logger
+from runtime.metrics import READY, Metrics
 
 if TYPE_CHECKING:
     from runtime.settings import ServiceSettings
@@ -145,17 +146,18 @@ class HealthServer:
         *,
         liveness: Liveness | AllAlive,
         readiness: Readiness,
-        registry: CollectorRegistry,
+        metrics: Metrics,
         info: Callable[[], Mapping[str, Any]],
     ) -> Self:
-        """The health server of a service, where its settings say."""
+        """The health server of a service, where its settings say; its metrics tell its readiness too."""
+        metrics.gauge(READY).set_function(lambda: float(readiness.ready))
         return cls(
             settings.health_port,
             host=settings.health_host,
             port_file=settings.health_port_file,
             liveness=liveness,
             readiness=readiness,
-            registry=registry,
+            registry=metrics.registry,
             info=info,
         )
 

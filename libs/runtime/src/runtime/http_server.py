@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,16 +30,29 @@ _GRACE_S = 10
 class HttpServer(uvicorn.Server):
     """uvicorn, stopped by our own event instead of its signal handlers.
 
+    Whoever is asked to stop is still in the lists of load balancers for some seconds. So it first says that it is not ready, asks clients
+    on kept connections to look elsewhere, and goes on answering; only then does it close its port.
+
     Args:
         app: ASGI application.
         stop: Ends the server.
         liveness: Ticked ten times a second.
-        readiness: Told when the server listens.
+        readiness: Told when the server listens, and when it is about to close.
+        drain_s: How long it goes on answering after it was asked to stop.
+        clock: Monotonic seconds.
         limits: More of uvicorn's settings, such as ``limit_concurrency``.
     """
 
     def __init__(
-        self, app: Any, stop: threading.Event, liveness: Liveness, readiness: Readiness, **limits: Any
+        self,
+        app: Any,
+        stop: threading.Event,
+        liveness: Liveness,
+        readiness: Readiness,
+        *,
+        drain_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        **limits: Any,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -54,6 +68,9 @@ class HttpServer(uvicorn.Server):
         self._stop = stop
         self._liveness = liveness
         self._readiness = readiness
+        self._drain_s = drain_s
+        self._clock = clock
+        self._closes_at_s: float | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -63,7 +80,17 @@ class HttpServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; true ends the server."""
         self._liveness.tick()
-        return await super().on_tick(counter) or self._stop.is_set()
+        if self._stop.is_set() and self._closes_at_s is None:
+            self._begin_to_drain()
+        closes = self._closes_at_s is not None and self._clock() >= self._closes_at_s
+        return await super().on_tick(counter) or closes
+
+    def _begin_to_drain(self) -> None:
+        self._closes_at_s = self._clock() + self._drain_s
+        self._readiness.miss(HTTP, "stopping")
+        close = (b"connection", b"close")
+        self.config.encoded_headers.append(close)  # what upstream's tick makes the default headers of, once a second
+        self.server_state.default_headers = [*self.server_state.default_headers, close]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -90,6 +117,9 @@ def listen(host: str, port: int, variable: str, port_file: Path | None, backlog:
         raise SettingsError(
             f"{variable} {port} cannot be used on {host} ({error.strerror}): choose another, or 0 for any free one"
         ) from None
+    # Inherited by each connection. asyncio sets it only where a socket names its protocol, and one made for us does not: an answer's
+    # body would wait 40 ms for the client to acknowledge its headers.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if port_file is not None:
         write_port(port_file, listening.getsockname()[1])
     return listening

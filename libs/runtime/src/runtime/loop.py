@@ -25,6 +25,7 @@ from runtime.delivery import Delivery, DeliveryProducer
 from runtime.errors import DeliveryFailed, Rejected, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
+from runtime.progress import Progress
 from runtime.records import Handler, InputRecord, OutputRecord
 from runtime.retry import Backoff
 
@@ -122,12 +123,17 @@ class _Batch:
 
 @dataclass(slots=True)
 class _Positions:
-    """The next offset of each partition that we have read, and which of them the broker was not told yet."""
+    """Where we began in each partition, the next offset of those we have read, and which of them the broker was not told yet."""
 
+    begun: dict[Partition, int] = field(default_factory=dict)
     done: dict[Partition, int] = field(default_factory=dict)
     untold: set[Partition] = field(default_factory=set)
     told_at_s: float = 0.0
     told_all_at_s: float = 0.0
+
+    def begin(self, records: Iterable[InputRecord]) -> None:
+        for record in records:
+            self.begun.setdefault((record.topic, record.partition), record.offset)
 
     def advance(self, next_offsets: Mapping[Partition, int]) -> None:
         self.done.update(next_offsets)
@@ -135,6 +141,7 @@ class _Positions:
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
+            self.begun.pop(partition, None)
             self.done.pop(partition, None)
             self.untold.discard(partition)
 
@@ -187,6 +194,7 @@ class ConsumerLoop:
         self._resending: list[_Batch] = []
         self._gone_while_fetching: set[Partition] = set()
         self._positions = _Positions()
+        self._progress = Progress(self._metrics, self._topics)
         self._lag_seen_at_s = 0.0
 
     def stop(self) -> None:
@@ -222,6 +230,9 @@ class ConsumerLoop:
         if not messages:
             return
         batch = self._handling = _batch_of(messages, self._gone_while_fetching)
+        self._positions.begin(
+            record for record in batch.records if (record.topic, record.partition) in batch.next_offsets
+        )
         try:
             batch.outputs = self._handle(batch, worker)
             self._send(batch)
@@ -267,6 +278,7 @@ class ConsumerLoop:
                 if tick:
                     self._liveness.tick()
                 self._producer.poll(0)
+                self._measure_lag()
                 paused = self._consumer.assignment()
                 self._consumer.pause(paused)
                 # Partitions that came just now are not paused yet: what they deliver is held, never dropped.
@@ -398,7 +410,9 @@ class ConsumerLoop:
             _log.warning("commit failed", code=error.args[0].name())
         else:
             self._metrics.counter(m.COMMITS).labels("sent").inc()
-            self._positions.untold.difference_update((offset.topic, offset.partition) for offset in offsets)
+            told = {(offset.topic, offset.partition) for offset in offsets} & self._positions.untold
+            self._positions.untold -= told
+            self._progress.moved(told)
 
     def _drain(self) -> None:
         """Wait a bounded time for what is in flight and complete what was acknowledged, up to the first that was not."""
@@ -455,12 +469,12 @@ class ConsumerLoop:
         if time.monotonic() - self._lag_seen_at_s < _LAG_INTERVAL_S:
             return
         self._lag_seen_at_s = time.monotonic()
-        lags = dict.fromkeys(self._topics, 0)
-        for (topic, number), done in self._positions.done.items():
+        behind = {}
+        for (topic, number), position in (self._positions.begun | self._positions.done).items():
             ends = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
-            lags[topic] += max(0, ends[1] - done) if ends is not None else 0
-        for topic, lag in lags.items():
-            self._metrics.gauge(m.CONSUMER_LAG).labels(topic).set(lag)
+            if ends is not None:
+                behind[topic, number] = max(0, ends[1] - position)
+        self._progress.publish(behind)
 
 
 def to_record(message: Message) -> InputRecord:

@@ -62,7 +62,11 @@ RETRIES = MetricSpec(
     "Batches tried again: cause is recoverable (something outside was away) or delivery (the broker did not acknowledge).",
 )
 COMMITS = MetricSpec(
-    "rxtract_commits_total", Kind.COUNTER, "commits", ("result",), "Offset commits, by result: sent or failed."
+    "rxtract_commits_total",
+    Kind.COUNTER,
+    "commits",
+    ("result",),
+    "Offset commits, by result: ok (stored), sent (not waited for) or failed.",
 )
 REBALANCES = MetricSpec(
     "rxtract_rebalances_total",
@@ -81,6 +85,14 @@ CONSUMER_LAG = MetricSpec(
     ("topic",),
     "Records on the assigned partitions that are not committed yet.",
 )
+COMMIT_AGE = MetricSpec(
+    "rxtract_commit_age_seconds",
+    Kind.GAUGE,
+    "seconds",
+    ("topic",),
+    "How long an assigned partition has had records that wait and no commit that moved it on: the one that stands longest; 0 while none waits.",
+)
+READY = MetricSpec("rxtract_ready", Kind.GAUGE, "", (), "1 while /ready says so, else 0.")
 BATCH_RECORDS = MetricSpec(
     "rxtract_batch_records", Kind.HISTOGRAM, "records", (), "Records in one handled batch.", BATCH_BUCKETS
 )
@@ -108,12 +120,14 @@ METRICS: tuple[MetricSpec, ...] = (
     REBALANCES,
     ASSIGNED_PARTITIONS,
     CONSUMER_LAG,
+    COMMIT_AGE,
+    READY,
     BATCH_RECORDS,
     HANDLER_SECONDS,
     DELIVERY_SECONDS,
     BATCHES_IN_FLIGHT,
 )
-"""What every consuming service measures."""
+"""What every service measures."""
 
 
 class Metrics:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from contracts.topics import prefixed
-from pydantic import Field, JsonValue, SecretStr, ValidationError
+from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.addresses import check_servers, check_url
 from runtime.errors import SettingsError
 
 ENV_PREFIX = "RXTRACT_"
@@ -107,6 +108,21 @@ class ServiceSettings(KafkaSecurity):
         0.01, ge=0, le=1, description="share of notes whose trace is kept, where the sender has not decided"
     )
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _are_servers(cls, value: str) -> str:
+        return check_servers(value)
+
+    @field_validator("schema_registry_url", "mlflow_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value, ("http", "https"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value, ("redis", "rediss", "unix"))
+
     def topic(self, name: str) -> str:
         """The full name of a topic on this cluster."""
         return prefixed(self.topic_prefix, name)
@@ -130,6 +146,17 @@ class ServiceSettings(KafkaSecurity):
             Variable(variable_name(name), _shown(getattr(self, name)), _default(field), field.description or "")
             for name, field in type(self).model_fields.items()
         ]
+
+
+class HttpSettings(ServiceSettings):
+    """The settings of a service that answers HTTP to others than probes."""
+
+    http_drain_s: float = Field(
+        5.0,
+        ge=0,
+        le=25,
+        description="seconds that HTTP goes on being answered after a request to stop, so that load balancers look away first",
+    )
 
 
 class MlflowSettings(ServiceSettings):

@@ -127,7 +127,7 @@ class DriftWatcher:
             settings,
             liveness=self.liveness,
             readiness=self.readiness,
-            registry=self.metrics.registry,
+            metrics=self.metrics,
             info=lambda: {"service": settings.service, "group": settings.group(GROUP)},
         )
 

@@ -6,7 +6,6 @@ from datetime import tzinfo
 
 from contracts.records import DriftState
 from drift.config import DriftConfig
-from drift.direction import distance
 from drift.state import FORMAT_VERSION, StateRefusedError, digest, dump, load, pack, unpack
 from drift.watcher import FindReferences, PartitionWatcher
 from runtime.errors import RxtractError
@@ -16,6 +15,7 @@ from runtime.metrics import Metrics
 
 from drift_watcher import metrics as m
 from drift_watcher.adapters.said import Said
+from drift_watcher.scores import Scores
 
 _log = get_logger(__name__)
 _CHUNK_BYTES = 900_000
@@ -61,7 +61,7 @@ class WatcherKeeper:
         self._refused = metrics.counter(m.STATES_REFUSED)
         self._bytes = metrics.gauge(m.STATE_BYTES)
         self._seconds = metrics.gauge(m.RESTORE_SECONDS)
-        self._score = metrics.gauge(m.DRIFT_SCORE)
+        self._scores = Scores(metrics)
 
     def watcher(self, partition: int) -> PartitionWatcher:
         """The watcher of a partition.
@@ -78,6 +78,9 @@ class WatcherKeeper:
         """Bring the states of newly assigned partitions back; gives the offset behind each."""
         begun_at_s = time.monotonic()
         self._watchers = {partition: self._newest(partition) for _, partition in partitions}
+        self._scores.keep(self._watchers)
+        for partition, watcher in self._watchers.items():
+            self._scores.take(partition, watcher.segments)
         self.said = self._published()
         self._seconds.set(time.monotonic() - begun_at_s)
         return {(topic, partition): self._watchers[partition].last_offset + 1 for topic, partition in partitions}
@@ -91,7 +94,7 @@ class WatcherKeeper:
         watcher.mark_saved()
         plain = dump(watcher)
         self._bytes.labels(str(watcher.partition)).set(len(plain))
-        self._publish_scores(watcher)
+        self._scores.take(watcher.partition, watcher.segments)
         packed, sha256 = pack(plain), digest(plain)
         chunks = [packed[at : at + _CHUNK_BYTES] for at in range(0, len(packed), _CHUNK_BYTES)]
         for number, chunk in enumerate(chunks):
@@ -115,17 +118,3 @@ class WatcherKeeper:
                 self._refused.inc()
                 _log.error("a stored state is refused; trying the one before", partition=partition, why=str(refused))
         return PartitionWatcher(partition, self._config, self._find, self._zone)
-
-    def _publish_scores(self, watcher: PartitionWatcher) -> None:
-        scores: dict[tuple[str, str], float] = {}
-        for key, segment in watcher.segments.items():
-            for name, track in segment.tracks.items():
-                label = (segment_kind(key), name)
-                scores[label] = max(scores.get(label, 0.0), distance(name, track.now))
-        for (kind, name), score in scores.items():
-            self._score.labels(kind, name).set(score)
-
-
-def segment_kind(segment: str) -> str:
-    """all, city, specialty or city+specialty: never the place itself, so that labels stay few."""
-    return "+".join(part.partition("=")[0] for part in segment.split("|"))

@@ -230,7 +230,7 @@ class Extractor:
             settings,
             liveness=self.liveness,
             readiness=self.readiness,
-            registry=self.metrics.registry,
+            metrics=self.metrics,
             info=self.info,
         )
 

@@ -77,7 +77,7 @@ def health_server(shared: Shared) -> HealthServer:
         settings,
         liveness=AllAlive(shared.liveness, shared.http_liveness),
         readiness=shared.readiness,
-        registry=shared.metrics.registry,
+        metrics=shared.metrics,
         info=lambda: {"service": settings.service, "pseudonym_key_id": shared.acceptance.pseudonyms.key_id},
     )
 

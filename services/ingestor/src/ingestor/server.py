@@ -37,6 +37,7 @@ def serve(settings: IngestorSettings) -> None:
             shared.stop,
             shared.http_liveness,
             shared.readiness,
+            drain_s=settings.http_drain_s,
             limit_concurrency=2_000,
             h11_max_incomplete_event_size=65_536,
         ).run([listening])

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from contracts.wire import MAX_RECORD_BYTES
 from pydantic import Field
-from runtime.settings import SECRET, ServiceSettings
+from runtime.settings import SECRET, HttpSettings
 
 
-class IngestorSettings(ServiceSettings):
+class IngestorSettings(HttpSettings):
     """Settings of both doors."""
 
     service: ClassVar[str] = "ingestor"

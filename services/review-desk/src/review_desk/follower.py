@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -15,8 +15,8 @@ from runtime.loop import to_record
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
-from review_desk.adapters.store import OURS, SWEEP_AT_ONCE, Store
-from review_desk.metrics import REBUILDS, WAITING
+from review_desk.adapters.store import LOOK_BACK_S, OURS, SWEEP_AT_ONCE, Store
+from review_desk.metrics import OLDEST, REBUILDS, WAITING
 
 QUEUE = "queue"
 FOLLOWER_CONFIG: dict[str, Any] = {
@@ -39,6 +39,7 @@ class Follower:
         consumer: Made with `FOLLOWER_CONFIG`.
         topics: Full names.
         project: Applies a batch.
+        history: Those of the topics that are kept for ever: nothing older than `LOOK_BACK_S` is read of them.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Follower:
         liveness: Liveness,
         readiness: Readiness,
         metrics: Metrics,
+        history: frozenset[str] = frozenset(),
     ) -> None:
         self._consumer = consumer
         self._topics = topics
@@ -60,6 +62,7 @@ class Follower:
         self._liveness = liveness
         self._readiness = readiness
         self._metrics = metrics
+        self._history = history
         self._ends: dict[str, int] = {}
         self._next: dict[str, int] = {}
         self._whole = False
@@ -92,9 +95,19 @@ class Follower:
         for partition in partitions:
             low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
             place = f"{partition.topic}:{partition.partition}"
-            partition.offset = min(max(saved.get(place, low), low), high)
+            begin = saved[place] if place in saved else self._beginning(partition, low, high)
+            partition.offset = min(max(begin, low), high)
             self._next[place], self._ends[place] = partition.offset, high
         self._consumer.assign(partitions)
+
+    def _beginning(self, partition: TopicPartition, low: int, high: int) -> int:
+        """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
+        if partition.topic not in self._history:
+            return low
+        since_ms = int((time.time() - LOOK_BACK_S) * 1000)
+        wanted = TopicPartition(partition.topic, partition.partition, since_ms)
+        (found,) = self._consumer.offsets_for_times([wanted], timeout=_ANSWER_S)
+        return found.offset if found.offset >= 0 else high
 
     def _partitions(self) -> list[TopicPartition]:
         found = self._consumer.list_topics(timeout=_ANSWER_S).topics
@@ -115,7 +128,7 @@ class Follower:
         if not self._whole and all(self._next[place] >= end for place, end in self._ends.items()):
             self._finish()
         self._sweep()
-        self._measure(self._store.waiting())
+        self._measure()
 
     def _begin_again(self) -> None:
         _log.warning("Redis was wiped: the queue is read from the topics again")
@@ -131,9 +144,10 @@ class Follower:
         _log.info("the queue is whole")
 
     def _sweep(self) -> None:
-        """Now and then: tasks that outlived their texts leave the queues."""
+        """Now and then: tasks that outlived their texts leave the queues, and what is followed is kept."""
         now_s = time.time()
         if self._whole and now_s >= self._sweep_at_s and self._store.sweep(now_s) < SWEEP_AT_ONCE:
+            self._store.renew()
             self._sweep_at_s = now_s + _SWEEP_EVERY_S
 
     def _advance(self, records: Sequence[InputRecord]) -> None:
@@ -142,6 +156,8 @@ class Follower:
         if self._whole:
             self._store.save_offsets(moved)
 
-    def _measure(self, waiting: Mapping[str, int]) -> None:
-        for queue, count in waiting.items():
+    def _measure(self) -> None:
+        for queue, count in self._store.waiting().items():
             self._metrics.gauge(WAITING).labels(queue).set(count)
+        for queue, age_s in self._store.oldest_s(time.time_ns() // 1_000_000).items():
+            self._metrics.gauge(OLDEST).labels(queue).set(age_s)

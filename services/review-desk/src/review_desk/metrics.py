@@ -13,6 +13,13 @@ DECISIONS = MetricSpec(
 WAITING = MetricSpec(
     "rxtract_desk_waiting_notes", Kind.GAUGE, "notes", ("queue",), "Notes that wait: open, audit, second or lead."
 )
+OLDEST = MetricSpec(
+    "rxtract_desk_oldest_waiting_seconds",
+    Kind.GAUGE,
+    "seconds",
+    ("queue",),
+    "Time since the request of the note that has waited longest in a queue; 0 while none waits.",
+)
 HTTP_SECONDS = MetricSpec(
     "rxtract_desk_request_seconds",
     Kind.HISTOGRAM,
@@ -39,5 +46,5 @@ REBUILDS = MetricSpec(
     "rxtract_desk_rebuilds_total", Kind.COUNTER, "rebuilds", (), "Times the queue was read from the topics anew."
 )
 
-METRICS = (*SHARED, DECISIONS, WAITING, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, REBUILDS)
+METRICS = (*SHARED, DECISIONS, WAITING, OLDEST, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, REBUILDS)
 """All of them."""

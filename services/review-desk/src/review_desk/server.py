@@ -28,7 +28,14 @@ def serve(settings: ReviewDeskSettings) -> None:
         thread = OtherThread("follower", bootstrap.follower(shared, registry).run, shared.stop)
         thread.start()
         app = bootstrap.application(shared, bootstrap.requests(shared, registry), bootstrap.publisher(shared, registry))
-        HttpServer(app, shared.stop, shared.http_liveness, shared.readiness, limit_concurrency=500).run([listening])
+        HttpServer(
+            app,
+            shared.stop,
+            shared.http_liveness,
+            shared.readiness,
+            drain_s=settings.http_drain_s,
+            limit_concurrency=500,
+        ).run([listening])
         shared.stop.set()
         thread.finish()
     _log.info("stopped")

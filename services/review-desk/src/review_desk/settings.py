@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import SECRET, ServiceSettings
+from runtime.settings import SECRET, HttpSettings
 
 
-class ReviewDeskSettings(ServiceSettings):
+class ReviewDeskSettings(HttpSettings):
     """Settings of the page, its queue and its login."""
 
     service: ClassVar[str] = "review-desk"

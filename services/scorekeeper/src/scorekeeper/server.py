@@ -27,7 +27,14 @@ def serve(settings: ScorekeeperSettings) -> None:
         thread = OtherThread("reader", lambda: bootstrap.read(shared), shared.stop)
         thread.start()
         app = bootstrap.application(shared)
-        HttpServer(app, shared.stop, shared.http_liveness, shared.readiness, limit_concurrency=200).run([listening])
+        HttpServer(
+            app,
+            shared.stop,
+            shared.http_liveness,
+            shared.readiness,
+            drain_s=settings.http_drain_s,
+            limit_concurrency=200,
+        ).run([listening])
         shared.stop.set()
         thread.finish()
     _log.info("stopped")

@@ -17,7 +17,7 @@ from contracts.records import (
 from corpus import generate
 from corpus.loaders_jsonl import dump_jsonl
 from embedded_stack.addresses import write_stack_json
-from trainer_rig import DRIFT_GATE, Rig, ended, kinds
+from trainer_rig import DRIFT_GATE, Rig, ended, kinds, metric
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -94,6 +94,32 @@ def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig
     assert "city=C0: 0 recent validated notes, too few" in words
 
 
+def test_a_refused_drift_run_is_followed_by_another_when_there_are_new_labels(rig: Rig) -> None:
+    """A drift order is given once; while the drift goes on the trainer gives it again, and it waits for labels again."""
+    trainer = rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    champion = rig.first_model().model_version
+    # Labels of the language that the champion knows: its challenger cannot be surely better on them.
+    rig.annotated(["Pune"], 140, shift=None)
+    alarm = rig.order(ModelAction.RETRAIN, reason="drift", segment="city=Pune", champion_version=champion)
+    end = ended(rig.until(lambda seen: ended(seen, alarm)), alarm)[0]
+    assert end.kind is ModelEventKind.REJECTED
+    assert "not surely better where the language moved" in " ".join(end.reasons)
+
+    rig.until(lambda seen: kinds(seen, "TRAINING_DEFERRED"))
+    waiting = kinds(rig.events, "TRAINING_DEFERRED")[0]
+    (again,) = (one for one in rig.ordered("drift") if one.requested_by == "trainer")
+    assert waiting.command_id == again.command_id
+    assert waiting.missing_labels == 40  # as before the first: 10 of the quarter that judges
+    rig.until(lambda _: metric(trainer, "rxtract_trainer_missing_labels") == 40)
+    assert len(rig.versions()) == 2
+
+    rig.annotated(["Pune"], 140, seed=8)
+    end = ended(rig.until(lambda seen: ended(seen, again.command_id)), again.command_id)[0]
+    assert end.kind in (ModelEventKind.PROMOTED, ModelEventKind.REJECTED), end.reasons
+    assert "recent validated notes of city=Pune" in " ".join(end.reasons) + rig.report("3")
+    assert len(rig.versions()) == 3
+
+
 def test_the_end_of_a_drift_ends_its_order(rig: Rig) -> None:
     rig.trainer()
     champion = rig.first_model().model_version
@@ -120,6 +146,20 @@ def test_an_operators_order_does_not_wait_with_the_drifts(rig: Rig) -> None:
     assert void.kind is ModelEventKind.REJECTED
     assert f"version {champion}" in void.reasons[0]
     assert len(rig.versions()) == 2
+
+
+def test_an_operators_order_of_a_segment_is_judged_on_it_and_does_not_wait(rig: Rig) -> None:
+    rig.trainer(RXTRACT_GATE=DRIFT_GATE)
+    rig.first_model()
+    early = rig.order(ModelAction.RETRAIN, segment="city=Pune")
+    end = ended(rig.until(lambda seen: ended(seen, early)), early)[0]
+    assert end.kind is ModelEventKind.REJECTED
+    assert "40 labelled notes of city=Pune are missing" in end.reasons[0]
+    assert len(rig.versions()) == 1
+    rig.annotated(["Pune"], 140)
+    order = rig.order(ModelAction.RETRAIN, segment="city=Pune")
+    end = ended(rig.until(lambda seen: ended(seen, order)), order)[0]
+    assert "recent validated notes of city=Pune" in " ".join(end.reasons) + rig.report("2")
 
 
 def test_an_imported_set_is_trained_on_once_when_its_import_ends(rig: Rig, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ SMALL = {
 }
 
 
+MOVED = Shift(ShiftKind.NEW_DISEASES)
 DRIFT_GATE = (
     '{"margin": 0.9, "resamples": 200, "floors": {"DISEASE": 0.05, "TREATMENT": 0.05}, "min_speed_ratio": 0.01, '
     '"min_recent_notes": 10, "recent_share": 0.25, "gold_share": 0.25, "min_gold_mentions": 20}'
@@ -173,9 +174,9 @@ class Rig:
         found = [seen.record for seen in reader.read([f"{self.prefix}{topics.MODEL_COMMANDS}"])]
         return [one for one in found if one.reason == reason]
 
-    def annotated(self, cities: Sequence[str], count: int) -> None:
+    def annotated(self, cities: Sequence[str], count: int, shift: Shift | None = MOVED, seed: int = 7) -> None:
         """Publish what validators say of so many notes of the moved language, spread over the cities."""
-        for number, note in enumerate(simulate(7, count, shift=Shift(ShiftKind.NEW_DISEASES))):
+        for number, note in enumerate(simulate(seed, count, shift=shift)):
             city = cities[number % len(cities)]
             self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(note, city))
 

@@ -111,7 +111,7 @@ def test_notes_chosen_for_doubt_never_judge():
 
 def test_a_drift_run_waits_for_labels_of_its_segment():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
-    pune, delhi = ["city=Pune"], ["city=Delhi"]
+    pune, delhi = {"city=Pune": 0}, {"city=Delhi": 0}
     assert missing_labels([], pune, config, KEY) == {"city=Pune": 25}  # 5 of the fifth that judges
     words = [word(number) for number in range(120)]
     assert missing_labels(words, pune, config, KEY) == {"city=Pune": 0}
@@ -122,8 +122,8 @@ def test_labels_from_before_a_drift_do_not_count_for_it():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
     words = [word(number) for number in range(120)]
     newest = max(one.annotated_at for one in words)
-    assert missing_labels(words, ["city=Pune"], config, KEY, newest) != {"city=Pune": 0}
-    assert missing_labels(words, ["city=Pune"], config, KEY, newest + 1) == {"city=Pune": 25}
+    assert missing_labels(words, {"city=Pune": newest}, config, KEY) != {"city=Pune": 0}
+    assert missing_labels(words, {"city=Pune": newest + 1}, config, KEY) == {"city=Pune": 25}
     found = collect(words, KEY, config.shares)
     assert found.of(Role.RECENT, since=newest + 1) == []
     data = snapshot(found, CorpusConfig(notes=20, gold_notes=20), segments=("city=Pune",), since=newest + 1)
@@ -134,9 +134,9 @@ def test_labels_from_before_a_drift_do_not_count_for_it():
 def test_the_labels_of_all_notes_do_not_answer_a_drift_that_shows_in_a_city_too():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
     words = [word(number) for number in range(120)]
-    assert missing_labels(words, ["all", "city=Delhi"], config, KEY) == {"city=Delhi": 25}
-    assert missing_labels(words, ["all"], config, KEY) == {"all": 0}
-    assert missing_labels(words, ["city=Delhi", "city=Pune"], config, KEY) == {"city=Delhi": 25, "city=Pune": 0}
+    assert missing_labels(words, {"all": 0, "city=Delhi": 0}, config, KEY) == {"city=Delhi": 25}
+    assert missing_labels(words, {"all": 0}, config, KEY) == {"all": 0}
+    assert missing_labels(words, {"city=Delhi": 0, "city=Pune": 0}, config, KEY) == {"city=Delhi": 25, "city=Pune": 0}
 
 
 def patient_of(role: Role) -> str:

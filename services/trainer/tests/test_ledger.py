@@ -127,6 +127,35 @@ def test_a_deferral_goes_on_for_the_segments_that_still_drift():
     assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
+def test_a_drift_whose_run_was_refused_waits_for_labels_from_after_the_refusal():
+    ledger, over = Ledger("m"), set()
+    for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("old", "Delhi", 1), ("again", "Pune", 60)):
+        ledger.order(command(key, segment=f"city={city}", requested_at=at))
+    ledger.order(command("elsewhere", segment="city=Delhi", requested_at=80, champion_version="7"))
+    for key, at in (("a", 500), ("old", 600), ("elsewhere", 700)):
+        refused = event(key, ModelEventKind.REJECTED).to_dict()
+        ledger.tell(ModelEvent.from_dict({**refused, "occurred_at": at}))
+    ledger.tell(event("b", ModelEventKind.MERGED_INTO, merged_into="again"))
+    over.add("old")
+    drift = story_of(ledger.commands["again"], ledger, lambda one: one.command_id in over).drift
+    assert drift.segments == ("city=Pune", "city=Delhi")
+    assert drift.since == 60 - CLOCKS_APART_MS
+    assert drift.labels_from == {"city=Pune": 500, "city=Delhi": 60 - CLOCKS_APART_MS}
+
+
+def test_an_order_of_a_segment_is_judged_on_it_and_answers_nothing_else():
+    ledger = Ledger("m")
+    ledger.order(command("drift", segment="city=Delhi", requested_at=60))
+    for key, segment in (("pune", "city=Pune"), ("all", None), ("again", "city=Pune")):
+        ledger.order(command(key, reason="operator", segment=segment))
+    assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("again", "pune")]
+    story = story_of(ledger.commands["pune"], ledger, lambda _: False)
+    assert (story.drift, story.waiting) == (Drift(("city=Pune",)), ())
+    assert story_of(ledger.commands["all"], ledger, lambda _: False).waiting != ()
+    offered = command("offered", ModelAction.EVALUATE, reason="operator", segment="city=Pune")
+    assert story_of(offered, ledger, lambda _: False).drift == NO_DRIFT
+
+
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     ledger = Ledger("m")
     ledger.order(command("a"))
@@ -139,6 +168,42 @@ def test_a_rollback_comes_before_a_training_and_ends_are_ends():
     ledger.tell(event("a", ModelEventKind.REJECTED))
     assert not ledger.open
     assert not ledger.deferred
+
+
+def promoted(version: str, serial: int, before: str | None, kind=ModelEventKind.PROMOTED) -> ModelEvent:
+    return event(f"{version}{serial}", kind, model_version=version, serial=serial, previous_version=before)
+
+
+def test_a_version_that_was_made_champion_without_an_event_has_served_too():
+    """`rxtract up` registers the first one with its alias: what was promoted after it says what was before."""
+    ledger = Ledger("m")
+    ledger.tell(promoted("2", 2, "1"))
+    assert [version for version, _ in ledger.served] == ["1", "2"]
+    ledger.tell(promoted("2", 2, "1"))  # told twice
+    ledger.tell(promoted("3", 3, "2"))
+    ledger.tell(promoted("5", 5, "4"))
+    assert [version for version, _ in ledger.served] == ["1", "2", "3", "4", "5"]
+    assert ledger.before("2", 2) is None
+    assert ledger.before("5", 5) == "4"
+
+
+def test_nobody_goes_back_to_a_version_that_a_rollback_left():
+    ledger = Ledger("m")
+    for one in (promoted("2", 2, "1"), promoted("3", 3, "2")):
+        ledger.tell(one)
+    ledger.tell(promoted("2", 4, "3", ModelEventKind.ROLLED_BACK))
+    assert ledger.before("2", 4) == "1"
+    ledger.tell(promoted("3", 5, "2"))  # an operator wants it after all
+    assert ledger.before("3", 5) == "2"
+    ledger.tell(promoted("4", 6, "3"))
+    assert ledger.before("4", 6) == "3"
+
+
+def test_a_version_that_followed_itself_is_not_what_was_before():
+    ledger = Ledger("m")
+    for one in (promoted("2", 2, "1"), promoted("2", 3, "2")):
+        ledger.tell(one)
+    assert ledger.before("2", 3) == "1"
 
 
 def test_an_order_that_waits_for_labels_goes_on_waiting_when_another_ends():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from contracts.records import ModelAction, ModelCommand
+from contracts.records import ModelAction, ModelCommand, ModelEventKind
 from lifecycle.gate_config import GateConfig
 from runtime.metrics import Metrics
 from trainer.adapters import models
@@ -120,9 +120,42 @@ def test_a_move_that_was_cut_at_any_call_is_finished_by_its_successor(command, t
         assert {one.kind.value for one in said} == {kind}, f"cut at call {lives}"
         assert {one.previous_version for one in said} == {"2"}
         assert "moving" not in mlflow.tags[target]
-        handler(order(ModelAction.ROLLBACK, "undo"))
+        undo = order(ModelAction.ROLLBACK, "undo", None if command.action is ModelAction.PROMOTE else "2")
+        handler(undo)
         assert mlflow.aliases["champion"] == "2", f"cut at call {lives}"
     assert lives > 5, "no call was cut"
+
+
+def test_a_second_rollback_does_not_go_back_to_the_version_that_the_first_one_left():
+    for lives in range(20):
+        mlflow, said, handler = world()
+        mlflow.lives = lives
+        first = order(ModelAction.ROLLBACK, "back")
+        try:
+            handler(first)
+        except Died:
+            mlflow.lives = 10**6
+            handler(first)
+        else:
+            break
+        handler(order(ModelAction.ROLLBACK, "twice"))
+        assert mlflow.aliases["champion"] == "1", f"cut at call {lives}"
+        assert said[-1].kind is ModelEventKind.REJECTED
+        assert "version 2 was left by a rollback" in said[-1].reasons[0]
+        assert "`rxtract model rollback VERSION`" in said[-1].reasons[0]
+        handler(order(ModelAction.ROLLBACK, "named", "2"))  # who names it means it
+        assert mlflow.aliases["champion"] == "2"
+    assert lives > 5, "no call was cut"
+
+
+def test_a_version_that_was_promoted_again_can_be_gone_back_to_again():
+    mlflow, _, handler = world()
+    handler(order(ModelAction.ROLLBACK, "back"))
+    handler(order(ModelAction.PROMOTE, "up", "2"))
+    handler(order(ModelAction.PROMOTE, "third", "3"))
+    assert mlflow.aliases["champion"] == "3"
+    handler(order(ModelAction.ROLLBACK, "again"))
+    assert mlflow.aliases["champion"] == "2"
 
 
 def test_a_version_whose_move_was_cut_before_its_alias_has_not_served():

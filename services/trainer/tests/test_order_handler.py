@@ -80,7 +80,7 @@ class FakeModels:
 
     def finish_move(self, champion):
         if champion.move.left is not None:
-            self._tag(self.versions[champion.move.left], served="true")
+            self._tag(self.versions[champion.move.left], served="true", left_by=champion.move.kind)
             self.aliases["previous"] = champion.move.left
         return self._tag(champion, served="true")
 
@@ -328,6 +328,19 @@ def test_labels_from_before_the_drift_do_not_answer_it():
     assert world.job_since == NOW
 
 
+def test_after_a_refusal_only_new_labels_answer_and_all_of_the_drift_judge():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    refused = Drift(("city=Pune",), NOW, {"city=Pune": NOW + 10_000})
+    drift = command(reason="drift", segment="city=Pune")
+    world.handler(drift, Story(drift=refused))
+    assert world.kinds() == ["TRAINING_DEFERRED"]
+    world.annotations = labelled("Pune", 800, at=NOW + 10_000)
+    world.handler(drift, Story(drift=refused))
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.job_since == NOW
+
+
 def test_a_drift_that_is_over_ends_its_order():
     world = World()
     world.handler(command(reason="drift", segment="city=Pune"), Story(40))
@@ -347,12 +360,54 @@ def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are
     assert world.job_segments == ["city=Pune"]
 
 
+def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
+    world = World()
+    asked = Story(drift=Drift(("city=Pune",)))
+    world.annotations = labelled("Delhi", 400)
+    world.handler(command(segment="city=Pune"), asked)
+    assert world.kinds() == ["REJECTED"]  # nobody is kept waiting
+    assert "labelled notes of city=Pune are missing" in world.said[0].reasons[0]
+    assert world.jobs == 0
+    world.annotations += labelled("Pune", 400)
+    world.handler(command(segment="city=Pune", command_id="d"), asked)
+    assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
+    assert (world.job_segments, world.job_since) == (["city=Pune"], 0)
+
+
 def test_a_version_that_was_not_judged_is_not_promoted():
     world = World()
     world.models.add()
     world.handler(command(ModelAction.PROMOTE, target_version="2"))
     assert world.kinds() == ["REJECTED"]
     assert "has not passed the gate" in world.said[0].reasons[0]
+
+
+def test_the_champion_is_looked_at_and_not_promoted_over_itself():
+    """A new serial would end every episode of drift, and leave nothing to go back to."""
+    world = World()
+    before = dict(world.models.versions)
+    world.handler(command(ModelAction.EVALUATE, target_version="1"))
+    assert world.job_kinds == ["evaluate"]
+    assert world.kinds() == ["REJECTED"]
+    assert "version 1 is the champion already" in world.said[0].reasons[0]
+    assert world.said[0].reasons[1:] == ("numbers",)
+    assert world.said[0].metrics == {"a": 1.0}
+    assert world.models.aliases == {"champion": "1"}
+    assert world.models.versions == before
+
+
+def test_a_version_that_an_operator_promoted_meanwhile_is_not_promoted_over_itself():
+    world = World()
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.handler(command(ModelAction.PROMOTE, target_version="2", command_id="up"))
+    serial = world.models.version("2").serial
+    world.handler(command())
+    assert world.kinds() == ["PROMOTED", "MODEL_TRAINED", "REJECTED"]
+    assert "version 2 is the champion already" in world.said[-1].reasons[0]
+    assert world.models.version("2").serial == serial
+    assert world.models.aliases == {"champion": "2", "previous": "1"}
 
 
 def test_a_champion_that_changed_meanwhile_stops_a_promotion():

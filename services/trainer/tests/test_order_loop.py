@@ -63,11 +63,14 @@ class World:
         self.asked: list[ModelCommand] = []
         self.begun: list[str] = []
         self.over: list[str] = []
+        self.recovered: set[str] = set()
+        self.drifts_read = True
         self.trains = threading.Event()
         self.released = threading.Event()
         self.now_ms = 1_000_000
         told = dict.fromkeys(Readers.__dataclass_fields__, nothing)
-        told |= {"annotations": lambda: self.annotations, "f1": self.f1.get, "is_over": lambda _: False}
+        told |= {"annotations": lambda: self.annotations, "f1": self.f1.get}
+        told |= {"is_over": lambda one: one.command_id in self.recovered, "drifts_read": lambda: self.drifts_read}
         consumer: Any = NoCommands()
         self.loop = OrderLoop(
             consumer,
@@ -186,6 +189,15 @@ def test_a_rollback_of_a_former_champion_stops_no_training() -> None:
         assert world.over == ["train", "late"]
 
 
+def test_the_first_promotion_of_a_stack_that_began_with_a_model_is_rolled_back_too() -> None:
+    world = World()
+    world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+    assert world.look() == []
+    world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
+    assert len(world.look()) == 1
+    assert (world.asked[0].action, world.asked[0].target_version) == (ModelAction.ROLLBACK, "1")
+
+
 def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_for() -> None:
     world = World()
     for version, serial in (("1", 1), ("2", 2)):
@@ -264,3 +276,59 @@ def test_a_trainer_that_comes_after_another_asks_for_the_same_again() -> None:
         ids.append([first, *world.look(HOUR_MS)])
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2
+
+
+def drifting(world: World, key: str = "drift", segment: str = "city=Pune", at: int = 500, **more: Any) -> None:
+    world.loop._fold(command(key, ModelAction.RETRAIN, segment=segment, requested_at=at, **more))
+
+
+@pytest.mark.parametrize("kind", [ModelEventKind.TRAINING_FAILED, ModelEventKind.REJECTED])
+def test_a_drift_that_goes_on_is_ordered_for_again_when_its_order_came_to_nothing(kind) -> None:
+    world = World()
+    drifting(world)
+    assert world.look(DAY_MS) == []  # it is open
+    world.end("drift", kind)
+    assert world.look(1_000) == []
+    (again,) = world.look(MINUTE_MS)
+    (given,) = world.asked
+    assert (given.action, given.reason, given.segment) == (ModelAction.RETRAIN, "drift", "city=Pune")
+    assert given.champion_version == "2"
+    assert given.requested_at == 500, (
+        "labels are of the new language since the drift was found, not since it was ordered again"
+    )
+    assert world.look(DAY_MS) == []
+    world.end(again, kind)
+    assert world.look(MINUTE_MS // 2) == []  # the pause grows
+    (third,) = world.look(MINUTE_MS)
+    assert len({"drift", again, third}) == 3
+
+
+def test_a_drift_is_not_ordered_for_again_when_it_is_over_or_of_another_champion_or_open_otherwise() -> None:
+    world = World()
+    for key, segment, more in (
+        ("over", "city=Pune", {}),
+        ("former", "city=Delhi", {"champion_version": "1"}),
+        ("warning", "city=Agra", {}),
+    ):
+        drifting(world, key, segment, **more)
+        world.end(key, ModelEventKind.REJECTED)
+    world.recovered.add("over")
+    drifting(world, "critical", "city=Agra", at=700)
+    assert world.look(DAY_MS) == []
+    world.end("critical", ModelEventKind.MERGED_INTO, merged_into="run")
+    assert world.look(DAY_MS) == []
+    world.end("run", ModelEventKind.REJECTED)
+    assert len(world.look(DAY_MS)) == 1
+    assert (world.asked[0].segment, world.asked[0].requested_at) == ("city=Agra", 500)
+
+
+def test_a_drift_is_not_ordered_for_again_before_all_ends_of_drifts_were_read_nor_after_they_are_gone() -> None:
+    world = World()
+    drifting(world, at=world.now_ms)
+    world.end("drift", ModelEventKind.REJECTED)
+    world.drifts_read = False
+    assert world.look(DAY_MS) == []
+    world.drifts_read = True
+    assert world.look(88 * DAY_MS) == []
+    world.now_ms -= 88 * DAY_MS
+    assert len(world.look()) == 1

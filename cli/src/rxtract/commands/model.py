@@ -16,7 +16,7 @@ from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
-from rxtract.models.orders import Answer, Outcome, carry_out, new_command
+from rxtract.models.orders import Answer, Outcome, carry_out, checked_segment, new_command
 from rxtract.models.versions import Version, Versions
 
 if TYPE_CHECKING:
@@ -92,7 +92,10 @@ def report(
 @app.command("retrain")
 def retrain(
     segment: Annotated[
-        str | None, typer.Option(help="Segment key that it is about, such as city=Pune; else all notes.")
+        str | None,
+        typer.Option(
+            help="Segment key, such as city=Pune: it must be surely better on the notes of it that judge; refused at once when too few are labelled."
+        ),
     ] = None,
     name: Name = MODEL,
     by: By = "operator",
@@ -103,7 +106,8 @@ def retrain(
     json_: Json = False,
 ) -> None:
     """Train a challenger on all that is labelled, have the gate judge it, and promote it when it passes."""
-    _order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=segment)
+    wanted = checked_segment(segment)
+    _order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=wanted)
 
 
 @app.command("evaluate")
@@ -112,7 +116,10 @@ def evaluate(
     trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
-    """Offer a version to the gate, against the champion: promoted when it passes, else refused. The report stays with it."""
+    """Offer a version to the gate, against the champion: promoted when it passes, else refused. The report stays with it.
+
+    The champion itself is measured on what is labelled by now, and nothing moves.
+    """
     _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
@@ -133,7 +140,10 @@ def rollback(
     trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
-    """Go back to the version that served before, or to the one that is named."""
+    """Go back to the version that served before, or to the one that is named.
+
+    A second time without a name is refused: the version before would be the one that was just left.
+    """
     _order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 

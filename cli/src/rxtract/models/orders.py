@@ -36,6 +36,8 @@ TRAINER_GROUP = "rxtract-trainer"
 DELIVERY_TIMEOUT_S = 30.0
 ADMIN_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.5
+ALL_NOTES = "all"
+SEGMENT_NAMES = frozenset({"city", "specialty"})
 
 
 class Outcome(StrEnum):
@@ -114,6 +116,24 @@ class Conversation:
 
     def _answer(self, outcome: Outcome, reasons: tuple[str, ...]) -> Answer:
         return Answer(self._command.command_id, outcome, list(self.events), reasons)
+
+
+def checked_segment(segment: str | None) -> str | None:
+    """Return the key of a segment as it was given.
+
+    Raises:
+        UserError: It is none.
+    """
+    if segment is None or segment == ALL_NOTES:
+        return segment
+    names = [
+        name for name, _, value in (part.partition("=") for part in segment.split("|")) if value and "=" not in value
+    ]
+    if len(names) != len(segment.split("|")) or len(set(names)) != len(names) or not set(names) <= SEGMENT_NAMES:
+        raise UserError(
+            f'--segment {segment!r} is no key of a segment: give city=Pune, specialty=cardiology, or both as "city=Pune|specialty=cardiology"'
+        )
+    return segment
 
 
 def new_command(action: ModelAction, model_name: str, requested_by: str, **more: Any) -> ModelCommand:

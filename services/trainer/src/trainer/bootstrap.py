@@ -162,7 +162,7 @@ class Trainer:
 
             try:
                 with Workplace(settings.work_dir) as place:
-                    self.loop(made, publish, f1, recoveries.is_over, place).run()
+                    self.loop(made, publish, f1, recoveries.is_over, lambda: drifts.caught_up, place).run()
             finally:
                 qualities.stop()
                 drifts.stop()
@@ -179,6 +179,7 @@ class Trainer:
         publish: Publisher,
         f1: Callable[[str], LabelQuality | None],
         is_over: Callable[[ModelCommand], bool],
+        drifts_read: Callable[[], bool],
         place: Path,
     ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
@@ -216,6 +217,7 @@ class Trainer:
                 f1=f1,
                 annotations=lambda: history.size(name(topics.ANNOTATIONS_VALIDATED)),
                 is_over=is_over,
+                drifts_read=drifts_read,
             ),
             self.lease,
             Triggers(settings.retrain_after_annotations, settings.retrain_every_h),

@@ -17,7 +17,15 @@ from runtime.metrics import Metrics
 
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError, JobFailedError
-from trainer.adapters.models import AGAINST_TAG, CHALLENGER, GATE_TAG, MlflowRefusedError, Version, number_of
+from trainer.adapters.models import (
+    AGAINST_TAG,
+    CHALLENGER,
+    GATE_TAG,
+    LEFT_BY_TAG,
+    MlflowRefusedError,
+    Version,
+    number_of,
+)
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
 from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
@@ -169,11 +177,10 @@ class OrderHandler:
         self._decide(command, made, champion, result)
 
     def _train(self, command: ModelCommand, champion: Version | None, story: Story) -> Finished | None:
-        """Train and judge; None when that waits for labels or failed, which is said then."""
+        """Train and judge; None when labels are missing or the job failed, which is said then."""
         annotations = list(self._sources.annotations())
-        if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
-            missing, segment = lacking
-            self._teller.defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+        if _needs_labels(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
+            self._tell_lacking(command, story, *lacking)
             return None
         drift = self._take_along(command, story, annotations)
         return self._run(command, Candidates(champion), annotations, drift)
@@ -181,9 +188,17 @@ class OrderHandler:
     def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
         """How many labelled notes are missing, and of which segment; None when one segment has enough."""
         settings = self._settings
-        missing = missing_labels(annotations, drift.segments, settings.gate, settings.roles_key, drift.since)
+        missing = missing_labels(annotations, drift.labels_from, settings.gate, settings.roles_key)
         segment = min(missing, key=lambda one: missing[one])
         return (missing[segment], segment) if missing[segment] else None
+
+    def _tell_lacking(self, command: ModelCommand, story: Story, missing: int, segment: str) -> None:
+        """Drift waits for labels; who named a segment is told now, and orders again."""
+        words = f"{missing} labelled notes of {segment} are missing"
+        if is_drift(command):
+            self._teller.defer(command, missing, story, [words])
+        else:
+            self._reject(command, None, [f"{words} to judge a new model on: label more, or order without a segment"])
 
     def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
         """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
@@ -229,6 +244,9 @@ class OrderHandler:
         self._teller.tell(
             command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by
         )
+        if _is_champion(made, champion):
+            self._reject(command, made, [_serves_already(made)])
+            return
         if made.is_judged_against(champion):
             self._decide(command, made, champion, None)
             return
@@ -249,6 +267,9 @@ class OrderHandler:
                 command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
             )
             return
+        if _is_champion(offered, champion):
+            self._look_at(command, offered)
+            return
         judged = self._judge(command, offered, champion, NO_DRIFT)
         if judged is None:
             return
@@ -257,6 +278,16 @@ class OrderHandler:
             self._reject(command, offered, ["there is too little to judge by", *result["reasons"]], _numbers(result))
             return
         self._decide(command, offered, champion, result)
+
+    def _look_at(self, command: ModelCommand, champion: Version) -> None:
+        """Say how the champion does on what is labelled by now. Nothing moves, and its report stays that of its promotion."""
+        pair = Candidates(champion, champion)
+        job = self._jobs.kept(command, pair) or self._run(command, pair, list(self._sources.annotations()), NO_DRIFT)
+        if job is None:
+            return
+        with job:
+            reasons = [_serves_already(champion), *job.result["reasons"]]
+            self._reject(command, champion, reasons, _numbers(job.result))
 
     def _run(
         self,
@@ -291,8 +322,8 @@ class OrderHandler:
             self._teller.fail(
                 command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are"
             )
-        elif champion is not None and champion.version == version.version:
-            self._reject(command, version, [f"version {version.version} is the champion already"])
+        elif _is_champion(version, champion):
+            self._reject(command, version, [_serves_already(version)])
         elif (why := _why_not_promoted(version, champion)) is not None:
             self._reject(command, version, [why])
         else:
@@ -303,11 +334,17 @@ class OrderHandler:
         version = self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
         if version is None:
             self._teller.fail(command, f"there is no version {wanted or 'before this one'} to go back to")
-        elif champion is not None and champion.version == version.version:
-            self._reject(command, version, [f"version {version.version} serves already"])
+        elif _is_champion(version, champion):
+            self._reject(command, version, [_serves_already(version)])
         elif not version.tags.get("served"):
             why = f"version {version.version} never served: use `rxtract model promote`"
             self._reject(command, version, [why])
+        elif wanted is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value:
+            why = (
+                f"version {version.version} was left by a rollback: name the version to go back to, "
+                "`rxtract model rollback VERSION`; `rxtract model list` shows which there are"
+            )
+            self._reject(command, None, [why])
         else:
             left = champion.version if champion else "none"
             words = [f"back from version {left} to version {version.version}: {command.reason}"]
@@ -379,6 +416,19 @@ class OrderHandler:
         self._teller.move(move, champion)
         self._models.forget_move(champion)
         return move.command_id == command.command_id
+
+
+def _needs_labels(command: ModelCommand) -> bool:
+    """Whether a training is begun only with labels enough of its segments."""
+    return is_drift(command) or command.segment is not None
+
+
+def _is_champion(version: Version, champion: Version | None) -> bool:
+    return champion is not None and champion.version == version.version
+
+
+def _serves_already(version: Version) -> str:
+    return f"version {version.version} is the champion already: nothing moves"
 
 
 def _why_not_promoted(version: Version, champion: Version | None) -> str | None:

@@ -6,14 +6,13 @@ partition comes to us, so nothing that a dead trainer knew is missed.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.records import LabelQuality, ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,19 +26,18 @@ from runtime.records import InputRecord, OutputRecord
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
-from trainer.domain import identity, rules
-from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
+from trainer.domain import rules
+from trainer.domain.asking import TRAINER, Asking
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
 from trainer.telling import merged
 
 _log = get_logger(__name__)
-STAGE = "trainer"
+STAGE = TRAINER
 MODELS = "models"
 """Condition of being ready: MLflow has answered once, or another trainer is at work and this one stands by."""
 _POLL_S = 0.2
-_HOUR_MS = 3_600_000
 
 
 class Leased(Protocol):
@@ -62,6 +60,7 @@ class Readers:
         f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
         annotations: How many annotations there are.
         is_over: Whether the drift that an order was given for has ended.
+        drifts_read: Whether all ends of drifts are known that were said before we came.
     """
 
     commands: Callable[[], Iterable[InputRecord]]
@@ -69,6 +68,7 @@ class Readers:
     f1: Callable[[str], LabelQuality | None]
     annotations: Callable[[], int]
     is_over: Callable[[ModelCommand], bool]
+    drifts_read: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,7 @@ class OrderLoop:
         self._readiness = readiness
         self._stop = stop
         self._now_ms = now_ms
+        self._asking = Asking(model_name, triggers.annotations, triggers.every_h, now_ms)
         self._ledger = Ledger(model_name)
         self._lock = threading.Lock()
         self._owned = threading.Event()
@@ -267,65 +268,34 @@ class OrderLoop:
         champion = self._champion()
         self._readiness.meet(MODELS)
         self._serving = None if champion is None else champion[0]
-        if champion is not None:
-            self._judge_quality(*champion)
         if self._work is None:
             self._annotations = self._readers.annotations()
-            self._ask_to_train(champion)
+        for command in list(self._due(champion)):
+            self._give(command)
         if self._work is not None or len(self._ledger.open) == len(self._ledger.lacking):
             self._wait_for("", "")  # all that is asked answers, and no order is there to say so
 
-    def _ask_to_train(self, champion: tuple[str, int] | None) -> None:
+    def _due(self, champion: tuple[str, int] | None) -> Iterator[ModelCommand]:
+        ledger, asking = self._ledger, self._asking
+        if champion is not None:
+            yield from asking.rollback(ledger, *champion, self._readers.f1)
+        if self._work is not None:
+            return
         if champion is None:
-            self._ask(partial(identity.first_command_id, self._model_name), ModelAction.RETRAIN, "first")
+            yield from asking.first(ledger)
             return
-        new = self._annotations - self._ledger.learnt
-        if self._triggers.annotations and new >= self._triggers.annotations:
-            ground = (self._model_name, self._ledger.learnt, self._triggers.annotations)
-            self._ask(partial(identity.annotations_command_id, *ground), ModelAction.RETRAIN, "annotations")
-        if self._triggers.every_h:
-            period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
-            identify = partial(identity.schedule_command_id, self._model_name, period)
-            self._ask(identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
+        yield from asking.trainings(ledger, self._annotations)
+        if self._readers.drifts_read():
+            yield from asking.drifts(ledger, champion[0], self._readers.is_over)
 
-    def _judge_quality(self, version: str, serial: int) -> None:
-        """Go back when the audited quality of the champion has surely fallen below that of the one before."""
-        if len(self._ledger.served) < 2 or self._ledger.served[-1] != (version, serial):
-            return
-        before = self._ledger.served[-2][0]
-        now, then = self._readers.f1(version), self._readers.f1(before)
-        if now is not None and then is not None and before != version and rules.is_worse(now, then):
-            identify = partial(identity.quality_command_id, self._model_name, version, serial)
-            self._ask(identify, ModelAction.ROLLBACK, "quality", target=before, champion=version)
-
-    def _ask(
-        self,
-        identify: Callable[[int], str],
-        action: ModelAction,
-        reason: str,
-        target: str | None = None,
-        champion: str | None = None,
-        again_after: frozenset[ModelEventKind] = NOTHING_CAME,
-    ) -> None:
-        """Publish a command of our own, once an attempt; it comes back to us like everybody's."""
-        command_id = next_attempt(self._ledger, identify, self._now_ms(), again_after)
-        if command_id is None:
-            return
-        command = ModelCommand(
-            command_id=command_id,
-            action=action,
-            model_name=self._model_name,
-            reason=reason,
-            target_version=target,
-            champion_version=champion,
-            requested_by=STAGE,
-            requested_at=self._now_ms(),
-        )
+    def _give(self, command: ModelCommand) -> None:
+        """Publish a command of our own; it comes back to us like everybody's."""
         self._order(command)
         with self._lock:
-            self._ledger.commands[command_id] = command  # its own delivery then counts as known, not as a duplicate
-            self._own.add(command_id)
-        _log.info("asked", action=action.value, reason=reason)
+            # Its own delivery then counts as known, not as a duplicate.
+            self._ledger.commands[command.command_id] = command
+            self._own.add(command.command_id)
+        _log.info("asked", action=command.action.value, reason=command.reason)
 
     # -- records
 

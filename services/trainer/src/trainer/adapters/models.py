@@ -24,6 +24,8 @@ COMMAND_TAG = "command_id"
 MOVED_BY_TAG = "moved_by"
 MOVING_TAG = "moving"
 """On a version from before its alias moves until the event that says so is out: where from, and by which kind of event."""
+LEFT_BY_TAG = "left_by"
+"""On a version that served: by which kind of event it was left last."""
 GATE_TAG = "gate"
 MOST_TAG_CHARS = 4_000
 AGAINST_TAG = "gate.champion"
@@ -278,6 +280,7 @@ class Registry:
         move = champion.move
         if move is not None and move.left is not None:
             self._client.set_model_version_tag(self._name, move.left, "served", "true")
+            self._client.set_model_version_tag(self._name, move.left, LEFT_BY_TAG, move.kind)
             self._client.set_registered_model_alias(self._name, PREVIOUS, move.left)
         return self._version(champion.version)
 

@@ -32,6 +32,11 @@ def quality_command_id(model_name: str, version: str, serial: int, attempt: int 
     return _identity("quality", model_name, version, str(serial), *_again(attempt))
 
 
+def drift_command_id(model_name: str, champion: str, segment: str | None, found_at: int, attempt: int) -> str:
+    """Identity of the command for a drift that goes on after so many orders for it came to nothing."""
+    return _identity("drift", model_name, champion, segment or "", str(found_at), *_again(attempt))
+
+
 def _again(attempt: int) -> tuple[str, ...]:
     """The first attempt has no number: topics that are kept for ever know it so."""
     return (f"attempt {attempt}",) if attempt else ()

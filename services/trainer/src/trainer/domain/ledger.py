@@ -51,7 +51,9 @@ class Ledger:
         duplicates: Deliveries of a command beyond the first.
         merged: Commands that one run serves beside its own, by that run's command.
         learnt: Annotations read by the last training that ended.
-        served: (version, serial) in the order of promotions and rollbacks.
+        served: (version, serial) in the order of promotions and rollbacks. The first may have no serial: it became champion
+            without an event, and is known from the one that followed it.
+        left: Versions that a rollback left and that nobody has promoted since.
     """
 
     model_name: str
@@ -62,6 +64,7 @@ class Ledger:
     duplicates: int = 0
     learnt: int = 0
     served: list[tuple[str, int]] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
 
     def order(self, command: ModelCommand) -> bool:
         """Take a command; False when it was known already."""
@@ -90,9 +93,25 @@ class Ledger:
     def _learn(self, event: ModelEvent) -> None:
         self.learnt = max(self.learnt, int(event.metrics.get("annotations_read", 0)))
         if event.kind in (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK) and event.model_version is not None:
-            place = (event.model_version, event.serial or 0)
-            if place not in self.served:
-                self.served.append(place)
+            self._follow((event.model_version, event.serial or 0), event)
+
+    def _follow(self, place: tuple[str, int], event: ModelEvent) -> None:
+        if place in self.served:
+            return
+        before = event.previous_version
+        if before is not None and (not self.served or self.served[-1][0] != before):
+            self.served.append((before, 0))
+        self.served.append(place)
+        self.left.discard(place[0])
+        if event.kind is ModelEventKind.ROLLED_BACK and before is not None:
+            self.left.add(before)
+
+    def before(self, version: str, serial: int) -> str | None:
+        """The version to go back to from the one that serves; None: there is none, or another one serves by our events."""
+        if not self.served or self.served[-1] != (version, serial):
+            return None
+        others = (one for one, _ in reversed(self.served) if one != version and one not in self.left)
+        return next(others, None)
 
     def outcome(self, command_id: str) -> End | None:
         """How a command ended, by the run that it was merged into where it was; None: that is open."""
@@ -124,9 +143,7 @@ class Ledger:
         for command in self.open:
             if command.action is not ModelAction.RETRAIN:
                 continue
-            run = next(
-                (run for run in runs if is_drift(run) == is_drift(command) and is_same_story(command, run)), None
-            )
+            run = next((run for run in runs if is_one_run(command, run)), None)
             if run is None:
                 runs.append(command)
             else:
@@ -141,14 +158,20 @@ class Ledger:
 
     def waiting(self, command: ModelCommand) -> list[ModelCommand]:
         """Open orders of drift that a run of this command may answer too."""
-        if command.action is not ModelAction.RETRAIN or is_drift(command):
-            return []
+        if command.action is not ModelAction.RETRAIN or is_drift(command) or command.segment is not None:
+            return []  # a segment that is named is all that its order answers
         return [one for one in self.open if is_drift(one) and is_same_story(one, command)]
 
 
 def is_drift(command: ModelCommand) -> bool:
     """Whether it asks for a training because the language moved."""
     return command.action is ModelAction.RETRAIN and command.reason == DRIFT
+
+
+def is_one_run(command: ModelCommand, run: ModelCommand) -> bool:
+    """Whether a command folds into a run. Drift's answer their segments together; another order is judged on what it names."""
+    alike = is_drift(command) if is_drift(run) else not is_drift(command) and command.segment == run.segment
+    return alike and is_same_story(command, run)
 
 
 def is_same_story(command: ModelCommand, run: ModelCommand) -> bool:

@@ -1,11 +1,12 @@
 """What is known of an order beside its command, when it is carried out."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from contracts.records import ModelCommand
+from contracts.records import ModelAction, ModelCommand
 
-from trainer.domain.ledger import Ledger
+from trainer.domain.drifts import refused_at
+from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.rules import ALL_NOTES
 
 CLOCKS_APART_MS = 3_600_000
@@ -19,10 +20,12 @@ class Drift:
     Attributes:
         segments: Those that still drift; empty: none.
         since: From when on labels are of the new language, UTC milliseconds. Earlier ones teach, and do not judge.
+        refused: Of segments for which a model was refused: when. As many new labels as before the first are waited for.
     """
 
     segments: tuple[str, ...] = ()
     since: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -32,7 +35,13 @@ class Drift:
         """Both together."""
         if not self or not other:
             return self or other
-        return Drift(tuple(dict.fromkeys((*self.segments, *other.segments))), min(self.since, other.since))
+        segments = tuple(dict.fromkeys((*self.segments, *other.segments)))
+        return Drift(segments, min(self.since, other.since), {**self.refused, **other.refused})
+
+    @property
+    def labels_from(self) -> dict[str, int]:
+        """From when on the labels of each segment count as those that are waited for."""
+        return {segment: max(self.since, self.refused.get(segment, self.since)) for segment in self.segments}
 
 
 NO_DRIFT = Drift()
@@ -52,7 +61,7 @@ class Story:
 
     Attributes:
         said_missing: How many labels it was last said to wait for.
-        drift: What it answers and what has not ended.
+        drift: What it answers and what has not ended; of an order that names a segment that one, whether it drifts or not.
         waiting: Orders of drift that its run may answer too.
     """
 
@@ -70,11 +79,20 @@ def story_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelComm
     def lasting(orders: Iterable[ModelCommand]) -> Drift:
         found = [one for one in orders if not is_over(one)]
         segments = tuple(dict.fromkeys(one.segment or ALL_NOTES for one in found))
-        return Drift(segments, min((one.requested_at - CLOCKS_APART_MS for one in found), default=0))
+        refused = {one.segment or ALL_NOTES: at for one in found if (at := refused_at(one, ledger, is_over))}
+        return Drift(segments, min((one.requested_at - CLOCKS_APART_MS for one in found), default=0), refused)
 
+    drift = _named(command) or lasting(ledger.drifts(command))
     waiting = [Waiting(one, lasting(ledger.drifts(one))) for one in ledger.waiting(command)]
     return Story(
         ledger.deferred.get(command.command_id),
-        lasting(ledger.drifts(command)),
+        drift,
         tuple(one for one in waiting if one.drift),
     )
+
+
+def _named(command: ModelCommand) -> Drift:
+    """The segment that an operator wants a new model judged on, by all labels that there are of it."""
+    if command.action is not ModelAction.RETRAIN or is_drift(command) or command.segment is None:
+        return NO_DRIFT
+    return Drift((command.segment,))

@@ -102,6 +102,13 @@ OPERATIONS = (
     ),
     Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
     Panel(
+        "Start to ready",
+        "s",
+        (("max by (job) (rxtract_start_seconds)", "{{job}}"),),
+        "How long the last start took: under 10 s with everything there and the model cached.",
+        limit=10,
+    ),
+    Panel(
         "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
     ),
     Panel(

@@ -24,6 +24,13 @@ MANY = 8_000
 START_S = 10.0
 """Longest time from the start of a service to its readiness, everything else being up and its caches warm."""
 SCRAPED_S = 60.0
+WRONG = (
+    "RXTRACT_LOG_LEVEL=LOUD",
+    "RXTRACT_PSEUDONYM_KEY_FILE=/nowhere",
+    "RXTRACT_TRACING_ENDPOINT=http://collector:4318",
+    "RXTRACT_SCHEMA_REGISTRY_URL=registry:8081",
+)
+"""Settings with which the ingestor must not start."""
 ALERT_S = 300.0
 
 
@@ -167,9 +174,7 @@ def _plain(expression: str) -> str:
 
 def bad_input() -> None:
     """A wrong value is one line and a code, not a crash loop without a reason."""
-    wrong = ("RXTRACT_LOG_LEVEL=LOUD", "RXTRACT_PSEUDONYM_KEY_FILE=/nowhere")
-    wrong += ("RXTRACT_TRACING_ENDPOINT=http://collector:4318",)
-    for setting in wrong:
+    for setting in WRONG:
         result = run(*COMPOSE, "run", "--rm", "--no-deps", "-e", setting, "ingestor", check=False)
         line = next((one for one in result.stderr.splitlines() if one.startswith("ingestor: ")), "")
         if result.returncode != 2 or setting.partition("=")[0] not in line:

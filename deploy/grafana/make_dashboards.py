@@ -70,6 +70,7 @@ def events(metric: str, by: str, window: str, selector: str = "") -> str:
 
 
 JOB = '{job=~"$job"}'
+ENTITIES = '{job="extractor", topic=~".*entities.extracted.v1"}'
 AUDITED, UNCHANGED = '{sample="AUDIT"}', '{sample="AUDIT", outcome="ACCEPTED"}'
 OPERATIONS = (
     Panel("Services up", "none", (("sum by (job) (up)", "{{job}}"),), "Processes that Prometheus reads.", "stat", 8),
@@ -97,6 +98,16 @@ OPERATIONS = (
         quantiles("rxtract_note_to_entity_seconds"),
         "From the acceptance of a live note to its entity event; the objective is 5 s for 99.9 %.",
         limit=5,
+    ),
+    Panel(
+        "Accepted and come out, last hour",
+        "short",
+        (
+            (events("rxtract_notes_accepted_total", "", "1h"), "accepted"),
+            (events("rxtract_records_delivered_total", "", "1h", ENTITIES), "came out"),
+            (events("rxtract_dead_letters_total", "", "1h", '{job="extractor"}'), "refused by the extractor"),
+        ),
+        "What was accepted comes out or is refused; a gap that does not close is lag, or loss.",
     ),
     Panel(
         "Consumer lag",

@@ -76,6 +76,7 @@ def values(**changes: Any) -> dict[str, Any]:
     """What an operator writes for this cluster; small requests, because the node has two cores."""
     small = {"resources": {"requests": {"cpu": "20m", "memory": "128Mi"}}, "replicas": 1}
     services: dict[str, dict[str, Any]] = {name: dict(small) for name in SERVICES}
+    services["scorekeeper"]["ephemeralSize"] = "1Gi"
     for name, own in changes.items():
         services[name.replace("_", "-")] |= own
     return {

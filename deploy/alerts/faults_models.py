@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import tempfile
@@ -11,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 from catalogue import fault
 from clinical_ner.tracking import log_and_register
@@ -19,7 +21,7 @@ from rxtract.first_model import first_model
 from world import MODEL, READY_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from world import World
 
@@ -44,6 +46,13 @@ def _damaged(world: World) -> Iterator[None]:
     world.mlflow().set_registered_model_alias(MODEL, "champion", version)
     yield
     world.mlflow().set_registered_model_alias(MODEL, "champion", sound)
+
+
+@fault("a model without statistics of its own data is made the champion by hand", "DriftUnjudged")
+def _unjudged(world: World) -> Iterator[None]:
+    register(world, alias="champion", spoil=_drop_reference)
+    yield
+    register(world, alias="champion")
 
 
 @fault("the alias of the champion is gone, and the extractor starts anew without a cached model", "NoneReady")
@@ -82,15 +91,25 @@ def _stuck(world: World) -> Iterator[None]:
     child.kill()
 
 
-def register(world: World, alias: str | None = None) -> str:
+def register(world: World, alias: str | None = None, spoil: Callable[[Path], None] = lambda _: None) -> str:
     """One more version of the shipped model, of other bytes, so that no cache has it; its number."""
     url = world.running.addresses.mlflow_url
     with tempfile.TemporaryDirectory() as place:
         folder = Path(shutil.copytree(first_model().folder, Path(place) / "model"))
         for tables in folder.rglob("tables.npz"):
+            spoil(tables)
             with zipfile.ZipFile(tables, "a") as archive:
                 archive.comment = str(time.time_ns()).encode()
         return log_and_register(folder, tracking_uri=url, alias=alias, tags={"gate": "first"}).version
+
+
+def _drop_reference(tables: Path) -> None:
+    with np.load(tables, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    metadata = json.loads(arrays["metadata"].tobytes()) | {"reference": {}}
+    np.savez(
+        tables, allow_pickle=False, **arrays | {"metadata": np.frombuffer(json.dumps(metadata).encode(), np.uint8)}
+    )
 
 
 def void_orders(world: World) -> None:
@@ -109,7 +128,7 @@ def job(world: World) -> psutil.Process:
     trainer, found = psutil.Process(world.services["trainer"].pid), []
 
     def looked() -> bool:
-        found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job" in child.cmdline()]
+        found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job_process" in child.cmdline()]
         return bool(found)
 
     until(looked, 60, "no training begins")

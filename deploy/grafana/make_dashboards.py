@@ -246,8 +246,9 @@ MODEL = (
         (
             (events("rxtract_drift_ranges_dropped_total", "", "1h"), "dropped"),
             (events("rxtract_drift_states_refused_total", "", "1h"), "states refused"),
+            (events("rxtract_drift_records_unjudged_total", "", "1h"), "not judged"),
         ),
-        "Repeats after a crash; a refused state is built anew from kept records.",
+        "Repeats after a crash; a refused state is built anew from kept records; a model without a reference is not judged.",
     ),
     Panel("Drift state", "bytes", (("sum(rxtract_drift_state_bytes)", "all partitions"),), "Before compression."),
     Panel(
@@ -347,7 +348,7 @@ BUSINESS = (
     Panel("Drift and recovery", "short", (('rxtract_kpi_drift_episodes{window="week",city="",version=""}', "episodes"), ('rxtract_kpi_time_to_recovery_seconds{window="week",city="",version=""} / 3600', "hours to recovery")), "Of the week."),
     Panel("Model age", "s", (('rxtract_kpi_model_age_seconds{window="week",city="",version=""}', "age"),), "Since the serving model was promoted."),
     Panel("Records at rest", "short", (("sum(rate(rxtract_sink_rows_total[$__rate_interval]))", "rows a second"), ("max(rxtract_sink_files)", "files"), ("max(rxtract_sink_waiting_rows)", "rows that wait"), ("max(rxtract_kpi_notes)", "notes of the widest window")), "What analysts query."),
-    Panel("Scorekeeper's trouble", "short", ((events("rxtract_scorekeeper_records_gone_total", "", "1d"), "left Kafka before they were kept"), (events("rxtract_scorekeeper_unreadable_records_total", "", "1d"), "unreadable"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first two are 0; one replica leads."),
+    Panel("Scorekeeper's trouble", "short", ((events("rxtract_scorekeeper_records_gone_total", "", "1d"), "left Kafka before they were kept"), (events("rxtract_scorekeeper_unreadable_records_total", "", "1d"), "unreadable"), (events("rxtract_scorekeeper_notes_forgotten_total", "", "1d"), "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
     Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
     Panel("Not reviewed", "short", ((events("rxtract_reviews_unsent_total", "reason", "1d"), "too large: {{reason}}"), (events("rxtract_drift_unreviewed_total", "", "1d"), "beyond the drift budget"), (events("rxtract_desk_texts_gone_total", "", "1d"), "gone by age")), "Notes that were due for review and got none."),
     Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt")), "Rare."),

@@ -145,6 +145,7 @@ CASES = {
     "RxtractDriftStateRefused": Case(
         {'rxtract_drift_states_refused_total{job="drift-watcher"}': EVENT}, 8, 40, {"job": "drift-watcher"}, 4
     ),
+    "RxtractDriftUnjudged": Case({'rxtract_drift_records_unjudged_total{job="drift-watcher"}': RISING}, 20, 50),
     "RxtractReviewsUnsent": Case(
         {'rxtract_reviews_unsent_total{job="extractor", reason="UNSURE"}': "0+1x60 60x120"},
         30,

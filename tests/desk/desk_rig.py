@@ -9,17 +9,17 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
-from contracts.identity import event_id
+from contracts.identity import annotation_id, event_id
 from contracts.records import (
     AnnotationValidated,
     Entity,
@@ -55,6 +55,7 @@ class Asked:
     found: Sequence[tuple[str, str, float]] = (("metformin", "TREATMENT", 0.8),)
     sample: Sample = Sample.UNCERTAIN
     revision: int = 1
+    note_id: str = ""
 
 
 def span(word: str, label: str, text: str = TEXT) -> dict[str, object]:
@@ -91,7 +92,7 @@ class Rig:
         (folder / "tokens").write_text("\n".join(lines))
         self.process = self.start()
 
-    def start(self, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, within_s: float = 60, **more: str) -> subprocess.Popen[bytes]:
         own = {
             "TOPIC_PREFIX": self.prefix,
             "DESK_KEY_FILE": str(self.folder / "key"),
@@ -107,7 +108,7 @@ class Rig:
         with self.log.open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "review_desk"], env=environment, stderr=log, stdout=log)
         try:
-            until(lambda: self._ready(process), 60)
+            until(lambda: self._ready(process), within_s)
         except BaseException:
             process.kill()  # nobody else knows of it
             raise
@@ -150,7 +151,7 @@ class Rig:
         producer = Producer(
             {"bootstrap.servers": self.servers, "partitioner": "murmur2_random", "message.max.bytes": 10_000_000}
         )
-        notes = [f"note-{uuid.uuid4().hex[:12]}" for _ in asked]
+        notes = [one.note_id or f"note-{uuid.uuid4().hex[:12]}" for one in asked]
         for place, (note_id, one) in enumerate(zip(notes, asked, strict=True)):
             value = self.write(request(note_id, place, len(asked), one))
             while True:
@@ -164,6 +165,17 @@ class Rig:
             tasks = [f"{self.prefix}rxtract:desk:task:{note_id}" for note_id in notes]
             until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
         return notes
+
+    def say(self, like: AnnotationValidated, at_ms: Mapping[str, int]) -> None:
+        """Put words like this one on the topic, by note and when it was said."""
+        registry = ConfluentRegistry(self.stack.addresses.schema_registry_url)
+        write = Serializer.for_topic(AnnotationValidated, registry, self.annotations)
+        producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random"})
+        for note_id, at in at_ms.items():
+            word_id = annotation_id(note_id, like.revision, like.annotator, like.sequence)
+            word = replace(like, note_id=note_id, annotation_id=word_id, annotated_at=at)
+            producer.produce(self.annotations, write(word), note_id.encode(), timestamp=at)
+        assert producer.flush(60) == 0
 
     def said(self) -> list[AnnotationValidated]:
         return [self.decode(message.value()) for message in self._all_of(self.annotations, 12)]
@@ -241,7 +253,12 @@ def next_of(client: httpx.Client, seconds: float = 20) -> dict[str, object]:
 
 def decide(client: httpx.Client, task, entities, **more) -> httpx.Response:
     body = {"lease": task["lease"], "entities": entities, "seconds_spent": 2.5, **more}
-    return client.post(f"/api/tasks/{task['note_id']}/{task['revision']}/decision", json=body)
+    return client.post(action_on(task["note_id"], task["revision"], "decision"), json=body)
+
+
+def action_on(note_id: str, revision: int, action: str) -> str:
+    """Where an action is sent; an id may be anything, so all of it is one segment of the path."""
+    return "/api/tasks/" + quote(f"{note_id}/{revision}/{action}", safe="")
 
 
 class StallingProxy:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from confluent_kafka import Producer
 from contracts.reasons import Reason
-from contracts.records import AnnotationOutcome, Sample
-from desk_rig import TEXT, Rig, StallingProxy, decide, next_of, span, until
+from contracts.records import AnnotationOutcome, Origin, Sample
+from desk_rig import TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
 from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -33,6 +33,7 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     event = rig.said()[0]
     assert len(rig.said()) == 1
     assert event.outcome is AnnotationOutcome.CORRECTED
+    assert event.origin is Origin.LIVE
     assert [entity.text for entity in event.entities] == ["type 2 diabetes", "metformin"]
     assert (event.changes.kept, event.changes.added) == (1, 1)
     assert event.treatment_pairs[0].treatment_id == "e2"
@@ -43,6 +44,57 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     assert notes[0] not in rig.log.read_text()
     views = [json.loads(line) for line in rig.log.read_text().splitlines() if '"action": "view"' in line]
     assert views
+
+
+ODD_IDS = ("RX/2026/1", "..", "a/../b//", "50%2F/%", "x?y=1#2", "n/1/skip", "a b+c:é")
+"""The ingestor takes any id without control characters."""
+
+
+def test_a_note_is_reviewed_whatever_its_id(rig: Rig) -> None:
+    rig.ask_for([Asked(note_id=note_id) for note_id in ODD_IDS])
+    anna, seen = rig.client("anna"), []
+    for _ in ODD_IDS:
+        task = next_of(anna)
+        where = (task["note_id"], task["revision"])
+        seen.append(task["note_id"])
+        looked = anna.get("/notes", params={"note_id": task["note_id"]})
+        assert (looked.status_code, "zebra-quartz-canary" in looked.text) == (200, True), where
+        draft = {"lease": task["lease"], "entities": [], "pairs": []}
+        assert anna.put(action_on(*where, "draft"), json=draft).status_code == 200, where
+        assert anna.post(action_on(*where, "skip"), json={"lease": task["lease"]}).status_code == 200, where
+        again = anna.post(action_on(*where, "again"), json={})
+        assert again.status_code == 200, where
+        assert decide(anna, {**task, **again.json()}, [], sequence=2).status_code == 200, where
+    assert sorted(seen) == sorted(ODD_IDS)
+    assert sorted({event.note_id for event in rig.said()}) == sorted(ODD_IDS)
+    plain = anna.post("/api/tasks/RX/2026/1/1/again", json={})  # a client that does not quote
+    assert plain.json()["sequence"] == 3
+    assert anna.get("/notes/RX/2026/1").status_code == 200
+    nowhere = anna.post("/api/tasks/RX/nothing", json={})
+    assert (nowhere.status_code, nowhere.json()) == (404, {"error": "Not Found"})
+
+
+def too_much_for_one_record() -> Asked:
+    """A legal request whose entities, said once more, do not fit into a record."""
+    names = [f"type 2 diabetes mellitus {number:04}" for number in range(2_500)]
+    text = "; ".join(names)
+    return Asked(text + " x" * ((870_000 - len(text)) // 2), [(name, "DISEASE", 0.9) for name in names])
+
+
+def test_a_decision_that_fits_no_record_is_refused_and_blocks_nobody(rig: Rig) -> None:
+    rig.ask_for([too_much_for_one_record(), Asked()])
+    anna = rig.client("anna")
+    task = next_of(anna)
+    marks = [{key: one[key] for key in ("start", "end", "label")} for one in task["entities"]]
+    assert len(marks) == 2_500
+    refused = decide(anna, task, marks)
+    assert refused.status_code == 413
+    assert "mark fewer" in refused.json()["error"]
+    other = anna.get("/api/next", params={"holding": [task["note_id"]]}).json()
+    assert decide(anna, other, []).status_code == 200
+    flagged = anna.post(action_on(task["note_id"], 1, "unreadable"), json={"lease": task["lease"]})
+    assert flagged.status_code == 200, flagged.text
+    assert len(rig.said()) == 2
 
 
 def test_a_wiped_redis_is_rebuilt_and_finished_notes_stay_finished(rig: Rig) -> None:

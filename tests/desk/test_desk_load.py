@@ -1,9 +1,13 @@
-"""The desk's figures: a long queue, ten people at once, one person's pace. Prints them, and keeps them beside the pictures."""
+"""The desk's figures: a long queue, ten people at once, one person's pace. Prints them, and keeps them beside the pictures.
+
+Goals are those of a quiet machine. What a test asserts is a collapse: ten times a time, and the pace that people need.
+"""
 
 import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
@@ -33,10 +37,27 @@ WATCH_KEYS = """() => {
 SLOW_KEYS = "() => new Promise(done => setTimeout(() => done(window.slowKeys), 500))"
 
 
-def tell(name: str, figures: dict[str, float]) -> None:
+@dataclass(frozen=True)
+class Goal:
+    """What a figure shall be, and where the test draws the line on a machine that does other work as well."""
+
+    shall_be: float
+    most: float = float("inf")
+    least: float = 0.0
+
+
+def within(goal_ms: float) -> Goal:
+    return Goal(goal_ms, most=10 * goal_ms)
+
+
+def check(name: str, figures: dict[str, float], goals: dict[str, Goal]) -> None:
+    """Tell the figures with their goals beside them, and fail where one collapsed."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    Path(ARTIFACTS, f"desk-{name}.json").write_text(json.dumps(figures, indent=2))
-    print(f"\n{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))  # noqa: T201 - the figures are the point
+    told = {key: {"reached": value} | (asdict(goals[key]) if key in goals else {}) for key, value in figures.items()}
+    Path(ARTIFACTS, f"desk-{name}.json").write_text(json.dumps(told, indent=2))
+    beside = {key: f" (goal {goal.shall_be:g})" for key, goal in goals.items()}
+    print(f"\n{name}: " + ", ".join(f"{key} {value:.4g}{beside.get(key, '')}" for key, value in figures.items()))  # noqa: T201 - the figures are the point
+    assert {key for key, goal in goals.items() if not goal.least <= figures[key] <= goal.most} == set()
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -54,7 +75,7 @@ def test_a_queue_of_a_hundred_thousand(rig: Rig) -> None:
     rig.process.wait(10)
     rig.ask_for([Asked(NOTE, FOUND)] * MANY)
     began = time.monotonic()
-    rig.process = rig.start()
+    rig.process = rig.start(within_s=300)
     rebuilt_s = time.monotonic() - began
     anna = rig.client("anna")
     assert anna.get("/api/queue").json()["waiting"]["open"] == MANY
@@ -65,7 +86,7 @@ def test_a_queue_of_a_hundred_thousand(rig: Rig) -> None:
         began = time.perf_counter()
         assert decide(anna, answer.json(), []).status_code == 200
         decisions.append(time.perf_counter() - began)
-    tell(
+    check(
         "long-queue",
         {
             "rebuilt_s": rebuilt_s,
@@ -73,6 +94,7 @@ def test_a_queue_of_a_hundred_thousand(rig: Rig) -> None:
             "next_p95_ms": 1000 * percentile(nexts, 0.95),
             "decision_p95_ms": 1000 * percentile(decisions, 0.95),
         },
+        {"rebuilt_s": Goal(60, most=300), "next_p95_ms": within(150), "decision_p95_ms": within(300)},
     )
     assert len(rig.said()) == 200
 
@@ -99,7 +121,7 @@ def test_ten_people_for_a_minute(rig: Rig) -> None:
         results = list(pool.map(work, PEOPLE))
     notes = [note for mine, _ in results for note in mine]
     times = [took for _, mine in results for took in mine]
-    tell(
+    check(
         "ten-people",
         {
             "notes": len(notes),
@@ -108,6 +130,7 @@ def test_ten_people_for_a_minute(rig: Rig) -> None:
             "p95_ms": 1000 * percentile(times, 0.95),
             "p99_ms": 1000 * percentile(times, 0.99),
         },
+        {"p95_ms": within(300)},
     )
     assert len(set(notes)) == len(notes)  # no note given twice
     assert sorted(word.note_id for word in rig.said()) == sorted(notes)  # no correction lost
@@ -126,7 +149,7 @@ def test_the_pace_of_one_person_at_the_keyboard(rig: Rig, desk: DeskPage) -> Non
     desk.see_nothing_waits()
     desk.see_saved()
     slow = desk.page.evaluate(SLOW_KEYS)
-    tell(
+    check(
         "one-person",
         {
             "corrections_per_min": 40 / took_s * 60,
@@ -135,6 +158,7 @@ def test_the_pace_of_one_person_at_the_keyboard(rig: Rig, desk: DeskPage) -> Non
             "their_p95_ms": percentile(slow or [16], 0.95),
             "slowest_key_ms": max(slow, default=16),
         },
+        {"corrections_per_min": Goal(30, least=30), "their_p50_ms": within(50)},
     )
     said = until(lambda: len(found := rig.said()) == 40 and found, 30)
     assert all(str(word.outcome) == "CORRECTED" for word in said)

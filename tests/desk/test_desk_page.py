@@ -1,5 +1,6 @@
 """The page in a real browser, by keyboard alone: every action, and what happens when something breaks under it."""
 
+import re
 import signal
 import time
 
@@ -168,6 +169,61 @@ def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPa
     assert desk.page.locator("#hint").inner_text() == ""
 
 
+@pytest.mark.parametrize("note_id", ["RX/2026/1", "..", "50%2F?x#1"])
+def test_a_note_is_decided_whatever_its_id(rig: Rig, desk: DeskPage, note_id: str) -> None:
+    rig.ask_for([Asked(NOTE, FOUND, note_id=note_id)])
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    desk.press("b")
+    desk.see("C/o fever")
+    desk.press("j", "x")
+    desk.see_saved()
+    lease = f"{rig.prefix}rxtract:desk:lease:{note_id}"
+    rig.redis.set(lease, "v-somebody|else")
+    desk.press("Enter")
+    desk.see_refused(1)
+    desk.page.get_by_role("button", name="Not taken: 1").click()
+    expect(desk.page.get_by_text("another person has this note now").last).to_be_visible()
+    with desk.context.expect_page() as opened:
+        desk.page.get_by_role("link", name=note_id, exact=True).click()
+    expect(opened.value.get_by_role("heading", name=f"Note {note_id}")).to_be_visible()
+    desk.context.clear_cookies()
+    opened.value.reload()
+    opened.value.get_by_label("Token").fill("token-ben")
+    opened.value.keyboard.press("Enter")
+    expect(opened.value.get_by_role("heading", name=f"Note {note_id}")).to_be_visible()
+
+
+def hold_down(desk: DeskPage, key: str, times: int = 4) -> None:
+    """Press a key and hold it: what comes after the first is the keyboard's own repetition."""
+    for _ in range(times):
+        desk.page.keyboard.down(key)
+    desk.page.keyboard.up(key)
+
+
+@pytest.mark.parametrize("place", ["paper", "button"])
+def test_a_key_that_is_held_decides_one_note(rig: Rig, desk: DeskPage, place: str) -> None:
+    notes = rig.ask_for([ONE, ONE, ONE])
+    desk.see("C/o fever")
+    desk.hold(3)
+    if place == "button":
+        desk.page.get_by_role("button", name="Accept and next").focus()
+    hold_down(desk, "Enter")
+    desk.see_saved()
+    assert only_word(rig).note_id == notes[0]
+    hold_down(desk, "f")
+    desk.see_hint("Press F again")
+    hold_down(desk, "s")
+    desk.see("C/o fever")
+    desk.see_saved()
+    said = until(lambda: len(found := rig.said()) >= 2 and found, 20)
+    assert sorted((word.note_id, str(word.outcome)) for word in said) == sorted(
+        [(notes[0], "ACCEPTED"), (notes[1], "SKIPPED")]
+    )
+
+
 def test_keys_are_shown_and_all_of_them_work(rig: Rig, desk: DeskPage) -> None:
     rig.ask_for([ONE])
     desk.see("C/o fever")
@@ -266,6 +322,21 @@ def test_decisions_made_without_a_network_arrive_later(rig: Rig, desk: DeskPage)
     desk.context.set_offline(False)
     desk.see_saved()
     assert len(until(lambda: len(found := rig.said()) == 2 and found, 20)) == 2
+
+
+def test_a_decision_that_fails_at_the_desk_does_not_keep_others_waiting(rig: Rig, desk: DeskPage) -> None:
+    notes = rig.ask_for([ONE, ONE, ONE, Asked()])
+    desk.see("C/o fever")
+    desk.hold(3)
+    path = re.compile(f"{notes[0]}.*decision")
+    desk.page.route(path, lambda route: route.fulfill(status=500, body="Internal Server Error"))
+    desk.press("Enter", "Enter", "Enter")
+    desk.see("zebra-quartz-canary")
+    desk.wait_until(lambda: {word.note_id for word in rig.said()} == set(notes[1:3]))
+    desk.see_state("does not take 1 decision now: it is kept here and sent again")
+    desk.page.unroute(path)
+    desk.see_saved()
+    assert {word.note_id for word in rig.said()} == set(notes[:3])
 
 
 def test_a_desk_killed_under_the_page_loses_no_correction(rig: Rig, desk: DeskPage) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 from confluent_kafka import TopicPartition
-from desk_rig import Asked, request
-from review_desk.adapters.store import AGE_S, Store, connect
-from review_desk.desk import Desk, Held, Reviewer
+from contracts.records import AnnotationValidated
+from desk_rig import Asked, Rig, next_of, request, until
+from review_desk.adapters.store import AGE_S, KEEP_S, Store, connect
+from review_desk.desk import Decision, Desk, Held, Reviewer
 from review_desk.domain.tasks import Queue, Task, Word
 from review_desk.follower import Follower
 from review_desk.metrics import METRICS
@@ -146,6 +147,51 @@ def test_a_wipe_while_the_queue_is_built_is_seen(store: Store) -> None:
     assert store.offsets() == {"notes:0": 10}
 
 
+def test_what_lives_as_long_as_the_follower_does_not_run_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("review_desk.follower._SWEEP_EVERY_S", 0.01)
+    stop, metrics = threading.Event(), Metrics(METRICS)
+    metrics.build_all()
+
+    def project(records) -> None:
+        store.set_drift("city=Pune", "WARNING")
+        store.set_new_words("city=Pune", ["dengue"])
+        store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4})
+
+    follower = Follower(Log(1), ["notes"], project, store, stop, Liveness(), Readiness("queue"), metrics)
+    thread = threading.Thread(target=follower.run)
+    thread.start()
+    until(store.is_ready, 20)
+    lasting = [key for key in connect_of(store).scan_iter(store.key("*")) if ":building:" not in key]
+    assert {key.rpartition("desk:")[2] for key in lasting} >= {"ready-3", "offsets", "drift", "models", "words-of"}
+    for key in lasting:
+        connect_of(store).expire(key, 50)
+    until(lambda: all(connect_of(store).ttl(key) > KEEP_S - 100 for key in lasting), 20)
+    stop.set()
+    thread.join(10)
+    assert metrics.registry.get_sample_value("rxtract_desk_rebuilds_total") == 1
+
+
+def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig: Rig) -> None:
+    """Annotations are kept for ever. Those of the last months say what is finished; the others are history."""
+    rig.end()
+    rig.wipe()
+    said: list[AnnotationValidated] = []
+    make_ready(store)
+    add(store, {"note-1": task(1)})
+    desk = desk_on(store, said)
+    desk.decide(ANNA, "note-1", 1, Decision(None, (), (), 1.0, 1, desk.next(ANNA).lease))
+    notes = rig.ask(3)
+    day_ms, now_ms = 86_400_000, time.time_ns() // 1_000_000
+    rig.say(said[0], {f"old-{number}": now_ms - (70 + number % 300) * day_ms for number in range(2_000)})
+    # Said long ago on a note that was asked for again since, and said yesterday.
+    rig.say(said[0], {notes[0]: now_ms - 45 * day_ms, notes[1]: now_ms - day_ms})
+    rig.process = rig.start()
+    assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
+    assert next_of(rig.client("ben"))["note_id"] == notes[2]
+    kept = list(rig.redis.scan_iter(f"{rig.prefix}rxtract:desk:words:*"))
+    assert sorted(key.rpartition(":")[2] for key in kept) == sorted(notes[:2])
+
+
 def test_a_backlog_of_ones_own_notes_hides_nothing(store: Store) -> None:
     make_ready(store)
     mine = {f"note-{n}": task(n, sample="AUDIT") for n in range(2_500)}
@@ -202,9 +248,10 @@ def test_a_second_word_on_a_note_counts_once(store: Store) -> None:
     make_ready(store)
     add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word(), 1_000)])
     add(store, {}, [("note-1", ANNA.annotator, word("CORRECTED", sequence=2), 2_000)])
-    assert store.said_times(ANNA.annotator) == [2_000]
+    assert store.said_times(ANNA.annotator, 0) == [2_000]
+    assert store.said_times(ANNA.annotator, 2_001) == []
     add(store, {}, [("note-1", ANNA.annotator, word("SKIPPED", sequence=3), 3_000)])
-    assert store.said_times(ANNA.annotator) == []
+    assert store.said_times(ANNA.annotator, 0) == []
 
 
 def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:

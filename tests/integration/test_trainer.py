@@ -46,10 +46,11 @@ def test_the_first_model_is_trained_once_by_two_trainers_and_can_be_rolled_back_
     assert rig.alias("champion") == first.model_version
 
 
-def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
-    trainers = [rig.trainer("one")]
+def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    trainers = [rig.trainer("one", RXTRACT_WORK_DIR=str(work))]
     rig.first_model()
-    trainers.append(rig.trainer("two"))
+    trainers.append(rig.trainer("two", RXTRACT_WORK_DIR=str(work)))
     rig.until(lambda _: len(rig.members()) == 2)
     command = rig.order(ModelAction.RETRAIN, times=10)
 
@@ -62,10 +63,17 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig) -> None:
 
     # Both may have counted some, when the orders' partition moved to the second on its way in.
     rig.until(lambda _: duplicates() >= 9 and bool(at_work()), 60)
-    os.kill(at_work()[0].pid, signal.SIGKILL)
+    (working,) = at_work()
+    (orphan,) = children(working.pid)
+    os.kill(working.pid, signal.SIGKILL)
+    rig.until(lambda _: not psutil.pid_exists(orphan), 10)
+    (left,) = work.glob("*/job-*")
+    assert (left / "roles.key").exists()
+    working.start()  # as a kubelet does, with the same volume
     rig.until(lambda seen: ended(seen, command), 120)
     assert len(rig.versions()) == 2
     assert len(ended(rig.events, command)) == 1
+    rig.until(lambda _: not list(work.glob("*/job-*")), 10)
 
 
 def test_a_trainer_that_was_frozen_before_it_registered_makes_no_second_version(rig: Rig, tmp_path: Path) -> None:
@@ -141,16 +149,14 @@ def test_mlflow_that_goes_away_during_a_training_is_waited_for(rig: Rig) -> None
         door.open()
         end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
     assert end.kind is ModelEventKind.PROMOTED, end.reasons
-    assert (
-        len(
-            [
-                one
-                for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")
-                if one.tags.get("command_id") == command
-            ]
-        )
-        == 1
-    )
+    made = [one.tags.get("command_id") for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")]
+    assert made.count(command) == 1
+    assert jobs_of(trainer) == 2, "the first model's and this one: what was trained is not thrown away"
+
+
+def jobs_of(trainer: ServiceProcess) -> int:
+    """How many jobs a trainer has had run, by their last stage in its log."""
+    return len(re.findall(r'"stage": ?"done"|stage=done', trainer.log_path.read_text()))
 
 
 def test_a_trainer_that_starts_while_mlflow_is_down_is_ready_when_it_comes(rig: Rig) -> None:

@@ -39,6 +39,35 @@ def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -
     assert rig.alias("champion") == first.model_version
 
 
+def test_a_model_that_is_bad_from_its_first_note_on_is_rolled_back_although_a_training_runs(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """The drift-watcher sees it and orders, the trainer obeys: nobody publishes an order of theirs."""
+    hold = tmp_path / "hold.mark"
+    rig.trainer(module="held_trainer", PYTHONPATH=str(Path(__file__).parent), HOLD_MARK=str(hold))
+    rig.trainer("watcher", module="drift_watcher")
+    first = rig.first_model()
+    retrained = rig.order(ModelAction.RETRAIN)
+    second = ended(rig.until(lambda seen: ended(seen, retrained)), retrained)[0]
+    assert second.kind is ModelEventKind.PROMOTED, second.reasons
+    rig.tagged(first, 0, 20)
+    hold.touch()
+    training = rig.order(ModelAction.RETRAIN)
+    rig.until(lambda _: hold.with_suffix(".held").exists())
+    rig.tagged(second, 20, 20, off=8.0)
+    back = kinds(rig.until(lambda seen: kinds(seen, "ROLLED_BACK")), "ROLLED_BACK")[0]
+    assert (back.model_version, back.previous_version) == (first.model_version, second.model_version)
+    assert "drift" in back.reasons[0]
+    assert not ended(rig.events, training)
+    hold.unlink()  # the training that gave way goes on from its beginning, against the version that serves now
+    end = ended(rig.until(lambda seen: ended(seen, training)), training)[0]
+    assert end.kind is ModelEventKind.PROMOTED, end.reasons
+    assert end.previous_version == first.model_version
+    # What the drift asked for beside was about the version that is gone.
+    asked = [one for one in rig.ordered("drift") if one.action is ModelAction.RETRAIN]
+    rig.until(lambda seen: asked and all(ended(seen, one.command_id) for one in asked))
+
+
 def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig) -> None:
     rig.trainer(RXTRACT_GATE=DRIFT_GATE)
     champion = rig.first_model().model_version
@@ -133,6 +162,16 @@ def test_so_many_new_annotations_ask_for_one_training(rig: Rig) -> None:
     rig.until(lambda _: time.monotonic() > looked_twice)
     assert len(rig.ordered("annotations")) == 1
     assert len(rig.versions()) == 2
+
+
+def test_a_first_model_that_failed_is_trained_when_the_fault_is_mended(rig: Rig) -> None:
+    failing = rig.trainer(RXTRACT_JOB_TIMEOUT_S="0.1")
+    failed = kinds(rig.until(lambda seen: kinds(seen, "TRAINING_FAILED")), "TRAINING_FAILED")[0]
+    failing.kill()
+    rig.trainer("mended")
+    first = rig.first_model()  # nobody orders it; it comes after the pause, under another command
+    assert first.command_id != failed.command_id
+    assert {one.command_id for one in rig.ordered("first")} >= {first.command_id, failed.command_id}
 
 
 def test_a_schedule_asks_for_one_training_in_each_period(rig: Rig) -> None:

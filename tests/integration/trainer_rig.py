@@ -8,11 +8,14 @@ import time
 import urllib.request
 import uuid
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+import numpy as np
 import psutil
+from clinical_ner.artifact import load
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts import topics
@@ -28,15 +31,20 @@ from contracts.records import (
     ModelEvent,
     ModelRef,
     NoteAccepted,
+    Origin,
     QualityMeasured,
+    StatisticsObserved,
 )
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from contracts.wire import Deserializer, Serializer
 from corpus.simulation import Shift, ShiftKind, simulate
+from drift.observation import in_order
+from drift.reference import references_of
 from embedded_stack.services import ServiceProcess
 from mlflow.tracking import MlflowClient
 from runtime.delivery import DeliveryProducer
+from runtime.model_registry import MlflowModels
 from runtime.records import OutputRecord
 from rxtract.addresses import StackAddresses
 from rxtract.reading import TopicReader
@@ -148,10 +156,13 @@ class Rig:
         )
         self.publish(topics.DRIFT_DETECTED, segment, event)
 
-    def accepted(self, count: int) -> None:
-        """Publish accepted notes, as an ingestor does."""
-        for note in simulate(9, count):
-            self.publish(topics.NOTES_ACCEPTED, note.note_id, _accepted(note))
+    def accepted(self, count: int, seed: int = 9, origin: Origin = Origin.LIVE) -> list[str]:
+        """Publish accepted notes, as an ingestor or `rxtract reextract` does; gives their texts."""
+        notes = [replace(_accepted(note), origin=origin) for note in simulate(seed, count)]
+        topic = f"{self.prefix}{topics.NOTES_ACCEPTED}"
+        write = Serializer.for_topic(NoteAccepted, ConfluentRegistry(self.addresses.schema_registry_url), topic)
+        self._producer.send([OutputRecord(topic, note.note_id.encode(), write(note)) for note in notes]).wait(10)
+        return [note.text for note in notes]
 
     def ordered(self, reason: str) -> list[ModelCommand]:
         """The commands that were given for a reason."""
@@ -167,6 +178,30 @@ class Rig:
         for number, note in enumerate(simulate(7, count, shift=Shift(ShiftKind.NEW_DISEASES))):
             city = cities[number % len(cities)]
             self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(note, city))
+
+    def tagged(self, by: ModelEvent, first: int, count: int, off: float = 0.0) -> None:
+        """Publish what an extractor measures on its notes: as in the model's training, the confidence so many sds lower."""
+        models = MlflowModels(self.addresses.mlflow_url, 10)
+        version = models.by_version(self.model, str(by.model_version))
+        assert version is not None
+        known = references_of(load(models.tables(version), version.sha256).metadata)
+        model = ModelRef(name=self.model, version=version.version, serial=by.serial or 0)
+        random = np.random.default_rng(first)
+        for block in range(first, first + count):
+            means = {name: one.mean + 0.2 * one.sd * random.normal() for name, one in known.items()}
+            means["confidence"] -= off * known["confidence"].sd
+            record = StatisticsObserved(
+                segment="all",
+                model=model,
+                note_partition=0,
+                first_offset=25 * block,
+                last_offset=25 * block + 24,
+                observed_at=int(time.time() * 1000),
+                n=25,
+                statistics=(),
+                sums=in_order({name: (25.0, 25 * mean, 25 * mean * mean) for name, mean in means.items()}),
+            )
+            self.publish(topics.STATISTICS_OBSERVED, "all", record)
 
     def publish(self, name: str, key: str, *records: Record) -> None:
         topic = f"{self.prefix}{name}"

@@ -122,8 +122,8 @@ def test_a_model_that_is_bad_from_its_first_note_on_is_rolled_back_once(streams)
         ).commands
     ]
     assert [(c.action, c.target_version, c.champion_version) for c in commands] == [
-        (ModelAction.RETRAIN, None, "8"),
         (ModelAction.ROLLBACK, "7", "8"),
+        (ModelAction.RETRAIN, None, "8"),
     ]
     assert len({c.command_id for c in commands}) == 2
 

@@ -91,7 +91,7 @@ def silent(*_: object) -> None:
 def first(tmp_path_factory) -> bytes:
     """The first model, trained by the module as a process of its own."""
     folder = filled(tmp_path_factory.mktemp("jobs") / "first")
-    command = [sys.executable, "-m", "lifecycle.job", str(folder)]
+    command = [sys.executable, "-m", "lifecycle.job_process", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert [set(json.loads(line)) for line in ended.stdout.splitlines()] == [{"stage", "done", "of"}] * 5

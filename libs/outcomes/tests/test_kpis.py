@@ -1,6 +1,7 @@
 """Every KPI against a case that was computed by hand."""
 
 from dataclasses import replace
+from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,8 +25,8 @@ from contracts.records import (
     Segment,
 )
 from outcomes.days import day_of, day_start_ms, shift
-from outcomes.folding import Folded
-from outcomes.kpis import BY_NAME, INTAKE_DLQ, KPIS, Assumptions, View, markdown, met
+from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, DeadLetter, Folded
+from outcomes.kpis import BY_NAME, KPIS, Assumptions, View, markdown, met
 
 ZONE = ZoneInfo("Asia/Kolkata")
 DAY = "2026-11-18"
@@ -48,9 +49,9 @@ def note(note_id, at=NOON, late_ms=1000, reason="NONE", city="Pune", serial=1, r
 
 
 def said(note_id, predicted, right, *, sample=Sample.AUDIT, who="v-1", sequence=1, outcome="CORRECTED", p=0.5, s=30.0,
-         city="Pune", serial=1, shown=True, at=NOON):  # fmt: skip
+         city="Pune", serial=1, shown=True, at=NOON, revision=1, origin=Origin.LIVE):  # fmt: skip
     return AnnotationValidated(
-        annotation_id=f"{note_id}-{who}-{sequence}", note_id=note_id, revision=1, text="x" * 99,
+        annotation_id=f"{note_id}-{revision}-{who}-{sequence}", note_id=note_id, revision=revision, origin=origin, text="x" * 99,
         segment=Segment(city=city, specialty="x"), patient_ref="p", doctor_ref="d", written_at=at,
         model=ModelRef(name="m", version=str(serial), serial=serial), predicted_entities=tuple(predicted), predicted_pairs=(),
         entities=tuple(right), treatment_pairs=(), sample=sample, inclusion_probability=p, predictions_shown=shown,
@@ -84,6 +85,24 @@ def test_a_note_counts_once_and_only_live():
     assert read(folded, "notes", version="1") == 0
     assert read(folded, "notes", version="2") == 1
     assert read(folded, "notes", city="Delhi") == 0
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_beyond_the_limit_notes_of_the_oldest_day_are_forgotten_and_that_is_counted(newest_first):
+    folded = Folded(ZONE, most_notes=4)
+    days = [("today", NOON), ("yesterday", NOON - 24 * HOUR)]
+    for name, at in days if newest_first else days[::-1]:
+        for place in range(3):
+            folded.extracted(note(f"{name}-{place}", at=at))
+    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    for place in range(3):
+        folded.extracted(note(f"today-{place}", revision=2))
+    assert read(folded, "notes") == 3
+    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    folded.forget_before(DAY)
+    assert len(folded.notes) == 3
+    folded.forget_before(shift(DAY, 1))
+    assert (len(folded.notes), folded.notes.forgotten) == (0, 2)
 
 
 def test_the_day_is_the_local_one():
@@ -125,6 +144,74 @@ def test_a_second_word_of_the_same_person_replaces_the_first():
     assert read(folded, "correction_rate") == 0
 
 
+def test_people_decide_a_note_once_however_many_say_a_word():
+    folded = Folded(ZONE)
+    for who, right, outcome in (("v-1", 1, "ACCEPTED"), ("v-2", 2, "CORRECTED"), ("v-lead", 1, "ADJUDICATED")):
+        folded.validated(said("a", [entity(1)], [entity(right)], sample=Sample.UNCERTAIN, who=who, outcome=outcome))
+    folded.validated(said("b", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN))
+    assert read(folded, "correction_rate") == 0.5
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(2 / (4 * 30 / 3600))
+
+
+def test_work_on_notes_that_are_not_live_counts_nowhere():
+    folded = Folded(ZONE)
+    folded.extracted(note("a"))
+    for place, origin in enumerate([Origin.BACKFILL, Origin.REEXTRACT, Origin.REPLAY]):
+        folded.validated(said(f"n{place}", [entity(1)], [entity(2)], origin=origin, s=3600))
+    assert read(folded, "person_hours_saved") == pytest.approx(4 / 60)
+    assert read(folded, "correction_rate") is None
+    assert folded.audits == {}
+    folded.validated(said("old", [entity(1)], [entity(2)], origin=None, s=60))  # older than the field
+    assert read(folded, "correction_rate") == 1
+    assert read(folded, "person_hours_saved") == pytest.approx(4 / 60 - 1 / 60)
+
+
+def test_a_judgement_that_was_taken_back_is_none():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1"))
+    folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-1", sequence=2))
+    assert (folded.audits, folded.audit_changes) == ({}, 2)
+    assert read(folded, "correction_rate") is None
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
+    assert read(folded, "validated_f1") == 0
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", sequence=3))
+    folded.validated(said("a", [entity(1)], [entity(2)], outcome="ADJUDICATED", who="v-lead"))
+    folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", sequence=2))
+    assert read(folded, "validated_f1") == 1
+
+
+def test_words_that_come_in_another_order_settle_the_same_way():
+    words = [
+        said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", at=NOON),
+        said("a", [entity(1)], [entity(2)], who="v-1", at=NOON + 1),
+        said("a", [entity(1)], [], outcome="UNREADABLE", who="v-1", sequence=2, at=NOON + 2),
+    ]
+    for order in permutations(words):
+        folded = Folded(ZONE)
+        for word in order:
+            folded.validated(word)
+        assert read(folded, "validated_f1") == 1
+        assert read(folded, "correction_rate") == 0
+
+
+@pytest.mark.parametrize("note_first", [True, False])
+def test_an_audit_is_void_once_a_newer_revision_of_its_note_came(note_first):
+    folded = Folded(ZONE)
+    folded.extracted(note("a"))
+    steps = [
+        lambda: folded.extracted(note("a", revision=2)),
+        lambda: folded.validated(said("a", [entity(1)], [entity(2)], s=60)),
+    ]
+    for step in steps if note_first else steps[::-1]:
+        step()
+    assert folded.audits == {}
+    # The work on it was done all the same.
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(60)
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", revision=2))
+    assert read(folded, "validated_f1") == 1
+    assert (read(folded, "correction_rate"), read(folded, "notes_per_validator_hour")) == (0, pytest.approx(40))
+
+
 def test_seconds_of_a_newer_revision_come_on_top_and_those_of_a_second_word_are_in_it():
     folded = Folded(ZONE)
     first = said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN, s=1800.0)
@@ -133,6 +220,8 @@ def test_seconds_of_a_newer_revision_come_on_top_and_those_of_a_second_word_are_
     assert read(folded, "notes_per_validator_hour") == pytest.approx(1 / (2400 / 3600))
     folded.validated(replace(first, revision=2, seconds_spent=1200.0))
     assert read(folded, "notes_per_validator_hour") == pytest.approx(1.0)
+    folded.validated(replace(first, revision=2, sequence=2, seconds_spent=4800.0))
+    assert read(folded, "notes_per_validator_hour") == pytest.approx(0.5)
 
 
 def test_times_are_within_two_per_cent():
@@ -144,13 +233,45 @@ def test_times_are_within_two_per_cent():
     assert read(folded, "availability") == 0.94
 
 
+def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_out_after_all():
+    folded = Folded(ZONE)
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))
+    assert read(folded, "availability") == 0
+    folded.extracted(note("a"))
+    for place in range(2):  # a letter that was written twice, or a note that failed twice
+        folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, f"y 0:{place}", Origin.LIVE, "b"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:2", Origin.REEXTRACT, "c"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON - 24 * HOUR, "y 0:3", Origin.LIVE, "d"))
+    folded.dead_lettered(DeadLetter("model.commands.v1.dlq", "UNDECODABLE", NOON, "z 0:0"))
+    assert read(folded, "availability") == 1 / 2
+    assert read(folded, "availability", city="Pune") == 1  # nobody knows where the lost one was written
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "UNDECODABLE", NOON, "y 0:4"))  # no note can be told from it
+    assert read(folded, "availability") == 1 / 3
+    folded.extracted(note("b", late_ms=3_600_000))  # replayed an hour later
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))  # read late
+    assert read(folded, "availability") == 1 / 3
+    folded.forget_before(shift(DAY, 1))
+    assert folded.lost == {}
+
+
 def test_refused_counts_the_door_alone():
     folded = Folded(ZONE)
     for place in range(3):
         folded.extracted(note(f"n{place}"))
-    folded.dead_lettered(INTAKE_DLQ, "EMPTY_TEXT", NOON, "x 0:0")
-    folded.dead_lettered("notes.accepted.v1.dlq", "TAGGER_FAILED", NOON, "y 0:0")
+    folded.dead_lettered(DeadLetter(INTAKE_DLQ, "EMPTY_TEXT", NOON, "x 0:0"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0"))
     assert read(folded, "refused_share") == 0.25
+
+
+def test_refused_are_those_that_were_live_or_do_not_say():
+    folded = Folded(ZONE)
+    for place in range(2):
+        folded.extracted(note(f"n{place}"))
+    for place, origin in enumerate([Origin.BACKFILL, Origin.LIVE, None, Origin.REPLAY]):
+        folded.dead_lettered(DeadLetter(INTAKE_DLQ, "EMPTY_TEXT", NOON, f"x 0:{place}", origin))
+    view = View(folded, (DAY,), NOON)
+    assert read(folded, "refused_share") == 0.5
+    assert (view.refused(), view.refused_of_history) == ({"EMPTY_TEXT": 2}, 2)
 
 
 def test_drift_and_recovery():
@@ -174,6 +295,7 @@ def test_model_age_counts_from_the_last_promotion_or_rollback():
     folded.model_event(promoted("1", 3, NOON - 12 * HOUR, ModelEventKind.ROLLED_BACK))
     folded.model_event(promoted("3", None, NOON, ModelEventKind.REJECTED))
     assert read(folded, "model_age") == 0.5
+    assert read(folded, "model_age", version="2") == 0.5  # of the model that serves, whichever is looked at
 
 
 def test_quality_weighs_by_inclusion_probability():
@@ -207,6 +329,13 @@ def test_before_anything_there_is_no_value_and_no_verdict():
     assert met(BY_NAME["refused_share"], 0.02) is False
 
 
+def test_a_sample_decides_on_a_target_only_when_its_interval_does():
+    quality = BY_NAME["validated_f1"]
+    assert met(quality, 0.957, (0.069, 0.999)) is None
+    assert met(quality, 0.341, (0.152, 0.6)) is False
+    assert met(quality, 0.93, (0.9, 0.95)) is True
+
+
 def test_what_lies_before_the_window_is_forgotten():
     folded = Folded(ZONE)
     folded.extracted(note("old", at=START - HOUR))
@@ -228,5 +357,30 @@ def test_the_newest_examples_are_kept_by_their_own_time():
     folded = Folded(ZONE)
     for place in (5, 1, *range(10, 40), 3):
         folded.extracted(note(f"n{place}", at=NOON + place))
-    found = [one.identity for one in folded.examples("straight")]
+    found = [one.identity for one in View(folded, (DAY,), NOON).examples("straight")]
     assert found == [f"n{place}" for place in range(39, 19, -1)]
+
+
+def test_examples_are_those_of_the_number_alone():
+    folded = Folded(ZONE)
+    for place in range(25):
+        folded.extracted(note(f"p{place}", at=NOON + place))
+    folded.extracted(note("d", city="Delhi"))
+    folded.extracted(note("y", at=START - HOUR))
+    folded.extracted(note("x", serial=2, reason="LOW_CONFIDENCE"))
+    folded.extracted(note("p3", serial=2, reason="LOW_CONFIDENCE"))
+    folded.validated(said("c", [entity(1)], [entity(2)], at=NOON))
+    folded.validated(said("c", [entity(1)], [], outcome="SKIPPED", sequence=2, at=NOON + 1))
+    folded.detected(drifted("e", DriftLevel.CRITICAL, NOON))
+    folded.detected(drifted("old", DriftLevel.CRITICAL, START - HOUR))
+
+    def of(kind, days=(DAY,), **where):
+        return {one.identity for one in View(folded, days, NOON, **where).examples(kind)}
+
+    assert of("straight", city="Delhi") == {"d"}
+    assert of("straight", days=(shift(DAY, -1),)) == {"y"}
+    assert of("review") == {"x", "p3"}
+    assert of("notes", version="2") == {"x", "p3"}
+    assert "p3" not in of("straight", version="1", city="Pune")
+    assert of("corrected") == of("audit") == set()
+    assert of("drift") == {"e"}

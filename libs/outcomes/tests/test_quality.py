@@ -3,8 +3,9 @@ import pytest
 from outcomes.quality import LABELS, AuditedNote, Counts, expected, measure, ratio
 
 
-@pytest.mark.parametrize("notes", [50, 150])
-def test_intervals_cover_the_truth_in_a_thousand_simulated_weeks(notes):
+@pytest.mark.parametrize("rates", [{1.0: 50}, {1.0: 150}, {0.01: 10, 0.2: 100}, {0.01: 5, 0.2: 20}])
+def test_intervals_cover_the_truth_in_a_thousand_simulated_weeks(rates):
+    """Each rate of the audit with the notes that it finds, more or fewer."""
     chance = np.random.default_rng(7)
     covered = dict.fromkeys(("f1", "precision", "recall"), 0)
     right_share = 4 / 4.6  # mean of the beta below; mentions and skill are independent, so the truths follow
@@ -14,19 +15,23 @@ def test_intervals_cover_the_truth_in_a_thousand_simulated_weeks(notes):
         "recall": right_share,
     }
     for _ in range(1000):
+        found_by = {rate: chance.binomial(round(notes / rate), rate) for rate, notes in rates.items()}
+        weights = np.concatenate([np.full(found, 1 / rate) for rate, found in found_by.items()])
+        notes = len(weights)
         skill = chance.beta(4, 0.6, notes)  # notes differ in how hard they are
         mentions = 1 + chance.poisson(2, notes)
         right, wrong = chance.binomial(mentions, skill), chance.binomial(mentions, (1 - skill) * 0.6)
-        (found,) = [row for row in measure(audit_of(mentions, right, wrong)) if row.label == "ALL"]
+        (found,) = [row for row in measure(audit_of(mentions, right, wrong, weights)) if row.label == "ALL"]
         for name, true in truth.items():
             covered[name] += getattr(found, f"{name}_low") <= true <= getattr(found, f"{name}_high")
     assert min(covered.values()) >= 930, covered
 
 
-def audit_of(mentions, right, wrong):
+def audit_of(mentions, right, wrong, weights=None):
+    weights = np.ones(len(mentions)) if weights is None else weights
     return [
-        AuditedNote("", "", "", 0, 1.0, True, dict.fromkeys(LABELS, Counts(int(r), int(w), int(m - r))))
-        for m, r, w in zip(mentions, right, wrong, strict=True)
+        AuditedNote("", "", "", 0, weight, True, dict.fromkeys(LABELS, Counts(int(r), int(w), int(m - r))))
+        for m, r, w, weight in zip(mentions, right, wrong, weights, strict=True)
     ]
 
 

@@ -1,6 +1,7 @@
 import os
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from contracts.records import (
     EntitiesExtracted,
@@ -14,8 +15,8 @@ from contracts.records import (
 )
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
-from outcomes.questions import READY, ask, open_records
-from outcomes.records_at_rest import FolderInUse, RecordsAtRest, Stretch, row_of
+from outcomes.questions import READY, ask, open_records, select
+from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest, Stretch, row_of
 
 ZONE = ZoneInfo("Asia/Kolkata")
 AT = 1_794_803_400_000
@@ -40,8 +41,10 @@ def write(folder, numbers, on_step=lambda _: None):
         if number < (sink.next_offset("t", 0) or 0):
             continue
         sink.append([Stretch("t", 0, number, number + 1, [row_of(event(f"n{number}"), ZONE)])])
-    sink.merge(at_files=3)
-    sink.merge(at_files=1)
+    for at_files in (3, 1):
+        sink.delete_retired()
+        sink.merge_a_day(at_files=at_files)
+    sink.delete_retired()
     sink.close()
 
 
@@ -63,6 +66,63 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path, step, time):
     write(tmp_path, range(6))
     found = open_records(tmp_path).execute("SELECT count(*), count(DISTINCT note_id) FROM kept").fetchone()
     assert found == (6, 6)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"files": [], "retired": []}', '{"files": [{}], "offsets": {}, "retired": []}']
+)
+def test_a_damaged_manifest_is_refused_and_nothing_of_the_folder_is_touched(tmp_path, text):
+    write(tmp_path, range(2))
+    (tmp_path / "manifest.json").write_text(text)
+    files = sorted(tmp_path.rglob("*.parquet"))
+    with pytest.raises(DamagedManifest, match=r"manifest\.json"):
+        RecordsAtRest(tmp_path)
+    with pytest.raises(DamagedManifest):
+        open_records(tmp_path)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+
+
+def test_the_files_of_others_in_the_folder_cannot_be_read(tmp_path):
+    write(tmp_path, range(2))
+    with pytest.raises(duckdb.PermissionException):
+        select(open_records(tmp_path), f"FROM read_text('{tmp_path / 'manifest.json'}')")
+
+
+def on(day, note):
+    return {**row_of(event(note), ZONE), "day": day}
+
+
+def test_a_flush_makes_one_file_a_day_from_however_many_partitions(tmp_path):
+    sink, beats = RecordsAtRest(tmp_path), []
+    days = [f"2026-01-{day:02}" for day in range(1, 31)]
+    for flush in range(2):
+        stretches = [
+            Stretch("t", place, flush * 30, flush * 30 + 30, [on(day, f"{place}-{flush}-{day}") for day in days])
+            for place in range(12)
+        ]
+        sink.append(stretches, lambda: beats.append(1))
+    assert len(sink.manifest.files) == 2 * 30
+    assert len(beats) >= 2 * 30  # whoever waits hears of it between files
+    assert [sink.next_offset("t", place) for place in range(12)] == [60] * 12
+    found = open_records(tmp_path).execute("SELECT count(*), count(DISTINCT note_id) FROM kept").fetchone()
+    assert found == (720, 720)
+
+
+def test_a_merge_is_of_one_day_and_readers_keep_their_files_until_the_next_round(tmp_path):
+    sink, beats = RecordsAtRest(tmp_path), []
+    days = [f"2026-01-{day:02}" for day in range(1, 4)]
+    for place in range(4):
+        sink.append([Stretch("t", 0, place, place + 1, [on(day, f"{place}-{day}") for day in days])])
+    reader = open_records(tmp_path)
+    assert [sink.merge_a_day(4, lambda: beats.append(1)) for _ in range(4)] == [3, 3, 3, 0]
+    assert len(beats) >= 12
+    assert len(sink.manifest.files) == 3
+    assert len(sink.manifest.retired) == 12
+    assert reader.execute("SELECT count(*) FROM kept").fetchone() == (12,)
+    sink.delete_retired()
+    assert sink.manifest.retired == ()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+    assert open_records(tmp_path).execute("SELECT count(*) FROM kept").fetchone() == (12,)
 
 
 def test_readers_see_the_highest_revision_and_serial_and_two_writers_never_meet(tmp_path):

@@ -2,13 +2,16 @@
 
 import pytest
 from contracts.reasons import Reason
+from contracts.records import Origin
 from hypothesis import given
 from hypothesis import strategies as st
 from runtime.deadletter import (
     ATTEMPT,
+    ERROR_HEADERS,
     EXCEPTION,
     MESSAGE,
     OFFSET,
+    ORIGIN,
     PARTITION,
     REASON,
     SCHEMA_ID,
@@ -17,6 +20,7 @@ from runtime.deadletter import (
     DeadLetterBudget,
     dead_letter,
     header,
+    origin_of,
 )
 from runtime.errors import BudgetExceeded
 from runtime.records import InputRecord
@@ -42,6 +46,14 @@ def test_the_headers_are_kafkas_own_names_and_ours() -> None:
     assert headers[STAGE] == b"ingestor"
     assert headers[ATTEMPT] == b"1"
     assert headers[SCHEMA_ID] == b"7"
+
+
+@pytest.mark.parametrize("origin", [*Origin, None])
+def test_a_letter_says_of_which_origin_its_note_was_and_a_replay_takes_that_off(origin: Origin | None) -> None:
+    headers = dead_letter(RECORD, Reason.EMPTY_TEXT, "ingestor", origin=origin).headers
+    assert origin_of(headers) is origin
+    assert origin_of((*headers, (ORIGIN, b"ELSEWHERE"))) is None
+    assert {name for name, _ in headers} - ERROR_HEADERS == {"trace", ATTEMPT}
 
 
 @pytest.mark.parametrize(

@@ -192,10 +192,45 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     find = ModelReferences(models)
     assert find(MODEL) == find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
     assert models.asked == 1
-    assert find(dataclasses.replace(MODEL, version="none")) == {}
     for version in ("away", "damaged"):
         with pytest.raises(Recoverable):
             find(dataclasses.replace(MODEL, version=version))
+
+
+def test_a_version_that_is_missing_is_asked_for_again():
+    """A registry that is put back from a copy, for example: its model shall not go unjudged until the next one."""
+
+    class Models:
+        asked = 0
+
+        def by_version(self, name, version):
+            self.asked += 1
+
+    models, now_s = Models(), [0.0]
+    find = ModelReferences(models, clock=lambda: now_s[0])
+    assert find(MODEL) == find(MODEL) == {}
+    assert models.asked == 1, "not at every batch"
+    now_s[0] = 60.0
+    assert find(MODEL) == {}
+    assert models.asked == 2
+
+
+def test_a_model_whose_references_come_late_is_judged_then():
+    known = {}
+    rig = Rig(find=lambda _: dict(known))
+    (state,) = states_of(rig, rig.handler(rig.batch(0, 20)))[-1:]
+    unjudged = rig.metrics.counter(m.UNJUDGED)._value.get
+    assert unjudged() == 20
+    again = Rig(stored=[[state]], find=lambda _: dict(known))
+    known.update(FOUND)
+    at = again.offsets[(SOURCE, 3)]
+    for watched in (rig, again):
+        outputs = [
+            *watched.handler(watched.batch(at, at + 100)),
+            *watched.handler(watched.batch(at + 100, at + 120, 0.25)),
+        ]
+        assert watched.decoded(outputs, DriftDetected, topics.DRIFT_DETECTED)
+    assert unjudged() == 20
 
 
 def test_what_is_missing_to_start_is_told():

@@ -35,7 +35,7 @@ from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import METRICS, REVIEWS, REVIEWS_UNSENT
 from extractor.settings import ExtractorSettings
-from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header
+from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header, origin_of
 from runtime.errors import BudgetExceeded
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
@@ -299,9 +299,10 @@ def test_a_result_too_large_to_write_is_a_dead_letter(world):
     tag = world.tagger._tag
     whole = tuple(Entity("DISEASE", 0, len(text) - number, 0.8) for number in range(2))
     world.tagger._tag = lambda one: Tagged(whole, (), 0.9) if one == text else tag(one)
-    outputs = world.handler([world.record(0, text), world.record(1)])
+    outputs = world.handler([world.record(0, text, origin=Origin.REEXTRACT), world.record(1)])
     (letter,) = dead(outputs)
     assert header(letter.headers, REASON) == b"TOO_LARGE"
+    assert origin_of(letter.headers) is Origin.REEXTRACT
     assert [event.note_id for event in world.events(outputs)] == ["n1"]
 
 

@@ -273,7 +273,7 @@ class FakeMlflow(ThreadingHTTPServer):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 server.seen.append((self.path, self.headers.get("Authorization")))
-                status, body = server.answers.get(self.path.partition("?")[0], (404, b"{}"))
+                status, body = server.answers.get(self.path.partition("?")[0], ABSENT[0])
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -332,7 +332,18 @@ def test_no_model_or_alias_is_none(mlflow, status, body):
     assert MlflowModels(mlflow.url, 2.0).by_alias("x", "champion") is None
 
 
-AWAY = [(500, b""), (503, b"x"), (400, b"[]"), (400, b"\xff"), (200, b"<html>"), (200, b"[]"), (200, b'{"x": 1}')]
+AWAY = [
+    (500, b""),
+    (503, b"x"),
+    (400, b"[]"),
+    (400, b"\xff"),
+    (404, b"<html>no such place</html>"),  # of a proxy, or of a wrong address: nothing is known of the model
+    (404, b""),
+    (404, b'{"error_code": "ENDPOINT_NOT_FOUND"}'),
+    (200, b"<html>"),
+    (200, b"[]"),
+    (200, b'{"x": 1}'),
+]
 
 
 @pytest.mark.parametrize(("status", "body"), AWAY)
@@ -340,6 +351,21 @@ def test_an_unusable_answer_is_away(mlflow, status, body):
     mlflow.answers[ALIAS] = (status, body)
     with pytest.raises(RegistryAwayError):
         MlflowModels(mlflow.url, 2.0).by_alias("x", "champion")
+
+
+def test_a_proxy_that_answers_for_mlflow_is_away_for_tables_too(mlflow):
+    mlflow.answers[URI] = (404, b"<html>")
+    with pytest.raises(RegistryAwayError, match="HTTP 404"):
+        MlflowModels(mlflow.url, 2.0).tables(ModelVersion("x", "1", 1, "ab"))
+
+
+def test_behind_a_proxy_that_answers_404_the_cached_copy_serves(mlflow, models, tmp_path):
+    models.promote(1, GOOD)
+    keeper(models, tmp_path).load_first()
+    mlflow.answers[ALIAS] = (404, b"<html>no such place</html>")
+    again = keeper(MlflowModels(mlflow.url, 2.0), tmp_path)
+    again.load_first()
+    assert again.current().ref.version == "1"
 
 
 def test_nobody_there_is_away():

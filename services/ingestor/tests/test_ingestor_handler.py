@@ -6,7 +6,7 @@ import fastavro
 import pytest
 from contracts.files import schema_text
 from contracts.reasons import Reason
-from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
 from contracts.wire import Deserializer, Serializer
 from ingestor.domain.acceptance import Acceptance
@@ -14,7 +14,7 @@ from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes
 from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
-from runtime.deadletter import REASON, header
+from runtime.deadletter import REASON, header, origin_of
 from runtime.metrics import Metrics
 from runtime.records import InputRecord, OutputRecord
 
@@ -72,6 +72,11 @@ def test_a_legal_note_is_accepted_under_its_id(door: Door) -> None:
     assert (output.topic, output.key) == ("out", b"N1")
     assert (accepted.text, accepted.producer, accepted.accepted_at) == (NOTE.text, "kafka", NOW_MS)
     assert door.metrics.counter(NOTES_ACCEPTED).labels("kafka", "kafka")._value.get() == 1
+
+
+def test_a_dead_letter_says_the_origin_of_its_note_where_that_could_be_read(door: Door) -> None:
+    note = dataclasses.replace(NOTE, text=" ", origin=Origin.BACKFILL)
+    assert [origin_of(output.headers) for output in door(door.write(note), b"no record")] == [Origin.BACKFILL, None]
 
 
 @pytest.mark.parametrize("value", [None, b""])

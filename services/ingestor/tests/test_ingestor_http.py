@@ -379,6 +379,21 @@ def test_a_refused_note_is_kept_as_a_dead_letter_with_what_was_sent(door):
     assert json.loads(value) == wrong
 
 
+@pytest.mark.parametrize(
+    ("changed", "origin"),
+    [
+        ({"text": " ", "origin": "BACKFILL"}, b"BACKFILL"),
+        ({"revision": "x", "origin": "REPLAY"}, b"REPLAY"),
+        ({"text": " "}, b"LIVE"),
+        ({"origin": "ELSEWHERE"}, None),
+    ],
+)
+def test_a_dead_letter_says_the_origin_of_its_note(door, changed, origin):
+    door.post({**NOTE, **changed})
+    [(_, headers, _)] = letters(door)
+    assert headers.get("rxtract.origin") == origin
+
+
 @pytest.mark.parametrize("field", ["text", "note_id"])
 def test_a_lone_surrogate_comes_out_of_the_dead_letter_as_it_came_in(door, field):
     body = json.dumps({**NOTE, field: "fever \ud800"}).encode()

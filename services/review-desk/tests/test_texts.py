@@ -1,5 +1,7 @@
 """Texts are read by their place, and what has left the topic is known without a fetch for each."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -66,3 +68,34 @@ def test_what_is_there_is_fetched_once() -> None:
 def test_a_broker_that_is_away_is_not_taken_for_a_text_that_is_gone() -> None:
     with pytest.raises(Recoverable):
         requests(Consumer(away=True)).read(0, 5)
+
+
+class SlowConsumer(Consumer):
+    """Gives nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_for_one = threading.Event()
+        self.let_go = threading.Event()
+
+    def poll(self, timeout: float) -> Message | None:
+        self.asked_for_one.set()
+        assert self.let_go.wait(20)
+        return Message(self.fetched[-1])
+
+
+def test_nobody_waits_long_behind_a_text_that_does_not_come() -> None:
+    consumer = SlowConsumer()
+    reader = TopicRequests("t", lambda value: value, consumer, timeout_s=20, patience_s=0.05)  # type: ignore[arg-type,return-value]
+    with ThreadPoolExecutor(1) as pool:
+        consumer.let_go.set()
+        assert reader.read(0, 100) == b"text"
+        consumer.let_go.clear()
+        consumer.asked_for_one.clear()
+        slow = pool.submit(reader.read, 0, 101)
+        assert consumer.asked_for_one.wait(20)
+        assert reader.read(0, 100) == b"text"  # what is known needs no broker
+        with pytest.raises(Recoverable, match="behind others"):
+            reader.read(0, 102)
+        consumer.let_go.set()
+        assert slow.result(20) == b"text"

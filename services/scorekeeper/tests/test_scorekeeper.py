@@ -1,5 +1,9 @@
+import html
 import random
+import re
 import threading
+from itertools import pairwise
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,8 +28,9 @@ from contracts.records import (
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
+from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
-from outcomes.records_at_rest import RecordsAtRest
+from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
@@ -46,8 +51,8 @@ from scorekeeper.http.app import make_app
 from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
-from scorekeeper.metrics import KPI_METRICS, METRICS, OWN, UNREADABLE_RECORDS
-from scorekeeper.reader import LEASE, until_held
+from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
+from scorekeeper.reader import HISTORY, LEASE, LeaseLost, Reader, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -176,7 +181,7 @@ class Rig:
         self.sink = Sink(self.records, folder, self.metrics, every_s=1000, most_rows=1000, merge_every_s=1000)
         self.known = {}
         readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
-        names = {name: name for name in (*readers, "notes.submitted.v1.dlq")}
+        names = {name: name for name in (*readers, "notes.submitted.v1.dlq", ACCEPTED_DLQ)}
         self.fold = FoldHandler(readers, names, self.board, Said(), self.sink, self.metrics)
 
     def read(self, value):
@@ -245,6 +250,29 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     assert rig.board.view(WEEK, NOW).cell.notes == 3
 
 
+def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
+    now = [0.0]
+    records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)
+    sink = Sink(records, tmp_path, metrics, every_s=1000, most_rows=1000, merge_every_s=600, clock=lambda: now[0])
+    row, beats = row_of(event("a"), ZONE), []
+    for place in range(16):
+        rows = [{**row, "day": f"2026-01-{day:02}"} for day in range(1, 31)]
+        records.append([Stretch("t", 0, place, place + 1, rows)])
+    counts = []
+    now[0] = 600.0
+    for _ in range(32):
+        sink.turn(lambda: beats.append(1))
+        counts.append(len(records.manifest.files))
+    steps = [before - after for before, after in pairwise([480, *counts])]
+    assert steps == [15] * 30 + [0, 0]
+    assert len(beats) >= 480
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30 + 480  # readers may still have these open
+    now[0] = 1200.0
+    sink.turn()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 30
+    sink.close()
+
+
 def test_a_reason_that_nobody_declared_is_no_way_onto_the_page(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"Mrs Rao, diabetes"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"UNKNOWN": 1}
@@ -260,7 +288,34 @@ def test_offsets_of_another_cluster_are_refused(rig):
 def test_a_dead_letter_counts_by_its_reason(rig):
     rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=(("rxtract.reason", b"EMPTY_TEXT"),))])
     assert rig.board.view(WEEK, NOW).refused() == {"EMPTY_TEXT": 1}
-    assert rig.board.folded.examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+    assert rig.board.view(WEEK, NOW).examples("refused")[0].identity == "notes.submitted.v1.dlq 0:7"
+
+
+def test_a_note_that_the_extractor_gave_up_lowers_availability(rig):
+    rig.fold([rig.record(0, event("a"))])
+    headers = (("rxtract.reason", b"HANDLER_FAILED"), ("rxtract.origin", b"LIVE"))
+    rig.fold([rig.record(7, topic=ACCEPTED_DLQ, headers=headers)._replace(key=b"b")])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1 / 2
+    rig.fold([rig.record(1, event("b"))])
+    assert look(rig.board, NOW, WEEK).readings["availability"].value == 1
+
+
+def test_a_dead_letter_of_a_backfill_is_told_apart(rig, tmp_path):
+    of_history = (("rxtract.reason", b"EMPTY_TEXT"), ("rxtract.origin", b"BACKFILL"))
+    rig.fold([rig.record(7, topic="notes.submitted.v1.dlq", headers=of_history)])
+    figures = look(rig.board, NOW, WEEK)
+    assert (figures.refused, figures.refused_of_history) == ((), 1)
+    assert "1 more</a> that are not live" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "notes.submitted.v1.dlq 0:7" in page_of(rig.board, tmp_path).examples("history", Scope(), NOW)
+
+
+def test_notes_beyond_the_limit_are_counted_and_the_page_says_so(rig, tmp_path):
+    rig.board = rig.fold._board = Board(ZONE, Assumptions(), most_notes=2)
+    rig.fold([rig.record(place, event(f"n{place}")) for place in range(3)])
+    rig.fold([rig.record(3, event("n3"))])
+    assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2
+    assert "RXTRACT_WINDOW_NOTES" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    assert "RXTRACT_WINDOW_NOTES" not in page_of(board(), tmp_path).numbers(Scope(), NOW)
 
 
 # -- metrics
@@ -332,6 +387,69 @@ def test_redis_that_is_away_is_waited_for(monkeypatch):
     assert readiness.ready
 
 
+class SlowSink:
+    """A sink whose turn writes three files."""
+
+    def __init__(self):
+        self.closed = False
+
+    def claim(self, _cluster):
+        pass
+
+    def next_offset(self, _topic, _partition):
+        return None
+
+    def turn(self, beat):
+        for _ in range(3):
+            beat()
+
+    def close(self, beat):
+        beat()
+        self.closed = True
+
+
+class NoTopics:
+    """Topics without a record, of which one turn is read."""
+
+    def __init__(self):
+        self.turns = 0
+
+    def cluster(self):
+        return "c"
+
+    def starts(self, _since_ms, _kept):
+        return {}
+
+    def begin(self, _starts):
+        pass
+
+    def read(self):
+        self.turns += 1
+        assert self.turns == 1, "the first turn has not ended"
+        return []
+
+    def reached(self, _ends):
+        return False
+
+    def lag(self):
+        return {}
+
+    def close(self):
+        pass
+
+
+def test_a_long_write_keeps_the_lease_between_files_and_ends_when_it_is_lost(rig):
+    leases, liveness, sink = Leases(True, True, True, True, False), Liveness(), SlowSink()
+    reader = Reader(
+        NoTopics(), rig.fold, rig.fold, sink, rig.board, Said(), lambda _: None, Exposition(CollectorRegistry()), leases, 0,
+        rig.metrics, liveness, Readiness(HISTORY), threading.Event(), lambda: NOW,
+    )  # fmt: skip
+    with pytest.raises(LeaseLost):
+        reader.run()  # asked at the start, at the turn, and before each of its three files
+    assert leases.answers == []
+    assert sink.closed
+
+
 def test_without_redis_it_does_not_start(tmp_path):
     settings = ScorekeeperSettings(
         bootstrap_servers="b:1", schema_registry_url="http://s", records_dir=tmp_path, redis_url=None
@@ -362,12 +480,58 @@ def test_the_page_tells_each_measure_with_its_interval_and_what_nobody_saw_as_no
     assert treatment.count("no mention was audited") == 3
 
 
+def test_a_target_is_met_or_missed_only_where_the_interval_says_so(tmp_path):
+    one = board()
+    one.folded.extracted(event("n0"))
+    one.folded.validated(audit("n0", right=True))
+    one.folded.validated(audit("n1", right=True))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    assert "too early to say, at least 85 %" in text
+    for number in range(2, 60):
+        one.folded.validated(audit(f"n{number}", right=True))
+    assert "too early to say" not in page_of(one, tmp_path).whole(Scope(), NOW)
+
+
+def test_one_audited_note_is_no_quality_of_a_city(tmp_path):
+    one = board()
+    for city in ("Pune", "Delhi"):
+        one.folded.extracted(event(city, city=city))
+    one.folded.validated(audit("Pune", right=False, city="Pune"))
+    text = page_of(one, tmp_path).whole(Scope(), NOW)
+    assert "1 audited, too few" in text
+    assert "no audit yet" in text
+
+
+def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):
+    now = [0.0]
+    records = RecordsAtRest(tmp_path)
+    records.append([Stretch("t", 0, 0, 6, [row_of(event(f"n{place}"), ZONE) for place in range(6)])])
+    questions = Questions(tmp_path, 5, lambda: now[0])
+    page = Page(board(), questions, 5)
+
+    def said_after(seconds):
+        now[0] += seconds
+        text = page.numbers(Scope(), NOW)
+        assert "6 notes at rest" in text
+        return "cannot be read" in text
+
+    assert not said_after(60)
+    manifest = (tmp_path / "manifest.json").read_text()
+    (tmp_path / "manifest.json").write_text("{}")
+    assert said_after(60)
+    (tmp_path / "manifest.json").write_text(manifest)
+    assert said_after(1)  # asked again after a while, not at each look
+    assert not said_after(60)
+    next(tmp_path.rglob("*.parquet")).write_bytes(b"x")
+    assert said_after(60)
+
+
 def test_hostile_names_stay_text(tmp_path):
     one = board()
     one.whole = True
     one.folded.extracted(event(HOSTILE, city=HOSTILE))
     one.folded.validated(audit(HOSTILE, right=False, city=HOSTILE))
-    one.folded.dead_lettered("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1")
+    one.folded.dead_lettered(DeadLetter("notes.submitted.v1.dlq", HOSTILE, NOW, "notes.submitted.v1.dlq 0:1"))
     one.folded.detected(
         DriftDetected(
             episode_id="e", segment=f"city={HOSTILE}", level=DriftLevel.CRITICAL, direction=DriftDirection.WORSE, statistics=(),
@@ -384,7 +548,7 @@ def test_hostile_names_stay_text(tmp_path):
     shown = [
         page.whole(Scope(), NOW),
         page.whole(Scope(WEEK, HOSTILE, HOSTILE), NOW),
-        *(page.examples(kind) for kind in KINDS),
+        *(page.examples(kind, Scope(WEEK, city), NOW) for kind in KINDS for city in ("", HOSTILE)),
     ]
     assert all("<script>alert" not in text for text in shown)
     assert "&lt;script&gt;" in shown[0]
@@ -408,6 +572,10 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
+    with patch("scorekeeper.http.app._now_ms", lambda: NOW):
+        one.folded.validated(audit("a", right=False))
+        people = client.get("/api/kpis").json()["people"]
+    assert people == {"decided": 1, "corrected": 1, "hours": pytest.approx(9 / 3600)}
 
 
 def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_path):
@@ -430,6 +598,31 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
     assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
 
 
+def test_each_number_leads_to_its_own_notes(tmp_path):
+    one = board()
+    for note, city, serial in (("a", "Pune", 1), ("b", "Delhi", 1), ("c", "Delhi", 2)):
+        one.folded.extracted(event(note, city=city, serial=serial))
+        one.folded.validated(audit(note, city=city, serial=serial, right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    at_now = patch("scorekeeper.http.app._now_ms", lambda: NOW)
+
+    def behind(path, city, version):
+        with at_now:
+            page = client.get("/numbers", params={"city": city, "version": version}).text
+            (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
+            shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
+        return sorted(set(re.findall(r"rxtract why (\w)", shown)))
+
+    assert behind("/examples/audit", "", "") == ["a", "b", "c"]
+    assert behind("/examples/audit?city=Delhi", "Delhi", "") == ["b", "c"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=2", "Delhi", "2") == ["c"]
+    assert behind("/examples/notes?window=today&amp;city=Pune", "Pune", "") == ["a"]
+    # From the tables of cities and versions, too.
+    assert behind("/examples/notes?city=Pune", "", "") == ["a"]
+    assert behind("/examples/audit?version=1", "", "") == ["a", "b"]
+    assert behind("/examples/corrected?city=Delhi&amp;version=1", "Delhi", "") == ["b"]
+
+
 def test_a_look_is_scoped_by_city_and_version():
     one = board()
     for note in (event("a"), event("b", city="Delhi"), event("c", city="Delhi", serial=2)):
@@ -444,6 +637,10 @@ def test_a_look_is_scoped_by_city_and_version():
 
 def test_shares_are_never_rounded_up_to_all():
     assert words.share(0.99999) == "99.9 %"
+    assert words.share(0.9994) == "99.9 %"
+    assert words.share(0.3417) == "34.2 %"
+    assert words.share(0.3414) == "34.1 %"
+    assert words.share(0.0996) == "10.0 %"
     assert words.share(1.0) == "100.0 %"
     assert words.share(0.000_32) == "0.032 %"
     assert words.share(0.0) == "0.0 %"

@@ -31,6 +31,12 @@ class FakeModels:
         self.versions: dict[str, Version] = {}
         self.aliases: dict[str, str] = {}
         self.registrations = 0
+        self.fails_once: Exception | None = None
+
+    def _fail_once(self) -> None:
+        error, self.fails_once = self.fails_once, None
+        if error is not None:
+            raise error
 
     def add(self, **tags: str) -> Version:
         number = str(len(self.versions) + 1)
@@ -51,10 +57,12 @@ class FakeModels:
 
     def register(self, folder: Path, result, tags, trigger, check):
         check()
+        self._fail_once()
         self.registrations += 1
         return self.add(**tags, gate=result["decision"].lower(), **{"gate.reasons": '["numbers"]'})
 
     def judge(self, version, folder, result, champion):
+        self._fail_once()
         return self._tag(version, gate=result["decision"].lower(), **{"gate.champion": number_of(champion)})
 
     def set_alias(self, alias, version):
@@ -85,7 +93,7 @@ class FakeModels:
 
 
 class World:
-    def __init__(self, decision: str = "PASS") -> None:
+    def __init__(self, decision: str = "PASS", place: Path | None = None) -> None:
         self.models = FakeModels()
         self.models.set_alias("champion", self.models.add(gate="first"))
         self.decision = decision
@@ -109,6 +117,7 @@ class World:
             lambda: self.is_ours,
             Metrics(METRICS),
             now_ms=lambda: 1,
+            place=place,
         )
 
     def job(self, folder, go_on, progress):
@@ -158,6 +167,77 @@ def test_a_trainer_that_dies_before_it_could_say_is_followed_by_one_that_says_it
     assert world.models.registrations == 1
     assert world.jobs == 1
     assert world.models.aliases["champion"] == "2"
+
+
+AWAY = [Recoverable("MLflow: ConnectionError"), JobAbandonedError("the lease ran out while Redis was away")]
+
+
+@pytest.mark.parametrize("away", AWAY, ids=["MLflow", "Redis"])
+def test_a_server_that_is_away_at_the_end_costs_no_training(away, tmp_path):
+    world = World(place=tmp_path)
+    world.annotations = labelled("Pune", 3)
+    world.models.fails_once = away
+    with pytest.raises(type(away)):
+        world.handler(command())
+    assert list(tmp_path.iterdir()), "what was trained is kept"
+    world.annotations = labelled("Pune", 9)  # came meanwhile: nobody has learnt from them
+    world.handler(command())
+    assert world.kinds() == ["MODEL_TRAINED", "PROMOTED"]
+    assert world.jobs == 1
+    assert world.said[0].metrics["annotations_read"] == 3
+    assert world.models.versions["2"].tags["annotations_read"] == "3"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_away_after_a_judgement_costs_no_second_one(tmp_path):
+    world = World(place=tmp_path)
+    world.models.add()
+    evaluate = command(ModelAction.EVALUATE, target_version="2")
+    world.models.fails_once = AWAY[0]
+    with pytest.raises(Recoverable):
+        world.handler(evaluate)
+    world.models._tag(world.models.versions["2"], half="noted")  # as far as the failed call came
+    world.handler(evaluate)
+    assert world.kinds() == ["PROMOTED"]
+    assert world.jobs == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_kept_counts_against_its_champion_and_for_its_order_alone(tmp_path):
+    world = World(place=tmp_path)
+    world.models.fails_once = AWAY[0]
+    with pytest.raises(Recoverable):
+        world.handler(command())
+    world.handler(command(command_id="other"))
+    assert world.jobs == 2
+    assert not list(tmp_path.iterdir()), "nothing of the first is left"
+    world.handler(command())
+    assert world.jobs == 3
+
+
+def test_a_registration_whose_answer_was_lost_leaves_nothing_behind(tmp_path):
+    world = World(place=tmp_path)
+    register = world.models.register
+
+    def lost(*given):
+        register(*given)
+        raise AWAY[0]
+
+    world.models.register = lost
+    with pytest.raises(Recoverable):
+        world.handler(command())
+    world.handler(command())
+    assert world.kinds() == ["MODEL_TRAINED", "PROMOTED"]
+    assert (world.jobs, world.models.registrations) == (1, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_mlflow_refuses_is_not_kept(tmp_path):
+    world = World(place=tmp_path)
+    world.models.fails_once = MlflowRefusedError("MLflow refuses")
+    world.handler(command())
+    assert world.kinds() == ["TRAINING_FAILED"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_trainer_that_dies_after_a_rollback_does_not_roll_back_twice():

@@ -1,14 +1,27 @@
-"""What the loop says of itself while nothing is ordered."""
+"""The loop by itself, turn by turn: what it says while it waits, and what goes before what. Nothing outside is real."""
+
+from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.metrics import Metrics
 from trainer import metrics as m
+from trainer.adapters.job import JobAbandonedError
+from trainer.domain.identity import event_id
 from trainer.orders import OrderLoop, Readers, Triggers
+
+WAIT_S = 20.0
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 
 
 class Lease:
@@ -33,39 +46,221 @@ class NoCommands:
         return None
 
 
+def nothing(*_: object) -> Any:
+    return ()
+
+
+class World:
+    """A loop that owns the orders, what it asks for, and a handler that trains until it is told to stop."""
+
+    def __init__(self, *, annotations: int = 0, every_h: float = 0.0) -> None:
+        self.lease = Lease()
+        self.metrics = Metrics(m.METRICS)
+        self.metrics.build_all()
+        self.champion: tuple[str, int] | None = ("2", 2)
+        self.f1: dict[str, LabelQuality] = {}
+        self.annotations = annotations
+        self.asked: list[ModelCommand] = []
+        self.begun: list[str] = []
+        self.over: list[str] = []
+        self.trains = threading.Event()
+        self.released = threading.Event()
+        self.now_ms = 1_000_000
+        told = dict.fromkeys(Readers.__dataclass_fields__, nothing)
+        told |= {"annotations": lambda: self.annotations, "f1": self.f1.get, "is_over": lambda _: False}
+        consumer: Any = NoCommands()
+        self.loop = OrderLoop(
+            consumer,
+            "commands",
+            "m",
+            nothing,
+            nothing,
+            self.asked.append,
+            nothing,
+            self._handler,
+            lambda: self.champion,
+            Readers(**told),
+            self.lease,
+            Triggers(annotations=200, every_h=every_h, look_s=0),
+            self.metrics,
+            Liveness(),
+            Readiness(),
+            threading.Event(),
+            now_ms=lambda: self.now_ms,
+        )
+        self.loop._owned.set()
+
+    def _handler(self, say, go_on, is_ours) -> Any:
+        def handle(command: ModelCommand, _story: object) -> None:
+            self.begun.append(command.command_id)
+            if command.action is ModelAction.RETRAIN:
+                self.trains.set()
+                deadline_s = time.monotonic() + WAIT_S
+                while go_on() and is_ours() and not self.released.wait(0.01):
+                    assert time.monotonic() < deadline_s
+                if not self.released.is_set():
+                    raise JobAbandonedError("ended")
+            kind = ModelEventKind.ROLLED_BACK if command.action is ModelAction.ROLLBACK else ModelEventKind.REJECTED
+            say(event(command.command_id, kind))
+            self.over.append(command.command_id)
+
+        return handle
+
+    def look(self, after_ms: int = 0) -> list[str]:
+        """Let the loop look once, so much later; gives the ids of what it asked for."""
+        self.now_ms += after_ms
+        known = len(self.asked)
+        self.loop._look()
+        return [one.command_id for one in self.asked[known:]]
+
+    def end(self, key: str, kind: ModelEventKind, **more: Any) -> None:
+        self.loop._ledger.tell(event(key, kind, occurred_at=self.now_ms, **more))
+
+    @contextmanager
+    def working(self):
+        with ThreadPoolExecutor(1) as worker:
+            try:
+                yield lambda holds: self._turn_until(worker, holds)
+            finally:
+                self.released.set()
+
+    def _turn_until(self, worker, holds) -> None:
+        deadline_s = time.monotonic() + WAIT_S
+        while not holds():
+            assert time.monotonic() < deadline_s, (self.begun, self.over)
+            self.loop._turn(worker)
+
+
+def command(key: str, action: ModelAction, **more: Any) -> ModelCommand:
+    given = {"model_name": "m", "reason": "drift", "requested_by": "t", "requested_at": 0, "champion_version": "2"}
+    return ModelCommand(command_id=key, action=action, **{**given, **more})
+
+
+def event(key: str, kind: ModelEventKind, **more: Any) -> ModelEvent:
+    given = {"model_name": "m", "command_id": key, "reasons": (), "occurred_at": 0}
+    return ModelEvent(event_id=event_id(key, kind), kind=kind, **{**given, **more})
+
+
+def quality(low: float, high: float) -> LabelQuality:
+    return LabelQuality(label="ALL", precision=0.5, recall=0.5, f1=0.5, f1_low=low, f1_high=high, support=9)
+
+
 def test_a_server_that_came_back_is_not_waited_for_any_more() -> None:
-    lease, metrics = Lease(), Metrics(m.METRICS)
-    metrics.build_all()
-    nothing: Any = lambda *_: ()  # noqa: E731 - every part that is not asked here
-    told = dict.fromkeys(Readers.__dataclass_fields__, nothing) | {"annotations": lambda: 0, "f1": lambda _: None}
-    consumer: Any = NoCommands()
-    loop = OrderLoop(
-        consumer,
-        "commands",
-        "m",
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        lambda: ("1", 1),
-        Readers(**told),
-        lease,
-        Triggers(look_s=0),
-        metrics,
-        Liveness(),
-        Readiness(),
-        threading.Event(),
-    )
-    waiting = metrics.gauge(m.WAITING).labels("fault")
-    loop._owned.set()
+    world = World()
+    waiting = world.metrics.gauge(m.WAITING).labels("fault")
     with ThreadPoolExecutor(1) as worker:
-        loop._turn(worker)
+        world.loop._turn(worker)
         assert waiting._value.get() == 0
-        lease.away = True
-        loop._turn(worker)
+        world.lease.away = True
+        world.loop._turn(worker)
         assert waiting._value.get() == 1
-        lease.away = False
-        loop._try_at_s = 0.0
-        loop._turn(worker)
+        world.lease.away = False
+        world.loop._try_at_s = 0.0
+        world.loop._turn(worker)
         assert waiting._value.get() == 0
+
+
+def test_a_rollback_of_the_champion_does_not_wait_for_the_training_that_runs() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
+        turn_until(lambda: "back" in world.over)
+        assert world.begun[:2] == ["train", "back"]
+        turn_until(lambda: world.begun.count("train") == 2)  # not lost: it is taken up again
+
+
+def test_a_rollback_of_a_former_champion_stops_no_training() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.loop._fold(command("late", ModelAction.ROLLBACK, champion_version="1"))
+        for _ in range(5):
+            turn_until(iter((False, True)).__next__)
+        assert world.loop._may_go_on()
+        assert world.begun == ["train"]
+        world.released.set()
+        turn_until(lambda: "late" in world.over)
+        assert world.over == ["train", "late"]
+
+
+def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_for() -> None:
+    world = World()
+    for version, serial in (("1", 1), ("2", 2)):
+        promoted = event(version, ModelEventKind.PROMOTED, model_version=version, serial=serial)
+        world.loop._ledger.tell(promoted)
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN, reason="operator"))
+        turn_until(world.trains.is_set)
+        world.annotations = 500  # the training that runs may have learnt from them: counted when it has ended
+        world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+        turn_until(lambda: world.over)
+        assert [(one.action, one.target_version, one.reason) for one in world.asked[:1]] == [
+            (ModelAction.ROLLBACK, "1", "quality")
+        ]
+        assert world.over == [world.asked[0].command_id]
+
+
+@pytest.mark.parametrize("kind", [ModelEventKind.TRAINING_FAILED, ModelEventKind.REJECTED])
+def test_a_first_model_that_came_to_nothing_is_asked_for_again_after_a_growing_pause(kind) -> None:
+    world = World()
+    world.champion = None
+    seen = set()
+    pauses = []
+    (asked,) = world.look()
+    for _ in range(12):
+        assert world.look(DAY_MS) == []  # it is open
+        seen.add(asked)
+        world.end(asked, kind)
+        waited = 0
+        while not (found := world.look(MINUTE_MS // 2)):
+            waited += MINUTE_MS // 2
+            assert waited < DAY_MS
+        (asked,) = found
+        pauses.append(waited)
+    assert len(seen) == 12
+    assert pauses[0] < MINUTE_MS
+    assert pauses == sorted(pauses)
+    assert 30 * MINUTE_MS < pauses[-1] <= HOUR_MS
+    assert pauses[-1] == pauses[-2]
+    assert {(one.action, one.reason) for one in world.asked} == {(ModelAction.RETRAIN, "first")}
+
+
+def test_annotations_ask_again_when_their_training_failed_alone_or_in_anothers_run() -> None:
+    world = World(annotations=500)
+    (first,) = world.look()
+    world.end(first, ModelEventKind.TRAINING_FAILED)
+    assert world.look(1_000) == []
+    (second,) = world.look(HOUR_MS)
+    world.end(second, ModelEventKind.MERGED_INTO, merged_into="operators")
+    assert world.look(HOUR_MS) == []
+    world.end("operators", ModelEventKind.TRAINING_FAILED)
+    (third,) = world.look(HOUR_MS)
+    world.end(third, ModelEventKind.MODEL_TRAINED, metrics={"annotations_read": 500.0})
+    world.end(third, ModelEventKind.REJECTED)
+    assert world.look(DAY_MS) == []
+    assert len({first, second, third}) == 3
+
+
+def test_a_schedule_is_answered_by_a_refusal_and_not_by_a_failure() -> None:
+    world = World(every_h=1_000.0)
+    (first,) = world.look()
+    world.end(first, ModelEventKind.TRAINING_FAILED)
+    (second,) = world.look(HOUR_MS)
+    world.end(second, ModelEventKind.REJECTED)
+    assert world.look(HOUR_MS) == []
+
+
+def test_a_trainer_that_comes_after_another_asks_for_the_same_again() -> None:
+    """What was tried, and when, stands in the topics; nothing of it in a process."""
+    ids = []
+    for _ in range(2):
+        world = World()
+        world.champion = None
+        (first,) = world.look()
+        world.end(first, ModelEventKind.TRAINING_FAILED)
+        ids.append([first, *world.look(HOUR_MS)])
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2

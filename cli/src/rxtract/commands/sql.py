@@ -27,7 +27,7 @@ def sql(
     question: Annotated[
         str,
         typer.Argument(
-            help="SQL over the tables notes, entities and pairs, or a ready question: "
+            help="One SELECT over the tables notes, entities and pairs, or a ready question: "
             "diseases-by-city-and-week, treatments-per-disease, rising-mentions."
         ),
     ],
@@ -40,15 +40,16 @@ def sql(
 ) -> None:
     """Ask the structured records with DuckDB. One row a note: its newest revision by its newest model. Read only."""
     import duckdb
-    from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, open_records
+    from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, NoSelect, open_records, select
+    from outcomes.records_at_rest import DamagedManifest
 
     folder = records or Path(read_addresses(stack).need("records_dir").records_dir)
     ready = READY_BY_NAME.get(question)
     try:
         with open_records(folder) as connection:
-            asked = connection.execute(ready.sql, {"k": least_notes}) if ready else connection.execute(question)
+            asked = connection.execute(ready.sql, {"k": least_notes}) if ready else select(connection, question)
             names, rows = _answer(asked)
-    except NoRecordsAtRest as error:
+    except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:
         raise UserError(str(error)) from None
     except duckdb.Error as error:
         raise UserError(f"{error}".splitlines()[0] + "; the tables are notes, entities and pairs") from None

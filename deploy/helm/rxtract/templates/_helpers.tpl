@@ -20,6 +20,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ printf "%s/%s:%s" $root.Values.image.repository (index . 1) (default $root.Chart.AppVersion $root.Values.image.tag) }}
 {{- end -}}
 
+{{- define "rxtract.pullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "rxtract.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001
@@ -32,6 +41,14 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- /* How a scaled service comes down, said to the autoscaler and to KEDA, which makes one. Every pod that goes costs a rebalance. */ -}}
+{{- define "rxtract.scaling" -}}
+{{- $seconds := .Values.autoscaling.scaleDownSeconds -}}
+scaleDown:
+  stabilizationWindowSeconds: {{ $seconds }}
+  policies: [{type: Pods, value: 1, periodSeconds: {{ $seconds }}}]
 {{- end -}}
 
 {{- /* What every process that talks to Kafka is told. */ -}}

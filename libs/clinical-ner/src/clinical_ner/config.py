@@ -5,7 +5,7 @@ All of it is data and travels in the artifact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -94,6 +94,8 @@ class TrainingConfig:
         _check_groups(self.groups, self.conjunctions)
         if self.version != CONFIG_VERSION:
             raise ConfigError(f"version: this program reads configuration version {CONFIG_VERSION}, not {self.version}")
+        if not isinstance(self.label_bias, Mapping):
+            raise ConfigError("label_bias: an object of labels and what is added to their score")
         if self.scheme not in SCHEMES:
             raise ConfigError(f"scheme: {self.scheme!r} is not one of {', '.join(SCHEMES)}")
         if self.algorithm not in {"lbfgs", "l2sgd", "ap", "pa", "arow"}:

@@ -9,6 +9,7 @@ import yaml
 
 from contracts import files
 from contracts.reasons import Reason
+from contracts.records import Origin
 from contracts.topics import DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
 from contracts.wire import MAX_RECORD_BYTES
 
@@ -144,6 +145,11 @@ def _dead_letter() -> dict[str, Any]:
                     **text,
                     "enum": [reason.value for reason in Reason],
                     "description": " ".join(f"{reason.value}: {reason.sentence}" for reason in Reason),
+                },
+                "rxtract.origin": {
+                    **text,
+                    "enum": [origin.value for origin in Origin],
+                    "description": "The note's origin; absent where it could not be read.",
                 },
                 "rxtract.stage": {**text, "description": "The service that refused it."},
                 "rxtract.attempt": {**text, "description": "How often it has been tried, in decimal."},

@@ -20,6 +20,15 @@ _new = object.__new__
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class Origin(StrEnum):
+    """Why the note passes through now. Only LIVE notes count for drift, audit and latency."""
+
+    LIVE = "LIVE"
+    BACKFILL = "BACKFILL"
+    REPLAY = "REPLAY"
+    REEXTRACT = "REEXTRACT"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Segment(Record):
     """Where a note comes from, in the terms by which language is watched.
@@ -227,6 +236,8 @@ class AnnotationValidated(Record):
         note_id: The note. Key of the topic.
         revision: The revision that the person saw.
         event_id: The EntitiesExtracted event that was corrected. Null for imported notes.
+        origin: Why the note had passed through. Null for imported notes, and in words that are older than this
+            field: those count as live.
         text: The text that the offsets count in.
         language: BCP 47 tag of the main language.
         segment: City and specialty of the note. Empty strings when an import does not know them.
@@ -264,6 +275,7 @@ class AnnotationValidated(Record):
     note_id: str
     revision: int
     event_id: str | None = None
+    origin: Origin | None = None
     text: str
     language: str = "en"
     segment: Segment
@@ -298,6 +310,7 @@ class AnnotationValidated(Record):
         note_id: str,
         revision: int,
         event_id: str | None = None,
+        origin: Origin | None = None,
         text: str,
         language: str = "en",
         segment: Segment,
@@ -330,6 +343,7 @@ class AnnotationValidated(Record):
         self.note_id = note_id
         self.revision = revision
         self.event_id = event_id
+        self.origin = origin
         self.text = text
         self.language = language
         self.segment = segment
@@ -622,15 +636,6 @@ class DriftWords(Record):
         self.observed_to = observed_to
         self.__class__ = cls
         return self
-
-
-class Origin(StrEnum):
-    """Why the note passes through now. Only LIVE notes count for drift, audit and latency."""
-
-    LIVE = "LIVE"
-    BACKFILL = "BACKFILL"
-    REPLAY = "REPLAY"
-    REEXTRACT = "REEXTRACT"
 
 
 class ReviewReason(StrEnum):

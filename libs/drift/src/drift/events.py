@@ -65,7 +65,7 @@ def detected(  # noqa: D417 - the rest is told by its type
 
 
 def commands_of(event: DriftDetected, go_back_to: ModelRef | None) -> Iterator[ModelCommand]:
-    """What a level asks for: labels and a new model; the old one, when the new one was bad from its first note on.
+    """What a level asks for: labels and a new model; before it the old one, when the new one was bad from its first note on.
 
     Args:
         event: The event.
@@ -73,9 +73,9 @@ def commands_of(event: DriftDetected, go_back_to: ModelRef | None) -> Iterator[M
     """
     if event.direction is not DriftDirection.WORSE:
         return
-    yield _command(event, ModelAction.RETRAIN, event.level.value, None)
     if go_back_to is not None and event.level is DriftLevel.CRITICAL:
         yield _command(event, ModelAction.ROLLBACK, ModelAction.ROLLBACK.value, go_back_to.version)
+    yield _command(event, ModelAction.RETRAIN, event.level.value, None)
 
 
 def evidence(segment: str, decision: Decision, moved: tuple[MovedStatistic, ...], now: int, zone: tzinfo) -> str:

@@ -116,6 +116,14 @@ class PartitionWatcher:
         """Pass over a record that could not be read."""
         self.last_offset = max(self.last_offset, offset)
 
+    def look_again(self) -> None:
+        """Ask once more for references that the model has none of; between two batches, as it may raise like `find`.
+
+        Whoever puts a missing version back heals its watching by that; where it goes on is then no function of the partition.
+        """
+        if self.model is not None and not self.references:
+            self.references = self.find(self.model)
+
     def is_save_due(self, every_records: int, every_ms: int) -> bool:
         """Whether the state is to be saved after this record: a function of the partition too, so that replays save alike."""
         return self.last_offset - self.saved_offset >= every_records or abs(self.clock - self.saved_at) >= every_ms

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from typing import Any
 
+from clinical_ner.bootstrap import MICRO
+from clinical_ner.notes import Label
+
 from lifecycle.roles import Shares
+
+_JUDGED = (*map(str, Label), MICRO)
 
 
 class GateConfigError(ValueError):
@@ -49,6 +54,7 @@ class GateConfig:
 
     def __post_init__(self) -> None:
         """Refuse what would make the gate meaningless; GateConfigError names the field."""
+        _check_floors(self.floors)
         if not 0 < self.margin < 1 or not 0 < self.min_speed_ratio <= 1:
             raise GateConfigError("margin and min_speed_ratio: between 0 and 1")
         if self.resamples < 100:
@@ -76,6 +82,15 @@ class GateConfig:
             return cls(**data)
         except TypeError as error:
             raise GateConfigError("the gate's settings have a field of the wrong type") from error
+
+
+def _check_floors(floors: object) -> None:
+    if not isinstance(floors, Mapping):
+        raise GateConfigError("floors: an object of labels and their lowest F1")
+    if unknown := sorted(set(floors) - set(_JUDGED)):
+        raise GateConfigError(f"floors: nothing is judged of {unknown[0]}, only {', '.join(_JUDGED)}")
+    if not all(isinstance(floor, int | float) and 0 <= floor <= 1 for floor in floors.values()):
+        raise GateConfigError("floors: between 0 and 1")
 
 
 def demo_settings() -> GateConfig:

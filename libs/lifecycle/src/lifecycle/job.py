@@ -1,18 +1,13 @@
-"""`python -m lifecycle.job FOLDER`: builds the data set, trains, judges, and writes what came of it into the folder.
+"""The job of a folder: builds the data set, trains, judges, and writes what came of it into the folder.
 
-Runs as a child of the trainer. Prints one line of JSON a stage; never a text of a note.
+Runs as a child of the trainer, by `lifecycle.job_process`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import hashlib
 import json
-import signal
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_ner.config import TrainingConfig
@@ -36,6 +31,7 @@ from lifecycle.teachers import taught_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from clinical_ner.notes import AnnotatedNote
 
@@ -45,7 +41,6 @@ _SPEED_TEXTS = 200
 DRIFT = "drift"
 MODEL = "model"
 REPORTS = "reports"
-_PR_SET_PDEATHSIG = 1
 
 
 def run_job(folder: Path, say: Say) -> dict[str, Any]:
@@ -191,28 +186,3 @@ def _write_whole(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
-
-
-def _say(stage: str, done: int, of: int) -> None:
-    sys.stdout.write(json.dumps({"stage": stage, "done": done, "of": of}) + "\n")
-    sys.stdout.flush()
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end us with the trainer (Linux): whoever takes its work over starts anew, from fresh labels."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the job of a folder; the exit code is 0 when its result stands."""
-    _die_with_parent()
-    if len(arguments) != 1:
-        sys.stderr.write("lifecycle.job: give the job's folder\n")
-        return 2
-    run_job(Path(arguments[0]), _say)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

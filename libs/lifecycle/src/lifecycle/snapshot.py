@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from clinical_ner.dataset_duplicates import leakage
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lifecycle.collection import Collection
 
 
+class CorpusConfigError(ValueError):
+    """A choice of shipped notes that cannot be used; the message names the field."""
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusConfig:
     """Which shipped synthetic notes take part; the gold ones hold names that the training ones do not."""
@@ -29,10 +33,28 @@ class CorpusConfig:
     gold_seed: int = 21
     gold_notes: int = 600
 
+    def __post_init__(self) -> None:
+        """Refuse what no model could be made or judged by; CorpusConfigError names the field."""
+        for name in ("seed", "gold_seed"):
+            _need_at_least(0, name, getattr(self, name))
+        for name in ("notes", "gold_notes"):
+            _need_at_least(1, name, getattr(self, name))
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CorpusConfig:
-        """Read plain data; missing fields take their defaults."""
-        return cls(**{name: int(value) for name, value in data.items()})
+        """Read plain data; missing fields take their defaults, unknown ones are refused by name.
+
+        Raises:
+            CorpusConfigError: It cannot be used.
+        """
+        if unknown := sorted(set(data) - {entry.name for entry in fields(cls)}):
+            raise CorpusConfigError(f"{unknown[0]}: there is no such field")
+        return cls(**data)
+
+
+def _need_at_least(least: int, name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise CorpusConfigError(f"{name}: a whole number of at least {least}")
 
 
 @dataclass(frozen=True, slots=True)

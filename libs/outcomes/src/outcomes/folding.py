@@ -4,16 +4,11 @@ A cell holds the sums of one (day, city, model version). A note counts once, as 
 the older one's sums out again. Nothing here holds a text.
 """
 
-from bisect import insort
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from math import ceil, log
+from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.records import (
-    AnnotationOutcome,
     AnnotationValidated,
     DriftDetected,
     DriftLevel,
@@ -25,78 +20,50 @@ from contracts.records import (
     Sample,
 )
 
+from outcomes.annotations import Word, Words
+from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
-from outcomes.quality import AuditedNote, Expected, audited, expected, spans
+from outcomes.examples import AUDIT, BEHIND, CORRECTED, HISTORY, REFUSED, REVIEW, STRAIGHT, Example, Newest
+from outcomes.quality import AuditedNote, expected
+from outcomes.remembered import MOST_NOTES, Remembered, Row
 
-KEEP_EXAMPLES = 20
-LATENCY_STEP = log(1.04)  # a bin's middle is within 2 % of every value in it
 PROMPT_MS = 30_000
-DECIDED = frozenset({AnnotationOutcome.ACCEPTED, AnnotationOutcome.CORRECTED, AnnotationOutcome.ADJUDICATED})
-STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
+GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
+INTAKE_DLQ, ACCEPTED_DLQ = "notes.submitted.v1.dlq", "notes.accepted.v1.dlq"
 
-CellKey = tuple[str, str, str]
+LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
+"""What counts: live notes, and what cannot say what it is."""
 
 
-class NoteSums(NamedTuple):
-    """What one note adds to its cell. A tuple of plain numbers, because one is kept for every note of the window.
+class Refusal(NamedTuple):
+    """What dead letters are counted by.
 
     Attributes:
-        right: Mentions that are expected to be right.
-        missed: Mentions that are expected to be missing.
-        latency: Its bin.
+        live: False for those that are known to be of no live note.
     """
 
-    straight: int
-    prompt: int
-    mentions: int
-    right: float
-    missed: float
-    latency: int
+    day: str
+    topic: str
+    reason: str
+    live: bool
 
 
-@dataclass(slots=True)
-class Cell:
-    """Sums of one day, city and model version."""
+class DeadLetter(NamedTuple):
+    """What is known of a record that was refused.
 
-    notes: int = 0
-    straight: int = 0
-    prompt: int = 0
-    mentions: int = 0
-    right: float = 0.0
-    missed: float = 0.0
-    latency_bins: Counter[int] = field(default_factory=Counter)
-    decided: int = 0
-    changed: int = 0
-    seconds: float = 0.0
+    Attributes:
+        at: When, UTC milliseconds.
+        place: Topic, partition and offset.
+        origin: The note's; None where it could not be read.
+        note_id: "" where it is not known.
+    """
 
-    @property
-    def expected(self) -> Expected:
-        """What the confidences of its notes promise."""
-        return Expected(self.right, self.mentions - self.right, self.missed)
-
-    def take_note(self, note: NoteSums, sign: int = 1) -> None:
-        """Add a note, or take it out with sign -1."""
-        self.notes += sign
-        self.straight += sign * note.straight
-        self.prompt += sign * note.prompt
-        self.mentions += sign * note.mentions
-        self.right += sign * note.right
-        self.missed += sign * note.missed
-        self.latency_bins[note.latency] += sign
-
-    def take(self, other: "Cell", sign: int = 1) -> None:
-        """Add another cell's sums, or take them out with sign -1."""
-        self.notes += sign * other.notes
-        self.straight += sign * other.straight
-        self.prompt += sign * other.prompt
-        self.mentions += sign * other.mentions
-        self.right += sign * other.right
-        self.missed += sign * other.missed
-        for number, times in other.latency_bins.items():
-            self.latency_bins[number] += sign * times
-        self.decided += sign * other.decided
-        self.changed += sign * other.changed
-        self.seconds += sign * other.seconds
+    topic: str
+    reason: str
+    at: int
+    place: str
+    origin: Origin | None = None
+    note_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,62 +87,30 @@ class Promotion:
     rolled_back: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Where a number comes from: identities only, to be looked up by those who may."""
-
-    kind: str
-    identity: str
-    words: str
-    at: int
-
-
-def latency_bin(latency_ms: int) -> int:
-    """The bin of a latency; bins grow by 4 %."""
-    return ceil(log(max(latency_ms, 1)) / LATENCY_STEP)
-
-
-def quantile_ms(bins: Counter[int], share: float) -> float | None:
-    """A quantile of binned latencies, within 2 %; None when there is none."""
-    total = sum(bins.values())
-    wanted = ceil(share * total)
-    seen = 0
-    for number in sorted(bins):
-        seen += bins[number]
-        if seen >= wanted and bins[number] > 0:
-            return float(1.04 ** (number - 0.5)) if number > 0 else 1.0
-    return None
-
-
 class Folded:
     """The state of all KPIs. Feed it records in the order of each partition; order between topics does not matter.
 
     Args:
         zone: Whose days are counted.
-        max_notes: Most notes that are remembered one by one; beyond it the oldest can no longer be superseded.
+        most_notes: That are remembered one by one (`outcomes.remembered`).
     """
 
-    def __init__(self, zone: ZoneInfo, max_notes: int = 1_000_000) -> None:
+    def __init__(self, zone: ZoneInfo, most_notes: int = MOST_NOTES) -> None:
         self.zone = zone
         self.cells: dict[CellKey, Cell] = {}
-        self.refused: dict[tuple[str, str, str], int] = {}
-        self.requested: dict[tuple[str, str], int] = {}
+        self.refused: dict[Refusal, int] = {}
+        self.lost: dict[str, str] = {}
+        """Live notes that were accepted and then given up, with the day; until they come out after all."""
         self.episodes: dict[str, Episode] = {}
         self.promotions: dict[int, Promotion] = {}
         self.audits: dict[str, AuditedNote] = {}
         self.changes = 0
         self.audit_changes = 0
-        self._max_notes = max_notes
-        self._notes: OrderedDict[str, tuple[int, int, CellKey, NoteSums]] = OrderedDict()
+        self.notes = Remembered(most_notes)
         self._keys: dict[CellKey, CellKey] = {}
-        self._decisions: dict[tuple[str, str], tuple[int, int, CellKey, Cell]] = {}
-        self._audit_rank: dict[str, tuple[int, bool, str, int]] = {}
-        self._examples: dict[str, list[Example]] = {}
+        self._words: dict[str, Words] = {}
+        self.newest = Newest()
         self.models: dict[str, tuple[str, int]] = {}
-
-    def examples(self, kind: str) -> list[Example]:
-        """The newest examples of a kind, newest first."""
-        return self._examples.get(kind, [])[::-1]
 
     def cell(self, key: CellKey) -> Cell:
         """The cell of a day, city and version; made when it is not there."""
@@ -187,20 +122,22 @@ class Folded:
         if event.origin is not Origin.LIVE:
             return
         rank = (event.revision, event.model.serial)
-        known = self._notes.get(event.note_id)
+        known = self.notes.get(event.note_id)
         if known is not None and known[:2] >= rank:
             return
         key = self._key(event.accepted_at, event.segment.city, event.model.version)
         added = _sums_of(event)
         self.changes += 1
-        if known is not None and known[2] in self.cells:
-            self.cells[known[2]].take_note(known[3], -1)
+        if known is not None and known.key in self.cells:
+            self.cells[known.key].take_note(known.sums, -1)
+            self.newest.drop(_kind(known.sums), known.key, event.note_id)
         self.cell(key).take_note(added)
-        self._notes[event.note_id] = (*rank, key, added)
-        if len(self._notes) > self._max_notes:
-            self._notes.popitem(last=False)
-        kind = "straight" if added.straight else "review"
-        self._remember(Example(kind, event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at))
+        self.lost.pop(event.note_id, None)
+        self.notes.put(event.note_id, Row(*rank, key, added), known)
+        if event.note_id in self._words:
+            self._judge(event.note_id)
+        example = Example(event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
+        self.newest.keep(_kind(added), key, example)
 
     def validated(self, annotation: AnnotationValidated) -> None:
         """Take a person's word."""
@@ -208,9 +145,17 @@ class Folded:
             return
         if annotation.model is not None:
             self.models[annotation.model.version] = (annotation.model.name, annotation.model.serial)
-        self._decide(annotation)
-        if annotation.sample is Sample.AUDIT:
-            self._audit(annotation)
+        if annotation.origin not in LIVE_OR_UNSAID:
+            return
+        version = annotation.model.version if annotation.model else ""
+        key = self._key(annotation.annotated_at, annotation.segment.city, version)
+        words = self._words.setdefault(annotation.note_id, Words())
+        settled = words.settled()
+        taken = words.take(annotation, key)
+        if taken is not None:
+            self._count_seconds(*taken)
+        self._count_decision(annotation.note_id, settled, words.settled())
+        self._judge(annotation.note_id)
 
     def detected(self, event: DriftDetected) -> None:
         """Take a drift event: it opens, worsens or ends an episode."""
@@ -225,7 +170,6 @@ class Folded:
             level = event.level
         episode = Episode(event.episode_id, event.segment, event.model.version, began, level, ended)
         self.episodes[event.episode_id] = episode
-        self._remember(Example("drift", event.episode_id, f"{event.segment}, {event.level}", event.detected_at))
 
     def model_event(self, event: ModelEvent) -> None:
         """Take a model event: only a promotion or a rollback changes who serves."""
@@ -238,115 +182,86 @@ class Folded:
         back = event.kind is ModelEventKind.ROLLED_BACK
         self.promotions[event.serial] = Promotion(event.model_version, event.occurred_at, back)
 
-    def dead_lettered(self, topic: str, reason: str, at_ms: int, place: str) -> None:
-        """Take a dead letter; ``place`` is topic, partition and offset."""
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """Take a dead letter."""
         self.changes += 1
-        key = (day_of(at_ms, self.zone), topic, reason)
+        key = Refusal(day_of(letter.at, self.zone), letter.topic, letter.reason, letter.origin in LIVE_OR_UNSAID)
         self.refused[key] = self.refused.get(key, 0) + 1
-        self._remember(Example("refused", place, reason, at_ms))
-
-    def review_requested(self, sample: Sample, at_ms: int) -> None:
-        """Take a request for review."""
-        self.changes += 1
-        key = (day_of(at_ms, self.zone), sample.value)
-        self.requested[key] = self.requested.get(key, 0) + 1
+        kind = BEHIND if letter.topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
+        self.newest.keep(kind, (key.day, "", ""), Example(letter.place, letter.reason, letter.at))
+        if letter.topic == ACCEPTED_DLQ and key.live and letter.note_id not in self.notes:
+            self.lost[letter.note_id or letter.place] = key.day
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
         self.cells = {key: cell for key, cell in self.cells.items() if key[0] >= day}
         self._keys = {key: key for key in self._keys if key[0] >= day}
-        self.refused = {key: times for key, times in self.refused.items() if key[0] >= day}
-        self.requested = {key: times for key, times in self.requested.items() if key[0] >= day}
-        self._notes = OrderedDict((note, row) for note, row in self._notes.items() if row[2][0] >= day)
-        self._decisions = {who: row for who, row in self._decisions.items() if row[2][0] >= day}
-        old = [note for note, row in self.audits.items() if day_of(row.written_at, self.zone) < day]
-        for note in old:
-            del self.audits[note]
-            self._audit_rank.pop(note, None)
+        self.refused = {key: times for key, times in self.refused.items() if key.day >= day}
+        self.notes.forget_before(day)
+        self.lost = {note: on for note, on in self.lost.items() if on >= day}
+        self.newest.forget_before(day)
+        self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
+        self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}
 
     def _key(self, at_ms: int, city: str, version: str) -> CellKey:
         """A cell's key, one object for all its notes."""
         key = (day_of(at_ms, self.zone), city, version)
         return self._keys.setdefault(key, key)
 
-    def _replace(self, known: tuple[int, int, CellKey, Cell] | None, key: CellKey, added: Cell) -> None:
+    def _count_seconds(self, before: Word | None, word: Word) -> None:
         self.changes += 1
-        if known is not None and known[2] in self.cells:
-            self.cells[known[2]].take(known[3], -1)
-        self.cell(key).take(added)
+        if before is not None and before.key in self.cells:
+            self.cells[before.key].seconds -= before.seconds
+        self.cell(word.key).seconds += word.seconds
 
-    def _decide(self, annotation: AnnotationValidated) -> None:
-        who = (annotation.note_id, annotation.annotator)
-        rank = (annotation.revision, annotation.sequence)
-        known = self._decisions.get(who)
-        if known is not None and known[:2] >= rank:
+    def _count_decision(self, note_id: str, before: Word | None, word: Word | None) -> None:
+        """Count a note that people decided by the one word that speaks for it."""
+        if before == word:
             return
-        version = annotation.model.version if annotation.model else ""
-        key = self._key(annotation.annotated_at, annotation.segment.city, version)
-        # A word carries the seconds of the words before it on the same revision; a newer revision was more work.
-        earlier = known[3].seconds if known is not None and known[0] < annotation.revision else 0.0
-        added = Cell(seconds=annotation.seconds_spent + earlier)
-        if annotation.outcome in DECIDED:
-            added.decided = 1
-            added.changed = int(spans(annotation.predicted_entities) != spans(annotation.entities))
-        self._replace(known, key, added)
-        self._decisions[who] = (*rank, key, added)
-        if added.changed:
-            words = f"{annotation.segment.city}, {annotation.sample}"
-            self._remember(Example("corrected", annotation.note_id, words, annotation.annotated_at))
+        if before is not None and before.key in self.cells:
+            self.cells[before.key].take(_decision(before), -1)
+            self.newest.drop(CORRECTED, before.key, note_id)
+        if word is not None:
+            self.cell(word.key).take(_decision(word))
+        if word is not None and word.changes:
+            self.newest.keep(CORRECTED, word.key, Example(note_id, f"{word.key[1]}, {word.sample}", word.at))
 
-    def _audit(self, annotation: AnnotationValidated) -> None:
-        """Keep one judgement a note: an adjudication before the first validator, the newest word of each."""
-        if annotation.outcome not in DECIDED or annotation.model is None:
-            return
-        adjudicated = annotation.outcome is AnnotationOutcome.ADJUDICATED
-        rank = (annotation.revision, adjudicated, annotation.annotator, annotation.sequence)
-        known = self._audit_rank.get(annotation.note_id)
-        if known is not None and not _supersedes(rank, known):
-            return
-        self._audit_rank[annotation.note_id] = rank
-        self.audits[annotation.note_id] = audited(annotation)
-        self.audit_changes += 1
-        self._remember(Example("audit", annotation.note_id, annotation.segment.city, annotation.annotated_at))
+    def _judge(self, note_id: str) -> None:
+        """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
+        word = self._words[note_id].settled(of_audit=True)
+        known = self.notes.get(note_id)
+        if word is not None and known is not None and known.revision > word.revision:
+            word = None
+        judged, before = None if word is None else word.audit, self.audits.pop(note_id, None)
+        if before is not None:
+            self.newest.drop(AUDIT, self._audit_key(before), note_id)
+        if word is not None and judged is not None:
+            self.audits[note_id] = judged
+            self.newest.keep(AUDIT, self._audit_key(judged), Example(note_id, judged.city, word.at))
+        if judged != before:
+            self.audit_changes += 1
+            self.changes += 1
 
-    def _remember(self, example: Example) -> None:
-        """Keep the newest by their own time: at a start partitions come one after the other."""
-        kept = self._examples.setdefault(example.kind, [])
-        insort(kept, example, key=lambda one: one.at)
-        del kept[:-KEEP_EXAMPLES]
+    def _audit_key(self, note: AuditedNote) -> CellKey:
+        return self._key(note.written_at, note.city, note.version)
 
 
-def _supersedes(rank: tuple[int, bool, str, int], known: tuple[int, bool, str, int]) -> bool:
-    if rank[:2] != known[:2]:
-        return rank[:2] > known[:2]
-    if rank[2] == known[2]:
-        return rank[3] > known[3]
-    return rank[1]  # of two validators the first counts until a lead decides; of two leads the last
+def _kind(note: NoteSums) -> str:
+    return STRAIGHT if note.straight else REVIEW
+
+
+def _decision(word: Word) -> Cell:
+    return Cell(decided=1, changed=int(word.changes))
 
 
 def _sums_of(event: EntitiesExtracted) -> NoteSums:
     latency_ms = max(0, event.extracted_at - event.accepted_at)
     promised = expected(event.note_confidence, [entity.confidence for entity in event.entities])
     return NoteSums(
-        straight=int(event.review.reason in STRAIGHT),
+        straight=int(event.review.reason in GO_STRAIGHT),
         prompt=int(latency_ms <= PROMPT_MS),
         mentions=len(event.entities),
         right=promised.right,
         missed=promised.missed,
         latency=latency_bin(latency_ms),
     )
-
-
-def summed(folded: Folded, wanted: Callable[[CellKey], bool]) -> Cell:
-    """The sums of all cells that are wanted."""
-    total = Cell()
-    for key, cell in folded.cells.items():
-        if wanted(key):
-            total.take(cell)
-    return total
-
-
-def selected(days: Iterable[str], city: str = "", version: str = "") -> Callable[[CellKey], bool]:
-    """Cells of some days, and of one city and version where they are named."""
-    chosen = frozenset(days)
-    return lambda key: key[0] in chosen and city in {"", key[1]} and version in {"", key[2]}

@@ -11,13 +11,15 @@ from statistics import median
 
 from contracts.records import LabelQuality
 
+from outcomes import examples
+from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
-from outcomes.folding import Cell, Folded, quantile_ms, selected, summed
+from outcomes.examples import Example, newest
+from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
 from outcomes.quality import ALL, AuditedNote, measure
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
-DRIFT, MODELS, REFUSED = "drift.detected.v1", "model.events.v1", "notes.submitted.v1.dlq"
-INTAKE_DLQ = REFUSED
+DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class View:
     @cached_property
     def cell(self) -> Cell:
         """Sums of what is viewed."""
-        return summed(self.folded, selected(self.days, self.city, self.version))
+        return summed(self.folded.cells, selected(self.days, self.city, self.version))
 
     @cached_property
     def notes_of_all(self) -> int:
@@ -77,12 +79,39 @@ class View:
         return sorted(found, key=lambda note: note.note_id)
 
     def refused(self) -> dict[str, int]:
-        """Notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
+        """Live notes refused at the door, by reason. The door does not know city or version of what it cannot read."""
         found: dict[str, int] = {}
-        for (day, topic, reason), times in self.folded.refused.items():
-            if day in self.days and topic == INTAKE_DLQ:
-                found[reason] = found.get(reason, 0) + times
+        for refusal, times in self.folded.refused.items():
+            if refusal.day in self.days and refusal.topic == INTAKE_DLQ and refusal.live:
+                found[refusal.reason] = found.get(refusal.reason, 0) + times
         return found
+
+    @property
+    def refused_of_history(self) -> int:
+        """Notes refused at the door that say themselves that they are not live."""
+        return sum(
+            times
+            for refusal, times in self.folded.refused.items()
+            if refusal.day in self.days and refusal.topic == INTAKE_DLQ and not refusal.live
+        )
+
+    def episodes(self) -> list[Episode]:
+        """Episodes of drift that began in these days, everywhere."""
+        found = self.folded.episodes.values()
+        return [one for one in found if self._holds(one.began_at) and self.version in {"", one.version}]
+
+    def _holds(self, at_ms: int) -> bool:
+        start = day_start_ms(self.days[0], self.folded.zone)
+        return start <= at_ms < day_start_ms(self.days[-1], self.folded.zone, 1)
+
+    def examples(self, kind: str) -> list[Example]:
+        """The newest of those that a number of this view is made of, newest first."""
+        if kind == examples.DRIFT:
+            return newest(_example(one) for one in self.episodes())
+        everywhere = kind in examples.NOWHERE
+        kinds = (examples.STRAIGHT, examples.REVIEW) if kind == examples.NOTES else (kind,)
+        wanted = selected(self.days) if everywhere else selected(self.days, self.city, self.version)
+        return self.folded.newest.of(kinds, wanted)
 
     def hours(self) -> float:
         """Hours of the window that have passed."""
@@ -196,36 +225,30 @@ def _estimated(view: View) -> float | None:
     return view.cell.expected.f1
 
 
-def _in_view(view: View, at_ms: int) -> bool:
-    start = day_start_ms(view.days[0], view.folded.zone)
-    return start <= at_ms < day_start_ms(view.days[-1], view.folded.zone, 1)
+def _example(episode: Episode) -> Example:
+    ended = "" if episode.recovered_at is None else ", recovered"
+    return Example(episode.episode_id, f"{episode.segment}, {episode.level}{ended}", episode.began_at)
 
 
 def _episodes(view: View) -> float | None:
-    return float(
-        sum(_in_view(view, one.began_at) and view.version in {"", one.version} for one in view.folded.episodes.values())
-    )
+    return float(len(view.episodes()))
 
 
 def _recovery(view: View) -> float | None:
-    hours = [
-        (one.recovered_at - one.began_at) / 3_600_000
-        for one in view.folded.episodes.values()
-        if one.recovered_at is not None and _in_view(view, one.began_at) and view.version in {"", one.version}
-    ]
+    hours = [(one.recovered_at - one.began_at) / 3_600_000 for one in view.episodes() if one.recovered_at is not None]
     return median(hours) if hours else None
 
 
 def _model_age(view: View) -> float | None:
     serving = view.folded.promotions
-    if view.version:
-        serving = {serial: one for serial, one in serving.items() if one.version == view.version}
     return (view.now_ms - serving[max(serving)].at) / DAY_MS if serving else None
 
 
 def _availability(view: View) -> float | None:
     cell = view.cell
-    return _share(cell.prompt, cell.notes)
+    # Nobody knows in which city a lost note was written, and no version made it.
+    lost = 0 if view.city or view.version else sum(day in view.days for day in view.folded.lost.values())
+    return _share(cell.prompt, cell.notes + lost)
 
 
 UP, DOWN = "higher", "lower"
@@ -246,10 +269,10 @@ KPIS: tuple[Kpi, ...] = (
         "share", "The true quality is hardly above this.", True, _quality("f1_high")),
     Kpi("estimated_f1", "Expected quality", "F1 of expected counts from calibrated confidences", (ENTITIES,), 0.85, UP, "data science",
         "share", "What the model itself expects to score, before people have looked.", True, _estimated),
-    Kpi("correction_rate", "Corrected", "validated notes whose entities differ from the model's / validated notes", (ANNOTATIONS,), 0.40,
+    Kpi("correction_rate", "Corrected", "validated live notes whose entities differ from the model's / validated live notes", (ANNOTATIONS,), 0.40,
         DOWN, "validation lead", "share", "Of the notes that people decided, mostly unsure ones, this share had to be changed.", True,
         _correction),
-    Kpi("notes_per_validator_hour", "Pace", "validated notes / hours spent on them", (ANNOTATIONS,), 120, UP, "validation lead",
+    Kpi("notes_per_validator_hour", "Pace", "validated live notes / hours spent on live notes", (ANNOTATIONS,), 120, UP, "validation lead",
         "notes per hour", "One validator decides so many notes in an hour at the desk.", True, _pace),
     Kpi("person_hours_saved", "Hours saved", "straight-through notes x entry minutes / 60 - hours of validators",
         (ENTITIES, ANNOTATIONS), None, UP, "business owner", "hours",
@@ -261,7 +284,7 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("cost_per_1000_notes", "Cost of 1,000 notes",
         "(hours of validators x their rate + hours passed x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
         "business owner", "rupees", "People and machines together, at the rates assumed below.", True, _cost),
-    Kpi("refused_share", "Refused", "dead letters of the door / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
+    Kpi("refused_share", "Refused", "dead letters of the door of live notes, or of what does not say / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
         "share", "Of what was sent, this share could not be read or was not legal.", False, _refused),
     Kpi("drift_episodes", "Drift episodes", "episodes that began in the window", (DRIFT,), None, DOWN, "data science", "episodes",
         "So often the language of the notes moved away from what the model learnt.", False, _episodes),
@@ -269,17 +292,38 @@ KPIS: tuple[Kpi, ...] = (
         "data science", "hours", "So long it took until the model understood the notes again.", False, _recovery),
     Kpi("model_age", "Model age", "now - the last promotion or rollback", (MODELS,), 30, DOWN, "data science", "days",
         "So long the serving model has been in service.", False, _model_age),
-    Kpi("availability", "Availability", "live notes structured within 30 s of acceptance / live notes", (ENTITIES,), 0.995, UP, "platform",
-        "share", "Of all notes, this share was structured in time.", True, _availability),
+    Kpi("availability", "Availability", "live notes structured within 30 s of acceptance / (live notes + those given up behind the door, "
+        "which know no city or version)", (ENTITIES, LOST), 0.995, UP, "platform", "share",
+        "Of all notes, this share was structured in time; a note that still waits counts once it comes out.", True, _availability),
 )  # fmt: skip
 """All of them, in the order in which people read them."""
 
 BY_NAME = {kpi.name: kpi for kpi in KPIS}
 
 
-def met(kpi: Kpi, value: float | None) -> bool | None:
-    """Whether a value meets the target; None when there is no value or no target."""
+_MEASURED = {"validated_precision": "precision", "validated_recall": "recall", "validated_f1": "f1"}
+
+
+def interval_of(kpi: Kpi, view: View) -> tuple[float, float] | None:
+    """The 95 % interval of a KPI that a sample measures; None for what is counted, or not measured yet."""
+    row = next((one for one in view.quality if one.label == ALL), None)
+    measure = _MEASURED.get(kpi.name)
+    if row is None or measure is None:
+        return None
+    low, high = getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")
+    return None if low is None or high is None else (low, high)
+
+
+def met(kpi: Kpi, value: float | None, interval: tuple[float, float] | None = None) -> bool | None:
+    """Whether a value meets the target.
+
+    None when there is no value or no target, and when the interval of a sample holds the target: then too few notes were
+    looked at to say.
+    """
     if value is None or kpi.target is None:
+        return None
+    low, high = interval or (value, value)
+    if low < kpi.target < high:
         return None
     return value >= kpi.target if kpi.better == UP else value <= kpi.target
 
@@ -291,6 +335,11 @@ def markdown() -> str:
         "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
         "control page and as [metrics](reference/metrics.md).\n\n"
+        "What does not say its origin counts as live: input that nobody can read, and words of people from before they said it. For a\n"
+        "note that several people looked at one word speaks: the lead's, else the last word of who spoke first; their hours all count. A\n"
+        "word that is taken back is none, and an audit of a revision that a newer one has replaced measures nothing.\n\n"
+        "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
+        "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"

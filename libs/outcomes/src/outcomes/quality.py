@@ -2,7 +2,8 @@
 
 F1 is the ratio of 2 TP to 2 TP + FP + FN. Mentions of one note are not independent, so the note is the unit: the variance is the
 linearised one of a ratio of weighted totals over notes. The interval is Wilson's on the effective sample size that this
-variance implies, with Student's quantile for few notes; the symmetric interval undercovers near 1, where good models live.
+variance implies, with Student's quantile for few notes; the symmetric interval undercovers near 1, where good models live. Where
+audit rates differ, the few notes of a low rate carry most of the total: they, not all notes, say how much is known (Kish).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,17 +97,21 @@ def ratio(above: Sequence[float], below: Sequence[float], weights: Sequence[floa
     # Leaving each note out in turn (jackknife): a long note pulls the ratio towards itself and hides its own residual.
     residuals = (w * (a - value * b) / (total - w * b) for w, a, b in zip(weights, above, below, strict=True) if b > 0)
     variance = notes / (notes - 1) * sum(residual * residual for residual in residuals)
-    return Ratio(value, *_wilson(value, _effective(value, variance, weights, below), _student(notes - 1)))
+    freedom = max(_kish([w * b for w, b in zip(weights, below, strict=True)]) - 1, 1.0)
+    return Ratio(value, *_wilson(value, _effective(value, variance, weights, below), _student(freedom)))
 
 
 def _effective(value: float, variance: float, weights: Sequence[float], below: Sequence[float]) -> float:
     """The size of a simple sample that is as sure. Never more than the mentions, or than the notes when all were right."""
-    inside = [w for w, b in zip(weights, below, strict=True) if b > 0]
-    kish = sum(inside) ** 2 / sum(w * w for w in inside)
     if variance <= 0 or not 0 < value < 1:
-        return kish
-    mentions = sum(below)
-    return max(1.0, min(value * (1 - value) / variance, mentions))
+        return _kish([w for w, b in zip(weights, below, strict=True) if b > 0])
+    total, squares = (sum(w**power * b for w, b in zip(weights, below, strict=True)) for power in (1, 2))
+    return max(1.0, min(value * (1 - value) / variance, total * total / squares))
+
+
+def _kish(parts: Sequence[float]) -> float:
+    """How many equal parts would say as much as these unequal ones."""
+    return sum(parts) ** 2 / sum(part * part for part in parts)
 
 
 def _wilson(value: float, size: float, quantile: float) -> tuple[float, float]:
@@ -116,7 +121,7 @@ def _wilson(value: float, size: float, quantile: float) -> tuple[float, float]:
     return max(0.0, min(middle - half, value)), min(1.0, max(middle + half, value))
 
 
-def _student(freedom: int) -> float:
+def _student(freedom: float) -> float:
     """Student's 97.5 % quantile by the Cornish-Fisher expansion; within 1 % from 4 degrees of freedom on."""
     z = Z_95
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

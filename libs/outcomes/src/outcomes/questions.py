@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from outcomes.records_at_rest import MANIFEST, Manifest
+from outcomes.records_at_rest import MANIFEST, DamagedManifest, Manifest
 
 # One row a note: the highest (revision, model serial), whatever lies in the files.
 _NOTES = """
@@ -87,28 +87,47 @@ class NoRecordsAtRest(LookupError):
     """The folder has no manifest."""
 
 
+class NoSelect(ValueError):
+    """What was asked is not one SELECT: it might write."""
+
+
+UNREADABLE = (duckdb.Error, DamagedManifest, OSError)
+"""What asking raises when the files are not as they should be."""
+
+
 def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a folder as the tables notes, entities and pairs, as they are visible now. Nothing else of the machine can be read.
+    """Open a folder as the tables notes, entities and pairs, as they are visible now. No other file can be read.
 
     Raises:
         NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
+        DamagedManifest: Nobody knows which files count.
     """
     if not (folder / MANIFEST).exists():
         raise NoRecordsAtRest(f"no records at rest in {folder.name}: the scorekeeper writes them, is it up?")
     paths = [str(folder / one.path) for one in Manifest.read(folder).files]
     connection = duckdb.connect()
+    listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
     if paths:
-        listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
         connection.execute(f"CREATE VIEW kept AS SELECT * FROM read_parquet([{listed}], hive_partitioning=false)")  # noqa: S608
     else:
         connection.execute(_NO_FILES)
     for view in (_NOTES, _ENTITIES, _PAIRS):
         connection.execute(view)
-    quoted = str(folder.absolute()).replace("'", "''")
-    connection.execute(
-        f"SET allowed_directories=['{quoted}']; SET enable_external_access=false; SET lock_configuration=true"
-    )
+    connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection
+
+
+def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """Ask a question of one's own. What may be read may also be written, as DuckDB sees it, so only a SELECT is taken.
+
+    Raises:
+        NoSelect: It is none, or not one alone.
+        duckdb.Error: It is wrong.
+    """
+    statements = connection.extract_statements(sql)
+    if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
+        raise NoSelect("give one SELECT: the records can be read, not written")
+    return connection.execute(statements[0])
 
 
 def ask(connection: duckdb.DuckDBPyConnection, question: Question, k: int) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 from zoneinfo import ZoneInfo
@@ -72,7 +72,7 @@ class Manifest:
     """What is visible, and the next offset of each partition ("topic-partition").
 
     Attributes:
-        retired: Files that a merge replaced. Readers of the manifest before may still have them open; the next merge deletes them.
+        retired: Files that a merge replaced. Readers of a manifest before may still have them open; `delete_retired` deletes them.
     """
 
     files: tuple[SinkFile, ...] = ()
@@ -81,17 +81,29 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a folder's manifest; an empty one when there is none yet."""
+        """Read a folder's manifest; an empty one when there is none yet.
+
+        Raises:
+            DamagedManifest: It is none of ours.
+        """
         try:
             found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            files = tuple(SinkFile(**one) for one in found["files"])
+            return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
         except FileNotFoundError:
             return cls()
-        files = tuple(SinkFile(**one) for one in found["files"])
-        return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise DamagedManifest(
+                f"{MANIFEST} in {folder.name} is damaged: put back a copy of it, or let the scorekeeper begin in an empty folder"
+            ) from None
 
     def text(self) -> str:
         """The manifest as it lies on disk."""
         return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+
+class DamagedManifest(RuntimeError):
+    """The manifest cannot be read, so nobody knows which files count."""
 
 
 class FolderInUse(RuntimeError):
@@ -146,6 +158,14 @@ def _no_step(_name: str) -> None:
     """Nothing happens between two steps, other than in tests that end the process there."""
 
 
+Beat = Callable[[], None]
+"""Called between files, so that whoever waits for a long write or merge hears that we live; it may end the process by raising."""
+
+
+def _no_beat() -> None:
+    """Nobody waits."""
+
+
 class RecordsAtRest:
     """The one writer of a folder.
 
@@ -155,6 +175,7 @@ class RecordsAtRest:
 
     Raises:
         FolderInUse: Another writer has it.
+        DamagedManifest: Nothing was touched.
     """
 
     def __init__(self, folder: Path, on_step: Callable[[str], None] = _no_step) -> None:
@@ -162,7 +183,11 @@ class RecordsAtRest:
         self._on_step = on_step
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(folder)
-        self.manifest = Manifest.read(folder)
+        try:
+            self.manifest = Manifest.read(folder)
+        except DamagedManifest:
+            self._lock.close()
+            raise
         self._sweep()
 
     def close(self) -> None:
@@ -173,37 +198,50 @@ class RecordsAtRest:
         """Where to go on reading; None at the very start."""
         return self.manifest.offsets.get(f"{topic}-{partition}")
 
-    def append(self, stretches: Iterable[Stretch]) -> None:
-        """Make rows and offsets visible together."""
-        files, offsets = list(self.manifest.files), dict(self.manifest.offsets)
+    def append(self, stretches: Iterable[Stretch], beat: Beat = _no_beat) -> None:
+        """Make rows and offsets visible together: one file a day, named after the place of its first row."""
+        offsets = dict(self.manifest.offsets)
+        names: dict[str, str] = {}
+        by_day: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for stretch in stretches:
             offsets[f"{stretch.topic}-{stretch.partition}"] = stretch.next_offset
-            by_day: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
             for row in stretch.rows:
+                names.setdefault(row["day"], f"{stretch.topic}-{stretch.partition}-{stretch.first_offset}.parquet")
                 by_day[row["day"]].append(row)
-            for day, rows in by_day.items():
-                name = f"{stretch.topic}-{stretch.partition}-{stretch.first_offset}.parquet"
-                files.append(self._write(day, name, pa.Table.from_pylist(rows, SCHEMA)))
+        files = list(self.manifest.files)
+        for day, rows in by_day.items():
+            beat()
+            files.append(self._write(day, names[day], pa.Table.from_pylist(rows, SCHEMA)))
         self._show(Manifest(tuple(files), offsets, self.manifest.retired))
 
-    def merge(self, at_files: int = MERGE_AT_FILES) -> int:
-        """Merge the files of each day that has many; returns how many files are gone from sight."""
+    def merge_a_day(self, at_files: int = MERGE_AT_FILES, beat: Beat = _no_beat) -> int:
+        """Merge the files of the day that has most; returns how many files are gone from sight, 0 when no day has so many."""
         by_day: dict[str, list[SinkFile]] = defaultdict(list)
         for one in self.manifest.files:
             by_day[one.day].append(one)
-        many = {day: files for day, files in by_day.items() if len(files) >= at_files}
-        if not many:
+        day, gone = max(by_day.items(), key=lambda found: len(found[1]), default=("", []))
+        if len(gone) < max(at_files, 2):
             return 0
-        kept = [one for one in self.manifest.files if one.day not in many]
-        gone = [one for files in many.values() for one in files]
-        for day, files in many.items():
-            tables = [pq.read_table(self._folder / one.path, schema=SCHEMA, partitioning=None) for one in files]
-            name = f"merged-{max(_number(one.path) for one in files) + 1}.parquet"
-            kept.append(self._write(day, name, pa.concat_tables(tables)))
-        before = self.manifest.retired
-        self._show(Manifest(tuple(kept), self.manifest.offsets, tuple(one.path for one in gone)))
-        self._delete(before)
-        return len(gone) - len(many)
+        tables = []
+        for one in gone:
+            beat()
+            tables.append(pq.read_table(self._folder / one.path, schema=SCHEMA, partitioning=None))
+        name = f"merged-{max(_number(one.path) for one in gone) + 1}.parquet"
+        merged = self._write(day, name, pa.concat_tables(tables))
+        kept = [one for one in self.manifest.files if one.day != day]
+        retired = (*self.manifest.retired, *(one.path for one in gone))
+        self._show(Manifest((*kept, merged), self.manifest.offsets, retired))
+        return len(gone) - 1
+
+    def delete_retired(self) -> None:
+        """Delete what earlier merges replaced. Do it long after them: readers may have the files open."""
+        retired = self.manifest.retired
+        if not retired:
+            return
+        self._show(replace(self.manifest, retired=()))
+        self._on_step("delete retired files")
+        for path in retired:
+            (self._folder / path).unlink(missing_ok=True)
 
     def _write(self, day: str, name: str, table: pa.Table) -> SinkFile:
         place = self._folder / f"day={day}"
@@ -228,11 +266,6 @@ class RecordsAtRest:
         _sync(self._folder)
         self.manifest = manifest
         self._on_step("shown")
-
-    def _delete(self, paths: Iterable[str]) -> None:
-        self._on_step("delete retired files")
-        for path in paths:
-            (self._folder / path).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         """Delete what an earlier process wrote and never showed."""

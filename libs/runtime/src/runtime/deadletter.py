@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from contracts.reasons import Reason
+from contracts.records import Origin
 from contracts.topics import dlq_of
 
 from runtime.errors import BudgetExceeded
@@ -22,8 +23,9 @@ REASON = "rxtract.reason"
 STAGE = "rxtract.stage"
 ATTEMPT = "rxtract.attempt"
 SCHEMA_ID = "rxtract.schema-id"
+ORIGIN = "rxtract.origin"
 
-ERROR_HEADERS = frozenset({EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID})
+ERROR_HEADERS = frozenset({EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID, ORIGIN})
 """What a replay takes off again. ``rxtract.attempt`` stays, so that replays are counted."""
 
 _WIRE_PREFIX_BYTES = 5
@@ -47,12 +49,19 @@ def schema_id_of(value: bytes | None) -> int | None:
     return int.from_bytes(value[1:_WIRE_PREFIX_BYTES], "big")
 
 
+def origin_of(headers: Headers) -> Origin | None:
+    """The origin of a dead letter's note; None when the note could not say, or in a letter that is older than the header."""
+    said = (header(headers, ORIGIN) or b"").decode("ascii", "replace")
+    return Origin(said) if said in Origin.__members__ else None
+
+
 def dead_letter(
     record: InputRecord,
     reason: Reason,
     stage: str,
     attempt: int | None = None,
     schema_id: int | None = None,
+    origin: Origin | None = None,
 ) -> OutputRecord:
     """Make the dead letter of a record: original key, bytes and headers, then the error headers.
 
@@ -62,6 +71,7 @@ def dead_letter(
         stage: Who refused it, for example ``ingestor``.
         attempt: Which try this was; read from the record's own headers when left out.
         schema_id: The writer schema's id; read from the value when left out.
+        origin: The note's, where it could be read: what is no live note must not count as one.
     """
     schema = schema_id_of(record.value) if schema_id is None else schema_id
     added: list[tuple[str, str]] = [
@@ -76,6 +86,8 @@ def dead_letter(
         (ATTEMPT, str(attempt_of(record) if attempt is None else attempt)),
         (SCHEMA_ID, "" if schema is None else str(schema)),
     ]
+    if origin is not None:
+        added.append((ORIGIN, origin.value))
     headers = record.headers + tuple((name, value.encode()) for name, value in added)
     return OutputRecord(dlq_of(record.topic), record.key, record.value, headers)
 

@@ -1,4 +1,4 @@
-"""Reads topics that are kept: all of one up to its end now, or its newest records."""
+"""Reads topics that are kept: all of one up to its end now, or from its end backwards."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
@@ -56,16 +56,19 @@ class History:
         """
         return readable(decode, self.read(topic))
 
-    def newest(self, topic: str, count: int) -> Iterator[InputRecord]:
-        """About the newest `count` records, as many of each partition.
+    def backwards(self, topic: str, count: int) -> Iterator[list[InputRecord]]:
+        """The newest records, then older ones: blocks of about `count`, then twice as many, with as many of each partition.
 
         Raises:
             Recoverable: The broker gave no answer.
         """
         with _Reader(self._config) as reader:
-            ranges = reader.ranges(topic)
-            each = -(-count // max(1, sum(1 for _, begin, end in ranges if end > begin)))
-            yield from reader.read(topic, [(number, max(begin, end - each), end) for number, begin, end in ranges])
+            left = reader.ranges(topic)
+            while left := [(number, begin, end) for number, begin, end in left if end > begin]:
+                each = -(-count // len(left))
+                yield list(reader.read(topic, [(number, max(begin, end - each), end) for number, begin, end in left]))
+                left = [(number, begin, end - each) for number, begin, end in left]
+                count *= 2
 
 
 class _Reader:

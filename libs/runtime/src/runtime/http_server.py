@@ -117,6 +117,9 @@ def listen(host: str, port: int, variable: str, port_file: Path | None, backlog:
         raise SettingsError(
             f"{variable} {port} cannot be used on {host} ({error.strerror}): choose another, or 0 for any free one"
         ) from None
+    # Inherited by each connection. asyncio sets it only where a socket names its protocol, and one made for us does not: an answer's
+    # body would wait 40 ms for the client to acknowledge its headers.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if port_file is not None:
         write_port(port_file, listening.getsockname()[1])
     return listening

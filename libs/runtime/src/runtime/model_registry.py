@@ -156,14 +156,19 @@ def _version(name: str, answer: dict[str, Any] | None) -> ModelVersion | None:
 
 
 def _says_absent(error: urllib.error.HTTPError) -> bool:
-    """MLflow says 404 for an unknown model, and 400 with INVALID_PARAMETER_VALUE for an unknown alias."""
-    if error.code == http.client.NOT_FOUND:
-        return True
-    if error.code != http.client.BAD_REQUEST:
+    """MLflow's own word for an unknown model or file is a 404, and for an unknown alias a 400, both with an error code in JSON.
+
+    A proxy, or another server at a wrong address, says 404 too: that tells nothing of the model.
+    """
+    if error.code not in (http.client.NOT_FOUND, http.client.BAD_REQUEST):
         return False
     try:
         answer = json.loads(error.read(65_536))
-    except (ValueError, OSError):
+    except (ValueError, OSError, http.client.HTTPException):
         return False
-    message = str(answer.get("message", "")) if isinstance(answer, dict) else ""
+    if not isinstance(answer, dict):
+        return False
+    if error.code == http.client.NOT_FOUND:
+        return answer.get("error_code") == "RESOURCE_DOES_NOT_EXIST"
+    message = str(answer.get("message", ""))
     return "alias" in message and "not found" in message

@@ -61,7 +61,11 @@ class People:
 
     def by_token(self, token: str) -> Person | None:
         """The token's owner, or None. Time spent does not depend on how much of a token is right."""
-        return self._people().get(hash_token(token))
+        return self.by_hash(hash_token(token))
+
+    def by_hash(self, digest: str) -> Person | None:
+        """Who the file names now beside this hash, or None."""
+        return self._people().get(digest)
 
     def _people(self) -> dict[str, Person]:
         return self._file() if self._file is not None else {}

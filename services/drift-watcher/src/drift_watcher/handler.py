@@ -65,6 +65,7 @@ class DriftHandler:
         self._alarms = metrics.counter(m.ALARMS)
         self._commands = metrics.counter(m.COMMANDS)
         self._dropped = metrics.counter(m.RANGES_DROPPED)
+        self._unjudged = metrics.counter(m.UNJUDGED)
 
     def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
         """Handle one batch of one partition. The same batch again (it could not be sent) gives the same records.
@@ -78,6 +79,7 @@ class DriftHandler:
         done = self._done.get(partition)
         if done is not None and done[0] is watcher and done[1:3] == (first, last):
             return done[3]
+        watcher.look_again()
         read = [self._read(record) for record in records]
         known = -1 if watcher.model is None else watcher.model.serial
         newer = {
@@ -85,7 +87,7 @@ class DriftHandler:
         }
         for model in newer.values():
             self._find(model)
-        dropped = watcher.counts.dropped
+        dropped, unjudged = watcher.counts.dropped, watcher.counts.unjudged
         outputs: list[OutputRecord] = []
         for record, one in zip(records, read, strict=True):
             if isinstance(one, Reason):
@@ -97,6 +99,7 @@ class DriftHandler:
             if outcome.detected or self._keeper.is_save_due(watcher):
                 outputs += self._saved(watcher)
         self._dropped.inc(watcher.counts.dropped - dropped)
+        self._unjudged.inc(watcher.counts.unjudged - unjudged)
         self._budget.count_all([isinstance(one, Reason) for one in read])
         self._done[partition] = (watcher, first, last, outputs)
         return outputs

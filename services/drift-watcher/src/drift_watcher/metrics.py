@@ -25,6 +25,13 @@ COMMANDS = MetricSpec("rxtract_drift_commands_total", Kind.COUNTER, "commands", 
 RANGES_DROPPED = MetricSpec(
     "rxtract_drift_ranges_dropped_total", Kind.COUNTER, "ranges", (), "Ranges of notes seen before, wholly or partly."
 )
+UNJUDGED = MetricSpec(
+    "rxtract_drift_records_unjudged_total",
+    Kind.COUNTER,
+    "records",
+    (),
+    "Statistics of a model that has no reference: of its notes no drift is found.",
+)
 STATE_BYTES = MetricSpec(
     "rxtract_drift_state_bytes", Kind.GAUGE, "bytes", ("partition",), "State of a source partition, before compression."
 )
@@ -47,6 +54,7 @@ METRICS: tuple[MetricSpec, ...] = (
     ALARMS,
     COMMANDS,
     RANGES_DROPPED,
+    UNJUDGED,
     STATE_BYTES,
     STATES_REFUSED,
     RESTORE_SECONDS,

@@ -135,7 +135,7 @@ class ExtractionHandler:
                     observations.append(Observation(record.offset, note, result.statistics))
             dead.append(refused is not None)
             if refused is not None:
-                outputs.append(self._dead_letter(record, refused))
+                outputs.append(self._dead_letter(record, refused, note))
         self._observe(observations, model, records, outputs)
         outputs += self._words([observation.note for observation in observations[:_WORD_NOTES]], model)
         for one in dead:
@@ -222,10 +222,11 @@ class ExtractionHandler:
         told = new_words.told([segment for segment in found if segment is not None])
         return [OutputRecord(self._topics.words, one.segment.encode(), self._codecs.words(one)) for one in told]
 
-    def _dead_letter(self, record: InputRecord, reason: Reason) -> OutputRecord:
+    def _dead_letter(self, record: InputRecord, reason: Reason, note: NoteAccepted | Reason) -> OutputRecord:
         self._dead.labels(STAGE, reason.value).inc()
         attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
-        return dead_letter(record, reason, STAGE, attempt)
+        origin = note.origin if isinstance(note, NoteAccepted) else None
+        return dead_letter(record, reason, STAGE, attempt, origin=origin)
 
     def _note_failure(self, _: Exception) -> None:
         self._failures.inc()

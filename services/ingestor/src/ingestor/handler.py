@@ -57,13 +57,16 @@ class SubmittedNotes:
         return outputs
 
     def _handle(self, record: InputRecord, accepted_at: int) -> OutputRecord:
+        origin = None
         try:
-            accepted = self._acceptance.accept(self._read(record.value), producer=DOOR, now_ms=accepted_at)
+            note = self._read(record.value)
+            origin = note.origin
+            accepted = self._acceptance.accept(note, producer=DOOR, now_ms=accepted_at)
             return OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
         except Refused as refused:
-            return dead_letter(record, refused.violations[0].reason, STAGE)
+            return dead_letter(record, refused.violations[0].reason, STAGE, origin=origin)
         except WireError as error:
-            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id)
+            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id, origin=origin)
 
     def _count(self, outputs: Sequence[OutputRecord]) -> None:
         refused = [output for output in outputs if output.topic != self._topic]

@@ -24,14 +24,15 @@ from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.people import People
 from runtime.records import OutputRecord
-from runtime.secret_files import read_key
+from runtime.secret_files import is_token_hash, read_key
 from runtime.tracing import Spans, arrivals, open_spans
 
 from review_desk.adapters.pseudonyms import derive
+from review_desk.adapters.publisher import TopicPublisher
 from review_desk.adapters.sessions import Sessions
 from review_desk.adapters.store import Store, connect
 from review_desk.adapters.texts import READER_CONFIG, Requests, TopicRequests
-from review_desk.desk import Desk, Publisher, TopicPublisher
+from review_desk.desk import Desk, Publisher
 from review_desk.follower import FOLLOWER_CONFIG, QUEUE, Follower
 from review_desk.handler import TOPICS, DeadRequests, Projection
 from review_desk.http.access import Access, Proxy
@@ -70,7 +71,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """Make what both hold.
 
     Raises:
-        SettingsError: The key, the tokens or Redis' address is not usable.
+        SettingsError: The key, the tokens, the proxy or Redis' address is not usable.
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
@@ -78,6 +79,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
         read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
         People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE"),
     )
+    _check_proxy(settings)
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "
@@ -98,6 +100,18 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
         threading.Event(),
         open_spans(settings),
     )
+
+
+def _check_proxy(settings: ReviewDeskSettings) -> None:
+    """Without a secret no word of the proxy is believed: whoever comes through it would be asked for a token."""
+    header, digest = settings.desk_proxy_user_header, settings.desk_proxy_secret_hash.lower()
+    if digest and not header:
+        raise SettingsError("RXTRACT_DESK_PROXY_USER_HEADER is not set, but the proxy's secret is: name the header too")
+    if header and not is_token_hash(digest):
+        raise SettingsError(
+            "RXTRACT_DESK_PROXY_SECRET_HASH is not 64 hexadecimal digits, so nobody could enter through the proxy: "
+            "make it with `printf %s SECRET | sha256sum`"
+        )
 
 
 def health_server(shared: Shared) -> HealthServer:
@@ -140,7 +154,15 @@ def follower(
     )
     client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG})
     return Follower(
-        client, list(names), project, shared.store, shared.stop, shared.liveness, shared.readiness, shared.metrics
+        client,
+        list(names),
+        project,
+        shared.store,
+        shared.stop,
+        shared.liveness,
+        shared.readiness,
+        shared.metrics,
+        history=frozenset({settings.topic(ANNOTATIONS_VALIDATED)}),
     )
 
 

@@ -1,7 +1,6 @@
 """What the desk does for a person: hands out the next note, takes decisions, keeps drafts, tells the figures."""
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +8,14 @@ from typing import Any, Protocol
 
 from contracts.identity import annotation_id
 from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, ReviewRequested, TreatmentPair
-from runtime.errors import DeliveryFailed, Recoverable
+from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 
-from review_desk.adapters.store import Entry, Store
+from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.domain.agreement import agreement
 from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
-from review_desk.domain.tasks import AUDIT, LABELLING, Queue, Span, Word, may_change, may_take, settled, why
+from review_desk.domain.tasks import LABELLING, Queue, Span, Word, may_change, may_take, settled, why
 from review_desk.handler import word_of
 from review_desk.metrics import DECISIONS, TEXTS_GONE
 
@@ -30,11 +29,19 @@ class Conflict(Exception):
     """The note is not this person's to decide on any more; the message says why and is shown."""
 
 
+class Unsendable(Exception):
+    """A decision that no record can hold, however often it is sent; the message says what to do and is shown."""
+
+    def __init__(self, message: str, *, too_large: bool) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+
+
 class Publisher(Protocol):
     """Sends an annotation and waits until the broker has it."""
 
     def __call__(self, event: AnnotationValidated) -> None:
-        """Raise `Recoverable` when it was not acknowledged."""
+        """Raise `Recoverable` when it was not acknowledged, `Unsendable` when it never will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +216,7 @@ class Desk:
         Raises:
             Conflict: A newer revision came, another person holds the note, or it is finished.
             SpansRefused: Entities do not fit the text.
+            Unsendable: What was said fits into no record.
             Recoverable: Nothing was published for sure; send the same again.
         """
         self._need_ready()
@@ -275,6 +283,7 @@ class Desk:
             note_id=request.note_id,
             revision=request.revision,
             event_id=request.event_id,
+            origin=request.origin,
             text=request.text,
             segment=request.segment,
             patient_ref=request.patient_ref,
@@ -380,7 +389,7 @@ class Desk:
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""
-        times = self._store.said_times(who.annotator)
+        times = self._store.said_times(who.annotator, self._clock() - KEEP_S * 1000)
         drifted = self._store.drifted()
         recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
         return {
@@ -445,26 +454,3 @@ def _used_in(taught: Mapping[str, int], models: Mapping[str, int]) -> list[dict[
         for version in newest
         if taught[version]
     ]
-
-
-class TopicPublisher:
-    """`Publisher` on Kafka, one at a time: a producer belongs to one thread.
-
-    Args:
-        send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
-    """
-
-    def __init__(self, send: Callable[[AnnotationValidated], None]) -> None:
-        self._send = send
-        self._lock = threading.Lock()
-
-    def __call__(self, event: AnnotationValidated) -> None:
-        """See `Publisher`."""
-        with self._lock:
-            try:
-                self._send(event)
-            except DeliveryFailed as error:
-                raise Recoverable(f"the broker did not acknowledge it ({error.code}); send it again") from None
-
-
-__all__ = ["AUDIT", "Conflict", "Decision", "Desk", "Handed", "Publisher", "Reviewer", "TopicPublisher"]

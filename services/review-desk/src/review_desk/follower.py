@@ -15,7 +15,7 @@ from runtime.loop import to_record
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
 
-from review_desk.adapters.store import OURS, SWEEP_AT_ONCE, Store
+from review_desk.adapters.store import LOOK_BACK_S, OURS, SWEEP_AT_ONCE, Store
 from review_desk.metrics import OLDEST, REBUILDS, WAITING
 
 QUEUE = "queue"
@@ -39,6 +39,7 @@ class Follower:
         consumer: Made with `FOLLOWER_CONFIG`.
         topics: Full names.
         project: Applies a batch.
+        history: Those of the topics that are kept for ever: nothing older than `LOOK_BACK_S` is read of them.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Follower:
         liveness: Liveness,
         readiness: Readiness,
         metrics: Metrics,
+        history: frozenset[str] = frozenset(),
     ) -> None:
         self._consumer = consumer
         self._topics = topics
@@ -60,6 +62,7 @@ class Follower:
         self._liveness = liveness
         self._readiness = readiness
         self._metrics = metrics
+        self._history = history
         self._ends: dict[str, int] = {}
         self._next: dict[str, int] = {}
         self._whole = False
@@ -92,9 +95,19 @@ class Follower:
         for partition in partitions:
             low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
             place = f"{partition.topic}:{partition.partition}"
-            partition.offset = min(max(saved.get(place, low), low), high)
+            begin = saved[place] if place in saved else self._beginning(partition, low, high)
+            partition.offset = min(max(begin, low), high)
             self._next[place], self._ends[place] = partition.offset, high
         self._consumer.assign(partitions)
+
+    def _beginning(self, partition: TopicPartition, low: int, high: int) -> int:
+        """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
+        if partition.topic not in self._history:
+            return low
+        since_ms = int((time.time() - LOOK_BACK_S) * 1000)
+        wanted = TopicPartition(partition.topic, partition.partition, since_ms)
+        (found,) = self._consumer.offsets_for_times([wanted], timeout=_ANSWER_S)
+        return found.offset if found.offset >= 0 else high
 
     def _partitions(self) -> list[TopicPartition]:
         found = self._consumer.list_topics(timeout=_ANSWER_S).topics
@@ -131,9 +144,10 @@ class Follower:
         _log.info("the queue is whole")
 
     def _sweep(self) -> None:
-        """Now and then: tasks that outlived their texts leave the queues."""
+        """Now and then: tasks that outlived their texts leave the queues, and what is followed is kept."""
         now_s = time.time()
         if self._whole and now_s >= self._sweep_at_s and self._store.sweep(now_s) < SWEEP_AT_ONCE:
+            self._store.renew()
             self._sweep_at_s = now_s + _SWEEP_EVERY_S
 
     def _advance(self, records: Sequence[InputRecord]) -> None:

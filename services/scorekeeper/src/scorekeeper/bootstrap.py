@@ -15,7 +15,7 @@ from contracts.topics import (
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from outcomes.kpis import Assumptions
-from outcomes.records_at_rest import FolderInUse, RecordsAtRest
+from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest
 from redis import Redis
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
@@ -82,7 +82,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     return Shared(
         settings,
         People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE"),
-        Board(time_zone(settings.timezone), assumptions),
+        Board(time_zone(settings.timezone), assumptions, settings.window_notes),
         metrics,
         Exposition(metrics.registry),
         Liveness(),
@@ -185,12 +185,12 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
     """Open the folder and put the loop together; only whoever holds the lease may.
 
     Raises:
-        SettingsError: Another process has the folder.
+        SettingsError: Another process has the folder, or its manifest is damaged.
     """
     settings, names, said = shared.settings, topic_names(shared.settings), Said()
     try:
         records = RecordsAtRest(settings.records_dir)
-    except FolderInUse as error:
+    except (FolderInUse, DamagedManifest) as error:
         raise SettingsError(f"RXTRACT_RECORDS_DIR cannot be used: {error}") from None
     sink = Sink(
         records,

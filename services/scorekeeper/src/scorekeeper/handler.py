@@ -21,15 +21,16 @@ from contracts.topics import (
     QUALITY_MEASURED,
 )
 from contracts.wire import WireError
+from outcomes.folding import DeadLetter
 from outcomes.records_at_rest import row_of
-from runtime.deadletter import REASON, header
+from runtime.deadletter import REASON, header, origin_of
 from runtime.metrics import RECORDS_CONSUMED, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.measuring import Said
-from scorekeeper.metrics import UNREADABLE_RECORDS
+from scorekeeper.metrics import NOTES_FORGOTTEN, UNREADABLE_RECORDS
 
 RECORD_TYPES: Mapping[str, Any] = {
     ENTITIES_EXTRACTED: EntitiesExtracted,
@@ -72,6 +73,7 @@ class FoldHandler:
         self._said = said
         self._sink = sink
         self._metrics = metrics
+        self._forgotten = 0
         self.count_from: dict[tuple[str, int], int] = {}
         """First offset that counts for the numbers, by topic and partition; rows have their own (`Sink.next_offset`)."""
 
@@ -86,6 +88,9 @@ class FoldHandler:
             for record, event in decoded:
                 if record.offset >= self.count_from.get((record.topic, record.partition), 0):
                     self._count(record, event)
+        forgotten = self._board.folded.notes.forgotten
+        self._metrics.counter(NOTES_FORGOTTEN).inc(forgotten - self._forgotten)
+        self._forgotten = forgotten
         for topic, times in Counter(record.topic for record in records).items():
             self._metrics.counter(RECORDS_CONSUMED).labels(self._names[topic]).inc(times)
         for record, event in decoded:
@@ -118,7 +123,9 @@ class FoldHandler:
         said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
         reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
         place = f"{name} {record.partition}:{record.offset}"
-        self._board.folded.dead_lettered(name, reason, record.timestamp_ms, place)
+        note_id = (record.key or b"").decode("utf-8", "replace")
+        origin = origin_of(record.headers)
+        self._board.folded.dead_lettered(DeadLetter(name, reason, record.timestamp_ms, place, origin, note_id))
 
     def _read(self, record: InputRecord) -> Any:
         name = self._names[record.topic]

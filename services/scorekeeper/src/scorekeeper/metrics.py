@@ -20,6 +20,13 @@ RECORDS_GONE = MetricSpec(
     ("topic",),
     "Records that Kafka deleted before they became records at rest.",
 )
+NOTES_FORGOTTEN = MetricSpec(
+    "rxtract_scorekeeper_notes_forgotten_total",
+    Kind.COUNTER,
+    "notes",
+    (),
+    "Notes of the window beyond RXTRACT_WINDOW_NOTES: a newer revision of one counts twice.",
+)
 SINK_ROWS = MetricSpec(
     "rxtract_sink_rows_total", Kind.COUNTER, "rows", (), "Rows that became visible in the records at rest."
 )
@@ -67,6 +74,7 @@ OWN: tuple[MetricSpec, ...] = (
     *SHARED,
     UNREADABLE_RECORDS,
     RECORDS_GONE,
+    NOTES_FORGOTTEN,
     SINK_ROWS,
     SINK_FILES,
     SINK_WAITING,

@@ -134,14 +134,14 @@ class Reader:
             while not self._stop.is_set():
                 self._turn()
         finally:
-            self._sink.close()
+            # The lease may be gone; the folder's own lock still keeps others out of it.
+            self._sink.close(self._liveness.tick)
             self._topics.close()
 
     def _ask_starts(self) -> dict[Place, Start] | None:
         said = ""
         while not self._stop.is_set():
-            self._keep_lease()
-            self._liveness.tick()
+            self._beat()
             days = self._board.days(WEEK, self._now_ms())
             try:
                 self._sink.claim(self._topics.cluster())
@@ -166,14 +166,18 @@ class Reader:
         _log.info("reading", partitions=len(starts), records=records)
         self._readiness.miss(HISTORY, f"reading {records} records")
 
-    def _turn(self) -> None:
+    def _beat(self) -> None:
+        """Say that we live and lead; called between the files of a long write, too."""
         self._keep_lease()
         self._liveness.tick()
+
+    def _turn(self) -> None:
+        self._beat()
         records = self._topics.read()
         if records:
             self._handle(records)
             self._topics.took(records)
-        self._sink.turn()
+        self._sink.turn(self._beat)
         if not self._board.whole:
             self._look_whole()
         if self._lag_due.due():

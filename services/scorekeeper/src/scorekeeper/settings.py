@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+from outcomes.remembered import MOST_NOTES
 from pydantic import Field
 from runtime.settings import SECRET, HttpSettings
 
@@ -33,7 +34,16 @@ class ScorekeeperSettings(HttpSettings):
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
     machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")
     least_notes: int = Field(5, ge=1, description="notes on which a row of the ready questions must rest to be shown")
+    window_notes: int = Field(
+        MOST_NOTES,
+        ge=1_000,
+        description="notes of the eight days that are remembered one by one, at about 370 bytes each; beyond them a newer revision of a forgotten one counts twice",
+    )
     lease_s: float = Field(20.0, ge=2, description="seconds until the lease of a scorekeeper that died is free")
     sink_every_s: float = Field(15.0, gt=0, description="seconds for which records wait before they become a file")
     sink_rows: int = Field(20_000, ge=1, description="rows that are held at most before they become a file")
-    merge_every_s: float = Field(600.0, gt=0, description="seconds between two looks for small files to merge")
+    merge_every_s: float = Field(
+        600.0,
+        gt=0,
+        description="seconds between two rounds of merging small files; files that a round replaced are deleted at the next",
+    )

@@ -4,8 +4,10 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
+from clinical_ner.config import ConfigError, TrainingConfig
 from confluent_kafka import Consumer
 from contracts import topics
 from contracts.record import Record
@@ -21,12 +23,13 @@ from contracts.records import (
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
+from lifecycle.snapshot import CorpusConfig, CorpusConfigError
 from redis import Redis
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
-from runtime.history import History, readable
+from runtime.history import History
 from runtime.lease import Lease
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
@@ -37,7 +40,9 @@ from runtime.secret_files import KEY_BYTES, read_key
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 from trainer.adapters.job import JobProcess
+from trainer.adapters.live_notes import LiveNotes
 from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.adapters.workplace import Workplace
 from trainer.domain.rules import Measured, Recoveries
 from trainer.handler import OrderHandler
 from trainer.jobs import JobSettings, Sources
@@ -120,8 +125,7 @@ class Trainer:
     registry: Registry
     models: ModelsOfMlflow
     lease: Lease
-    roles_key: bytes
-    gate: GateConfig
+    job: JobSettings
     metrics: Metrics
     liveness: Liveness = field(default_factory=Liveness)
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
@@ -157,7 +161,8 @@ class Trainer:
                 return measured.f1(version) if qualities.caught_up else None
 
             try:
-                self.loop(made, publish, f1, recoveries.is_over).run()
+                with Workplace(settings.work_dir) as place:
+                    self.loop(made, publish, f1, recoveries.is_over, place).run()
             finally:
                 qualities.stop()
                 drifts.stop()
@@ -174,6 +179,7 @@ class Trainer:
         publish: Publisher,
         f1: Callable[[str], LabelQuality | None],
         is_over: Callable[[ModelCommand], bool],
+        place: Path,
     ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
@@ -202,7 +208,7 @@ class Trainer:
             publish,
             order,
             say,
-            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours),
+            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours, place),
             champion,
             Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
@@ -226,34 +232,25 @@ class Trainer:
         say: Callable[[ModelEvent], None],
         go_on: Callable[[], bool],
         is_ours: Callable[[], bool],
+        place: Path,
     ) -> OrderHandler:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
         notes = settings.topic(topics.NOTES_ACCEPTED)
 
-        def live_texts() -> list[str]:
-            if not settings.shadow_notes:
-                return []
-            records = history.newest(notes, settings.shadow_notes)
-            return [note.text for note in readable(made.notes, records)]
-
         return OrderHandler(
             self.models,
-            Sources(lambda: history.decoded(annotations, made.annotations), live_texts),
-            JobProcess(settings.job_timeout_s),
-            JobSettings(
-                settings.model_name,
-                self.roles_key,
-                self.gate,
-                settings.object("corpus"),
-                settings.object("training"),
-                settings.seed,
+            Sources(
+                lambda: history.decoded(annotations, made.annotations),
+                LiveNotes(history, notes, made.notes, settings.shadow_notes),
             ),
+            JobProcess(settings.job_timeout_s),
+            self.job,
             say,
             go_on,
             is_ours,
             self.metrics,
-            place=settings.work_dir,
+            place=place,
         )
 
 
@@ -282,9 +279,20 @@ def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) ->
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
         models=ModelsOfMlflow(mlflow_url, settings.model_name, files),
         lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
-        roles_key=_roles_key(settings),
-        gate=_gate(settings),
+        job=_job(settings),
         metrics=metrics,
+    )
+
+
+def _job(settings: TrainerSettings) -> JobSettings:
+    """What every job is told, tried here: a mistake in it would else end each training after minutes."""
+    return JobSettings(
+        settings.model_name,
+        _roles_key(settings),
+        _gate(settings),
+        _corpus(settings),
+        _training(settings),
+        settings.seed,
     )
 
 
@@ -293,6 +301,26 @@ def _gate(settings: TrainerSettings) -> GateConfig:
         return GateConfig.from_dict(settings.object("gate"))
     except GateConfigError as error:
         raise SettingsError(f"RXTRACT_GATE is not usable ({error}): see lifecycle.gate_config.GateConfig") from None
+
+
+def _corpus(settings: TrainerSettings) -> dict[str, Any]:
+    given = settings.object("corpus")
+    try:
+        CorpusConfig.from_dict(given)
+    except CorpusConfigError as error:
+        raise SettingsError(f"RXTRACT_CORPUS is not usable ({error}): see lifecycle.snapshot.CorpusConfig") from None
+    return given
+
+
+def _training(settings: TrainerSettings) -> dict[str, Any]:
+    given = settings.object("training")
+    try:
+        TrainingConfig.from_dict({**TrainingConfig().to_dict(), **given})
+    except ConfigError as error:
+        raise SettingsError(
+            f"RXTRACT_TRAINING is not usable ({error}): see clinical_ner.config.TrainingConfig"
+        ) from None
+    return given
 
 
 def _roles_key(settings: TrainerSettings) -> bytes:

@@ -21,7 +21,7 @@ from trainer.adapters.models import AGAINST_TAG, CHALLENGER, GATE_TAG, MlflowRef
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
 from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
-from trainer.jobs import Candidates, Jobs, JobSettings, RunJob, Sources, trigger
+from trainer.jobs import Candidates, Finished, Jobs, JobSettings, RunJob, Sources, trigger
 from trainer.telling import Teller
 
 _log = get_logger(__name__)
@@ -135,6 +135,7 @@ class OrderHandler:
     def _retrain(self, command: ModelCommand, champion: Version | None, story: Story) -> None:
         made = self._models.of_command(command.command_id)
         if made is not None and made.tags.get(GATE_TAG):
+            self._jobs.drop()
             self._go_on(command, made, champion, story)
             return
         if champion is not None and command.reason == FIRST:
@@ -143,16 +144,11 @@ class OrderHandler:
         if is_drift(command) and not story.drift:
             self._reject(command, None, [f"the drift of {command.segment or 'all'} is over: there is nothing to learn"])
             return
-        annotations = list(self._sources.annotations())
-        if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
-            missing, segment = lacking
-            self._teller.defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+        job = self._jobs.kept(command, Candidates(champion)) or self._train(command, champion, story)
+        if job is None:
             return
-        drift = self._take_along(command, story, annotations)
-        with self._jobs.folder(command) as folder:
-            result = self._run(command, folder, Candidates(champion), annotations, drift)
-            if result is None:
-                return
+        with job:
+            result = job.result
             if result["decision"] == "DEFER":
                 self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
                 return
@@ -160,17 +156,27 @@ class OrderHandler:
             tags = {
                 "command_id": command.command_id,
                 "dataset_digest": str(result.get("dataset_digest", "")),
-                ANNOTATIONS_TAG: str(len(annotations)),
+                ANNOTATIONS_TAG: str(job.annotations_read),
                 AGAINST_TAG: number_of(champion),
                 TAUGHT_BY_TAG: json.dumps(taught_by),
             }
-            made = self._register(command, folder, result, tags)
-        numbers = {**_numbers(result), "annotations_read": float(len(annotations))}
+            made = self._register(command, job.folder, result, tags)
+        numbers = {**_numbers(result), "annotations_read": float(job.annotations_read)}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
         self._teller.tell(
             command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by
         )
         self._decide(command, made, champion, result)
+
+    def _train(self, command: ModelCommand, champion: Version | None, story: Story) -> Finished | None:
+        """Train and judge; None when that waits for labels or failed, which is said then."""
+        annotations = list(self._sources.annotations())
+        if is_drift(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
+            missing, segment = lacking
+            self._teller.defer(command, missing, story, [f"{missing} labelled notes of {segment} are missing"])
+            return None
+        drift = self._take_along(command, story, annotations)
+        return self._run(command, Candidates(champion), annotations, drift)
 
     def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
         """How many labelled notes are missing, and of which segment; None when one segment has enough."""
@@ -255,14 +261,13 @@ class OrderHandler:
     def _run(
         self,
         command: ModelCommand,
-        folder: Path,
         candidates: Candidates,
         annotations: Sequence[AnnotationValidated],
         drift: Drift,
-    ) -> dict[str, Any] | None:
+    ) -> Finished | None:
         """Run a job; None when it failed, which is said then."""
         try:
-            return self._jobs.run(command, folder, candidates, annotations, drift)
+            return self._jobs.run(command, candidates, annotations, drift)
         except JobFailedError as error:
             self._teller.fail(command, str(error))
             return None
@@ -271,13 +276,13 @@ class OrderHandler:
         self, command: ModelCommand, offered: Version, champion: Version | None, drift: Drift
     ) -> tuple[Version, dict[str, Any]] | None:
         """Let the gate judge a registered version against the champion; None when the job failed, which is said then."""
-        with self._jobs.folder(command) as folder:
-            annotations = list(self._sources.annotations())
-            result = self._run(command, folder, Candidates(champion, offered), annotations, drift)
-            if result is None:
-                return None
+        pair = Candidates(champion, offered)
+        job = self._jobs.kept(command, pair) or self._run(command, pair, list(self._sources.annotations()), drift)
+        if job is None:
+            return None
+        with job:
             self._need_ours()
-            return self._models.judge(offered, folder, result, champion), result
+            return self._models.judge(offered, job.folder, job.result, champion), job.result
 
     def _promote(self, command: ModelCommand, champion: Version | None) -> None:
         wanted = command.target_version

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from contracts.records import AnnotationValidated, ModelCommand
 from lifecycle.gate_config import GateConfig
+from runtime.errors import Recoverable
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import Progress
+from trainer.adapters.job import JobAbandonedError, JobFailedError, Progress
 from trainer.adapters.models import Version
 from trainer.domain.story import Drift
 
@@ -31,7 +32,7 @@ class Sources:
 
     Attributes:
         annotations: All that people have said.
-        live_texts: The newest accepted notes, for the shadow.
+        live_texts: The newest notes of live traffic, for the shadow.
     """
 
     annotations: Callable[[], Iterable[AnnotationValidated]]
@@ -64,6 +65,37 @@ class Candidates:
     challenger: Version | None = None
 
 
+_About = tuple[str, str | None, str | None]
+
+
+class Finished:
+    """What came of a job, in its folder. The folder holds notes: it is gone once this was used, in a `with`.
+
+    It stays when what its result was meant for is away (`Recoverable`) or was not ours to touch (`JobAbandonedError`): the same
+    order, taken up again, goes on from here.
+
+    Attributes:
+        annotations_read: How many annotations there were for it.
+    """
+
+    def __init__(self, about: _About, folder: Path, result: dict[str, Any], annotations_read: int) -> None:
+        self.about = about
+        self.folder = folder
+        self.result = result
+        self.annotations_read = annotations_read
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not issubclass(kind, Recoverable | JobAbandonedError):
+            self.drop()
+
+    def drop(self) -> None:
+        """Nobody wants it any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Jobs:
     """Fills the folders of jobs and has them run.
 
@@ -89,25 +121,53 @@ class Jobs:
         self._may_go_on = may_go_on
         self._metrics = metrics
         self._place = place
+        self._last: Finished | None = None
 
-    def folder(self, command: ModelCommand) -> "JobFolder":
-        """A folder for one job of a command."""
-        return JobFolder(self._place, command.command_id)
+    def kept(self, command: ModelCommand, candidates: Candidates) -> Finished | None:
+        """What came of an earlier run of the same job, when it could not be used then."""
+        last = self._last
+        if last is None or last.about != _about(command, candidates) or not last.folder.exists():
+            return None
+        _log.info("taken up again: the job had been done", command_id=command.command_id)
+        return last
+
+    def drop(self) -> None:
+        """Nobody wants what is kept any more."""
+        if self._last is not None:
+            self._last.drop()
 
     def run(
         self,
         command: ModelCommand,
-        folder: Path,
         candidates: Candidates,
-        annotations: Iterable[AnnotationValidated],
+        annotations: Sequence[AnnotationValidated],
         drift: Drift,
-    ) -> dict[str, Any]:
-        """Fill the folder and run the job in it; gives its result.
+    ) -> Finished:
+        """Fill a folder and run a job in it. What an earlier one left is dropped: one at most is kept.
 
         Raises:
-            JobFailedError: It gave none.
+            JobFailedError: It gave no result.
             JobAbandonedError: The work is not ours any more.
         """
+        self.drop()
+        folder = _made(self._place, command.command_id)
+        try:
+            self._fill(folder, command, candidates, annotations, drift)
+            result = self._watched(command, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._last = Finished(_about(command, candidates), folder, result, len(annotations))
+        return self._last
+
+    def _fill(
+        self,
+        folder: Path,
+        command: ModelCommand,
+        candidates: Candidates,
+        annotations: Sequence[AnnotationValidated],
+        drift: Drift,
+    ) -> None:
         job = json.dumps(self._told(command, candidates, drift), indent=1)
         (folder / "job.json").write_text(job, encoding="utf-8")
         (folder / "roles.key").write_bytes(self._settings.roles_key)
@@ -118,9 +178,14 @@ class Jobs:
         for name, version in (("champion", candidates.champion), ("challenger", candidates.challenger)):
             if version is not None:
                 (folder / f"{name}.npz").write_bytes(self._models.tables(version))
+
+    def _watched(self, command: ModelCommand, folder: Path) -> dict[str, Any]:
         began_s = time.monotonic()
         try:
             return self._run_job(folder, self._may_go_on, _progress)
+        except JobFailedError as error:
+            _log.error("the job failed", command_id=command.command_id, why=str(error))
+            raise
         finally:
             self._metrics.gauge(m.SECONDS).set(time.monotonic() - began_s)
 
@@ -142,19 +207,17 @@ class Jobs:
         }
 
 
-class JobFolder:
-    """A folder that only we read, gone afterwards: it holds notes."""
+def _about(command: ModelCommand, candidates: Candidates) -> _About:
+    # By number: what a version is never changes, its tags do.
+    champion, challenger = (one.version if one else None for one in (candidates.champion, candidates.challenger))
+    return command.command_id, champion, challenger
 
-    def __init__(self, place: Path | None, command_id: str) -> None:
-        if place is not None:
-            place.mkdir(parents=True, exist_ok=True)
-        self._path = Path(tempfile.mkdtemp(prefix=f"job-{command_id[:8]}-", dir=place))
 
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
+def _made(place: Path | None, command_id: str) -> Path:
+    """A folder that only we read."""
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"job-{command_id[:8]}-", dir=place))
 
 
 def trigger(command: ModelCommand) -> str:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent
+from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,6 +28,7 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import identity, rules
+from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
@@ -140,6 +142,8 @@ class OrderLoop:
         self._lease_ok = False
         self._fence = 0
         self._work: Future[None] | None = None
+        self._running: ModelCommand | None = None
+        self._gives_way = False
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
@@ -194,15 +198,29 @@ class OrderLoop:
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if self._work is not None or time.monotonic() < self._try_at_s:
+        if time.monotonic() >= self._try_at_s:
+            self._look()
+        if self._work is not None:
+            self._let_pass()
+        elif time.monotonic() >= self._try_at_s:
+            self._begin(worker)
+
+    def _let_pass(self) -> None:
+        """End the training that runs when a rollback waits behind it; its order stays open, and is taken up afterwards."""
+        if self._running is None or self._gives_way:
             return
-        self._look()
+        self._gives_way = rules.gives_way(self._running, self._ledger.open, self._serving)
+        if self._gives_way:
+            _log.warning("a rollback goes first", gives_way=self._running.command_id)
+
+    def _begin(self, worker: ThreadPoolExecutor) -> None:
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
+            self._running, self._gives_way = command, False
             self._work = worker.submit(self._handler, command, story)
 
     def _collect(self) -> None:
@@ -242,28 +260,33 @@ class OrderLoop:
     # -- our own triggers
 
     def _look(self) -> None:
+        """See who serves, how well, and what is to be asked for; trainings only while none runs, which may answer the same."""
         if time.monotonic() - self._looked_at_s < self._triggers.look_s:
             return
         self._looked_at_s = time.monotonic()
-        self._annotations = self._readers.annotations()
         champion = self._champion()
         self._readiness.meet(MODELS)
         self._serving = None if champion is None else champion[0]
+        if champion is not None:
+            self._judge_quality(*champion)
+        if self._work is None:
+            self._annotations = self._readers.annotations()
+            self._ask_to_train(champion)
+        if self._work is not None or len(self._ledger.open) == len(self._ledger.lacking):
+            self._wait_for("", "")  # all that is asked answers, and no order is there to say so
+
+    def _ask_to_train(self, champion: tuple[str, int] | None) -> None:
         if champion is None:
-            self._ask(identity.first_command_id(self._model_name), ModelAction.RETRAIN, "first")
+            self._ask(partial(identity.first_command_id, self._model_name), ModelAction.RETRAIN, "first")
             return
         new = self._annotations - self._ledger.learnt
         if self._triggers.annotations and new >= self._triggers.annotations:
-            key = identity.annotations_command_id(self._model_name, self._ledger.learnt, self._triggers.annotations)
-            self._ask(key, ModelAction.RETRAIN, "annotations")
+            ground = (self._model_name, self._ledger.learnt, self._triggers.annotations)
+            self._ask(partial(identity.annotations_command_id, *ground), ModelAction.RETRAIN, "annotations")
         if self._triggers.every_h:
             period = int(self._now_ms() / (self._triggers.every_h * _HOUR_MS))
-            self._ask(identity.schedule_command_id(self._model_name, period), ModelAction.RETRAIN, "schedule")
-        self._judge_quality(*champion)
-        if len(self._ledger.open) == len(
-            self._ledger.lacking
-        ):  # all that is asked answers, and no order is there to say so
-            self._wait_for("", "")
+            identify = partial(identity.schedule_command_id, self._model_name, period)
+            self._ask(identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
 
     def _judge_quality(self, version: str, serial: int) -> None:
         """Go back when the audited quality of the champion has surely fallen below that of the one before."""
@@ -272,14 +295,21 @@ class OrderLoop:
         before = self._ledger.served[-2][0]
         now, then = self._readers.f1(version), self._readers.f1(before)
         if now is not None and then is not None and before != version and rules.is_worse(now, then):
-            key = identity.quality_command_id(self._model_name, version, serial)
-            self._ask(key, ModelAction.ROLLBACK, "quality", target=before, champion=version)
+            identify = partial(identity.quality_command_id, self._model_name, version, serial)
+            self._ask(identify, ModelAction.ROLLBACK, "quality", target=before, champion=version)
 
     def _ask(
-        self, command_id: str, action: ModelAction, reason: str, target: str | None = None, champion: str | None = None
+        self,
+        identify: Callable[[int], str],
+        action: ModelAction,
+        reason: str,
+        target: str | None = None,
+        champion: str | None = None,
+        again_after: frozenset[ModelEventKind] = NOTHING_CAME,
     ) -> None:
-        """Publish a command of our own, once; it comes back to us like everybody's."""
-        if command_id in self._ledger.commands:
+        """Publish a command of our own, once an attempt; it comes back to us like everybody's."""
+        command_id = next_attempt(self._ledger, identify, self._now_ms(), again_after)
+        if command_id is None:
             return
         command = ModelCommand(
             command_id=command_id,
@@ -369,7 +399,7 @@ class OrderLoop:
         _log.info("gave the orders up")
 
     def _may_go_on(self) -> bool:
-        return self._owned.is_set() and self._lease_ok and not self._stop.is_set()
+        return self._owned.is_set() and self._lease_ok and not self._gives_way and not self._stop.is_set()
 
     def _is_ours(self) -> bool:
         """Asked by the order's thread before what cannot be undone; Redis' word counts, not what we remember."""

@@ -14,7 +14,10 @@ class TrainerSettings(MlflowSettings):
     service: ClassVar[str] = "trainer"
 
     model_name: str = Field("rxtract-ner", description="name of the registered model")
-    work_dir: Path | None = Field(None, description="folder of the jobs' files; a temporary one when unset")
+    work_dir: Path | None = Field(
+        None,
+        description="folder of the jobs' files, where those of killed trainers are removed; that of temporary files when unset",
+    )
     roles_key_file: Path | None = Field(
         None,
         description="file with at least 32 bytes: the key by which notes are set apart for training and for judging",

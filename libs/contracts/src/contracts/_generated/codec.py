@@ -27,6 +27,10 @@ _DOUBLES_3 = Struct("<3d")
 
 _DOUBLES_5 = Struct("<5d")
 
+_ORIGIN = {0: records.Origin.LIVE, 2: records.Origin.BACKFILL, 4: records.Origin.REPLAY, 6: records.Origin.REEXTRACT}
+_ORIGIN_BYTES = {records.Origin.LIVE: b'\x00', records.Origin.BACKFILL: b'\x02', records.Origin.REPLAY: b'\x04', records.Origin.REEXTRACT: b'\x06'}
+_ORIGIN_NAMES: dict[str, Any] = {member: member for member in records.Origin}
+
 _ENTITYLABEL = {0: records.EntityLabel.UNKNOWN, 2: records.EntityLabel.DISEASE, 4: records.EntityLabel.TREATMENT}
 _ENTITYLABEL_BYTES = {records.EntityLabel.UNKNOWN: b'\x00', records.EntityLabel.DISEASE: b'\x02', records.EntityLabel.TREATMENT: b'\x04'}
 _ENTITYLABEL_NAMES: dict[str, Any] = {member: member for member in records.EntityLabel}
@@ -46,10 +50,6 @@ _DRIFTLEVEL_NAMES: dict[str, Any] = {member: member for member in records.DriftL
 _DRIFTDIRECTION = {0: records.DriftDirection.UNKNOWN, 2: records.DriftDirection.WORSE, 4: records.DriftDirection.BETTER}
 _DRIFTDIRECTION_BYTES = {records.DriftDirection.UNKNOWN: b'\x00', records.DriftDirection.WORSE: b'\x02', records.DriftDirection.BETTER: b'\x04'}
 _DRIFTDIRECTION_NAMES: dict[str, Any] = {member: member for member in records.DriftDirection}
-
-_ORIGIN = {0: records.Origin.LIVE, 2: records.Origin.BACKFILL, 4: records.Origin.REPLAY, 6: records.Origin.REEXTRACT}
-_ORIGIN_BYTES = {records.Origin.LIVE: b'\x00', records.Origin.BACKFILL: b'\x02', records.Origin.REPLAY: b'\x04', records.Origin.REEXTRACT: b'\x06'}
-_ORIGIN_NAMES: dict[str, Any] = {member: member for member in records.Origin}
 
 _REVIEWREASON = {0: records.ReviewReason.NONE, 2: records.ReviewReason.LOW_CONFIDENCE, 4: records.ReviewReason.AUDIT, 6: records.ReviewReason.DRIFT, 8: records.ReviewReason.DRIFT_UNREVIEWED}
 _REVIEWREASON_BYTES = {records.ReviewReason.NONE: b'\x00', records.ReviewReason.LOW_CONFIDENCE: b'\x02', records.ReviewReason.AUDIT: b'\x04', records.ReviewReason.DRIFT: b'\x06', records.ReviewReason.DRIFT_UNREVIEWED: b'\x08'}
@@ -118,6 +118,7 @@ def resolved_annotation_validated(d: dict[str, Any]) -> records.AnnotationValida
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.event_id = d["event_id"]
+    r.origin = None if d["origin"] is None else _ORIGIN_NAMES[d["origin"]]
     r.text = d["text"]
     r.language = d["language"]
     r.segment = resolved_segment(d["segment"])
@@ -443,6 +444,15 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
         record.event_id = None
     else:
         raise ValueError("no such branch")
+    branch_3 = b[i]
+    i += 1
+    if branch_3 == 2:
+        record.origin = _ORIGIN[b[i]]
+        i += 1
+    elif branch_3 == 0:
+        record.origin = None
+    else:
+        raise ValueError("no such branch")
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
@@ -455,21 +465,21 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     else:
         i += 1
     record.language = b[i : (i := i + n)].decode()
-    segment_3: Any = _new(twins.Segment)
+    segment_4: Any = _new(twins.Segment)
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
     else:
         i += 1
-    segment_3.city = b[i : (i := i + n)].decode()
+    segment_4.city = b[i : (i := i + n)].decode()
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
     else:
         i += 1
-    segment_3.specialty = b[i : (i := i + n)].decode()
-    segment_3.__class__ = records.Segment
-    record.segment = segment_3
+    segment_4.specialty = b[i : (i := i + n)].decode()
+    segment_4.__class__ = records.Segment
+    record.segment = segment_4
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
@@ -482,220 +492,220 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     else:
         i += 1
     record.doctor_ref = b[i : (i := i + n)].decode()
-    number_4 = SHORT_LONGS[b[i]]
-    if number_4 is None:
+    number_5 = SHORT_LONGS[b[i]]
+    if number_5 is None:
         record.written_at, i = read_long(b, i)
     else:
-        record.written_at = number_4
+        record.written_at = number_5
         i += 1
-    branch_5 = b[i]
+    branch_6 = b[i]
     i += 1
-    if branch_5 == 2:
-        model_ref_6: Any = _new(twins.ModelRef)
+    if branch_6 == 2:
+        model_ref_7: Any = _new(twins.ModelRef)
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
-        model_ref_6.name = b[i : (i := i + n)].decode()
+        model_ref_7.name = b[i : (i := i + n)].decode()
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
-        model_ref_6.version = b[i : (i := i + n)].decode()
-        number_7 = SHORT_LONGS[b[i]]
-        if number_7 is None:
-            model_ref_6.serial, i = read_long(b, i)
+        model_ref_7.version = b[i : (i := i + n)].decode()
+        number_8 = SHORT_LONGS[b[i]]
+        if number_8 is None:
+            model_ref_7.serial, i = read_long(b, i)
         else:
-            model_ref_6.serial = number_7
+            model_ref_7.serial = number_8
             i += 1
-        model_ref_6.__class__ = records.ModelRef
-        record.model = model_ref_6
-    elif branch_5 == 0:
+        model_ref_7.__class__ = records.ModelRef
+        record.model = model_ref_7
+    elif branch_6 == 0:
         record.model = None
     else:
         raise ValueError("no such branch")
-    items_8: list[Any] = []
-    number_11 = SHORT_LONGS[b[i]]
-    if number_11 is None:
-        count_10, i = read_long(b, i)
+    items_9: list[Any] = []
+    number_12 = SHORT_LONGS[b[i]]
+    if number_12 is None:
+        count_11, i = read_long(b, i)
     else:
-        count_10 = number_11
+        count_11 = number_12
         i += 1
-    while count_10:
-        if count_10 < 0:
-            count_10 = -count_10
+    while count_11:
+        if count_11 < 0:
+            count_11 = -count_11
             _, i = read_length(b, i)
-        for _ in range(count_10):
-            entity_12: Any = _new(twins.Entity)
+        for _ in range(count_11):
+            entity_13: Any = _new(twins.Entity)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_12.entity_id = b[i : (i := i + n)].decode()
-            entity_12.label = _ENTITYLABEL[b[i]]
+            entity_13.entity_id = b[i : (i := i + n)].decode()
+            entity_13.label = _ENTITYLABEL[b[i]]
             i += 1
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_12.text = b[i : (i := i + n)].decode()
-            number_13 = SHORT_LONGS[b[i]]
-            if number_13 is None:
-                entity_12.start, i = read_int(b, i)
-            else:
-                entity_12.start = number_13
-                i += 1
+            entity_13.text = b[i : (i := i + n)].decode()
             number_14 = SHORT_LONGS[b[i]]
             if number_14 is None:
-                entity_12.end, i = read_int(b, i)
+                entity_13.start, i = read_int(b, i)
             else:
-                entity_12.end = number_14
+                entity_13.start = number_14
                 i += 1
-            (entity_12.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            number_15 = SHORT_LONGS[b[i]]
+            if number_15 is None:
+                entity_13.end, i = read_int(b, i)
+            else:
+                entity_13.end = number_15
+                i += 1
+            (entity_13.confidence,) = _DOUBLES_1.unpack_from(b, i)
             i += 8
-            entity_12.__class__ = records.Entity
-            item_9 = entity_12
-            items_8.append(item_9)
-        number_15 = SHORT_LONGS[b[i]]
-        if number_15 is None:
-            count_10, i = read_long(b, i)
+            entity_13.__class__ = records.Entity
+            item_10 = entity_13
+            items_9.append(item_10)
+        number_16 = SHORT_LONGS[b[i]]
+        if number_16 is None:
+            count_11, i = read_long(b, i)
         else:
-            count_10 = number_15
+            count_11 = number_16
             i += 1
-    record.predicted_entities = tuple(items_8)
-    items_16: list[Any] = []
-    number_19 = SHORT_LONGS[b[i]]
-    if number_19 is None:
-        count_18, i = read_long(b, i)
+    record.predicted_entities = tuple(items_9)
+    items_17: list[Any] = []
+    number_20 = SHORT_LONGS[b[i]]
+    if number_20 is None:
+        count_19, i = read_long(b, i)
     else:
-        count_18 = number_19
+        count_19 = number_20
         i += 1
-    while count_18:
-        if count_18 < 0:
-            count_18 = -count_18
+    while count_19:
+        if count_19 < 0:
+            count_19 = -count_19
             _, i = read_length(b, i)
-        for _ in range(count_18):
-            treatment_pair_20: Any = _new(twins.TreatmentPair)
+        for _ in range(count_19):
+            treatment_pair_21: Any = _new(twins.TreatmentPair)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            treatment_pair_20.treatment_id = b[i : (i := i + n)].decode()
+            treatment_pair_21.treatment_id = b[i : (i := i + n)].decode()
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            treatment_pair_20.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_20.__class__ = records.TreatmentPair
-            item_17 = treatment_pair_20
-            items_16.append(item_17)
-        number_21 = SHORT_LONGS[b[i]]
-        if number_21 is None:
-            count_18, i = read_long(b, i)
+            treatment_pair_21.disease_id = b[i : (i := i + n)].decode()
+            treatment_pair_21.__class__ = records.TreatmentPair
+            item_18 = treatment_pair_21
+            items_17.append(item_18)
+        number_22 = SHORT_LONGS[b[i]]
+        if number_22 is None:
+            count_19, i = read_long(b, i)
         else:
-            count_18 = number_21
+            count_19 = number_22
             i += 1
-    record.predicted_pairs = tuple(items_16)
-    items_22: list[Any] = []
-    number_25 = SHORT_LONGS[b[i]]
-    if number_25 is None:
-        count_24, i = read_long(b, i)
+    record.predicted_pairs = tuple(items_17)
+    items_23: list[Any] = []
+    number_26 = SHORT_LONGS[b[i]]
+    if number_26 is None:
+        count_25, i = read_long(b, i)
     else:
-        count_24 = number_25
+        count_25 = number_26
         i += 1
-    while count_24:
-        if count_24 < 0:
-            count_24 = -count_24
+    while count_25:
+        if count_25 < 0:
+            count_25 = -count_25
             _, i = read_length(b, i)
-        for _ in range(count_24):
-            entity_26: Any = _new(twins.Entity)
+        for _ in range(count_25):
+            entity_27: Any = _new(twins.Entity)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_26.entity_id = b[i : (i := i + n)].decode()
-            entity_26.label = _ENTITYLABEL[b[i]]
+            entity_27.entity_id = b[i : (i := i + n)].decode()
+            entity_27.label = _ENTITYLABEL[b[i]]
             i += 1
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_26.text = b[i : (i := i + n)].decode()
-            number_27 = SHORT_LONGS[b[i]]
-            if number_27 is None:
-                entity_26.start, i = read_int(b, i)
-            else:
-                entity_26.start = number_27
-                i += 1
+            entity_27.text = b[i : (i := i + n)].decode()
             number_28 = SHORT_LONGS[b[i]]
             if number_28 is None:
-                entity_26.end, i = read_int(b, i)
+                entity_27.start, i = read_int(b, i)
             else:
-                entity_26.end = number_28
+                entity_27.start = number_28
                 i += 1
-            (entity_26.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            number_29 = SHORT_LONGS[b[i]]
+            if number_29 is None:
+                entity_27.end, i = read_int(b, i)
+            else:
+                entity_27.end = number_29
+                i += 1
+            (entity_27.confidence,) = _DOUBLES_1.unpack_from(b, i)
             i += 8
-            entity_26.__class__ = records.Entity
-            item_23 = entity_26
-            items_22.append(item_23)
-        number_29 = SHORT_LONGS[b[i]]
-        if number_29 is None:
-            count_24, i = read_long(b, i)
+            entity_27.__class__ = records.Entity
+            item_24 = entity_27
+            items_23.append(item_24)
+        number_30 = SHORT_LONGS[b[i]]
+        if number_30 is None:
+            count_25, i = read_long(b, i)
         else:
-            count_24 = number_29
+            count_25 = number_30
             i += 1
-    record.entities = tuple(items_22)
-    items_30: list[Any] = []
-    number_33 = SHORT_LONGS[b[i]]
-    if number_33 is None:
-        count_32, i = read_long(b, i)
+    record.entities = tuple(items_23)
+    items_31: list[Any] = []
+    number_34 = SHORT_LONGS[b[i]]
+    if number_34 is None:
+        count_33, i = read_long(b, i)
     else:
-        count_32 = number_33
+        count_33 = number_34
         i += 1
-    while count_32:
-        if count_32 < 0:
-            count_32 = -count_32
+    while count_33:
+        if count_33 < 0:
+            count_33 = -count_33
             _, i = read_length(b, i)
-        for _ in range(count_32):
-            treatment_pair_34: Any = _new(twins.TreatmentPair)
+        for _ in range(count_33):
+            treatment_pair_35: Any = _new(twins.TreatmentPair)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            treatment_pair_34.treatment_id = b[i : (i := i + n)].decode()
+            treatment_pair_35.treatment_id = b[i : (i := i + n)].decode()
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            treatment_pair_34.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_34.__class__ = records.TreatmentPair
-            item_31 = treatment_pair_34
-            items_30.append(item_31)
-        number_35 = SHORT_LONGS[b[i]]
-        if number_35 is None:
-            count_32, i = read_long(b, i)
+            treatment_pair_35.disease_id = b[i : (i := i + n)].decode()
+            treatment_pair_35.__class__ = records.TreatmentPair
+            item_32 = treatment_pair_35
+            items_31.append(item_32)
+        number_36 = SHORT_LONGS[b[i]]
+        if number_36 is None:
+            count_33, i = read_long(b, i)
         else:
-            count_32 = number_35
+            count_33 = number_36
             i += 1
-    record.treatment_pairs = tuple(items_30)
+    record.treatment_pairs = tuple(items_31)
     record.sample = _SAMPLE[b[i]]
     i += 1
-    branch_36 = b[i]
+    branch_37 = b[i]
     i += 1
-    if branch_36 == 2:
+    if branch_37 == 2:
         (record.inclusion_probability,) = _DOUBLES_1.unpack_from(b, i)
         i += 8
-    elif branch_36 == 0:
+    elif branch_37 == 0:
         record.inclusion_probability = None
     else:
         raise ValueError("no such branch")
@@ -703,98 +713,85 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     i += 1
     record.outcome = _ANNOTATIONOUTCOME[b[i]]
     i += 1
-    annotation_changes_37: Any = _new(twins.AnnotationChanges)
-    number_38 = SHORT_LONGS[b[i]]
-    if number_38 is None:
-        annotation_changes_37.kept, i = read_int(b, i)
-    else:
-        annotation_changes_37.kept = number_38
-        i += 1
+    annotation_changes_38: Any = _new(twins.AnnotationChanges)
     number_39 = SHORT_LONGS[b[i]]
     if number_39 is None:
-        annotation_changes_37.added, i = read_int(b, i)
+        annotation_changes_38.kept, i = read_int(b, i)
     else:
-        annotation_changes_37.added = number_39
+        annotation_changes_38.kept = number_39
         i += 1
     number_40 = SHORT_LONGS[b[i]]
     if number_40 is None:
-        annotation_changes_37.removed, i = read_int(b, i)
+        annotation_changes_38.added, i = read_int(b, i)
     else:
-        annotation_changes_37.removed = number_40
+        annotation_changes_38.added = number_40
         i += 1
     number_41 = SHORT_LONGS[b[i]]
     if number_41 is None:
-        annotation_changes_37.moved, i = read_int(b, i)
+        annotation_changes_38.removed, i = read_int(b, i)
     else:
-        annotation_changes_37.moved = number_41
+        annotation_changes_38.removed = number_41
         i += 1
     number_42 = SHORT_LONGS[b[i]]
     if number_42 is None:
-        annotation_changes_37.relabelled, i = read_int(b, i)
+        annotation_changes_38.moved, i = read_int(b, i)
     else:
-        annotation_changes_37.relabelled = number_42
+        annotation_changes_38.moved = number_42
         i += 1
-    annotation_changes_37.__class__ = records.AnnotationChanges
-    record.changes = annotation_changes_37
+    number_43 = SHORT_LONGS[b[i]]
+    if number_43 is None:
+        annotation_changes_38.relabelled, i = read_int(b, i)
+    else:
+        annotation_changes_38.relabelled = number_43
+        i += 1
+    annotation_changes_38.__class__ = records.AnnotationChanges
+    record.changes = annotation_changes_38
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
     else:
         i += 1
     record.annotator = b[i : (i := i + n)].decode()
-    number_43 = SHORT_LONGS[b[i]]
-    if number_43 is None:
+    number_44 = SHORT_LONGS[b[i]]
+    if number_44 is None:
         record.sequence, i = read_int(b, i)
     else:
-        record.sequence = number_43
+        record.sequence = number_44
         i += 1
     (record.seconds_spent,) = _DOUBLES_1.unpack_from(b, i)
     i += 8
-    number_44 = SHORT_LONGS[b[i]]
-    if number_44 is None:
+    number_45 = SHORT_LONGS[b[i]]
+    if number_45 is None:
         record.annotated_at, i = read_long(b, i)
     else:
-        record.annotated_at = number_44
+        record.annotated_at = number_45
         i += 1
-    items_45: list[Any] = []
-    number_48 = SHORT_LONGS[b[i]]
-    if number_48 is None:
-        count_47, i = read_long(b, i)
+    items_46: list[Any] = []
+    number_49 = SHORT_LONGS[b[i]]
+    if number_49 is None:
+        count_48, i = read_long(b, i)
     else:
-        count_47 = number_48
+        count_48 = number_49
         i += 1
-    while count_47:
-        if count_47 < 0:
-            count_47 = -count_47
+    while count_48:
+        if count_48 < 0:
+            count_48 = -count_48
             _, i = read_length(b, i)
-        for _ in range(count_47):
+        for _ in range(count_48):
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            item_46 = b[i : (i := i + n)].decode()
-            items_45.append(item_46)
-        number_49 = SHORT_LONGS[b[i]]
-        if number_49 is None:
-            count_47, i = read_long(b, i)
+            item_47 = b[i : (i := i + n)].decode()
+            items_46.append(item_47)
+        number_50 = SHORT_LONGS[b[i]]
+        if number_50 is None:
+            count_48, i = read_long(b, i)
         else:
-            count_47 = number_49
+            count_48 = number_50
             i += 1
-    record.supersedes = tuple(items_45)
-    branch_50 = b[i]
-    i += 1
-    if branch_50 == 2:
-        n = SHORT_LENGTHS[b[i]]
-        if n < 0:
-            n, i = read_length(b, i)
-        else:
-            i += 1
-        record.dataset_digest = b[i : (i := i + n)].decode()
-    elif branch_50 == 0:
-        record.dataset_digest = None
-    else:
-        raise ValueError("no such branch")
+    record.supersedes = tuple(items_46)
     branch_51 = b[i]
     i += 1
     if branch_51 == 2:
@@ -803,9 +800,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.pseudonym_key_id = b[i : (i := i + n)].decode()
+        record.dataset_digest = b[i : (i := i + n)].decode()
     elif branch_51 == 0:
-        record.pseudonym_key_id = None
+        record.dataset_digest = None
     else:
         raise ValueError("no such branch")
     branch_52 = b[i]
@@ -816,9 +813,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.purpose = b[i : (i := i + n)].decode()
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
     elif branch_52 == 0:
-        record.purpose = None
+        record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
     branch_53 = b[i]
@@ -829,9 +826,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.consent_artefact_id = b[i : (i := i + n)].decode()
+        record.purpose = b[i : (i := i + n)].decode()
     elif branch_53 == 0:
-        record.consent_artefact_id = None
+        record.purpose = None
     else:
         raise ValueError("no such branch")
     branch_54 = b[i]
@@ -842,8 +839,21 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.encryption_key_id = b[i : (i := i + n)].decode()
+        record.consent_artefact_id = b[i : (i := i + n)].decode()
     elif branch_54 == 0:
+        record.consent_artefact_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_55 = b[i]
+    i += 1
+    if branch_55 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_55 == 0:
         record.encryption_key_id = None
     else:
         raise ValueError("no such branch")
@@ -863,103 +873,108 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
     else:
         data_4 = value_3.encode()
         out += (b"\x02", LONGS[len(data_4)], data_4,)
-    data_5 = r.text.encode()
-    data_6 = r.language.encode()
-    segment_7 = r.segment
-    data_8 = segment_7.city.encode()
-    data_9 = segment_7.specialty.encode()
-    data_10 = r.patient_ref.encode()
-    data_11 = r.doctor_ref.encode()
-    out += (LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[r.written_at],)
-    value_12 = r.model
-    if value_12 is None:
+    value_5 = r.origin
+    if value_5 is None:
         out.append(b"\x00")
     else:
-        model_ref_13 = value_12
-        data_14 = model_ref_13.name.encode()
-        data_15 = model_ref_13.version.encode()
-        out += (b"\x02", LONGS[len(data_14)], data_14, LONGS[len(data_15)], data_15, LONGS[model_ref_13.serial],)
-    items_16 = r.predicted_entities
-    if items_16:
-        out.append(LONGS[len(items_16)])
-        for item_17 in items_16:
-            entity_18 = item_17
-            data_19 = entity_18.entity_id.encode()
-            data_20 = entity_18.text.encode()
-            out += (LONGS[len(data_19)], data_19, _ENTITYLABEL_BYTES[entity_18.label], LONGS[len(data_20)], data_20, INTS[entity_18.start], INTS[entity_18.end], _DOUBLES_1.pack(entity_18.confidence),)
+        out += (b"\x02", _ORIGIN_BYTES[value_5],)
+    data_6 = r.text.encode()
+    data_7 = r.language.encode()
+    segment_8 = r.segment
+    data_9 = segment_8.city.encode()
+    data_10 = segment_8.specialty.encode()
+    data_11 = r.patient_ref.encode()
+    data_12 = r.doctor_ref.encode()
+    out += (LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[r.written_at],)
+    value_13 = r.model
+    if value_13 is None:
+        out.append(b"\x00")
+    else:
+        model_ref_14 = value_13
+        data_15 = model_ref_14.name.encode()
+        data_16 = model_ref_14.version.encode()
+        out += (b"\x02", LONGS[len(data_15)], data_15, LONGS[len(data_16)], data_16, LONGS[model_ref_14.serial],)
+    items_17 = r.predicted_entities
+    if items_17:
+        out.append(LONGS[len(items_17)])
+        for item_18 in items_17:
+            entity_19 = item_18
+            data_20 = entity_19.entity_id.encode()
+            data_21 = entity_19.text.encode()
+            out += (LONGS[len(data_20)], data_20, _ENTITYLABEL_BYTES[entity_19.label], LONGS[len(data_21)], data_21, INTS[entity_19.start], INTS[entity_19.end], _DOUBLES_1.pack(entity_19.confidence),)
     out += (b"\x00",)
-    items_21 = r.predicted_pairs
-    if items_21:
-        out.append(LONGS[len(items_21)])
-        for item_22 in items_21:
-            treatment_pair_23 = item_22
-            data_24 = treatment_pair_23.treatment_id.encode()
-            data_25 = treatment_pair_23.disease_id.encode()
-            out += (LONGS[len(data_24)], data_24, LONGS[len(data_25)], data_25,)
+    items_22 = r.predicted_pairs
+    if items_22:
+        out.append(LONGS[len(items_22)])
+        for item_23 in items_22:
+            treatment_pair_24 = item_23
+            data_25 = treatment_pair_24.treatment_id.encode()
+            data_26 = treatment_pair_24.disease_id.encode()
+            out += (LONGS[len(data_25)], data_25, LONGS[len(data_26)], data_26,)
     out += (b"\x00",)
-    items_26 = r.entities
-    if items_26:
-        out.append(LONGS[len(items_26)])
-        for item_27 in items_26:
-            entity_28 = item_27
-            data_29 = entity_28.entity_id.encode()
-            data_30 = entity_28.text.encode()
-            out += (LONGS[len(data_29)], data_29, _ENTITYLABEL_BYTES[entity_28.label], LONGS[len(data_30)], data_30, INTS[entity_28.start], INTS[entity_28.end], _DOUBLES_1.pack(entity_28.confidence),)
+    items_27 = r.entities
+    if items_27:
+        out.append(LONGS[len(items_27)])
+        for item_28 in items_27:
+            entity_29 = item_28
+            data_30 = entity_29.entity_id.encode()
+            data_31 = entity_29.text.encode()
+            out += (LONGS[len(data_30)], data_30, _ENTITYLABEL_BYTES[entity_29.label], LONGS[len(data_31)], data_31, INTS[entity_29.start], INTS[entity_29.end], _DOUBLES_1.pack(entity_29.confidence),)
     out += (b"\x00",)
-    items_31 = r.treatment_pairs
-    if items_31:
-        out.append(LONGS[len(items_31)])
-        for item_32 in items_31:
-            treatment_pair_33 = item_32
-            data_34 = treatment_pair_33.treatment_id.encode()
-            data_35 = treatment_pair_33.disease_id.encode()
-            out += (LONGS[len(data_34)], data_34, LONGS[len(data_35)], data_35,)
+    items_32 = r.treatment_pairs
+    if items_32:
+        out.append(LONGS[len(items_32)])
+        for item_33 in items_32:
+            treatment_pair_34 = item_33
+            data_35 = treatment_pair_34.treatment_id.encode()
+            data_36 = treatment_pair_34.disease_id.encode()
+            out += (LONGS[len(data_35)], data_35, LONGS[len(data_36)], data_36,)
     out += (b"\x00", _SAMPLE_BYTES[r.sample],)
-    value_36 = r.inclusion_probability
-    if value_36 is None:
+    value_37 = r.inclusion_probability
+    if value_37 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _DOUBLES_1.pack(value_36),)
-    annotation_changes_37 = r.changes
-    data_38 = r.annotator.encode()
-    out += (_BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_37.kept], INTS[annotation_changes_37.added], INTS[annotation_changes_37.removed], INTS[annotation_changes_37.moved], INTS[annotation_changes_37.relabelled], LONGS[len(data_38)], data_38, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
-    items_39 = r.supersedes
-    if items_39:
-        out.append(LONGS[len(items_39)])
-        for item_40 in items_39:
-            data_41 = item_40.encode()
-            out += (LONGS[len(data_41)], data_41,)
+        out += (b"\x02", _DOUBLES_1.pack(value_37),)
+    annotation_changes_38 = r.changes
+    data_39 = r.annotator.encode()
+    out += (_BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_38.kept], INTS[annotation_changes_38.added], INTS[annotation_changes_38.removed], INTS[annotation_changes_38.moved], INTS[annotation_changes_38.relabelled], LONGS[len(data_39)], data_39, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
+    items_40 = r.supersedes
+    if items_40:
+        out.append(LONGS[len(items_40)])
+        for item_41 in items_40:
+            data_42 = item_41.encode()
+            out += (LONGS[len(data_42)], data_42,)
     out += (b"\x00",)
-    value_42 = r.dataset_digest
-    if value_42 is None:
+    value_43 = r.dataset_digest
+    if value_43 is None:
         out.append(b"\x00")
     else:
-        data_43 = value_42.encode()
-        out += (b"\x02", LONGS[len(data_43)], data_43,)
-    value_44 = r.pseudonym_key_id
-    if value_44 is None:
+        data_44 = value_43.encode()
+        out += (b"\x02", LONGS[len(data_44)], data_44,)
+    value_45 = r.pseudonym_key_id
+    if value_45 is None:
         out.append(b"\x00")
     else:
-        data_45 = value_44.encode()
-        out += (b"\x02", LONGS[len(data_45)], data_45,)
-    value_46 = r.purpose
-    if value_46 is None:
+        data_46 = value_45.encode()
+        out += (b"\x02", LONGS[len(data_46)], data_46,)
+    value_47 = r.purpose
+    if value_47 is None:
         out.append(b"\x00")
     else:
-        data_47 = value_46.encode()
-        out += (b"\x02", LONGS[len(data_47)], data_47,)
-    value_48 = r.consent_artefact_id
-    if value_48 is None:
+        data_48 = value_47.encode()
+        out += (b"\x02", LONGS[len(data_48)], data_48,)
+    value_49 = r.consent_artefact_id
+    if value_49 is None:
         out.append(b"\x00")
     else:
-        data_49 = value_48.encode()
-        out += (b"\x02", LONGS[len(data_49)], data_49,)
-    value_50 = r.encryption_key_id
-    if value_50 is None:
+        data_50 = value_49.encode()
+        out += (b"\x02", LONGS[len(data_50)], data_50,)
+    value_51 = r.encryption_key_id
+    if value_51 is None:
         out.append(b"\x00")
     else:
-        data_51 = value_50.encode()
-        out += (b"\x02", LONGS[len(data_51)], data_51,)
+        data_52 = value_51.encode()
+        out += (b"\x02", LONGS[len(data_52)], data_52,)
     return b"".join(out)
 
 

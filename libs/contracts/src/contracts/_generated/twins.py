@@ -52,6 +52,7 @@ class AnnotationValidated(Record):
         "note_id",
         "revision",
         "event_id",
+        "origin",
         "text",
         "language",
         "segment",

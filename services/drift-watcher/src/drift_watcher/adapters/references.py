@@ -1,5 +1,8 @@
 """Reference statistics of a model, fetched by its version: they travel in its artifact and never change."""
 
+import time
+from collections.abc import Callable
+
 from clinical_ner.artifact import load
 from clinical_ner.tagger import ArtifactRefused
 from contracts.records import ModelRef
@@ -9,18 +12,22 @@ from runtime.logs import get_logger
 from runtime.model_registry import MlflowModels, RegistryAwayError, UnusableVersionError
 
 _log = get_logger(__name__)
+_ASK_AGAIN_S = 30.0
 
 
 class ModelReferences:
-    """Asks MLflow once for each model.
+    """Asks MLflow once for each model, and now and then for one that is missing.
 
     Args:
         models: The model registry.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, models: MlflowModels) -> None:
+    def __init__(self, models: MlflowModels, clock: Callable[[], float] = time.monotonic) -> None:
         self._models = models
+        self._clock = clock
         self._known: dict[tuple[str, str], References] = {}
+        self._missing: dict[tuple[str, str], float] = {}
 
     def __call__(self, model: ModelRef) -> References:
         """The references of a model; empty when there is no such version or it carries none.
@@ -30,15 +37,26 @@ class ModelReferences:
         """
         key = (model.name, model.version)
         if key not in self._known:
-            self._known[key] = self._fetch(model)
+            if key in self._missing and self._clock() - self._missing[key] < _ASK_AGAIN_S:
+                return {}
+            found = self._fetch(model)
+            if found is None:
+                if key not in self._missing:
+                    _log.error("no such model version: its notes are not judged", version=model.version)
+                self._missing[key] = self._clock()
+                return {}
+            self._known[key] = found
         return self._known[key]
 
-    def _fetch(self, model: ModelRef) -> References:
+    def _fetch(self, model: ModelRef) -> References | None:
+        """None when there is no such version."""
         try:
             version = self._models.by_version(model.name, model.version)
             if version is None:
-                _log.error("no such model version: its notes are not judged", version=model.version)
-                return {}
-            return references_of(load(self._models.tables(version), version.sha256).metadata)
+                return None
+            references = references_of(load(self._models.tables(version), version.sha256).metadata)
         except (RegistryAwayError, UnusableVersionError, ArtifactRefused) as error:
             raise Recoverable(f"references of model {model.version}: {error}") from None
+        if not references:
+            _log.error("a model without reference statistics: its notes are not judged", version=model.version)
+        return references

@@ -108,6 +108,14 @@ class Item:
     faults: tuple[Violation, ...] = ()
     source: object = None
 
+    @property
+    def origin(self) -> Origin | None:
+        """What the note says of its origin, be it refused or not; None when it says nothing legal."""
+        if self.note is not None:
+            return self.note.origin
+        said = self.source.get("origin", Origin.LIVE.value) if isinstance(self.source, dict) else None
+        return Origin(said) if isinstance(said, str) and said in Origin.__members__ else None
+
     def source_bytes(self) -> bytes:
         """The element as JSON in ASCII: what JSON can say, lone surrogates too, comes out as it came in."""
         return json.dumps(self.source).encode("ascii")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
 from contracts.reasons import Reason
-from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
 from runtime.delivery import DeliveryProducer
@@ -179,15 +179,15 @@ class Intake:
     def _letter(self, item: Item, result: NoteResult) -> OutputRecord:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
         key = item.note_id.encode() if item.note_id is not None else None
-        return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason))
+        return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason), item.origin)
 
-    def _dead(self, value: bytes, key: bytes | None, reason: Reason) -> OutputRecord:
+    def _dead(self, value: bytes, key: bytes | None, reason: Reason, origin: Origin | None = None) -> OutputRecord:
         headers = (("content-type", b"application/json"),)
         never_on_the_topic = -1
         record = InputRecord(
             self._submitted_topic, never_on_the_topic, never_on_the_topic, self._clock(), key, value, headers
         )
-        return dead_letter(record, reason, STAGE)
+        return dead_letter(record, reason, STAGE, origin=origin)
 
     def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
         if item.note is None:

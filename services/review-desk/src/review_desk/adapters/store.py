@@ -1,6 +1,7 @@
 """The queue in Redis: pointers, priorities, leases, and which notes are finished. No note's text; every key expires.
 
-All of it is a projection of the topics. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
+All of it is a projection of the topics. What one follower keeps up lives as long as that follower (`renew`), what belongs to a note for
+`KEEP_S` from its last change. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
 out until the follower has read the topics again. `building` says the same of a projection that is being read: without it a wipe in the
 middle would leave half a queue that calls itself whole. Commands are those of Redis 6.2 and older.
 """
@@ -17,6 +18,8 @@ from redis.exceptions import RedisError
 from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, score_of
 
 KEEP_S = 31 * 24 * 3600
+# A rebuild looks so far back for words: what was said up to `KEEP_S` before a request, the oldest of which is about that old as well.
+LOOK_BACK_S = 2 * KEEP_S
 AGE_S = KEEP_S - 24 * 3600  # a task leaves the queues a day before its key does: no queue names what is not there
 READY = "ready-3"  # with another number the next release reads the topics anew: what is kept has another shape
 SWEEP_AT_ONCE = 1_000
@@ -24,6 +27,7 @@ DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
 MOST_WORDS = 12
 OURS = (RedisError, OSError)
+_LASTING = (READY, "offsets", "drift", "words-of", "models", "pupils")
 
 # KEYS lease; ARGV holder, seconds. Gives who holds it now: taking, keeping and telling are one step.
 _HOLD = """
@@ -100,6 +104,14 @@ class Store:
         """Whether the projection is whole."""
         return bool(self._redis.exists(self.key(READY)))
 
+    def renew(self) -> None:
+        """Keep what belongs to no single note: none of it is written often, and all of it counts while it is followed."""
+        taught = [self.key("taught", annotator) for annotator in self._redis.smembers(self.key("pupils"))]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in (*(self.key(name) for name in _LASTING), *taught):
+                pipeline.expire(key, KEEP_S)
+            pipeline.execute()
+
     def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
         """What is known of notes; unknown ones are left out."""
         if not note_ids:
@@ -161,6 +173,7 @@ class Store:
         note = f"{word.revision} {note_id}"  # a note counts once, however often a person changed his word on it
         if word.outcome in VERDICTS or word.outcome == "ADJUDICATED":
             pipeline.zadd(decided, {note: at})
+            pipeline.zremrangebyscore(decided, "-inf", at - KEEP_S * 1000)
             pipeline.expire(decided, KEEP_S)
         else:
             pipeline.zrem(decided, note)
@@ -252,6 +265,8 @@ class Store:
         for annotator, notes in taught_by.items():
             self._redis.hset(self.key("taught", annotator), version, notes)
             self._redis.expire(self.key("taught", annotator), KEEP_S)
+            self._redis.sadd(self.key("pupils"), annotator)
+            self._redis.expire(self.key("pupils"), KEEP_S)
 
     # What the page asks for
 
@@ -322,9 +337,10 @@ class Store:
         """How many notes wait in each queue."""
         return {str(queue): int(self._redis.zcard(self.key("queue", queue, "all"))) for queue in Queue}
 
-    def said_times(self, annotator: str) -> list[int]:
-        """When a person decided his notes, each once, UTC milliseconds, oldest first."""
-        return [int(at) for _, at in self._redis.zrange(self.key("decided", annotator), 0, -1, withscores=True)]
+    def said_times(self, annotator: str, since_ms: int) -> list[int]:
+        """When a person decided his notes since then (`KEEP_S` ago at most), each once, UTC milliseconds, oldest first."""
+        found = self._redis.zrangebyscore(self.key("decided", annotator), since_ms, "+inf", withscores=True)
+        return [int(at) for _, at in found]
 
     def taught(self, annotator: str) -> dict[str, int]:
         """How many of a person's notes each model version learnt from."""

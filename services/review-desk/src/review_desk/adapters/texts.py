@@ -41,6 +41,8 @@ class TopicRequests:
         decode: From bytes to a request.
         consumer: Made by the bootstrap with `READER_CONFIG`.
         keep: How many requests the cache holds.
+        timeout_s: How long the broker may take.
+        patience_s: How long one waits behind others for the one consumer; each wait keeps a thread.
     """
 
     def __init__(
@@ -50,13 +52,16 @@ class TopicRequests:
         consumer: Consumer,
         keep: int = 512,
         timeout_s: float = 5.0,
+        patience_s: float = 1.0,
     ) -> None:
         self._topic = topic
         self._decode = decode
         self._consumer = consumer
         self._keep = keep
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
+        self._patience_s = patience_s
+        self._fetching = threading.Lock()
+        self._caching = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], ReviewRequested] = OrderedDict()
         self._begins: dict[int, tuple[float, int]] = {}
 
@@ -66,15 +71,32 @@ class TopicRequests:
         Raises:
             Recoverable: The broker did not answer in time.
         """
-        with self._lock:
-            place = (partition, offset)
-            found = self._cache.get(place) or self._fetch(partition, offset)
-            if found is not None:
-                self._cache[place] = found
-                self._cache.move_to_end(place)
-                if len(self._cache) > self._keep:
-                    self._cache.popitem(last=False)
+        place = (partition, offset)
+        found = self._cached(place)
+        if found is not None:
             return found
+        if not self._fetching.acquire(timeout=self._patience_s):
+            raise Recoverable("the note waits behind others for the broker; try again in a moment")
+        try:
+            found = self._cached(place) or self._fetch(partition, offset)  # somebody before us may have fetched it
+            if found is not None:
+                self._keep_one(place, found)
+            return found
+        finally:
+            self._fetching.release()
+
+    def _cached(self, place: tuple[int, int]) -> ReviewRequested | None:
+        with self._caching:
+            found = self._cache.get(place)
+            if found is not None:
+                self._cache.move_to_end(place)
+            return found
+
+    def _keep_one(self, place: tuple[int, int], found: ReviewRequested) -> None:
+        with self._caching:
+            self._cache[place] = found
+            if len(self._cache) > self._keep:
+                self._cache.popitem(last=False)
 
     def _fetch(self, partition: int, offset: int) -> ReviewRequested | None:
         if offset < self._begin(partition):

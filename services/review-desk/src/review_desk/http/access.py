@@ -46,6 +46,14 @@ class Proxy:
         return Person(name, LEAD if self.lead_group in groups else VALIDATOR)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who asks, and what a CSRF token of his is bound to; None for the owner of a token: no other site makes a browser send one."""
+
+    person: Person
+    session: str | None
+
+
 class Access:
     """Lets people in, and keeps the access log."""
 
@@ -58,10 +66,8 @@ class Access:
 
     def person(self, request: Request) -> Person | None:
         """Who asks, without any check of what for."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return self.people.by_token(token.strip())
-        return self._proxy.person(request) or self._by_cookie(request)
+        asker = self._asker(request)
+        return asker.person if asker else None
 
     def known(self, request: Request) -> Person:
         """Who asks.
@@ -69,10 +75,7 @@ class Access:
         Raises:
             Refused: 401 when unknown.
         """
-        person = self.person(request)
-        if person is None:
-            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
-        return person
+        return self._known(request).person
 
     def session_of(self, person: Person, csrf: str) -> dict[str, str]:
         """What a page must know of its session."""
@@ -85,7 +88,8 @@ class Access:
 
     def csrf(self, request: Request) -> str:
         """The CSRF token of whoever asks."""
-        return self.sessions.csrf(self._session(request))
+        asker = self._asker(request)
+        return self.sessions.csrf((asker.session if asker else None) or "")
 
     def reviewer(self, request: Request) -> Reviewer:
         """Who asks, for the desk.
@@ -93,12 +97,11 @@ class Access:
         Raises:
             Refused: 401 when unknown, 403 when a state-changing call by session lacks its CSRF token.
         """
-        person = self.known(request)
-        by_token = "Authorization" in request.headers
-        sent = request.headers.get(CSRF_HEADER, "")
-        if request.method not in _SAFE and not by_token and not self.sessions.csrf_fits(self._session(request), sent):
+        asker = self._known(request)
+        session, sent = asker.session, request.headers.get(CSRF_HEADER, "")
+        if request.method not in _SAFE and session is not None and not self.sessions.csrf_fits(session, sent):
             raise Refused(403, f"send the page's token as {CSRF_HEADER}: load the page again")
-        return self.as_reviewer(person)
+        return self.as_reviewer(asker.person)
 
     def as_reviewer(self, person: Person) -> Reviewer:
         """A person under the pseudonym that annotations carry."""
@@ -109,11 +112,26 @@ class Access:
         note = pseudonym(self._note_key, note_id, "n-") if note_id else ""
         _log.info("access", who=who.annotator, lead=who.leads, action=action, note=note, revision=revision)
 
-    def _by_cookie(self, request: Request) -> Person | None:
-        cookie = request.cookies.get(COOKIE)
-        return self.sessions.person(cookie) if cookie else None
+    def _known(self, request: Request) -> _Asker:
+        asker = self._asker(request)
+        if asker is None:
+            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
+        return asker
 
-    def _session(self, request: Request) -> str:
-        """What a CSRF token is bound to: the user that the proxy names, or the cookie."""
-        person = self._proxy.person(request)
-        return f"proxy:{person.name}" if person else request.cookies.get(COOKIE, "")
+    def _asker(self, request: Request) -> _Asker | None:
+        """By a token of ours, else by the proxy's word (which may add a bearer token of its own), else by cookie."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        bearer = kind.lower() == "bearer"
+        owner = self.people.by_token(token.strip()) if bearer else None
+        if owner is not None:
+            return _Asker(owner, None)
+        named = self._proxy.person(request)
+        if named is not None:
+            return _Asker(named, f"proxy:{named.name}")
+        return None if bearer else self._by_cookie(request)
+
+    def _by_cookie(self, request: Request) -> _Asker | None:
+        cookie = request.cookies.get(COOKIE, "")
+        token_hash = self.sessions.token_hash(cookie)
+        person = self.people.by_hash(token_hash) if token_hash else None
+        return _Asker(person, cookie) if person else None

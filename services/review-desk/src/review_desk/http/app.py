@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from contracts.registry import RegistryUnavailable
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -13,16 +14,18 @@ from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
+from runtime.secret_files import hash_token
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from review_desk.desk import Conflict, Decision, Desk
+from review_desk.desk import Conflict, Decision, Desk, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
+from review_desk.http.limits import BodyLimit
 from review_desk.metrics import HTTP_SECONDS
 from review_desk.page.pages import Pages, static_files
 
-MAX_BODY_BYTES = 1024 * 1024
 _MAX_HOLDING = 200
 _STATIC = "/static/"
 
@@ -42,10 +45,11 @@ class DeskApi:
 
     def login(self, body: Login) -> JSONResponse:
         """Exchange a token for a session cookie."""
-        person = self._access.people.by_token(body.token.strip())
+        token = body.token.strip()
+        person = self._access.people.by_token(token)
         if person is None:
             raise Refused(401, "this token is not known: ask a lead for a new one")
-        cookie = self._access.sessions.begin(person)
+        cookie = self._access.sessions.begin(hash_token(token))
         response = JSONResponse(self._access.session_of(person, self._access.sessions.csrf(cookie)))
         response.set_cookie(
             COOKIE, cookie, max_age=self._session_s, httponly=True, samesite="strict", secure=self._secure_cookie
@@ -153,7 +157,7 @@ class DeskPage:
         """One note to look at: where the links of the control page and of refused decisions lead."""
         person = self._access.person(request)
         if person is None:
-            here = "/notes/" + quote(note_id, safe="")
+            here = "/notes?note_id=" + quote(note_id, safe="")
             return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
         who = self._access.as_reviewer(person)
         looked = self._desk.look(who, note_id)
@@ -169,10 +173,12 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     """The application."""
     app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
     app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/notes/{note_id}", page.note, methods=["GET"], include_in_schema=False)
+    # An id may be anything, slashes included; `..` is no place in a path, but it is one in a query.
+    app.add_api_route("/notes", page.note, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/notes/{note_id:path}", page.note, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", page.login, methods=["GET"], include_in_schema=False)
     app.mount(_STATIC.rstrip("/"), static_files())
-    task = "/api/tasks/{note_id}/{revision}"
+    task = "/api/tasks/{note_id:path}/{revision:int}"
     app.add_api_route("/api/session", api.session, methods=["GET"])
     app.add_api_route("/api/login", api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
@@ -191,16 +197,18 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
 def _guard(app: FastAPI) -> None:
     app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
+    app.add_exception_handler(Unsendable, lambda _, e: _problem(413 if getattr(e, "too_large", False) else 422, str(e)))
     app.add_exception_handler(SpansRefused, lambda _, e: _problem(422, str(e)))
     app.add_exception_handler(RequestValidationError, lambda _, e: _problem(422, _places(e)))
+    app.add_exception_handler(HTTPException, lambda _, e: _problem(getattr(e, "status_code", 404), _detail(e)))
     app.add_exception_handler(Recoverable, lambda _, e: _problem(503, str(e)))
-    app.add_exception_handler(RedisError, lambda _, _e: _problem(503, "Redis does not answer; try again in a moment"))
+    for error, name in ((RedisError, "Redis"), (RegistryUnavailable, "the schema registry")):
+        app.add_exception_handler(error, _silent(name))
+
+    app.add_middleware(BodyLimit)
 
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        length = request.headers.get("Content-Length", "0")
-        if request.method not in {"GET", "HEAD"} and (not length.isdigit() or int(length) > MAX_BODY_BYTES):
-            return _problem(413, "the body is larger than 1 MiB")
         response = await call(request)
         response.headers.update(PAGE_HEADERS)
         if request.url.path.startswith(_STATIC):
@@ -211,6 +219,14 @@ def _guard(app: FastAPI) -> None:
 def _problem(status: int, message: str) -> JSONResponse:
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"error": message}, status, headers)
+
+
+def _silent(name: str) -> Callable[[Request, Exception], JSONResponse]:
+    return lambda _, _error: _problem(503, f"{name} does not answer; try again in a moment")
+
+
+def _detail(error: Any) -> str:
+    return str(error.detail)
 
 
 def _places(error: Any) -> str:

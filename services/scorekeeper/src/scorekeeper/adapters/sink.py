@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outcomes.records_at_rest import RecordsAtRest, Stretch
+from outcomes.records_at_rest import Beat, RecordsAtRest, Stretch
 from runtime.errors import SettingsError
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
@@ -15,6 +15,10 @@ from scorekeeper.metrics import SINK_FILES, SINK_ROWS, SINK_WAITING
 
 CLUSTER = "cluster-id"
 _REMEDY = "give an empty folder, or the one of this cluster"
+
+
+def _nobody_waits() -> None:
+    """In place of a beat."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class Sink:
         self._rows = 0
         self._since_s = clock()
         self._merged_at_s = clock()
+        self._merging = False
         metrics.gauge(SINK_FILES).set(len(records.manifest.files))
 
     def claim(self, cluster: str) -> None:
@@ -100,30 +105,38 @@ class Sink:
             waiting.rows.append(row)
             self._rows += 1
 
-    def turn(self) -> None:
-        """Write when rows have waited long enough or are many, and merge now and then."""
+    def turn(self, beat: Beat = _nobody_waits) -> None:
+        """Write when rows have waited long enough or are many, and merge now and then, one day a turn: reading goes on between.
+
+        Args:
+            beat: Called between files.
+        """
         self._metrics.gauge(SINK_WAITING).set(self._rows)
         if self._waiting and (self._rows >= self._most_rows or self._clock() - self._since_s >= self._every_s):
-            self.flush()
+            self.flush(beat)
         if self._clock() - self._merged_at_s >= self._merge_every_s:
             self._merged_at_s = self._clock()
-            self._records.merge()
+            self._records.delete_retired()
+            self._merging = True
+        if self._merging:
+            self._merging = self._records.merge_a_day(beat=beat) > 0
             self._metrics.gauge(SINK_FILES).set(len(self._records.manifest.files))
 
-    def flush(self) -> None:
+    def flush(self, beat: Beat = _nobody_waits) -> None:
         """Make all that waits visible."""
         if not self._waiting:
             return
-        self._records.append(
+        stretches = [
             Stretch(topic, partition, one.first_offset, one.next_offset, one.rows)
             for (topic, partition), one in self._waiting.items()
-        )
+        ]
+        self._records.append(stretches, beat)
         self._metrics.counter(SINK_ROWS).inc(self._rows)
         self._metrics.gauge(SINK_FILES).set(len(self._records.manifest.files))
         self._waiting.clear()
         self._rows = 0
 
-    def close(self) -> None:
+    def close(self, beat: Beat = _nobody_waits) -> None:
         """Make all that waits visible and let the folder go."""
-        self.flush()
+        self.flush(beat)
         self._records.close()

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from contracts.records import EntitiesExtracted, LabelQuality, ModelRef, Origin
 from outcomes.days import day_of, last_days
-from outcomes.folding import STRAIGHT, Folded
+from outcomes.folding import GO_STRAIGHT, Folded
 from outcomes.kpis import Assumptions, View
 from outcomes.quality import ALL, prefill_bias
+from outcomes.remembered import MOST_NOTES
 
 TODAY, WEEK = "today", "week"
 WEEK_DAYS = 8
@@ -30,7 +31,7 @@ class Pulse:
             return
         minute = event.extracted_at // MINUTE_MS
         self._notes[minute] += 1
-        self._straight[minute] += event.review.reason in STRAIGHT
+        self._straight[minute] += event.review.reason in GO_STRAIGHT
         if len(self._notes) > 4 * PULSE_MINUTES:
             oldest = max(self._notes) - 2 * PULSE_MINUTES
             for counter in (self._notes, self._straight):
@@ -54,13 +55,14 @@ class Board:
     Args:
         zone: Whose days are counted.
         assumptions: What no topic knows.
+        most_notes: That are remembered one by one.
     """
 
-    def __init__(self, zone: ZoneInfo, assumptions: Assumptions) -> None:
+    def __init__(self, zone: ZoneInfo, assumptions: Assumptions, most_notes: int = MOST_NOTES) -> None:
         self.lock = threading.RLock()
         self.zone = zone
         self.assumptions = assumptions
-        self.folded = Folded(zone)
+        self.folded = Folded(zone, most_notes)
         self.pulse = Pulse()
         self.whole = False
 

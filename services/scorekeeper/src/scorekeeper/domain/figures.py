@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.records import LabelQuality
-from outcomes.folding import Cell, Episode, Promotion, quantile_ms
-from outcomes.kpis import INTAKE_DLQ, KPIS, Kpi, View, met
+from outcomes.cells import Cell, quantile_ms
+from outcomes.folding import INTAKE_DLQ, Episode, Promotion
+from outcomes.kpis import KPIS, Kpi, View, interval_of, met
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 
@@ -16,7 +17,7 @@ class Reading:
 
     Attributes:
         value: In the KPI's unit; None before there is anything.
-        met: Whether the target is met; None without a value or a target.
+        met: Whether the target is met; None without a value or a target, or when too few were audited to say.
         days: The value of each day of the week, oldest first.
     """
 
@@ -46,8 +47,12 @@ class Figures:
 
     Attributes:
         bias: F1 of audit notes shown with predictions minus F1 of those shown without; None while too few say so.
+        corrected: Notes that people changed, of those that they decided; however many looked at one, it counts once.
+        people_hours: That people spent on them.
         pulse: For each minute of the last hour its beginning (UTC ms), notes straight through, notes for people.
-        refused: Notes refused at the door, by reason.
+        forgotten: Notes that are no longer remembered one by one: a newer revision of one counts twice.
+        refused: Live notes refused at the door, by reason.
+        refused_of_history: Notes refused at the door that are known not to be live.
         refused_later: Dead letters behind the door: topic, reason, times.
     """
 
@@ -55,6 +60,7 @@ class Figures:
     city: str
     version: str
     whole: bool
+    forgotten: int
     days: tuple[str, ...]
     notes_today: int
     readings: dict[str, Reading]
@@ -63,10 +69,12 @@ class Figures:
     bias: float | None
     corrected: int
     decided: int
+    people_hours: float
     cities: tuple[Row, ...]
     versions: tuple[Row, ...]
     pulse: tuple[tuple[int, int, int], ...]
     refused: tuple[tuple[str, int], ...]
+    refused_of_history: int
     refused_later: tuple[tuple[str, str, int], ...]
     episodes: tuple[Episode, ...]
     promotions: tuple[tuple[int, Promotion], ...]
@@ -81,13 +89,16 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
     readings = {}
     for kpi in KPIS:
         value = kpi.value(view)
-        readings[kpi.name] = Reading(kpi, value, met(kpi, value), tuple((day, kpi.value(one)) for day, one in by_day))
+        readings[kpi.name] = Reading(
+            kpi, value, met(kpi, value, interval_of(kpi, view)), tuple((day, kpi.value(one)) for day, one in by_day)
+        )
     folded = board.folded
     return Figures(
         window=window,
         city=city,
         version=version,
         whole=board.whole,
+        forgotten=folded.notes.forgotten,
         days=view.days,
         notes_today=board.view(TODAY, now_ms, city, version).cell.notes,
         readings=readings,
@@ -96,10 +107,12 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         bias=board.bias(view),
         corrected=view.cell.changed,
         decided=view.cell.decided,
+        people_hours=view.cell.seconds / 3600,
         cities=tuple(_row(board, window, now_ms, one, version, one) for one in board.cities()),
         versions=tuple(_row(board, window, now_ms, city, one, one) for one in board.versions()),
         pulse=tuple(board.pulse.minutes(now_ms)),
         refused=tuple(sorted(view.refused().items(), key=lambda one: (-one[1], one[0]))),
+        refused_of_history=view.refused_of_history,
         refused_later=_refused_later(view),
         episodes=tuple(sorted(folded.episodes.values(), key=lambda one: one.began_at)),
         promotions=tuple(sorted(folded.promotions.items())),
@@ -130,9 +143,10 @@ def _share(part: int, cell: Cell) -> float | None:
 def _refused_later(view: View) -> tuple[tuple[str, str, int], ...]:
     """Dead letters behind the door, by topic and reason: these are faults of ours, not of those who send."""
     found: dict[tuple[str, str], int] = {}
-    for (day, topic, reason), times in view.folded.refused.items():
-        if day in view.days and topic != INTAKE_DLQ:
-            found[topic, reason] = found.get((topic, reason), 0) + times
+    for refusal, times in view.folded.refused.items():
+        if refusal.day in view.days and refusal.topic != INTAKE_DLQ:
+            key = (refusal.topic, refusal.reason)
+            found[key] = found.get(key, 0) + times
     return tuple((*key, times) for key, times in sorted(found.items()))
 
 
@@ -144,6 +158,7 @@ def kpis_of(figures: Figures) -> dict[str, Any]:
         "version": figures.version,
         "notes_today": figures.notes_today,
         "refused": dict(figures.refused),
+        "people": {"decided": figures.decided, "corrected": figures.corrected, "hours": figures.people_hours},
         "kpis": {
             name: {
                 "value": one.value,

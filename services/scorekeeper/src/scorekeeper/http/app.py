@@ -43,7 +43,9 @@ class ScoreApi:
         """The part of the page that changes."""
         return HTMLResponse(self._page.numbers(Scope(window, city, version), _now_ms()))
 
-    def examples(self, request: Request, kind: str) -> Response:
+    def examples(
+        self, request: Request, kind: str, window: Window = "week", city: Name = "", version: Name = ""
+    ) -> Response:
         """Where a number comes from: identities, no texts, for people of the review desk alone."""
         if not self._door:
             return HTMLResponse(self._page.closed("Nobody may look: RXTRACT_SCORE_TOKENS_FILE is not set."), 403)
@@ -51,7 +53,7 @@ class ScoreApi:
         if person is None:
             words = "Log in with any name and your token of the review desk as password."
             return HTMLResponse(self._page.closed(words), 401, ASK)
-        found = self._page.examples(kind)
+        found = self._page.examples(kind, Scope(window, city, version), _now_ms())
         if found is None:
             return JSONResponse({"error": "no such examples"}, 404)
         self._door.log(person, kind)

@@ -1,7 +1,8 @@
 """What the page shows, put into words and shapes. The templates only place it."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -9,33 +10,37 @@ from urllib.parse import urlencode
 from contracts.reasons import Reason
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from outcomes.days import day_start_ms
+from outcomes.examples import AUDIT, BEHIND, CORRECTED, DRIFT, HISTORY, NOTES, NOWHERE, REFUSED, REVIEW, STRAIGHT
 from outcomes.kpis import BY_NAME
 from outcomes.quality import ALL
 
-from scorekeeper.domain.board import WEEK, Board
+from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.domain.figures import Figures, Reading, look
 from scorekeeper.http import charts, words
 from scorekeeper.http.questions import Answers, Questions
 
 KINDS = {
-    "straight": "Notes that went straight through",
-    "review": "Notes that were sent to people",
-    "audit": "Notes of the audit",
-    "corrected": "Notes that people corrected",
-    "drift": "Episodes of drift",
-    "refused": "Refused input",
+    NOTES: "Notes that became records",
+    STRAIGHT: "Notes that went straight through",
+    REVIEW: "Notes that were sent to people",
+    AUDIT: "Notes of the audit",
+    CORRECTED: "Notes that people corrected",
+    DRIFT: "Episodes of drift",
+    REFUSED: "Refused input",
+    HISTORY: "Refused input that is not live",
+    BEHIND: "Dead letters behind the door",
 }
 """What examples are kept of."""
-AT_THE_DESK = frozenset({"review", "audit", "corrected"})
+AT_THE_DESK = frozenset({REVIEW, AUDIT, CORRECTED})
 """Of these the review desk has the notes."""
 _CARDS = (
-    ("straight_through_rate", "review"),
-    ("validated_f1", "audit"),
-    ("correction_rate", "corrected"),
-    ("person_hours_saved", "straight"),
-    ("time_to_structured_p50", "straight"),
+    ("straight_through_rate", REVIEW),
+    ("validated_f1", AUDIT),
+    ("correction_rate", CORRECTED),
+    ("person_hours_saved", STRAIGHT),
+    ("time_to_structured_p50", NOTES),
     ("model_age", ""),
-    ("refused_share", "refused"),
+    ("refused_share", REFUSED),
 )
 _MORE = (
     "validated_precision",
@@ -62,9 +67,21 @@ class Scope:
 
     def query(self, **other: str) -> str:
         """The address of this scope with something changed."""
+        return f"/{self._query(other)}"
+
+    def examples(self, kind: str, **other: str) -> str:
+        """The address of the examples of a number in this scope, with something changed."""
+        return f"/examples/{kind}{self._query(other)}"
+
+    def _query(self, other: Mapping[str, str]) -> str:
         said = {"window": self.window, "city": self.city, "version": self.version, **other}
         kept = {name: value for name, value in said.items() if value and (name, value) != ("window", WEEK)}
-        return f"/?{urlencode(kept)}" if kept else "/"
+        return f"?{urlencode(kept)}" if kept else ""
+
+    def words(self) -> str:
+        """What is looked at, for people."""
+        parts = ("Today" if self.window == TODAY else "Today and the seven days before", self.city)
+        return ", ".join(part for part in (*parts, self.version and f"model version {self.version}") if part)
 
 
 class Page:
@@ -100,20 +117,24 @@ class Page:
         """The part that changes."""
         return self._templates.get_template("numbers.html").render(self._context(scope, now_ms))
 
-    def examples(self, kind: str) -> str | None:
-        """The newest examples of a kind; None when there is no such kind."""
+    def examples(self, kind: str, scope: Scope, now_ms: int) -> str | None:
+        """The newest of those that a number of this scope is made of; None when there is no such kind."""
         if kind not in KINDS:
             return None
+        scope = replace(scope, city="", version="") if kind in NOWHERE else scope
+        scope = replace(scope, city="") if kind == DRIFT else scope
         with self._board.lock:
-            found = self._board.folded.examples(kind)
+            found = self._board.view(scope.window, now_ms, scope.city, scope.version).examples(kind)
         rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
         desk_url = self._desk_url if kind in AT_THE_DESK else ""
         template = self._templates.get_template("examples.html")
-        return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url)
+        return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url, scope=scope, letters=NOWHERE)
 
     def closed(self, words: str) -> str:
         """In place of examples: why they are not shown."""
-        return self._templates.get_template("examples.html").render(title="Examples", rows=[], closed=words)
+        return self._templates.get_template("examples.html").render(
+            title="Examples", rows=[], closed=words, scope=Scope()
+        )
 
     def _context(self, scope: Scope, now_ms: int) -> dict[str, Any]:
         answers = self._questions.answers()
@@ -191,6 +212,7 @@ def _answers(answers: Answers) -> dict[str, Any]:
     fastest = max((row[4] for row in rising), default=1)
     return {
         "notes": answers.notes,
+        "stale": answers.stale,
         "diseases": _heat(answers.rows.get("diseases-by-city-and-week", [])),
         "treatments": [(*row, row[2] / most) for row in treatments],
         "rising": [(*row, row[4] / fastest) for row in rising],

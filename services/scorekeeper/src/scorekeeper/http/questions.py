@@ -3,21 +3,28 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from outcomes.questions import READY, NoRecordsAtRest, ask, open_records
+from outcomes.questions import READY, UNREADABLE, NoRecordsAtRest, ask, open_records
+from runtime.logs import get_logger
 
 KEEP_S = 15.0
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Rows of each ready question by its name, and how many notes they were asked of. Empty before the first file."""
+    """Rows of each ready question by its name, and how many notes they were asked of. Empty before the first file.
+
+    Attributes:
+        stale: The records could not be read: these are the answers before.
+    """
 
     notes: int
     rows: dict[str, list[tuple[Any, ...]]]
+    stale: bool = False
 
 
 class Questions:
@@ -40,11 +47,21 @@ class Questions:
         """The answers, not older than `KEEP_S` unless they are being asked for just now."""
         if self._clock() - self._asked_at_s >= KEEP_S and self._lock.acquire(blocking=False):
             try:
-                self._answers = self._ask()
+                self._answers = self._ask_or_keep()
                 self._asked_at_s = self._clock()
             finally:
                 self._lock.release()
         return self._answers
+
+    def _ask_or_keep(self) -> Answers:
+        """The numbers of the page do not rest on these answers, so whatever is wrong with the files must not hide them."""
+        try:
+            return self._ask()
+        except UNREADABLE as error:
+            _log.error(
+                "the records at rest cannot be read", error=type(error).__name__
+            )  # its text may name what is in them
+            return replace(self._answers, stale=True)
 
     def _ask(self) -> Answers:
         try:

@@ -1,7 +1,6 @@
 """Numbers as people read them. Nothing here rounds a share up to 100 %."""
 
 from datetime import UTC, datetime
-from math import floor
 from zoneinfo import ZoneInfo
 
 NONE = "no data yet"
@@ -18,10 +17,11 @@ _FINER = {"days": ("hours", 24), "hours": ("minutes", 60), "minutes": ("seconds"
 
 
 def share(value: float) -> str:
-    """0.934 as 93.4 %; below one per cent with a digit more."""
+    """0.9342 as 93.4 %, as `rxtract quality` rounds; below one per cent with a digit more, and all only where it is all."""
     if 0 < value < 0.01:
         return f"{value * 100:.2g} %"
-    return f"{floor(value * 1000 + 1e-9) / 10:.1f} %"
+    thousandths = round(value, 3) if value >= 1 else min(round(value, 3), 0.999)
+    return f"{thousandths * 100:.1f} %"
 
 
 def value_of(value: float | None, unit: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,11 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lifecycle.job_process import AT, FAILED
 from runtime.errors import RxtractError
 
 
 class JobFailedError(RxtractError):
-    """The job gave no result; the message says how it ended, never a text."""
+    """The job gave no result; the message says how it ended and at which stage, never a text."""
 
 
 class JobAbandonedError(RxtractError):
@@ -24,7 +26,7 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 
 class JobProcess:
-    """Runs `python -m lifecycle.job FOLDER`.
+    """Runs `python -m lifecycle.job_process FOLDER`.
 
     Args:
         timeout_s: After which it counts as failed.
@@ -47,51 +49,90 @@ class JobProcess:
             JobAbandonedError: `go_on` said no.
             JobFailedError: It ended without a result, or took too long.
         """
-        output, said = folder / "job.log", 0
+        output = folder / "job.log"
         with output.open("wb") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "lifecycle.job", str(folder)],
+                [sys.executable, "-m", "lifecycle.job_process", str(folder), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+        said = _Said(output, progress)
         deadline_s = time.monotonic() + self._timeout_s
         try:
             while True:
                 try:
                     child.wait(self._poll_s)
                 except subprocess.TimeoutExpired:
-                    said = _tell(output, said, progress)
+                    said.read()
                     if not go_on():
                         raise JobAbandonedError("the job was ended: its work is not ours any more") from None
                     if time.monotonic() >= deadline_s:
-                        raise JobFailedError(f"the job took longer than {self._timeout_s:.0f} s") from None
+                        raise JobFailedError(
+                            f"the job took longer than {self._timeout_s:.0f} s, {said.place}: see RXTRACT_JOB_TIMEOUT_S"
+                        ) from None
                 else:
                     break
         finally:
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        _tell(output, said, progress)
-        return _result(folder, child.returncode)
+        said.read()
+        return _result(folder, child.returncode, said)
 
 
-def _tell(output: Path, said: int, progress: Progress) -> int:
-    lines = output.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in lines[said:]:
+class _Said:
+    """What a job has printed so far: its stages, told as they come, and how it failed."""
+
+    def __init__(self, output: Path, progress: Progress) -> None:
+        self._output = output
+        self._progress = progress
+        self._read_to = 0
+        self._stage = ""
+        self.failed = ""
+
+    @property
+    def place(self) -> str:
+        """How far it came."""
+        return f"at stage {self._stage}" if self._stage else "before its first stage"
+
+    def read(self) -> None:
+        """Take the lines that have been finished since the last time."""
+        with self._output.open("rb") as printed:
+            printed.seek(self._read_to)
+            finished, newline, _ = printed.read().rpartition(b"\n")
+        self._read_to += len(finished) + len(newline)
+        for line in finished.split(b"\n"):
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
         try:
             found = json.loads(line)
         except ValueError:
-            continue
-        if isinstance(found, dict):
-            progress(found)
-    return len(lines)
+            return
+        if not isinstance(found, dict):
+            return
+        if FAILED in found:
+            self.failed = f"{found[FAILED]} in {found.get(AT)}"
+            return
+        self._stage = str(found.get("stage", ""))
+        self._progress(found)
 
 
-def _result(folder: Path, code: int) -> dict[str, Any]:
+def _result(folder: Path, code: int, said: _Said) -> dict[str, Any]:
     path = folder / "result.json"
     if code != 0 or not path.exists():
-        raise JobFailedError(f"the job ended with code {code} and no result")
+        raise JobFailedError(f"the job {_how_ended(code, said)}, {said.place}")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def _how_ended(code: int, said: _Said) -> str:
+    if said.failed:
+        return f"failed with {said.failed}"
+    if code >= 0:
+        return f"ended with code {code} and no result"
+    if -code == signal.SIGKILL:
+        return "was killed by SIGKILL (a lack of memory is the usual cause)"
+    return f"was ended by signal {-code}"

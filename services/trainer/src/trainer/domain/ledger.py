@@ -25,6 +25,20 @@ DRIFT = "drift"
 _URGENCY = {ModelAction.ROLLBACK: 0, ModelAction.PROMOTE: 1, ModelAction.EVALUATE: 2, ModelAction.RETRAIN: 3}
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a command ended.
+
+    Attributes:
+        at: When, UTC milliseconds.
+        into: The run that it was merged into.
+    """
+
+    kind: ModelEventKind
+    at: int
+    into: str | None = None
+
+
 @dataclass(slots=True)
 class Ledger:
     """The orders of one model.
@@ -32,7 +46,7 @@ class Ledger:
     Attributes:
         model_name: Events of other models teach nothing about ours; an order for one has its end all the same.
         commands: By id, in the order of their first delivery.
-        ended: Commands with the event that ended them.
+        ended: Commands with how they ended; a merged one with its merger, see `outcome`.
         deferred: Commands that wait for labels, with the number missing when that was last said.
         duplicates: Deliveries of a command beyond the first.
         merged: Commands that one run serves beside its own, by that run's command.
@@ -42,7 +56,7 @@ class Ledger:
 
     model_name: str
     commands: dict[str, ModelCommand] = field(default_factory=dict)
-    ended: dict[str, ModelEventKind] = field(default_factory=dict)
+    ended: dict[str, End] = field(default_factory=dict)
     deferred: dict[str, int] = field(default_factory=dict)
     merged: dict[str, list[str]] = field(default_factory=dict)
     duplicates: int = 0
@@ -66,7 +80,7 @@ class Ledger:
         if event.kind is ModelEventKind.TRAINING_DEFERRED:
             self.deferred[event.command_id] = event.missing_labels or 0
         elif event.kind in ENDS:
-            self.ended[event.command_id] = event.kind
+            self.ended[event.command_id] = End(event.kind, event.occurred_at, event.merged_into)
             self.deferred.pop(event.command_id, None)
             if event.kind is ModelEventKind.MERGED_INTO and event.merged_into:
                 known = self.merged.setdefault(event.merged_into, [])
@@ -79,6 +93,14 @@ class Ledger:
             place = (event.model_version, event.serial or 0)
             if place not in self.served:
                 self.served.append(place)
+
+    def outcome(self, command_id: str) -> End | None:
+        """How a command ended, by the run that it was merged into where it was; None: that is open."""
+        end, merged = self.ended.get(command_id), {command_id}
+        while end is not None and end.into is not None and end.into not in merged:
+            merged.add(end.into)
+            end = self.ended.get(end.into)
+        return end
 
     @property
     def open(self) -> list[ModelCommand]:

@@ -1,6 +1,8 @@
 """When an order is void, and when numbers ask for one."""
 
-from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelCommand, QualityMeasured
+from collections.abc import Iterable
+
+from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelAction, ModelCommand, QualityMeasured
 
 ALL_NOTES = "all"
 ALL_LABELS = "ALL"
@@ -13,6 +15,19 @@ def why_void(command: ModelCommand, champion: str | None) -> str | None:
     return (
         f"the order was given against version {command.champion_version}, "
         f"but version {champion or 'none'} serves now: order again if it is still wanted"
+    )
+
+
+def gives_way(running: ModelCommand, orders: Iterable[ModelCommand], champion: str | None) -> bool:
+    """Whether work that runs gives way to a rollback of the version that serves.
+
+    That one must not serve on for as long as a training takes, nor be what its result is compared with.
+    """
+    if running.action not in (ModelAction.RETRAIN, ModelAction.EVALUATE):
+        return False
+    return any(
+        one.action is ModelAction.ROLLBACK and one.model_name == running.model_name and why_void(one, champion) is None
+        for one in orders
     )
 
 

@@ -2,7 +2,7 @@
 
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
-import { ACTIONS, actionOf, DECIDING, ownKey } from "./keys.js";
+import { ACTIONS, actionOf, DECIDING, isHeld, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
 import { Refusals, showRefusals } from "./refusals.js";
@@ -448,10 +448,14 @@ class Desk {
   showState() {
     const state = find("#state");
     const unsent = this.outbox.size;
-    const kept = unsent ? `${unsent} ${unsent === 1 ? "decision is" : "decisions are"} kept here` : "your work is kept here";
+    const one = unsent === 1;
+    const kept = unsent ? `${unsent} ${one ? "decision is" : "decisions are"} kept here` : "your work is kept here";
     const away = this.outbox.away || this.draftState === "kept" || this.away;
-    state.dataset.state = away ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
-    state.textContent = away ? `No connection: ${kept} and sent when it is back` : state.dataset.state === "saving" ? "Saving" : "All saved";
+    const failing = !away && this.outbox.failing;
+    state.dataset.state = away || failing ? "away" : unsent || this.draftState !== "saved" ? "saving" : "saved";
+    if (away) state.textContent = `No connection: ${kept} and sent when it is back`;
+    else if (failing) state.textContent = `The desk does not take ${unsent} ${one ? "decision" : "decisions"} now: ${one ? "it is" : "they are"} kept here and sent again`;
+    else state.textContent = state.dataset.state === "saving" ? "Saving" : "All saved";
   }
 
   showRefused() {
@@ -530,6 +534,7 @@ class Desk {
 
   key(event) {
     if (find("dialog[open]")) return;
+    if (isHeld(event)) return event.preventDefault();
     const action = actionOf(event);
     if (action === "help") return find("#help").showModal();
     if (!action || ownKey(event) || !this.takes(action)) return;

@@ -23,6 +23,9 @@ export const ACTIONS = {
 // What ends the work on a note.
 export const DECIDING = new Set(["accept", "skip"]);
 
+// What changes the note on the paper, or is about to. One press does it once: a key that is held repeats itself, unseen notes included.
+const ONCE = new Set([...DECIDING, "flag", "back"]);
+
 const KEYS = {
   Enter: "accept", ArrowLeft: "move -1", ArrowRight: "move 1", ArrowUp: "line -1", ArrowDown: "line 1",
   "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
@@ -38,6 +41,12 @@ export function actionOf(event) {
   if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
   const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
   return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
+}
+
+// Whether a key that is held would do once more what is done once.
+export function isHeld(event) {
+  const action = ownKey(event) ? event.target.closest("button")?.dataset.do : actionOf(event);
+  return event.repeat && ONCE.has(action);
 }
 
 // Enter and Space belong to the button that has the focus.

@@ -17,6 +17,7 @@ export class Outbox {
     this._busy = false;
     this._wait_ms = FIRST_WAIT_MS;
     this.away = false;
+    this.failing = false;
     window.addEventListener("online", () => this.send());
   }
 
@@ -52,7 +53,9 @@ export class Outbox {
       this._wait_ms = FIRST_WAIT_MS;
     } catch (error) {
       if (!(error instanceof Away) && !(error instanceof LoginNeeded)) throw error;
-      this.away = error instanceof Away;
+      this.away = error instanceof Away && !error.answered;
+      this.failing = error.answered === true;
+      if (error instanceof Away) this._items.push(this._items.shift()); // no decision waits for one that may never go
       if (error instanceof LoginNeeded) this._tell.onLogin();
       this._timer = setTimeout(() => this.send(), this._wait_ms);
       this._wait_ms = Math.min(2 * this._wait_ms, LONGEST_WAIT_MS);
@@ -66,7 +69,7 @@ export class Outbox {
     const item = this._items[0];
     try {
       await this._server.post(pathOf(item, item.action), item.body);
-      this.away = false;
+      this.away = this.failing = false;
       this._drop(item);
       this._tell.onSent(item);
     } catch (error) {

@@ -2,6 +2,7 @@
 // the person: it stays in this browser, by offsets and never by text, with the reason.
 
 import { keptUnder } from "./kept.js";
+import { placeOf } from "./server.js";
 
 export class Refusals {
   constructor(owner, onChange) {
@@ -33,7 +34,7 @@ export function showRefusals(list, items, { onApply, onDiscard }) {
 function row(item, onApply, onDiscard) {
   const li = document.createElement("li");
   const link = document.createElement("a");
-  link.href = `/notes/${encodeURIComponent(item.note_id)}`;
+  link.href = placeOf(item);
   link.target = "_blank";
   link.textContent = item.note_id;
   const time = new Date(item.kept_at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });

@@ -1,11 +1,22 @@
 // Calls to the desk's API. What is away is told apart from what is refused.
 
-// Where an action on a note is sent.
+// Where an action on a note is sent. All of it is one segment: an id such as `..` alone would be taken for a step up.
 export function pathOf({ note_id: noteId, revision }, action) {
-  return `/api/tasks/${encodeURIComponent(noteId)}/${revision}/${action}`;
+  return `/api/tasks/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
 }
 
-export class Away extends Error {}
+// Where a note can be looked at.
+export function placeOf({ note_id: noteId }) {
+  return `/notes?${new URLSearchParams({ note_id: noteId })}`;
+}
+
+// What may be sent again. `answered`: the desk is there, and could not do it; others may have more luck.
+export class Away extends Error {
+  constructor(message, answered = false) {
+    super(message);
+    this.answered = answered;
+  }
+}
 
 export class LoginNeeded extends Error {}
 
@@ -50,16 +61,17 @@ export class Server {
     if (response.status === 204) return null;
     const answer = await response.json().catch(() => null);
     // A proxy's login page or error is no answer of the desk: nothing is known, so nothing is dropped.
-    if (answer === null) throw new Away(`something else than the desk answered (${response.status})`);
+    if (answer === null) throw new Away(`something else than the desk answered (${response.status})`, true);
     if (response.ok) return answer;
-    if (response.status === 401) throw new LoginNeeded(answer.error);
+    const reason = answer.error ?? `the answer was ${response.status}`;
+    if (response.status === 401) throw new LoginNeeded(reason);
     if (response.status === 403 && !again) {
       // Another tab has logged in anew: the session, and with it this token, is another one.
       this._csrf = (await this._call("GET", "/api/session", undefined, true)).csrf;
       return this._call(method, path, body, true);
     }
-    if (!REFUSALS.has(response.status)) throw new Away(answer.error);
-    throw new Refusal(response.status, answer.error);
+    if (!REFUSALS.has(response.status)) throw new Away(reason, true);
+    throw new Refusal(response.status, reason);
   }
 
   async _fetch(method, path, body) {

@@ -1,0 +1,63 @@
+"""The live notes of the window, one by one, so that a newer row can take an older one's place. Bounded: they are most of the memory."""
+
+from typing import NamedTuple
+
+from outcomes.cells import CellKey, NoteSums
+
+MOST_NOTES = 3_000_000
+"""A note takes about 370 bytes."""
+
+
+class Row(NamedTuple):
+    """What a note counts as now."""
+
+    revision: int
+    serial: int
+    key: CellKey
+    sums: NoteSums
+
+
+class Remembered:
+    """Rows by note. Beyond the limit notes of the oldest day go first, in whatever order partitions are read.
+
+    Args:
+        most: Notes that are remembered; one that was forgotten counts twice when it comes again, as a newer revision or by another model.
+    """
+
+    def __init__(self, most: int = MOST_NOTES) -> None:
+        self._most = most
+        self._days: dict[str, dict[str, Row]] = {}
+        self._size = 0
+        self.forgotten = 0
+        """How many had to go although their day is in the window."""
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __contains__(self, note_id: str) -> bool:
+        return self.get(note_id) is not None
+
+    def get(self, note_id: str) -> Row | None:
+        """The row of a note; None when it is not known."""
+        for notes in self._days.values():
+            if (row := notes.get(note_id)) is not None:
+                return row
+        return None
+
+    def put(self, note_id: str, row: Row, known: Row | None) -> None:
+        """Keep a row in the place of the one that is known."""
+        if known is not None:
+            del self._days[known.key[0]][note_id]
+            self._size -= 1
+        self._days.setdefault(row.key[0], {})[note_id] = row
+        self._size += 1
+        if self._size > self._most:
+            oldest = min(day for day, notes in self._days.items() if notes)
+            self._days[oldest].popitem()
+            self._size -= 1
+            self.forgotten += 1
+
+    def forget_before(self, day: str) -> None:
+        """Drop what lies before a day."""
+        self._days = {one: notes for one, notes in self._days.items() if one >= day}
+        self._size = sum(map(len, self._days.values()))

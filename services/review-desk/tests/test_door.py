@@ -1,0 +1,173 @@
+"""Who gets in, for how long, and what is not even read: the whole application, with a desk that only tells who asked."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from review_desk.adapters.sessions import Sessions
+from review_desk.desk import Desk, Held, Reviewer
+from review_desk.http.access import Access, Proxy
+from review_desk.http.app import DeskApi, DeskPage, make_app
+from review_desk.http.limits import MAX_BODY_BYTES
+from review_desk.metrics import METRICS
+from review_desk.page.pages import Pages
+from runtime.metrics import Metrics
+from runtime.people import People
+from runtime.secret_files import hash_token
+from starlette.testclient import TestClient
+
+SESSION_S = 600
+NO_PROXY = Proxy("", "", "", "")
+PROXY = Proxy("X-Forwarded-User", "X-Forwarded-Groups", "rxtract-lead", hash_token("proxy-secret"))
+FROM_PROXY = {"X-Forwarded-User": "olga", "X-Rxtract-Proxy-Secret": "proxy-secret"}
+
+
+class WhoAsks:
+    """In place of `Desk`."""
+
+    def figures(self, who: Reviewer) -> dict[str, Any]:
+        return {"who": who.annotator, "leads": who.leads}
+
+    def keep(self, _who: Reviewer, _held: list[Held]) -> list[str]:
+        return []
+
+
+class House:
+    """A desk's door with a token file and a clock that a test moves."""
+
+    def __init__(self, folder: Path, proxy: Proxy = NO_PROXY) -> None:
+        self.now_s = 1_000_000.0
+        self._file = folder / "tokens"
+        self.admit("anna:validator")
+        metrics = Metrics(METRICS)
+        metrics.build_all()
+        people = People(self._file, "X_FILE", clock=lambda: self.now_s)
+        sessions = Sessions(b"s" * 32, SESSION_S, clock=lambda: self.now_s)
+        access = Access(people, sessions, proxy, b"a" * 32, b"n" * 32)
+        desk = cast("Desk", WhoAsks())
+        api = DeskApi(desk, access, metrics, lease_s=9, session_s=SESSION_S, secure_cookie=False)
+        self.app = make_app(api, DeskPage(desk, access, Pages()))
+
+    def admit(self, *people: str) -> None:
+        """Write the token file anew: each name:role has the token token-name."""
+        lines = [f"{one}:{hash_token('token-' + one.partition(':')[0])}" for one in people]
+        self._file.write_text("\n".join(lines))
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def client(self) -> TestClient:
+        return TestClient(self.app, follow_redirects=False)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def login(client: TestClient, name: str = "anna") -> dict[str, Any]:
+    answer = client.post("/api/login", json={"token": f"token-{name}"})
+    assert answer.status_code == 200, answer.text
+    return cast("dict[str, Any]", answer.json())
+
+
+def test_a_session_ends_at_its_time_whatever_the_browser_keeps(house: House) -> None:
+    with house.client() as client:
+        login(client)
+        house.pass_s(SESSION_S - 1)
+        assert client.get("/api/queue").status_code == 200
+        house.pass_s(1)
+        kept = {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+        assert client.get("/api/queue", headers=kept).status_code == 401
+
+
+def test_whoever_leaves_the_token_file_is_out_and_a_new_role_counts_at_once(house: House) -> None:
+    house.admit("anna:lead")
+    house.pass_s(10)
+    with house.client() as client:
+        login(client)
+        assert client.get("/api/queue").json()["leads"] is True
+        house.admit("anna:validator")
+        house.pass_s(10)
+        assert client.get("/api/queue").json()["leads"] is False
+        assert client.get("/api/session").json()["role"] == "validator"
+        house.admit("ben:validator")
+        house.pass_s(10)
+        assert client.get("/api/queue").status_code == 401
+        assert client.get("/").headers["location"] == "/login"
+
+
+def test_a_new_token_of_the_same_person_ends_what_the_old_one_began(house: House, tmp_path: Path) -> None:
+    with house.client() as client:
+        login(client)
+        (tmp_path / "tokens").write_text(f"anna:validator:{hash_token('another')}")
+        house.pass_s(10)
+        assert client.get("/api/queue").status_code == 401
+
+
+def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
+    """Send 64 KiB pieces without saying how many; gives the answer's status and how many pieces were taken."""
+    taken, statuses = [], []
+
+    async def receive() -> dict[str, Any]:
+        taken.append(1)
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": len(taken) < pieces}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")],
+        "scheme": "http",
+        "server": ("desk", 80),
+        "client": ("somebody", 1),
+    }
+    asyncio.run(house.app(scope, receive, send))
+    return statuses[0], len(taken)
+
+
+def test_a_body_of_unsaid_length_is_read_no_further_than_allowed(house: House) -> None:
+    status, taken = post_in_pieces(house, "/api/login", 64)
+    assert status == 413
+    assert taken * 65_536 <= MAX_BODY_BYTES + 65_536
+    assert post_in_pieces(house, "/api/login", 2)[0] == 422  # no JSON, but no more than allowed
+    with house.client() as client:
+        said = client.post("/api/login", content=b"x" * (MAX_BODY_BYTES + 1))
+        assert (said.status_code, said.json()) == (413, {"error": "the body is larger than 1 MiB"})
+        assert client.post("/api/login", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+
+
+def keep(client: TestClient, **headers: str) -> int:
+    """A call that changes something; gives the status."""
+    return client.post("/api/keep", json={"notes": []}, headers=headers).status_code
+
+
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer of-nobody", "Bearer", ""])
+def test_only_a_tokens_owner_needs_no_csrf_token(house: House, authorization: str) -> None:
+    with house.client() as client:
+        assert keep(client, Authorization="Bearer token-anna") == 200
+        csrf = login(client)["csrf"]
+        sent = {"Authorization": authorization}  # a browser adds it by itself behind a proxy that asked for it
+        assert keep(client, **sent) in {401, 403}
+        assert keep(client, **sent, **{"X-CSRF-Token": "0" * 64}) in {401, 403}
+        if not authorization.startswith("Bearer"):
+            assert keep(client, **sent, **{"X-CSRF-Token": csrf}) == 200
+
+
+def test_whoever_the_proxy_names_needs_the_pages_csrf_token(tmp_path: Path) -> None:
+    with House(tmp_path, PROXY).client() as client:
+        csrf = client.get("/api/session", headers=FROM_PROXY).json()["csrf"]
+        assert keep(client, **FROM_PROXY) == 403
+        assert keep(client, **FROM_PROXY, Authorization="Basic dXNlcjpwYXNz") == 403
+        assert keep(client, **FROM_PROXY, **{"X-CSRF-Token": csrf}) == 200
+        of_the_proxy = {"Authorization": "Bearer an-id-token"}
+        assert keep(client, **FROM_PROXY, **of_the_proxy) == 403
+        assert keep(client, **FROM_PROXY, **of_the_proxy, **{"X-CSRF-Token": csrf}) == 200
+        assert keep(client, **(FROM_PROXY | {"X-Rxtract-Proxy-Secret": "wrong"})) == 401

@@ -36,7 +36,7 @@ tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say 
 	@./deploy/tools.sh
 
 .PHONY: test-tools
-test-tools: $(READY) tools ## what only the tests of deploy/ need: docker compose, operators' definitions (by Go and Maven, once)
+test-tools: $(READY) tools ## what only the tests of deploy/ need: helm, docker compose, hadolint, operators' definitions (by Go and Maven, once)
 	@./deploy/tools.sh checks
 
 .PHONY: demo
@@ -96,8 +96,7 @@ docs: $(READY) ## render docs/ to a site in site/
 	@echo "docs: open site/index.html (its search needs a server: python3 -m http.server --directory site)"
 
 .PHONY: chart-test
-chart-test: $(READY) test-tools ## the chart and the Prometheus rules; brings helm (about 80 s, once)
-	@command -v helm >/dev/null || test -x $(HOME)/.cache/rxtract/bin/helm || GOBIN=$(HOME)/.cache/rxtract/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
+chart-test: $(READY) test-tools ## the chart and the Prometheus rules
 	@$(BIN)/python -m pytest -q tests/deploy
 
 .PHONY: alerts-test
@@ -120,7 +119,7 @@ cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; b
 	@$(BIN)/python deploy/cluster_test.py
 
 .PHONY: sbom
-sbom: $(READY) ## a bill of materials (CycloneDX) for each image, from the locks, in dist/sbom/
+sbom: $(READY) ## a bill of materials (CycloneDX) for each image, of its lock and, if built, of all in it, in dist/sbom/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt python deploy/sbom.py
 
 .PHONY: lock

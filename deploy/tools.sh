@@ -1,38 +1,60 @@
 #!/usr/bin/env bash
 # Brings what no wheel brings, as root or by a sudo that asks for no password. Names in one line what stays out.
 # With CI=true a missing tool fails. `tools.sh dot` brings what only `make pictures` needs; `tools.sh checks` what only the tests of
-# deploy/ need and Debian has not: by Go and Maven, once, into the download cache.
+# deploy/ need and Debian has not: by Go, Maven and uv, once, into caches.
 set -eu
 
-# docker compose needs no engine to judge docker-compose.yml.
-compose() {
-  if docker compose version >/dev/null 2>&1 || [ -x "$1/docker-compose" ]; then return; fi
+# What `checks` cannot bring it says in one line; in CI that is a failure.
+left_out=""
+without() {
+  echo "tools: $1"
+  left_out="$left_out $2"
+}
+
+# built TOOL WHAT-IS-LEFT-OUT-WITHOUT HOW-LONG: build_TOOL writes an executable into a folder; it goes into the cache, once.
+built() {
   if ! command -v go >/dev/null; then
-    echo "tools: no docker compose, and no go to build it; left out: its own check of docker-compose.yml"
+    without "no ${1/_/ }, and no go to build it; left out: $2" "$1"
     return
   fi
-  echo "tools: building docker compose (5 minutes, once)"
+  echo "tools: building ${1/_/ } ($3, once)"
+  mkdir -p "$cache"
   work=$(mktemp -d)
-  if ! (
-    cd "$work" && printf 'module rxtract/build\n\ngo 1.26\n' > go.mod
-    package=github.com/docker/compose/v2/cmd version=v2.40.3
-    go get -tool "$package@$version"
-    stamp="-s -w -X github.com/docker/compose/v2/internal.Version=$version"
-    CGO_ENABLED=0 timeout 900 nice go build -p 2 -ldflags "$stamp" -o "$work/docker-compose" "$package"
-  ) >"$work/log" 2>&1; then
-    echo "tools: docker compose does not build ($(tail -1 "$work/log")); left out: its own check of docker-compose.yml"
+  mkdir "$work/made"
+  if ! ( cd "$work" && "build_$1" "$work/made" ) >"$work/log" 2>&1; then
+    without "${1/_/ } does not build ($(tail -1 "$work/log")); left out: $2" "$1"
   else
-    mkdir -p "$1" && mv "$work/docker-compose" "$1/docker-compose"
+    mv "$work/made/"* "$cache/"
   fi
   rm -rf "$work"
 }
 
+build_helm() {
+  GOBIN=$1 timeout 900 nice go install -p 2 helm.sh/helm/v3/cmd/helm@v3.22.0
+}
+
+build_docker_compose() {
+  printf 'module rxtract/build\n\ngo 1.26\n' > go.mod
+  package=github.com/docker/compose/v2/cmd version=v2.40.3
+  go get -tool "$package@$version"
+  stamp="-s -w -X github.com/docker/compose/v2/internal.Version=$version"
+  CGO_ENABLED=0 timeout 900 nice go build -p 2 -ldflags "$stamp" -o "$1/docker-compose" "$package"
+}
+
+# docker compose needs no engine to judge docker-compose.yml.
 if [ "${1:-}" = checks ]; then
-  compose "$HOME/.cache/rxtract/bin"
-  said=$(.venv/bin/python deploy/crds/fetch.py 2>&1 >/dev/null) && exit 0
-  echo "tools: $said"
-  [ "${CI:-}" != true ]
-  exit
+  cache="$HOME/.cache/rxtract/bin"
+  command -v helm >/dev/null || [ -x "$cache/helm" ] || built helm "the tests of the chart" "about 80 s"
+  docker compose version >/dev/null 2>&1 || [ -x "$cache/docker-compose" ] ||
+    built docker_compose "Docker's own check of docker-compose.yml" "5 minutes"
+  said=$(.venv/bin/python deploy/crds/fetch.py 2>&1 >/dev/null) || without "$said" definitions
+  said=$(.venv/bin/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint --version 2>&1 >/dev/null) ||
+    without "no hadolint ($(tail -1 <<<"$said")); left out: the tests of Dockerfile and bills of materials" hadolint
+  if [ -n "$left_out" ] && [ "${CI:-}" = true ]; then
+    echo "tools: CI needs every tool; missing:$left_out"
+    exit 1
+  fi
+  exit 0
 fi
 
 # tool | Debian package | what is left out without it

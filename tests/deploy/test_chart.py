@@ -1,8 +1,7 @@
-"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values. Without helm these tests are skipped."""
+"""The chart renders what Kubernetes' restricted level takes, and refuses wrong values."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "deploy")]
+
+import chart_readme  # noqa: E402
+import found  # noqa: E402
+
 CHART = ROOT / "deploy/helm/rxtract"
-HELM = shutil.which("helm") or shutil.which("helm", path=str(Path.home() / ".cache/rxtract/bin"))
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+HELM = found.find("helm")
 GOOD = {
     "kafka.bootstrapServers": "kafka:9092",
     "schemaRegistry.url": "http://registry:8081",
@@ -20,7 +25,7 @@ GOOD = {
     "mlflow.url": "http://mlflow:5000",
     "services.scorekeeper.existingClaim": "records",
 }
-pytestmark = pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test")
+pytestmark = found.needs("helm", "make test-tools")
 
 
 def helm(*arguments, **values):
@@ -123,6 +128,108 @@ def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
     assert "scaleDownSeconds" in too_long.stderr  # the most that Kubernetes takes for periodSeconds is 1800
 
 
+LOGIN = {
+    "kafka.securityProtocol": "SASL_SSL",
+    "kafka.saslMechanism": "SCRAM-SHA-512",
+    "kafka.existingSecret": "kafka-login",
+}
+OPERATED = {**LOGIN, "strimzi.users": "true", "strimzi.topics": "true", "kafka.existingSecret": ""}
+
+
+def environments(documents):
+    """Of each container of a Deployment or Job: its variables, by service or step."""
+    found = {}
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                found[one["name"]] = {variable["name"]: variable for variable in one["env"]}
+    return found
+
+
+def test_a_secret_without_a_username_fits_when_the_value_says_it():
+    """Strimzi's secret of a user holds a password alone."""
+    documents = render(**LOGIN, **{"kafka.username": "notes", "autoscaling.kind": "keda"})
+    for name, told in environments(documents).items():
+        if name != "schemas":  # the registry alone is asked
+            assert told["RXTRACT_SASL_USERNAME"]["value"] == "notes"
+            assert told["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
+    from_secret = environments(render(**LOGIN))["ingestor"]["RXTRACT_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
+    assert from_secret == {"name": "kafka-login", "key": "username"}
+    secrets = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
+    for login in of_kind(documents, "TriggerAuthentication"):
+        parts = {one["parameter"]: (one["name"], one["key"]) for one in login["spec"]["secretTargetRef"]}
+        assert secrets[parts["username"][0]][parts["username"][1]] == "notes"
+        assert parts["password"] == ("kafka-login", "password")
+
+
+def test_each_service_logs_in_as_a_user_of_its_own():
+    documents = render(**OPERATED, **{"autoscaling.kind": "keda"})
+    users = {d["metadata"]["name"] for d in of_kind(documents, "KafkaUser")}
+    told = environments(documents)
+    assert "RXTRACT_SASL_PASSWORD" not in told.pop("schemas")
+    assert users == {f"r-{service}" for service in told}
+    for service, variables in told.items():
+        assert variables["RXTRACT_SASL_USERNAME"]["value"] == f"r-{service}"
+        password = variables["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert password == {"name": f"r-{service}", "key": "password"}
+    logins = {d["metadata"]["name"] for d in of_kind(documents, "TriggerAuthentication")}
+    used = {d["spec"]["triggers"][0]["authenticationRef"]["name"] for d in of_kind(documents, "ScaledObject")}
+    assert logins == used == {"r-ingestor", "r-extractor"}
+
+
+def test_with_mutual_tls_the_certificate_is_the_users_own():
+    documents = render(**{"kafka.securityProtocol": "SSL", "strimzi.users": "true", "strimzi.topics": "true"})
+    assert {d["spec"]["authentication"]["type"] for d in of_kind(documents, "KafkaUser")} == {"tls"}
+    for deployment in of_kind(documents, "Deployment"):
+        volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        (mounted,) = [one["secret"]["secretName"] for one in volumes if one["name"] == "kafka-certificate"]
+        assert mounted == deployment["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kafka.securityProtocol": "PLAINTEXT"}, "strimzi.users makes logins"),
+        ({"kafka.saslMechanism": "PLAIN"}, "SCRAM-SHA-512"),
+        (
+            {"strimzi.topics": "false"},
+            "kafka.existingSecret is empty",
+        ),  # the job that makes topics needs rights of its own
+    ],
+    ids=str,
+)
+def test_users_that_could_not_log_in_are_refused(changed, said):
+    refused = helm("template", "r", str(CHART), **{**OPERATED, **changed})
+    assert refused.returncode != 0
+    assert said in refused.stderr
+
+
+def test_the_registrys_login_comes_from_a_secret():
+    secret = {"schemaRegistry.url": "", "schemaRegistry.existingSecret": "registry-login"}
+    for told in environments(render(**secret)).values():
+        where = told["RXTRACT_SCHEMA_REGISTRY_URL"]["valueFrom"]["secretKeyRef"]
+        assert where == {"name": "registry-login", "key": "url"}
+
+
+def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
+    documents = render(**{"tls.caSecret": "our-ca"})
+    told = environments(documents)
+    assert {"topics", "schemas", "trainer"} <= set(told)
+    for variables in told.values():
+        assert (
+            variables["SSL_CERT_FILE"]["value"] == variables["REQUESTS_CA_BUNDLE"]["value"] == "/etc/rxtract/ca/ca.crt"
+        )
+    for document in documents:
+        if document["kind"] in {"Deployment", "Job"}:
+            pod = document["spec"]["template"]["spec"]
+            (volume,) = [one["secret"]["secretName"] for one in pod["volumes"] if one["name"] == "ca"]
+            assert volume == "our-ca"
+            for one in [*pod["containers"], *pod.get("initContainers", [])]:
+                assert {"name": "ca", "mountPath": "/etc/rxtract/ca", "readOnly": True} in one["volumeMounts"]
+    assert not [name for one in environments(render()).values() for name in one if "CERT" in name or "BUNDLE" in name]
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}
@@ -217,6 +324,8 @@ def test_pods_may_be_held_to_the_servers_they_need():
         {"kafka.bootstrapServers": ""},
         {"kafka.securityProtocol": "SASL_SSL", "kafka.saslMechanism": "SCRAM-SHA-512"},
         {"services.scorekeeper.ephemeralSize": "much"},
+        {"monitoring.runbookUrl": "https://docs.example.org/runbooks"},
+        {"monitoring.runbookUrl": "docs/%s.md"},
         {"networkPolicy.egress.kafka.to": []},
         {"networkPolicy.egress.kafka.ports": []},
     ],
@@ -231,6 +340,22 @@ def test_wrong_values_are_refused(wrong):
 def test_the_copies_in_the_chart_are_up_to_date():
     command = [sys.executable, str(ROOT / "deploy/chart_files.py"), "--check"]
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == 0
+
+
+def test_every_value_is_explained():
+    known = chart_readme.values()
+    spoken_for = {one.path for one in known if one.says}
+    of_services = chart_readme.readme().partition("## Of each service")[2]
+    silent = [one.name for one in known if one.path not in spoken_for and one.path[:-1] not in spoken_for]
+    fields = {f"services.{one.path[1]}.{one.path[2]}" for one in known if one.path[0] == "services" and one.path[2:]}
+    assert [name for name in silent if not name.startswith("services.")] == []
+    assert {f"`{name.rpartition('.')[2]}` |" in of_services for name in fields} == {True}
+
+
+def test_the_readme_names_what_an_install_cannot_do_without():
+    must = chart_readme.readme().partition("## What you must set")[2].partition("## Values")[0]
+    for name in [*GOOD, *{d["secret"] for s in VALUES["services"].values() for d in s.get("secretFiles", {}).values()}]:
+        assert f"`{name}`" in must
 
 
 def test_whoever_must_be_alone_is_never_there_twice():
@@ -263,6 +388,21 @@ def test_every_pod_takes_images_from_a_private_registry():
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
     assert len(specs) == 8
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
+
+
+def runbooks(**values):
+    (made,) = of_kind(render(**{"monitoring.prometheusRule": "true"}, **values), "PrometheusRule")
+    rules = [rule for group in made["spec"]["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+
+
+def test_a_pager_can_open_the_runbook():
+    files = runbooks()
+    assert all((ROOT / file).is_file() for file in files.values())
+    links = runbooks(**{"monitoring.runbookUrl": "https://docs.example.org/a%20b/runbooks/%s.html"})
+    assert links.keys() == files.keys()
+    for alert, link in links.items():
+        assert link == f"https://docs.example.org/a%20b/runbooks/{Path(files[alert]).stem}.html"
 
 
 def test_tracing_is_off_until_a_collector_is_named():

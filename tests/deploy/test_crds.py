@@ -1,7 +1,6 @@
 """What the chart makes for the operators of Prometheus, KEDA and Strimzi is what their own definitions allow."""
 
 import copy
-import os
 import sys
 from pathlib import Path
 
@@ -10,8 +9,9 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "deploy/crds")]
 
 import fetch  # noqa: E402
+import found  # noqa: E402
 import schema  # noqa: E402
-from test_chart import HELM, render  # noqa: E402
+from test_chart import render  # noqa: E402
 
 ON = {
     "monitoring.serviceMonitor": "true",
@@ -19,19 +19,19 @@ ON = {
     "monitoring.labels.release": "prometheus",
     "autoscaling.kind": "keda",
     "strimzi.topics": "true",
-    "strimzi.users": "true",
 }
 SECURE = {
     "kafka.securityProtocol": "SASL_SSL",
     "kafka.saslMechanism": "SCRAM-SHA-512",
     "kafka.existingSecret": "kafka-login",
     "kafka.caSecret": "kafka-ca",
+    "strimzi.users": "true",
 }
 pytestmark = [
-    pytest.mark.skipif(HELM is None, reason="no helm: run make chart-test"),
+    found.needs("helm", "make test-tools"),
     pytest.mark.skipif(
-        not fetch.present() and os.environ.get("CI") != "true",
-        reason="no definitions of operators' resources: run make chart-test (needs Go and Maven)",
+        not fetch.present() and not found.IN_CI,
+        reason="no definitions of operators' resources: run make test-tools (needs Go and Maven)",
     ),
 ]
 
@@ -44,7 +44,7 @@ def definitions():
 @pytest.mark.parametrize("more", [{}, SECURE], ids=["plain", "secured"])
 def test_every_operator_resource_fits_its_definition(definitions, more):
     documents = [one for one in render(**ON, **more) if one["kind"] in fetch.KINDS]
-    wanted = fetch.KINDS if more else fetch.KINDS - {"TriggerAuthentication"}
+    wanted = fetch.KINDS if more else fetch.KINDS - {"TriggerAuthentication", "KafkaUser"}
     assert {one["kind"] for one in documents} == wanted
     for document in documents:
         assert schema.faults(document, definitions[document["kind"]]) == [], document["kind"]

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from contracts.topics import dlq_of, load_topics
 from runtime.contract import STEPS
 from runtime.settings import variable_name
 from runtime.settings_reference import is_secret, settings_of
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import found
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/rxtract"
@@ -199,18 +204,18 @@ def test_one_version_and_one_set_of_images():
 
 
 def docker_compose():
-    """Docker's compose, as a plugin or as `make test-tools` builds it; None: neither."""
-    for command in (["docker", "compose"], [str(Path.home() / ".cache/rxtract/bin/docker-compose")]):
+    """Docker's compose, as a plugin or as `make test-tools` builds it; with neither a person skips and CI fails."""
+    for command in (["docker", "compose"], [str(found.BUILT / "docker-compose")]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
-    return None
+    if found.IN_CI:
+        pytest.fail("CI needs docker compose: make test-tools did not bring it")
+    pytest.skip("no docker compose: run make test-tools (needs Go)")
 
 
 @pytest.mark.parametrize("profile", ["", "demo", "observability"])
 def test_docker_compose_takes_the_file(profile):
     command = docker_compose()
-    if command is None:
-        pytest.skip("no docker compose: run make test-tools (needs Go)")
     chosen = ["--profile", profile] if profile else []
     result = subprocess.run([*command, *chosen, "config"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
@@ -221,8 +226,6 @@ def test_docker_compose_takes_the_file(profile):
 
 def test_docker_compose_refuses_a_misspelt_key(tmp_path):
     command = docker_compose()
-    if command is None:
-        pytest.skip("no docker compose: run make test-tools (needs Go)")
     wrong = {"services": {"one": {"image": "x", "depend_on": ["two"]}}}
     (tmp_path / "docker-compose.yml").write_text(yaml.safe_dump(wrong))
     result = subprocess.run([*command, "config", "-q"], cwd=tmp_path, capture_output=True, text=True, timeout=60)

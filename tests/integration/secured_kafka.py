@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
@@ -15,6 +16,7 @@ from embedded_stack import ports
 from embedded_stack.components.kafka import Kafka
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 USER, PASSWORD = "rxtract", "password-of-the-test"
@@ -65,6 +67,10 @@ class SecuredKafka(Kafka):
 
     port_names = ("kafka", "kafka-controller", "kafka-secured")
     authority: ClassVar[Authority]
+    users: ClassVar[Mapping[str, str]] = MappingProxyType({USER: PASSWORD})
+    """Passwords by user."""
+    more: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """More of the broker's configuration."""
 
     @property
     def secured(self) -> str:
@@ -72,11 +78,10 @@ class SecuredKafka(Kafka):
 
     def when_ready(self) -> None:
         super().when_ready()
-        wanted = UserScramCredentialUpsertion(
-            USER, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), PASSWORD.encode()
-        )
+        how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        wanted = [UserScramCredentialUpsertion(user, how, word.encode()) for user, word in self.users.items()]
         admin = AdminClient({"bootstrap.servers": self.address})
-        for future in admin.alter_user_scram_credentials([wanted]).values():
+        for future in admin.alter_user_scram_credentials(wanted).values():
             future.result(30)
 
     def _properties(self, log_dir: Path) -> str:
@@ -94,5 +99,6 @@ class SecuredKafka(Kafka):
             f"{prefix}.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             f"{prefix}.ssl.keystore.type": "PEM",
             f"{prefix}.ssl.keystore.location": str(store),
+            **self.more,
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())

@@ -591,7 +591,7 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
         assert "note-1" not in answer.text
     shown = client.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert shown.status_code == 200
-    assert 'href="http://desk:1/notes/note-1"' in shown.text
+    assert 'href="http://desk:1/notes?note_id=note-1"' in shown.text
     closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X")), one, threading.Event()))
     answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert answer.status_code == 403

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 from clinical_ner.notes import Label, Span
@@ -92,7 +93,7 @@ class SimulatedValidator:
 
     def _post(self, task: Mapping[str, Any], action: str, body: dict[str, Any]) -> bool:
         """Send what was decided; False when the note was taken away meanwhile (a newer revision, or the lease is over)."""
-        path = f"/api/tasks/{task['note_id']}/{task['revision']}/{action}"
+        path = "/api/tasks/" + quote(f"{task['note_id']}/{task['revision']}/{action}", safe="")
         common = {"lease": task["lease"], "sequence": task["sequence"], "seconds_spent": SECONDS_SPENT}
         answer = self._client.post(path, json={**common, **body})
         if answer.status_code == CONFLICT:

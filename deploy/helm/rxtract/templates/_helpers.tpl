@@ -51,45 +51,99 @@ scaleDown:
   policies: [{type: Pods, value: 1, periodSeconds: {{ $seconds }}}]
 {{- end -}}
 
-{{- /* What every process that talks to Kafka is told. */ -}}
-{{- define "rxtract.kafkaEnvironment" -}}
+{{- /* Where Kafka and the registry are, and whom to trust beside Kafka: OpenSSL and the requests library read these two variables. */ -}}
+{{- define "rxtract.addresses" -}}
 - {name: RXTRACT_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers is empty: set it to Kafka's address" .Values.kafka.bootstrapServers | quote }}}
-- {name: RXTRACT_SCHEMA_REGISTRY_URL, value: {{ required "schemaRegistry.url is empty: set it to the schema registry's address" .Values.schemaRegistry.url | quote }}}
+{{- if .Values.schemaRegistry.existingSecret }}
+- {name: RXTRACT_SCHEMA_REGISTRY_URL, valueFrom: {secretKeyRef: {name: {{ .Values.schemaRegistry.existingSecret }}, key: url}}}
+{{- else }}
+- {name: RXTRACT_SCHEMA_REGISTRY_URL, value: {{ required "schemaRegistry.url is empty: set it or schemaRegistry.existingSecret" .Values.schemaRegistry.url | quote }}}
+{{- end }}
 - {name: RXTRACT_TOPIC_PREFIX, value: {{ .Values.kafka.topicPrefix | quote }}}
 - {name: RXTRACT_GROUP_PREFIX, value: {{ .Values.kafka.groupPrefix | quote }}}
-- {name: RXTRACT_SECURITY_PROTOCOL, value: {{ .Values.kafka.securityProtocol }}}
-{{- if hasPrefix "SASL" .Values.kafka.securityProtocol }}
-- {name: RXTRACT_SASL_MECHANISM, value: {{ required "kafka.saslMechanism is empty: set it, for example SCRAM-SHA-512" .Values.kafka.saslMechanism | quote }}}
-{{- $secret := required "kafka.existingSecret is empty: name the secret with username and password" .Values.kafka.existingSecret }}
-- {name: RXTRACT_SASL_USERNAME, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: username}}}
-- {name: RXTRACT_SASL_PASSWORD, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: password}}}
+{{- if .Values.tls.caSecret }}
+- {name: SSL_CERT_FILE, value: /etc/rxtract/ca/ca.crt}
+- {name: REQUESTS_CA_BUNDLE, value: /etc/rxtract/ca/ca.crt}
 {{- end }}
-{{- with .Values.kafka.caSecret }}
+{{- end -}}
+
+{{- /* Who a process is to Kafka, as YAML: its secret, its name (empty: a key of the secret says it) and the secret of its certificate.
+       With strimzi.users a service is a user of its own, whose secret Strimzi makes under the user's name. Takes (list root "extractor"). */ -}}
+{{- define "rxtract.kafkaUser" -}}
+{{- $root := index . 0 -}}
+{{- $kafka := $root.Values.kafka -}}
+{{- $name := printf "%s-%s" (include "rxtract.fullname" $root) (index . 1) -}}
+{{- if and $root.Values.strimzi.users (hasKey $root.Values.services (index . 1)) }}
+secret: {{ $name }}
+username: {{ $name }}
+certificate: {{ eq $kafka.securityProtocol "SSL" | ternary $name "" | quote }}
+{{- else }}
+{{- if hasPrefix "SASL" $kafka.securityProtocol }}
+secret: {{ required "kafka.existingSecret is empty: name the secret with username and password" $kafka.existingSecret }}
+{{- end }}
+username: {{ $kafka.username | quote }}
+certificate: {{ $kafka.certificateSecret | quote }}
+{{- end }}
+{{- end -}}
+
+{{- /* How a process logs in to Kafka. Takes (list root "extractor"). */ -}}
+{{- define "rxtract.kafkaLogin" -}}
+{{- $kafka := (index . 0).Values.kafka -}}
+{{- $user := include "rxtract.kafkaUser" . | fromYaml -}}
+- {name: RXTRACT_SECURITY_PROTOCOL, value: {{ $kafka.securityProtocol }}}
+{{- if hasPrefix "SASL" $kafka.securityProtocol }}
+- {name: RXTRACT_SASL_MECHANISM, value: {{ required "kafka.saslMechanism is empty: set it, for example SCRAM-SHA-512" $kafka.saslMechanism | quote }}}
+{{- if $user.username }}
+- {name: RXTRACT_SASL_USERNAME, value: {{ $user.username | quote }}}
+{{- else }}
+- {name: RXTRACT_SASL_USERNAME, valueFrom: {secretKeyRef: {name: {{ $user.secret }}, key: username}}}
+{{- end }}
+- {name: RXTRACT_SASL_PASSWORD, valueFrom: {secretKeyRef: {name: {{ $user.secret }}, key: password}}}
+{{- end }}
+{{- with $kafka.caSecret }}
 - {name: RXTRACT_SSL_CA_LOCATION, value: /etc/rxtract/kafka-ca/ca.crt}
 {{- end }}
-{{- with .Values.kafka.certificateSecret }}
+{{- with $user.certificate }}
 - {name: RXTRACT_SSL_CERTIFICATE_LOCATION, value: /etc/rxtract/kafka-certificate/user.crt}
 - {name: RXTRACT_SSL_KEY_LOCATION, value: /etc/rxtract/kafka-certificate/user.key}
 {{- end }}
 {{- end -}}
 
-{{- define "rxtract.kafkaMounts" -}}
+{{- /* Takes the root. */ -}}
+{{- define "rxtract.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: home, mountPath: /var/lib/rxtract}
-{{- if .Values.kafka.caSecret }}
+{{- if .Values.tls.caSecret }}
+- {name: ca, mountPath: /etc/rxtract/ca, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the root. */ -}}
+{{- define "rxtract.volumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+{{- with .Values.tls.caSecret }}
+- {name: ca, secret: {secretName: {{ . }}, defaultMode: 0440}}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes (list root "extractor"). */ -}}
+{{- define "rxtract.kafkaMounts" -}}
+{{ include "rxtract.mounts" (index . 0) }}
+{{- if (index . 0).Values.kafka.caSecret }}
 - {name: kafka-ca, mountPath: /etc/rxtract/kafka-ca, readOnly: true}
 {{- end }}
-{{- if .Values.kafka.certificateSecret }}
+{{- if (include "rxtract.kafkaUser" . | fromYaml).certificate }}
 - {name: kafka-certificate, mountPath: /etc/rxtract/kafka-certificate, readOnly: true}
 {{- end }}
 {{- end -}}
 
+{{- /* Takes (list root "extractor"). */ -}}
 {{- define "rxtract.kafkaVolumes" -}}
-- {name: tmp, emptyDir: {sizeLimit: 1Gi}}
-{{- with .Values.kafka.caSecret }}
+{{ include "rxtract.volumes" (index . 0) }}
+{{- with (index . 0).Values.kafka.caSecret }}
 - {name: kafka-ca, secret: {secretName: {{ . }}, defaultMode: 0440}}
 {{- end }}
-{{- with .Values.kafka.certificateSecret }}
+{{- with (include "rxtract.kafkaUser" . | fromYaml).certificate }}
 - {name: kafka-certificate, secret: {secretName: {{ . }}, defaultMode: 0440}}
 {{- end }}
 {{- end -}}

@@ -22,7 +22,7 @@ class StoredStates:
     """
 
     def __init__(self, config: Mapping[str, Any], topic: str, decode: Callable[[bytes | None], DriftState]) -> None:
-        self._config = {**config, "group.id": "unused", "enable.auto.commit": False}
+        self._config = {**config, "group.id": "rxtract-states-unused", "enable.auto.commit": False}
         self._topic = topic
         self._decode = decode
 

@@ -1,0 +1,51 @@
+"""CI leaves nothing out: a missing tool fails there, and what is too long for every push runs each night."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+NEED_A_TOOL = (
+    "test_chart.py::test_lint_is_clean",
+    "test_crds.py::test_a_mistake_in_each_kind_is_found",
+    "test_parity.py::test_docker_compose_refuses_a_misspelt_key",
+    "test_images.py::test_hadolint_finds_nothing_in_the_dockerfile",
+    "test_prometheus.py::test_rules_parse",
+)
+
+
+def made(workflow):
+    """What a workflow makes: in its steps, or by its matrix."""
+    found = set()
+    for job in WORKFLOWS[workflow]["jobs"].values():
+        found |= set(job.get("strategy", {}).get("matrix", {}).get("make", []))
+        found |= set(re.findall(r"\bmake ([a-z-]+)", "\n".join(step.get("run", "") for step in job["steps"])))
+    return found
+
+
+@pytest.mark.parametrize("test", NEED_A_TOOL)
+@pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)], ids=["ci", "a person"])
+def test_without_its_tool_a_test_is_skipped_for_a_person_and_fails_in_ci(tmp_path, test, ci, code):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", f"tests/deploy/{test}"]
+    bare = {"PATH": str(tmp_path), "HOME": str(tmp_path), "RXTRACT_CACHE_DIR": str(tmp_path), "CI": ci}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("LANG", "LC_"))}
+    ended = subprocess.run(command, cwd=ROOT, env=kept | bare, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert ("run make" in ended.stdout) or ci
+
+
+def test_every_night_runs_what_is_too_long_for_a_push():
+    assert WORKFLOWS["nightly"][True]["schedule"]  # YAML reads `on` as true
+    assert made("nightly") == {"compose-test", "cluster-test", "alerts-test", "test-long", "sbom"}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_make_what_there_is(name):
+    assert made(name) <= TARGETS

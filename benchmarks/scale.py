@@ -17,6 +17,7 @@ MOST_IN_A_BATCH = 500
 PATH_S = 0.010
 BUSY = 0.6
 PEAK = 3
+COPIES = 3
 RUPEES_A_CORE_HOUR = 4.0
 RATES = (10, 1_000, 100_000)
 
@@ -61,19 +62,35 @@ def needed(name: str, rate: float) -> int:
     return max(1, ceil(rate * PEAK * NOTE_S[name] / BUSY))
 
 
+def scorekeeper_cores(rate: float) -> float:
+    """What the one scorekeeper has to do at the peak: it is one process, so more than one core cannot be."""
+    return rate * PEAK * NOTE_S["scorekeeper"]
+
+
+def alone(rate: float) -> str:
+    """The same in words."""
+    cores = scorekeeper_cores(rate)
+    return f"{100 * cores:.3g} % of a core" if cores <= 1 else f"cannot be: {cores:.1f} cores"
+
+
+def machines(rate: float) -> int:
+    """Cores that are paid for: the services, the scorekeeper where it can be, and every copy that the brokers keep."""
+    services = sum(needed(name, rate) for name in NOTE_S if name not in {"scorekeeper", "kafka"})
+    return services + (scorekeeper_cores(rate) <= 1) + COPIES * needed("kafka", rate)
+
+
 def main() -> None:
     """Print the tables as Markdown."""
     print(
-        "| Notes/s (peak x3) | ingestor | extractor | drift-watcher | scorekeeper, one process | broker cores, before replication | partitions | ₹ of machines for 1,000 notes |"
+        f"| Notes/s (peak x3) | ingestor | extractor | drift-watcher | scorekeeper, one process | broker cores, {COPIES} copies | partitions | ₹ of machines for 1,000 notes |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for rate in RATES:
         cores = {name: needed(name, rate) for name in NOTE_S}
         partitions = max(12, 12 * ceil(2 * cores["extractor"] / 12))
-        alone = f"{100 * rate * NOTE_S['scorekeeper']:.3g} % of a core"
-        rupees = sum(cores.values()) * RUPEES_A_CORE_HOUR / (rate * 3.6)
+        rupees = machines(rate) * RUPEES_A_CORE_HOUR / (rate * 3.6)
         print(
-            f"| {rate:,} | {cores['ingestor']} | {cores['extractor']} | {cores['drift-watcher']} | {alone} | {cores['kafka']} "
+            f"| {rate:,} | {cores['ingestor']} | {cores['extractor']} | {cores['drift-watcher']} | {alone(rate)} | {COPIES * cores['kafka']} "
             f"| {partitions} | {rupees:.3g} |"
         )
     print(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from live import ROOT, SERVICES, Entities, Failed, Knocks, finish, run, say, simulate, write_transcript
+from live import PAUSE_S, ROOT, SERVICES, Entities, Failed, Knocks, finish, run, say, simulate, write_transcript
 
 sys.path.append(str(ROOT / "deploy/crds"))
 import fetch as crds
@@ -43,7 +43,6 @@ CHANGED: dict[str, dict[str, str]] = {
 }
 """Settings of compose that are others here."""
 RATE = 100
-PAUSE_S = 15.0
 INSTALL_S = 600
 
 

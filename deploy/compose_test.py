@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from live import ROOT, SERVICES, Entities, Failed, finish, run, say, simulate, until, write_transcript
+from live import PAUSE_S, ROOT, SERVICES, Entities, Failed, finish, run, say, simulate, until, write_transcript
 
 PROJECT = "rxtract-test"
 COMPOSE = ["docker", "compose", "--project-name", PROJECT]
@@ -20,8 +20,17 @@ TRANSCRIPT = ROOT / "docs/transcripts/compose.md"
 KAFKA, REGISTRY = "127.0.0.1:9094", "http://127.0.0.1:8082/apis/ccompat/v7"
 PROMETHEUS, HTTP_DOOR = "http://127.0.0.1:9090", "http://127.0.0.1:8080"
 UP_S = 900
-MANY = 3_000
+MANY = 8_000
+START_S = 10.0
+"""Longest time from the start of a service to its readiness, everything else being up and its caches warm."""
 SCRAPED_S = 60.0
+WRONG = (
+    "RXTRACT_LOG_LEVEL=LOUD",
+    "RXTRACT_PSEUDONYM_KEY_FILE=/nowhere",
+    "RXTRACT_TRACING_ENDPOINT=http://collector:4318",
+    "RXTRACT_SCHEMA_REGISTRY_URL=registry:8081",
+)
+"""Settings with which the ingestor must not start."""
 ALERT_S = 300.0
 
 
@@ -71,11 +80,14 @@ def main_job() -> tuple[Entities, str]:
 
 def scaling(entities: Entities, token: str) -> None:
     """One extractor, three, one, under load."""
-    seconds = up("--no-recreate", "--scale", "extractor=3")
-    say(f"extractors 1 to 3: healthy after {seconds:.0f} s")
     since_ms = int(time.time() * 1_000)
     sender = simulate(MANY, 200, ingest_url=HTTP_DOOR, ingest_token=token)
     time.sleep(5)
+    seconds = up("--no-recreate", "--scale", "extractor=3")
+    say(f"extractors 1 to 3 while notes flow: healthy after {seconds:.0f} s")
+    time.sleep(5)
+    if sender.poll() is not None:
+        raise Failed("all notes were sent before the extractors were scaled down")
     compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "extractor=1")
     say("extractors 3 to 1 while notes flow")
     finish(sender)
@@ -84,6 +96,38 @@ def scaling(entities: Entities, token: str) -> None:
     say(
         f"{MANY} more notes sent meanwhile: all came out, none lost; the longest pause between entities was {pause_s:.1f} s"
     )
+    if pause_s > PAUSE_S:
+        raise Failed(f"the pause was longer than {PAUSE_S:.0f} s")
+
+
+def starts() -> None:
+    """Each service started anew, one after the other, with everything that it needs there."""
+    took = {}
+    for name in SERVICES:
+        took[name] = start_anew(name)
+        if took[name] > START_S:  # two cores that others share: the better of two counts
+            took[name] = min(took[name], start_anew(name))
+    say(
+        "start to ready, one after the other: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
+    )
+    if slow := [name for name, seconds in took.items() if seconds > START_S]:
+        raise Failed(f"not ready within {START_S:.0f} s: {', '.join(slow)}")
+
+
+def start_anew(name: str) -> float:
+    """Restart a service; how long it took to be ready by its own word."""
+    compose("restart", name)
+    until(lambda: started_s(name) > 0, UP_S, f"{name} does not become ready")
+    return started_s(name)
+
+
+def started_s(name: str) -> float:
+    """What a service says of its own start; 0 while it is not over, or nobody answers."""
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics', timeout=5).read().decode())"
+    for line in compose("exec", "-T", name, "python", "-c", ask, check=False).splitlines():
+        if line.startswith("rxtract_start_seconds "):
+            return float(line.split()[1])
+    return 0.0
 
 
 def metrics() -> None:
@@ -130,9 +174,7 @@ def _plain(expression: str) -> str:
 
 def bad_input() -> None:
     """A wrong value is one line and a code, not a crash loop without a reason."""
-    wrong = ("RXTRACT_LOG_LEVEL=LOUD", "RXTRACT_PSEUDONYM_KEY_FILE=/nowhere")
-    wrong += ("RXTRACT_TRACING_ENDPOINT=http://collector:4318",)
-    for setting in wrong:
+    for setting in WRONG:
         result = run(*COMPOSE, "run", "--rm", "--no-deps", "-e", setting, "ingestor", check=False)
         line = next((one for one in result.stderr.splitlines() if one.startswith("ingestor: ")), "")
         if result.returncode != 2 or setting.partition("=")[0] not in line:
@@ -158,6 +200,7 @@ def main() -> int:
             entities, token = main_job()
             scaling(entities, token)
             metrics()
+            starts()
             real_fault()
             bad_input()
         except Failed:

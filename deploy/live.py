@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
 DELIVERED_S = 90.0
+PAUSE_S = 15.0
+"""Longest pause between entities that scaling under load may make."""
 _STARTED = time.monotonic()
 _LINES: list[str] = []
 

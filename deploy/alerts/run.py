@@ -1,7 +1,8 @@
 """Fire every alert by a real fault on the live system, and see it clear: ``make alerts-test`` (about 20 minutes).
 
 Servers and services are those of `rxtract up`; Prometheus reads them with the rules of deploy/prometheus, whose times alone are
-shortened. What was seen is written to docs/transcripts/alerts.md. ``run.py NAME ...`` takes only the faults of those alerts
+shortened. What was seen is written to docs/transcripts/alerts.md. At the end every declared metric must have been read and every panel
+of the dashboards must have had data. ``run.py NAME ...`` takes only the faults of those alerts
 and renews their rows.
 """  # noqa: INP001
 
@@ -19,6 +20,7 @@ import faults_models
 import faults_processes
 import faults_review
 import faults_servers
+import panels
 from catalogue import FAULTS, Fault
 from rules import HOLD, ROOT, WINDOWS, alerts
 from world import World, until, world
@@ -139,15 +141,26 @@ def main() -> int:
         if broken.firing():
             say(f"fires without any fault: {', '.join(sorted(broken.firing()))}")
             return 1
+        begun_s = time.time()
+        panels.knock(broken)
         for fault in faults:
             seen += live(fault, broken)
-    PAGE.write_text(page(seen), encoding="utf-8")
+        PAGE.write_text(page(seen), encoding="utf-8")
+        try:
+            panels.crown(broken)
+        except TimeoutError as error:
+            say(str(error))
+        dark = [*panels.unread_metrics(broken), *panels.empty_panels(broken, begun_s)]
     missing = sorted(wanted - {one.alert for one in seen if one.fired_s is not None and one.cleared_s is not None})
     if missing:
         say(f"not seen to fire and clear: {', '.join(missing)}")
         return 1
     say(f"{len(wanted)} alerts fired and cleared")
-    return 0
+    if dark:
+        say(f"no data was seen of: {', '.join(dark)}")
+    else:
+        say("every metric was read, and every panel of the dashboards had data")
+    return 1 if dark and wanted == set(alerts()) else 0  # some faults alone do not make everything happen
 
 
 if __name__ == "__main__":

@@ -76,6 +76,21 @@ class World:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return found
 
+    def names(self) -> set[str]:
+        """The names of all series that were ever read."""
+        with urllib.request.urlopen(f"{self._prometheus}/api/v1/label/__name__/values", timeout=10) as answer:  # noqa: S310
+            return set(json.load(answer)["data"])
+
+    def ever(self, expression: str, since_s: float) -> bool:
+        """Whether an expression had a number at any moment since then."""
+        step_s = max(5.0, (time.time() - since_s) / 1_000)
+        end_s = time.time() + step_s  # else the last moments, which fall between two steps, would not count
+        asked = {"query": expression, "start": since_s, "end": end_s, "step": step_s}
+        url = f"{self._prometheus}/api/v1/query_range?{urllib.parse.urlencode(asked)}"
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own address
+            found = json.load(answer)["data"]["result"]
+        return any(number != "NaN" for series in found for _, number in series["values"])
+
     def firing(self) -> set[str]:
         """The names of the alerts that fire now."""
         return {one["metric"]["alertname"] for one in self.query('ALERTS{alertstate="firing"}')}
@@ -152,9 +167,9 @@ class World:
 
     def order(self, action: ModelAction, version: str | None = None, **more: Any) -> Callable[[], None]:
         """An order to the trainer, as `rxtract model` makes it; call it to publish."""
-        command = new_command(
-            action, MODEL, "alerts-test", target_version=version, champion_version=self.champion(), **more
-        )
+        if "champion_version" not in more:
+            more["champion_version"] = self.champion()
+        command = new_command(action, MODEL, "alerts-test", target_version=version, **more)
         registry = ConfluentRegistry(self.running.addresses.schema_registry_url)
         value = Serializer.for_topic(ModelCommand, registry, MODEL_COMMANDS)(command)
         return lambda: self.put(MODEL_COMMANDS, value, key=MODEL.encode())

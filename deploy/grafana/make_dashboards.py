@@ -58,7 +58,20 @@ def rate(metric: str, by: str, selector: str = "") -> tuple[tuple[str, str], ...
     return ((f"sum by ({by}) (rate({metric}{selector}[$__rate_interval]))", legend),)
 
 
+def grown(metric: str, window: str, selector: str = "") -> str:
+    """How much each series of a counter grew. One with labels begins to exist with its first event, which `increase` does not see."""
+    series = metric + selector
+    return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+
+
+def events(metric: str, by: str, window: str, selector: str = "") -> str:
+    """Events of a counter within a window, summed by labels."""
+    return f"sum{f' by ({by}) ' if by else ''}({grown(metric, window, selector)})"
+
+
 JOB = '{job=~"$job"}'
+ENTITIES = '{job="extractor", topic=~".*entities.extracted.v1"}'
+AUDITED, UNCHANGED = '{sample="AUDIT"}', '{sample="AUDIT", outcome="ACCEPTED"}'
 OPERATIONS = (
     Panel("Services up", "none", (("sum by (job) (up)", "{{job}}"),), "Processes that Prometheus reads.", "stat", 8),
     Panel(
@@ -73,7 +86,7 @@ OPERATIONS = (
     Panel(
         "Records lost to retention, last day",
         "none",
-        (("sum(increase(rxtract_records_expired_total[1d])) or vector(0)", "lost"),),
+        ((f"{events('rxtract_records_expired_total', '', '1d')} or vector(0)", "lost"),),
         "Anything but 0 means notes without entities.",
         "stat",
         8,
@@ -85,6 +98,16 @@ OPERATIONS = (
         quantiles("rxtract_note_to_entity_seconds"),
         "From the acceptance of a live note to its entity event; the objective is 5 s for 99.9 %.",
         limit=5,
+    ),
+    Panel(
+        "Accepted and come out, last hour",
+        "short",
+        (
+            (events("rxtract_notes_accepted_total", "", "1h"), "accepted"),
+            (events("rxtract_records_delivered_total", "", "1h", ENTITIES), "came out"),
+            (events("rxtract_dead_letters_total", "", "1h", '{job="extractor"}'), "refused by the extractor"),
+        ),
+        "What was accepted comes out or is refused; a gap that does not close is lag, or loss.",
     ),
     Panel(
         "Consumer lag",
@@ -101,6 +124,13 @@ OPERATIONS = (
         limit=60,
     ),
     Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
+    Panel(
+        "Start to ready",
+        "s",
+        (("max by (job) (rxtract_start_seconds)", "{{job}}"),),
+        "How long the last start took: under 10 s with everything there and the model cached.",
+        limit=10,
+    ),
     Panel(
         "Records read", "cps", rate("rxtract_records_consumed_total", "job, topic", JOB), "Records handed to handlers."
     ),
@@ -136,7 +166,7 @@ OPERATIONS = (
     Panel(
         "Rebalances",
         "short",
-        ((f"sum by (job, kind) (increase(rxtract_rebalances_total{JOB}[10m]))", "{{job}} {{kind}}"),),
+        ((events("rxtract_rebalances_total", "job, kind", "10m", JOB), "{{job}} {{kind}}"),),
         "Lost partitions: a member died or took too long.",
     ),
     Panel(
@@ -201,22 +231,22 @@ MODEL = (
     Panel(
         "Drift alarms",
         "short",
-        (("sum by (level, segment_kind) (increase(rxtract_drift_alarms_total[1h]))", "{{level}} {{segment_kind}}"),),
+        ((events("rxtract_drift_alarms_total", "level, segment_kind", "1h"), "{{level}} {{segment_kind}}"),),
         "Published events by level.",
     ),
     Panel(
         "Orders by drift",
         "short",
-        (("sum by (action) (increase(rxtract_drift_commands_total[1h]))", "{{action}}"),),
+        ((events("rxtract_drift_commands_total", "action", "1h"), "{{action}}"),),
         "Commands that the drift-watcher published.",
     ),
     Panel(
         "Ranges seen before",
         "short",
         (
-            ("sum(increase(rxtract_drift_ranges_dropped_total[1h]))", "dropped"),
-            ("sum(increase(rxtract_drift_states_refused_total[1h]))", "states refused"),
-            ("sum(increase(rxtract_drift_records_unjudged_total[1h]))", "not judged"),
+            (events("rxtract_drift_ranges_dropped_total", "", "1h"), "dropped"),
+            (events("rxtract_drift_states_refused_total", "", "1h"), "states refused"),
+            (events("rxtract_drift_records_unjudged_total", "", "1h"), "not judged"),
         ),
         "Repeats after a crash; a refused state is built anew from kept records; a model without a reference is not judged.",
     ),
@@ -230,7 +260,7 @@ MODEL = (
     Panel(
         "Orders that ended",
         "short",
-        (("sum by (action, result) (increase(rxtract_trainer_orders_total[1h]))", "{{action}} {{result}}"),),
+        ((events("rxtract_trainer_orders_total", "action, result", "1h"), "{{action}} {{result}}"),),
         "By the event that ended them.",
     ),
     Panel(
@@ -246,13 +276,13 @@ MODEL = (
     Panel(
         "Gate's decisions",
         "short",
-        (("sum by (decision) (increase(rxtract_gate_decisions_total[1d]))", "{{decision}}"),),
+        ((events("rxtract_gate_decisions_total", "decision", "1d"), "{{decision}}"),),
         "What the gate said on the last day.",
     ),
     Panel(
         "Repeated commands",
         "short",
-        (("sum(increase(rxtract_trainer_duplicates_total[1h]))", "repeats"),),
+        ((events("rxtract_trainer_duplicates_total", "", "1h"), "repeats"),),
         "Deliveries of a command beyond its first.",
     ),
     Panel("Last job", "s", (("max(rxtract_trainer_job_seconds)", "last job"),), "How long training and judging took."),
@@ -265,7 +295,7 @@ MODEL = (
     Panel(
         "Loads",
         "short",
-        (("sum by (result) (increase(rxtract_model_loads_total[1h]))", "{{result}}"),),
+        ((events("rxtract_model_loads_total", "result", "1h"), "{{result}}"),),
         "Refused: damaged, or not the promoted one.",
         limit=1,
     ),
@@ -291,10 +321,10 @@ MODEL = (
     ),
 )
 BUSINESS = (
-    Panel("Notes accepted, last day", "short", (("sum(increase(rxtract_notes_accepted_total[1d]))", "notes"),), "By both doors.", "stat", 6),
-    Panel("Notes refused, last day", "percentunit", (("(sum(increase(rxtract_notes_refused_total[1d])) or vector(0)) / (sum(increase(rxtract_notes_accepted_total[1d])) > 0)", "refused"),), "Refused for each accepted one.", "stat", 6),
-    Panel("Entities, last day", "short", (("sum(increase(rxtract_entities_total[1d]))", "entities"),), "Diseases and treatments found.", "stat", 6),
-    Panel("Entities a note", "none", (("sum(increase(rxtract_entities_total[1h])) / (sum(increase(rxtract_notes_accepted_total[1h])) > 0)", "entities"),), "In the last hour; a sudden change is a change of the notes or of the model.", "stat", 6),
+    Panel("Notes accepted, last day", "short", ((events("rxtract_notes_accepted_total", "", "1d"), "notes"),), "By both doors.", "stat", 6),
+    Panel("Notes refused, last day", "percentunit", ((f"({events('rxtract_notes_refused_total', '', '1d')} or vector(0)) / ({events('rxtract_notes_accepted_total', '', '1d')} > 0)", "refused"),), "Refused for each accepted one.", "stat", 6),
+    Panel("Entities, last day", "short", ((events("rxtract_entities_total", "", "1d"), "entities"),), "Diseases and treatments found.", "stat", 6),
+    Panel("Entities a note", "none", ((f"{events('rxtract_entities_total', '', '1h')} / ({events('rxtract_notes_accepted_total', '', '1h')} > 0)", "entities"),), "In the last hour; a sudden change is a change of the notes or of the model.", "stat", 6),
     Panel("Notes accepted", "cps", rate("rxtract_notes_accepted_total", "producer, door"), "By producer and door."),
     Panel("Notes refused", "cps", rate("rxtract_notes_refused_total", "producer, reason"), "By producer and reason: whom to call."),
     Panel("Repeated notes", "cps", rate("rxtract_notes_repeated_total", "result"), "Sent again by clients; a conflict is another text under a known id."),
@@ -303,12 +333,12 @@ BUSINESS = (
     Panel("Notes to review", "cps", rate("rxtract_reviews_requested_total", "reason"), "By reason: unsure, audit, drift."),
     Panel("Notes that wait for a validator", "short", (("max by (queue) (rxtract_desk_waiting_notes)", "{{queue}}"),), "By queue."),
     Panel("Oldest note that waits", "s", (("max by (queue) (rxtract_desk_oldest_waiting_seconds)", "{{queue}}"),), "Since its request, by queue; after 30 days it leaves unseen.", limit=2_592_000),
-    Panel("Validators' decisions", "short", (("sum by (sample, outcome) (increase(rxtract_desk_decisions_total[1h]))", "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
-    Panel("Audit notes accepted unchanged", "percentunit", (('sum(increase(rxtract_desk_decisions_total{sample="AUDIT", outcome="ACCEPTED"}[1d])) / (sum(increase(rxtract_desk_decisions_total{sample="AUDIT"}[1d])) > 0)', "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
+    Panel("Validators' decisions", "short", ((events("rxtract_desk_decisions_total", "sample, outcome", "1h"), "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
+    Panel("Audit notes accepted unchanged", "percentunit", ((f"{events('rxtract_desk_decisions_total', '', '1d', UNCHANGED)} / ({events('rxtract_desk_decisions_total', '', '1d', AUDITED)} > 0)", "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
     Panel("Quality of the week", "percentunit", (('rxtract_kpi_validated_f1_ratio{window="week",city="",version=""}', "F1"), ('rxtract_kpi_validated_f1_low_ratio{window="week",city="",version=""}', "low"), ('rxtract_kpi_validated_f1_high_ratio{window="week",city="",version=""}', "high"), ('rxtract_kpi_estimated_f1_ratio{window="week",city="",version=""}', "expected by the model")), "Audited F1 with its 95 % interval, beside what the model itself expects."),
     Panel("Precision and recall", "percentunit", (('rxtract_kpi_validated_precision_ratio{window="week",city="",version=""}', "precision"), ('rxtract_kpi_validated_recall_ratio{window="week",city="",version=""}', "recall")), "Of the audited notes of the week."),
     Panel("Quality by label", "percentunit", (('rxtract_quality_ratio{measure="f1",city="",version=""}', "{{label}}"),), "Audited F1 of each label."),
-    Panel("Audited notes", "short", (('rxtract_quality_audited_notes{city="",version=""}', "notes"), ("sum(increase(rxtract_quality_measurements_total[1h]))", "measurements published")), "What the quality rests on."),
+    Panel("Audited notes", "short", (('rxtract_quality_audited_notes{city="",version=""}', "notes"), (events("rxtract_quality_measurements_total", "", "1h"), "measurements published")), "What the quality rests on."),
     Panel("What showing the marks does", "percentunit", (("rxtract_quality_prefill_bias_ratio", "version {{version}}"),), "F1 of audit notes shown with the model's marks minus F1 of those without: above 0 people wave them through."),
     Panel("Straight through, refused, corrected", "percentunit", (('rxtract_kpi_straight_through_ratio{window="today",city="",version=""}', "needed nobody"), ('rxtract_kpi_refused_ratio{window="today",city="",version=""}', "refused"), ('rxtract_kpi_correction_ratio{window="today",city="",version=""}', "corrected, of those reviewed"), ('rxtract_kpi_availability_ratio{window="today",city="",version=""}', "in time")), "Shares of today's notes."),
     Panel("Work saved", "s", (('rxtract_kpi_person_time_saved_seconds{window="week",city="",version=""}', "typing saved, this week"),), "Less the time that validators spent."),
@@ -318,10 +348,10 @@ BUSINESS = (
     Panel("Drift and recovery", "short", (('rxtract_kpi_drift_episodes{window="week",city="",version=""}', "episodes"), ('rxtract_kpi_time_to_recovery_seconds{window="week",city="",version=""} / 3600', "hours to recovery")), "Of the week."),
     Panel("Model age", "s", (('rxtract_kpi_model_age_seconds{window="week",city="",version=""}', "age"),), "Since the serving model was promoted."),
     Panel("Records at rest", "short", (("sum(rate(rxtract_sink_rows_total[$__rate_interval]))", "rows a second"), ("max(rxtract_sink_files)", "files"), ("max(rxtract_sink_waiting_rows)", "rows that wait"), ("max(rxtract_kpi_notes)", "notes of the widest window")), "What analysts query."),
-    Panel("Scorekeeper's trouble", "short", (("sum(increase(rxtract_scorekeeper_records_gone_total[1d]))", "left Kafka before they were kept"), ("sum(increase(rxtract_scorekeeper_unreadable_records_total[1d]))", "unreadable"), ("sum(increase(rxtract_scorekeeper_notes_forgotten_total[1d]))", "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
+    Panel("Scorekeeper's trouble", "short", ((events("rxtract_scorekeeper_records_gone_total", "", "1d"), "left Kafka before they were kept"), (events("rxtract_scorekeeper_unreadable_records_total", "", "1d"), "unreadable"), (events("rxtract_scorekeeper_notes_forgotten_total", "", "1d"), "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
     Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
-    Panel("Not reviewed", "short", (("sum by (reason) (increase(rxtract_reviews_unsent_total[1d]))", "too large: {{reason}}"), ("sum(increase(rxtract_drift_unreviewed_total[1d]))", "beyond the drift budget"), ("sum(increase(rxtract_desk_texts_gone_total[1d]))", "gone by age")), "Notes that were due for review and got none."),
-    Panel("Desk's trouble", "short", (("sum by (topic) (increase(rxtract_desk_unreadable_records_total[1h]))", "unreadable: {{topic}}"), ("sum(increase(rxtract_desk_rebuilds_total[1h]))", "queue rebuilt")), "Rare."),
+    Panel("Not reviewed", "short", ((events("rxtract_reviews_unsent_total", "reason", "1d"), "too large: {{reason}}"), (events("rxtract_drift_unreviewed_total", "", "1d"), "beyond the drift budget"), (events("rxtract_desk_texts_gone_total", "", "1d"), "gone by age")), "Notes that were due for review and got none."),
+    Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt")), "Rare."),
 )  # fmt: skip
 DASHBOARDS = {
     "operations": ("Rxtract operations", OPERATIONS),

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/alerts"))
 
 import catalogue  # noqa: E402
+import panels  # noqa: E402
 import rules  # noqa: E402
 import run  # noqa: E402
 
@@ -65,3 +66,30 @@ def test_the_page_of_the_last_run_has_every_alert_seen():
     written = run.PAGE.read_text()
     assert set(re.findall(r"^\| (Rxtract\w+) \|", written, re.MULTILINE)) == set(rules.alerts())
     assert "| - |" not in written
+
+
+class Seen:
+    """A world in which Prometheus has read some series and answers some expressions."""
+
+    def __init__(self, names=(), answered=()):
+        self._names, self._answered = set(names), set(answered)
+
+    def names(self):
+        return self._names
+
+    def ever(self, expression, since_s):
+        return expression in self._answered
+
+
+def test_a_panel_without_data_and_a_metric_that_nobody_read_are_named():
+    shown = dict(panels.panels())
+    assert len(shown) > 70
+    assert not any("$" in expression for asked in shown.values() for expression in asked)
+    first, *others = shown
+    answered = [shown[name][-1] for name in others]
+    assert panels.empty_panels(Seen(answered=answered), 0.0) == [first]
+    declared = panels.unread_metrics(Seen())
+    assert "rxtract_ready" in declared
+    assert "rxtract_handler_seconds" in declared
+    read = {"rxtract_ready", "rxtract_handler_seconds_bucket", "rxtract_handler_seconds_count"}
+    assert set(declared) - set(panels.unread_metrics(Seen(names=read))) == {"rxtract_ready", "rxtract_handler_seconds"}

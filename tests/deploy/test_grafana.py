@@ -51,6 +51,38 @@ def test_every_metric_exists(panel, expression):
     assert set(re.findall(r"\brxtract:[a-z0-9_:]+", expression)) - RECORDED == set()
 
 
+@pytest.mark.parametrize(("panel", "expression"), EXPRESSIONS)
+def test_a_first_event_is_seen(panel, expression):
+    """`increase` says nothing of a series that begins with its first event: one that is new counts whole."""
+    for series, window in re.findall(r"increase\((rxtract_\w+(?:\{[^}]*\})?)\[(\w+)\]\)", expression):
+        assert f"({series} unless {series} offset {window})" in expression
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None and os.environ.get("CI") != "true", reason="no promtool: run make tools"
+)
+def test_the_first_alarm_of_a_level_is_drawn(tmp_path):
+    (shown,) = (expression for panel, expression in EXPRESSIONS if panel == "model: Drift alarms")
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": 'rxtract_drift_alarms_total{level="CRITICAL", segment_kind="city"}', "values": "_x30 1x200"}
+        ],
+        "promql_expr_test": [
+            {
+                "expr": shown,
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": '{level="CRITICAL", segment_kind="city"}', "value": count}],
+            }
+            for minute, count in ((40, 1), (150, 0))
+        ],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump({"tests": [test]}))
+    result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_every_metric_is_on_a_dashboard():
     shown = " ".join(expression for _, expression in EXPRESSIONS)
     recorded = (ROOT / "deploy/prometheus/recording.yml").read_text()

@@ -37,3 +37,17 @@ def test_the_page_holds_the_tables(scale, capsys):
     page = (ROOT / "docs/scale.md").read_text()
     for line in capsys.readouterr().out.splitlines():
         assert line in page
+
+
+def test_money_counts_every_copy_of_the_brokers_and_no_scorekeeper_that_cannot_be(scale):
+    services = ("ingestor", "extractor", "drift-watcher")
+    small, large = 1_000, 100_000
+    assert scale.machines(small) == sum(scale.needed(name, small) for name in services) + 1 + 3
+    own = sum(scale.needed(name, large) for name in services)
+    assert scale.machines(large) == own + 3 * scale.needed("kafka", large)
+
+
+def test_the_scorekeeper_is_judged_at_the_peak_like_the_others(scale):
+    assert scale.scorekeeper_cores(4_000) == pytest.approx(4_000 * scale.PEAK * scale.NOTE_S["scorekeeper"])
+    assert scale.alone(1_000) == "24.6 % of a core"
+    assert scale.alone(100_000) == "cannot be: 24.6 cores"

@@ -7,11 +7,12 @@ import uuid
 from collections.abc import Sequence
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed
 from runtime.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 pytestmark = pytest.mark.stack
@@ -109,12 +110,14 @@ class Worker:
             return [OutputRecord(topics[1], record.key, record.value) for record in records]
 
         config = {"bootstrap.servers": servers}
+        self.metrics = Metrics()
         self.loop = ConsumerLoop(
             Consumer({**CONSUMER_DEFAULTS, **config, "group.id": group, "session.timeout.ms": 6000}),
             DeliveryProducer(config),
             copy_out,
             [topics[0]],
             limits=LoopLimits(batch_records=50),
+            metrics=self.metrics,
         )
         self.thread = threading.Thread(target=self.loop.run)
         self.thread.start()
@@ -150,3 +153,32 @@ def test_workers_come_and_go_and_nothing_is_lost_or_reordered(servers: str, topi
     for message in found:
         newest[message.key()] = message.value()  # by partition and offset: the last copy of each key must be the newest
     assert all(newest[b"%d" % key] == b"%06d" % (5960 + key) for key in range(40))
+
+
+def test_a_transactional_producer_leaves_no_lag_behind(
+    servers: str, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its markers stand in the log and are never handed out: an end that cannot be reached is no lag, and does not grow old."""
+    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": topics[0]})
+    producer.init_transactions(30)
+    for _ in range(3):
+        producer.begin_transaction()
+        for number in range(20):
+            producer.produce(topics[0], b"v", b"%d" % number)
+        producer.commit_transaction(30)
+    worker = Worker(servers, topics, f"g-{topics[0]}")
+
+    def told(metric) -> float | None:
+        return worker.metrics.registry.get_sample_value(metric.name, {"topic": topics[0]})
+
+    try:
+        assert len(read(servers, topics[1], 60)) == 60
+        deadline, in_a_row, last = time.monotonic() + 60, 0, None
+        while in_a_row < 20:
+            last = told(CONSUMER_LAG), told(COMMIT_AGE)
+            in_a_row = in_a_row + 1 if last == (0, 0) else 0
+            assert time.monotonic() < deadline, last
+            time.sleep(0.1)
+    finally:
+        worker.stop()

@@ -9,8 +9,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.metrics import READY, RECORDS_CONSUMED, Metrics
+from runtime.health import HealthServer, Liveness, Readiness, process_age_s
+from runtime.metrics import READY, RECORDS_CONSUMED, START, Metrics
 from runtime.settings import ServiceSettings
 
 
@@ -59,6 +59,24 @@ def test_readiness_is_a_metric_too() -> None:
         assert f"{READY.name} 0.0" in get(server, "/metrics")[1]
         readiness.meet("model")
         assert f"{READY.name} 1.0" in get(server, "/metrics")[1]
+
+
+def test_how_long_the_start_took_is_told_once_it_is_over() -> None:
+    metrics, ages = Metrics(), iter([7.5, 99.0])
+    readiness = Readiness("model", "group", age_s=lambda: next(ages))
+    settings = ServiceSettings(bootstrap_servers="127.0.0.1:9", schema_registry_url="http://127.0.0.1:9")
+    with HealthServer.of(settings, liveness=Liveness(), readiness=readiness, metrics=metrics, info=dict) as server:
+        readiness.meet("model")
+        assert f"{START.name} 0.0" in get(server, "/metrics")[1]
+        readiness.meet("group")
+        readiness.miss("model", "gone")
+        readiness.meet("model")  # ready again is no start
+        assert f"{START.name} 7.5" in get(server, "/metrics")[1]
+
+
+def test_the_age_of_this_process_is_known() -> None:
+    first = process_age_s()
+    assert 0 < first <= process_age_s()
 
 
 def test_an_asker_that_went_away_leaves_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,11 @@ from runtime.secret_files import hash_token
 def start(folder: Path, **more: Any) -> None:
     (folder / "key").write_bytes(b"k" * 40)
     settings = ReviewDeskSettings(
-        bootstrap_servers="b", schema_registry_url="s", desk_key_file=folder / "key", redis_url="redis://r", **more
+        bootstrap_servers="b:1",
+        schema_registry_url="http://s",
+        desk_key_file=folder / "key",
+        redis_url="redis://r",
+        **more,
     )
     share(settings, cast("Store", object()))
 

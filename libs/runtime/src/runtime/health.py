@@ -4,6 +4,7 @@ Liveness means that the main loop still turns. A broker that is down does not ma
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from runtime.logs import get_logger
-from runtime.metrics import READY, Metrics
+from runtime.metrics import READY, START, Metrics
 
 if TYPE_CHECKING:
     from runtime.settings import ServiceSettings
@@ -64,17 +65,45 @@ class AllAlive:
         return all(part.alive for part in self._parts)
 
 
-class Readiness:
-    """Ready when every named condition holds. Conditions that were named at the start do not hold until they are set."""
+def process_age_s() -> float:
+    """Seconds since this process began, the interpreter's own start included where the system tells it (Linux)."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[_START_TICKS])
+        up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        return max(0.0, up_s - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return time.monotonic() - _LOADED_AT_S
 
-    def __init__(self, *conditions: str) -> None:
+
+_START_TICKS = (
+    19  # of what stands behind the name in /proc/self/stat: clock ticks from boot to the start of the process
+)
+_LOADED_AT_S = time.monotonic()
+
+
+class Readiness:
+    """Ready when every named condition holds. Conditions that were named at the start do not hold until they are set.
+
+    Args:
+        conditions: Their names.
+        age_s: Seconds since the process began.
+
+    Attributes:
+        started_s: How old the process was when all conditions first held; 0 until then.
+    """
+
+    def __init__(self, *conditions: str, age_s: Callable[[], float] = process_age_s) -> None:
         self._lock = threading.Lock()
         self._missing: dict[str, str] = dict.fromkeys(conditions, "starting")
+        self._age_s = age_s
+        self.started_s = 0.0
 
     def meet(self, condition: str) -> None:
         """Say that a condition holds."""
         with self._lock:
             self._missing.pop(condition, None)
+            if not self._missing and not self.started_s:
+                self.started_s = self._age_s()
 
     def miss(self, condition: str, why: str) -> None:
         """Say that a condition does not hold, and why in a few words."""
@@ -151,6 +180,7 @@ class HealthServer:
     ) -> Self:
         """The health server of a service, where its settings say; its metrics tell its readiness too."""
         metrics.gauge(READY).set_function(lambda: float(readiness.ready))
+        metrics.gauge(START).set_function(lambda: readiness.started_s)
         return cls(
             settings.health_port,
             host=settings.health_host,

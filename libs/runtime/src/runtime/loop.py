@@ -34,6 +34,7 @@ CONSUMER_DEFAULTS: Mapping[str, Any] = {
     "auto.offset.reset": "earliest",
     "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
+    "enable.partition.eof": True,  # a transaction's marker is never handed out: only so it is seen that nothing waits
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 3_000,
     "max.poll.interval.ms": 300_000,
@@ -194,6 +195,7 @@ class ConsumerLoop:
         self._resending: list[_Batch] = []
         self._gone_while_fetching: set[Partition] = set()
         self._positions = _Positions()
+        self._ends_reached: dict[Partition, int] = {}
         self._progress = Progress(self._metrics, self._topics)
         self._lag_seen_at_s = 0.0
 
@@ -222,11 +224,11 @@ class ConsumerLoop:
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
         self._settle()
+        self._measure_lag()
         if self._is_full():
             self._await_head()
             return
         messages = self._fetch()
-        self._measure_lag()
         if not messages:
             return
         batch = self._handling = _batch_of(messages, self._gone_while_fetching)
@@ -253,7 +255,20 @@ class ConsumerLoop:
         if first is None:
             return []
         more = self._consumer.consume(self._limits.batch_records - 1, timeout=0)
-        return [message for message in (first, *more) if _is_record(message)]
+        return [message for message in (first, *more) if self._is_record(message)]
+
+    def _is_record(self, message: Message) -> bool:
+        """Whether it is one, and not a word of the client's; that a partition's end was reached is noted."""
+        error = message.error()
+        if error is None:
+            return True
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            self._ends_reached[message.topic() or "", message.partition() or 0] = message.offset() or 0
+        else:
+            _log.warning("consumer", code=error.name())
+        return False
 
     # -- handling
 
@@ -283,7 +298,7 @@ class ConsumerLoop:
                 self._consumer.pause(paused)
                 # Partitions that came just now are not paused yet: what they deliver is held, never dropped.
                 message = self._consumer.poll(0)
-                if message is not None and _is_record(message):
+                if message is not None and self._is_record(message):
                     self._held.append(message)
         finally:
             self._consumer.resume([partition for partition in paused if partition in self._consumer.assignment()])
@@ -458,7 +473,9 @@ class ConsumerLoop:
         self._gone_while_fetching |= gone
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
         self._positions.forget(gone)
-        for batch in (*self._in_flight, *self._resending, *((self._handling,) if self._handling else ())):
+        for partition in gone:
+            self._ends_reached.pop(partition, None)
+        for batch in self._batches_under_way():
             for partition in gone & batch.next_offsets.keys():
                 del batch.next_offsets[partition]
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
@@ -469,12 +486,21 @@ class ConsumerLoop:
         if time.monotonic() - self._lag_seen_at_s < _LAG_INTERVAL_S:
             return
         self._lag_seen_at_s = time.monotonic()
-        behind = {}
-        for (topic, number), position in (self._positions.begun | self._positions.done).items():
-            ends = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+        behind, busy = {}, self._under_way()
+        for partition, position in (self._positions.begun | self._positions.done).items():
+            ends = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
             if ends is not None:
-                behind[topic, number] = max(0, ends[1] - position)
+                all_done = partition not in busy and self._ends_reached.get(partition, -1) >= ends[1]
+                behind[partition] = 0 if all_done else max(0, ends[1] - position)
         self._progress.publish(behind)
+
+    def _under_way(self) -> set[Partition]:
+        """Partitions of which something was fetched that is not done."""
+        held = {(message.topic() or "", message.partition() or 0) for message in self._held}
+        return held.union(*(batch.next_offsets for batch in self._batches_under_way()))
+
+    def _batches_under_way(self) -> Iterable[_Batch]:
+        return (*self._in_flight, *self._resending, *((self._handling,) if self._handling else ()))
 
 
 def to_record(message: Message) -> InputRecord:
@@ -495,17 +521,6 @@ def _batch_of(messages: Sequence[Message], not_ours: Collection[Partition] = ())
     records = [to_record(message) for message in messages]
     nexts = {(record.topic, record.partition): record.offset + 1 for record in records}
     return _Batch(records, {partition: offset for partition, offset in nexts.items() if partition not in not_ours})
-
-
-def _is_record(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.fatal():
-        raise KafkaException(error)
-    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
-        _log.warning("consumer", code=error.name())
-    return False
 
 
 def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:

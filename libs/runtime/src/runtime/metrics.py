@@ -92,6 +92,13 @@ COMMIT_AGE = MetricSpec(
     ("topic",),
     "How long an assigned partition has had records that wait and no commit that moved it on: the one that stands longest; 0 while none waits.",
 )
+START = MetricSpec(
+    "rxtract_start_seconds",
+    Kind.GAUGE,
+    "seconds",
+    (),
+    "From the start of the process to the first time that it was ready; 0 until then.",
+)
 READY = MetricSpec("rxtract_ready", Kind.GAUGE, "", (), "1 while /ready says so, else 0.")
 BATCH_RECORDS = MetricSpec(
     "rxtract_batch_records", Kind.HISTOGRAM, "records", (), "Records in one handled batch.", BATCH_BUCKETS
@@ -122,6 +129,7 @@ METRICS: tuple[MetricSpec, ...] = (
     CONSUMER_LAG,
     COMMIT_AGE,
     READY,
+    START,
     BATCH_RECORDS,
     HANDLER_SECONDS,
     DELIVERY_SECONDS,

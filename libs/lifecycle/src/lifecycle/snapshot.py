@@ -31,7 +31,7 @@ class CorpusConfig:
     seed: int = 20
     notes: int = 3_000
     gold_seed: int = 21
-    gold_notes: int = 600
+    gold_notes: int = 1_200
 
     def __post_init__(self) -> None:
         """Refuse what no model could be made or judged by; CorpusConfigError names the field."""

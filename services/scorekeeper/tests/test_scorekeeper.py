@@ -3,7 +3,6 @@ import random
 import re
 import threading
 from itertools import pairwise
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,6 +57,12 @@ from scorekeeper.settings import ScorekeeperSettings
 ZONE = ZoneInfo("Asia/Kolkata")
 NOW = 1_795_000_000_000
 HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture(autouse=True)
+def the_page_is_read_now(monkeypatch):
+    """The records lie at a fixed time, and the page's window moves with the clock."""
+    monkeypatch.setattr("scorekeeper.http.app._now_ms", lambda: NOW)
 
 
 def mark(start):
@@ -572,9 +577,8 @@ def test_the_page_answers_with_its_numbers_and_a_strict_policy(tmp_path):
     assert client.get("/examples/other", auth=("", "token-anna")).status_code == 404
     assert client.get("/static/page.js").status_code == 200
     assert client.get("/api/kpis").json()["kpis"]["notes"]["value"] == 0
-    with patch("scorekeeper.http.app._now_ms", lambda: NOW):
-        one.folded.validated(audit("a", right=False))
-        people = client.get("/api/kpis").json()["people"]
+    one.folded.validated(audit("a", right=False))
+    people = client.get("/api/kpis").json()["people"]
     assert people == {"decided": 1, "corrected": 1, "hours": pytest.approx(9 / 3600)}
 
 
@@ -604,13 +608,11 @@ def test_each_number_leads_to_its_own_notes(tmp_path):
         one.folded.extracted(event(note, city=city, serial=serial))
         one.folded.validated(audit(note, city=city, serial=serial, right=False))
     client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
-    at_now = patch("scorekeeper.http.app._now_ms", lambda: NOW)
 
     def behind(path, city, version):
-        with at_now:
-            page = client.get("/numbers", params={"city": city, "version": version}).text
-            (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
-            shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
+        page = client.get("/numbers", params={"city": city, "version": version}).text
+        (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
+        shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
         return sorted(set(re.findall(r"rxtract why (\w)", shown)))
 
     assert behind("/examples/audit", "", "") == ["a", "b", "c"]

@@ -320,6 +320,34 @@ def test_of_two_validators_the_first_counts_until_a_lead_decides():
     assert (read(folded, "validated_f1"), folded.audit_changes) == (0, 2)
 
 
+def test_what_a_lead_cannot_read_either_measures_nothing():
+    words = [
+        said("a", [entity(1)], [entity(2)], who="v-1", at=NOON),
+        said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", at=NOON + 1),
+        said("a", [entity(1)], [], outcome="UNREADABLE", who="v-lead", at=NOON + 2),
+    ]
+    for order in permutations(words):
+        folded = Folded(ZONE)
+        for word in order:
+            folded.validated(word)
+        assert folded.audits == {}
+        assert read(folded, "correction_rate") is None
+        assert read(folded, "notes_per_validator_hour") == 0  # the work was done, and nothing decided
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ADJUDICATED", who="v-lead", sequence=2, at=NOON + 3))
+    assert read(folded, "correction_rate") == 0
+    folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-3", sequence=1, at=NOON + 4))
+    assert len(folded.audits) == 1  # a lead has decided
+
+
+def test_a_skip_or_a_word_on_an_older_revision_is_no_third_verdict():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-0"))
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", revision=2))
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", revision=2, at=NOON + 1))
+    folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", revision=2, at=NOON + 2))
+    assert len(folded.audits) == 1
+
+
 def test_before_anything_there_is_no_value_and_no_verdict():
     folded = Folded(ZONE)
     empty = {kpi.name: read(folded, kpi.name) for kpi in KPIS}

@@ -77,6 +77,11 @@ def read(folded, name, **view):
     return BY_NAME[name].value(View(folded, (DAY,), view.pop("now_ms", NOON), **view))
 
 
+def raw_f1(folded):
+    """What the audited notes say, be it one alone, which is no quality yet."""
+    return View(folded, (DAY,), NOON).quality[-1].f1
+
+
 def test_a_note_counts_once_and_only_live():
     folded = Folded(ZONE)
     for one in (note("a"), note("a"), note("a", serial=2), note("b", origin=Origin.BACKFILL)):
@@ -173,11 +178,11 @@ def test_a_judgement_that_was_taken_back_is_none():
     assert (folded.audits, folded.audit_changes) == ({}, 2)
     assert read(folded, "correction_rate") is None
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
-    assert read(folded, "validated_f1") == 0
+    assert raw_f1(folded) == 0
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", sequence=3))
     folded.validated(said("a", [entity(1)], [entity(2)], outcome="ADJUDICATED", who="v-lead"))
     folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", sequence=2))
-    assert read(folded, "validated_f1") == 1
+    assert raw_f1(folded) == 1
 
 
 def test_words_that_come_in_another_order_settle_the_same_way():
@@ -190,7 +195,7 @@ def test_words_that_come_in_another_order_settle_the_same_way():
         folded = Folded(ZONE)
         for word in order:
             folded.validated(word)
-        assert read(folded, "validated_f1") == 1
+        assert raw_f1(folded) == 1
         assert read(folded, "correction_rate") == 0
 
 
@@ -208,7 +213,7 @@ def test_an_audit_is_void_once_a_newer_revision_of_its_note_came(note_first):
     # The work on it was done all the same.
     assert read(folded, "notes_per_validator_hour") == pytest.approx(60)
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", revision=2))
-    assert read(folded, "validated_f1") == 1
+    assert raw_f1(folded) == 1
     assert (read(folded, "correction_rate"), read(folded, "notes_per_validator_hour")) == (0, pytest.approx(40))
 
 
@@ -311,13 +316,32 @@ def test_quality_weighs_by_inclusion_probability():
     assert read(folded, "validated_f1_low") < 0.4 < read(folded, "validated_f1_high")
 
 
+@pytest.mark.parametrize("right", [1, 2])
+def test_one_audited_note_is_no_quality_and_two_are(right):
+    folded = Folded(ZONE)
+    names = [kpi.name for kpi in KPIS if kpi.name.startswith("validated_")]
+    folded.validated(said("a", [entity(1)], [entity(right)]))
+    assert [read(folded, name) for name in names] == [None] * 5
+    folded.validated(said("b", [entity(1)], [entity(right)]))
+    assert None not in [read(folded, name) for name in names]
+
+
+def test_each_measure_is_known_by_its_own_notes():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(1)]))
+    folded.validated(said("b", [], [entity(1)]))  # the model marked something in one note only
+    assert read(folded, "validated_precision") is None
+    assert read(folded, "validated_recall") == 0.5
+    assert read(folded, "validated_f1") == pytest.approx(2 / 3)
+
+
 def test_of_two_validators_the_first_counts_until_a_lead_decides():
     folded = Folded(ZONE)
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1"))
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
-    assert (read(folded, "validated_f1"), folded.audit_changes) == (1, 1)
+    assert (raw_f1(folded), folded.audit_changes) == (1, 1)
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-lead", outcome="ADJUDICATED"))
-    assert (read(folded, "validated_f1"), folded.audit_changes) == (0, 2)
+    assert (raw_f1(folded), folded.audit_changes) == (0, 2)
 
 
 def test_what_a_lead_cannot_read_either_measures_nothing():

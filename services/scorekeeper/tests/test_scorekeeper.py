@@ -332,15 +332,27 @@ def test_metrics_are_shown_whole_or_not_at_all():
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
     one.folded.extracted(event("a"))
     one.folded.validated(audit("a"))
+    one.folded.validated(audit("b"))
     exposition.show(samples_of(one, NOW))
     text = generate_latest(registry).decode()
     assert 'rxtract_kpi_notes{city="",version="",window="week"} 1.0' in text
     assert 'rxtract_kpi_notes{city="Pune",version="",window="week"} 1.0' in text
     assert 'rxtract_quality_ratio{city="",label="ALL",measure="f1",version="1"} 1.0' in text
     assert 'rxtract_quality_ratio{city="Pune",label="ALL",measure="recall_low",version="1"}' in text
-    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 1.0' in text
+    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 2.0' in text
     exposition.show(())
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+
+
+def test_a_measure_that_one_note_says_is_no_metric():
+    one = board()
+    one.folded.validated(audit("a"))
+    names = {sample.name for sample in samples_of(one, NOW)}
+    assert "rxtract_quality_audited_notes" in names
+    assert not {name for name in names if "validated" in name or name == "rxtract_quality_ratio"}
+    one.folded.validated(audit("b"))
+    names = {sample.name for sample in samples_of(one, NOW)}
+    assert {"rxtract_quality_ratio", "rxtract_kpi_validated_f1_low_ratio"} <= names
 
 
 def test_quality_is_told_by_version_in_each_city_with_intervals():
@@ -505,6 +517,31 @@ def test_one_audited_note_is_no_quality_of_a_city(tmp_path):
     text = page_of(one, tmp_path).whole(Scope(), NOW)
     assert "1 audited, too few" in text
     assert "no audit yet" in text
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_one_audited_note_is_no_quality_on_any_card_picture_or_in_the_api(tmp_path, *, right):
+    one = board()
+    one.whole = True
+    one.folded.extracted(event("a"))
+    one.folded.validated(audit("a", right=right))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    page = client.get("/").text
+    card = page[page.index("<h3>Quality (F1)</h3>") :].split("</article>")[0]
+    assert "no data yet" in card
+    assert "1 note audited, too few to say" in card
+    assert "<svg" not in card
+    forest = page[page.index('id="h-forest"') :].split("</section>")[0]
+    assert "version 1: too few audited" in forest
+    assert 'class="dot"><title>' not in forest
+    found = client.get("/api/kpis").json()["kpis"]
+    assert {found[name]["value"] for name in found if name.startswith("validated_")} == {None}
+    assert found["validated_f1"]["met"] is None
+    one.folded.validated(audit("b", right=right))
+    page = client.get("/").text
+    card = page[page.index("<h3>Quality (F1)</h3>") :].split("</article>")[0]
+    assert "2 notes audited" in card
+    assert "<svg" in card
 
 
 def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):

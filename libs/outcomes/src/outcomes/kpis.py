@@ -16,7 +16,7 @@ from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
 from outcomes.examples import Example, newest
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
-from outcomes.quality import ALL, AuditedNote, measure
+from outcomes.quality import ALL, AuditedNote, is_known, measure
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
 DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
@@ -216,7 +216,8 @@ def _refused(view: View) -> float | None:
 def _quality(field: str) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
         found = next((one for one in view.quality if one.label == ALL), None)
-        return None if found is None else float(getattr(found, field))
+        known = found is not None and is_known(found, field.partition("_")[0])
+        return float(getattr(found, field)) if known else None
 
     return value
 
@@ -338,7 +339,8 @@ def markdown() -> str:
         "What does not say its origin counts as live: input that nobody can read, and words of people from before they said it. For a\n"
         "note that several people looked at one word speaks: the lead's, else the last word of who spoke first, and none where a lead\n"
         "could not read it either; their hours all count. A word that is taken back is none, and an audit of a revision\n"
-        "that a newer one has replaced measures nothing.\n\n"
+        "that a newer one has replaced measures nothing. One note of the audit alone is no quality: a measure\n"
+        "has a value once two notes say something of it.\n\n"
         "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
         "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "

@@ -424,7 +424,6 @@ def test_examples_are_those_of_the_number_alone():
     folded.validated(said("c", [entity(1)], [entity(2)], at=NOON))
     folded.validated(said("c", [entity(1)], [], outcome="SKIPPED", sequence=2, at=NOON + 1))
     folded.detected(drifted("e", DriftLevel.CRITICAL, NOON))
-    folded.detected(drifted("old", DriftLevel.CRITICAL, START - HOUR))
 
     def of(kind, days=(DAY,), **where):
         return {one.identity for one in View(folded, days, NOON, **where).examples(kind)}
@@ -436,3 +435,20 @@ def test_examples_are_those_of_the_number_alone():
     assert "p3" not in of("straight", version="1", city="Pune")
     assert of("corrected") == of("audit") == set()
     assert of("drift") == {"e"}
+
+
+def test_examples_of_drift_are_the_episodes_that_were_open_in_these_days_of_every_version():
+    folded = Folded(ZONE)
+    for name, began, ended in (
+        ("gone", START - 5 * HOUR, START - HOUR),
+        ("open", START - 5 * HOUR, None),
+        ("recovered", START - 3 * HOUR, START + HOUR),
+        ("new", NOON, None),
+    ):
+        folded.detected(drifted(name, DriftLevel.CRITICAL, began))
+        if ended is not None:
+            folded.detected(drifted(name, DriftLevel.RECOVERED, ended))
+    for version in ("", "1", "2"):
+        found = [one.identity for one in View(folded, (DAY,), NOON, version=version).examples("drift")]
+        assert found == ["new", "recovered", "open"]
+    assert read(folded, "drift_episodes") == 1  # which counts those that began

@@ -662,6 +662,29 @@ def test_each_number_leads_to_its_own_notes(tmp_path):
     assert behind("/examples/corrected?city=Delhi&amp;version=1", "Delhi", "") == ["b"]
 
 
+def test_the_examples_of_drift_are_what_the_timeline_above_them_draws(tmp_path):
+    one, day = board(), 24 * 3_600_000
+    for name, began, level in (
+        ("open", NOW - 30 * day, DriftLevel.CRITICAL),
+        ("gone", NOW - 30 * day, DriftLevel.WARNING),
+        ("gone", NOW - 29 * day, DriftLevel.RECOVERED),
+        ("new", NOW - day, DriftLevel.WARNING),
+    ):
+        one.folded.detected(
+            DriftDetected(
+                episode_id=name, segment=f"city={name}", level=level, direction=DriftDirection.WORSE, statistics=(),
+                evidence="x", model=ModelRef(name="m", version="1", serial=1), source_partition=0, source_offset=0,
+                detected_at=began, began_at=began,
+            )
+        )  # fmt: skip
+    page, scope = page_of(one, tmp_path), Scope(WEEK, "Pune", "2")
+    drawn = page.numbers(scope, NOW)
+    assert "2 episodes of drift in 2 segments" in drawn
+    listed = page.examples("drift", scope, NOW)
+    assert re.findall(r"<code>(\w+)</code>", listed) == ["new", "open"]
+    assert "model version 2" not in listed  # nor does the page claim that they are that version's
+
+
 def test_a_look_is_scoped_by_city_and_version():
     one = board()
     for note in (event("a"), event("b", city="Delhi"), event("c", city="Delhi", serial=2)):

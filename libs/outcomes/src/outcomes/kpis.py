@@ -100,6 +100,12 @@ class View:
         found = self.folded.episodes.values()
         return [one for one in found if self._holds(one.began_at) and self.version in {"", one.version}]
 
+    def open_episodes(self) -> list[Episode]:
+        """Episodes of drift that were open in these days, whenever they began, of every version: what a timeline draws."""
+        start = day_start_ms(self.days[0], self.folded.zone)
+        end = day_start_ms(self.days[-1], self.folded.zone, 1)
+        return [one for one in self.folded.episodes.values() if one.began_at < end and one.is_open_since(start)]
+
     def _holds(self, at_ms: int) -> bool:
         start = day_start_ms(self.days[0], self.folded.zone)
         return start <= at_ms < day_start_ms(self.days[-1], self.folded.zone, 1)
@@ -107,7 +113,7 @@ class View:
     def examples(self, kind: str) -> list[Example]:
         """The newest of those that a number of this view is made of, newest first."""
         if kind == examples.DRIFT:
-            return newest(_example(one) for one in self.episodes())
+            return newest(_example(one) for one in self.open_episodes())
         everywhere = kind in examples.NOWHERE
         kinds = (examples.STRAIGHT, examples.REVIEW) if kind == examples.NOTES else (kind,)
         wanted = selected(self.days) if everywhere else selected(self.days, self.city, self.version)

@@ -122,8 +122,7 @@ class Page:
         """The newest of those that a number of this scope is made of; None when there is no such kind."""
         if kind not in KINDS:
             return None
-        scope = replace(scope, city="", version="") if kind in NOWHERE else scope
-        scope = replace(scope, city="") if kind == DRIFT else scope
+        scope = replace(scope, city="", version="") if kind in NOWHERE or kind == DRIFT else scope
         with self._board.lock:
             found = self._board.view(scope.window, now_ms, scope.city, scope.version).examples(kind)
         rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
@@ -160,7 +159,7 @@ class Page:
                 [(row.name, _known(row.f1), row.estimated_f1, row.audited) for row in figures.versions], target
             ),
             "timeline": charts.timeline(
-                [one for one in figures.episodes if (one.recovered_at or now_ms) >= week_ms],
+                [one for one in figures.episodes if one.is_open_since(week_ms)],
                 figures.promotions,
                 week_ms,
                 now_ms,

@@ -5,6 +5,7 @@ import threading
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from contracts.reasons import Reason
 from contracts.records import (
@@ -29,6 +30,7 @@ from contracts.wire import WireError
 from fastapi.testclient import TestClient
 from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
+from outcomes.questions import open_records, select
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
@@ -566,6 +568,25 @@ def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_
     assert not said_after(60)
     next(tmp_path.rglob("*.parquet")).write_bytes(b"x")
     assert said_after(60)
+
+
+def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
+    now = [0.0]
+    records = RecordsAtRest(tmp_path)
+    for place in range(2):
+        records.append([Stretch("t", 0, place, place + 1, [row_of(event(f"n{place}"), ZONE)])])
+    questions = Questions(tmp_path, 1, lambda: now[0])
+    page = Page(board(), questions, 1)
+    now[0] += 60
+    assert "2 notes at rest" in page.numbers(Scope(), NOW)
+    damaged = tmp_path / records.manifest.files[1].path
+    damaged.write_bytes(b"x")
+    now[0] += 60
+    text = html.unescape(page.numbers(Scope(), NOW))
+    (asked,) = re.findall(r'rxtract sql "([^"]+)"</code> says why', text)
+    with pytest.raises(duckdb.Error, match=damaged.name), open_records(tmp_path) as connection:
+        select(connection, asked).fetchall()
+    records.close()
 
 
 def test_hostile_names_stay_text(tmp_path):

@@ -103,9 +103,9 @@ def test_beyond_the_limit_notes_of_the_oldest_day_are_forgotten_and_that_is_coun
     for place in range(3):
         folded.extracted(note(f"today-{place}", revision=2))
     assert read(folded, "notes") == 3
-    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    assert (len(folded.notes), folded.notes.forgotten, folded.notes.forgotten_of_window) == (4, 2, 2)
     folded.forget_before(DAY)
-    assert len(folded.notes) == 3
+    assert (len(folded.notes), folded.notes.forgotten, folded.notes.forgotten_of_window) == (3, 2, 0)
     folded.forget_before(shift(DAY, 1))
     assert (len(folded.notes), folded.notes.forgotten) == (0, 2)
 

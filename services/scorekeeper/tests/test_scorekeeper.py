@@ -28,6 +28,7 @@ from contracts.records import (
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
+from outcomes.days import day_of, shift
 from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
 from outcomes.questions import open_records, select
@@ -323,6 +324,10 @@ def test_notes_beyond_the_limit_are_counted_and_the_page_says_so(rig, tmp_path):
     assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2
     assert "RXTRACT_WINDOW_NOTES" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
     assert "RXTRACT_WINDOW_NOTES" not in page_of(board(), tmp_path).numbers(Scope(), NOW)
+    rig.board.folded.forget_before(shift(day_of(NOW, ZONE), 1))  # none of the days that are left misses a note
+    assert "RXTRACT_WINDOW_NOTES" not in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    rig.fold([rig.record(4, event("n4"))])
+    assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2  # a counter never falls
 
 
 # -- metrics

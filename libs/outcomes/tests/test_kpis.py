@@ -259,6 +259,15 @@ def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_ou
     assert folded.lost == {}
 
 
+def test_a_revision_that_is_given_up_behind_one_that_came_out_lowers_no_availability_as_the_page_says():
+    folded = Folded(ZONE)
+    folded.extracted(note("a"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "a"))
+    assert read(folded, "availability") == 1
+    assert [one.identity for one in View(folded, (DAY,), NOON).examples("behind")] == ["y 0:0"]
+    assert "Only whole notes count as given up" in markdown()
+
+
 def test_refused_counts_the_door_alone():
     folded = Folded(ZONE)
     for place in range(3):

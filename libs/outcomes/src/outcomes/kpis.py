@@ -349,6 +349,8 @@ def markdown() -> str:
         "has a value once two notes say something of it.\n\n"
         "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
         "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
+        "Only whole notes count as given up: one that came out once has come out, and a revision of it that was given up later lowers no\n"
+        "availability. It is among the dead letters behind the door on the control page.\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"

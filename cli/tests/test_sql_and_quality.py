@@ -1,3 +1,4 @@
+import errno
 import json
 import threading
 from datetime import datetime
@@ -92,6 +93,23 @@ def test_a_damaged_manifest_is_one_line_that_says_what_to_do(records):
     assert isinstance(result.exception, UserError)
     assert "manifest.json" in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(records, monkeypatch):
+    manifest = Path(records) / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()
+    result = run("sql", "--records", records, "SELECT 1")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception).startswith(f"{records} cannot be read (Is a directory)")
+
+    def closed(_path, **_how):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", closed)
+    result = run("sql", "--records", records, "SELECT 1")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception).startswith(f"{records} cannot be read (Permission denied)")
 
 
 def test_a_folder_without_records_says_who_writes_them(tmp_path):

@@ -196,6 +196,32 @@ def test_a_note_is_decided_whatever_its_id(rig: Rig, desk: DeskPage, note_id: st
     expect(opened.value.get_by_role("heading", name=f"Note {note_id}")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("note_id", "path"),
+    [
+        ("note-1", "note-1/1/decision"),
+        ("RX/2026/1", "RX/2026/1/1/decision"),
+        ("50%2F?x#1", "50%252F%3Fx%231/1/decision"),
+        # Only what would be taken for a step up, or be made shorter on the way, is one segment.
+        (".", ".%2F1%2Fdecision"),
+        ("a/../b", "a%2F..%2Fb%2F1%2Fdecision"),
+        ("a//b", "a%2F%2Fb%2F1%2Fdecision"),
+    ],
+)
+def test_a_decision_goes_through_a_proxy_that_takes_no_escaped_slash(
+    rig: Rig, desk: DeskPage, note_id: str, path: str
+) -> None:
+    sent: list[str] = []
+    desk.page.on("request", lambda request: sent.append(request.url))
+    rig.ask_for([Asked(NOTE, FOUND, note_id=note_id)])
+    desk.see("C/o fever")
+    desk.press("Enter")
+    desk.see_nothing_waits()
+    desk.see_saved()
+    assert [url.partition("/api/tasks/")[2] for url in sent if "/api/tasks/" in url] == [path]
+    assert only_word(rig).note_id == note_id
+
+
 def hold_down(desk: DeskPage, key: str, times: int = 4) -> None:
     """Press a key and hold it: what comes after the first is the keyboard's own repetition."""
     for _ in range(times):

@@ -77,6 +77,11 @@ def read(folded, name, **view):
     return BY_NAME[name].value(View(folded, (DAY,), view.pop("now_ms", NOON), **view))
 
 
+def raw_f1(folded):
+    """What the audited notes say, be it one alone, which is no quality yet."""
+    return View(folded, (DAY,), NOON).quality[-1].f1
+
+
 def test_a_note_counts_once_and_only_live():
     folded = Folded(ZONE)
     for one in (note("a"), note("a"), note("a", serial=2), note("b", origin=Origin.BACKFILL)):
@@ -98,9 +103,9 @@ def test_beyond_the_limit_notes_of_the_oldest_day_are_forgotten_and_that_is_coun
     for place in range(3):
         folded.extracted(note(f"today-{place}", revision=2))
     assert read(folded, "notes") == 3
-    assert (len(folded.notes), folded.notes.forgotten) == (4, 2)
+    assert (len(folded.notes), folded.notes.forgotten, folded.notes.forgotten_of_window) == (4, 2, 2)
     folded.forget_before(DAY)
-    assert len(folded.notes) == 3
+    assert (len(folded.notes), folded.notes.forgotten, folded.notes.forgotten_of_window) == (3, 2, 0)
     folded.forget_before(shift(DAY, 1))
     assert (len(folded.notes), folded.notes.forgotten) == (0, 2)
 
@@ -173,11 +178,11 @@ def test_a_judgement_that_was_taken_back_is_none():
     assert (folded.audits, folded.audit_changes) == ({}, 2)
     assert read(folded, "correction_rate") is None
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
-    assert read(folded, "validated_f1") == 0
+    assert raw_f1(folded) == 0
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", sequence=3))
     folded.validated(said("a", [entity(1)], [entity(2)], outcome="ADJUDICATED", who="v-lead"))
     folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", sequence=2))
-    assert read(folded, "validated_f1") == 1
+    assert raw_f1(folded) == 1
 
 
 def test_words_that_come_in_another_order_settle_the_same_way():
@@ -190,7 +195,7 @@ def test_words_that_come_in_another_order_settle_the_same_way():
         folded = Folded(ZONE)
         for word in order:
             folded.validated(word)
-        assert read(folded, "validated_f1") == 1
+        assert raw_f1(folded) == 1
         assert read(folded, "correction_rate") == 0
 
 
@@ -208,7 +213,7 @@ def test_an_audit_is_void_once_a_newer_revision_of_its_note_came(note_first):
     # The work on it was done all the same.
     assert read(folded, "notes_per_validator_hour") == pytest.approx(60)
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", revision=2))
-    assert read(folded, "validated_f1") == 1
+    assert raw_f1(folded) == 1
     assert (read(folded, "correction_rate"), read(folded, "notes_per_validator_hour")) == (0, pytest.approx(40))
 
 
@@ -252,6 +257,15 @@ def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_ou
     assert read(folded, "availability") == 1 / 3
     folded.forget_before(shift(DAY, 1))
     assert folded.lost == {}
+
+
+def test_a_revision_that_is_given_up_behind_one_that_came_out_lowers_no_availability_as_the_page_says():
+    folded = Folded(ZONE)
+    folded.extracted(note("a"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "a"))
+    assert read(folded, "availability") == 1
+    assert [one.identity for one in View(folded, (DAY,), NOON).examples("behind")] == ["y 0:0"]
+    assert "Only whole notes count as given up" in markdown()
 
 
 def test_refused_counts_the_door_alone():
@@ -311,13 +325,60 @@ def test_quality_weighs_by_inclusion_probability():
     assert read(folded, "validated_f1_low") < 0.4 < read(folded, "validated_f1_high")
 
 
+@pytest.mark.parametrize("right", [1, 2])
+def test_one_audited_note_is_no_quality_and_two_are(right):
+    folded = Folded(ZONE)
+    names = [kpi.name for kpi in KPIS if kpi.name.startswith("validated_")]
+    folded.validated(said("a", [entity(1)], [entity(right)]))
+    assert [read(folded, name) for name in names] == [None] * 5
+    folded.validated(said("b", [entity(1)], [entity(right)]))
+    assert None not in [read(folded, name) for name in names]
+
+
+def test_each_measure_is_known_by_its_own_notes():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(1)]))
+    folded.validated(said("b", [], [entity(1)]))  # the model marked something in one note only
+    assert read(folded, "validated_precision") is None
+    assert read(folded, "validated_recall") == 0.5
+    assert read(folded, "validated_f1") == pytest.approx(2 / 3)
+
+
 def test_of_two_validators_the_first_counts_until_a_lead_decides():
     folded = Folded(ZONE)
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1"))
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
-    assert (read(folded, "validated_f1"), folded.audit_changes) == (1, 1)
+    assert (raw_f1(folded), folded.audit_changes) == (1, 1)
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-lead", outcome="ADJUDICATED"))
-    assert (read(folded, "validated_f1"), folded.audit_changes) == (0, 2)
+    assert (raw_f1(folded), folded.audit_changes) == (0, 2)
+
+
+def test_what_a_lead_cannot_read_either_measures_nothing():
+    words = [
+        said("a", [entity(1)], [entity(2)], who="v-1", at=NOON),
+        said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", at=NOON + 1),
+        said("a", [entity(1)], [], outcome="UNREADABLE", who="v-lead", at=NOON + 2),
+    ]
+    for order in permutations(words):
+        folded = Folded(ZONE)
+        for word in order:
+            folded.validated(word)
+        assert folded.audits == {}
+        assert read(folded, "correction_rate") is None
+        assert read(folded, "notes_per_validator_hour") == 0  # the work was done, and nothing decided
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ADJUDICATED", who="v-lead", sequence=2, at=NOON + 3))
+    assert read(folded, "correction_rate") == 0
+    folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-3", sequence=1, at=NOON + 4))
+    assert len(folded.audits) == 1  # a lead has decided
+
+
+def test_a_skip_or_a_word_on_an_older_revision_is_no_third_verdict():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-0"))
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", revision=2))
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", revision=2, at=NOON + 1))
+    folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", revision=2, at=NOON + 2))
+    assert len(folded.audits) == 1
 
 
 def test_before_anything_there_is_no_value_and_no_verdict():
@@ -372,7 +433,6 @@ def test_examples_are_those_of_the_number_alone():
     folded.validated(said("c", [entity(1)], [entity(2)], at=NOON))
     folded.validated(said("c", [entity(1)], [], outcome="SKIPPED", sequence=2, at=NOON + 1))
     folded.detected(drifted("e", DriftLevel.CRITICAL, NOON))
-    folded.detected(drifted("old", DriftLevel.CRITICAL, START - HOUR))
 
     def of(kind, days=(DAY,), **where):
         return {one.identity for one in View(folded, days, NOON, **where).examples(kind)}
@@ -384,3 +444,20 @@ def test_examples_are_those_of_the_number_alone():
     assert "p3" not in of("straight", version="1", city="Pune")
     assert of("corrected") == of("audit") == set()
     assert of("drift") == {"e"}
+
+
+def test_examples_of_drift_are_the_episodes_that_were_open_in_these_days_of_every_version():
+    folded = Folded(ZONE)
+    for name, began, ended in (
+        ("gone", START - 5 * HOUR, START - HOUR),
+        ("open", START - 5 * HOUR, None),
+        ("recovered", START - 3 * HOUR, START + HOUR),
+        ("new", NOON, None),
+    ):
+        folded.detected(drifted(name, DriftLevel.CRITICAL, began))
+        if ended is not None:
+            folded.detected(drifted(name, DriftLevel.RECOVERED, ended))
+    for version in ("", "1", "2"):
+        found = [one.identity for one in View(folded, (DAY,), NOON, version=version).examples("drift")]
+        assert found == ["new", "recovered", "open"]
+    assert read(folded, "drift_episodes") == 1  # which counts those that began

@@ -5,6 +5,7 @@ import threading
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from contracts.reasons import Reason
 from contracts.records import (
@@ -27,8 +28,10 @@ from contracts.records import (
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
+from outcomes.days import day_of, shift
 from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
+from outcomes.questions import open_records, select
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
@@ -321,6 +324,10 @@ def test_notes_beyond_the_limit_are_counted_and_the_page_says_so(rig, tmp_path):
     assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2
     assert "RXTRACT_WINDOW_NOTES" in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
     assert "RXTRACT_WINDOW_NOTES" not in page_of(board(), tmp_path).numbers(Scope(), NOW)
+    rig.board.folded.forget_before(shift(day_of(NOW, ZONE), 1))  # none of the days that are left misses a note
+    assert "RXTRACT_WINDOW_NOTES" not in page_of(rig.board, tmp_path).numbers(Scope(), NOW)
+    rig.fold([rig.record(4, event("n4"))])
+    assert rig.metrics.counter(NOTES_FORGOTTEN)._value.get() == 2  # a counter never falls
 
 
 # -- metrics
@@ -332,15 +339,27 @@ def test_metrics_are_shown_whole_or_not_at_all():
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
     one.folded.extracted(event("a"))
     one.folded.validated(audit("a"))
+    one.folded.validated(audit("b"))
     exposition.show(samples_of(one, NOW))
     text = generate_latest(registry).decode()
     assert 'rxtract_kpi_notes{city="",version="",window="week"} 1.0' in text
     assert 'rxtract_kpi_notes{city="Pune",version="",window="week"} 1.0' in text
     assert 'rxtract_quality_ratio{city="",label="ALL",measure="f1",version="1"} 1.0' in text
     assert 'rxtract_quality_ratio{city="Pune",label="ALL",measure="recall_low",version="1"}' in text
-    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 1.0' in text
+    assert 'rxtract_quality_audited_notes{city="Pune",version="1"} 2.0' in text
     exposition.show(())
     assert b"rxtract_kpi_notes{" not in generate_latest(registry)
+
+
+def test_a_measure_that_one_note_says_is_no_metric():
+    one = board()
+    one.folded.validated(audit("a"))
+    names = {sample.name for sample in samples_of(one, NOW)}
+    assert "rxtract_quality_audited_notes" in names
+    assert not {name for name in names if "validated" in name or name == "rxtract_quality_ratio"}
+    one.folded.validated(audit("b"))
+    names = {sample.name for sample in samples_of(one, NOW)}
+    assert {"rxtract_quality_ratio", "rxtract_kpi_validated_f1_low_ratio"} <= names
 
 
 def test_quality_is_told_by_version_in_each_city_with_intervals():
@@ -507,6 +526,31 @@ def test_one_audited_note_is_no_quality_of_a_city(tmp_path):
     assert "no audit yet" in text
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_one_audited_note_is_no_quality_on_any_card_picture_or_in_the_api(tmp_path, *, right):
+    one = board()
+    one.whole = True
+    one.folded.extracted(event("a"))
+    one.folded.validated(audit("a", right=right))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    page = client.get("/").text
+    card = page[page.index("<h3>Quality (F1)</h3>") :].split("</article>")[0]
+    assert "no data yet" in card
+    assert "1 note audited, too few to say" in card
+    assert "<svg" not in card
+    forest = page[page.index('id="h-forest"') :].split("</section>")[0]
+    assert "version 1: too few audited" in forest
+    assert 'class="dot"><title>' not in forest
+    found = client.get("/api/kpis").json()["kpis"]
+    assert {found[name]["value"] for name in found if name.startswith("validated_")} == {None}
+    assert found["validated_f1"]["met"] is None
+    one.folded.validated(audit("b", right=right))
+    page = client.get("/").text
+    card = page[page.index("<h3>Quality (F1)</h3>") :].split("</article>")[0]
+    assert "2 notes audited" in card
+    assert "<svg" in card
+
+
 def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):
     now = [0.0]
     records = RecordsAtRest(tmp_path)
@@ -529,6 +573,25 @@ def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_
     assert not said_after(60)
     next(tmp_path.rglob("*.parquet")).write_bytes(b"x")
     assert said_after(60)
+
+
+def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
+    now = [0.0]
+    records = RecordsAtRest(tmp_path)
+    for place in range(2):
+        records.append([Stretch("t", 0, place, place + 1, [row_of(event(f"n{place}"), ZONE)])])
+    questions = Questions(tmp_path, 1, lambda: now[0])
+    page = Page(board(), questions, 1)
+    now[0] += 60
+    assert "2 notes at rest" in page.numbers(Scope(), NOW)
+    damaged = tmp_path / records.manifest.files[1].path
+    damaged.write_bytes(b"x")
+    now[0] += 60
+    text = html.unescape(page.numbers(Scope(), NOW))
+    (asked,) = re.findall(r'rxtract sql "([^"]+)"</code> says why', text)
+    with pytest.raises(duckdb.Error, match=damaged.name), open_records(tmp_path) as connection:
+        select(connection, asked).fetchall()
+    records.close()
 
 
 def test_hostile_names_stay_text(tmp_path):
@@ -623,6 +686,29 @@ def test_each_number_leads_to_its_own_notes(tmp_path):
     assert behind("/examples/notes?city=Pune", "", "") == ["a"]
     assert behind("/examples/audit?version=1", "", "") == ["a", "b"]
     assert behind("/examples/corrected?city=Delhi&amp;version=1", "Delhi", "") == ["b"]
+
+
+def test_the_examples_of_drift_are_what_the_timeline_above_them_draws(tmp_path):
+    one, day = board(), 24 * 3_600_000
+    for name, began, level in (
+        ("open", NOW - 30 * day, DriftLevel.CRITICAL),
+        ("gone", NOW - 30 * day, DriftLevel.WARNING),
+        ("gone", NOW - 29 * day, DriftLevel.RECOVERED),
+        ("new", NOW - day, DriftLevel.WARNING),
+    ):
+        one.folded.detected(
+            DriftDetected(
+                episode_id=name, segment=f"city={name}", level=level, direction=DriftDirection.WORSE, statistics=(),
+                evidence="x", model=ModelRef(name="m", version="1", serial=1), source_partition=0, source_offset=0,
+                detected_at=began, began_at=began,
+            )
+        )  # fmt: skip
+    page, scope = page_of(one, tmp_path), Scope(WEEK, "Pune", "2")
+    drawn = page.numbers(scope, NOW)
+    assert "2 episodes of drift in 2 segments" in drawn
+    listed = page.examples("drift", scope, NOW)
+    assert re.findall(r"<code>(\w+)</code>", listed) == ["new", "open"]
+    assert "model version 2" not in listed  # nor does the page claim that they are that version's
 
 
 def test_a_look_is_scoped_by_city_and_version():

@@ -51,6 +51,10 @@ def sql(
             names, rows = _answer(asked)
     except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:
         raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be read ({error.strerror}): look at who may read it and its manifest.json"
+        ) from None
     except duckdb.Error as error:
         raise UserError(f"{error}".splitlines()[0] + "; the tables are notes, entities and pairs") from None
     if json_:

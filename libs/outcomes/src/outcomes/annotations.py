@@ -8,6 +8,7 @@ from outcomes.cells import CellKey
 from outcomes.quality import AuditedNote, audited, spans
 
 DECIDED = frozenset({AnnotationOutcome.ACCEPTED, AnnotationOutcome.CORRECTED, AnnotationOutcome.ADJUDICATED})
+_MOST_VALIDATORS = 2
 
 
 class Word(NamedTuple):
@@ -18,7 +19,7 @@ class Word(NamedTuple):
         since: When he first spoke about this revision, UTC milliseconds.
         seconds: Of his work on the note, that on older revisions too.
         seconds_before: Those on older revisions alone.
-        decides: Whether it says what is right; a skip, or a note that nobody can read, does not.
+        decides: Whether it says what is right; a skip, or a note that he cannot read, does not.
         audit: What it measures; None when it is no decision on a note of the audit.
     """
 
@@ -30,6 +31,7 @@ class Word(NamedTuple):
     seconds: float
     seconds_before: float
     decides: bool
+    unreadable: bool
     adjudicates: bool
     changes: bool
     sample: str
@@ -58,15 +60,16 @@ class Words:
     def settled(self, *, of_audit: bool = False) -> Word | None:
         """The word that speaks for the note: of the newest revision that people saw, the last of a lead, else the first of the others.
 
+        None speaks for a note that a lead could not read either.
+
         Args:
             of_audit: Only words on the note as one of the audit.
         """
         newest = max((word.revision for word in self._last.values()), default=0)
-        sound = [
-            (who, word)
-            for who, word in self._last.items()
-            if word.revision == newest and word.decides and (word.audit is not None or not of_audit)
-        ]
+        current = [(who, word) for who, word in self._last.items() if word.revision == newest]
+        if _given_up([word for _, word in current]):
+            return None
+        sound = [(who, word) for who, word in current if word.decides and (word.audit is not None or not of_audit)]
         if leads := [(word.at, who, word) for who, word in sound if word.adjudicates]:
             return max(leads, key=lambda one: one[:2])[2]
         return min(sound, key=lambda one: (one[1].since, one[0]))[1] if sound else None
@@ -74,6 +77,13 @@ class Words:
     def newest_day(self) -> str:
         """The day of the last word."""
         return max(word.key[0] for word in self._last.values())
+
+
+def _given_up(words: list[Word]) -> bool:
+    """Whether a lead found unreadable what two people had disagreed on: his is then the third verdict, as the desk counts them."""
+    verdicts = [word for word in words if word.decides or word.unreadable]
+    undecided = not any(word.adjudicates for word in verdicts)
+    return undecided and len(verdicts) > _MOST_VALIDATORS and any(word.unreadable for word in verdicts)
 
 
 def _word(annotation: AnnotationValidated, key: CellKey, known: Word | None) -> Word:
@@ -91,6 +101,7 @@ def _word(annotation: AnnotationValidated, key: CellKey, known: Word | None) -> 
         seconds=annotation.seconds_spent + earlier,
         seconds_before=earlier,
         decides=decides,
+        unreadable=annotation.outcome is AnnotationOutcome.UNREADABLE,
         adjudicates=annotation.outcome is AnnotationOutcome.ADJUDICATED,
         changes=decides and spans(annotation.predicted_entities) != spans(annotation.entities),
         sample=annotation.sample.value,

@@ -77,6 +77,10 @@ class Episode:
     level: DriftLevel
     recovered_at: int | None = None
 
+    def is_open_since(self, start_ms: int) -> bool:
+        """Whether it is still open, or was at this time or later."""
+        return self.recovered_at is None or self.recovered_at >= start_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Promotion:

@@ -16,7 +16,7 @@ from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
 from outcomes.examples import Example, newest
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
-from outcomes.quality import ALL, AuditedNote, measure
+from outcomes.quality import ALL, AuditedNote, is_known, measure
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
 DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
@@ -100,6 +100,12 @@ class View:
         found = self.folded.episodes.values()
         return [one for one in found if self._holds(one.began_at) and self.version in {"", one.version}]
 
+    def open_episodes(self) -> list[Episode]:
+        """Episodes of drift that were open in these days, whenever they began, of every version: what a timeline draws."""
+        start = day_start_ms(self.days[0], self.folded.zone)
+        end = day_start_ms(self.days[-1], self.folded.zone, 1)
+        return [one for one in self.folded.episodes.values() if one.began_at < end and one.is_open_since(start)]
+
     def _holds(self, at_ms: int) -> bool:
         start = day_start_ms(self.days[0], self.folded.zone)
         return start <= at_ms < day_start_ms(self.days[-1], self.folded.zone, 1)
@@ -107,7 +113,7 @@ class View:
     def examples(self, kind: str) -> list[Example]:
         """The newest of those that a number of this view is made of, newest first."""
         if kind == examples.DRIFT:
-            return newest(_example(one) for one in self.episodes())
+            return newest(_example(one) for one in self.open_episodes())
         everywhere = kind in examples.NOWHERE
         kinds = (examples.STRAIGHT, examples.REVIEW) if kind == examples.NOTES else (kind,)
         wanted = selected(self.days) if everywhere else selected(self.days, self.city, self.version)
@@ -216,7 +222,8 @@ def _refused(view: View) -> float | None:
 def _quality(field: str) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
         found = next((one for one in view.quality if one.label == ALL), None)
-        return None if found is None else float(getattr(found, field))
+        known = found is not None and is_known(found, field.partition("_")[0])
+        return float(getattr(found, field)) if known else None
 
     return value
 
@@ -336,10 +343,14 @@ def markdown() -> str:
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
         "control page and as [metrics](reference/metrics.md).\n\n"
         "What does not say its origin counts as live: input that nobody can read, and words of people from before they said it. For a\n"
-        "note that several people looked at one word speaks: the lead's, else the last word of who spoke first; their hours all count. A\n"
-        "word that is taken back is none, and an audit of a revision that a newer one has replaced measures nothing.\n\n"
+        "note that several people looked at one word speaks: the lead's, else the last word of who spoke first, and none where a lead\n"
+        "could not read it either; their hours all count. A word that is taken back is none, and an audit of a revision\n"
+        "that a newer one has replaced measures nothing. One note of the audit alone is no quality: a measure\n"
+        "has a value once two notes say something of it.\n\n"
         "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
         "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
+        "Only whole notes count as given up: one that came out once has come out, and a revision of it that was given up later lowers no\n"
+        "availability. It is among the dead letters behind the door on the control page.\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "
         f"{assumed.validator_rupees_per_hour:g} rupees for a\nvalidator's hour, {assumed.machine_rupees_per_hour:g} rupees for an hour "
         "of all machines. Change them before you quote a figure.\n\n"

@@ -154,6 +154,11 @@ def _of_label(label: str, notes: Sequence[AuditedNote]) -> LabelQuality:
     )
 
 
+def is_known(row: LabelQuality, measure: str) -> bool:
+    """Whether two notes or more say something of a measure ("precision", "recall", "f1"): of one alone all is possible."""
+    return (getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")) != (0.0, 1.0)
+
+
 def prefill_bias(notes: Sequence[AuditedNote]) -> float | None:
     """F1 of notes that were shown with predictions minus F1 of those shown without; None while either is too few."""
     shown = [note for note in notes if note.shown]

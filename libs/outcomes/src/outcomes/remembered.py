@@ -1,5 +1,6 @@
 """The live notes of the window, one by one, so that a newer row can take an older one's place. Bounded: they are most of the memory."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from outcomes.cells import CellKey, NoteSums
@@ -28,11 +29,17 @@ class Remembered:
         self._most = most
         self._days: dict[str, dict[str, Row]] = {}
         self._size = 0
+        self._gone: Counter[str] = Counter()
         self.forgotten = 0
-        """How many had to go although their day is in the window."""
+        """How many ever had to go although their day was in the window."""
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def forgotten_of_window(self) -> int:
+        """How many are missing of the days that are in the window now."""
+        return self._gone.total()
 
     def __contains__(self, note_id: str) -> bool:
         return self.get(note_id) is not None
@@ -55,9 +62,11 @@ class Remembered:
             oldest = min(day for day, notes in self._days.items() if notes)
             self._days[oldest].popitem()
             self._size -= 1
+            self._gone[oldest] += 1
             self.forgotten += 1
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day."""
         self._days = {one: notes for one, notes in self._days.items() if one >= day}
+        self._gone = Counter({one: times for one, times in self._gone.items() if one >= day})
         self._size = sum(map(len, self._days.values()))

@@ -201,7 +201,7 @@ class Desk:
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
         if not self._hold(who, entry.note_id, token):
             return None
-        request = self._requests.read(entry.task.partition, entry.task.offset)
+        request = self._read_or_let_go(entry, _holder(who, token))
         if request is None or request.note_id != entry.note_id:
             self._metrics.counter(TEXTS_GONE).inc()
             self._store.drop(entry)
@@ -209,6 +209,15 @@ class Desk:
         self._store.note_held(who.annotator, entry.note_id, self._lease_s)
         draft = self._store.draft(who.annotator, entry.note_id, entry.task.revision)
         return Handed(entry, queue, request, token, why(entry.task, queue, drifted), 1, draft)
+
+    def _read_or_let_go(self, entry: Entry, holder: str) -> ReviewRequested | None:
+        """The text of a note that was just taken. If it cannot be read, whoever asks next may have the note."""
+        try:
+            return self._requests.read(entry.task.partition, entry.task.offset)
+        except Exception:
+            if entry.holder is None:  # a note that the person had open before stays with him
+                self._store.release(entry.note_id, holder)
+            raise
 
     def decide(self, who: Reviewer, note_id: str, revision: int, decision: Decision) -> str:
         """Publish a person's word, then mark the note. Gives its annotation_id; the same word twice is one word.

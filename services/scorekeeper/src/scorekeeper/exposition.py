@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from outcomes.kpis import KPIS, View
+from outcomes.quality import is_known
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -11,7 +12,8 @@ from prometheus_client.registry import Collector
 from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.metrics import AUDITED_NOTES, KPI_METRICS, PREFILL_BIAS, QUALITY, SNAPSHOT
 
-_MEASURES = tuple(f"{name}{end}" for name in ("precision", "recall", "f1") for end in ("", "_low", "_high"))
+_MEASURES = ("precision", "recall", "f1")
+_ENDS = ("", "_low", "_high")
 MAX_CITIES = 50
 MAX_VERSIONS = 10
 MAX_VERSIONS_BY_CITY = 3
@@ -78,8 +80,9 @@ def _scope(board: Board, now_ms: int, city: str, version: str) -> list[Sample]:
 
 
 def _quality(view: View, city: str, version: str) -> list[Sample]:
-    """Nothing where nobody looked."""
-    rows = [(row, measure) for row in view.quality for measure in _MEASURES]
+    """Nothing where nobody looked, and no measure that one note alone speaks of."""
+    known = [(row, measure) for row in view.quality for measure in _MEASURES if is_known(row, measure)]
+    rows = [(row, f"{measure}{end}") for row, measure in known for end in _ENDS]
     found = [Sample(QUALITY.name, (name, row.label, city, version), getattr(row, name)) for row, name in rows]
     if view.audits:
         found.append(Sample(AUDITED_NOTES.name, (city, version), float(len(view.audits))))

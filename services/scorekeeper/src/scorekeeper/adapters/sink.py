@@ -36,7 +36,7 @@ class Sink:
         folder: Where it writes.
         every_s: Longest time that a row waits, seconds.
         most_rows: Rows that are held at most.
-        merge_every_s: Seconds between two looks for small files.
+        merge_every_s: Seconds between two rounds: each deletes what the last one replaced, then merges a day a turn until all are merged.
     """
 
     def __init__(

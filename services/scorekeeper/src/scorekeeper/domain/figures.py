@@ -50,7 +50,7 @@ class Figures:
         corrected: Notes that people changed, of those that they decided; however many looked at one, it counts once.
         people_hours: That people spent on them.
         pulse: For each minute of the last hour its beginning (UTC ms), notes straight through, notes for people.
-        forgotten: Notes that are no longer remembered one by one: a newer revision of one counts twice.
+        forgotten: Notes of the eight days that are no longer remembered one by one: a newer revision of one counts twice.
         refused: Live notes refused at the door, by reason.
         refused_of_history: Notes refused at the door that are known not to be live.
         refused_later: Dead letters behind the door: topic, reason, times.
@@ -98,7 +98,7 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         city=city,
         version=version,
         whole=board.whole,
-        forgotten=folded.notes.forgotten,
+        forgotten=folded.notes.forgotten_of_window,
         days=view.days,
         notes_today=board.view(TODAY, now_ms, city, version).cell.notes,
         readings=readings,

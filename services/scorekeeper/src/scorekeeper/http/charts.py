@@ -141,7 +141,10 @@ def forest(rows: Sequence[tuple[str, LabelQuality | None, float | None, int]], t
             parts.append(
                 f'<circle cx="{at(row.f1):.1f}" cy="{y}" r="5.5" class="dot"><title>{share(row.f1)}</title></circle>'
             )
-    words = "; ".join(f"version {name}: {share(row.f1) if row else 'not audited yet'}" for name, row, _, _ in shown)
+    words = "; ".join(
+        f"version {name}: {share(row.f1) if row else 'too few audited' if audited else 'not audited yet'}"
+        for name, row, _, audited in shown
+    )
     return _svg(width, height, f"Quality by model version. {words}", parts, "forest")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from contracts.reasons import Reason
+from contracts.records import LabelQuality
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from outcomes.days import day_start_ms
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, DRIFT, HISTORY, NOTES, NOWHERE, REFUSED, REVIEW, STRAIGHT
 from outcomes.kpis import BY_NAME
-from outcomes.quality import ALL
+from outcomes.quality import ALL, is_known
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.domain.figures import Figures, Reading, look
@@ -121,8 +122,7 @@ class Page:
         """The newest of those that a number of this scope is made of; None when there is no such kind."""
         if kind not in KINDS:
             return None
-        scope = replace(scope, city="", version="") if kind in NOWHERE else scope
-        scope = replace(scope, city="") if kind == DRIFT else scope
+        scope = replace(scope, city="", version="") if kind in NOWHERE or kind == DRIFT else scope
         with self._board.lock:
             found = self._board.view(scope.window, now_ms, scope.city, scope.version).examples(kind)
         rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
@@ -156,10 +156,10 @@ class Page:
             "pulse": charts.pulse(figures.pulse, zone),
             "pulse_total": sum(straight + people for _, straight, people in figures.pulse),
             "forest": charts.forest(
-                [(row.name, row.f1, row.estimated_f1, row.audited) for row in figures.versions], target
+                [(row.name, _known(row.f1), row.estimated_f1, row.audited) for row in figures.versions], target
             ),
             "timeline": charts.timeline(
-                [one for one in figures.episodes if (one.recovered_at or now_ms) >= week_ms],
+                [one for one in figures.episodes if one.is_open_since(week_ms)],
                 figures.promotions,
                 week_ms,
                 now_ms,
@@ -175,10 +175,13 @@ def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
     kpi = reading.kpi
     picture = charts.spark(reading.days, kpi.title) if kpi.name != "model_age" else ""
     detail = ""
-    quality = next((row for row in figures.quality if row.label == ALL), None)
+    quality = _known(next((row for row in figures.quality if row.label == ALL), None))
     if kpi.name == "validated_f1" and quality is not None:
         picture = charts.interval(quality, kpi.target)
         detail = f"{words.share(quality.f1_low)} to {words.share(quality.f1_high)}, {figures.audited:,} notes audited"
+    elif kpi.name == "validated_f1" and figures.audited:
+        picture = ""
+        detail = f"{figures.audited:,} {'note' if figures.audited == 1 else 'notes'} audited, too few to say"
     elif kpi.name == "time_to_structured_p50":
         slow = figures.readings["time_to_structured_p95"]
         detail = f"slowest in twenty: {words.value_of(slow.value, 'seconds')}"
@@ -192,6 +195,11 @@ def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
         detail = f"{sum(times for _, times in figures.refused):,} refused"
     scoped = bool(figures.city or figures.version) and not kpi.segmented
     return {"reading": reading, "kind": kind, "picture": picture, "detail": detail, "everywhere": scoped}
+
+
+def _known(row: LabelQuality | None) -> LabelQuality | None:
+    """A quality of which two notes or more say something."""
+    return row if row is not None and is_known(row, "f1") else None
 
 
 def _bars(rows: tuple[tuple[str, int], ...]) -> list[tuple[str, str, int, float]]:

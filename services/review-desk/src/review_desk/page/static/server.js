@@ -1,8 +1,15 @@
 // Calls to the desk's API. What is away is told apart from what is refused.
 
-// Where an action on a note is sent. All of it is one segment: an id such as `..` alone would be taken for a step up.
+// What a browser or a proxy takes for a step, or leaves out.
+const STEPS = new Set(["", ".", ".."]);
+
+// Where an action on a note is sent. Many proxies refuse an escaped slash, so there is none but where an id has steps in it: then all of
+// it is one segment.
 export function pathOf({ note_id: noteId, revision }, action) {
-  return `/api/tasks/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
+  const parts = noteId.split("/");
+  const hasSteps = parts.some((part) => STEPS.has(part));
+  if (hasSteps) return `/api/tasks/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
+  return `/api/tasks/${parts.map(encodeURIComponent).join("/")}/${revision}/${action}`;
 }
 
 // Where a note can be looked at.

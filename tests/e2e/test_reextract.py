@@ -22,9 +22,8 @@ from rxtract.platform_notes import as_submitted
 pytestmark = pytest.mark.stack
 
 KEPT, LIVE, LIVE_PER_S = 600, 400, 200
-LIVE_P95_MS = (
-    1_000  # 43 ms on two quiet cores; a run that did not make way would put seconds of notes before each live one
-)
+LIVE_P95_MS = 1_000
+"""43 ms on two quiet cores. On a busy machine the burst that was sent first tells what waiting behind as many notes takes."""
 
 
 def reextract(folder, *more: str) -> subprocess.Popen[str]:
@@ -41,7 +40,7 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
     ):
         door.send([as_submitted(note) for note in islice(simulate(5), KEPT)])
         assert observer.wait(lambda seen: len(seen.events) >= KEPT, 60, lambda: None)
-        before = observer.look(lambda seen: len(seen.latencies_ms))
+        burst = sorted(observer.look(lambda seen: list(seen.latencies_ms)))
 
         run = reextract(tmp_path, "--model", "1", "--rate", "150")  # four seconds
         assert observer.wait(lambda seen: seen.duplicates > 0, 60, lambda: None)  # under way: now live notes come
@@ -58,7 +57,7 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
         assert observer.wait(lambda seen: seen.duplicates >= KEPT and len(seen.events) >= KEPT + LIVE, 60, lambda: None)
         origins = observer.look(lambda seen: Counter(event.origin for event in seen.events.values()))
         assert (origins[Origin.REEXTRACT], origins[Origin.LIVE]) == (KEPT, LIVE)
-        latencies = sorted(observer.look(lambda seen: seen.latencies_ms[before:]))
+        latencies = sorted(observer.look(lambda seen: seen.latencies_ms[len(burst) :]))
         assert len(latencies) == LIVE
 
         again = reextract(tmp_path)
@@ -83,4 +82,4 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
         _, err = refused.communicate(timeout=60)
         assert refused.returncode == 2
         assert "has no version 7" in err
-        assert latencies[int(0.95 * LIVE)] < LIVE_P95_MS
+        assert latencies[int(0.95 * LIVE)] < max(LIVE_P95_MS, burst[int(0.95 * KEPT)])

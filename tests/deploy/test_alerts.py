@@ -397,6 +397,29 @@ def test_it_says_in_which_namespace(name, case, tmp_path):
     promtool(tmp_path, promtool_test(name, in_namespace(case, "staging")))
 
 
+NEW_WITHIN = [name for name, rule in ALERTS.items() if re.search(r"\bunless\b.*\boffset\b", rule["expr"])]
+GAPS = {"one failed scrape": "7x100 stale 7x120", "ten minutes away": "7x100 _x10 7x110"}
+
+
+def test_most_counters_that_page_begin_with_their_first_event():
+    assert set(NEW_POD) <= set(NEW_WITHIN)
+
+
+@needs_promtool
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("name", NEW_WITHIN)
+def test_a_counter_that_was_not_read_for_a_while_is_not_taken_for_a_new_one(name, gap, tmp_path):
+    """Else what it counted in its whole life fires once more, as long after the gap as the rule looks back."""
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": GAPS[gap]} for series in CASES[name].series],
+        "promql_expr_test": [
+            {"expr": f'max_over_time(ALERTS{{alertname="{name}"}}[130m])', "eval_time": "210m", "exp_samples": []}
+        ],
+    }
+    promtool(tmp_path, test)
+
+
 @needs_promtool
 @pytest.mark.parametrize("what", OUTAGES)
 def test_an_outage_of_living_processes_is_told(what, tmp_path):

@@ -334,6 +334,13 @@ OUTAGES = {
         },
         {"production/RxtractServiceAbsent"},
     ),
+    "all of production went two hours ago, staging lives": (
+        {
+            **dict.fromkeys(alive(**PRODUCTION), "1x30 _x150"),
+            **alive(**STAGING),
+        },
+        {"production/RxtractServiceAbsent"},
+    ),
 }
 
 
@@ -428,7 +435,7 @@ def test_an_outage_of_living_processes_is_told(what, tmp_path):
         {"labels": f'{{alertname="{name}"{f", namespace={space!r}" if space else ""}}}'.replace("'", '"'), "value": 1}
         for space, _, name in (one.rpartition("/") for one in names)
     ]
-    expression = 'count by (namespace, alertname) (ALERTS{alertstate="firing"})'
+    expression = 'group by (namespace, alertname) (ALERTS{alertstate="firing"})'
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],

@@ -230,6 +230,20 @@ def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
     assert not [name for one in environments(render()).values() for name in one if "CERT" in name or "BUNDLE" in name]
 
 
+@pytest.mark.parametrize("protocol", [{"kafka.securityProtocol": "SSL"}, LOGIN], ids=["SSL", "SASL_SSL"])
+def test_a_private_authority_must_not_become_kafkas_unsaid(protocol):
+    """SSL_CERT_FILE is of the whole process: Faust's client would trust that authority alone, librdkafka's the public ones."""
+    unsaid = helm("template", "r", str(CHART), **protocol, **{"tls.caSecret": "our-ca"})
+    assert unsaid.returncode != 0
+    assert "kafka.caSecret is empty" in unsaid.stderr
+    told = environments(render(**protocol, **{"tls.caSecret": "our-ca", "kafka.caSecret": "kafka-ca"}))
+    of_kafka = [one for one in told.values() if "RXTRACT_SECURITY_PROTOCOL" in one]
+    assert len(of_kafka) > 1
+    assert {one["RXTRACT_SSL_CA_LOCATION"]["value"] for one in of_kafka} == {"/etc/rxtract/kafka-ca/ca.crt"}
+    assert render(**protocol)
+    assert render(**{"tls.caSecret": "our-ca"})  # Kafka without TLS asks for no authority
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}

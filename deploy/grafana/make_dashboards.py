@@ -109,6 +109,7 @@ OPERATIONS = (
             (events("rxtract_notes_accepted_total", "", "1h"), "accepted"),
             (events("rxtract_records_delivered_total", "", "1h", ENTITIES), "came out"),
             (events("rxtract_dead_letters_total", "", "1h", '{job="extractor"}'), "refused by the extractor"),
+            (events("rxtract_live_notes_refused_total", "", "1h"), "refused by the extractor, live"),
         ),
         "What was accepted comes out or is refused; a gap that does not close is lag, or loss.",
     ),

@@ -280,6 +280,7 @@ def flow(in_time, ended, **labels):
 LAG = 'rxtract_consumer_lag_records{job="extractor", topic="notes.accepted.v1"}'
 AGE = 'rxtract_commit_age_seconds{job="extractor", topic="notes.accepted.v1", instance="a"}'
 DEAD = 'rxtract_dead_letters_total{job="extractor", stage="extractor", reason="HANDLER_FAILED"}'
+LIVE_REFUSED = 'rxtract_live_notes_refused_total{job="extractor"}'
 PRODUCTION, STAGING = {"namespace": "production"}, {"namespace": "staging"}
 # Outages in which every process answers: what fires after 150 minutes, as name or namespace/name.
 OUTAGES = {
@@ -315,8 +316,12 @@ OUTAGES = {
         {"RxtractNotesStuck"},
     ),
     "the extractor refuses two notes of a hundred": (
-        {**alive(), **flow(294, 294), DEAD: "0+6x180"},
+        {**alive(), **flow(294, 294), DEAD: "0+6x180", LIVE_REFUSED: "0+6x180"},
         {"RxtractNotesLateFast", "RxtractNotesLateSlow"},
+    ),
+    "the extractor refuses notes of a backfill, live ones come out in time": (
+        {**alive(), **flow(294, 294), DEAD: "0+60x180", LIVE_REFUSED: "0x180"},
+        {"RxtractDeadLetters"},
     ),
     "only staging is late, beside a production with a hundred times its notes": (
         {

@@ -404,6 +404,28 @@ def test_every_pod_takes_images_from_a_private_registry():
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
 
 
+UPGRADES = [
+    (page, line.partition("#")[0].split())
+    for page in sorted((ROOT / "docs").glob("**/*.md"))
+    for line in page.read_text().splitlines()
+    if line.startswith("helm upgrade ") and "reuse-values" in line
+]
+IN_AN_INCIDENT = {page.stem: words for page, words in UPGRADES if page.parent.name == "runbooks"}
+
+
+def test_a_release_of_an_older_version_renders_when_a_page_says_upgrade():
+    """`--reuse-values` leaves out what this version's values.yaml added, and a template that reads it fails."""
+    assert {"lag", "notes-late"} <= set(IN_AN_INCIDENT)
+    assert [page.name for page, words in UPGRADES if "--reuse-values" in words] == []
+
+
+@pytest.mark.parametrize("words", IN_AN_INCIDENT.values(), ids=IN_AN_INCIDENT)
+def test_in_an_incident_an_upgrade_waits_for_no_server(words):
+    sets = dict(word.split("=", 1) for word in words if "=" in word)
+    assert sets["contract.enabled"] == "false"
+    assert of_kind(render(**{key: json.loads(value) for key, value in sets.items()}), "Job") == []
+
+
 def runbooks(**values):
     (made,) = of_kind(render(**{"monitoring.prometheusRule": "true"}, **values), "PrometheusRule")
     rules = [rule for group in made["spec"]["groups"] for rule in group["rules"]]

@@ -62,3 +62,9 @@ def test_the_page_says_of_the_clusters_dry_run_what_its_transcript_says():
     (seen,) = DRY_RUN.findall((ROOT / "docs/transcripts/cluster.md").read_text())
     (told,) = DRY_RUN.findall((ROOT / "docs/deploy.md").read_text())
     assert told == seen
+
+
+def test_make_says_how_long_the_run_of_compose_takes():
+    last_s = re.findall(r"^ *(\d+\.\d) s  ", (ROOT / "docs/transcripts/compose.md").read_text(), re.MULTILINE)[-1]
+    (said_min,) = re.findall(r"^compose-test:.*about (\d+) min", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert abs(float(last_s) / 60 - int(said_min)) <= 1

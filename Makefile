@@ -109,7 +109,7 @@ images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1), check
 	@$(BIN)/python deploy/images.py
 
 .PHONY: compose-test
-compose-test: $(READY) tools ## docker-compose.yml for real: build, up, notes, scale, metrics, down (about 5 min, needs Docker)
+compose-test: $(READY) tools ## docker-compose.yml for real: build, up, notes, scale, metrics, down (about 7 min, needs Docker)
 	@$(BIN)/python deploy/compose_test.py
 
 .PHONY: cluster-test

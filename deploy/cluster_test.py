@@ -230,8 +230,7 @@ class Load:
             f"{what}: {took_s:.0f} s; {count} notes meanwhile, 0 lost, longest pause {pause_s:.1f} s; "
             f"{knocks.accepted} more, each by a connection of its own, {len(knocks.refused)} refused"
         )
-        if knocks.refused:
-            raise Failed(f"the HTTP door refused: {', '.join(sorted(set(knocks.refused)))}")
+        knocks.check()
         if pause_s > PAUSE_S:
             raise Failed(f"the pause was longer than {PAUSE_S:.0f} s")
 

@@ -29,6 +29,8 @@ SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.t
 DELIVERED_S = 90.0
 PAUSE_S = 15.0
 """Longest pause between entities that scaling under load may make."""
+KNOCKS_A_SECOND = 3.0
+"""Fewer accepted ones prove nothing of a door that closes for a moment; two busy cores manage about 10."""
 _STARTED = time.monotonic()
 _LINES: list[str] = []
 
@@ -99,18 +101,47 @@ class Knocks:
         self._url, self._headers, self._pause_s = f"{url}/v1/notes", {"Authorization": f"Bearer {token}"}, pause_s
         self.accepted = 0
         self.refused: list[str] = []
+        self.lasted_s = 0.0
+        self._died: Exception | None = None
+        self._begun = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
+        self._begun = time.monotonic()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self.lasted_s = time.monotonic() - self._begun
         self._thread.join()
 
+    def check(self) -> None:
+        """Hold what was seen to its word.
+
+        Raises:
+            Failed: The door refused, the client died, or it knocked too seldom to say anything.
+        """
+        if self._died is not None:
+            raise Failed(
+                f"the client of new connections died: {type(self._died).__name__}: {self._died}"
+            ) from self._died
+        if self.refused:
+            raise Failed(f"the HTTP door refused: {', '.join(sorted(set(self.refused)))}")
+        if self.accepted < KNOCKS_A_SECOND * self.lasted_s:
+            raise Failed(
+                f"only {self.accepted} notes by connections of their own in {self.lasted_s:.0f} s, "
+                f"fewer than {KNOCKS_A_SECOND:.0f} a second: they say nothing of the door"
+            )
+
     def _run(self) -> None:
+        try:
+            self._go_on()
+        except Exception as error:  # noqa: BLE001 - a thread's exception is lost else; `check` raises it
+            self._died = error
+
+    def _go_on(self) -> None:
         first = as_submitted(next(iter(synthetic(1, 1)))).to_dict()
         note = {name: value for name, value in first.items() if value is not None}
         for number in itertools.count():

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "dist/sbom"
@@ -50,6 +51,8 @@ print(json.dumps({
 """
 """What an image is asked, by its own Python."""
 HOLDS = "rxtract:holds"
+ABSENT = ("no such image", "image not known")
+"""How Docker and Podman say that an image is not there; any other failure is one."""
 Component = dict[str, Any]
 
 
@@ -101,12 +104,23 @@ def completed(bill: dict[str, Any], told: dict[str, Any] | None) -> dict[str, An
     return {**bill, "metadata": metadata, "components": components}
 
 
+def lacking(bill: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    """What a lock's bill names, and the image built of it does not hold in that version: it was built of another lock."""
+    there = {(canonicalize_name(name), Version(version)) for name, version in told["packages"]}
+    named = [(canonicalize_name(one["name"]), one["version"]) for one in bill.get("components", [])]
+    return sorted(f"{name} {version}" for name, version in named if (name, Version(version)) not in there)
+
+
 def _component(name: str, version: str, purl: str) -> Component:
     return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
 
 
 def asked(name: str) -> dict[str, Any] | None:
-    """What a built image says of itself; None where it or Docker is not there."""
+    """What a built image says of itself; None where it or Docker's command is not there.
+
+    Raises:
+        SystemExit: It may be there and could not be asked.
+    """
     table = tomllib.loads((ROOT / "cli/pyproject.toml").read_text(encoding="utf-8"))
     image = f"{REPOSITORY}/{name}:{table['project']['version']}"
     # No --pull: an image of somebody else under that name would be another one.
@@ -115,7 +129,14 @@ def asked(name: str) -> dict[str, Any] | None:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
-    return None if answer.returncode else {"image": image, **json.loads(answer.stdout)}
+    if answer.returncode == 0:
+        return {"image": image, **json.loads(answer.stdout)}
+    said = " ".join(answer.stderr.split())
+    if any(absent in said.lower() for absent in ABSENT):
+        return None
+    sys.exit(
+        f"sbom: {image} could not be asked: {said or f'code {answer.returncode}'} (DOCKER=none: bills of the locks alone)"
+    )
 
 
 def locked(name: str, project: Path) -> dict[str, Any]:
@@ -157,7 +178,10 @@ def main() -> int:
         parser.error(f"no image {', '.join(sorted(unknown))}")
     options.to.mkdir(parents=True, exist_ok=True)
     for name in options.names or projects:
-        made = completed(locked(name, projects[name]), asked(name))
+        bill, told = locked(name, projects[name]), asked(name)
+        if told is not None and (absent := lacking(bill, told)):
+            sys.exit(f"sbom: {told['image']} is of another lock, it lacks {', '.join(absent)}: run make images")
+        made = completed(bill, told)
         text = json.dumps(made, indent=2) + "\n"
         if wrong := faults(text):
             sys.exit(f"sbom: {name}: not valid CycloneDX: {wrong}")

@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ("recording.yml", "alerts.yml")
-WINDOWS = {"5m": "20s", "10m": "12s", "15m": "75s", "30m": "15s", "1h": "30s", "6h": "45s", "8h": "10s"}
+WINDOWS = {"5m": "20s", "10m": "12s", "15m": "75s", "30m": "15s", "1h": "30s", "6h": "45s", "8h": "10s", "1d": "30s"}
 """Ranges and offsets in expressions. 15m stays longest: it holds the rebalances, of which there must be four."""
 HOLD = "2s"
 """What every `for` of more than nothing becomes."""

@@ -3,7 +3,7 @@
 Servers and services are those of `rxtract up`; Prometheus reads them with the rules of deploy/prometheus, whose times alone are
 shortened. What was seen is written to docs/transcripts/alerts.md. At the end every declared metric must have been read and every panel
 of the dashboards must have had data. ``run.py NAME ...`` takes only the faults of those alerts
-and renews their rows.
+and renews their rows; each row says on which day it was seen.
 """  # noqa: INP001
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rules import HOLD, ROOT, WINDOWS, alerts
 from world import World, until, world
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 ORDER = [module.__name__ for module in (faults_review, faults_input, faults_models, faults_processes, faults_servers)]
 """Validators first: later faults leave notes that wait for them."""
@@ -97,17 +97,26 @@ def _s(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.0f} s"
 
 
-def kept() -> dict[str, str]:
-    """The rows of the page as it stands, by alert."""
+def kept(wanted: Collection[str]) -> dict[str, str]:
+    """The rows of the page as it stands, by alert; none for a run of all alerts, whose page is of that run alone."""
+    if set(wanted) == set(alerts()):
+        return {}
     lines = PAGE.read_text(encoding="utf-8").splitlines() if PAGE.exists() else []
     known = alerts()
     return {name: line for line in lines if (name := line.strip("| ").partition(" |")[0]) in known}
 
 
-def page(seen: Sequence[Seen]) -> str:
-    """The page of docs/transcripts: what was seen now, and of the other alerts what was seen last."""
+def page(seen: Sequence[Seen], earlier: Mapping[str, str], day: str | None = None) -> str:
+    """The page of docs/transcripts.
+
+    Args:
+        seen: What was seen now.
+        earlier: Rows of the other alerts, from `kept`.
+        day: Today, unless a test says another.
+    """
+    today = day or f"{datetime.now(UTC):%Y-%m-%d}"
     now = {
-        one.alert: f"| {one.alert} | {one.what} | {_s(one.fired_s)} | {_s(one.cleared_s)} |"
+        one.alert: f"| {one.alert} | {one.what} | {_s(one.fired_s)} | {_s(one.cleared_s)} | {today} |"
         for one in seen
         if one.fired_s is not None and one.cleared_s is not None
     }
@@ -115,16 +124,16 @@ def page(seen: Sequence[Seen]) -> str:
     lines = [
         "# Every alert, fired by a real fault",
         "",
-        f"Printed on {datetime.now(UTC):%Y-%m-%d} by `make alerts-test`, on two cores that other work shared. Servers and services are those of",
+        "Printed by `make alerts-test`, on two cores that other work shared. Servers and services are those of",
         "`rxtract up`, with notes flowing; a real Prometheus reads them every second. The rules are those of `deploy/prometheus` with shorter",
         f"times and nothing else changed: `for` is {HOLD}, and of the windows {times}.",
         "So the seconds below say that an alert fires and clears, not how long it takes in production; promtool's tests hold that. Where 0 s",
         "stands, the cure itself went on until it was clear (validators who work a backlog off).",
         "",
-        "| Alert | Fault | Fired after | Clear after the cure |",
-        "|---|---|---|---|",
+        "| Alert | Fault | Fired after | Clear after the cure | Seen on |",
+        "|---|---|---|---|---|",
     ]
-    rows = {**kept(), **now}
+    rows = {**earlier, **now}
     return "\n".join([*lines, *(rows[name] for name in sorted(rows))]) + "\n"
 
 
@@ -145,7 +154,7 @@ def main() -> int:
         panels.knock(broken)
         for fault in faults:
             seen += live(fault, broken)
-        PAGE.write_text(page(seen), encoding="utf-8")
+        PAGE.write_text(page(seen, kept(wanted)), encoding="utf-8")
         try:
             panels.crown(broken)
         except TimeoutError as error:

@@ -59,9 +59,12 @@ def rate(metric: str, by: str, selector: str = "") -> tuple[tuple[str, str], ...
 
 
 def grown(metric: str, window: str, selector: str = "") -> str:
-    """How much each series of a counter grew. One with labels begins to exist with its first event, which `increase` does not see."""
+    """How much each series of a counter grew. One with labels begins to exist with its first event, which `increase` does not see.
+
+    New is what was in no scrape of a whole hour: with one moment, a failed scrape then would show all that it ever counted.
+    """
     series = metric + selector
-    return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+    return f"(({series} unless last_over_time({series}[1h] offset {window})) or increase({series}[{window}]))"
 
 
 def events(metric: str, by: str, window: str, selector: str = "") -> str:
@@ -106,6 +109,7 @@ OPERATIONS = (
             (events("rxtract_notes_accepted_total", "", "1h"), "accepted"),
             (events("rxtract_records_delivered_total", "", "1h", ENTITIES), "came out"),
             (events("rxtract_dead_letters_total", "", "1h", '{job="extractor"}'), "refused by the extractor"),
+            (events("rxtract_live_notes_refused_total", "", "1h"), "refused by the extractor, live"),
         ),
         "What was accepted comes out or is refused; a gap that does not close is lag, or loss.",
     ),

@@ -59,7 +59,32 @@ def test_the_shortened_rules_parse(tmp_path):
 
 def test_the_page_has_every_alert():
     seen = [run.Seen(name, fault.what, 1.0, 2.0) for fault in catalogue.FAULTS for name in fault.alerts]
-    assert set(re.findall(r"^\| (Rxtract\w+) \|", run.page(seen), re.MULTILINE)) == set(rules.alerts())
+    assert set(re.findall(r"^\| (Rxtract\w+) \|", run.page(seen, {}), re.MULTILINE)) == set(rules.alerts())
+
+
+def rows(page):
+    return {line.split(" | ")[0].strip("| "): line for line in page.splitlines() if line.startswith("| Rxtract")}
+
+
+def test_every_row_says_on_which_day_it_was_seen():
+    """A run of some alerts keeps the rows of the others, which are of other days."""
+    earlier = rows(run.page([run.Seen(name, "fault", 1.0, 2.0) for name in rules.alerts()], {}, day="2026-01-02"))
+    page = run.page([run.Seen("RxtractServiceDown", "new fault", 3.0, 4.0)], earlier, day="2026-03-04")
+    found = rows(page)
+    assert set(found) == set(rules.alerts())
+    assert found["RxtractServiceDown"].endswith("| 2026-03-04 |")
+    assert found["RxtractTrainingFails"].endswith("| 2026-01-02 |")
+    head = page.partition("| Alert |")[0]
+    assert not re.search(r"\d{4}-\d\d-\d\d", head)
+    assert all(re.search(r"\| \d{4}-\d\d-\d\d \|$", line) for line in rows(run.PAGE.read_text()).values())
+
+
+def test_a_run_of_all_alerts_keeps_no_row_of_an_earlier_one():
+    everything = set(rules.alerts())
+    assert run.kept(everything) == {}
+    assert set(run.kept({"RxtractServiceDown"})) == everything
+    (line,) = rows(run.page([run.Seen("RxtractServiceDown", "fault", 3.0, 4.0)], run.kept(everything))).values()
+    assert line.startswith("| RxtractServiceDown |")
 
 
 def test_the_page_of_the_last_run_has_every_alert_seen():

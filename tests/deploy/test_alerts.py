@@ -280,6 +280,7 @@ def flow(in_time, ended, **labels):
 LAG = 'rxtract_consumer_lag_records{job="extractor", topic="notes.accepted.v1"}'
 AGE = 'rxtract_commit_age_seconds{job="extractor", topic="notes.accepted.v1", instance="a"}'
 DEAD = 'rxtract_dead_letters_total{job="extractor", stage="extractor", reason="HANDLER_FAILED"}'
+LIVE_REFUSED = 'rxtract_live_notes_refused_total{job="extractor"}'
 PRODUCTION, STAGING = {"namespace": "production"}, {"namespace": "staging"}
 # Outages in which every process answers: what fires after 150 minutes, as name or namespace/name.
 OUTAGES = {
@@ -315,8 +316,12 @@ OUTAGES = {
         {"RxtractNotesStuck"},
     ),
     "the extractor refuses two notes of a hundred": (
-        {**alive(), **flow(294, 294), DEAD: "0+6x180"},
+        {**alive(), **flow(294, 294), DEAD: "0+6x180", LIVE_REFUSED: "0+6x180"},
         {"RxtractNotesLateFast", "RxtractNotesLateSlow"},
+    ),
+    "the extractor refuses notes of a backfill, live ones come out in time": (
+        {**alive(), **flow(294, 294), DEAD: "0+60x180", LIVE_REFUSED: "0x180"},
+        {"RxtractDeadLetters"},
     ),
     "only staging is late, beside a production with a hundred times its notes": (
         {
@@ -330,6 +335,13 @@ OUTAGES = {
     "production has no trainer, staging has one": (
         {
             **{series: values for series, values in alive(**PRODUCTION).items() if "trainer" not in series},
+            **alive(**STAGING),
+        },
+        {"production/RxtractServiceAbsent"},
+    ),
+    "all of production went two hours ago, staging lives": (
+        {
+            **dict.fromkeys(alive(**PRODUCTION), "1x30 _x150"),
             **alive(**STAGING),
         },
         {"production/RxtractServiceAbsent"},
@@ -397,6 +409,29 @@ def test_it_says_in_which_namespace(name, case, tmp_path):
     promtool(tmp_path, promtool_test(name, in_namespace(case, "staging")))
 
 
+NEW_WITHIN = [name for name, rule in ALERTS.items() if re.search(r"\bunless\b.*\boffset\b", rule["expr"])]
+GAPS = {"one failed scrape": "7x100 stale 7x120", "ten minutes away": "7x100 _x10 7x110"}
+
+
+def test_most_counters_that_page_begin_with_their_first_event():
+    assert set(NEW_POD) <= set(NEW_WITHIN)
+
+
+@needs_promtool
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("name", NEW_WITHIN)
+def test_a_counter_that_was_not_read_for_a_while_is_not_taken_for_a_new_one(name, gap, tmp_path):
+    """Else what it counted in its whole life fires once more, as long after the gap as the rule looks back."""
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": GAPS[gap]} for series in CASES[name].series],
+        "promql_expr_test": [
+            {"expr": f'max_over_time(ALERTS{{alertname="{name}"}}[130m])', "eval_time": "210m", "exp_samples": []}
+        ],
+    }
+    promtool(tmp_path, test)
+
+
 @needs_promtool
 @pytest.mark.parametrize("what", OUTAGES)
 def test_an_outage_of_living_processes_is_told(what, tmp_path):
@@ -405,7 +440,7 @@ def test_an_outage_of_living_processes_is_told(what, tmp_path):
         {"labels": f'{{alertname="{name}"{f", namespace={space!r}" if space else ""}}}'.replace("'", '"'), "value": 1}
         for space, _, name in (one.rpartition("/") for one in names)
     ]
-    expression = 'count by (namespace, alertname) (ALERTS{alertstate="firing"})'
+    expression = 'group by (namespace, alertname) (ALERTS{alertstate="firing"})'
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],

@@ -230,6 +230,20 @@ def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
     assert not [name for one in environments(render()).values() for name in one if "CERT" in name or "BUNDLE" in name]
 
 
+@pytest.mark.parametrize("protocol", [{"kafka.securityProtocol": "SSL"}, LOGIN], ids=["SSL", "SASL_SSL"])
+def test_a_private_authority_must_not_become_kafkas_unsaid(protocol):
+    """SSL_CERT_FILE is of the whole process: Faust's client would trust that authority alone, librdkafka's the public ones."""
+    unsaid = helm("template", "r", str(CHART), **protocol, **{"tls.caSecret": "our-ca"})
+    assert unsaid.returncode != 0
+    assert "kafka.caSecret is empty" in unsaid.stderr
+    told = environments(render(**protocol, **{"tls.caSecret": "our-ca", "kafka.caSecret": "kafka-ca"}))
+    of_kafka = [one for one in told.values() if "RXTRACT_SECURITY_PROTOCOL" in one]
+    assert len(of_kafka) > 1
+    assert {one["RXTRACT_SSL_CA_LOCATION"]["value"] for one in of_kafka} == {"/etc/rxtract/kafka-ca/ca.crt"}
+    assert render(**protocol)
+    assert render(**{"tls.caSecret": "our-ca"})  # Kafka without TLS asks for no authority
+
+
 def test_big_numbers_of_topics_stay_whole():
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")
     kept = {t["metadata"]["name"]: t["spec"]["config"]["retention.ms"] for t in topics}
@@ -388,6 +402,28 @@ def test_every_pod_takes_images_from_a_private_registry():
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
     assert len(specs) == 8
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
+
+
+UPGRADES = [
+    (page, line.partition("#")[0].split())
+    for page in sorted((ROOT / "docs").glob("**/*.md"))
+    for line in page.read_text().splitlines()
+    if line.startswith("helm upgrade ") and "reuse-values" in line
+]
+IN_AN_INCIDENT = {page.stem: words for page, words in UPGRADES if page.parent.name == "runbooks"}
+
+
+def test_a_release_of_an_older_version_renders_when_a_page_says_upgrade():
+    """`--reuse-values` leaves out what this version's values.yaml added, and a template that reads it fails."""
+    assert {"lag", "notes-late"} <= set(IN_AN_INCIDENT)
+    assert [page.name for page, words in UPGRADES if "--reuse-values" in words] == []
+
+
+@pytest.mark.parametrize("words", IN_AN_INCIDENT.values(), ids=IN_AN_INCIDENT)
+def test_in_an_incident_an_upgrade_waits_for_no_server(words):
+    sets = dict(word.split("=", 1) for word in words if "=" in word)
+    assert sets["contract.enabled"] == "false"
+    assert of_kind(render(**{key: json.loads(value) for key, value in sets.items()}), "Job") == []
 
 
 def runbooks(**values):

@@ -25,7 +25,7 @@ def made(workflow):
     """What a workflow makes: in its steps, or by its matrix."""
     found = set()
     for job in WORKFLOWS[workflow]["jobs"].values():
-        found |= set(job.get("strategy", {}).get("matrix", {}).get("make", []))
+        found |= set(" ".join(job.get("strategy", {}).get("matrix", {}).get("make", [])).split())
         found |= set(re.findall(r"\bmake ([a-z-]+)", "\n".join(step.get("run", "") for step in job["steps"])))
     return found
 
@@ -41,9 +41,23 @@ def test_without_its_tool_a_test_is_skipped_for_a_person_and_fails_in_ci(tmp_pat
     assert ("run make" in ended.stdout) or ci
 
 
+def test_what_needs_root_finds_the_python_of_the_step_before_it():
+    """sudo takes its own secure_path over a preserved PATH; `env` sets it behind sudo."""
+    (run,) = [
+        step["run"] for step in WORKFLOWS["nightly"]["jobs"]["long"]["steps"] if "cluster-test" in step.get("run", "")
+    ]
+    assert re.fullmatch(r'sudo env "PATH=\$PATH" "HOME=\$HOME" CI=true make cluster-test', run)
+
+
 def test_every_night_runs_what_is_too_long_for_a_push():
     assert WORKFLOWS["nightly"][True]["schedule"]  # YAML reads `on` as true
-    assert made("nightly") == {"compose-test", "cluster-test", "alerts-test", "test-long", "sbom"}
+    assert made("nightly") == {"compose-test", "cluster-test", "alerts-test", "test-long", "images", "sbom"}
+
+
+def test_a_bill_of_materials_has_its_images_made_before_it():
+    """Without them it is of the locks alone."""
+    lines = WORKFLOWS["nightly"]["jobs"]["long"]["strategy"]["matrix"]["make"]
+    assert [line for line in lines if "sbom" in line] == ["images sbom"]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

@@ -124,6 +124,47 @@ def test_a_bill_of_a_built_image_holds_debians_packages_and_python(tmp_path):
         assert any("/libc6@" in one for one in purls if one.startswith("pkg:deb/"))
 
 
+def test_a_locked_package_that_the_image_lacks_is_named():
+    """An image of another lock: its bill would list what is not in it."""
+    listed = {"components": [{"name": "Faust_Streaming", "version": "0.11"}, {"name": "httpx", "version": "0.28.1"}]}
+    same = {"image": "i", "packages": [["faust-streaming", "0.11.0"], ["httpx", "0.28.1"], ["pip", "25"]]}
+    assert sbom().lacking(listed, same) == []
+    other = {"image": "i", "packages": [["httpx", "0.27.0"], ["pip", "25"]]}
+    assert sbom().lacking(listed, other) == ["faust-streaming 0.11", "httpx 0.28.1"]
+
+
+def failed_bill(tmp_path, script):
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\n{script}\n")
+    docker.chmod(0o755)
+    env = {**os.environ, "DOCKER": str(docker)}
+    result = checked("python", "deploy/sbom.py", "--to", str(tmp_path), "ingestor", env=env)
+    assert result.returncode != 0
+    assert not (tmp_path / "ingestor.cdx.json").exists()
+    return result.stderr.strip().splitlines()[-1]
+
+
+def test_a_bill_of_an_image_of_another_lock_fails(tmp_path):
+    told = json.dumps({"python": "3.11.2", "packages": [["pip", "25"]], "os": "", "dpkg": ""})
+    said = failed_bill(tmp_path, f"echo '{told}'")
+    assert "make images" in said
+    assert "confluent-kafka" in said
+
+
+def test_an_image_that_cannot_be_asked_is_not_taken_for_one_that_is_not_there(tmp_path):
+    said = failed_bill(tmp_path, "echo 'docker: Cannot connect to the Docker daemon' >&2; exit 125")
+    assert "Cannot connect to the Docker daemon" in said
+
+
+def test_an_image_that_is_not_there_leaves_a_bill_of_the_lock(tmp_path):
+    docker = tmp_path / "docker"
+    docker.write_text(
+        "#!/bin/sh\necho 'docker: Error response from daemon: No such image: rxtract/ingestor:1' >&2; exit 125\n"
+    )
+    docker.chmod(0o755)
+    assert "the image was not there" in bill(tmp_path, docker)["metadata"]["properties"][-1]["value"]
+
+
 def test_debians_list_is_read_as_dpkg_means_it():
     listed = """Package: libssl3
 Status: install ok installed

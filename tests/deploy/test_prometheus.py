@@ -38,6 +38,21 @@ def test_what_pages_goes_to_the_one_on_call():
         assert result.stdout.strip() == receiver, result.stderr
 
 
+def routes_of(route):
+    yield route
+    for one in route.get("routes", ()):
+        yield from routes_of(one)
+
+
+def test_one_namespaces_alerts_neither_hide_nor_silence_anothers():
+    """A service that is down in staging would else inhibit production's tickets, and share a notification with them."""
+    told = yaml.safe_load((PROMETHEUS / "alertmanager.yml").read_text())
+    for route in routes_of(told["route"]):
+        assert "namespace" in route.get("group_by", ["namespace"])
+    assert "group_by" in told["route"]
+    assert all("namespace" in rule["equal"] for rule in told["inhibit_rules"])
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_every_alert_says_what_to_do(rule):
     assert rule["labels"]["severity"] in {"page", "ticket"}

@@ -53,3 +53,18 @@ def test_a_line_that_is_missing_is_named():
     script = 'say("begun")\nsay(f"{count} notes, " + f"{lost:.1f} lost")\nsay(line)'
     assert missing(script, "  1.0 s  begun\n 10.0 s  7 notes, 0.0 lost") == []
     assert missing(script, "  1.0 s  begun\n 10.0 s  7 notes") == [".*?\\ notes,\\ .*?\\ lost"]
+
+
+DRY_RUN = re.compile(r"(\d+) resources(?: taken)?, (\d+) of (?:them by the definitions of \d+ operators'|those) kinds")
+
+
+def test_the_page_says_of_the_clusters_dry_run_what_its_transcript_says():
+    (seen,) = DRY_RUN.findall((ROOT / "docs/transcripts/cluster.md").read_text())
+    (told,) = DRY_RUN.findall((ROOT / "docs/deploy.md").read_text())
+    assert told == seen
+
+
+def test_make_says_how_long_the_run_of_compose_takes():
+    last_s = re.findall(r"^ *(\d+\.\d) s  ", (ROOT / "docs/transcripts/compose.md").read_text(), re.MULTILINE)[-1]
+    (said_min,) = re.findall(r"^compose-test:.*about (\d+) min", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert abs(float(last_s) / 60 - int(said_min)) <= 1

@@ -64,6 +64,17 @@ BAD_ADDRESSES = [
     *(("schema_registry_url", bad) for bad in ("registry:8081", "ftp://registry", "http://", "http://registry:70000")),
     *(("redis_url", bad) for bad in ("redis:6379", "http://redis:6379", "redis://:s3cr3t@redis:70000/0", "redis://")),
     *(("mlflow_url", bad) for bad in ("mlflow:5000", "http://mlflow:0", "http://[::1")),
+    *(
+        ("schema_registry_url", bad)
+        for bad in (
+            "http://registry:8081\n",
+            "http://reg istry:8081",
+            "http://registry:8081/\tapis",
+            "http://reg\ristry:8081",
+        )
+    ),
+    ("redis_url", "redis://:s3cr3t@redis:6379/0\n"),
+    ("mlflow_url", "http://mlflow:5000 "),
 ]
 
 

@@ -33,7 +33,7 @@ from extractor.bootstrap import codecs
 from extractor.domain.rereading import REREAD_NOTES
 from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
-from extractor.metrics import METRICS, REVIEWS, REVIEWS_UNSENT
+from extractor.metrics import LIVE_REFUSED, METRICS, REVIEWS, REVIEWS_UNSENT
 from extractor.settings import ExtractorSettings
 from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header, origin_of
 from runtime.errors import BudgetExceeded
@@ -231,6 +231,19 @@ def test_a_tagger_that_raises_costs_only_the_note_that_breaks_it(world):
     assert {header(letter.headers, ATTEMPT) for letter in letters} == {b"3"}
     assert [event.note_id for event in world.events(outputs)] == [f"n{n}" for n in range(400) if n % 100 != 50]
     assert len(world.tagger.calls) < 100  # halving, not one call a note
+
+
+@pytest.mark.parametrize(("origin", "counted"), [(one, float(one is Origin.LIVE)) for one in Origin])
+def test_of_refused_notes_only_live_ones_burn_the_error_budget(world, origin, counted):
+    refused = world.metrics.counter(LIVE_REFUSED)
+    assert refused._value.get() == 0.0  # there before the first event, else Prometheus' rate() does not see that one
+    world.handler([world.record(0, "BREAKS", origin=origin), world.record(1)])
+    assert refused._value.get() == counted
+
+
+def test_a_note_that_cannot_say_its_origin_may_be_live_and_counts(world):
+    world.handler([world.record(0)._replace(value=b"\x01bad")])
+    assert world.metrics.counter(LIVE_REFUSED)._value.get() == 1.0
 
 
 def test_a_broken_note_alone_is_tried_as_often_as_it_may(world):

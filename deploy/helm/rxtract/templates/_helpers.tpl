@@ -51,8 +51,12 @@ scaleDown:
   policies: [{type: Pods, value: 1, periodSeconds: {{ $seconds }}}]
 {{- end -}}
 
-{{- /* Where Kafka and the registry are, and whom to trust beside Kafka: OpenSSL and the requests library read these two variables. */ -}}
+{{- /* Where Kafka and the registry are, and whom to trust: OpenSSL and the requests library read these two variables. They are of the whole
+       process, so a Kafka client that is told no authority takes this one too: Kafka's must be named beside it. */ -}}
 {{- define "rxtract.addresses" -}}
+{{- if and .Values.tls.caSecret (hasSuffix "SSL" .Values.kafka.securityProtocol) (not .Values.kafka.caSecret) }}
+{{- fail "kafka.caSecret is empty: with tls.caSecret name Kafka's authority too, else only that of tls.caSecret is trusted there (the same secret, if it signs for both)" }}
+{{- end }}
 - {name: RXTRACT_BOOTSTRAP_SERVERS, value: {{ required "kafka.bootstrapServers is empty: set it to Kafka's address" .Values.kafka.bootstrapServers | quote }}}
 {{- if .Values.schemaRegistry.existingSecret }}
 - {name: RXTRACT_SCHEMA_REGISTRY_URL, valueFrom: {secretKeyRef: {name: {{ .Values.schemaRegistry.existingSecret }}, key: url}}}

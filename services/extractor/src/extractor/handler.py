@@ -35,6 +35,7 @@ from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"
 _WORD_NOTES = 50
+_LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class ExtractionHandler:
         self._now_ms = now_ms
         self._rereading = Rereading()
         self._dead = metrics.counter(DEAD_LETTERS)
+        self._live_refused = metrics.counter(m.LIVE_REFUSED)
         self._failures = metrics.counter(m.TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)
         self._reviews_unsent = metrics.counter(m.REVIEWS_UNSENT)
@@ -226,6 +228,8 @@ class ExtractionHandler:
         self._dead.labels(STAGE, reason.value).inc()
         attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
         origin = note.origin if isinstance(note, NoteAccepted) else None
+        if origin in _LIVE_OR_UNSAID:
+            self._live_refused.inc()
         return dead_letter(record, reason, STAGE, attempt, origin=origin)
 
     def _note_failure(self, _: Exception) -> None:

@@ -41,6 +41,13 @@ NOTE_SECONDS = MetricSpec(
     (),
     "Time from the acceptance of a live note to its entity event.",
 )
+LIVE_REFUSED = MetricSpec(
+    "rxtract_live_notes_refused_total",
+    Kind.COUNTER,
+    "notes",
+    (),
+    "Live notes that ended as dead letters, and those too broken to say whether they are live: they never get entities.",
+)
 TAGGER_FAILURES = MetricSpec(
     "rxtract_tagger_failures_total", Kind.COUNTER, "failures", (), "Calls of the tagger that raised."
 )
@@ -74,6 +81,7 @@ METRICS: tuple[MetricSpec, ...] = (
     DRIFT_UNREVIEWED,
     RELOAD_SECONDS,
     NOTE_SECONDS,
+    LIVE_REFUSED,
     TAGGER_FAILURES,
     MODEL_INFO,
     MODEL_SERIAL,

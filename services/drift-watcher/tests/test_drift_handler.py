@@ -215,6 +215,26 @@ def test_a_version_that_is_missing_is_asked_for_again():
     assert models.asked == 2
 
 
+def test_a_version_that_is_missing_stays_so_while_the_registry_is_away():
+    class Models:
+        asked = 0
+        away = False
+
+        def by_version(self, name, version):
+            self.asked += 1
+            if self.away:
+                raise RegistryAwayError("away")
+
+    models, now_s = Models(), [0.0]
+    find = ModelReferences(models, clock=lambda: now_s[0])
+    assert find(MODEL) == {}
+    models.away, now_s[0] = True, 60.0
+    assert find(MODEL) == find(MODEL) == {}, "counted, not judged, as before"
+    assert models.asked == 2, "each question may wait for a timeout"
+    with pytest.raises(Recoverable):
+        find(dataclasses.replace(MODEL, version="9"))
+
+
 def test_a_model_whose_references_come_late_is_judged_then():
     known = {}
     rig = Rig(find=lambda _: dict(known))

@@ -185,6 +185,8 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     def load(data, sha256):
         if data == b"damaged":
             raise ArtifactRefused("damaged")
+        if data == b"large":
+            raise MemoryError
         return Artifact()
 
     monkeypatch.setattr(references, "load", load)
@@ -192,7 +194,7 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     find = ModelReferences(models)
     assert find(MODEL) == find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
     assert models.asked == 1
-    for version in ("away", "damaged"):
+    for version in ("away", "damaged", "large"):
         with pytest.raises(Recoverable):
             find(dataclasses.replace(MODEL, version=version))
 

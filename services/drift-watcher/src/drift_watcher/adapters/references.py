@@ -33,8 +33,8 @@ class ModelReferences:
         """The references of a model; empty when there is no such version or it carries none.
 
         Raises:
-            Recoverable: MLflow is away, or its copy is damaged: decisions wait, since skipping would change them. While
-                MLflow is away, a version that was missing before stays missing.
+            Recoverable: MLflow is away, its copy is damaged or there is no memory for it: decisions wait, since skipping
+                would change them. While MLflow is away, a version that was missing before stays missing.
         """
         key = (model.name, model.version)
         if key in self._known:
@@ -47,7 +47,7 @@ class ModelReferences:
             if key not in self._missing:
                 raise _later(model, error) from None
             found = None  # as far as anybody knows: to wait now would stop what goes on without it
-        except (UnusableVersionError, ArtifactRefused) as error:
+        except (UnusableVersionError, ArtifactRefused, MemoryError) as error:
             raise _later(model, error) from None
         if found is None:
             if key not in self._missing:
@@ -69,4 +69,4 @@ class ModelReferences:
 
 
 def _later(model: ModelRef, error: Exception) -> Recoverable:
-    return Recoverable(f"references of model {model.version}: {error}")
+    return Recoverable(f"references of model {model.version}: {str(error) or type(error).__name__}")

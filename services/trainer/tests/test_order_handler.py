@@ -265,6 +265,39 @@ def test_a_trainer_that_dies_after_a_rollback_does_not_roll_back_twice():
     assert world.said[-1].kind is ModelEventKind.ROLLED_BACK
 
 
+@pytest.mark.parametrize(
+    ("more", "goes"),
+    [
+        ({}, True),
+        ({"target_version": "1"}, True),
+        ({"target_version": "2"}, False),
+        ({"target_version": "3"}, False),
+        ({"target_version": "9"}, False),
+        ({"target_version": "1", "champion_version": "2"}, True),
+        ({"target_version": "1", "champion_version": "1"}, False),
+    ],
+)
+def test_whether_a_rollback_would_be_carried_out_is_known_before(more, goes):
+    world = World()
+    world.handler(command())  # 2 serves, 1 did
+    world.models.add(gate="pass")
+    back = command(ModelAction.ROLLBACK, command_id="back", **more)
+    assert world.handler.would_roll_back(back) is goes
+    world.handler(back)
+    assert (world.said[-1].kind is ModelEventKind.ROLLED_BACK) is goes
+
+
+def test_neither_a_second_rollback_without_a_name_nor_one_without_a_past_would_be_carried_out():
+    world = World()
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK))
+    world.handler(command())
+    world.handler(command(ModelAction.ROLLBACK, command_id="back"))
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="again"))
+    assert world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="named", target_version="2"))
+    world.models.aliases.clear()
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="nobody"))
+
+
 def test_a_refused_model_never_serves():
     world = World("REJECT")
     world.handler(command())

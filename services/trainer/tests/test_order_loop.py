@@ -65,6 +65,9 @@ class World:
         self.over: list[str] = []
         self.recovered: set[str] = set()
         self.drifts_read = True
+        self.refused: set[str] = set()
+        self.asked_of: list[str] = []
+        self.mlflow_away = False
         self.trains = threading.Event()
         self.released = threading.Event()
         self.now_ms = 1_000_000
@@ -107,7 +110,15 @@ class World:
             say(event(command.command_id, kind))
             self.over.append(command.command_id)
 
-        return handle
+        def would_roll_back(command: ModelCommand) -> bool:
+            self.asked_of.append(command.command_id)
+            if self.mlflow_away:
+                raise Recoverable("MLflow: away")
+            return command.command_id not in self.refused
+
+        found: Any = handle
+        found.would_roll_back = would_roll_back
+        return found
 
     def look(self, after_ms: int = 0) -> list[str]:
         """Let the loop look once, so much later; gives the ids of what it asked for."""
@@ -187,6 +198,35 @@ def test_a_rollback_of_a_former_champion_stops_no_training() -> None:
         world.released.set()
         turn_until(lambda: "late" in world.over)
         assert world.over == ["train", "late"]
+
+
+def test_a_rollback_that_will_be_refused_stops_no_training() -> None:
+    world = World()
+    world.refused.add("none")
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.loop._fold(command("none", ModelAction.ROLLBACK, target_version="2"))
+        for _ in range(5):
+            turn_until(iter((False, True)).__next__)
+        assert world.loop._may_go_on()
+        assert world.asked_of == ["none"], "MLflow is not asked at every turn"
+        world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
+        turn_until(lambda: "back" in world.over)
+        assert world.begun[:2] == ["train", "none"]
+
+
+def test_a_rollback_is_asked_about_again_when_mlflow_was_away() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.mlflow_away = True
+        world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
+        turn_until(lambda: world.asked_of)
+        assert world.loop._may_go_on()
+        world.mlflow_away = False
+        turn_until(lambda: "back" in world.over)
 
 
 def test_the_first_promotion_of_a_stack_that_began_with_a_model_is_rolled_back_too() -> None:

@@ -329,17 +329,34 @@ class OrderHandler:
         else:
             self._enthrone(command, version, champion, ["ordered by an operator"], {})
 
-    def _roll_back(self, command: ModelCommand, champion: Version | None) -> None:
+    def would_roll_back(self, command: ModelCommand) -> bool:
+        """Whether a rollback would be carried out as things stand. Asked from another thread, before work is ended for it.
+
+        Raises:
+            Recoverable: MLflow is away.
+        """
+        try:
+            champion = self._models.by_alias("champion")
+            version = self._back_to(command)
+        except MlflowRefusedError:
+            return False  # it will end the order
+        if version is None or why_void(command, champion.version if champion else None) is not None:
+            return False
+        return _why_not_gone_back_to(version, champion) is None and not _needs_a_name(command, version)
+
+    def _back_to(self, command: ModelCommand) -> Version | None:
         wanted = command.target_version
-        version = self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
+        return self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
+
+    def _roll_back(self, command: ModelCommand, champion: Version | None) -> None:
+        version = self._back_to(command)
         if version is None:
-            self._teller.fail(command, f"there is no version {wanted or 'before this one'} to go back to")
-        elif _is_champion(version, champion):
-            self._reject(command, version, [_serves_already(version)])
-        elif not version.tags.get("served"):
-            why = f"version {version.version} never served: use `rxtract model promote`"
+            self._teller.fail(
+                command, f"there is no version {command.target_version or 'before this one'} to go back to"
+            )
+        elif (why := _why_not_gone_back_to(version, champion)) is not None:
             self._reject(command, version, [why])
-        elif wanted is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value:
+        elif _needs_a_name(command, version):
             why = (
                 f"version {version.version} was left by a rollback: name the version to go back to, "
                 "`rxtract model rollback VERSION`; `rxtract model list` shows which there are"
@@ -444,6 +461,20 @@ def _why_not_promoted(version: Version, champion: Version | None) -> str | None:
             f"version {number} passed the gate against version {against}, but {number_of(champion)} serves now: {first}"
         )
     return None
+
+
+def _why_not_gone_back_to(version: Version, champion: Version | None) -> str | None:
+    """Why a rollback to a version is refused, whoever asked for it; None when it is not."""
+    if _is_champion(version, champion):
+        return _serves_already(version)
+    if not version.tags.get("served"):
+        return f"version {version.version} never served: use `rxtract model promote`"
+    return None
+
+
+def _needs_a_name(command: ModelCommand, version: Version) -> bool:
+    """Whether the version before was itself left by a rollback: to go back there, it must be named."""
+    return command.target_version is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

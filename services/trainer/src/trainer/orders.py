@@ -145,6 +145,7 @@ class OrderLoop:
         self._work: Future[None] | None = None
         self._running: ModelCommand | None = None
         self._gives_way = False
+        self._asked_of: set[tuple[str, str | None]] = set()
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
@@ -199,20 +200,27 @@ class OrderLoop:
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if time.monotonic() >= self._try_at_s:
-            self._look()
+        if time.monotonic() < self._try_at_s:
+            return
+        self._look()
         if self._work is not None:
             self._let_pass()
-        elif time.monotonic() >= self._try_at_s:
+        else:
             self._begin(worker)
 
     def _let_pass(self) -> None:
         """End the training that runs when a rollback waits behind it; its order stays open, and is taken up afterwards."""
         if self._running is None or self._gives_way:
             return
-        self._gives_way = rules.gives_way(self._running, self._ledger.open, self._serving)
-        if self._gives_way:
-            _log.warning("a rollback goes first", gives_way=self._running.command_id)
+        for command in rules.go_first(self._running, self._ledger.open, self._serving):
+            asked = (command.command_id, self._serving)
+            if asked in self._asked_of:
+                continue  # what is refused once is refused until another version serves
+            self._gives_way = self._handler.would_roll_back(command)
+            self._asked_of.add(asked)
+            if self._gives_way:
+                _log.warning("a rollback goes first", gives_way=self._running.command_id)
+                return
 
     def _begin(self, worker: ThreadPoolExecutor) -> None:
         for folded, run in self._ledger.foldable():
@@ -222,6 +230,7 @@ class OrderLoop:
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
             self._running, self._gives_way = command, False
+            self._asked_of.clear()
             self._work = worker.submit(self._handler, command, story)
 
     def _collect(self) -> None:

@@ -1,6 +1,6 @@
 """When an order is void, and when numbers ask for one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelAction, ModelCommand, QualityMeasured
 
@@ -18,17 +18,20 @@ def why_void(command: ModelCommand, champion: str | None) -> str | None:
     )
 
 
-def gives_way(running: ModelCommand, orders: Iterable[ModelCommand], champion: str | None) -> bool:
-    """Whether work that runs gives way to a rollback of the version that serves.
+def go_first(running: ModelCommand, orders: Iterable[ModelCommand], champion: str | None) -> Iterator[ModelCommand]:
+    """Rollbacks of the version that serves, to which work that runs gives way if they can be carried out.
 
     That one must not serve on for as long as a training takes, nor be what its result is compared with.
     """
     if running.action not in (ModelAction.RETRAIN, ModelAction.EVALUATE):
-        return False
-    return any(
-        one.action is ModelAction.ROLLBACK and one.model_name == running.model_name and why_void(one, champion) is None
-        for one in orders
-    )
+        return
+    for one in orders:
+        if (
+            one.action is ModelAction.ROLLBACK
+            and one.model_name == running.model_name
+            and why_void(one, champion) is None
+        ):
+            yield one
 
 
 def f1_of_all(measured: QualityMeasured) -> LabelQuality | None:

@@ -407,6 +407,30 @@ def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
     assert (world.job_segments, world.job_since) == (["city=Pune"], 0)
 
 
+def test_an_order_of_a_segment_that_the_gate_cannot_judge_is_refused_and_trains_once():
+    world = World("DEFER")
+    world.annotations = labelled("Pune", 400)
+    world.handler(command(segment="city=Pune"), Story(drift=Drift(("city=Pune",))))
+    assert world.kinds() == ["REJECTED"], "it would else wait, and train at each new label"
+    assert world.said[0].reasons == ("there is too little to judge by", "numbers")
+    assert world.jobs == 1
+    world.handler(command(command_id="drift", reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds() == ["REJECTED", "TRAINING_DEFERRED"]
+
+
+def test_a_version_of_a_segments_order_that_cannot_be_judged_anew_is_refused_too():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    story, order = Story(drift=Drift(("city=Pune",))), command(segment="city=Pune")
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(order, story)
+    world.models.set_alias("champion", world.models.add(gate="pass", **{"gate.champion": "1"}))
+    world.decision = "DEFER"
+    world.handler(order, story)
+    assert world.kinds() == ["MODEL_TRAINED", "REJECTED"]
+
+
 def test_a_version_that_was_not_judged_is_not_promoted():
     world = World()
     world.models.add()

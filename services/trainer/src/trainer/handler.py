@@ -35,6 +35,7 @@ from trainer.telling import Teller
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
 FIRST = "first"
+TOO_LITTLE = "there is too little to judge by"
 ANNOTATIONS_TAG = "annotations_read"
 TAUGHT_BY_TAG = "taught_by"
 
@@ -158,7 +159,7 @@ class OrderHandler:
         with job:
             result = job.result
             if result["decision"] == "DEFER":
-                self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+                self._put_off(command, None, story, result)
                 return
             taught_by = {str(who): int(notes) for who, notes in dict(result.get("taught_by", {})).items()}
             tags = {
@@ -199,6 +200,13 @@ class OrderHandler:
             self._teller.defer(command, missing, story, [words])
         else:
             self._reject(command, None, [f"{words} to judge a new model on: label more, or order without a segment"])
+
+    def _put_off(self, command: ModelCommand, made: Version | None, story: Story, result: Mapping[str, Any]) -> None:
+        """The gate had too little to judge by: as with labels that are missing, who named a segment is told now."""
+        if _needs_labels(command) and not is_drift(command):
+            self._reject(command, made, [TOO_LITTLE, *result["reasons"]], _numbers(result))
+        else:
+            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
 
     def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
         """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
@@ -256,7 +264,7 @@ class OrderHandler:
             return
         made, result = judged
         if result["decision"] == "DEFER":
-            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+            self._put_off(command, made, story, result)
         else:
             self._decide(command, made, champion, result)
 
@@ -275,7 +283,7 @@ class OrderHandler:
             return
         offered, result = judged
         if result["decision"] == "DEFER":
-            self._reject(command, offered, ["there is too little to judge by", *result["reasons"]], _numbers(result))
+            self._reject(command, offered, [TOO_LITTLE, *result["reasons"]], _numbers(result))
             return
         self._decide(command, offered, champion, result)
 

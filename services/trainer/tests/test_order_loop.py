@@ -9,13 +9,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from contracts.records import (
+    LabelQuality,
+    ModelAction,
+    ModelCommand,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    QualityMeasured,
+)
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.metrics import Metrics
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.domain.identity import event_id
+from trainer.domain.rules import Measured
 from trainer.orders import OrderLoop, Readers, Triggers
 
 WAIT_S = 20.0
@@ -58,7 +67,7 @@ class World:
         self.metrics = Metrics(m.METRICS)
         self.metrics.build_all()
         self.champion: tuple[str, int] | None = ("2", 2)
-        self.f1: dict[str, LabelQuality] = {}
+        self.measured = Measured()
         self.annotations = annotations
         self.asked: list[ModelCommand] = []
         self.begun: list[str] = []
@@ -72,7 +81,7 @@ class World:
         self.released = threading.Event()
         self.now_ms = 1_000_000
         told = dict.fromkeys(Readers.__dataclass_fields__, nothing)
-        told |= {"annotations": lambda: self.annotations, "f1": self.f1.get}
+        told |= {"annotations": lambda: self.annotations, "f1": self.measured.f1}
         told |= {"is_over": lambda one: one.command_id in self.recovered, "drifts_read": lambda: self.drifts_read}
         consumer: Any = NoCommands()
         self.loop = OrderLoop(
@@ -126,6 +135,20 @@ class World:
         known = len(self.asked)
         self.loop._look()
         return [one.command_id for one in self.asked[known:]]
+
+    def measure(self, version: str, serial: int, f1_low: float, f1_high: float) -> None:
+        self.measured.take(
+            QualityMeasured(
+                measurement_id="q",
+                model=ModelRef(name="m", version=version, serial=serial),
+                segment="all",
+                window_start=0,
+                window_end=1,
+                notes=9,
+                labels=(quality(f1_low, f1_high),),
+                measured_at=1,
+            )
+        )
 
     def end(self, key: str, kind: ModelEventKind, **more: Any) -> None:
         self.loop._ledger.tell(event(key, kind, occurred_at=self.now_ms, **more))
@@ -231,11 +254,28 @@ def test_a_rollback_is_asked_about_again_when_mlflow_was_away() -> None:
 
 def test_the_first_promotion_of_a_stack_that_began_with_a_model_is_rolled_back_too() -> None:
     world = World()
-    world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+    world.measure("1", 1, 0.8, 0.9)
+    world.measure("2", 2, 0.4, 0.5)
     assert world.look() == []
     world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
     assert len(world.look()) == 1
     assert (world.asked[0].action, world.asked[0].target_version) == (ModelAction.ROLLBACK, "1")
+
+
+def test_a_version_that_is_promoted_again_after_a_rollback_is_judged_by_what_is_measured_since() -> None:
+    world = World()
+    world.measure("1", 1, 0.8, 0.9)
+    world.measure("2", 2, 0.4, 0.5)
+    world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
+    (back,) = world.look()
+    world.end(back, ModelEventKind.ROLLED_BACK, model_version="1", serial=3, previous_version="2")
+    world.champion = ("1", 3)
+    assert world.look() == []
+    world.end("again", ModelEventKind.PROMOTED, model_version="2", serial=4, previous_version="1")
+    world.champion = ("2", 4)
+    assert world.look(DAY_MS) == [], "an operator knew of the old measurement"
+    world.measure("2", 4, 0.4, 0.5)
+    assert len(world.look()) == 1
 
 
 def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_for() -> None:
@@ -247,7 +287,8 @@ def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_fo
         world.loop._fold(command("train", ModelAction.RETRAIN, reason="operator"))
         turn_until(world.trains.is_set)
         world.annotations = 500  # the training that runs may have learnt from them: counted when it has ended
-        world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+        world.measure("1", 1, 0.8, 0.9)
+        world.measure("2", 2, 0.4, 0.5)
         turn_until(lambda: world.over)
         assert [(one.action, one.target_version, one.reason) for one in world.asked[:1]] == [
             (ModelAction.ROLLBACK, "1", "quality")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelCommand, ModelEvent
+from contracts.records import ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,7 +27,7 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import rules
-from trainer.domain.asking import TRAINER, Asking
+from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
@@ -57,7 +57,8 @@ class Readers:
     Attributes:
         commands: All commands that are there now.
         events: All events of ours that are there now.
-        f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
+        f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet. With a serial:
+            only what was measured since the version serves under it.
         annotations: How many annotations there are.
         is_over: Whether the drift that an order was given for has ended.
         drifts_read: Whether all ends of drifts are known that were said before we came.
@@ -65,7 +66,7 @@ class Readers:
 
     commands: Callable[[], Iterable[InputRecord]]
     events: Callable[[], Iterable[ModelEvent]]
-    f1: Callable[[str], LabelQuality | None]
+    f1: FindF1
     annotations: Callable[[], int]
     is_over: Callable[[ModelCommand], bool]
     drifts_read: Callable[[], bool]

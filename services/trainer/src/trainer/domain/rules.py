@@ -45,17 +45,20 @@ class Measured:
     """The newest audited F1 of each version, over all notes and both labels."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, LabelQuality] = {}
+        self._rows: dict[str, tuple[int, LabelQuality]] = {}
 
     def take(self, measured: QualityMeasured) -> None:
         """Take a measurement; those of segments say nothing here."""
         row = f1_of_all(measured)
         if row is not None:
-            self._rows[measured.model.version] = row
+            self._rows[measured.model.version] = (measured.model.serial, row)
 
-    def f1(self, version: str) -> LabelQuality | None:
-        """Of one version; None: never measured."""
-        return self._rows.get(version)
+    def f1(self, version: str, serial: int | None = None) -> LabelQuality | None:
+        """Of one version, since it serves under a serial if that is given; None: not measured, or not since."""
+        known = self._rows.get(version)
+        if known is None or serial not in (None, known[0]):
+            return None
+        return known[1]
 
 
 def is_worse(champion: LabelQuality, predecessor: LabelQuality) -> bool:

@@ -113,9 +113,10 @@ def test_a_note_that_was_taken_away_is_no_label_and_an_error_of_the_desk_is_told
 
 def test_times_are_read_with_and_without_a_zone():
     assert moment("1900-01-01") == 0, "all that is kept"
-    for nothing in ("\u00b2", "\u0661\u0662", "-5", "9" * 30, "9" * 5_000):
+    for nothing in ("\u00b2", "\u0661\u0662", "-5", "2026", "202601310900", "20260131090000", "9" * 30, "9" * 5_000):
         with pytest.raises(UserError, match="write one like"):
             moment(nothing)
-    assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == moment("1000") == 1_000
+    assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == 1_000
+    assert moment("20260131") == moment("2026-01-31") == moment("1769817600000") == 1_769_817_600_000
     with pytest.raises(UserError, match="no time"):
         moment("yesterday")

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 2.0
 LOOK_EVERY_S = 5.0
-_LATEST_MS = 253_402_300_799_999  # the last of year 9999, as a time in words has it
+_DIGITS_OF_MS = 13  # from 2001 to 2286
 
 
 def reextract(
-    since: Annotated[str, typer.Option(help="Notes accepted since then: ISO 8601, or UTC milliseconds.")],
+    since: Annotated[str, typer.Option(help="Notes accepted since then: ISO 8601, or UTC milliseconds (13 digits).")],
     model: Annotated[
         str | None, typer.Option(help="Only while this version is champion; ends when another one comes.")
     ] = None,
@@ -76,10 +76,11 @@ def moment(given: str) -> int:
     Raises:
         UserError: it is neither.
     """
-    wrong = UserError(f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds")
-    if given.isascii() and given.isdigit():  # other scripts have digits too, and int() takes not all of them
-        if len(given) > len(str(_LATEST_MS)) or int(given) > _LATEST_MS:
-            raise wrong
+    wrong = UserError(
+        f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds (13 digits)"
+    )
+    # Other scripts have digits too. Fewer are a date, or a mistake: as a time of long ago it would send all that is kept.
+    if given.isascii() and given.isdigit() and len(given) == _DIGITS_OF_MS:
         return int(given)
     try:
         at = datetime.fromisoformat(given)

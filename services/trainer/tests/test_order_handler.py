@@ -215,6 +215,19 @@ def test_what_was_kept_counts_against_its_champion_and_for_its_order_alone(tmp_p
     assert world.jobs == 3
 
 
+def test_what_was_kept_for_an_order_that_is_not_open_any_more_is_dropped(tmp_path):
+    world = World(place=tmp_path)
+    world.models.fails_once = AWAY[0]
+    with pytest.raises(Recoverable):
+        world.handler(command())
+    world.handler.keep_only({"c"})
+    assert list(tmp_path.iterdir())
+    world.handler.keep_only({"other"})
+    assert not list(tmp_path.iterdir())
+    world.handler(command())
+    assert world.jobs == 2
+
+
 def test_a_registration_whose_answer_was_lost_leaves_nothing_behind(tmp_path):
     world = World(place=tmp_path)
     register = world.models.register

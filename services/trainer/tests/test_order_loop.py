@@ -6,9 +6,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 from contracts.records import (
     LabelQuality,
     ModelAction,
@@ -54,6 +57,13 @@ class NoCommands:
     def poll(self, _timeout: float) -> None:
         return None
 
+    def seek(self, _place: object) -> None:
+        pass
+
+
+def stored(offset: int, order: ModelCommand) -> Any:
+    return SimpleNamespace(offset=offset, value=order)
+
 
 def nothing(*_: object) -> Any:
     return ()
@@ -77,18 +87,22 @@ class World:
         self.refused: set[str] = set()
         self.asked_of: list[str] = []
         self.mlflow_away = False
+        self.kept: list[Any] = []
+        self.ordered: list[ModelCommand] = []
+        self.told: list[ModelEvent] = []
         self.trains = threading.Event()
         self.released = threading.Event()
         self.now_ms = 1_000_000
         told = dict.fromkeys(Readers.__dataclass_fields__, nothing)
         told |= {"annotations": lambda: self.annotations, "f1": self.measured.f1}
         told |= {"is_over": lambda one: one.command_id in self.recovered, "drifts_read": lambda: self.drifts_read}
+        told |= {"events": lambda: self.told, "commands": lambda: map(stored, count(), self.ordered)}
         consumer: Any = NoCommands()
         self.loop = OrderLoop(
             consumer,
             "commands",
             "m",
-            nothing,
+            lambda value: value,
             nothing,
             self.asked.append,
             nothing,
@@ -127,6 +141,7 @@ class World:
 
         found: Any = handle
         found.would_roll_back = would_roll_back
+        found.keep_only = self.kept.append
         return found
 
     def look(self, after_ms: int = 0) -> list[str]:
@@ -237,6 +252,35 @@ def test_a_rollback_that_will_be_refused_stops_no_training() -> None:
         world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
         turn_until(lambda: "back" in world.over)
         assert world.begun[:2] == ["train", "none"]
+
+
+def test_what_was_kept_is_dropped_once_the_orders_are_anothers_and_not_before() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.kept.clear()
+        world.loop._on_gone(None, [TopicPartition("commands", 0)])
+        world.loop._turn(None)
+        world.loop._on_assign(None, [TopicPartition("commands", 0)])
+        assert world.kept == [], "taken for a moment, by a change in the group"
+        world.loop._on_assign(None, [])
+        turn_until(lambda: world.loop._work is None and world.kept)
+        assert world.kept[0] == (), "only once the work that used it has ended"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_was_kept_is_dropped_when_another_trainer_has_ended_its_order(ended) -> None:
+    world = World()
+    place = [TopicPartition("commands", 0)]
+    world.ordered.append(command("train", ModelAction.RETRAIN))
+    if ended:
+        world.told.append(event("train", ModelEventKind.REJECTED))
+    world.loop._on_gone(None, place)
+    world.loop._on_assign(None, place)
+    with world.working() as turn_until:
+        turn_until(lambda: world.kept)
+    assert world.kept[0] == (set() if ended else {"train"})
 
 
 def test_a_rollback_is_asked_about_again_when_mlflow_was_away() -> None:

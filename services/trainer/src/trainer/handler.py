@@ -6,7 +6,7 @@ command, the moved alias by its mark, and says what the dead one did not get to 
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,6 +113,10 @@ class OrderHandler:
         except MlflowRefusedError as error:
             self._teller.fail(command, str(error))
         self._jobs.settled(command)
+
+    def keep_only(self, open_orders: Container[str]) -> None:
+        """Drop what was kept for any other order; not to be called while one is carried out."""
+        self._jobs.keep_only(open_orders)
 
     def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")

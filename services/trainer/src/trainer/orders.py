@@ -155,6 +155,7 @@ class OrderLoop:
         self._waiting = ""
         self._own: set[str] = set()
         self._assigned: list[TopicPartition] = []
+        self._stands_by = False
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -186,6 +187,7 @@ class OrderLoop:
             self._collect()
             if self._assigned and not self._owned.is_set():
                 self._fold_all()
+            self._tidy()
             if not self._owned.is_set():
                 return
             self._lease_ok = self._lease.hold()
@@ -251,6 +253,14 @@ class OrderLoop:
             _log.warning("abandoned", message=str(error))
         else:
             self._wait_for("", "")
+
+    def _tidy(self) -> None:
+        """Let no notes stay here for an order that ended, or that is another trainer's.
+
+        Orders that were only taken from us may come back at once: every change in the group takes them for a moment.
+        """
+        if self._work is None and (self._owned.is_set() or self._stands_by):
+            self._handler.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
 
     def _next(self) -> ModelCommand | None:
         """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
@@ -338,6 +348,7 @@ class OrderLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
+        self._stands_by = not partitions
         if not partitions:
             self._stand_by()
             _log.info("stands by: another trainer has the orders")

@@ -6,10 +6,12 @@ import httpx
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from corpus.simulation import Part, simulate
-from rxtract.commands.reextract import moment
+from rxtract.commands.reextract import LOOK_EVERY_S, SameChampion, moment, outcome
 from rxtract.demo.language import mentions_any, new_language, score_names, words_of
 from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
+from rxtract.models.versions import Version
+from rxtract.reextract import Sent
 
 
 def test_kept_names_are_never_in_notes_that_may_be_labelled():
@@ -113,9 +115,35 @@ def test_a_note_that_was_taken_away_is_no_label_and_an_error_of_the_desk_is_told
 
 def test_times_are_read_with_and_without_a_zone():
     assert moment("1900-01-01") == 0, "all that is kept"
-    for nothing in ("\u00b2", "\u0661\u0662", "-5", "9" * 30, "9" * 5_000):
+    for nothing in ("\u00b2", "\u0661\u0662", "-5", "2026", "202601310900", "20260131090000", "9" * 30, "9" * 5_000):
         with pytest.raises(UserError, match="write one like"):
             moment(nothing)
-    assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == moment("1000") == 1_000
+    assert moment("1970-01-01T05:30:01+05:30") == moment("1970-01-01T00:00:01") == 1_000
+    assert moment("20260131") == moment("2026-01-31") == moment("1769817600000") == 1_769_817_600_000
     with pytest.raises(UserError, match="no time"):
         moment("yesterday")
+
+
+def champion(version="1", serial=1) -> Version:
+    return Version(version, ("champion",), serial, "", "", "", 0, "", "", "")
+
+
+@pytest.mark.parametrize("now", [champion("2", 2), champion("1", 3), None])
+def test_a_run_ends_when_another_champion_comes_or_the_same_under_another_serial(now):
+    clock_s, serving = [0.0], [champion()]
+    check = SameChampion(lambda: serving[0], champion(), clock=lambda: clock_s[0])
+    check.look()
+    serving[0] = now
+    check()  # MLflow is not asked at each batch
+    clock_s[0] = LOOK_EVERY_S
+    with pytest.raises(UserError, match="version 1"):
+        check()
+    with pytest.raises(UserError, match="version 1"):
+        check.look()
+
+
+def test_what_came_of_a_run_is_told_as_it_was():
+    assert "serial 1" in outcome(Sent(total=5, read=5, sent=4, copies=1), champion())
+    assert "an earlier run for version 1" in outcome(Sent(total=5, read=5, copies=5, earlier=5), champion())
+    assert "copies that earlier runs sent" in outcome(Sent(total=5, read=5, copies=5), champion())
+    assert "no note is kept" in outcome(Sent(), champion())

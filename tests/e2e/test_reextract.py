@@ -27,7 +27,8 @@ LIVE_P95_MS = 1_000
 
 
 def reextract(folder, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "rxtract", "reextract", "--since", "0", "--json", "--stack", str(folder), *more]
+    since = ["--since", "1970-01-01", "--json", "--stack", str(folder)]
+    command = [sys.executable, "-m", "rxtract", "reextract", *since, *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -132,6 +132,28 @@ def test_what_is_out_of_bounds_is_refused_even_with_right_digests(model, change)
     assert "\n" not in str(refusal.value)
 
 
+def test_a_lack_of_memory_is_no_fault_of_the_file(model, monkeypatch):
+    def starved(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", starved)
+    with pytest.raises(MemoryError):
+        Tagger.open(model.tables)
+
+
+def test_a_header_nested_too_deeply_is_a_fault_of_the_file(model):
+    """Python's parser tells it by a MemoryError, which is no lack of memory."""
+    header = b"-" * 9_000 + b"1"
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(model.tables)) as given, zipfile.ZipFile(out, "w") as changed:
+        for name in given.namelist():
+            if name != "masks.npy":
+                changed.writestr(name, given.read(name))
+        changed.writestr("masks.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(ArtifactRefused, match="masks"):
+        Tagger.open(out.getvalue())
+
+
 def test_an_untouched_rewrite_is_accepted(model):
     rewrite = rewritten(model.tables, lambda arrays, metadata: None)
     assert Tagger.open(rewrite).tag([TEXT]) == Tagger.open(model.tables).tag([TEXT])

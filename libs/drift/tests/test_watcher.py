@@ -134,6 +134,25 @@ def test_a_good_promotion_is_no_drift(streams):
     assert streams.run(watcher, {"confidence": streams.values(2, 3_000, name="confidence")}, model=NEWER) == []
 
 
+@pytest.mark.parametrize("missing_until", [0, 6_000])
+def test_what_happened_before_references_came_is_not_laid_on_the_promotion(streams, missing_until):
+    found = references_of(streams.metadata())
+    known = {streams.model.version: found}
+    watcher = streams.watcher(find=lambda model: known.get(model.version, {}))
+    streams.run(watcher, {"confidence": streams.values(1, 3_000, name="confidence")})
+    values = {"confidence": streams.values(2, 10_000, name="confidence", at=4_000, shift=-0.06)}
+    commands, evidence = [], []
+    for offset, record in enumerate(streams.records(values, model=NEWER), start=watcher.last_offset + 1):
+        if record.first_offset >= missing_until:
+            known[NEWER.version] = found
+        watcher.look_again()
+        outcome = watcher.apply(offset, dataclasses.replace(record, note_partition=1))
+        commands += outcome.commands
+        evidence += [event.evidence for event in outcome.detected]
+    assert [(c.action, c.champion_version) for c in commands] == [(ModelAction.RETRAIN, "8")]
+    assert not [said for said in evidence if "with the promotion" in said]
+
+
 def test_without_references_records_are_counted_and_not_judged(streams):
     watcher = streams.watcher(find=lambda _: {})
     assert streams.run(watcher, shifted(streams)) == []

@@ -1,5 +1,6 @@
 """Statistics in, events, commands and state out; what is stored comes back, and what is damaged does not."""
 
+import asyncio
 import dataclasses
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ from drift_watcher.handler import DriftHandler, Topics
 from drift_watcher.keeper import NotRestoredError, WatcherKeeper
 from drift_watcher.scores import WORST_SEGMENTS, Scores, segment_kind
 from drift_watcher.settings import DriftWatcherSettings
+from faust.types import TP
+from prometheus_client import Gauge
 from runtime.deadletter import REASON, DeadLetterBudget, header
 from runtime.errors import Recoverable, SettingsError
 from runtime.metrics import Metrics
@@ -185,6 +188,8 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     def load(data, sha256):
         if data == b"damaged":
             raise ArtifactRefused("damaged")
+        if data == b"large":
+            raise MemoryError
         return Artifact()
 
     monkeypatch.setattr(references, "load", load)
@@ -192,7 +197,7 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     find = ModelReferences(models)
     assert find(MODEL) == find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
     assert models.asked == 1
-    for version in ("away", "damaged"):
+    for version in ("away", "damaged", "large"):
         with pytest.raises(Recoverable):
             find(dataclasses.replace(MODEL, version=version))
 
@@ -213,6 +218,26 @@ def test_a_version_that_is_missing_is_asked_for_again():
     now_s[0] = 60.0
     assert find(MODEL) == {}
     assert models.asked == 2
+
+
+def test_a_version_that_is_missing_stays_so_while_the_registry_is_away():
+    class Models:
+        asked = 0
+        away = False
+
+        def by_version(self, name, version):
+            self.asked += 1
+            if self.away:
+                raise RegistryAwayError("away")
+
+    models, now_s = Models(), [0.0]
+    find = ModelReferences(models, clock=lambda: now_s[0])
+    assert find(MODEL) == {}
+    models.away, now_s[0] = True, 60.0
+    assert find(MODEL) == find(MODEL) == {}, "counted, not judged, as before"
+    assert models.asked == 2, "each question may wait for a timeout"
+    with pytest.raises(Recoverable):
+        find(dataclasses.replace(MODEL, version="9"))
 
 
 def test_a_model_whose_references_come_late_is_judged_then():
@@ -260,16 +285,74 @@ def scores_of(metrics, spec):
 def test_the_worst_segment_of_a_kind_is_the_worst_over_all_partitions():
     metrics = Metrics(m.METRICS)
     scores = Scores(metrics)
+    scores.keep({3, 5})
     scores.take(3, {"city=Pune": Watch(oov_share=4.0), "all": Watch(oov_share=0.5)})
     scores.take(5, {"city=Agra": Watch(oov_share=1.0)})
     assert scores_of(metrics, m.DRIFT_SCORE) == {("city", "oov_share"): 4.0, ("all", "oov_share"): 0.5}
     scores.keep({5})  # the partition of Pune went to another process
     assert scores_of(metrics, m.DRIFT_SCORE) == {("city", "oov_share"): 1.0}
+    scores.drop({5})
+    scores.take(5, {"city=Agra": Watch(oov_share=1.0)})  # of a batch that was under way when it went
+    assert scores_of(metrics, m.DRIFT_SCORE) == scores_of(metrics, m.SEGMENT_SCORE) == {}
+
+
+def test_the_worst_segments_over_all_partitions_are_those_of_all_segments_together():
+    metrics = Metrics(m.METRICS)
+    scores = Scores(metrics)
+    scores.keep(range(4))
+    random = np.random.default_rng(1)
+    highest = {}
+    for partition in range(4):
+        rows = {f"city={number}": round(float(z), 3) for number, z in enumerate(random.uniform(0, 9, 60))}
+        highest = {segment: max(z, highest.get(segment, 0.0)) for segment, z in rows.items()}
+        scores.take(partition, {segment: Watch(oov_share=z) for segment, z in rows.items()})
+    wanted = sorted(highest.items(), key=lambda one: -one[1])[:WORST_SEGMENTS]
+    assert scores_of(metrics, m.SEGMENT_SCORE) == {(segment, "oov_share"): z for segment, z in wanted}
+    assert scores_of(metrics, m.DRIFT_SCORE) == {("city", "oov_share"): wanted[0][1]}
+
+
+def test_a_scrape_between_two_changes_misses_no_score_that_stays(monkeypatch):
+    metrics = Metrics(m.METRICS)
+    scores, seen = Scores(metrics), []
+    scores.keep({3})
+    scores.take(3, {"city=Pune": Watch(oov_share=4.0), "all": Watch(oov_share=0.5)})
+    for name in ("labels", "remove", "clear"):
+        whole = getattr(Gauge, name)
+
+        def watched(gauge, *labels, whole=whole):
+            seen.append(set(scores_of(metrics, m.DRIFT_SCORE)) | set(scores_of(metrics, m.SEGMENT_SCORE)))
+            found = whole(gauge, *labels)
+            seen.append(set(scores_of(metrics, m.DRIFT_SCORE)) | set(scores_of(metrics, m.SEGMENT_SCORE)))
+            return found
+
+        monkeypatch.setattr(Gauge, name, watched)
+    scores.take(3, {"city=Pune": Watch(oov_share=5.0), "specialty=x": Watch(oov_share=1.0)})
+    assert seen
+    assert all({("city", "oov_share"), ("city=Pune", "oov_share")} <= known for known in seen)
+    assert ("all", "oov_share") not in seen[-1]
+
+
+def test_no_scores_are_told_of_partitions_that_the_group_took():
+    """With none assigned in their place nothing is restored, and the old ones would be told for ever."""
+    registry = InMemoryRegistry()
+    apply_schemas(registry)
+    made = settings()
+    watcher = bootstrap(made, registry=registry, find=lambda _: FOUND)
+    app = watcher.app(codecs(registry, made))
+    keeper = app.batching.restore.__self__
+    keeper._scores.keep({3, 5})
+    for partition, segment in ((3, "city=Pune"), (5, "city=Agra")):
+        keeper._scores.take(partition, {segment: Watch(oov_share=4.0)})
+    asyncio.run(app.on_partitions_revoked.send({TP("statistics", 3)}))
+    assert scores_of(watcher.metrics, m.SEGMENT_SCORE) == {("city=Agra", "oov_share"): 4.0}
+    asyncio.run(app.on_partitions_revoked.send({TP("statistics", 5)}))
+    assert scores_of(watcher.metrics, m.SEGMENT_SCORE) == {}
 
 
 def test_the_worst_segments_are_named_each_with_its_worst_statistic_and_no_more_than_ten():
     metrics = Metrics(m.METRICS)
     scores = Scores(metrics)
+    scores.keep({3})
     many = {f"city={number}": Watch(oov_share=number / 10, confidence=-number / 20) for number in range(200)}
     scores.take(3, {**many, "city=Pune": Watch(oov_share=1.0, confidence=-40.0)})
     told = scores_of(metrics, m.SEGMENT_SCORE)

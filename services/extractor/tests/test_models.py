@@ -7,9 +7,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+import clinical_ner.artifact
 import pytest
 from extractor import metrics as m
 from extractor.adapters.cache import ModelCache
+from extractor.bootstrap import open_tables
 from extractor.domain.canaries import CanaryFailedError, check_canaries
 from extractor.models import Announcement, ModelKeeper, NoModelError, RefusedModelError, Reloader
 from runtime.metrics import Metrics
@@ -216,6 +218,20 @@ def test_a_lack_of_memory_is_no_fault_of_the_model(models, tmp_path):
     assert metrics.counter(m.MODEL_LOADS).labels("refused")._value.get() == 0, "nobody is to be paged for the artifact"
     scarce[0] = False
     assert kept.refresh() is True
+
+
+def test_the_real_opener_tells_a_lack_of_memory_too(models, tmp_path, monkeypatch):
+    def starved(_: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(clinical_ner.artifact, "_read", starved)
+    metrics = Metrics(m.METRICS)
+    models.promote(1, GOOD)
+    kept = ModelKeeper(models, ModelCache(tmp_path), open_tables, "rxtract-ner", "champion", metrics)
+    with pytest.raises(RefusedModelError, match="MemoryError"):
+        kept.refresh()
+    assert metrics.counter(m.MODEL_LOADS).labels("refused")._value.get() == 0
+    assert metrics.counter(m.MODEL_LOADS).labels("unavailable")._value.get() == 1
 
 
 def test_a_damaged_cached_copy_is_not_served(models, tmp_path):

@@ -250,9 +250,9 @@ def test_an_order_for_another_model_has_its_end_too():
 
 
 def test_the_newest_measurement_over_all_notes_counts():
-    def measurement(f1: float, segment: str = "all") -> QualityMeasured:
+    def measurement(f1: float, segment: str = "all", serial: int = 1) -> QualityMeasured:
         row = LabelQuality(label="ALL", precision=f1, recall=f1, f1=f1, f1_low=f1, f1_high=f1, support=9)
-        model = ModelRef(name="m", version="1", serial=1)
+        model = ModelRef(name="m", version="1", serial=serial)
         return QualityMeasured(
             measurement_id="q",
             model=model,
@@ -268,4 +268,7 @@ def test_the_newest_measurement_over_all_notes_counts():
     assert measured.f1("1") is None
     for one in (measurement(0.4), measurement(0.8), measurement(0.1, "city=Pune")):
         measured.take(one)
-    assert measured.f1("1").f1 == 0.8
+    assert measured.f1("1").f1 == measured.f1("1", 1).f1 == 0.8
+    assert measured.f1("1", 3) is None, "nothing was measured since it serves again"
+    measured.take(measurement(0.7, serial=3))
+    assert measured.f1("1", 3).f1 == 0.7

@@ -215,6 +215,19 @@ def test_what_was_kept_counts_against_its_champion_and_for_its_order_alone(tmp_p
     assert world.jobs == 3
 
 
+def test_what_was_kept_for_an_order_that_is_not_open_any_more_is_dropped(tmp_path):
+    world = World(place=tmp_path)
+    world.models.fails_once = AWAY[0]
+    with pytest.raises(Recoverable):
+        world.handler(command())
+    world.handler.keep_only({"c"})
+    assert list(tmp_path.iterdir())
+    world.handler.keep_only({"other"})
+    assert not list(tmp_path.iterdir())
+    world.handler(command())
+    assert world.jobs == 2
+
+
 def test_a_registration_whose_answer_was_lost_leaves_nothing_behind(tmp_path):
     world = World(place=tmp_path)
     register = world.models.register
@@ -263,6 +276,39 @@ def test_a_trainer_that_dies_after_a_rollback_does_not_roll_back_twice():
     world.handler(back)
     assert world.models.aliases["champion"] == "1"
     assert world.said[-1].kind is ModelEventKind.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("more", "goes"),
+    [
+        ({}, True),
+        ({"target_version": "1"}, True),
+        ({"target_version": "2"}, False),
+        ({"target_version": "3"}, False),
+        ({"target_version": "9"}, False),
+        ({"target_version": "1", "champion_version": "2"}, True),
+        ({"target_version": "1", "champion_version": "1"}, False),
+    ],
+)
+def test_whether_a_rollback_would_be_carried_out_is_known_before(more, goes):
+    world = World()
+    world.handler(command())  # 2 serves, 1 did
+    world.models.add(gate="pass")
+    back = command(ModelAction.ROLLBACK, command_id="back", **more)
+    assert world.handler.would_roll_back(back) is goes
+    world.handler(back)
+    assert (world.said[-1].kind is ModelEventKind.ROLLED_BACK) is goes
+
+
+def test_neither_a_second_rollback_without_a_name_nor_one_without_a_past_would_be_carried_out():
+    world = World()
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK))
+    world.handler(command())
+    world.handler(command(ModelAction.ROLLBACK, command_id="back"))
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="again"))
+    assert world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="named", target_version="2"))
+    world.models.aliases.clear()
+    assert not world.handler.would_roll_back(command(ModelAction.ROLLBACK, command_id="nobody"))
 
 
 def test_a_refused_model_never_serves():
@@ -372,6 +418,30 @@ def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
     world.handler(command(segment="city=Pune", command_id="d"), asked)
     assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
     assert (world.job_segments, world.job_since) == (["city=Pune"], 0)
+
+
+def test_an_order_of_a_segment_that_the_gate_cannot_judge_is_refused_and_trains_once():
+    world = World("DEFER")
+    world.annotations = labelled("Pune", 400)
+    world.handler(command(segment="city=Pune"), Story(drift=Drift(("city=Pune",))))
+    assert world.kinds() == ["REJECTED"], "it would else wait, and train at each new label"
+    assert world.said[0].reasons == ("there is too little to judge by", "numbers")
+    assert world.jobs == 1
+    world.handler(command(command_id="drift", reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    assert world.kinds() == ["REJECTED", "TRAINING_DEFERRED"]
+
+
+def test_a_version_of_a_segments_order_that_cannot_be_judged_anew_is_refused_too():
+    world = World()
+    world.annotations = labelled("Pune", 400)
+    story, order = Story(drift=Drift(("city=Pune",))), command(segment="city=Pune")
+    world.dies_at = ModelEventKind.MODEL_TRAINED
+    with pytest.raises(Died):
+        world.handler(order, story)
+    world.models.set_alias("champion", world.models.add(gate="pass", **{"gate.champion": "1"}))
+    world.decision = "DEFER"
+    world.handler(order, story)
+    assert world.kinds() == ["MODEL_TRAINED", "REJECTED"]
 
 
 def test_a_version_that_was_not_judged_is_not_promoted():

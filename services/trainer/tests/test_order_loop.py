@@ -6,16 +6,28 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from confluent_kafka import TopicPartition
+from contracts.records import (
+    LabelQuality,
+    ModelAction,
+    ModelCommand,
+    ModelEvent,
+    ModelEventKind,
+    ModelRef,
+    QualityMeasured,
+)
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.metrics import Metrics
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.domain.identity import event_id
+from trainer.domain.rules import Measured
 from trainer.orders import OrderLoop, Readers, Triggers
 
 WAIT_S = 20.0
@@ -45,6 +57,13 @@ class NoCommands:
     def poll(self, _timeout: float) -> None:
         return None
 
+    def seek(self, _place: object) -> None:
+        pass
+
+
+def stored(offset: int, order: ModelCommand) -> Any:
+    return SimpleNamespace(offset=offset, value=order)
+
 
 def nothing(*_: object) -> Any:
     return ()
@@ -58,25 +77,32 @@ class World:
         self.metrics = Metrics(m.METRICS)
         self.metrics.build_all()
         self.champion: tuple[str, int] | None = ("2", 2)
-        self.f1: dict[str, LabelQuality] = {}
+        self.measured = Measured()
         self.annotations = annotations
         self.asked: list[ModelCommand] = []
         self.begun: list[str] = []
         self.over: list[str] = []
         self.recovered: set[str] = set()
         self.drifts_read = True
+        self.refused: set[str] = set()
+        self.asked_of: list[str] = []
+        self.mlflow_away = False
+        self.kept: list[Any] = []
+        self.ordered: list[ModelCommand] = []
+        self.told: list[ModelEvent] = []
         self.trains = threading.Event()
         self.released = threading.Event()
         self.now_ms = 1_000_000
         told = dict.fromkeys(Readers.__dataclass_fields__, nothing)
-        told |= {"annotations": lambda: self.annotations, "f1": self.f1.get}
+        told |= {"annotations": lambda: self.annotations, "f1": self.measured.f1}
         told |= {"is_over": lambda one: one.command_id in self.recovered, "drifts_read": lambda: self.drifts_read}
+        told |= {"events": lambda: self.told, "commands": lambda: map(stored, count(), self.ordered)}
         consumer: Any = NoCommands()
         self.loop = OrderLoop(
             consumer,
             "commands",
             "m",
-            nothing,
+            lambda value: value,
             nothing,
             self.asked.append,
             nothing,
@@ -107,7 +133,16 @@ class World:
             say(event(command.command_id, kind))
             self.over.append(command.command_id)
 
-        return handle
+        def would_roll_back(command: ModelCommand) -> bool:
+            self.asked_of.append(command.command_id)
+            if self.mlflow_away:
+                raise Recoverable("MLflow: away")
+            return command.command_id not in self.refused
+
+        found: Any = handle
+        found.would_roll_back = would_roll_back
+        found.keep_only = self.kept.append
+        return found
 
     def look(self, after_ms: int = 0) -> list[str]:
         """Let the loop look once, so much later; gives the ids of what it asked for."""
@@ -115,6 +150,20 @@ class World:
         known = len(self.asked)
         self.loop._look()
         return [one.command_id for one in self.asked[known:]]
+
+    def measure(self, version: str, serial: int, f1_low: float, f1_high: float) -> None:
+        self.measured.take(
+            QualityMeasured(
+                measurement_id="q",
+                model=ModelRef(name="m", version=version, serial=serial),
+                segment="all",
+                window_start=0,
+                window_end=1,
+                notes=9,
+                labels=(quality(f1_low, f1_high),),
+                measured_at=1,
+            )
+        )
 
     def end(self, key: str, kind: ModelEventKind, **more: Any) -> None:
         self.loop._ledger.tell(event(key, kind, occurred_at=self.now_ms, **more))
@@ -189,13 +238,88 @@ def test_a_rollback_of_a_former_champion_stops_no_training() -> None:
         assert world.over == ["train", "late"]
 
 
+def test_a_rollback_that_will_be_refused_stops_no_training() -> None:
+    world = World()
+    world.refused.add("none")
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.loop._fold(command("none", ModelAction.ROLLBACK, target_version="2"))
+        for _ in range(5):
+            turn_until(iter((False, True)).__next__)
+        assert world.loop._may_go_on()
+        assert world.asked_of == ["none"], "MLflow is not asked at every turn"
+        world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
+        turn_until(lambda: "back" in world.over)
+        assert world.begun[:2] == ["train", "none"]
+
+
+def test_what_was_kept_is_dropped_once_the_orders_are_anothers_and_not_before() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.kept.clear()
+        world.loop._on_gone(None, [TopicPartition("commands", 0)])
+        world.loop._turn(None)
+        world.loop._on_assign(None, [TopicPartition("commands", 0)])
+        assert world.kept == [], "taken for a moment, by a change in the group"
+        world.loop._on_assign(None, [])
+        turn_until(lambda: world.loop._work is None and world.kept)
+        assert world.kept[0] == (), "only once the work that used it has ended"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_was_kept_is_dropped_when_another_trainer_has_ended_its_order(ended) -> None:
+    world = World()
+    place = [TopicPartition("commands", 0)]
+    world.ordered.append(command("train", ModelAction.RETRAIN))
+    if ended:
+        world.told.append(event("train", ModelEventKind.REJECTED))
+    world.loop._on_gone(None, place)
+    world.loop._on_assign(None, place)
+    with world.working() as turn_until:
+        turn_until(lambda: world.kept)
+    assert world.kept[0] == (set() if ended else {"train"})
+
+
+def test_a_rollback_is_asked_about_again_when_mlflow_was_away() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._fold(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.mlflow_away = True
+        world.loop._fold(command("back", ModelAction.ROLLBACK, target_version="1"))
+        turn_until(lambda: world.asked_of)
+        assert world.loop._may_go_on()
+        world.mlflow_away = False
+        turn_until(lambda: "back" in world.over)
+
+
 def test_the_first_promotion_of_a_stack_that_began_with_a_model_is_rolled_back_too() -> None:
     world = World()
-    world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+    world.measure("1", 1, 0.8, 0.9)
+    world.measure("2", 2, 0.4, 0.5)
     assert world.look() == []
     world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
     assert len(world.look()) == 1
     assert (world.asked[0].action, world.asked[0].target_version) == (ModelAction.ROLLBACK, "1")
+
+
+def test_a_version_that_is_promoted_again_after_a_rollback_is_judged_by_what_is_measured_since() -> None:
+    world = World()
+    world.measure("1", 1, 0.8, 0.9)
+    world.measure("2", 2, 0.4, 0.5)
+    world.end("up", ModelEventKind.PROMOTED, model_version="2", serial=2, previous_version="1")
+    (back,) = world.look()
+    world.end(back, ModelEventKind.ROLLED_BACK, model_version="1", serial=3, previous_version="2")
+    world.champion = ("1", 3)
+    assert world.look() == []
+    world.end("again", ModelEventKind.PROMOTED, model_version="2", serial=4, previous_version="1")
+    world.champion = ("2", 4)
+    assert world.look(DAY_MS) == [], "an operator knew of the old measurement"
+    world.measure("2", 4, 0.4, 0.5)
+    assert len(world.look()) == 1
 
 
 def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_for() -> None:
@@ -207,7 +331,8 @@ def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_fo
         world.loop._fold(command("train", ModelAction.RETRAIN, reason="operator"))
         turn_until(world.trains.is_set)
         world.annotations = 500  # the training that runs may have learnt from them: counted when it has ended
-        world.f1 |= {"1": quality(0.8, 0.9), "2": quality(0.4, 0.5)}
+        world.measure("1", 1, 0.8, 0.9)
+        world.measure("2", 2, 0.4, 0.5)
         turn_until(lambda: world.over)
         assert [(one.action, one.target_version, one.reason) for one in world.asked[:1]] == [
             (ModelAction.ROLLBACK, "1", "quality")

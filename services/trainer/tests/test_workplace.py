@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
+from runtime.errors import SettingsError
 from trainer.adapters.workplace import Workplace
 
 HOLDS = """
@@ -61,3 +64,16 @@ def test_what_is_not_a_trainers_stays(tmp_path: Path) -> None:
         pass
     assert (other / "kept").is_dir()
     assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_place_that_cannot_be_used_is_told_by_the_setting_that_mends_it(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="RXTRACT_WORK_DIR cannot be used"), Workplace(tmp_path / "file"):
+        pass
+
+    def away() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", away)
+    with pytest.raises(SettingsError, match="set RXTRACT_WORK_DIR to"), Workplace(None):
+        pass

@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 2.0
 LOOK_EVERY_S = 5.0
-_LATEST_MS = 253_402_300_799_999  # the last of year 9999, as a time in words has it
+_DIGITS_OF_MS = 13  # from 2001 to 2286
 
 
 def reextract(
-    since: Annotated[str, typer.Option(help="Notes accepted since then: ISO 8601, or UTC milliseconds.")],
-    model: Annotated[
-        str | None, typer.Option(help="Only while this version is champion; ends when another one comes.")
-    ] = None,
+    since: Annotated[str, typer.Option(help="Notes accepted since then: ISO 8601, or UTC milliseconds (13 digits).")],
+    model: Annotated[str | None, typer.Option(help="Only if this version is champion.")] = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Notes a second at most.")] = 500.0,
     max_lag: Annotated[
         int, typer.Option(min=0, help="Hold back while more notes than this wait for the extractors.")
@@ -48,18 +46,19 @@ def reextract(
     """Send kept notes (7 days) through the champion again, with origin REEXTRACT, behind the live notes.
 
     They count in no live figure. A run that was stopped goes on where it was when the same --since is given, and begins anew when
-    another champion serves since.
+    another champion serves since. A run ends when another champion comes.
     """
     since_ms = moment(since)
     versions = Versions(need_mlflow(tracking_uri, stack), name)
     champion = _champion(versions, name, model)
-    check = _champion_check(versions, model)
+    check = SameChampion(versions.serving, champion)
     plan = Plan(since_ms, champion.serial or 0, rate, max_lag, again)
     prefix = os.environ.get("RXTRACT_GROUP_PREFIX", "")
     run = Reextraction(read_addresses(stack), plan, group_prefix=prefix, check=check)
     console = Console(stderr=json_, highlight=False, soft_wrap=True)
     try:
         sent = run.run(_Lines(console))
+        check.look()
     except KeyboardInterrupt:
         console.print("stopped; run the same command again to go on")
         raise typer.Exit(INTERRUPTED) from None
@@ -67,7 +66,7 @@ def reextract(
         print(json.dumps({**asdict(sent), "held_s": round(sent.held_s, 1)}))
         return
     console.print(_line(sent))
-    console.print(_outcome(sent, champion))
+    console.print(outcome(sent, champion))
 
 
 def moment(given: str) -> int:
@@ -76,10 +75,11 @@ def moment(given: str) -> int:
     Raises:
         UserError: it is neither.
     """
-    wrong = UserError(f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds")
-    if given.isascii() and given.isdigit():  # other scripts have digits too, and int() takes not all of them
-        if len(given) > len(str(_LATEST_MS)) or int(given) > _LATEST_MS:
-            raise wrong
+    wrong = UserError(
+        f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds (13 digits)"
+    )
+    # Other scripts have digits too. Fewer are a date, or a mistake: as a time of long ago it would send all that is kept.
+    if given.isascii() and given.isdigit() and len(given) == _DIGITS_OF_MS:
         return int(given)
     try:
         at = datetime.fromisoformat(given)
@@ -110,29 +110,57 @@ def _does_not_serve(model: str | None, champion: str | None) -> UserError:
     )
 
 
-def _champion_check(versions: Versions, model: str | None) -> Callable[[], None]:
-    """Return what raises when the named version serves no more; it asks MLflow now and then only."""
-    if model is None:
-        return lambda: None
-    asked_s = time.monotonic()
+class SameChampion:
+    """Ends a run when another champion comes, or the same one under another serial: what was promised would not hold.
 
-    def check() -> None:
-        nonlocal asked_s
-        if time.monotonic() - asked_s < LOOK_EVERY_S:
-            return
-        asked_s = time.monotonic()
-        champion = versions.champion()
-        if champion != model:
-            raise _does_not_serve(model, champion)
+    Args:
+        serving: Asks MLflow who serves.
+        champion: Who served when the run began.
+        clock: Monotonic seconds.
+    """
 
-    return check
+    def __init__(
+        self, serving: Callable[[], Version | None], champion: Version, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._serving = serving
+        self._champion = champion
+        self._clock = clock
+        self._asked_s = clock()
+
+    def __call__(self) -> None:
+        """Look now and then, however often it is called.
+
+        Raises:
+            UserError: another one serves.
+        """
+        if self._clock() - self._asked_s >= LOOK_EVERY_S:
+            self.look()
+
+    def look(self) -> None:
+        """Look now.
+
+        Raises:
+            UserError: another one serves.
+        """
+        self._asked_s = self._clock()
+        now, then = self._serving(), self._champion
+        if now is None:
+            raise UserError(f"version {then.version} is champion no more, nobody is: `rxtract model promote` first")
+        if (now.version, now.serial) != (then.version, then.serial):
+            raise UserError(
+                f"version {now.version} serves now under serial {now.serial}, not version {then.version} under "
+                f"{then.serial}: run the same command again, it sends all of them through that one"
+            )
 
 
-def _outcome(sent: Sent, champion: Version) -> str:
+def outcome(sent: Sent, champion: Version) -> str:
+    """Return what came of a run, in one sentence."""
     if sent.sent:
         return f"their entities come with version {champion.version} and serial {champion.serial}: the highest serial counts"
     if sent.earlier:
         return f"nothing new: an earlier run for version {champion.version} sent them; --again sends them once more"
+    if sent.total:
+        return "nothing to send: what is kept from that time on are copies that earlier runs sent, or cannot be read"
     return "nothing to send: no note is kept from that time on"
 
 

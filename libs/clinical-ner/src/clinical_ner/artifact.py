@@ -97,12 +97,12 @@ def _sha256(array: NDArray[Any]) -> str:
 
 
 def load(data: bytes, sha256: str | None = None) -> ModelTables:
-    """Check and read a file's bytes; ArtifactRefused for whatever is wrong with them."""
+    """Check and read a file's bytes; ArtifactRefused for whatever is wrong with them, MemoryError when there is none left."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256.lower():
         raise ArtifactRefused("the model file is not the one that was registered (its sha256 differs): fetch it again")
     try:
         return _read(data)
-    except ArtifactRefused:
+    except (ArtifactRefused, MemoryError):  # no memory is no fault of the file: it may be opened later
         raise
     except Exception as error:
         # zipfile, numpy's header and json each have their own errors for damage, and no two agree.
@@ -132,7 +132,10 @@ def _part(archive: zipfile.ZipFile, name: str, dtype: str, rank: int) -> NDArray
     stream = io.BytesIO(raw)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ArtifactRefused("the model file holds an array of an unknown version")
-    shape, fortran, found = np.lib.format.read_array_header_1_0(stream)
+    try:
+        shape, fortran, found = np.lib.format.read_array_header_1_0(stream)
+    except MemoryError:  # how Python's parser says that a header is nested too deeply; numpy bounds its length
+        raise ArtifactRefused(f"the model file's part {name} is damaged") from None
     if fortran or found.str != dtype or len(shape) != rank or min(shape) < 0:
         raise ArtifactRefused(f"the model file's part {name} is of the wrong kind")
     if math.prod(shape) * found.itemsize != len(raw) - stream.tell():

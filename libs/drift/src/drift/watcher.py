@@ -64,7 +64,7 @@ class PartitionWatcher:
         zone: In which times are shown in evidence.
         last_offset: Last offset that was applied; -1 before the first.
         clock: Record time: the latest seen, but no single record moves it far.
-        previous: The model that was watched before.
+        previous: The model that was watched before; None when this one's first notes could not be judged against it.
         left: Versions that a rollback was asked for; none is gone back to.
         saved_offset: At which offset the state was last due to be saved.
         saved_at: Record time of that.
@@ -123,6 +123,9 @@ class PartitionWatcher:
         """
         if self.model is not None and not self.references:
             self.references = self.find(self.model)
+            if self.references:
+                # Its first notes went unjudged: what later ones show may have begun long after the promotion.
+                self.previous = None
 
     def is_save_due(self, every_records: int, every_ms: int) -> bool:
         """Whether the state is to be saved after this record: a function of the partition too, so that replays save alike."""
@@ -176,6 +179,8 @@ class PartitionWatcher:
     def _rule(self, key: str, decision: Decision, offset: int) -> _Ruling:
         """Make the event of a decision, and note it with the episode."""
         assert self.model is not None  # noqa: S101 - nothing is decided before the first model is known
+        if self.previous is None:
+            decision = decision._replace(by_promotion=False)
         segment = self.segments[key]
         episode = segment.episode
         known_as = "" if episode is None else episode.id

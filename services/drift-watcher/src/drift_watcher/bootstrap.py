@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from contracts import topics
@@ -118,6 +120,11 @@ class DriftWatcher:
             session_timeout_s=settings.session_timeout_s,
         )
         app.batching.restore = keeper.restore
+
+        def gave_up(_app: object, /, *revoked: Any, **_: Any) -> None:
+            keeper.gave_up(chain(*revoked))
+
+        app.on_partitions_revoked.connect(gave_up)  # with nothing assigned in their place, nothing is restored
         declare(app)
         return app
 

@@ -85,6 +85,10 @@ class WatcherKeeper:
         self._seconds.set(time.monotonic() - begun_at_s)
         return {(topic, partition): self._watchers[partition].last_offset + 1 for topic, partition in partitions}
 
+    def gave_up(self, partitions: Iterable[Partition]) -> None:
+        """Tell no scores of partitions that went; whoever gets them tells theirs. Their watchers stay for what is under way."""
+        self._scores.drop(partition for _, partition in partitions)
+
     def is_save_due(self, watcher: PartitionWatcher) -> bool:
         """Whether so many records, or so much record time, came since the last save. After an alarm it is due too."""
         return watcher.is_save_due(*self._save_every)

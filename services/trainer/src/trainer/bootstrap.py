@@ -43,6 +43,7 @@ from trainer.adapters.job import JobProcess
 from trainer.adapters.live_notes import LiveNotes
 from trainer.adapters.models import Registry as ModelsOfMlflow
 from trainer.adapters.workplace import Workplace
+from trainer.domain.asking import FindF1
 from trainer.domain.rules import Measured, Recoveries
 from trainer.handler import OrderHandler
 from trainer.jobs import JobSettings, Sources
@@ -156,9 +157,9 @@ class Trainer:
             qualities = self._follower(topics.QUALITY_MEASURED, made.qualities, measured.take)
             drifts = self._follower(topics.DRIFT_DETECTED, made.drifts, recoveries.take)
 
-            def f1(version: str) -> LabelQuality | None:
+            def f1(version: str, serial: int | None) -> LabelQuality | None:
                 # Until all is read an old, bad measurement might be taken for the newest.
-                return measured.f1(version) if qualities.caught_up else None
+                return measured.f1(version, serial) if qualities.caught_up else None
 
             try:
                 with Workplace(settings.work_dir) as place:
@@ -177,7 +178,7 @@ class Trainer:
         self,
         made: Codecs,
         publish: Publisher,
-        f1: Callable[[str], LabelQuality | None],
+        f1: FindF1,
         is_over: Callable[[ModelCommand], bool],
         drifts_read: Callable[[], bool],
         place: Path,

@@ -6,7 +6,7 @@ command, the moved alias by its mark, and says what the dead one did not get to 
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +35,7 @@ from trainer.telling import Teller
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
 FIRST = "first"
+TOO_LITTLE = "there is too little to judge by"
 ANNOTATIONS_TAG = "annotations_read"
 TAUGHT_BY_TAG = "taught_by"
 
@@ -113,6 +114,10 @@ class OrderHandler:
             self._teller.fail(command, str(error))
         self._jobs.settled(command)
 
+    def keep_only(self, open_orders: Container[str]) -> None:
+        """Drop what was kept for any other order; not to be called while one is carried out."""
+        self._jobs.keep_only(open_orders)
+
     def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")
         self._metrics.gauge(m.CHAMPION).set(champion.serial if champion else 0)
@@ -158,7 +163,7 @@ class OrderHandler:
         with job:
             result = job.result
             if result["decision"] == "DEFER":
-                self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+                self._put_off(command, None, story, result)
                 return
             taught_by = {str(who): int(notes) for who, notes in dict(result.get("taught_by", {})).items()}
             tags = {
@@ -199,6 +204,13 @@ class OrderHandler:
             self._teller.defer(command, missing, story, [words])
         else:
             self._reject(command, None, [f"{words} to judge a new model on: label more, or order without a segment"])
+
+    def _put_off(self, command: ModelCommand, made: Version | None, story: Story, result: Mapping[str, Any]) -> None:
+        """The gate had too little to judge by: as with labels that are missing, who named a segment is told now."""
+        if _needs_labels(command) and not is_drift(command):
+            self._reject(command, made, [TOO_LITTLE, *result["reasons"]], _numbers(result))
+        else:
+            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
 
     def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
         """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
@@ -256,7 +268,7 @@ class OrderHandler:
             return
         made, result = judged
         if result["decision"] == "DEFER":
-            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+            self._put_off(command, made, story, result)
         else:
             self._decide(command, made, champion, result)
 
@@ -275,7 +287,7 @@ class OrderHandler:
             return
         offered, result = judged
         if result["decision"] == "DEFER":
-            self._reject(command, offered, ["there is too little to judge by", *result["reasons"]], _numbers(result))
+            self._reject(command, offered, [TOO_LITTLE, *result["reasons"]], _numbers(result))
             return
         self._decide(command, offered, champion, result)
 
@@ -329,17 +341,34 @@ class OrderHandler:
         else:
             self._enthrone(command, version, champion, ["ordered by an operator"], {})
 
-    def _roll_back(self, command: ModelCommand, champion: Version | None) -> None:
+    def would_roll_back(self, command: ModelCommand) -> bool:
+        """Whether a rollback would be carried out as things stand. Asked from another thread, before work is ended for it.
+
+        Raises:
+            Recoverable: MLflow is away.
+        """
+        try:
+            champion = self._models.by_alias("champion")
+            version = self._back_to(command)
+        except MlflowRefusedError:
+            return False  # it will end the order
+        if version is None or why_void(command, champion.version if champion else None) is not None:
+            return False
+        return _why_not_gone_back_to(version, champion) is None and not _needs_a_name(command, version)
+
+    def _back_to(self, command: ModelCommand) -> Version | None:
         wanted = command.target_version
-        version = self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
+        return self._models.by_alias("previous") if wanted is None else self._models.version(wanted)
+
+    def _roll_back(self, command: ModelCommand, champion: Version | None) -> None:
+        version = self._back_to(command)
         if version is None:
-            self._teller.fail(command, f"there is no version {wanted or 'before this one'} to go back to")
-        elif _is_champion(version, champion):
-            self._reject(command, version, [_serves_already(version)])
-        elif not version.tags.get("served"):
-            why = f"version {version.version} never served: use `rxtract model promote`"
+            self._teller.fail(
+                command, f"there is no version {command.target_version or 'before this one'} to go back to"
+            )
+        elif (why := _why_not_gone_back_to(version, champion)) is not None:
             self._reject(command, version, [why])
-        elif wanted is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value:
+        elif _needs_a_name(command, version):
             why = (
                 f"version {version.version} was left by a rollback: name the version to go back to, "
                 "`rxtract model rollback VERSION`; `rxtract model list` shows which there are"
@@ -444,6 +473,20 @@ def _why_not_promoted(version: Version, champion: Version | None) -> str | None:
             f"version {number} passed the gate against version {against}, but {number_of(champion)} serves now: {first}"
         )
     return None
+
+
+def _why_not_gone_back_to(version: Version, champion: Version | None) -> str | None:
+    """Why a rollback to a version is refused, whoever asked for it; None when it is not."""
+    if _is_champion(version, champion):
+        return _serves_already(version)
+    if not version.tags.get("served"):
+        return f"version {version.version} never served: use `rxtract model promote`"
+    return None
+
+
+def _needs_a_name(command: ModelCommand, version: Version) -> bool:
+    """Whether the version before was itself left by a rollback: to go back there, it must be named."""
+    return command.target_version is None and version.tags.get(LEFT_BY_TAG) == ModelEventKind.ROLLED_BACK.value
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -72,7 +72,7 @@ class Finished:
     """What came of a job, in its folder. The folder holds notes: it is gone once this was used, in a `with`.
 
     It stays when what its result was meant for is away (`Recoverable`) or was not ours to touch (`JobAbandonedError`): the same
-    order, taken up again, goes on from here.
+    order, taken up again, goes on from here. Once the order is another trainer's, or has ended, `Jobs.keep_only` drops it.
 
     Attributes:
         annotations_read: How many annotations there were for it.
@@ -135,6 +135,12 @@ class Jobs:
         """What was kept for an order is dropped once there was something to say of it: it ended, or waits for labels."""
         if self._last is not None and self._last.about[0] == command.command_id:
             self._last.drop()
+
+    def keep_only(self, open_orders: Container[str]) -> None:
+        """What was kept for any other order is dropped: it ended elsewhere, or is another trainer's. Not while a job runs."""
+        if self._last is not None and self._last.about[0] not in open_orders:
+            self._last.drop()
+            self._last = None
 
     def run(
         self,

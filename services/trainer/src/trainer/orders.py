@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import LabelQuality, ModelCommand, ModelEvent
+from contracts.records import ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.deadletter import dead_letter
@@ -27,7 +27,7 @@ from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
 from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import rules
-from trainer.domain.asking import TRAINER, Asking
+from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
@@ -57,7 +57,8 @@ class Readers:
     Attributes:
         commands: All commands that are there now.
         events: All events of ours that are there now.
-        f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet.
+        f1: The newest audited F1 of a version; None: not measured, or not all measurements were read yet. With a serial:
+            only what was measured since the version serves under it.
         annotations: How many annotations there are.
         is_over: Whether the drift that an order was given for has ended.
         drifts_read: Whether all ends of drifts are known that were said before we came.
@@ -65,7 +66,7 @@ class Readers:
 
     commands: Callable[[], Iterable[InputRecord]]
     events: Callable[[], Iterable[ModelEvent]]
-    f1: Callable[[str], LabelQuality | None]
+    f1: FindF1
     annotations: Callable[[], int]
     is_over: Callable[[ModelCommand], bool]
     drifts_read: Callable[[], bool]
@@ -145,6 +146,7 @@ class OrderLoop:
         self._work: Future[None] | None = None
         self._running: ModelCommand | None = None
         self._gives_way = False
+        self._asked_of: set[tuple[str, str | None]] = set()
         self._looked_at_s = 0.0
         self._try_at_s = 0.0
         self._annotations = -1
@@ -153,6 +155,7 @@ class OrderLoop:
         self._waiting = ""
         self._own: set[str] = set()
         self._assigned: list[TopicPartition] = []
+        self._stands_by = False
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -184,6 +187,7 @@ class OrderLoop:
             self._collect()
             if self._assigned and not self._owned.is_set():
                 self._fold_all()
+            self._tidy()
             if not self._owned.is_set():
                 return
             self._lease_ok = self._lease.hold()
@@ -199,20 +203,27 @@ class OrderLoop:
             self._try_at_s = time.monotonic() + 1.0
 
     def _settle(self, worker: ThreadPoolExecutor) -> None:
-        if time.monotonic() >= self._try_at_s:
-            self._look()
+        if time.monotonic() < self._try_at_s:
+            return
+        self._look()
         if self._work is not None:
             self._let_pass()
-        elif time.monotonic() >= self._try_at_s:
+        else:
             self._begin(worker)
 
     def _let_pass(self) -> None:
         """End the training that runs when a rollback waits behind it; its order stays open, and is taken up afterwards."""
         if self._running is None or self._gives_way:
             return
-        self._gives_way = rules.gives_way(self._running, self._ledger.open, self._serving)
-        if self._gives_way:
-            _log.warning("a rollback goes first", gives_way=self._running.command_id)
+        for command in rules.go_first(self._running, self._ledger.open, self._serving):
+            asked = (command.command_id, self._serving)
+            if asked in self._asked_of:
+                continue  # what is refused once is refused until another version serves
+            self._gives_way = self._handler.would_roll_back(command)
+            self._asked_of.add(asked)
+            if self._gives_way:
+                _log.warning("a rollback goes first", gives_way=self._running.command_id)
+                return
 
     def _begin(self, worker: ThreadPoolExecutor) -> None:
         for folded, run in self._ledger.foldable():
@@ -222,6 +233,7 @@ class OrderLoop:
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
             self._running, self._gives_way = command, False
+            self._asked_of.clear()
             self._work = worker.submit(self._handler, command, story)
 
     def _collect(self) -> None:
@@ -241,6 +253,14 @@ class OrderLoop:
             _log.warning("abandoned", message=str(error))
         else:
             self._wait_for("", "")
+
+    def _tidy(self) -> None:
+        """Let no notes stay here for an order that ended, or that is another trainer's.
+
+        Orders that were only taken from us may come back at once: every change in the group takes them for a moment.
+        """
+        if self._work is None and (self._owned.is_set() or self._stands_by):
+            self._handler.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
 
     def _next(self) -> ModelCommand | None:
         """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
@@ -328,6 +348,7 @@ class OrderLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
+        self._stands_by = not partitions
         if not partitions:
             self._stand_by()
             _log.info("stands by: another trainer has the orders")

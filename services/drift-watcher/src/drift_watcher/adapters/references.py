@@ -33,30 +33,40 @@ class ModelReferences:
         """The references of a model; empty when there is no such version or it carries none.
 
         Raises:
-            Recoverable: MLflow is away, or its copy is damaged: decisions wait, since skipping would change them.
+            Recoverable: MLflow is away, its copy is damaged or there is no memory for it: decisions wait, since skipping
+                would change them. While MLflow is away, a version that was missing before stays missing.
         """
         key = (model.name, model.version)
-        if key not in self._known:
-            if key in self._missing and self._clock() - self._missing[key] < _ASK_AGAIN_S:
-                return {}
+        if key in self._known:
+            return self._known[key]
+        if key in self._missing and self._clock() - self._missing[key] < _ASK_AGAIN_S:
+            return {}
+        try:
             found = self._fetch(model)
-            if found is None:
-                if key not in self._missing:
-                    _log.error("no such model version: its notes are not judged", version=model.version)
-                self._missing[key] = self._clock()
-                return {}
-            self._known[key] = found
-        return self._known[key]
+        except RegistryAwayError as error:
+            if key not in self._missing:
+                raise _later(model, error) from None
+            found = None  # as far as anybody knows: to wait now would stop what goes on without it
+        except (UnusableVersionError, ArtifactRefused, MemoryError) as error:
+            raise _later(model, error) from None
+        if found is None:
+            if key not in self._missing:
+                _log.error("no such model version: its notes are not judged", version=model.version)
+            self._missing[key] = self._clock()
+            return {}
+        self._known[key] = found
+        return found
 
     def _fetch(self, model: ModelRef) -> References | None:
         """None when there is no such version."""
-        try:
-            version = self._models.by_version(model.name, model.version)
-            if version is None:
-                return None
-            references = references_of(load(self._models.tables(version), version.sha256).metadata)
-        except (RegistryAwayError, UnusableVersionError, ArtifactRefused) as error:
-            raise Recoverable(f"references of model {model.version}: {error}") from None
+        version = self._models.by_version(model.name, model.version)
+        if version is None:
+            return None
+        references = references_of(load(self._models.tables(version), version.sha256).metadata)
         if not references:
             _log.error("a model without reference statistics: its notes are not judged", version=model.version)
         return references
+
+
+def _later(model: ModelRef, error: Exception) -> Recoverable:
+    return Recoverable(f"references of model {model.version}: {str(error) or type(error).__name__}")

@@ -34,7 +34,7 @@ class LiveNotes:
         self._most_read = most_read
 
     def __call__(self) -> list[str]:
-        """Their texts, of the newest records first.
+        """Their texts, the newest first, block by block.
 
         Raises:
             Recoverable: The broker gave no answer.
@@ -44,6 +44,9 @@ class LiveNotes:
             return texts
         read = 0
         for block in self._history.backwards(self._topic, self._count):
+            block.sort(
+                key=lambda record: (record.timestamp_ms, record.offset), reverse=True
+            )  # it comes by partition, oldest first
             texts += [note.text for note in readable(self._decode, block) if note.origin is Origin.LIVE]
             read += len(block)
             if len(texts) >= self._count or read >= self._most_read:

@@ -25,9 +25,9 @@ class Workplace:
     """
 
     def __init__(self, place: Path | None) -> None:
-        self._place = place or Path(tempfile.gettempdir())
+        self._given = place
         self._lock = -1
-        self._folder = self._place
+        self._folder: Path | None = None
 
     def __enter__(self) -> Path:
         """Remove what dead trainers left, and make ours.
@@ -36,19 +36,27 @@ class Workplace:
             SettingsError: The place cannot be written to.
         """
         try:
-            self._place.mkdir(parents=True, exist_ok=True)
-            for left in self._place.glob(f"{_PREFIX}*"):
+            place = self._given or Path(tempfile.gettempdir())
+            place.mkdir(parents=True, exist_ok=True)
+            for left in place.glob(f"{_PREFIX}*"):
                 _remove_if_dead(left)
-            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._place))
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
             self._lock = _locked(self._folder)
         except OSError as error:
-            raise SettingsError(
-                f"RXTRACT_WORK_DIR cannot be used ({type(error).__name__}): give a folder that the trainer may write to"
-            ) from None
+            raise SettingsError(self._advice(error)) from None
         return self._folder
 
+    def _advice(self, error: OSError) -> str:
+        if self._given is None:
+            return (
+                f"no folder of temporary files can be used ({type(error).__name__}): set RXTRACT_WORK_DIR to a folder "
+                "that the trainer may write to"
+            )
+        return f"RXTRACT_WORK_DIR cannot be used ({type(error).__name__}): give a folder that the trainer may write to"
+
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._lock)
 
 

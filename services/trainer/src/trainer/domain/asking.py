@@ -11,6 +11,9 @@ from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
 from trainer.domain.drifts import IsOver, unanswered
 from trainer.domain.ledger import DRIFT, Ledger
 
+FindF1 = Callable[[str, int | None], LabelQuality | None]
+"""The newest audited F1 of a version, since it serves under a serial if that is given; None: not known."""
+
 TRAINER = "trainer"
 _HOUR_MS = 3_600_000
 
@@ -61,14 +64,15 @@ class Asking:
                 more = {"champion_version": champion, "segment": one.segment, "requested_at": one.requested_at}
                 yield self._command(key, ModelAction.RETRAIN, DRIFT, **more)
 
-    def rollback(
-        self, ledger: Ledger, champion: str, serial: int, f1: Callable[[str], LabelQuality | None]
-    ) -> Iterator[ModelCommand]:
-        """The version before, when the audited quality of the champion has surely fallen below its own."""
+    def rollback(self, ledger: Ledger, champion: str, serial: int, f1: FindF1) -> Iterator[ModelCommand]:
+        """The version before, when the audited quality of the champion has surely fallen below its own.
+
+        The champion's is what was measured since it serves: who promotes it again after a rollback knew what was before.
+        """
         before = ledger.before(champion, serial)
         if before is None:
             return
-        now, then = f1(champion), f1(before)
+        now, then = f1(champion, serial), f1(before, None)
         if now is not None and then is not None and rules.is_worse(now, then):
             identify = partial(identity.quality_command_id, self._model_name, champion, serial)
             more: dict[str, Any] = {"target_version": before, "champion_version": champion}

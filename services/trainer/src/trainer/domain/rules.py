@@ -1,6 +1,6 @@
 """When an order is void, and when numbers ask for one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelAction, ModelCommand, QualityMeasured
 
@@ -18,17 +18,20 @@ def why_void(command: ModelCommand, champion: str | None) -> str | None:
     )
 
 
-def gives_way(running: ModelCommand, orders: Iterable[ModelCommand], champion: str | None) -> bool:
-    """Whether work that runs gives way to a rollback of the version that serves.
+def go_first(running: ModelCommand, orders: Iterable[ModelCommand], champion: str | None) -> Iterator[ModelCommand]:
+    """Rollbacks of the version that serves, to which work that runs gives way if they can be carried out.
 
     That one must not serve on for as long as a training takes, nor be what its result is compared with.
     """
     if running.action not in (ModelAction.RETRAIN, ModelAction.EVALUATE):
-        return False
-    return any(
-        one.action is ModelAction.ROLLBACK and one.model_name == running.model_name and why_void(one, champion) is None
-        for one in orders
-    )
+        return
+    for one in orders:
+        if (
+            one.action is ModelAction.ROLLBACK
+            and one.model_name == running.model_name
+            and why_void(one, champion) is None
+        ):
+            yield one
 
 
 def f1_of_all(measured: QualityMeasured) -> LabelQuality | None:
@@ -42,17 +45,20 @@ class Measured:
     """The newest audited F1 of each version, over all notes and both labels."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, LabelQuality] = {}
+        self._rows: dict[str, tuple[int, LabelQuality]] = {}
 
     def take(self, measured: QualityMeasured) -> None:
         """Take a measurement; those of segments say nothing here."""
         row = f1_of_all(measured)
         if row is not None:
-            self._rows[measured.model.version] = row
+            self._rows[measured.model.version] = (measured.model.serial, row)
 
-    def f1(self, version: str) -> LabelQuality | None:
-        """Of one version; None: never measured."""
-        return self._rows.get(version)
+    def f1(self, version: str, serial: int | None = None) -> LabelQuality | None:
+        """Of one version, since it serves under a serial if that is given; None: not measured, or not since."""
+        known = self._rows.get(version)
+        if known is None or serial not in (None, known[0]):
+            return None
+        return known[1]
 
 
 def is_worse(champion: LabelQuality, predecessor: LabelQuality) -> bool:

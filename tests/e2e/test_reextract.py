@@ -35,7 +35,7 @@ def reextract(folder, *more: str) -> subprocess.Popen[str]:
 @pytest.mark.timeout(300)
 def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
     with (
-        bring_up(tmp_path, ephemeral=True) as running,
+        bring_up(tmp_path, ephemeral=True, service_env={"extractor": {"RXTRACT_MODEL_POLL_S": "0.5"}}) as running,
         Observer(running.addresses) as observer,
         contextlib.closing(KafkaDoor(running.addresses)) as door,
     ):
@@ -69,15 +69,24 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
         shipped = tmp_path / "second"
         shutil.copytree(first_model().folder, shipped)
         log_and_register(shipped, tracking_uri=running.addresses.mlflow_url, alias="champion")
+        more = simulate(7)
+        probes: list[str] = []
+
+        def probe() -> None:
+            note = as_submitted(next(more))
+            probes.append(note.note_id)
+            door.send([note])
+
+        def newest(seen) -> list[str]:
+            return [note for note, one in seen.events.items() if one.model.serial == 2]
+
+        assert observer.wait(lambda seen: bool(newest(seen)), 60, probe), "the extractor serves the new champion"
         after = reextract(tmp_path)
         out, err = after.communicate(timeout=120)
         assert after.returncode == 0, err
-        assert json.loads(out)["sent"] == KEPT + LIVE, "another champion: all of them anew"
-        assert observer.wait(
-            lambda seen: len([one for one in seen.events.values() if one.model.serial == 2]) == KEPT + LIVE,
-            60,
-            lambda: None,
-        )
+        everything = KEPT + LIVE + len(probes)
+        assert json.loads(out)["sent"] == everything, "another champion: all of them anew"
+        assert observer.wait(lambda seen: len(newest(seen)) == everything, 60, lambda: None)
 
         refused = reextract(tmp_path, "--model", "7")
         _, err = refused.communicate(timeout=60)

@@ -100,7 +100,7 @@ chart-test: $(READY) test-tools ## the chart and the Prometheus rules
 	@$(BIN)/python -m pytest -q tests/deploy
 
 .PHONY: alerts-test
-alerts-test: $(READY) tools ## fire every alert by a real fault on the live stack, and see it clear (about 20 min)
+alerts-test: $(READY) tools ## fire every alert by a real fault on the live stack, and see it clear (about 25 min)
 	@$(BIN)/python deploy/alerts/run.py
 
 .PHONY: images

@@ -8,6 +8,7 @@ and renews their rows; each row says on which day it was seen.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -137,9 +138,19 @@ def page(seen: Sequence[Seen], earlier: Mapping[str, str], day: str | None = Non
     return "\n".join([*lines, *(rows[name] for name in sorted(rows))]) + "\n"
 
 
+def asked(arguments: Sequence[str] | None = None) -> set[str]:
+    """The alerts that are named, with or without the prefix; all where none is. An unknown one ends with a line and code 2."""
+    parser = argparse.ArgumentParser(prog="run.py", description="Fire alerts by real faults on the live system.")
+    parser.add_argument("name", nargs="*", help="an alert, as NotesStuck or RxtractNotesStuck; all when left out")
+    wanted = {f"Rxtract{name.removeprefix('Rxtract')}" for name in parser.parse_args(arguments).name}
+    if unknown := sorted(wanted - set(alerts())):
+        parser.error(f"there is no alert {unknown[0]}: docs/reference/alerts.md names them all")
+    return wanted or set(alerts())
+
+
 def main() -> int:
     """Every fault in turn; 1 when an alert was not seen to fire and to clear."""
-    wanted = {f"Rxtract{name.removeprefix('Rxtract')}" for name in sys.argv[1:]} or set(alerts())
+    wanted = asked()
     ordered = sorted(FAULTS, key=lambda fault: (fault.last, ORDER.index(fault.run.__module__)))
     faults = [fault for fault in ordered if wanted & set(fault.alerts)]
     seen: list[Seen] = []

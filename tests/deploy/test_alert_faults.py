@@ -118,3 +118,12 @@ def test_a_panel_without_data_and_a_metric_that_nobody_read_are_named():
     assert "rxtract_handler_seconds" in declared
     read = {"rxtract_ready", "rxtract_handler_seconds_bucket", "rxtract_handler_seconds_count"}
     assert set(declared) - set(panels.unread_metrics(Seen(names=read))) == {"rxtract_ready", "rxtract_handler_seconds"}
+
+
+def test_an_alert_that_is_not_there_starts_no_servers(capsys):
+    assert run.asked([]) == set(rules.alerts())
+    assert run.asked(["NotesStuck", "RxtractNoneReady"]) == {"RxtractNotesStuck", "RxtractNoneReady"}
+    with pytest.raises(SystemExit) as ended:
+        run.asked(["Nonsense"])
+    assert ended.value.code == 2
+    assert "there is no alert RxtractNonsense" in capsys.readouterr().err

@@ -10,8 +10,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # desk_rig, desk_page
 
-ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"))
-
 
 @pytest.fixture
 def rig(stack, tmp_path: Path):

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ARTIFACTS
-from desk_page import DeskPage
+from desk_page import ARTIFACTS, DeskPage
 from desk_rig import Asked, Rig, decide, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(600)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from contracts.origins import counts_as_live
 from contracts.records import (
     AnnotationValidated,
     DriftDetected,
@@ -30,9 +31,6 @@ from outcomes.remembered import MOST_NOTES, Remembered, Row
 PROMPT_MS = 30_000
 GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
 INTAKE_DLQ, ACCEPTED_DLQ = "notes.submitted.v1.dlq", "notes.accepted.v1.dlq"
-
-LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
-"""What counts: live notes, and what cannot say what it is."""
 
 
 class Refusal(NamedTuple):
@@ -149,7 +147,7 @@ class Folded:
             return
         if annotation.model is not None:
             self.models[annotation.model.version] = (annotation.model.name, annotation.model.serial)
-        if annotation.origin not in LIVE_OR_UNSAID:
+        if not counts_as_live(annotation.origin):
             return
         version = annotation.model.version if annotation.model else ""
         key = self._key(annotation.annotated_at, annotation.segment.city, version)
@@ -189,7 +187,7 @@ class Folded:
     def dead_lettered(self, letter: DeadLetter) -> None:
         """Take a dead letter."""
         self.changes += 1
-        key = Refusal(day_of(letter.at, self.zone), letter.topic, letter.reason, letter.origin in LIVE_OR_UNSAID)
+        key = Refusal(day_of(letter.at, self.zone), letter.topic, letter.reason, counts_as_live(letter.origin))
         self.refused[key] = self.refused.get(key, 0) + 1
         kind = BEHIND if letter.topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
         self.newest.keep(kind, (key.day, "", ""), Example(letter.place, letter.reason, letter.at))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from contracts.origins import counts_as_live
 from contracts.reasons import Reason
 from contracts.records import (
     DriftDetected,
@@ -35,7 +36,6 @@ from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"
 _WORD_NOTES = 50
-_LIVE_OR_UNSAID = frozenset({Origin.LIVE, None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class ExtractionHandler:
         self._dead.labels(STAGE, reason.value).inc()
         attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
         origin = note.origin if isinstance(note, NoteAccepted) else None
-        if origin in _LIVE_OR_UNSAID:
+        if counts_as_live(origin):
             self._live_refused.inc()
         return dead_letter(record, reason, STAGE, attempt, origin=origin)
 

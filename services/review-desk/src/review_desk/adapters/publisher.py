@@ -9,9 +9,9 @@ from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.errors import DeliveryFailed, Recoverable, Rejected
 
+from review_desk.adapters.patience import PATIENCE_S, in_turn
 from review_desk.desk import Unsendable
 
-_PATIENCE_S = 1.0
 _TOO_LARGE = (
     "with all these entities it is larger than a record may be (1 MiB): mark fewer, or flag the note as unreadable"
 )
@@ -22,23 +22,18 @@ class TopicPublisher:
 
     Args:
         send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
-        patience_s: How long one waits behind others. Each wait keeps a thread, and the page needs threads as well: a broker that is
-            silent for seconds would have them all.
+        patience_s: How long one waits behind others.
     """
 
-    def __init__(self, send: Callable[[AnnotationValidated], None], patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, send: Callable[[AnnotationValidated], None], patience_s: float = PATIENCE_S) -> None:
         self._send = send
         self._patience_s = patience_s
         self._lock = threading.Lock()
 
     def __call__(self, event: AnnotationValidated) -> None:
         """See `Publisher`."""
-        if not self._lock.acquire(timeout=self._patience_s):
-            raise Recoverable("it waits behind others for the broker; send it again in a moment")
-        try:
+        with in_turn(self._lock, self._patience_s, "it waits behind others for the broker; send it again in a moment"):
             self._publish(event)
-        finally:
-            self._lock.release()
 
     def _publish(self, event: AnnotationValidated) -> None:
         try:

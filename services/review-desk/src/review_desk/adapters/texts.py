@@ -12,6 +12,8 @@ from contracts.records import ReviewRequested
 from contracts.wire import WireError
 from runtime.errors import Recoverable
 
+from review_desk.adapters.patience import PATIENCE_S, in_turn
+
 READER_CONFIG: dict[str, Any] = {
     "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
     "enable.auto.commit": False,
@@ -42,7 +44,7 @@ class TopicRequests:
         consumer: Made by the bootstrap with `READER_CONFIG`.
         keep: How many requests the cache holds.
         timeout_s: How long the broker may take.
-        patience_s: How long one waits behind others for the one consumer; each wait keeps a thread.
+        patience_s: How long one waits behind others for the one consumer.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class TopicRequests:
         consumer: Consumer,
         keep: int = 512,
         timeout_s: float = 5.0,
-        patience_s: float = 1.0,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._topic = topic
         self._decode = decode
@@ -75,15 +77,12 @@ class TopicRequests:
         found = self._cached(place)
         if found is not None:
             return found
-        if not self._fetching.acquire(timeout=self._patience_s):
-            raise Recoverable("the note waits behind others for the broker; try again in a moment")
-        try:
+        behind = "the note waits behind others for the broker; try again in a moment"
+        with in_turn(self._fetching, self._patience_s, behind):
             found = self._cached(place) or self._fetch(partition, offset)  # somebody before us may have fetched it
             if found is not None:
                 self._keep_one(place, found)
             return found
-        finally:
-            self._fetching.release()
 
     def _cached(self, place: tuple[int, int]) -> ReviewRequested | None:
         with self._caching:

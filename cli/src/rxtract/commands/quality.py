@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from outcomes.quality import NOTHING_SAID
 from rich.console import Console
 from rich.table import Table
 
@@ -77,10 +78,10 @@ def _what(version: str, city: str) -> str:
 def _ranged(label: dict[str, Any], name: str) -> str:
     """A value, and under it its interval; from an older scorekeeper precision and recall come without.
 
-    An interval from 0 to 1 (one note, or none with such a mention) leaves nothing to say.
+    One note alone, or none with such a mention, leaves nothing to say.
     """
     low, high = label.get(f"{name}_low"), label.get(f"{name}_high")
-    if (low, high) == (0.0, 1.0):
+    if (low, high) == NOTHING_SAID:
         return "-"
     ends = "" if low is None or high is None else f"\n{_share(low)}-{_share(high)}"
     return f"{_share(label[name])}{ends}"

@@ -16,7 +16,7 @@ from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
 from outcomes.examples import Example, newest
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
-from outcomes.quality import ALL, AuditedNote, is_known, measure
+from outcomes.quality import AuditedNote, is_known, measure, of_both_labels
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
 DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
@@ -69,12 +69,10 @@ class View:
     @cached_property
     def audits(self) -> list[AuditedNote]:
         """Audited notes of what is viewed, in the order of their ids: the same notes then give the same last digit."""
-        start = day_start_ms(self.days[0], self.folded.zone)
-        end = day_start_ms(self.days[-1], self.folded.zone, 1)
         found = (
             note
             for note in self.folded.audits.values()
-            if start <= note.written_at < end and self.city in {"", note.city} and self.version in {"", note.version}
+            if self._holds(note.written_at) and self.city in {"", note.city} and self.version in {"", note.version}
         )
         return sorted(found, key=lambda note: note.note_id)
 
@@ -102,13 +100,18 @@ class View:
 
     def open_episodes(self) -> list[Episode]:
         """Episodes of drift that were open in these days, whenever they began, of every version: what a timeline draws."""
-        start = day_start_ms(self.days[0], self.folded.zone)
-        end = day_start_ms(self.days[-1], self.folded.zone, 1)
+        start, end = self._bounds_ms
         return [one for one in self.folded.episodes.values() if one.began_at < end and one.is_open_since(start)]
 
+    @cached_property
+    def _bounds_ms(self) -> tuple[int, int]:
+        """The first moment of these days, and the one after the last."""
+        zone = self.folded.zone
+        return day_start_ms(self.days[0], zone), day_start_ms(self.days[-1], zone, 1)
+
     def _holds(self, at_ms: int) -> bool:
-        start = day_start_ms(self.days[0], self.folded.zone)
-        return start <= at_ms < day_start_ms(self.days[-1], self.folded.zone, 1)
+        start, end = self._bounds_ms
+        return start <= at_ms < end
 
     def examples(self, kind: str) -> list[Example]:
         """The newest of those that a number of this view is made of, newest first."""
@@ -121,9 +124,8 @@ class View:
 
     def hours(self) -> float:
         """Hours of the window that have passed."""
-        start = day_start_ms(self.days[0], self.folded.zone)
-        end = min(self.now_ms, day_start_ms(self.days[-1], self.folded.zone, 1))
-        return max(end - start, 0) / 3_600_000
+        start, end = self._bounds_ms
+        return max(min(self.now_ms, end) - start, 0) / 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _refused(view: View) -> float | None:
 
 def _quality(field: str) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
-        found = next((one for one in view.quality if one.label == ALL), None)
+        found = of_both_labels(view.quality)
         known = found is not None and is_known(found, field.partition("_")[0])
         return float(getattr(found, field)) if known else None
 
@@ -313,7 +315,7 @@ _MEASURED = {"validated_precision": "precision", "validated_recall": "recall", "
 
 def interval_of(kpi: Kpi, view: View) -> tuple[float, float] | None:
     """The 95 % interval of a KPI that a sample measures; None for what is counted, or not measured yet."""
-    row = next((one for one in view.quality if one.label == ALL), None)
+    row = of_both_labels(view.quality)
     measure = _MEASURED.get(kpi.name)
     if row is None or measure is None:
         return None

@@ -154,9 +154,18 @@ def _of_label(label: str, notes: Sequence[AuditedNote]) -> LabelQuality:
     )
 
 
+NOTHING_SAID = (0.0, 1.0)
+"""The interval of one note, and of none with such a mention: all is possible."""
+
+
 def is_known(row: LabelQuality, measure: str) -> bool:
-    """Whether two notes or more say something of a measure ("precision", "recall", "f1"): of one alone all is possible."""
-    return (getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")) != (0.0, 1.0)
+    """Whether two notes or more say something of a measure ("precision", "recall", "f1")."""
+    return (getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")) != NOTHING_SAID
+
+
+def of_both_labels(rows: Iterable[LabelQuality]) -> LabelQuality | None:
+    """The row of both labels together; None before any audit."""
+    return next((row for row in rows if row.label == ALL), None)
 
 
 def prefill_bias(notes: Sequence[AuditedNote]) -> float | None:

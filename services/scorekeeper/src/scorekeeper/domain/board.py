@@ -8,7 +8,7 @@ from contracts.records import EntitiesExtracted, LabelQuality, ModelRef, Origin
 from outcomes.days import day_of, last_days
 from outcomes.folding import GO_STRAIGHT, Folded
 from outcomes.kpis import Assumptions, View
-from outcomes.quality import ALL, prefill_bias
+from outcomes.quality import of_both_labels, prefill_bias
 from outcomes.remembered import MOST_NOTES
 
 TODAY, WEEK = "today", "week"
@@ -101,4 +101,4 @@ class Board:
 
     def f1(self, view: View) -> LabelQuality | None:
         """The quality over both labels; None before any audit."""
-        return next((row for row in view.quality if row.label == ALL), None)
+        return of_both_labels(view.quality)

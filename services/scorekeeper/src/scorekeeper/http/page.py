@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from outcomes.days import day_start_ms
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, DRIFT, HISTORY, NOTES, NOWHERE, REFUSED, REVIEW, STRAIGHT
 from outcomes.kpis import BY_NAME
-from outcomes.quality import ALL, is_known
+from outcomes.quality import is_known, of_both_labels
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.domain.figures import Figures, Reading, look
@@ -107,7 +107,12 @@ class Page:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
-            share=words.share, number=words.number, value_of=words.value_of, target_of=words.target_of, charts=charts
+            share=words.share,
+            number=words.number,
+            value_of=words.value_of,
+            target_of=words.target_of,
+            is_known=is_known,
+            charts=charts,
         )
 
     def whole(self, scope: Scope, now_ms: int) -> str:
@@ -175,7 +180,7 @@ def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
     kpi = reading.kpi
     picture = charts.spark(reading.days, kpi.title) if kpi.name != "model_age" else ""
     detail = ""
-    quality = _known(next((row for row in figures.quality if row.label == ALL), None))
+    quality = _known(of_both_labels(figures.quality))
     if kpi.name == "validated_f1" and quality is not None:
         picture = charts.interval(quality, kpi.target)
         detail = f"{words.share(quality.f1_low)} to {words.share(quality.f1_high)}, {figures.audited:,} notes audited"

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-NAMESPACE = "in.behealthy.rxtract"
+NAMESPACE = "behealthy.rxtract"
 
 
 class ContractFilesError(RuntimeError):

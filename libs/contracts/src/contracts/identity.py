@@ -10,14 +10,42 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
 _SEPARATOR = "\x1f"
 
 
-def event_id(note_id: str, revision: int, model_version: str) -> str:
-    """Return the identity of what one model version says about one revision of a note."""
-    return _identity("event", note_id, str(revision), model_version)
+def note_key(source: str, note_id: str) -> str:
+    """Return a note's identity as one string: the key of every topic that is keyed by a note.
+
+    >>> note_key("clinic-app", "rx|7")
+    'clinic-app|rx|7'
+    """
+    return f"{source}|{note_id}"
 
 
-def annotation_id(note_id: str, revision: int, annotator: str, sequence: int) -> str:
-    """Return the identity of an annotator's `sequence`-th word on one revision of a note."""
-    return _identity("annotation", note_id, str(revision), annotator, str(sequence))
+def split_note_key(key: str) -> tuple[str, str]:
+    """Return source and note_id of a note's key; a source holds no `|`, so the first one separates.
+
+    Raises:
+        ValueError: the key holds no `|`, so it is no key of a note.
+
+    >>> split_note_key("clinic-app|rx|7")
+    ('clinic-app', 'rx|7')
+    """
+    source, separator, note_id = key.partition("|")
+    if not separator:
+        raise ValueError("no key of a note: expected source|note_id")
+    return source, note_id
+
+
+def event_id(source: str, note_id: str, revision: int, model_serial: int, rules_serial: int) -> str:
+    """Return the identity of what one model version and one release of rules found in one revision of a note.
+
+    It is UUIDv5 of the five, joined by `|`, in the namespace UUIDv5(DNS, "rxtract.behealthy.in"), so that a reader in any
+    language can compute it again.
+    """
+    return _uuid5(f"{source}|{note_id}|{revision}|{model_serial}|{rules_serial}")
+
+
+def annotation_id(source: str, note_id: str, revision: int, annotator: str, sequence: int) -> str:
+    """Return the identity of an annotator's `sequence`-th decision on one revision of a note."""
+    return _identity("annotation", source, note_id, str(revision), annotator, str(sequence))
 
 
 def measurement_id(model_version: str, segment: str, window_start: int, window_end: int) -> str:
@@ -26,7 +54,11 @@ def measurement_id(model_version: str, segment: str, window_start: int, window_e
 
 
 def _identity(*parts: str) -> str:
+    return _uuid5(_SEPARATOR.join(parts))
+
+
+def _uuid5(name: str) -> str:
     """Return `str(uuid.uuid5(...))`, spelt out: one is made for every note, and uuid's own way takes four times as long."""
-    digest = sha1(_NAMESPACE.bytes + _SEPARATOR.join(parts).encode(), usedforsecurity=False).hexdigest()
+    digest = sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

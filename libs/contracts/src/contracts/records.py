@@ -96,6 +96,144 @@ class EntityLabel(StrEnum):
     TREATMENT = "TREATMENT"
 
 
+class AssertionStatus(StrEnum):
+    """Whether the patient has it. UNKNOWN: not judged, or a status that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    PRESENT = "PRESENT"
+    NEGATED = "NEGATED"
+    POSSIBLE = "POSSIBLE"
+    HYPOTHETICAL = "HYPOTHETICAL"
+    ALLERGY = "ALLERGY"
+    REFUSED = "REFUSED"
+
+
+class AssertionTime(StrEnum):
+    """When it holds. UNKNOWN: not judged, or a time that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    CURRENT = "CURRENT"
+    HISTORICAL = "HISTORICAL"
+    PLANNED = "PLANNED"
+
+
+class Experiencer(StrEnum):
+    """Whom it concerns. UNKNOWN: not judged, or one that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    PATIENT = "PATIENT"
+    FAMILY = "FAMILY"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Assertion(Record):
+    """What the note says of an entity.
+
+    Attributes:
+        status: Whether the patient has it. ALLERGY and REFUSED are for treatments.
+        time: When it holds.
+        experiencer: Whom it concerns.
+        cue_start: First code point of the words that decided, counted from 0 in the accepted text. -1 when none
+            did.
+        cue_end: Code point after the last one of the words that decided. -1 when none did.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Assertion"
+
+    status: AssertionStatus
+    time: AssertionTime
+    experiencer: Experiencer
+    cue_start: int
+    cue_end: int
+
+    def __new__(
+        cls,
+        *,
+        status: AssertionStatus,
+        time: AssertionTime,
+        experiencer: Experiencer,
+        cue_start: int,
+        cue_end: int,
+    ) -> Self:
+        self: Any = _new(twins.Assertion)
+        self.status = status
+        self.time = time
+        self.experiencer = experiencer
+        self.cue_start = cue_start
+        self.cue_end = cue_end
+        self.__class__ = cls
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Prescription(Record):
+    """How a treatment is to be taken, as far as it is written.
+
+    What is not written is null.
+
+    Attributes:
+        form: Dosage form, lower case: tablet, syrup, injection, inhaler and so on.
+        strength: Strength as written, unit after one blank, digits without thousands separators: 500 mg, 250
+            mg/5ml, 60000 iu.
+        dose: Amount for one intake, as written: 1 tablet, 2 puffs, 5 ml.
+        frequency: Intakes per period. Null when not written, or when phases differ or contradict each other.
+        period: Length of the period in period_unit.
+        period_unit: h, d, wk or mo.
+        when: AC (before food), PC (after food) or HS (at bedtime).
+        as_needed: True for SOS and prn.
+        duration: How long, in duration_unit. Null when not written, or when phases differ or contradict each
+            other.
+        duration_unit: d, wk or mo.
+        route: oral, intravenous, intramuscular, subcutaneous, inhalation, nasal, ophthalmic, otic, topical,
+            sublingual, rectal or vaginal.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Prescription"
+
+    form: str | None = None
+    strength: str | None = None
+    dose: str | None = None
+    frequency: int | None = None
+    period: int | None = None
+    period_unit: str | None = None
+    when: str | None = None
+    as_needed: bool | None = None
+    duration: int | None = None
+    duration_unit: str | None = None
+    route: str | None = None
+
+    def __new__(
+        cls,
+        *,
+        form: str | None = None,
+        strength: str | None = None,
+        dose: str | None = None,
+        frequency: int | None = None,
+        period: int | None = None,
+        period_unit: str | None = None,
+        when: str | None = None,
+        as_needed: bool | None = None,
+        duration: int | None = None,
+        duration_unit: str | None = None,
+        route: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.Prescription)
+        self.form = form
+        self.strength = strength
+        self.dose = dose
+        self.frequency = frequency
+        self.period = period
+        self.period_unit = period_unit
+        self.when = when
+        self.as_needed = as_needed
+        self.duration = duration
+        self.duration_unit = duration_unit
+        self.route = route
+        self.__class__ = cls
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Entity(Record):
     """A mention of a disease or treatment in a note.
@@ -107,6 +245,8 @@ class Entity(Record):
         start: First code point of the mention in the accepted text, counted from 0.
         end: Code point after the last one of the mention.
         confidence: Calibrated probability, 0 to 1, that span and label are both right.
+        assertion: Whether, when and for whom it holds. Null when it was not judged.
+        prescription: How it is to be taken. Null for diseases, and where nothing is written.
     """
 
     SCHEMA_NAME: ClassVar[str] = "Entity"
@@ -117,6 +257,8 @@ class Entity(Record):
     start: int
     end: int
     confidence: float
+    assertion: Assertion | None = None
+    prescription: Prescription | None = None
 
     def __new__(
         cls,
@@ -127,6 +269,8 @@ class Entity(Record):
         start: int,
         end: int,
         confidence: float,
+        assertion: Assertion | None = None,
+        prescription: Prescription | None = None,
     ) -> Self:
         self: Any = _new(twins.Entity)
         self.entity_id = entity_id
@@ -135,33 +279,58 @@ class Entity(Record):
         self.start = start
         self.end = end
         self.confidence = confidence
+        self.assertion = assertion
+        self.prescription = prescription
         self.__class__ = cls
         return self
 
 
+class RelationType(StrEnum):
+    """What the treatment has to do with the disease. UNKNOWN stands for a type that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    TREATS = "TREATS"
+    TREATED = "TREATED"
+    PLANNED = "PLANNED"
+    PREVENTS = "PREVENTS"
+    CAUSES = "CAUSES"
+    CONTRAINDICATED = "CONTRAINDICATED"
+    REFUSED = "REFUSED"
+    TREATS_FAILED = "TREATS_FAILED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
-class TreatmentPair(Record):
-    """A treatment and the disease that it treats.
+class Relation(Record):
+    """What a treatment has to do with a disease, both entities of the same note.
 
     Attributes:
+        type: TREATS: given now for it. TREATED: completed in the past. PLANNED, PREVENTS, CAUSES (side effect),
+            CONTRAINDICATED, REFUSED, TREATS_FAILED (no response).
         treatment_id: entity_id of the treatment.
         disease_id: entity_id of the disease.
+        confidence: Probability, 0 to 1, that both ends and the type are right.
     """
 
-    SCHEMA_NAME: ClassVar[str] = "TreatmentPair"
+    SCHEMA_NAME: ClassVar[str] = "Relation"
 
+    type: RelationType
     treatment_id: str
     disease_id: str
+    confidence: float
 
     def __new__(
         cls,
         *,
+        type: RelationType,
         treatment_id: str,
         disease_id: str,
+        confidence: float,
     ) -> Self:
-        self: Any = _new(twins.TreatmentPair)
+        self: Any = _new(twins.Relation)
+        self.type = type
         self.treatment_id = treatment_id
         self.disease_id = disease_id
+        self.confidence = confidence
         self.__class__ = cls
         return self
 
@@ -227,17 +396,17 @@ class AnnotationChanges(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class AnnotationValidated(Record):
-    """A person's word on one revision of a note.
+    """A person's decision on one revision of a note.
 
     Void for any other revision. Skips, flags and adjudications are events too.
 
     Attributes:
-        annotation_id: UUIDv5 of note_id, revision, annotator and sequence.
-        note_id: The note. Key of the topic.
+        annotation_id: UUIDv5 of source, note_id, revision, annotator and sequence.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
         revision: The revision that the person saw.
         event_id: The EntitiesExtracted event that was corrected. Null for imported notes.
-        origin: Why the note had passed through. Null for imported notes, and in words that are older than this
-            field: those count as live.
+        origin: Why the note passed through. Null for imported notes.
         text: The text that the offsets count in.
         language: BCP 47 tag of the main language.
         segment: City and specialty of the note. Empty strings when an import does not know them.
@@ -246,17 +415,19 @@ class AnnotationValidated(Record):
         doctor_ref: Pseudonym of the doctor. Empty when an import does not know it.
         written_at: When the doctor wrote the note, UTC.
         model: The model whose predictions were corrected. Null for imported notes.
+        rules_version: Version of the rules whose output was corrected. Null for imported notes.
+        rules_serial: Serial of those rules. Null for imported notes.
         predicted_entities: What the model had found.
-        predicted_pairs: Which treatment goes with which disease, as the model said.
+        predicted_relations: Relations between treatments and diseases, as the model and its rules had them.
         entities: What is right. Entities that a person drew have confidence 1.
-        treatment_pairs: Which treatment goes with which disease, as the person says.
+        relations: Relations between treatments and diseases, as the person decided.
         sample: How the note was chosen.
         inclusion_probability: Probability with which the sample took this note. Null for imported notes.
         predictions_shown: Whether the person saw the model's entities first.
         outcome: How the person left the note.
         changes: What was changed, in counts.
         annotator: Pseudonym of the person, or the name of the import.
-        sequence: 1 for this annotator's first word on the revision, higher for each later one. The highest
+        sequence: 1 for this annotator's first decision on the revision, higher for each later one. The highest
             wins.
         seconds_spent: Seconds between showing the note and this decision. 0 for imported notes.
         annotated_at: When the person decided, UTC.
@@ -267,11 +438,14 @@ class AnnotationValidated(Record):
         purpose: Purpose of processing that the patient agreed to.
         consent_artefact_id: Consent artefact that covers this record.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "AnnotationValidated"
 
     annotation_id: str
+    source: str
     note_id: str
     revision: int
     event_id: str | None = None
@@ -283,10 +457,12 @@ class AnnotationValidated(Record):
     doctor_ref: str
     written_at: int
     model: ModelRef | None = None
+    rules_version: str | None = None
+    rules_serial: int | None = None
     predicted_entities: tuple[Entity, ...]
-    predicted_pairs: tuple[TreatmentPair, ...]
+    predicted_relations: tuple[Relation, ...]
     entities: tuple[Entity, ...]
-    treatment_pairs: tuple[TreatmentPair, ...]
+    relations: tuple[Relation, ...]
     sample: Sample
     inclusion_probability: float | None = None
     predictions_shown: bool
@@ -302,11 +478,13 @@ class AnnotationValidated(Record):
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
         *,
         annotation_id: str,
+        source: str,
         note_id: str,
         revision: int,
         event_id: str | None = None,
@@ -318,10 +496,12 @@ class AnnotationValidated(Record):
         doctor_ref: str,
         written_at: int,
         model: ModelRef | None = None,
+        rules_version: str | None = None,
+        rules_serial: int | None = None,
         predicted_entities: tuple[Entity, ...],
-        predicted_pairs: tuple[TreatmentPair, ...],
+        predicted_relations: tuple[Relation, ...],
         entities: tuple[Entity, ...],
-        treatment_pairs: tuple[TreatmentPair, ...],
+        relations: tuple[Relation, ...],
         sample: Sample,
         inclusion_probability: float | None = None,
         predictions_shown: bool,
@@ -337,9 +517,11 @@ class AnnotationValidated(Record):
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.AnnotationValidated)
         self.annotation_id = annotation_id
+        self.source = source
         self.note_id = note_id
         self.revision = revision
         self.event_id = event_id
@@ -351,10 +533,12 @@ class AnnotationValidated(Record):
         self.doctor_ref = doctor_ref
         self.written_at = written_at
         self.model = model
+        self.rules_version = rules_version
+        self.rules_serial = rules_serial
         self.predicted_entities = predicted_entities
-        self.predicted_pairs = predicted_pairs
+        self.predicted_relations = predicted_relations
         self.entities = entities
-        self.treatment_pairs = treatment_pairs
+        self.relations = relations
         self.sample = sample
         self.inclusion_probability = inclusion_probability
         self.predictions_shown = predictions_shown
@@ -370,6 +554,7 @@ class AnnotationValidated(Record):
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 
@@ -609,6 +794,9 @@ class DriftWords(Record):
         words: The words, most frequent first.
         observed_from: Record time of the first note counted, UTC.
         observed_to: Record time of the last note counted, UTC.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "DriftWords"
@@ -618,6 +806,8 @@ class DriftWords(Record):
     words: tuple[NewWord, ...]
     observed_from: int
     observed_to: int
+    encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
@@ -627,6 +817,8 @@ class DriftWords(Record):
         words: tuple[NewWord, ...],
         observed_from: int,
         observed_to: int,
+        encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.DriftWords)
         self.segment = segment
@@ -634,6 +826,8 @@ class DriftWords(Record):
         self.words = words
         self.observed_from = observed_from
         self.observed_to = observed_to
+        self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 
@@ -685,90 +879,113 @@ class Review(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class EntitiesExtracted(Record):
-    """What one model version found in one revision of a note.
+    """What one model version and one release of rules found in one revision of a note.
 
-    For a note keep the row with the highest (revision, model.serial).
+    For a note keep the row with the highest (revision, model.serial, rules_serial).
 
     Attributes:
-        event_id: UUIDv5 of note_id, revision and model version. Equal for exact duplicates.
-        note_id: The note. Key of the topic.
+        event_id: UUIDv5 of source, note_id, revision, model.serial and rules_serial, joined by |. Equal for
+            exact duplicates.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
         revision: The revision that was read.
         origin: Why the note passed through.
         model: The model that made this event.
+        rules_version: Version of the tables of assertion, relations and prescription attributes. Empty when no
+            rules ran.
+        rules_serial: Rises by one with each release or rollback of rules. 0 before the first release.
         segment: City and specialty of the note.
+        patient_ref: Pseudonym of the patient (keyed HMAC): counts patients without naming one.
         written_at: When the doctor wrote the note, UTC.
         accepted_at: When the ingestor accepted the note, UTC.
         extracted_at: When the extractor made this event, UTC.
         note_confidence: Calibrated confidence, 0 to 1, that the whole note is right.
         entities: All mentions, in text order.
-        treatment_pairs: Which treatment goes with which disease. Left out when unsure.
+        relations: Relations between treatments and diseases. Left out when unsure.
         review: Whether people look at this note too.
         pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
             absent.
         purpose: Purpose of processing that the patient agreed to.
         consent_artefact_id: Consent artefact that covers this record.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "EntitiesExtracted"
 
     event_id: str
+    source: str
     note_id: str
     revision: int
     origin: Origin = Origin.LIVE
     model: ModelRef
+    rules_version: str
+    rules_serial: int
     segment: Segment
+    patient_ref: str
     written_at: int
     accepted_at: int
     extracted_at: int
     note_confidence: float
     entities: tuple[Entity, ...]
-    treatment_pairs: tuple[TreatmentPair, ...]
+    relations: tuple[Relation, ...]
     review: Review
     pseudonym_key_id: str | None = None
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
         *,
         event_id: str,
+        source: str,
         note_id: str,
         revision: int,
         origin: Origin = Origin.LIVE,
         model: ModelRef,
+        rules_version: str,
+        rules_serial: int,
         segment: Segment,
+        patient_ref: str,
         written_at: int,
         accepted_at: int,
         extracted_at: int,
         note_confidence: float,
         entities: tuple[Entity, ...],
-        treatment_pairs: tuple[TreatmentPair, ...],
+        relations: tuple[Relation, ...],
         review: Review,
         pseudonym_key_id: str | None = None,
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.EntitiesExtracted)
         self.event_id = event_id
+        self.source = source
         self.note_id = note_id
         self.revision = revision
         self.origin = origin
         self.model = model
+        self.rules_version = rules_version
+        self.rules_serial = rules_serial
         self.segment = segment
+        self.patient_ref = patient_ref
         self.written_at = written_at
         self.accepted_at = accepted_at
         self.extracted_at = extracted_at
         self.note_confidence = note_confidence
         self.entities = entities
-        self.treatment_pairs = treatment_pairs
+        self.relations = relations
         self.review = review
         self.pseudonym_key_id = pseudonym_key_id
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 
@@ -936,7 +1153,8 @@ class NoteAccepted(Record):
     """A note that passed validation: NFC text, references replaced by pseudonyms.
 
     Attributes:
-        note_id: Identity of the note, chosen by the platform. Key of the topic.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
         revision: 1 for the first wording, higher for each later one. The highest revision wins.
         prescription_ref: Pseudonym of the prescription (keyed HMAC).
         patient_ref: Pseudonym of the patient (keyed HMAC).
@@ -948,16 +1166,18 @@ class NoteAccepted(Record):
         language: BCP 47 tag of the main language.
         origin: Why the note passes through now.
         accepted_at: When the ingestor accepted the note, UTC. Latency counts from here.
-        producer: Who sent the note: kafka, or the name of the HTTP client.
         pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
             absent.
         purpose: Purpose of processing that the patient agreed to.
         consent_artefact_id: Consent artefact that covers this record.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "NoteAccepted"
 
+    source: str
     note_id: str
     revision: int
     prescription_ref: str
@@ -970,15 +1190,16 @@ class NoteAccepted(Record):
     language: str = "en"
     origin: Origin = Origin.LIVE
     accepted_at: int
-    producer: str
     pseudonym_key_id: str | None = None
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
         *,
+        source: str,
         note_id: str,
         revision: int,
         prescription_ref: str,
@@ -991,13 +1212,14 @@ class NoteAccepted(Record):
         language: str = "en",
         origin: Origin = Origin.LIVE,
         accepted_at: int,
-        producer: str,
         pseudonym_key_id: str | None = None,
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.NoteAccepted)
+        self.source = source
         self.note_id = note_id
         self.revision = revision
         self.prescription_ref = prescription_ref
@@ -1010,11 +1232,11 @@ class NoteAccepted(Record):
         self.language = language
         self.origin = origin
         self.accepted_at = accepted_at
-        self.producer = producer
         self.pseudonym_key_id = pseudonym_key_id
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 
@@ -1026,7 +1248,8 @@ class NoteSubmitted(Record):
     Holds text and references in clear.
 
     Attributes:
-        note_id: Identity of the note, chosen by the platform. Key of the topic.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source, chosen by the platform.
         revision: 1 for the first wording, higher for each later one. The highest revision wins, whatever the
             order of arrival.
         prescription_id: Prescription that the note belongs to, in clear.
@@ -1043,10 +1266,13 @@ class NoteSubmitted(Record):
         purpose: Purpose of processing that the patient agreed to.
         consent_artefact_id: Consent artefact that covers this record.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "NoteSubmitted"
 
+    source: str
     note_id: str
     revision: int
     prescription_id: str
@@ -1062,10 +1288,12 @@ class NoteSubmitted(Record):
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
         *,
+        source: str,
         note_id: str,
         revision: int,
         prescription_id: str,
@@ -1081,8 +1309,10 @@ class NoteSubmitted(Record):
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.NoteSubmitted)
+        self.source = source
         self.note_id = note_id
         self.revision = revision
         self.prescription_id = prescription_id
@@ -1098,6 +1328,7 @@ class NoteSubmitted(Record):
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 
@@ -1229,15 +1460,19 @@ class ReviewRequested(Record):
     """A note that people shall look at, with what the model said.
 
     Attributes:
-        note_id: The note. Key of the topic.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
         revision: The revision that was read. A newer revision voids this request.
         event_id: The EntitiesExtracted event that this request belongs to.
         origin: Why the note passed through.
         text: The accepted text.
         segment: City and specialty of the note.
         model: The model that made the predictions.
+        rules_version: Version of the tables of assertion, relations and prescription attributes. Empty when no
+            rules ran.
+        rules_serial: Rises by one with each release or rollback of rules. 0 before the first release.
         entities: What the model found.
-        treatment_pairs: Which treatment goes with which disease, as the model says.
+        relations: Relations between treatments and diseases. Left out when unsure.
         note_confidence: Calibrated confidence, 0 to 1, that the whole note is right.
         sample: How the note was chosen.
         inclusion_probability: Probability, over 0 and up to 1, with which the sample took this note.
@@ -1251,10 +1486,13 @@ class ReviewRequested(Record):
         purpose: Purpose of processing that the patient agreed to.
         consent_artefact_id: Consent artefact that covers this record.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
     """
 
     SCHEMA_NAME: ClassVar[str] = "ReviewRequested"
 
+    source: str
     note_id: str
     revision: int
     event_id: str
@@ -1262,8 +1500,10 @@ class ReviewRequested(Record):
     text: str
     segment: Segment
     model: ModelRef
+    rules_version: str
+    rules_serial: int
     entities: tuple[Entity, ...]
-    treatment_pairs: tuple[TreatmentPair, ...]
+    relations: tuple[Relation, ...]
     note_confidence: float
     sample: Sample
     inclusion_probability: float
@@ -1276,10 +1516,12 @@ class ReviewRequested(Record):
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
+    sealed: bytes | None = None
 
     def __new__(
         cls,
         *,
+        source: str,
         note_id: str,
         revision: int,
         event_id: str,
@@ -1287,8 +1529,10 @@ class ReviewRequested(Record):
         text: str,
         segment: Segment,
         model: ModelRef,
+        rules_version: str,
+        rules_serial: int,
         entities: tuple[Entity, ...],
-        treatment_pairs: tuple[TreatmentPair, ...],
+        relations: tuple[Relation, ...],
         note_confidence: float,
         sample: Sample,
         inclusion_probability: float,
@@ -1301,8 +1545,10 @@ class ReviewRequested(Record):
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
     ) -> Self:
         self: Any = _new(twins.ReviewRequested)
+        self.source = source
         self.note_id = note_id
         self.revision = revision
         self.event_id = event_id
@@ -1310,8 +1556,10 @@ class ReviewRequested(Record):
         self.text = text
         self.segment = segment
         self.model = model
+        self.rules_version = rules_version
+        self.rules_serial = rules_serial
         self.entities = entities
-        self.treatment_pairs = treatment_pairs
+        self.relations = relations
         self.note_confidence = note_confidence
         self.sample = sample
         self.inclusion_probability = inclusion_probability
@@ -1324,6 +1572,7 @@ class ReviewRequested(Record):
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self
 

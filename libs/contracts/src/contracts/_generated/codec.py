@@ -35,6 +35,22 @@ _ENTITYLABEL = {0: records.EntityLabel.UNKNOWN, 2: records.EntityLabel.DISEASE, 
 _ENTITYLABEL_BYTES = {records.EntityLabel.UNKNOWN: b'\x00', records.EntityLabel.DISEASE: b'\x02', records.EntityLabel.TREATMENT: b'\x04'}
 _ENTITYLABEL_NAMES: dict[str, Any] = {member: member for member in records.EntityLabel}
 
+_ASSERTIONSTATUS = {0: records.AssertionStatus.UNKNOWN, 2: records.AssertionStatus.PRESENT, 4: records.AssertionStatus.NEGATED, 6: records.AssertionStatus.POSSIBLE, 8: records.AssertionStatus.HYPOTHETICAL, 10: records.AssertionStatus.ALLERGY, 12: records.AssertionStatus.REFUSED}
+_ASSERTIONSTATUS_BYTES = {records.AssertionStatus.UNKNOWN: b'\x00', records.AssertionStatus.PRESENT: b'\x02', records.AssertionStatus.NEGATED: b'\x04', records.AssertionStatus.POSSIBLE: b'\x06', records.AssertionStatus.HYPOTHETICAL: b'\x08', records.AssertionStatus.ALLERGY: b'\n', records.AssertionStatus.REFUSED: b'\x0c'}
+_ASSERTIONSTATUS_NAMES: dict[str, Any] = {member: member for member in records.AssertionStatus}
+
+_ASSERTIONTIME = {0: records.AssertionTime.UNKNOWN, 2: records.AssertionTime.CURRENT, 4: records.AssertionTime.HISTORICAL, 6: records.AssertionTime.PLANNED}
+_ASSERTIONTIME_BYTES = {records.AssertionTime.UNKNOWN: b'\x00', records.AssertionTime.CURRENT: b'\x02', records.AssertionTime.HISTORICAL: b'\x04', records.AssertionTime.PLANNED: b'\x06'}
+_ASSERTIONTIME_NAMES: dict[str, Any] = {member: member for member in records.AssertionTime}
+
+_EXPERIENCER = {0: records.Experiencer.UNKNOWN, 2: records.Experiencer.PATIENT, 4: records.Experiencer.FAMILY, 6: records.Experiencer.OTHER}
+_EXPERIENCER_BYTES = {records.Experiencer.UNKNOWN: b'\x00', records.Experiencer.PATIENT: b'\x02', records.Experiencer.FAMILY: b'\x04', records.Experiencer.OTHER: b'\x06'}
+_EXPERIENCER_NAMES: dict[str, Any] = {member: member for member in records.Experiencer}
+
+_RELATIONTYPE = {0: records.RelationType.UNKNOWN, 2: records.RelationType.TREATS, 4: records.RelationType.TREATED, 6: records.RelationType.PLANNED, 8: records.RelationType.PREVENTS, 10: records.RelationType.CAUSES, 12: records.RelationType.CONTRAINDICATED, 14: records.RelationType.REFUSED, 16: records.RelationType.TREATS_FAILED}
+_RELATIONTYPE_BYTES = {records.RelationType.UNKNOWN: b'\x00', records.RelationType.TREATS: b'\x02', records.RelationType.TREATED: b'\x04', records.RelationType.PLANNED: b'\x06', records.RelationType.PREVENTS: b'\x08', records.RelationType.CAUSES: b'\n', records.RelationType.CONTRAINDICATED: b'\x0c', records.RelationType.REFUSED: b'\x0e', records.RelationType.TREATS_FAILED: b'\x10'}
+_RELATIONTYPE_NAMES: dict[str, Any] = {member: member for member in records.RelationType}
+
 _SAMPLE = {0: records.Sample.UNCERTAIN, 2: records.Sample.AUDIT, 4: records.Sample.DRIFT, 6: records.Sample.IMPORTED}
 _SAMPLE_BYTES = {records.Sample.UNCERTAIN: b'\x00', records.Sample.AUDIT: b'\x02', records.Sample.DRIFT: b'\x04', records.Sample.IMPORTED: b'\x06'}
 _SAMPLE_NAMES: dict[str, Any] = {member: member for member in records.Sample}
@@ -81,6 +97,34 @@ def resolved_model_ref(d: dict[str, Any]) -> records.ModelRef:
     return r
 
 
+def resolved_assertion(d: dict[str, Any]) -> records.Assertion:
+    r: Any = _new(twins.Assertion)
+    r.status = _ASSERTIONSTATUS_NAMES[d["status"]]
+    r.time = _ASSERTIONTIME_NAMES[d["time"]]
+    r.experiencer = _EXPERIENCER_NAMES[d["experiencer"]]
+    r.cue_start = d["cue_start"]
+    r.cue_end = d["cue_end"]
+    r.__class__ = records.Assertion
+    return r
+
+
+def resolved_prescription(d: dict[str, Any]) -> records.Prescription:
+    r: Any = _new(twins.Prescription)
+    r.form = d["form"]
+    r.strength = d["strength"]
+    r.dose = d["dose"]
+    r.frequency = d["frequency"]
+    r.period = d["period"]
+    r.period_unit = d["period_unit"]
+    r.when = d["when"]
+    r.as_needed = d["as_needed"]
+    r.duration = d["duration"]
+    r.duration_unit = d["duration_unit"]
+    r.route = d["route"]
+    r.__class__ = records.Prescription
+    return r
+
+
 def resolved_entity(d: dict[str, Any]) -> records.Entity:
     r: Any = _new(twins.Entity)
     r.entity_id = d["entity_id"]
@@ -89,15 +133,19 @@ def resolved_entity(d: dict[str, Any]) -> records.Entity:
     r.start = d["start"]
     r.end = d["end"]
     r.confidence = d["confidence"]
+    r.assertion = None if d["assertion"] is None else resolved_assertion(d["assertion"])
+    r.prescription = None if d["prescription"] is None else resolved_prescription(d["prescription"])
     r.__class__ = records.Entity
     return r
 
 
-def resolved_treatment_pair(d: dict[str, Any]) -> records.TreatmentPair:
-    r: Any = _new(twins.TreatmentPair)
+def resolved_relation(d: dict[str, Any]) -> records.Relation:
+    r: Any = _new(twins.Relation)
+    r.type = _RELATIONTYPE_NAMES[d["type"]]
     r.treatment_id = d["treatment_id"]
     r.disease_id = d["disease_id"]
-    r.__class__ = records.TreatmentPair
+    r.confidence = d["confidence"]
+    r.__class__ = records.Relation
     return r
 
 
@@ -115,6 +163,7 @@ def resolved_annotation_changes(d: dict[str, Any]) -> records.AnnotationChanges:
 def resolved_annotation_validated(d: dict[str, Any]) -> records.AnnotationValidated:
     r: Any = _new(twins.AnnotationValidated)
     r.annotation_id = d["annotation_id"]
+    r.source = d["source"]
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.event_id = d["event_id"]
@@ -126,10 +175,12 @@ def resolved_annotation_validated(d: dict[str, Any]) -> records.AnnotationValida
     r.doctor_ref = d["doctor_ref"]
     r.written_at = d["written_at"]
     r.model = None if d["model"] is None else resolved_model_ref(d["model"])
+    r.rules_version = d["rules_version"]
+    r.rules_serial = d["rules_serial"]
     r.predicted_entities = tuple([resolved_entity(item) for item in d["predicted_entities"]])
-    r.predicted_pairs = tuple([resolved_treatment_pair(item) for item in d["predicted_pairs"]])
+    r.predicted_relations = tuple([resolved_relation(item) for item in d["predicted_relations"]])
     r.entities = tuple([resolved_entity(item) for item in d["entities"]])
-    r.treatment_pairs = tuple([resolved_treatment_pair(item) for item in d["treatment_pairs"]])
+    r.relations = tuple([resolved_relation(item) for item in d["relations"]])
     r.sample = _SAMPLE_NAMES[d["sample"]]
     r.inclusion_probability = d["inclusion_probability"]
     r.predictions_shown = d["predictions_shown"]
@@ -145,6 +196,7 @@ def resolved_annotation_validated(d: dict[str, Any]) -> records.AnnotationValida
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.AnnotationValidated
     return r
 
@@ -211,6 +263,8 @@ def resolved_drift_words(d: dict[str, Any]) -> records.DriftWords:
     r.words = tuple([resolved_new_word(item) for item in d["words"]])
     r.observed_from = d["observed_from"]
     r.observed_to = d["observed_to"]
+    r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.DriftWords
     return r
 
@@ -227,22 +281,27 @@ def resolved_review(d: dict[str, Any]) -> records.Review:
 def resolved_entities_extracted(d: dict[str, Any]) -> records.EntitiesExtracted:
     r: Any = _new(twins.EntitiesExtracted)
     r.event_id = d["event_id"]
+    r.source = d["source"]
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.origin = _ORIGIN_NAMES[d["origin"]]
     r.model = resolved_model_ref(d["model"])
+    r.rules_version = d["rules_version"]
+    r.rules_serial = d["rules_serial"]
     r.segment = resolved_segment(d["segment"])
+    r.patient_ref = d["patient_ref"]
     r.written_at = d["written_at"]
     r.accepted_at = d["accepted_at"]
     r.extracted_at = d["extracted_at"]
     r.note_confidence = d["note_confidence"]
     r.entities = tuple([resolved_entity(item) for item in d["entities"]])
-    r.treatment_pairs = tuple([resolved_treatment_pair(item) for item in d["treatment_pairs"]])
+    r.relations = tuple([resolved_relation(item) for item in d["relations"]])
     r.review = resolved_review(d["review"])
     r.pseudonym_key_id = d["pseudonym_key_id"]
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.EntitiesExtracted
     return r
 
@@ -284,6 +343,7 @@ def resolved_model_event(d: dict[str, Any]) -> records.ModelEvent:
 
 def resolved_note_accepted(d: dict[str, Any]) -> records.NoteAccepted:
     r: Any = _new(twins.NoteAccepted)
+    r.source = d["source"]
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.prescription_ref = d["prescription_ref"]
@@ -296,17 +356,18 @@ def resolved_note_accepted(d: dict[str, Any]) -> records.NoteAccepted:
     r.language = d["language"]
     r.origin = _ORIGIN_NAMES[d["origin"]]
     r.accepted_at = d["accepted_at"]
-    r.producer = d["producer"]
     r.pseudonym_key_id = d["pseudonym_key_id"]
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.NoteAccepted
     return r
 
 
 def resolved_note_submitted(d: dict[str, Any]) -> records.NoteSubmitted:
     r: Any = _new(twins.NoteSubmitted)
+    r.source = d["source"]
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.prescription_id = d["prescription_id"]
@@ -322,6 +383,7 @@ def resolved_note_submitted(d: dict[str, Any]) -> records.NoteSubmitted:
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.NoteSubmitted
     return r
 
@@ -361,6 +423,7 @@ def resolved_quality_measured(d: dict[str, Any]) -> records.QualityMeasured:
 
 def resolved_review_requested(d: dict[str, Any]) -> records.ReviewRequested:
     r: Any = _new(twins.ReviewRequested)
+    r.source = d["source"]
     r.note_id = d["note_id"]
     r.revision = d["revision"]
     r.event_id = d["event_id"]
@@ -368,8 +431,10 @@ def resolved_review_requested(d: dict[str, Any]) -> records.ReviewRequested:
     r.text = d["text"]
     r.segment = resolved_segment(d["segment"])
     r.model = resolved_model_ref(d["model"])
+    r.rules_version = d["rules_version"]
+    r.rules_serial = d["rules_serial"]
     r.entities = tuple([resolved_entity(item) for item in d["entities"]])
-    r.treatment_pairs = tuple([resolved_treatment_pair(item) for item in d["treatment_pairs"]])
+    r.relations = tuple([resolved_relation(item) for item in d["relations"]])
     r.note_confidence = d["note_confidence"]
     r.sample = _SAMPLE_NAMES[d["sample"]]
     r.inclusion_probability = d["inclusion_probability"]
@@ -382,6 +447,7 @@ def resolved_review_requested(d: dict[str, Any]) -> records.ReviewRequested:
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
     r.__class__ = records.ReviewRequested
     return r
 
@@ -419,6 +485,12 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     else:
         i += 1
     record.annotation_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
@@ -526,246 +598,299 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
         record.model = None
     else:
         raise ValueError("no such branch")
-    items_9: list[Any] = []
-    number_12 = SHORT_LONGS[b[i]]
-    if number_12 is None:
-        count_11, i = read_long(b, i)
-    else:
-        count_11 = number_12
-        i += 1
-    while count_11:
-        if count_11 < 0:
-            count_11 = -count_11
-            _, i = read_length(b, i)
-        for _ in range(count_11):
-            entity_13: Any = _new(twins.Entity)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            entity_13.entity_id = b[i : (i := i + n)].decode()
-            entity_13.label = _ENTITYLABEL[b[i]]
-            i += 1
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            entity_13.text = b[i : (i := i + n)].decode()
-            number_14 = SHORT_LONGS[b[i]]
-            if number_14 is None:
-                entity_13.start, i = read_int(b, i)
-            else:
-                entity_13.start = number_14
-                i += 1
-            number_15 = SHORT_LONGS[b[i]]
-            if number_15 is None:
-                entity_13.end, i = read_int(b, i)
-            else:
-                entity_13.end = number_15
-                i += 1
-            (entity_13.confidence,) = _DOUBLES_1.unpack_from(b, i)
-            i += 8
-            entity_13.__class__ = records.Entity
-            item_10 = entity_13
-            items_9.append(item_10)
-        number_16 = SHORT_LONGS[b[i]]
-        if number_16 is None:
-            count_11, i = read_long(b, i)
-        else:
-            count_11 = number_16
-            i += 1
-    record.predicted_entities = tuple(items_9)
-    items_17: list[Any] = []
-    number_20 = SHORT_LONGS[b[i]]
-    if number_20 is None:
-        count_19, i = read_long(b, i)
-    else:
-        count_19 = number_20
-        i += 1
-    while count_19:
-        if count_19 < 0:
-            count_19 = -count_19
-            _, i = read_length(b, i)
-        for _ in range(count_19):
-            treatment_pair_21: Any = _new(twins.TreatmentPair)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_21.treatment_id = b[i : (i := i + n)].decode()
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_21.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_21.__class__ = records.TreatmentPair
-            item_18 = treatment_pair_21
-            items_17.append(item_18)
-        number_22 = SHORT_LONGS[b[i]]
-        if number_22 is None:
-            count_19, i = read_long(b, i)
-        else:
-            count_19 = number_22
-            i += 1
-    record.predicted_pairs = tuple(items_17)
-    items_23: list[Any] = []
-    number_26 = SHORT_LONGS[b[i]]
-    if number_26 is None:
-        count_25, i = read_long(b, i)
-    else:
-        count_25 = number_26
-        i += 1
-    while count_25:
-        if count_25 < 0:
-            count_25 = -count_25
-            _, i = read_length(b, i)
-        for _ in range(count_25):
-            entity_27: Any = _new(twins.Entity)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            entity_27.entity_id = b[i : (i := i + n)].decode()
-            entity_27.label = _ENTITYLABEL[b[i]]
-            i += 1
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            entity_27.text = b[i : (i := i + n)].decode()
-            number_28 = SHORT_LONGS[b[i]]
-            if number_28 is None:
-                entity_27.start, i = read_int(b, i)
-            else:
-                entity_27.start = number_28
-                i += 1
-            number_29 = SHORT_LONGS[b[i]]
-            if number_29 is None:
-                entity_27.end, i = read_int(b, i)
-            else:
-                entity_27.end = number_29
-                i += 1
-            (entity_27.confidence,) = _DOUBLES_1.unpack_from(b, i)
-            i += 8
-            entity_27.__class__ = records.Entity
-            item_24 = entity_27
-            items_23.append(item_24)
-        number_30 = SHORT_LONGS[b[i]]
-        if number_30 is None:
-            count_25, i = read_long(b, i)
-        else:
-            count_25 = number_30
-            i += 1
-    record.entities = tuple(items_23)
-    items_31: list[Any] = []
-    number_34 = SHORT_LONGS[b[i]]
-    if number_34 is None:
-        count_33, i = read_long(b, i)
-    else:
-        count_33 = number_34
-        i += 1
-    while count_33:
-        if count_33 < 0:
-            count_33 = -count_33
-            _, i = read_length(b, i)
-        for _ in range(count_33):
-            treatment_pair_35: Any = _new(twins.TreatmentPair)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_35.treatment_id = b[i : (i := i + n)].decode()
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_35.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_35.__class__ = records.TreatmentPair
-            item_32 = treatment_pair_35
-            items_31.append(item_32)
-        number_36 = SHORT_LONGS[b[i]]
-        if number_36 is None:
-            count_33, i = read_long(b, i)
-        else:
-            count_33 = number_36
-            i += 1
-    record.treatment_pairs = tuple(items_31)
-    record.sample = _SAMPLE[b[i]]
+    branch_9 = b[i]
     i += 1
-    branch_37 = b[i]
-    i += 1
-    if branch_37 == 2:
-        (record.inclusion_probability,) = _DOUBLES_1.unpack_from(b, i)
-        i += 8
-    elif branch_37 == 0:
-        record.inclusion_probability = None
+    if branch_9 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.rules_version = b[i : (i := i + n)].decode()
+    elif branch_9 == 0:
+        record.rules_version = None
     else:
         raise ValueError("no such branch")
-    record.predictions_shown = _BOOLEANS[b[i]]
+    branch_10 = b[i]
     i += 1
-    record.outcome = _ANNOTATIONOUTCOME[b[i]]
-    i += 1
-    annotation_changes_38: Any = _new(twins.AnnotationChanges)
-    number_39 = SHORT_LONGS[b[i]]
-    if number_39 is None:
-        annotation_changes_38.kept, i = read_int(b, i)
+    if branch_10 == 2:
+        number_11 = SHORT_LONGS[b[i]]
+        if number_11 is None:
+            record.rules_serial, i = read_long(b, i)
+        else:
+            record.rules_serial = number_11
+            i += 1
+    elif branch_10 == 0:
+        record.rules_serial = None
     else:
-        annotation_changes_38.kept = number_39
-        i += 1
-    number_40 = SHORT_LONGS[b[i]]
-    if number_40 is None:
-        annotation_changes_38.added, i = read_int(b, i)
+        raise ValueError("no such branch")
+    items_12: list[Any] = []
+    number_15 = SHORT_LONGS[b[i]]
+    if number_15 is None:
+        count_14, i = read_long(b, i)
     else:
-        annotation_changes_38.added = number_40
+        count_14 = number_15
         i += 1
-    number_41 = SHORT_LONGS[b[i]]
-    if number_41 is None:
-        annotation_changes_38.removed, i = read_int(b, i)
-    else:
-        annotation_changes_38.removed = number_41
-        i += 1
-    number_42 = SHORT_LONGS[b[i]]
-    if number_42 is None:
-        annotation_changes_38.moved, i = read_int(b, i)
-    else:
-        annotation_changes_38.moved = number_42
-        i += 1
+    while count_14:
+        if count_14 < 0:
+            count_14 = -count_14
+            _, i = read_length(b, i)
+        for _ in range(count_14):
+            entity_16: Any = _new(twins.Entity)
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            entity_16.entity_id = b[i : (i := i + n)].decode()
+            entity_16.label = _ENTITYLABEL[b[i]]
+            i += 1
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            entity_16.text = b[i : (i := i + n)].decode()
+            number_17 = SHORT_LONGS[b[i]]
+            if number_17 is None:
+                entity_16.start, i = read_int(b, i)
+            else:
+                entity_16.start = number_17
+                i += 1
+            number_18 = SHORT_LONGS[b[i]]
+            if number_18 is None:
+                entity_16.end, i = read_int(b, i)
+            else:
+                entity_16.end = number_18
+                i += 1
+            (entity_16.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            branch_19 = b[i]
+            i += 1
+            if branch_19 == 2:
+                assertion_20: Any = _new(twins.Assertion)
+                assertion_20.status = _ASSERTIONSTATUS[b[i]]
+                i += 1
+                assertion_20.time = _ASSERTIONTIME[b[i]]
+                i += 1
+                assertion_20.experiencer = _EXPERIENCER[b[i]]
+                i += 1
+                number_21 = SHORT_LONGS[b[i]]
+                if number_21 is None:
+                    assertion_20.cue_start, i = read_int(b, i)
+                else:
+                    assertion_20.cue_start = number_21
+                    i += 1
+                number_22 = SHORT_LONGS[b[i]]
+                if number_22 is None:
+                    assertion_20.cue_end, i = read_int(b, i)
+                else:
+                    assertion_20.cue_end = number_22
+                    i += 1
+                assertion_20.__class__ = records.Assertion
+                entity_16.assertion = assertion_20
+            elif branch_19 == 0:
+                entity_16.assertion = None
+            else:
+                raise ValueError("no such branch")
+            branch_23 = b[i]
+            i += 1
+            if branch_23 == 2:
+                prescription_24: Any = _new(twins.Prescription)
+                branch_25 = b[i]
+                i += 1
+                if branch_25 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.form = b[i : (i := i + n)].decode()
+                elif branch_25 == 0:
+                    prescription_24.form = None
+                else:
+                    raise ValueError("no such branch")
+                branch_26 = b[i]
+                i += 1
+                if branch_26 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.strength = b[i : (i := i + n)].decode()
+                elif branch_26 == 0:
+                    prescription_24.strength = None
+                else:
+                    raise ValueError("no such branch")
+                branch_27 = b[i]
+                i += 1
+                if branch_27 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.dose = b[i : (i := i + n)].decode()
+                elif branch_27 == 0:
+                    prescription_24.dose = None
+                else:
+                    raise ValueError("no such branch")
+                branch_28 = b[i]
+                i += 1
+                if branch_28 == 2:
+                    number_29 = SHORT_LONGS[b[i]]
+                    if number_29 is None:
+                        prescription_24.frequency, i = read_int(b, i)
+                    else:
+                        prescription_24.frequency = number_29
+                        i += 1
+                elif branch_28 == 0:
+                    prescription_24.frequency = None
+                else:
+                    raise ValueError("no such branch")
+                branch_30 = b[i]
+                i += 1
+                if branch_30 == 2:
+                    number_31 = SHORT_LONGS[b[i]]
+                    if number_31 is None:
+                        prescription_24.period, i = read_int(b, i)
+                    else:
+                        prescription_24.period = number_31
+                        i += 1
+                elif branch_30 == 0:
+                    prescription_24.period = None
+                else:
+                    raise ValueError("no such branch")
+                branch_32 = b[i]
+                i += 1
+                if branch_32 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.period_unit = b[i : (i := i + n)].decode()
+                elif branch_32 == 0:
+                    prescription_24.period_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_33 = b[i]
+                i += 1
+                if branch_33 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.when = b[i : (i := i + n)].decode()
+                elif branch_33 == 0:
+                    prescription_24.when = None
+                else:
+                    raise ValueError("no such branch")
+                branch_34 = b[i]
+                i += 1
+                if branch_34 == 2:
+                    prescription_24.as_needed = _BOOLEANS[b[i]]
+                    i += 1
+                elif branch_34 == 0:
+                    prescription_24.as_needed = None
+                else:
+                    raise ValueError("no such branch")
+                branch_35 = b[i]
+                i += 1
+                if branch_35 == 2:
+                    number_36 = SHORT_LONGS[b[i]]
+                    if number_36 is None:
+                        prescription_24.duration, i = read_int(b, i)
+                    else:
+                        prescription_24.duration = number_36
+                        i += 1
+                elif branch_35 == 0:
+                    prescription_24.duration = None
+                else:
+                    raise ValueError("no such branch")
+                branch_37 = b[i]
+                i += 1
+                if branch_37 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.duration_unit = b[i : (i := i + n)].decode()
+                elif branch_37 == 0:
+                    prescription_24.duration_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_38 = b[i]
+                i += 1
+                if branch_38 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_24.route = b[i : (i := i + n)].decode()
+                elif branch_38 == 0:
+                    prescription_24.route = None
+                else:
+                    raise ValueError("no such branch")
+                prescription_24.__class__ = records.Prescription
+                entity_16.prescription = prescription_24
+            elif branch_23 == 0:
+                entity_16.prescription = None
+            else:
+                raise ValueError("no such branch")
+            entity_16.__class__ = records.Entity
+            item_13 = entity_16
+            items_12.append(item_13)
+        number_39 = SHORT_LONGS[b[i]]
+        if number_39 is None:
+            count_14, i = read_long(b, i)
+        else:
+            count_14 = number_39
+            i += 1
+    record.predicted_entities = tuple(items_12)
+    items_40: list[Any] = []
     number_43 = SHORT_LONGS[b[i]]
     if number_43 is None:
-        annotation_changes_38.relabelled, i = read_int(b, i)
+        count_42, i = read_long(b, i)
     else:
-        annotation_changes_38.relabelled = number_43
+        count_42 = number_43
         i += 1
-    annotation_changes_38.__class__ = records.AnnotationChanges
-    record.changes = annotation_changes_38
-    n = SHORT_LENGTHS[b[i]]
-    if n < 0:
-        n, i = read_length(b, i)
-    else:
-        i += 1
-    record.annotator = b[i : (i := i + n)].decode()
-    number_44 = SHORT_LONGS[b[i]]
-    if number_44 is None:
-        record.sequence, i = read_int(b, i)
-    else:
-        record.sequence = number_44
-        i += 1
-    (record.seconds_spent,) = _DOUBLES_1.unpack_from(b, i)
-    i += 8
-    number_45 = SHORT_LONGS[b[i]]
-    if number_45 is None:
-        record.annotated_at, i = read_long(b, i)
-    else:
-        record.annotated_at = number_45
-        i += 1
+    while count_42:
+        if count_42 < 0:
+            count_42 = -count_42
+            _, i = read_length(b, i)
+        for _ in range(count_42):
+            relation_44: Any = _new(twins.Relation)
+            relation_44.type = _RELATIONTYPE[b[i]]
+            i += 1
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_44.treatment_id = b[i : (i := i + n)].decode()
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_44.disease_id = b[i : (i := i + n)].decode()
+            (relation_44.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            relation_44.__class__ = records.Relation
+            item_41 = relation_44
+            items_40.append(item_41)
+        number_45 = SHORT_LONGS[b[i]]
+        if number_45 is None:
+            count_42, i = read_long(b, i)
+        else:
+            count_42 = number_45
+            i += 1
+    record.predicted_relations = tuple(items_40)
     items_46: list[Any] = []
     number_49 = SHORT_LONGS[b[i]]
     if number_49 is None:
@@ -778,83 +903,431 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             count_48 = -count_48
             _, i = read_length(b, i)
         for _ in range(count_48):
+            entity_50: Any = _new(twins.Entity)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            item_47 = b[i : (i := i + n)].decode()
+            entity_50.entity_id = b[i : (i := i + n)].decode()
+            entity_50.label = _ENTITYLABEL[b[i]]
+            i += 1
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            entity_50.text = b[i : (i := i + n)].decode()
+            number_51 = SHORT_LONGS[b[i]]
+            if number_51 is None:
+                entity_50.start, i = read_int(b, i)
+            else:
+                entity_50.start = number_51
+                i += 1
+            number_52 = SHORT_LONGS[b[i]]
+            if number_52 is None:
+                entity_50.end, i = read_int(b, i)
+            else:
+                entity_50.end = number_52
+                i += 1
+            (entity_50.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            branch_53 = b[i]
+            i += 1
+            if branch_53 == 2:
+                assertion_54: Any = _new(twins.Assertion)
+                assertion_54.status = _ASSERTIONSTATUS[b[i]]
+                i += 1
+                assertion_54.time = _ASSERTIONTIME[b[i]]
+                i += 1
+                assertion_54.experiencer = _EXPERIENCER[b[i]]
+                i += 1
+                number_55 = SHORT_LONGS[b[i]]
+                if number_55 is None:
+                    assertion_54.cue_start, i = read_int(b, i)
+                else:
+                    assertion_54.cue_start = number_55
+                    i += 1
+                number_56 = SHORT_LONGS[b[i]]
+                if number_56 is None:
+                    assertion_54.cue_end, i = read_int(b, i)
+                else:
+                    assertion_54.cue_end = number_56
+                    i += 1
+                assertion_54.__class__ = records.Assertion
+                entity_50.assertion = assertion_54
+            elif branch_53 == 0:
+                entity_50.assertion = None
+            else:
+                raise ValueError("no such branch")
+            branch_57 = b[i]
+            i += 1
+            if branch_57 == 2:
+                prescription_58: Any = _new(twins.Prescription)
+                branch_59 = b[i]
+                i += 1
+                if branch_59 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.form = b[i : (i := i + n)].decode()
+                elif branch_59 == 0:
+                    prescription_58.form = None
+                else:
+                    raise ValueError("no such branch")
+                branch_60 = b[i]
+                i += 1
+                if branch_60 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.strength = b[i : (i := i + n)].decode()
+                elif branch_60 == 0:
+                    prescription_58.strength = None
+                else:
+                    raise ValueError("no such branch")
+                branch_61 = b[i]
+                i += 1
+                if branch_61 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.dose = b[i : (i := i + n)].decode()
+                elif branch_61 == 0:
+                    prescription_58.dose = None
+                else:
+                    raise ValueError("no such branch")
+                branch_62 = b[i]
+                i += 1
+                if branch_62 == 2:
+                    number_63 = SHORT_LONGS[b[i]]
+                    if number_63 is None:
+                        prescription_58.frequency, i = read_int(b, i)
+                    else:
+                        prescription_58.frequency = number_63
+                        i += 1
+                elif branch_62 == 0:
+                    prescription_58.frequency = None
+                else:
+                    raise ValueError("no such branch")
+                branch_64 = b[i]
+                i += 1
+                if branch_64 == 2:
+                    number_65 = SHORT_LONGS[b[i]]
+                    if number_65 is None:
+                        prescription_58.period, i = read_int(b, i)
+                    else:
+                        prescription_58.period = number_65
+                        i += 1
+                elif branch_64 == 0:
+                    prescription_58.period = None
+                else:
+                    raise ValueError("no such branch")
+                branch_66 = b[i]
+                i += 1
+                if branch_66 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.period_unit = b[i : (i := i + n)].decode()
+                elif branch_66 == 0:
+                    prescription_58.period_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_67 = b[i]
+                i += 1
+                if branch_67 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.when = b[i : (i := i + n)].decode()
+                elif branch_67 == 0:
+                    prescription_58.when = None
+                else:
+                    raise ValueError("no such branch")
+                branch_68 = b[i]
+                i += 1
+                if branch_68 == 2:
+                    prescription_58.as_needed = _BOOLEANS[b[i]]
+                    i += 1
+                elif branch_68 == 0:
+                    prescription_58.as_needed = None
+                else:
+                    raise ValueError("no such branch")
+                branch_69 = b[i]
+                i += 1
+                if branch_69 == 2:
+                    number_70 = SHORT_LONGS[b[i]]
+                    if number_70 is None:
+                        prescription_58.duration, i = read_int(b, i)
+                    else:
+                        prescription_58.duration = number_70
+                        i += 1
+                elif branch_69 == 0:
+                    prescription_58.duration = None
+                else:
+                    raise ValueError("no such branch")
+                branch_71 = b[i]
+                i += 1
+                if branch_71 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.duration_unit = b[i : (i := i + n)].decode()
+                elif branch_71 == 0:
+                    prescription_58.duration_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_72 = b[i]
+                i += 1
+                if branch_72 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_58.route = b[i : (i := i + n)].decode()
+                elif branch_72 == 0:
+                    prescription_58.route = None
+                else:
+                    raise ValueError("no such branch")
+                prescription_58.__class__ = records.Prescription
+                entity_50.prescription = prescription_58
+            elif branch_57 == 0:
+                entity_50.prescription = None
+            else:
+                raise ValueError("no such branch")
+            entity_50.__class__ = records.Entity
+            item_47 = entity_50
             items_46.append(item_47)
-        number_50 = SHORT_LONGS[b[i]]
-        if number_50 is None:
+        number_73 = SHORT_LONGS[b[i]]
+        if number_73 is None:
             count_48, i = read_long(b, i)
         else:
-            count_48 = number_50
+            count_48 = number_73
             i += 1
-    record.supersedes = tuple(items_46)
-    branch_51 = b[i]
+    record.entities = tuple(items_46)
+    items_74: list[Any] = []
+    number_77 = SHORT_LONGS[b[i]]
+    if number_77 is None:
+        count_76, i = read_long(b, i)
+    else:
+        count_76 = number_77
+        i += 1
+    while count_76:
+        if count_76 < 0:
+            count_76 = -count_76
+            _, i = read_length(b, i)
+        for _ in range(count_76):
+            relation_78: Any = _new(twins.Relation)
+            relation_78.type = _RELATIONTYPE[b[i]]
+            i += 1
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_78.treatment_id = b[i : (i := i + n)].decode()
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_78.disease_id = b[i : (i := i + n)].decode()
+            (relation_78.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            relation_78.__class__ = records.Relation
+            item_75 = relation_78
+            items_74.append(item_75)
+        number_79 = SHORT_LONGS[b[i]]
+        if number_79 is None:
+            count_76, i = read_long(b, i)
+        else:
+            count_76 = number_79
+            i += 1
+    record.relations = tuple(items_74)
+    record.sample = _SAMPLE[b[i]]
     i += 1
-    if branch_51 == 2:
+    branch_80 = b[i]
+    i += 1
+    if branch_80 == 2:
+        (record.inclusion_probability,) = _DOUBLES_1.unpack_from(b, i)
+        i += 8
+    elif branch_80 == 0:
+        record.inclusion_probability = None
+    else:
+        raise ValueError("no such branch")
+    record.predictions_shown = _BOOLEANS[b[i]]
+    i += 1
+    record.outcome = _ANNOTATIONOUTCOME[b[i]]
+    i += 1
+    annotation_changes_81: Any = _new(twins.AnnotationChanges)
+    number_82 = SHORT_LONGS[b[i]]
+    if number_82 is None:
+        annotation_changes_81.kept, i = read_int(b, i)
+    else:
+        annotation_changes_81.kept = number_82
+        i += 1
+    number_83 = SHORT_LONGS[b[i]]
+    if number_83 is None:
+        annotation_changes_81.added, i = read_int(b, i)
+    else:
+        annotation_changes_81.added = number_83
+        i += 1
+    number_84 = SHORT_LONGS[b[i]]
+    if number_84 is None:
+        annotation_changes_81.removed, i = read_int(b, i)
+    else:
+        annotation_changes_81.removed = number_84
+        i += 1
+    number_85 = SHORT_LONGS[b[i]]
+    if number_85 is None:
+        annotation_changes_81.moved, i = read_int(b, i)
+    else:
+        annotation_changes_81.moved = number_85
+        i += 1
+    number_86 = SHORT_LONGS[b[i]]
+    if number_86 is None:
+        annotation_changes_81.relabelled, i = read_int(b, i)
+    else:
+        annotation_changes_81.relabelled = number_86
+        i += 1
+    annotation_changes_81.__class__ = records.AnnotationChanges
+    record.changes = annotation_changes_81
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.annotator = b[i : (i := i + n)].decode()
+    number_87 = SHORT_LONGS[b[i]]
+    if number_87 is None:
+        record.sequence, i = read_int(b, i)
+    else:
+        record.sequence = number_87
+        i += 1
+    (record.seconds_spent,) = _DOUBLES_1.unpack_from(b, i)
+    i += 8
+    number_88 = SHORT_LONGS[b[i]]
+    if number_88 is None:
+        record.annotated_at, i = read_long(b, i)
+    else:
+        record.annotated_at = number_88
+        i += 1
+    items_89: list[Any] = []
+    number_92 = SHORT_LONGS[b[i]]
+    if number_92 is None:
+        count_91, i = read_long(b, i)
+    else:
+        count_91 = number_92
+        i += 1
+    while count_91:
+        if count_91 < 0:
+            count_91 = -count_91
+            _, i = read_length(b, i)
+        for _ in range(count_91):
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            item_90 = b[i : (i := i + n)].decode()
+            items_89.append(item_90)
+        number_93 = SHORT_LONGS[b[i]]
+        if number_93 is None:
+            count_91, i = read_long(b, i)
+        else:
+            count_91 = number_93
+            i += 1
+    record.supersedes = tuple(items_89)
+    branch_94 = b[i]
+    i += 1
+    if branch_94 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.dataset_digest = b[i : (i := i + n)].decode()
-    elif branch_51 == 0:
+    elif branch_94 == 0:
         record.dataset_digest = None
     else:
         raise ValueError("no such branch")
-    branch_52 = b[i]
+    branch_95 = b[i]
     i += 1
-    if branch_52 == 2:
+    if branch_95 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.pseudonym_key_id = b[i : (i := i + n)].decode()
-    elif branch_52 == 0:
+    elif branch_95 == 0:
         record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
-    branch_53 = b[i]
+    branch_96 = b[i]
     i += 1
-    if branch_53 == 2:
+    if branch_96 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.purpose = b[i : (i := i + n)].decode()
-    elif branch_53 == 0:
+    elif branch_96 == 0:
         record.purpose = None
     else:
         raise ValueError("no such branch")
-    branch_54 = b[i]
+    branch_97 = b[i]
     i += 1
-    if branch_54 == 2:
+    if branch_97 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.consent_artefact_id = b[i : (i := i + n)].decode()
-    elif branch_54 == 0:
+    elif branch_97 == 0:
         record.consent_artefact_id = None
     else:
         raise ValueError("no such branch")
-    branch_55 = b[i]
+    branch_98 = b[i]
     i += 1
-    if branch_55 == 2:
+    if branch_98 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.encryption_key_id = b[i : (i := i + n)].decode()
-    elif branch_55 == 0:
+    elif branch_98 == 0:
         record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_99 = b[i]
+    i += 1
+    if branch_99 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_99 == 0:
+        record.sealed = None
     else:
         raise ValueError("no such branch")
     record.__class__ = records.AnnotationValidated
@@ -865,116 +1338,282 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
 
 def write_annotation_validated(r: records.AnnotationValidated, header: bytes) -> bytes:
     data_1 = r.annotation_id.encode()
-    data_2 = r.note_id.encode()
-    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision]]
-    value_3 = r.event_id
-    if value_3 is None:
+    data_2 = r.source.encode()
+    data_3 = r.note_id.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, INTS[r.revision]]
+    value_4 = r.event_id
+    if value_4 is None:
         out.append(b"\x00")
     else:
-        data_4 = value_3.encode()
-        out += (b"\x02", LONGS[len(data_4)], data_4,)
-    value_5 = r.origin
-    if value_5 is None:
+        data_5 = value_4.encode()
+        out += (b"\x02", LONGS[len(data_5)], data_5,)
+    value_6 = r.origin
+    if value_6 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _ORIGIN_BYTES[value_5],)
-    data_6 = r.text.encode()
-    data_7 = r.language.encode()
-    segment_8 = r.segment
-    data_9 = segment_8.city.encode()
-    data_10 = segment_8.specialty.encode()
-    data_11 = r.patient_ref.encode()
-    data_12 = r.doctor_ref.encode()
-    out += (LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[r.written_at],)
-    value_13 = r.model
-    if value_13 is None:
+        out += (b"\x02", _ORIGIN_BYTES[value_6],)
+    data_7 = r.text.encode()
+    data_8 = r.language.encode()
+    segment_9 = r.segment
+    data_10 = segment_9.city.encode()
+    data_11 = segment_9.specialty.encode()
+    data_12 = r.patient_ref.encode()
+    data_13 = r.doctor_ref.encode()
+    out += (LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[len(data_13)], data_13, LONGS[r.written_at],)
+    value_14 = r.model
+    if value_14 is None:
         out.append(b"\x00")
     else:
-        model_ref_14 = value_13
-        data_15 = model_ref_14.name.encode()
-        data_16 = model_ref_14.version.encode()
-        out += (b"\x02", LONGS[len(data_15)], data_15, LONGS[len(data_16)], data_16, LONGS[model_ref_14.serial],)
-    items_17 = r.predicted_entities
-    if items_17:
-        out.append(LONGS[len(items_17)])
-        for item_18 in items_17:
-            entity_19 = item_18
-            data_20 = entity_19.entity_id.encode()
-            data_21 = entity_19.text.encode()
-            out += (LONGS[len(data_20)], data_20, _ENTITYLABEL_BYTES[entity_19.label], LONGS[len(data_21)], data_21, INTS[entity_19.start], INTS[entity_19.end], _DOUBLES_1.pack(entity_19.confidence),)
+        model_ref_15 = value_14
+        data_16 = model_ref_15.name.encode()
+        data_17 = model_ref_15.version.encode()
+        out += (b"\x02", LONGS[len(data_16)], data_16, LONGS[len(data_17)], data_17, LONGS[model_ref_15.serial],)
+    value_18 = r.rules_version
+    if value_18 is None:
+        out.append(b"\x00")
+    else:
+        data_19 = value_18.encode()
+        out += (b"\x02", LONGS[len(data_19)], data_19,)
+    value_20 = r.rules_serial
+    if value_20 is None:
+        out.append(b"\x00")
+    else:
+        out += (b"\x02", LONGS[value_20],)
+    items_21 = r.predicted_entities
+    if items_21:
+        out.append(LONGS[len(items_21)])
+        for item_22 in items_21:
+            entity_23 = item_22
+            data_24 = entity_23.entity_id.encode()
+            data_25 = entity_23.text.encode()
+            out += (LONGS[len(data_24)], data_24, _ENTITYLABEL_BYTES[entity_23.label], LONGS[len(data_25)], data_25, INTS[entity_23.start], INTS[entity_23.end], _DOUBLES_1.pack(entity_23.confidence),)
+            value_26 = entity_23.assertion
+            if value_26 is None:
+                out.append(b"\x00")
+            else:
+                assertion_27 = value_26
+                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_27.status], _ASSERTIONTIME_BYTES[assertion_27.time], _EXPERIENCER_BYTES[assertion_27.experiencer], INTS[assertion_27.cue_start], INTS[assertion_27.cue_end],)
+            value_28 = entity_23.prescription
+            if value_28 is None:
+                out.append(b"\x00")
+            else:
+                prescription_29 = value_28
+                out += (b"\x02",)
+                value_30 = prescription_29.form
+                if value_30 is None:
+                    out.append(b"\x00")
+                else:
+                    data_31 = value_30.encode()
+                    out += (b"\x02", LONGS[len(data_31)], data_31,)
+                value_32 = prescription_29.strength
+                if value_32 is None:
+                    out.append(b"\x00")
+                else:
+                    data_33 = value_32.encode()
+                    out += (b"\x02", LONGS[len(data_33)], data_33,)
+                value_34 = prescription_29.dose
+                if value_34 is None:
+                    out.append(b"\x00")
+                else:
+                    data_35 = value_34.encode()
+                    out += (b"\x02", LONGS[len(data_35)], data_35,)
+                value_36 = prescription_29.frequency
+                if value_36 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_36],)
+                value_37 = prescription_29.period
+                if value_37 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_37],)
+                value_38 = prescription_29.period_unit
+                if value_38 is None:
+                    out.append(b"\x00")
+                else:
+                    data_39 = value_38.encode()
+                    out += (b"\x02", LONGS[len(data_39)], data_39,)
+                value_40 = prescription_29.when
+                if value_40 is None:
+                    out.append(b"\x00")
+                else:
+                    data_41 = value_40.encode()
+                    out += (b"\x02", LONGS[len(data_41)], data_41,)
+                value_42 = prescription_29.as_needed
+                if value_42 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", _BOOLEAN_BYTES[value_42],)
+                value_43 = prescription_29.duration
+                if value_43 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_43],)
+                value_44 = prescription_29.duration_unit
+                if value_44 is None:
+                    out.append(b"\x00")
+                else:
+                    data_45 = value_44.encode()
+                    out += (b"\x02", LONGS[len(data_45)], data_45,)
+                value_46 = prescription_29.route
+                if value_46 is None:
+                    out.append(b"\x00")
+                else:
+                    data_47 = value_46.encode()
+                    out += (b"\x02", LONGS[len(data_47)], data_47,)
     out += (b"\x00",)
-    items_22 = r.predicted_pairs
-    if items_22:
-        out.append(LONGS[len(items_22)])
-        for item_23 in items_22:
-            treatment_pair_24 = item_23
-            data_25 = treatment_pair_24.treatment_id.encode()
-            data_26 = treatment_pair_24.disease_id.encode()
-            out += (LONGS[len(data_25)], data_25, LONGS[len(data_26)], data_26,)
+    items_48 = r.predicted_relations
+    if items_48:
+        out.append(LONGS[len(items_48)])
+        for item_49 in items_48:
+            relation_50 = item_49
+            data_51 = relation_50.treatment_id.encode()
+            data_52 = relation_50.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_50.type], LONGS[len(data_51)], data_51, LONGS[len(data_52)], data_52, _DOUBLES_1.pack(relation_50.confidence),)
     out += (b"\x00",)
-    items_27 = r.entities
-    if items_27:
-        out.append(LONGS[len(items_27)])
-        for item_28 in items_27:
-            entity_29 = item_28
-            data_30 = entity_29.entity_id.encode()
-            data_31 = entity_29.text.encode()
-            out += (LONGS[len(data_30)], data_30, _ENTITYLABEL_BYTES[entity_29.label], LONGS[len(data_31)], data_31, INTS[entity_29.start], INTS[entity_29.end], _DOUBLES_1.pack(entity_29.confidence),)
+    items_53 = r.entities
+    if items_53:
+        out.append(LONGS[len(items_53)])
+        for item_54 in items_53:
+            entity_55 = item_54
+            data_56 = entity_55.entity_id.encode()
+            data_57 = entity_55.text.encode()
+            out += (LONGS[len(data_56)], data_56, _ENTITYLABEL_BYTES[entity_55.label], LONGS[len(data_57)], data_57, INTS[entity_55.start], INTS[entity_55.end], _DOUBLES_1.pack(entity_55.confidence),)
+            value_58 = entity_55.assertion
+            if value_58 is None:
+                out.append(b"\x00")
+            else:
+                assertion_59 = value_58
+                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_59.status], _ASSERTIONTIME_BYTES[assertion_59.time], _EXPERIENCER_BYTES[assertion_59.experiencer], INTS[assertion_59.cue_start], INTS[assertion_59.cue_end],)
+            value_60 = entity_55.prescription
+            if value_60 is None:
+                out.append(b"\x00")
+            else:
+                prescription_61 = value_60
+                out += (b"\x02",)
+                value_62 = prescription_61.form
+                if value_62 is None:
+                    out.append(b"\x00")
+                else:
+                    data_63 = value_62.encode()
+                    out += (b"\x02", LONGS[len(data_63)], data_63,)
+                value_64 = prescription_61.strength
+                if value_64 is None:
+                    out.append(b"\x00")
+                else:
+                    data_65 = value_64.encode()
+                    out += (b"\x02", LONGS[len(data_65)], data_65,)
+                value_66 = prescription_61.dose
+                if value_66 is None:
+                    out.append(b"\x00")
+                else:
+                    data_67 = value_66.encode()
+                    out += (b"\x02", LONGS[len(data_67)], data_67,)
+                value_68 = prescription_61.frequency
+                if value_68 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_68],)
+                value_69 = prescription_61.period
+                if value_69 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_69],)
+                value_70 = prescription_61.period_unit
+                if value_70 is None:
+                    out.append(b"\x00")
+                else:
+                    data_71 = value_70.encode()
+                    out += (b"\x02", LONGS[len(data_71)], data_71,)
+                value_72 = prescription_61.when
+                if value_72 is None:
+                    out.append(b"\x00")
+                else:
+                    data_73 = value_72.encode()
+                    out += (b"\x02", LONGS[len(data_73)], data_73,)
+                value_74 = prescription_61.as_needed
+                if value_74 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", _BOOLEAN_BYTES[value_74],)
+                value_75 = prescription_61.duration
+                if value_75 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_75],)
+                value_76 = prescription_61.duration_unit
+                if value_76 is None:
+                    out.append(b"\x00")
+                else:
+                    data_77 = value_76.encode()
+                    out += (b"\x02", LONGS[len(data_77)], data_77,)
+                value_78 = prescription_61.route
+                if value_78 is None:
+                    out.append(b"\x00")
+                else:
+                    data_79 = value_78.encode()
+                    out += (b"\x02", LONGS[len(data_79)], data_79,)
     out += (b"\x00",)
-    items_32 = r.treatment_pairs
-    if items_32:
-        out.append(LONGS[len(items_32)])
-        for item_33 in items_32:
-            treatment_pair_34 = item_33
-            data_35 = treatment_pair_34.treatment_id.encode()
-            data_36 = treatment_pair_34.disease_id.encode()
-            out += (LONGS[len(data_35)], data_35, LONGS[len(data_36)], data_36,)
+    items_80 = r.relations
+    if items_80:
+        out.append(LONGS[len(items_80)])
+        for item_81 in items_80:
+            relation_82 = item_81
+            data_83 = relation_82.treatment_id.encode()
+            data_84 = relation_82.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_82.type], LONGS[len(data_83)], data_83, LONGS[len(data_84)], data_84, _DOUBLES_1.pack(relation_82.confidence),)
     out += (b"\x00", _SAMPLE_BYTES[r.sample],)
-    value_37 = r.inclusion_probability
-    if value_37 is None:
+    value_85 = r.inclusion_probability
+    if value_85 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _DOUBLES_1.pack(value_37),)
-    annotation_changes_38 = r.changes
-    data_39 = r.annotator.encode()
-    out += (_BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_38.kept], INTS[annotation_changes_38.added], INTS[annotation_changes_38.removed], INTS[annotation_changes_38.moved], INTS[annotation_changes_38.relabelled], LONGS[len(data_39)], data_39, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
-    items_40 = r.supersedes
-    if items_40:
-        out.append(LONGS[len(items_40)])
-        for item_41 in items_40:
-            data_42 = item_41.encode()
-            out += (LONGS[len(data_42)], data_42,)
+        out += (b"\x02", _DOUBLES_1.pack(value_85),)
+    annotation_changes_86 = r.changes
+    data_87 = r.annotator.encode()
+    out += (_BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_86.kept], INTS[annotation_changes_86.added], INTS[annotation_changes_86.removed], INTS[annotation_changes_86.moved], INTS[annotation_changes_86.relabelled], LONGS[len(data_87)], data_87, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
+    items_88 = r.supersedes
+    if items_88:
+        out.append(LONGS[len(items_88)])
+        for item_89 in items_88:
+            data_90 = item_89.encode()
+            out += (LONGS[len(data_90)], data_90,)
     out += (b"\x00",)
-    value_43 = r.dataset_digest
-    if value_43 is None:
+    value_91 = r.dataset_digest
+    if value_91 is None:
         out.append(b"\x00")
     else:
-        data_44 = value_43.encode()
-        out += (b"\x02", LONGS[len(data_44)], data_44,)
-    value_45 = r.pseudonym_key_id
-    if value_45 is None:
+        data_92 = value_91.encode()
+        out += (b"\x02", LONGS[len(data_92)], data_92,)
+    value_93 = r.pseudonym_key_id
+    if value_93 is None:
         out.append(b"\x00")
     else:
-        data_46 = value_45.encode()
-        out += (b"\x02", LONGS[len(data_46)], data_46,)
-    value_47 = r.purpose
-    if value_47 is None:
+        data_94 = value_93.encode()
+        out += (b"\x02", LONGS[len(data_94)], data_94,)
+    value_95 = r.purpose
+    if value_95 is None:
         out.append(b"\x00")
     else:
-        data_48 = value_47.encode()
-        out += (b"\x02", LONGS[len(data_48)], data_48,)
-    value_49 = r.consent_artefact_id
-    if value_49 is None:
+        data_96 = value_95.encode()
+        out += (b"\x02", LONGS[len(data_96)], data_96,)
+    value_97 = r.consent_artefact_id
+    if value_97 is None:
         out.append(b"\x00")
     else:
-        data_50 = value_49.encode()
-        out += (b"\x02", LONGS[len(data_50)], data_50,)
-    value_51 = r.encryption_key_id
-    if value_51 is None:
+        data_98 = value_97.encode()
+        out += (b"\x02", LONGS[len(data_98)], data_98,)
+    value_99 = r.encryption_key_id
+    if value_99 is None:
         out.append(b"\x00")
     else:
-        data_52 = value_51.encode()
-        out += (b"\x02", LONGS[len(data_52)], data_52,)
+        data_100 = value_99.encode()
+        out += (b"\x02", LONGS[len(data_100)], data_100,)
+    value_101 = r.sealed
+    if value_101 is None:
+        out.append(b"\x00")
+    else:
+        data_102 = value_101
+        out += (b"\x02", LONGS[len(data_102)], data_102,)
     return b"".join(out)
 
 
@@ -1353,6 +1992,32 @@ def read_drift_words(b: bytes, i: int) -> records.DriftWords:
     else:
         record.observed_to = number_13
         i += 1
+    branch_14 = b[i]
+    i += 1
+    if branch_14 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_14 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_15 = b[i]
+    i += 1
+    if branch_15 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_15 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.DriftWords
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -1373,6 +2038,18 @@ def write_drift_words(r: records.DriftWords, header: bytes) -> bytes:
             data_8 = new_word_7.word.encode()
             out += (LONGS[len(data_8)], data_8, INTS[new_word_7.notes], INTS[new_word_7.patients], INTS[new_word_7.doctors],)
     out += (b"\x00", LONGS[r.observed_from], LONGS[r.observed_to],)
+    value_9 = r.encryption_key_id
+    if value_9 is None:
+        out.append(b"\x00")
+    else:
+        data_10 = value_9.encode()
+        out += (b"\x02", LONGS[len(data_10)], data_10,)
+    value_11 = r.sealed
+    if value_11 is None:
+        out.append(b"\x00")
+    else:
+        data_12 = value_11
+        out += (b"\x02", LONGS[len(data_12)], data_12,)
     return b"".join(out)
 
 
@@ -1384,6 +2061,12 @@ def read_entities_extracted(b: bytes, i: int) -> records.EntitiesExtracted:
     else:
         i += 1
     record.event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
@@ -1419,193 +2102,405 @@ def read_entities_extracted(b: bytes, i: int) -> records.EntitiesExtracted:
         i += 1
     model_ref_2.__class__ = records.ModelRef
     record.model = model_ref_2
-    segment_4: Any = _new(twins.Segment)
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
     else:
         i += 1
-    segment_4.city = b[i : (i := i + n)].decode()
+    record.rules_version = b[i : (i := i + n)].decode()
+    number_4 = SHORT_LONGS[b[i]]
+    if number_4 is None:
+        record.rules_serial, i = read_long(b, i)
+    else:
+        record.rules_serial = number_4
+        i += 1
+    segment_5: Any = _new(twins.Segment)
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
     else:
         i += 1
-    segment_4.specialty = b[i : (i := i + n)].decode()
-    segment_4.__class__ = records.Segment
-    record.segment = segment_4
-    number_5 = SHORT_LONGS[b[i]]
-    if number_5 is None:
-        record.written_at, i = read_long(b, i)
+    segment_5.city = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
     else:
-        record.written_at = number_5
         i += 1
+    segment_5.specialty = b[i : (i := i + n)].decode()
+    segment_5.__class__ = records.Segment
+    record.segment = segment_5
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.patient_ref = b[i : (i := i + n)].decode()
     number_6 = SHORT_LONGS[b[i]]
     if number_6 is None:
-        record.accepted_at, i = read_long(b, i)
+        record.written_at, i = read_long(b, i)
     else:
-        record.accepted_at = number_6
+        record.written_at = number_6
         i += 1
     number_7 = SHORT_LONGS[b[i]]
     if number_7 is None:
+        record.accepted_at, i = read_long(b, i)
+    else:
+        record.accepted_at = number_7
+        i += 1
+    number_8 = SHORT_LONGS[b[i]]
+    if number_8 is None:
         record.extracted_at, i = read_long(b, i)
     else:
-        record.extracted_at = number_7
+        record.extracted_at = number_8
         i += 1
     (record.note_confidence,) = _DOUBLES_1.unpack_from(b, i)
     i += 8
-    items_8: list[Any] = []
-    number_11 = SHORT_LONGS[b[i]]
-    if number_11 is None:
-        count_10, i = read_long(b, i)
+    items_9: list[Any] = []
+    number_12 = SHORT_LONGS[b[i]]
+    if number_12 is None:
+        count_11, i = read_long(b, i)
     else:
-        count_10 = number_11
+        count_11 = number_12
         i += 1
-    while count_10:
-        if count_10 < 0:
-            count_10 = -count_10
+    while count_11:
+        if count_11 < 0:
+            count_11 = -count_11
             _, i = read_length(b, i)
-        for _ in range(count_10):
-            entity_12: Any = _new(twins.Entity)
+        for _ in range(count_11):
+            entity_13: Any = _new(twins.Entity)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_12.entity_id = b[i : (i := i + n)].decode()
-            entity_12.label = _ENTITYLABEL[b[i]]
+            entity_13.entity_id = b[i : (i := i + n)].decode()
+            entity_13.label = _ENTITYLABEL[b[i]]
             i += 1
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_12.text = b[i : (i := i + n)].decode()
-            number_13 = SHORT_LONGS[b[i]]
-            if number_13 is None:
-                entity_12.start, i = read_int(b, i)
-            else:
-                entity_12.start = number_13
-                i += 1
+            entity_13.text = b[i : (i := i + n)].decode()
             number_14 = SHORT_LONGS[b[i]]
             if number_14 is None:
-                entity_12.end, i = read_int(b, i)
+                entity_13.start, i = read_int(b, i)
             else:
-                entity_12.end = number_14
+                entity_13.start = number_14
                 i += 1
-            (entity_12.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            number_15 = SHORT_LONGS[b[i]]
+            if number_15 is None:
+                entity_13.end, i = read_int(b, i)
+            else:
+                entity_13.end = number_15
+                i += 1
+            (entity_13.confidence,) = _DOUBLES_1.unpack_from(b, i)
             i += 8
-            entity_12.__class__ = records.Entity
-            item_9 = entity_12
-            items_8.append(item_9)
-        number_15 = SHORT_LONGS[b[i]]
-        if number_15 is None:
-            count_10, i = read_long(b, i)
-        else:
-            count_10 = number_15
+            branch_16 = b[i]
             i += 1
-    record.entities = tuple(items_8)
-    items_16: list[Any] = []
-    number_19 = SHORT_LONGS[b[i]]
-    if number_19 is None:
-        count_18, i = read_long(b, i)
+            if branch_16 == 2:
+                assertion_17: Any = _new(twins.Assertion)
+                assertion_17.status = _ASSERTIONSTATUS[b[i]]
+                i += 1
+                assertion_17.time = _ASSERTIONTIME[b[i]]
+                i += 1
+                assertion_17.experiencer = _EXPERIENCER[b[i]]
+                i += 1
+                number_18 = SHORT_LONGS[b[i]]
+                if number_18 is None:
+                    assertion_17.cue_start, i = read_int(b, i)
+                else:
+                    assertion_17.cue_start = number_18
+                    i += 1
+                number_19 = SHORT_LONGS[b[i]]
+                if number_19 is None:
+                    assertion_17.cue_end, i = read_int(b, i)
+                else:
+                    assertion_17.cue_end = number_19
+                    i += 1
+                assertion_17.__class__ = records.Assertion
+                entity_13.assertion = assertion_17
+            elif branch_16 == 0:
+                entity_13.assertion = None
+            else:
+                raise ValueError("no such branch")
+            branch_20 = b[i]
+            i += 1
+            if branch_20 == 2:
+                prescription_21: Any = _new(twins.Prescription)
+                branch_22 = b[i]
+                i += 1
+                if branch_22 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.form = b[i : (i := i + n)].decode()
+                elif branch_22 == 0:
+                    prescription_21.form = None
+                else:
+                    raise ValueError("no such branch")
+                branch_23 = b[i]
+                i += 1
+                if branch_23 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.strength = b[i : (i := i + n)].decode()
+                elif branch_23 == 0:
+                    prescription_21.strength = None
+                else:
+                    raise ValueError("no such branch")
+                branch_24 = b[i]
+                i += 1
+                if branch_24 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.dose = b[i : (i := i + n)].decode()
+                elif branch_24 == 0:
+                    prescription_21.dose = None
+                else:
+                    raise ValueError("no such branch")
+                branch_25 = b[i]
+                i += 1
+                if branch_25 == 2:
+                    number_26 = SHORT_LONGS[b[i]]
+                    if number_26 is None:
+                        prescription_21.frequency, i = read_int(b, i)
+                    else:
+                        prescription_21.frequency = number_26
+                        i += 1
+                elif branch_25 == 0:
+                    prescription_21.frequency = None
+                else:
+                    raise ValueError("no such branch")
+                branch_27 = b[i]
+                i += 1
+                if branch_27 == 2:
+                    number_28 = SHORT_LONGS[b[i]]
+                    if number_28 is None:
+                        prescription_21.period, i = read_int(b, i)
+                    else:
+                        prescription_21.period = number_28
+                        i += 1
+                elif branch_27 == 0:
+                    prescription_21.period = None
+                else:
+                    raise ValueError("no such branch")
+                branch_29 = b[i]
+                i += 1
+                if branch_29 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.period_unit = b[i : (i := i + n)].decode()
+                elif branch_29 == 0:
+                    prescription_21.period_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_30 = b[i]
+                i += 1
+                if branch_30 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.when = b[i : (i := i + n)].decode()
+                elif branch_30 == 0:
+                    prescription_21.when = None
+                else:
+                    raise ValueError("no such branch")
+                branch_31 = b[i]
+                i += 1
+                if branch_31 == 2:
+                    prescription_21.as_needed = _BOOLEANS[b[i]]
+                    i += 1
+                elif branch_31 == 0:
+                    prescription_21.as_needed = None
+                else:
+                    raise ValueError("no such branch")
+                branch_32 = b[i]
+                i += 1
+                if branch_32 == 2:
+                    number_33 = SHORT_LONGS[b[i]]
+                    if number_33 is None:
+                        prescription_21.duration, i = read_int(b, i)
+                    else:
+                        prescription_21.duration = number_33
+                        i += 1
+                elif branch_32 == 0:
+                    prescription_21.duration = None
+                else:
+                    raise ValueError("no such branch")
+                branch_34 = b[i]
+                i += 1
+                if branch_34 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.duration_unit = b[i : (i := i + n)].decode()
+                elif branch_34 == 0:
+                    prescription_21.duration_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_35 = b[i]
+                i += 1
+                if branch_35 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_21.route = b[i : (i := i + n)].decode()
+                elif branch_35 == 0:
+                    prescription_21.route = None
+                else:
+                    raise ValueError("no such branch")
+                prescription_21.__class__ = records.Prescription
+                entity_13.prescription = prescription_21
+            elif branch_20 == 0:
+                entity_13.prescription = None
+            else:
+                raise ValueError("no such branch")
+            entity_13.__class__ = records.Entity
+            item_10 = entity_13
+            items_9.append(item_10)
+        number_36 = SHORT_LONGS[b[i]]
+        if number_36 is None:
+            count_11, i = read_long(b, i)
+        else:
+            count_11 = number_36
+            i += 1
+    record.entities = tuple(items_9)
+    items_37: list[Any] = []
+    number_40 = SHORT_LONGS[b[i]]
+    if number_40 is None:
+        count_39, i = read_long(b, i)
     else:
-        count_18 = number_19
+        count_39 = number_40
         i += 1
-    while count_18:
-        if count_18 < 0:
-            count_18 = -count_18
+    while count_39:
+        if count_39 < 0:
+            count_39 = -count_39
             _, i = read_length(b, i)
-        for _ in range(count_18):
-            treatment_pair_20: Any = _new(twins.TreatmentPair)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_20.treatment_id = b[i : (i := i + n)].decode()
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_20.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_20.__class__ = records.TreatmentPair
-            item_17 = treatment_pair_20
-            items_16.append(item_17)
-        number_21 = SHORT_LONGS[b[i]]
-        if number_21 is None:
-            count_18, i = read_long(b, i)
-        else:
-            count_18 = number_21
+        for _ in range(count_39):
+            relation_41: Any = _new(twins.Relation)
+            relation_41.type = _RELATIONTYPE[b[i]]
             i += 1
-    record.treatment_pairs = tuple(items_16)
-    review_22: Any = _new(twins.Review)
-    review_22.requested = _BOOLEANS[b[i]]
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_41.treatment_id = b[i : (i := i + n)].decode()
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_41.disease_id = b[i : (i := i + n)].decode()
+            (relation_41.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            relation_41.__class__ = records.Relation
+            item_38 = relation_41
+            items_37.append(item_38)
+        number_42 = SHORT_LONGS[b[i]]
+        if number_42 is None:
+            count_39, i = read_long(b, i)
+        else:
+            count_39 = number_42
+            i += 1
+    record.relations = tuple(items_37)
+    review_43: Any = _new(twins.Review)
+    review_43.requested = _BOOLEANS[b[i]]
     i += 1
-    review_22.reason = _REVIEWREASON[b[i]]
+    review_43.reason = _REVIEWREASON[b[i]]
     i += 1
-    branch_23 = b[i]
+    branch_44 = b[i]
     i += 1
-    if branch_23 == 2:
-        (review_22.inclusion_probability,) = _DOUBLES_1.unpack_from(b, i)
+    if branch_44 == 2:
+        (review_43.inclusion_probability,) = _DOUBLES_1.unpack_from(b, i)
         i += 8
-    elif branch_23 == 0:
-        review_22.inclusion_probability = None
+    elif branch_44 == 0:
+        review_43.inclusion_probability = None
     else:
         raise ValueError("no such branch")
-    review_22.__class__ = records.Review
-    record.review = review_22
-    branch_24 = b[i]
+    review_43.__class__ = records.Review
+    record.review = review_43
+    branch_45 = b[i]
     i += 1
-    if branch_24 == 2:
+    if branch_45 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.pseudonym_key_id = b[i : (i := i + n)].decode()
-    elif branch_24 == 0:
+    elif branch_45 == 0:
         record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
-    branch_25 = b[i]
+    branch_46 = b[i]
     i += 1
-    if branch_25 == 2:
+    if branch_46 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.purpose = b[i : (i := i + n)].decode()
-    elif branch_25 == 0:
+    elif branch_46 == 0:
         record.purpose = None
     else:
         raise ValueError("no such branch")
-    branch_26 = b[i]
+    branch_47 = b[i]
     i += 1
-    if branch_26 == 2:
+    if branch_47 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.consent_artefact_id = b[i : (i := i + n)].decode()
-    elif branch_26 == 0:
+    elif branch_47 == 0:
         record.consent_artefact_id = None
     else:
         raise ValueError("no such branch")
-    branch_27 = b[i]
+    branch_48 = b[i]
     i += 1
-    if branch_27 == 2:
+    if branch_48 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.encryption_key_id = b[i : (i := i + n)].decode()
-    elif branch_27 == 0:
+    elif branch_48 == 0:
         record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_49 = b[i]
+    i += 1
+    if branch_49 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_49 == 0:
+        record.sealed = None
     else:
         raise ValueError("no such branch")
     record.__class__ = records.EntitiesExtracted
@@ -1616,62 +2511,145 @@ def read_entities_extracted(b: bytes, i: int) -> records.EntitiesExtracted:
 
 def write_entities_extracted(r: records.EntitiesExtracted, header: bytes) -> bytes:
     data_1 = r.event_id.encode()
-    data_2 = r.note_id.encode()
-    model_ref_3 = r.model
-    data_4 = model_ref_3.name.encode()
-    data_5 = model_ref_3.version.encode()
-    segment_6 = r.segment
-    data_7 = segment_6.city.encode()
-    data_8 = segment_6.specialty.encode()
-    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], _ORIGIN_BYTES[r.origin], LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[model_ref_3.serial], LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, LONGS[r.written_at], LONGS[r.accepted_at], LONGS[r.extracted_at], _DOUBLES_1.pack(r.note_confidence)]
-    items_9 = r.entities
-    if items_9:
-        out.append(LONGS[len(items_9)])
-        for item_10 in items_9:
-            entity_11 = item_10
-            data_12 = entity_11.entity_id.encode()
-            data_13 = entity_11.text.encode()
-            out += (LONGS[len(data_12)], data_12, _ENTITYLABEL_BYTES[entity_11.label], LONGS[len(data_13)], data_13, INTS[entity_11.start], INTS[entity_11.end], _DOUBLES_1.pack(entity_11.confidence),)
+    data_2 = r.source.encode()
+    data_3 = r.note_id.encode()
+    model_ref_4 = r.model
+    data_5 = model_ref_4.name.encode()
+    data_6 = model_ref_4.version.encode()
+    data_7 = r.rules_version.encode()
+    segment_8 = r.segment
+    data_9 = segment_8.city.encode()
+    data_10 = segment_8.specialty.encode()
+    data_11 = r.patient_ref.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, INTS[r.revision], _ORIGIN_BYTES[r.origin], LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[model_ref_4.serial], LONGS[len(data_7)], data_7, LONGS[r.rules_serial], LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[r.written_at], LONGS[r.accepted_at], LONGS[r.extracted_at], _DOUBLES_1.pack(r.note_confidence)]
+    items_12 = r.entities
+    if items_12:
+        out.append(LONGS[len(items_12)])
+        for item_13 in items_12:
+            entity_14 = item_13
+            data_15 = entity_14.entity_id.encode()
+            data_16 = entity_14.text.encode()
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence),)
+            value_17 = entity_14.assertion
+            if value_17 is None:
+                out.append(b"\x00")
+            else:
+                assertion_18 = value_17
+                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_18.status], _ASSERTIONTIME_BYTES[assertion_18.time], _EXPERIENCER_BYTES[assertion_18.experiencer], INTS[assertion_18.cue_start], INTS[assertion_18.cue_end],)
+            value_19 = entity_14.prescription
+            if value_19 is None:
+                out.append(b"\x00")
+            else:
+                prescription_20 = value_19
+                out += (b"\x02",)
+                value_21 = prescription_20.form
+                if value_21 is None:
+                    out.append(b"\x00")
+                else:
+                    data_22 = value_21.encode()
+                    out += (b"\x02", LONGS[len(data_22)], data_22,)
+                value_23 = prescription_20.strength
+                if value_23 is None:
+                    out.append(b"\x00")
+                else:
+                    data_24 = value_23.encode()
+                    out += (b"\x02", LONGS[len(data_24)], data_24,)
+                value_25 = prescription_20.dose
+                if value_25 is None:
+                    out.append(b"\x00")
+                else:
+                    data_26 = value_25.encode()
+                    out += (b"\x02", LONGS[len(data_26)], data_26,)
+                value_27 = prescription_20.frequency
+                if value_27 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_27],)
+                value_28 = prescription_20.period
+                if value_28 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_28],)
+                value_29 = prescription_20.period_unit
+                if value_29 is None:
+                    out.append(b"\x00")
+                else:
+                    data_30 = value_29.encode()
+                    out += (b"\x02", LONGS[len(data_30)], data_30,)
+                value_31 = prescription_20.when
+                if value_31 is None:
+                    out.append(b"\x00")
+                else:
+                    data_32 = value_31.encode()
+                    out += (b"\x02", LONGS[len(data_32)], data_32,)
+                value_33 = prescription_20.as_needed
+                if value_33 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", _BOOLEAN_BYTES[value_33],)
+                value_34 = prescription_20.duration
+                if value_34 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_34],)
+                value_35 = prescription_20.duration_unit
+                if value_35 is None:
+                    out.append(b"\x00")
+                else:
+                    data_36 = value_35.encode()
+                    out += (b"\x02", LONGS[len(data_36)], data_36,)
+                value_37 = prescription_20.route
+                if value_37 is None:
+                    out.append(b"\x00")
+                else:
+                    data_38 = value_37.encode()
+                    out += (b"\x02", LONGS[len(data_38)], data_38,)
     out += (b"\x00",)
-    items_14 = r.treatment_pairs
-    if items_14:
-        out.append(LONGS[len(items_14)])
-        for item_15 in items_14:
-            treatment_pair_16 = item_15
-            data_17 = treatment_pair_16.treatment_id.encode()
-            data_18 = treatment_pair_16.disease_id.encode()
-            out += (LONGS[len(data_17)], data_17, LONGS[len(data_18)], data_18,)
-    review_19 = r.review
-    out += (b"\x00", _BOOLEAN_BYTES[review_19.requested], _REVIEWREASON_BYTES[review_19.reason],)
-    value_20 = review_19.inclusion_probability
-    if value_20 is None:
+    items_39 = r.relations
+    if items_39:
+        out.append(LONGS[len(items_39)])
+        for item_40 in items_39:
+            relation_41 = item_40
+            data_42 = relation_41.treatment_id.encode()
+            data_43 = relation_41.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_41.type], LONGS[len(data_42)], data_42, LONGS[len(data_43)], data_43, _DOUBLES_1.pack(relation_41.confidence),)
+    review_44 = r.review
+    out += (b"\x00", _BOOLEAN_BYTES[review_44.requested], _REVIEWREASON_BYTES[review_44.reason],)
+    value_45 = review_44.inclusion_probability
+    if value_45 is None:
         out.append(b"\x00")
     else:
-        out += (b"\x02", _DOUBLES_1.pack(value_20),)
-    value_21 = r.pseudonym_key_id
-    if value_21 is None:
+        out += (b"\x02", _DOUBLES_1.pack(value_45),)
+    value_46 = r.pseudonym_key_id
+    if value_46 is None:
         out.append(b"\x00")
     else:
-        data_22 = value_21.encode()
-        out += (b"\x02", LONGS[len(data_22)], data_22,)
-    value_23 = r.purpose
-    if value_23 is None:
+        data_47 = value_46.encode()
+        out += (b"\x02", LONGS[len(data_47)], data_47,)
+    value_48 = r.purpose
+    if value_48 is None:
         out.append(b"\x00")
     else:
-        data_24 = value_23.encode()
-        out += (b"\x02", LONGS[len(data_24)], data_24,)
-    value_25 = r.consent_artefact_id
-    if value_25 is None:
+        data_49 = value_48.encode()
+        out += (b"\x02", LONGS[len(data_49)], data_49,)
+    value_50 = r.consent_artefact_id
+    if value_50 is None:
         out.append(b"\x00")
     else:
-        data_26 = value_25.encode()
-        out += (b"\x02", LONGS[len(data_26)], data_26,)
-    value_27 = r.encryption_key_id
-    if value_27 is None:
+        data_51 = value_50.encode()
+        out += (b"\x02", LONGS[len(data_51)], data_51,)
+    value_52 = r.encryption_key_id
+    if value_52 is None:
         out.append(b"\x00")
     else:
-        data_28 = value_27.encode()
-        out += (b"\x02", LONGS[len(data_28)], data_28,)
+        data_53 = value_52.encode()
+        out += (b"\x02", LONGS[len(data_53)], data_53,)
+    value_54 = r.sealed
+    if value_54 is None:
+        out.append(b"\x00")
+    else:
+        data_55 = value_54
+        out += (b"\x02", LONGS[len(data_55)], data_55,)
     return b"".join(out)
 
 
@@ -2063,6 +3041,12 @@ def read_note_accepted(b: bytes, i: int) -> records.NoteAccepted:
         n, i = read_length(b, i)
     else:
         i += 1
+    record.source = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
     record.note_id = b[i : (i := i + n)].decode()
     number_1 = SHORT_LONGS[b[i]]
     if number_1 is None:
@@ -2126,12 +3110,6 @@ def read_note_accepted(b: bytes, i: int) -> records.NoteAccepted:
     else:
         record.accepted_at = number_3
         i += 1
-    n = SHORT_LENGTHS[b[i]]
-    if n < 0:
-        n, i = read_length(b, i)
-    else:
-        i += 1
-    record.producer = b[i : (i := i + n)].decode()
     branch_4 = b[i]
     i += 1
     if branch_4 == 2:
@@ -2184,6 +3162,19 @@ def read_note_accepted(b: bytes, i: int) -> records.NoteAccepted:
         record.encryption_key_id = None
     else:
         raise ValueError("no such branch")
+    branch_8 = b[i]
+    i += 1
+    if branch_8 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_8 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.NoteAccepted
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -2191,16 +3182,16 @@ def read_note_accepted(b: bytes, i: int) -> records.NoteAccepted:
 
 
 def write_note_accepted(r: records.NoteAccepted, header: bytes) -> bytes:
-    data_1 = r.note_id.encode()
-    data_2 = r.prescription_ref.encode()
-    data_3 = r.patient_ref.encode()
-    data_4 = r.doctor_ref.encode()
-    data_5 = r.city.encode()
-    data_6 = r.specialty.encode()
-    data_7 = r.text.encode()
-    data_8 = r.language.encode()
-    data_9 = r.producer.encode()
-    out = [header, LONGS[len(data_1)], data_1, INTS[r.revision], LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[r.written_at], LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, _ORIGIN_BYTES[r.origin], LONGS[r.accepted_at], LONGS[len(data_9)], data_9]
+    data_1 = r.source.encode()
+    data_2 = r.note_id.encode()
+    data_3 = r.prescription_ref.encode()
+    data_4 = r.patient_ref.encode()
+    data_5 = r.doctor_ref.encode()
+    data_6 = r.city.encode()
+    data_7 = r.specialty.encode()
+    data_8 = r.text.encode()
+    data_9 = r.language.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[r.written_at], LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, _ORIGIN_BYTES[r.origin], LONGS[r.accepted_at]]
     value_10 = r.pseudonym_key_id
     if value_10 is None:
         out.append(b"\x00")
@@ -2225,11 +3216,23 @@ def write_note_accepted(r: records.NoteAccepted, header: bytes) -> bytes:
     else:
         data_17 = value_16.encode()
         out += (b"\x02", LONGS[len(data_17)], data_17,)
+    value_18 = r.sealed
+    if value_18 is None:
+        out.append(b"\x00")
+    else:
+        data_19 = value_18
+        out += (b"\x02", LONGS[len(data_19)], data_19,)
     return b"".join(out)
 
 
 def read_note_submitted(b: bytes, i: int) -> records.NoteSubmitted:
     record: Any = _new(twins.NoteSubmitted)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
     n = SHORT_LENGTHS[b[i]]
     if n < 0:
         n, i = read_length(b, i)
@@ -2344,6 +3347,19 @@ def read_note_submitted(b: bytes, i: int) -> records.NoteSubmitted:
         record.encryption_key_id = None
     else:
         raise ValueError("no such branch")
+    branch_7 = b[i]
+    i += 1
+    if branch_7 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_7 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.NoteSubmitted
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -2351,39 +3367,46 @@ def read_note_submitted(b: bytes, i: int) -> records.NoteSubmitted:
 
 
 def write_note_submitted(r: records.NoteSubmitted, header: bytes) -> bytes:
-    data_1 = r.note_id.encode()
-    data_2 = r.prescription_id.encode()
-    data_3 = r.patient_ref.encode()
-    data_4 = r.doctor_ref.encode()
-    data_5 = r.city.encode()
-    data_6 = r.specialty.encode()
-    data_7 = r.text.encode()
-    data_8 = r.language.encode()
-    out = [header, LONGS[len(data_1)], data_1, INTS[r.revision], LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[r.written_at], LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, _ORIGIN_BYTES[r.origin]]
-    value_9 = r.pseudonym_key_id
-    if value_9 is None:
+    data_1 = r.source.encode()
+    data_2 = r.note_id.encode()
+    data_3 = r.prescription_id.encode()
+    data_4 = r.patient_ref.encode()
+    data_5 = r.doctor_ref.encode()
+    data_6 = r.city.encode()
+    data_7 = r.specialty.encode()
+    data_8 = r.text.encode()
+    data_9 = r.language.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[r.written_at], LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, _ORIGIN_BYTES[r.origin]]
+    value_10 = r.pseudonym_key_id
+    if value_10 is None:
         out.append(b"\x00")
     else:
-        data_10 = value_9.encode()
-        out += (b"\x02", LONGS[len(data_10)], data_10,)
-    value_11 = r.purpose
-    if value_11 is None:
+        data_11 = value_10.encode()
+        out += (b"\x02", LONGS[len(data_11)], data_11,)
+    value_12 = r.purpose
+    if value_12 is None:
         out.append(b"\x00")
     else:
-        data_12 = value_11.encode()
-        out += (b"\x02", LONGS[len(data_12)], data_12,)
-    value_13 = r.consent_artefact_id
-    if value_13 is None:
+        data_13 = value_12.encode()
+        out += (b"\x02", LONGS[len(data_13)], data_13,)
+    value_14 = r.consent_artefact_id
+    if value_14 is None:
         out.append(b"\x00")
     else:
-        data_14 = value_13.encode()
-        out += (b"\x02", LONGS[len(data_14)], data_14,)
-    value_15 = r.encryption_key_id
-    if value_15 is None:
+        data_15 = value_14.encode()
+        out += (b"\x02", LONGS[len(data_15)], data_15,)
+    value_16 = r.encryption_key_id
+    if value_16 is None:
         out.append(b"\x00")
     else:
-        data_16 = value_15.encode()
-        out += (b"\x02", LONGS[len(data_16)], data_16,)
+        data_17 = value_16.encode()
+        out += (b"\x02", LONGS[len(data_17)], data_17,)
+    value_18 = r.sealed
+    if value_18 is None:
+        out.append(b"\x00")
+    else:
+        data_19 = value_18
+        out += (b"\x02", LONGS[len(data_19)], data_19,)
     return b"".join(out)
 
 
@@ -2599,6 +3622,12 @@ def read_review_requested(b: bytes, i: int) -> records.ReviewRequested:
         n, i = read_length(b, i)
     else:
         i += 1
+    record.source = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
     record.note_id = b[i : (i := i + n)].decode()
     number_1 = SHORT_LONGS[b[i]]
     if number_1 is None:
@@ -2656,92 +3685,285 @@ def read_review_requested(b: bytes, i: int) -> records.ReviewRequested:
         i += 1
     model_ref_3.__class__ = records.ModelRef
     record.model = model_ref_3
-    items_5: list[Any] = []
-    number_8 = SHORT_LONGS[b[i]]
-    if number_8 is None:
-        count_7, i = read_long(b, i)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
     else:
-        count_7 = number_8
         i += 1
-    while count_7:
-        if count_7 < 0:
-            count_7 = -count_7
+    record.rules_version = b[i : (i := i + n)].decode()
+    number_5 = SHORT_LONGS[b[i]]
+    if number_5 is None:
+        record.rules_serial, i = read_long(b, i)
+    else:
+        record.rules_serial = number_5
+        i += 1
+    items_6: list[Any] = []
+    number_9 = SHORT_LONGS[b[i]]
+    if number_9 is None:
+        count_8, i = read_long(b, i)
+    else:
+        count_8 = number_9
+        i += 1
+    while count_8:
+        if count_8 < 0:
+            count_8 = -count_8
             _, i = read_length(b, i)
-        for _ in range(count_7):
-            entity_9: Any = _new(twins.Entity)
+        for _ in range(count_8):
+            entity_10: Any = _new(twins.Entity)
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_9.entity_id = b[i : (i := i + n)].decode()
-            entity_9.label = _ENTITYLABEL[b[i]]
+            entity_10.entity_id = b[i : (i := i + n)].decode()
+            entity_10.label = _ENTITYLABEL[b[i]]
             i += 1
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            entity_9.text = b[i : (i := i + n)].decode()
-            number_10 = SHORT_LONGS[b[i]]
-            if number_10 is None:
-                entity_9.start, i = read_int(b, i)
-            else:
-                entity_9.start = number_10
-                i += 1
+            entity_10.text = b[i : (i := i + n)].decode()
             number_11 = SHORT_LONGS[b[i]]
             if number_11 is None:
-                entity_9.end, i = read_int(b, i)
+                entity_10.start, i = read_int(b, i)
             else:
-                entity_9.end = number_11
+                entity_10.start = number_11
                 i += 1
-            (entity_9.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            number_12 = SHORT_LONGS[b[i]]
+            if number_12 is None:
+                entity_10.end, i = read_int(b, i)
+            else:
+                entity_10.end = number_12
+                i += 1
+            (entity_10.confidence,) = _DOUBLES_1.unpack_from(b, i)
             i += 8
-            entity_9.__class__ = records.Entity
-            item_6 = entity_9
-            items_5.append(item_6)
-        number_12 = SHORT_LONGS[b[i]]
-        if number_12 is None:
-            count_7, i = read_long(b, i)
-        else:
-            count_7 = number_12
+            branch_13 = b[i]
             i += 1
-    record.entities = tuple(items_5)
-    items_13: list[Any] = []
-    number_16 = SHORT_LONGS[b[i]]
-    if number_16 is None:
-        count_15, i = read_long(b, i)
+            if branch_13 == 2:
+                assertion_14: Any = _new(twins.Assertion)
+                assertion_14.status = _ASSERTIONSTATUS[b[i]]
+                i += 1
+                assertion_14.time = _ASSERTIONTIME[b[i]]
+                i += 1
+                assertion_14.experiencer = _EXPERIENCER[b[i]]
+                i += 1
+                number_15 = SHORT_LONGS[b[i]]
+                if number_15 is None:
+                    assertion_14.cue_start, i = read_int(b, i)
+                else:
+                    assertion_14.cue_start = number_15
+                    i += 1
+                number_16 = SHORT_LONGS[b[i]]
+                if number_16 is None:
+                    assertion_14.cue_end, i = read_int(b, i)
+                else:
+                    assertion_14.cue_end = number_16
+                    i += 1
+                assertion_14.__class__ = records.Assertion
+                entity_10.assertion = assertion_14
+            elif branch_13 == 0:
+                entity_10.assertion = None
+            else:
+                raise ValueError("no such branch")
+            branch_17 = b[i]
+            i += 1
+            if branch_17 == 2:
+                prescription_18: Any = _new(twins.Prescription)
+                branch_19 = b[i]
+                i += 1
+                if branch_19 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.form = b[i : (i := i + n)].decode()
+                elif branch_19 == 0:
+                    prescription_18.form = None
+                else:
+                    raise ValueError("no such branch")
+                branch_20 = b[i]
+                i += 1
+                if branch_20 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.strength = b[i : (i := i + n)].decode()
+                elif branch_20 == 0:
+                    prescription_18.strength = None
+                else:
+                    raise ValueError("no such branch")
+                branch_21 = b[i]
+                i += 1
+                if branch_21 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.dose = b[i : (i := i + n)].decode()
+                elif branch_21 == 0:
+                    prescription_18.dose = None
+                else:
+                    raise ValueError("no such branch")
+                branch_22 = b[i]
+                i += 1
+                if branch_22 == 2:
+                    number_23 = SHORT_LONGS[b[i]]
+                    if number_23 is None:
+                        prescription_18.frequency, i = read_int(b, i)
+                    else:
+                        prescription_18.frequency = number_23
+                        i += 1
+                elif branch_22 == 0:
+                    prescription_18.frequency = None
+                else:
+                    raise ValueError("no such branch")
+                branch_24 = b[i]
+                i += 1
+                if branch_24 == 2:
+                    number_25 = SHORT_LONGS[b[i]]
+                    if number_25 is None:
+                        prescription_18.period, i = read_int(b, i)
+                    else:
+                        prescription_18.period = number_25
+                        i += 1
+                elif branch_24 == 0:
+                    prescription_18.period = None
+                else:
+                    raise ValueError("no such branch")
+                branch_26 = b[i]
+                i += 1
+                if branch_26 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.period_unit = b[i : (i := i + n)].decode()
+                elif branch_26 == 0:
+                    prescription_18.period_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_27 = b[i]
+                i += 1
+                if branch_27 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.when = b[i : (i := i + n)].decode()
+                elif branch_27 == 0:
+                    prescription_18.when = None
+                else:
+                    raise ValueError("no such branch")
+                branch_28 = b[i]
+                i += 1
+                if branch_28 == 2:
+                    prescription_18.as_needed = _BOOLEANS[b[i]]
+                    i += 1
+                elif branch_28 == 0:
+                    prescription_18.as_needed = None
+                else:
+                    raise ValueError("no such branch")
+                branch_29 = b[i]
+                i += 1
+                if branch_29 == 2:
+                    number_30 = SHORT_LONGS[b[i]]
+                    if number_30 is None:
+                        prescription_18.duration, i = read_int(b, i)
+                    else:
+                        prescription_18.duration = number_30
+                        i += 1
+                elif branch_29 == 0:
+                    prescription_18.duration = None
+                else:
+                    raise ValueError("no such branch")
+                branch_31 = b[i]
+                i += 1
+                if branch_31 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.duration_unit = b[i : (i := i + n)].decode()
+                elif branch_31 == 0:
+                    prescription_18.duration_unit = None
+                else:
+                    raise ValueError("no such branch")
+                branch_32 = b[i]
+                i += 1
+                if branch_32 == 2:
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    prescription_18.route = b[i : (i := i + n)].decode()
+                elif branch_32 == 0:
+                    prescription_18.route = None
+                else:
+                    raise ValueError("no such branch")
+                prescription_18.__class__ = records.Prescription
+                entity_10.prescription = prescription_18
+            elif branch_17 == 0:
+                entity_10.prescription = None
+            else:
+                raise ValueError("no such branch")
+            entity_10.__class__ = records.Entity
+            item_7 = entity_10
+            items_6.append(item_7)
+        number_33 = SHORT_LONGS[b[i]]
+        if number_33 is None:
+            count_8, i = read_long(b, i)
+        else:
+            count_8 = number_33
+            i += 1
+    record.entities = tuple(items_6)
+    items_34: list[Any] = []
+    number_37 = SHORT_LONGS[b[i]]
+    if number_37 is None:
+        count_36, i = read_long(b, i)
     else:
-        count_15 = number_16
+        count_36 = number_37
         i += 1
-    while count_15:
-        if count_15 < 0:
-            count_15 = -count_15
+    while count_36:
+        if count_36 < 0:
+            count_36 = -count_36
             _, i = read_length(b, i)
-        for _ in range(count_15):
-            treatment_pair_17: Any = _new(twins.TreatmentPair)
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_17.treatment_id = b[i : (i := i + n)].decode()
-            n = SHORT_LENGTHS[b[i]]
-            if n < 0:
-                n, i = read_length(b, i)
-            else:
-                i += 1
-            treatment_pair_17.disease_id = b[i : (i := i + n)].decode()
-            treatment_pair_17.__class__ = records.TreatmentPair
-            item_14 = treatment_pair_17
-            items_13.append(item_14)
-        number_18 = SHORT_LONGS[b[i]]
-        if number_18 is None:
-            count_15, i = read_long(b, i)
-        else:
-            count_15 = number_18
+        for _ in range(count_36):
+            relation_38: Any = _new(twins.Relation)
+            relation_38.type = _RELATIONTYPE[b[i]]
             i += 1
-    record.treatment_pairs = tuple(items_13)
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_38.treatment_id = b[i : (i := i + n)].decode()
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            relation_38.disease_id = b[i : (i := i + n)].decode()
+            (relation_38.confidence,) = _DOUBLES_1.unpack_from(b, i)
+            i += 8
+            relation_38.__class__ = records.Relation
+            item_35 = relation_38
+            items_34.append(item_35)
+        number_39 = SHORT_LONGS[b[i]]
+        if number_39 is None:
+            count_36, i = read_long(b, i)
+        else:
+            count_36 = number_39
+            i += 1
+    record.relations = tuple(items_34)
     (record.note_confidence,) = _DOUBLES_1.unpack_from(b, i)
     i += 8
     record.sample = _SAMPLE[b[i]]
@@ -2762,68 +3984,81 @@ def read_review_requested(b: bytes, i: int) -> records.ReviewRequested:
     else:
         i += 1
     record.doctor_ref = b[i : (i := i + n)].decode()
-    number_19 = SHORT_LONGS[b[i]]
-    if number_19 is None:
+    number_40 = SHORT_LONGS[b[i]]
+    if number_40 is None:
         record.requested_at, i = read_long(b, i)
     else:
-        record.requested_at = number_19
+        record.requested_at = number_40
         i += 1
-    number_20 = SHORT_LONGS[b[i]]
-    if number_20 is None:
+    number_41 = SHORT_LONGS[b[i]]
+    if number_41 is None:
         record.written_at, i = read_long(b, i)
     else:
-        record.written_at = number_20
+        record.written_at = number_41
         i += 1
-    branch_21 = b[i]
+    branch_42 = b[i]
     i += 1
-    if branch_21 == 2:
+    if branch_42 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.pseudonym_key_id = b[i : (i := i + n)].decode()
-    elif branch_21 == 0:
+    elif branch_42 == 0:
         record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
-    branch_22 = b[i]
+    branch_43 = b[i]
     i += 1
-    if branch_22 == 2:
+    if branch_43 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.purpose = b[i : (i := i + n)].decode()
-    elif branch_22 == 0:
+    elif branch_43 == 0:
         record.purpose = None
     else:
         raise ValueError("no such branch")
-    branch_23 = b[i]
+    branch_44 = b[i]
     i += 1
-    if branch_23 == 2:
+    if branch_44 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.consent_artefact_id = b[i : (i := i + n)].decode()
-    elif branch_23 == 0:
+    elif branch_44 == 0:
         record.consent_artefact_id = None
     else:
         raise ValueError("no such branch")
-    branch_24 = b[i]
+    branch_45 = b[i]
     i += 1
-    if branch_24 == 2:
+    if branch_45 == 2:
         n = SHORT_LENGTHS[b[i]]
         if n < 0:
             n, i = read_length(b, i)
         else:
             i += 1
         record.encryption_key_id = b[i : (i := i + n)].decode()
-    elif branch_24 == 0:
+    elif branch_45 == 0:
         record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_46 = b[i]
+    i += 1
+    if branch_46 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_46 == 0:
+        record.sealed = None
     else:
         raise ValueError("no such branch")
     record.__class__ = records.ReviewRequested
@@ -2833,60 +4068,142 @@ def read_review_requested(b: bytes, i: int) -> records.ReviewRequested:
 
 
 def write_review_requested(r: records.ReviewRequested, header: bytes) -> bytes:
-    data_1 = r.note_id.encode()
-    data_2 = r.event_id.encode()
-    data_3 = r.text.encode()
-    segment_4 = r.segment
-    data_5 = segment_4.city.encode()
-    data_6 = segment_4.specialty.encode()
-    model_ref_7 = r.model
-    data_8 = model_ref_7.name.encode()
-    data_9 = model_ref_7.version.encode()
-    out = [header, LONGS[len(data_1)], data_1, INTS[r.revision], LONGS[len(data_2)], data_2, _ORIGIN_BYTES[r.origin], LONGS[len(data_3)], data_3, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, LONGS[model_ref_7.serial]]
-    items_10 = r.entities
-    if items_10:
-        out.append(LONGS[len(items_10)])
-        for item_11 in items_10:
-            entity_12 = item_11
-            data_13 = entity_12.entity_id.encode()
-            data_14 = entity_12.text.encode()
-            out += (LONGS[len(data_13)], data_13, _ENTITYLABEL_BYTES[entity_12.label], LONGS[len(data_14)], data_14, INTS[entity_12.start], INTS[entity_12.end], _DOUBLES_1.pack(entity_12.confidence),)
+    data_1 = r.source.encode()
+    data_2 = r.note_id.encode()
+    data_3 = r.event_id.encode()
+    data_4 = r.text.encode()
+    segment_5 = r.segment
+    data_6 = segment_5.city.encode()
+    data_7 = segment_5.specialty.encode()
+    model_ref_8 = r.model
+    data_9 = model_ref_8.name.encode()
+    data_10 = model_ref_8.version.encode()
+    data_11 = r.rules_version.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], LONGS[len(data_3)], data_3, _ORIGIN_BYTES[r.origin], LONGS[len(data_4)], data_4, LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[model_ref_8.serial], LONGS[len(data_11)], data_11, LONGS[r.rules_serial]]
+    items_12 = r.entities
+    if items_12:
+        out.append(LONGS[len(items_12)])
+        for item_13 in items_12:
+            entity_14 = item_13
+            data_15 = entity_14.entity_id.encode()
+            data_16 = entity_14.text.encode()
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence),)
+            value_17 = entity_14.assertion
+            if value_17 is None:
+                out.append(b"\x00")
+            else:
+                assertion_18 = value_17
+                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_18.status], _ASSERTIONTIME_BYTES[assertion_18.time], _EXPERIENCER_BYTES[assertion_18.experiencer], INTS[assertion_18.cue_start], INTS[assertion_18.cue_end],)
+            value_19 = entity_14.prescription
+            if value_19 is None:
+                out.append(b"\x00")
+            else:
+                prescription_20 = value_19
+                out += (b"\x02",)
+                value_21 = prescription_20.form
+                if value_21 is None:
+                    out.append(b"\x00")
+                else:
+                    data_22 = value_21.encode()
+                    out += (b"\x02", LONGS[len(data_22)], data_22,)
+                value_23 = prescription_20.strength
+                if value_23 is None:
+                    out.append(b"\x00")
+                else:
+                    data_24 = value_23.encode()
+                    out += (b"\x02", LONGS[len(data_24)], data_24,)
+                value_25 = prescription_20.dose
+                if value_25 is None:
+                    out.append(b"\x00")
+                else:
+                    data_26 = value_25.encode()
+                    out += (b"\x02", LONGS[len(data_26)], data_26,)
+                value_27 = prescription_20.frequency
+                if value_27 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_27],)
+                value_28 = prescription_20.period
+                if value_28 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_28],)
+                value_29 = prescription_20.period_unit
+                if value_29 is None:
+                    out.append(b"\x00")
+                else:
+                    data_30 = value_29.encode()
+                    out += (b"\x02", LONGS[len(data_30)], data_30,)
+                value_31 = prescription_20.when
+                if value_31 is None:
+                    out.append(b"\x00")
+                else:
+                    data_32 = value_31.encode()
+                    out += (b"\x02", LONGS[len(data_32)], data_32,)
+                value_33 = prescription_20.as_needed
+                if value_33 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", _BOOLEAN_BYTES[value_33],)
+                value_34 = prescription_20.duration
+                if value_34 is None:
+                    out.append(b"\x00")
+                else:
+                    out += (b"\x02", INTS[value_34],)
+                value_35 = prescription_20.duration_unit
+                if value_35 is None:
+                    out.append(b"\x00")
+                else:
+                    data_36 = value_35.encode()
+                    out += (b"\x02", LONGS[len(data_36)], data_36,)
+                value_37 = prescription_20.route
+                if value_37 is None:
+                    out.append(b"\x00")
+                else:
+                    data_38 = value_37.encode()
+                    out += (b"\x02", LONGS[len(data_38)], data_38,)
     out += (b"\x00",)
-    items_15 = r.treatment_pairs
-    if items_15:
-        out.append(LONGS[len(items_15)])
-        for item_16 in items_15:
-            treatment_pair_17 = item_16
-            data_18 = treatment_pair_17.treatment_id.encode()
-            data_19 = treatment_pair_17.disease_id.encode()
-            out += (LONGS[len(data_18)], data_18, LONGS[len(data_19)], data_19,)
-    data_20 = r.patient_ref.encode()
-    data_21 = r.doctor_ref.encode()
-    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_20)], data_20, LONGS[len(data_21)], data_21, LONGS[r.requested_at], LONGS[r.written_at],)
-    value_22 = r.pseudonym_key_id
-    if value_22 is None:
+    items_39 = r.relations
+    if items_39:
+        out.append(LONGS[len(items_39)])
+        for item_40 in items_39:
+            relation_41 = item_40
+            data_42 = relation_41.treatment_id.encode()
+            data_43 = relation_41.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_41.type], LONGS[len(data_42)], data_42, LONGS[len(data_43)], data_43, _DOUBLES_1.pack(relation_41.confidence),)
+    data_44 = r.patient_ref.encode()
+    data_45 = r.doctor_ref.encode()
+    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_44)], data_44, LONGS[len(data_45)], data_45, LONGS[r.requested_at], LONGS[r.written_at],)
+    value_46 = r.pseudonym_key_id
+    if value_46 is None:
         out.append(b"\x00")
     else:
-        data_23 = value_22.encode()
-        out += (b"\x02", LONGS[len(data_23)], data_23,)
-    value_24 = r.purpose
-    if value_24 is None:
+        data_47 = value_46.encode()
+        out += (b"\x02", LONGS[len(data_47)], data_47,)
+    value_48 = r.purpose
+    if value_48 is None:
         out.append(b"\x00")
     else:
-        data_25 = value_24.encode()
-        out += (b"\x02", LONGS[len(data_25)], data_25,)
-    value_26 = r.consent_artefact_id
-    if value_26 is None:
+        data_49 = value_48.encode()
+        out += (b"\x02", LONGS[len(data_49)], data_49,)
+    value_50 = r.consent_artefact_id
+    if value_50 is None:
         out.append(b"\x00")
     else:
-        data_27 = value_26.encode()
-        out += (b"\x02", LONGS[len(data_27)], data_27,)
-    value_28 = r.encryption_key_id
-    if value_28 is None:
+        data_51 = value_50.encode()
+        out += (b"\x02", LONGS[len(data_51)], data_51,)
+    value_52 = r.encryption_key_id
+    if value_52 is None:
         out.append(b"\x00")
     else:
-        data_29 = value_28.encode()
-        out += (b"\x02", LONGS[len(data_29)], data_29,)
+        data_53 = value_52.encode()
+        out += (b"\x02", LONGS[len(data_53)], data_53,)
+    value_54 = r.sealed
+    if value_54 is None:
+        out.append(b"\x00")
+    else:
+        data_55 = value_54
+        out += (b"\x02", LONGS[len(data_55)], data_55,)
     return b"".join(out)
 
 

@@ -18,6 +18,32 @@ class ModelRef(Record):
     )
 
 
+class Assertion(Record):
+    __slots__ = (
+        "status",
+        "time",
+        "experiencer",
+        "cue_start",
+        "cue_end",
+    )
+
+
+class Prescription(Record):
+    __slots__ = (
+        "form",
+        "strength",
+        "dose",
+        "frequency",
+        "period",
+        "period_unit",
+        "when",
+        "as_needed",
+        "duration",
+        "duration_unit",
+        "route",
+    )
+
+
 class Entity(Record):
     __slots__ = (
         "entity_id",
@@ -26,13 +52,17 @@ class Entity(Record):
         "start",
         "end",
         "confidence",
+        "assertion",
+        "prescription",
     )
 
 
-class TreatmentPair(Record):
+class Relation(Record):
     __slots__ = (
+        "type",
         "treatment_id",
         "disease_id",
+        "confidence",
     )
 
 
@@ -49,6 +79,7 @@ class AnnotationChanges(Record):
 class AnnotationValidated(Record):
     __slots__ = (
         "annotation_id",
+        "source",
         "note_id",
         "revision",
         "event_id",
@@ -60,10 +91,12 @@ class AnnotationValidated(Record):
         "doctor_ref",
         "written_at",
         "model",
+        "rules_version",
+        "rules_serial",
         "predicted_entities",
-        "predicted_pairs",
+        "predicted_relations",
         "entities",
-        "treatment_pairs",
+        "relations",
         "sample",
         "inclusion_probability",
         "predictions_shown",
@@ -79,6 +112,7 @@ class AnnotationValidated(Record):
         "purpose",
         "consent_artefact_id",
         "encryption_key_id",
+        "sealed",
     )
 
 
@@ -140,6 +174,8 @@ class DriftWords(Record):
         "words",
         "observed_from",
         "observed_to",
+        "encryption_key_id",
+        "sealed",
     )
 
 
@@ -154,22 +190,27 @@ class Review(Record):
 class EntitiesExtracted(Record):
     __slots__ = (
         "event_id",
+        "source",
         "note_id",
         "revision",
         "origin",
         "model",
+        "rules_version",
+        "rules_serial",
         "segment",
+        "patient_ref",
         "written_at",
         "accepted_at",
         "extracted_at",
         "note_confidence",
         "entities",
-        "treatment_pairs",
+        "relations",
         "review",
         "pseudonym_key_id",
         "purpose",
         "consent_artefact_id",
         "encryption_key_id",
+        "sealed",
     )
 
 
@@ -208,6 +249,7 @@ class ModelEvent(Record):
 
 class NoteAccepted(Record):
     __slots__ = (
+        "source",
         "note_id",
         "revision",
         "prescription_ref",
@@ -220,16 +262,17 @@ class NoteAccepted(Record):
         "language",
         "origin",
         "accepted_at",
-        "producer",
         "pseudonym_key_id",
         "purpose",
         "consent_artefact_id",
         "encryption_key_id",
+        "sealed",
     )
 
 
 class NoteSubmitted(Record):
     __slots__ = (
+        "source",
         "note_id",
         "revision",
         "prescription_id",
@@ -245,6 +288,7 @@ class NoteSubmitted(Record):
         "purpose",
         "consent_artefact_id",
         "encryption_key_id",
+        "sealed",
     )
 
 
@@ -281,6 +325,7 @@ class QualityMeasured(Record):
 
 class ReviewRequested(Record):
     __slots__ = (
+        "source",
         "note_id",
         "revision",
         "event_id",
@@ -288,8 +333,10 @@ class ReviewRequested(Record):
         "text",
         "segment",
         "model",
+        "rules_version",
+        "rules_serial",
         "entities",
-        "treatment_pairs",
+        "relations",
         "note_confidence",
         "sample",
         "inclusion_probability",
@@ -302,6 +349,7 @@ class ReviewRequested(Record):
         "purpose",
         "consent_artefact_id",
         "encryption_key_id",
+        "sealed",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clinical_ner.dataset_duplicates import leakage
-from contracts.records import AnnotationValidated
+from contracts.records import AnnotationValidated, RelationType
 from lifecycle.collection import Reason, collect
 from lifecycle.gate_config import GateConfig
 from lifecycle.readiness import missing_labels
@@ -27,6 +27,7 @@ def word(number: int = 0, **more) -> AnnotationValidated:
     entity = {"entity_id": "e1", "label": "DISEASE", "text": "fever", "start": 6, "end": 11, "confidence": 1.0}
     given = {
         "annotation_id": f"a{number}",
+        "source": "clinic",
         "note_id": f"synthetic-{number}",
         "revision": 1,
         "text": text,
@@ -35,9 +36,9 @@ def word(number: int = 0, **more) -> AnnotationValidated:
         "doctor_ref": "d",
         "written_at": 1,
         "predicted_entities": [],
-        "predicted_pairs": [],
+        "predicted_relations": [],
         "entities": [entity],
-        "treatment_pairs": [],
+        "relations": [],
         "sample": "DRIFT",
         "predictions_shown": True,
         "outcome": "CORRECTED",
@@ -80,6 +81,7 @@ def test_roles_follow_from_the_patient_and_the_key_alone():
             },
             Reason.CONTRADICTS_TEXT,
         ),
+        ({"text": "", "entities": [], "sealed": b"sealed", "encryption_key_id": "k1"}, Reason.SEALED),
     ],
 )
 def test_what_cannot_be_right_is_left_out(more, reason):
@@ -100,6 +102,27 @@ def test_annotators_who_contradict_each_other_wait_for_an_adjudication():
 def test_only_the_newest_revision_and_the_last_word_count():
     old, new = word(1), word(1, annotation_id="n", revision=2, entities=[])
     assert [item.note.spans for item in collect([old, new, new], KEY, SHARES).notes] == [()]
+
+
+def test_one_id_of_two_sources_is_two_notes():
+    here, there = word(1), word(2, source="other", note_id="synthetic-1", revision=2)
+    found = collect([here, there], KEY, ALL_TRAIN)
+    assert [item.note.note_id for item in found.notes] == ["clinic|synthetic-1", "other|synthetic-1"]
+    assert not found.left_out[Reason.OLDER_REVISION]
+    assert taught_by([here, there], found.of(Role.TRAIN)) == {"v1": 2}
+
+
+def test_only_what_is_given_now_is_a_pair():
+    drug = {"entity_id": "e2", "label": "TREATMENT", "text": "k/c/o", "start": 0, "end": 5, "confidence": 1.0}
+    fever = {"entity_id": "e1", "label": "DISEASE", "text": "fever", "start": 6, "end": 11, "confidence": 1.0}
+
+    def pairs(kind: str) -> list[tuple[int, int]]:
+        relation = {"type": kind, "treatment_id": "e2", "disease_id": "e1", "confidence": 1.0}
+        (item,) = collect([word(1, entities=[fever, drug], relations=[relation])], KEY, SHARES).notes
+        return list(item.note.pairs)
+
+    assert pairs("TREATS") == [(0, 1)]
+    assert [pairs(kind) for kind in RelationType if kind is not RelationType.TREATS] == [[]] * (len(RelationType) - 1)
 
 
 def test_notes_chosen_for_doubt_never_judge():

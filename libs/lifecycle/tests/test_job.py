@@ -44,6 +44,7 @@ def _word(number, note) -> AnnotationValidated:
     return AnnotationValidated.from_dict(
         {
             "annotation_id": f"a{number}",
+            "source": "clinic",
             "note_id": note.note_id,
             "revision": 1,
             "text": note.text,
@@ -52,9 +53,9 @@ def _word(number, note) -> AnnotationValidated:
             "doctor_ref": note.doctor_ref,
             "written_at": note.written_at,
             "predicted_entities": [],
-            "predicted_pairs": [],
+            "predicted_relations": [],
             "entities": entities,
-            "treatment_pairs": [],
+            "relations": [],
             "sample": "DRIFT",
             "predictions_shown": True,
             "outcome": "CORRECTED",

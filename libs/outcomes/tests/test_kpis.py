@@ -39,22 +39,24 @@ def entity(start, label=EntityLabel.DISEASE):
     return Entity(entity_id=f"e{start}", label=label, text="x", start=start, end=start + 1, confidence=1.0)
 
 
-def note(note_id, at=NOON, late_ms=1000, reason="NONE", city="Pune", serial=1, revision=1, origin=Origin.LIVE):
+def note(note_id, at=NOON, late_ms=1000, reason="NONE", city="Pune", serial=1, revision=1, origin=Origin.LIVE,
+         source="clinic", rules=0):  # fmt: skip
     return EntitiesExtracted(
-        event_id=f"{note_id}-{revision}-{serial}", note_id=note_id, revision=revision, origin=origin,
+        event_id=f"{source}-{note_id}-{revision}-{serial}-{rules}", source=source, note_id=note_id, revision=revision, origin=origin,
+        rules_version="", rules_serial=rules, patient_ref="p",
         model=ModelRef(name="m", version=str(serial), serial=serial), segment=Segment(city=city, specialty="x"),
-        written_at=at, accepted_at=at, extracted_at=at + late_ms, note_confidence=1.0, entities=(), treatment_pairs=(),
+        written_at=at, accepted_at=at, extracted_at=at + late_ms, note_confidence=1.0, entities=(), relations=(),
         review=Review(requested=reason != "NONE", reason=ReviewReason(reason)),
     )  # fmt: skip
 
 
 def said(note_id, predicted, right, *, sample=Sample.AUDIT, who="v-1", sequence=1, outcome="CORRECTED", p=0.5, s=30.0,
-         city="Pune", serial=1, shown=True, at=NOON, revision=1, origin=Origin.LIVE):  # fmt: skip
+         city="Pune", serial=1, shown=True, at=NOON, revision=1, origin=Origin.LIVE, source="clinic"):  # fmt: skip
     return AnnotationValidated(
-        annotation_id=f"{note_id}-{revision}-{who}-{sequence}", note_id=note_id, revision=revision, origin=origin, text="x" * 99,
+        annotation_id=f"{source}-{note_id}-{revision}-{who}-{sequence}", source=source, note_id=note_id, revision=revision, origin=origin, text="x" * 99,
         segment=Segment(city=city, specialty="x"), patient_ref="p", doctor_ref="d", written_at=at,
-        model=ModelRef(name="m", version=str(serial), serial=serial), predicted_entities=tuple(predicted), predicted_pairs=(),
-        entities=tuple(right), treatment_pairs=(), sample=sample, inclusion_probability=p, predictions_shown=shown,
+        model=ModelRef(name="m", version=str(serial), serial=serial), predicted_entities=tuple(predicted), predicted_relations=(),
+        entities=tuple(right), relations=(), sample=sample, inclusion_probability=p, predictions_shown=shown,
         outcome=AnnotationOutcome(outcome), changes=AnnotationChanges(kept=0, added=0, removed=0, moved=0, relabelled=0),
         annotator=who, sequence=sequence, seconds_spent=s, annotated_at=at, supersedes=(),
     )  # fmt: skip
@@ -90,6 +92,47 @@ def test_a_note_counts_once_and_only_live():
     assert read(folded, "notes", version="1") == 0
     assert read(folded, "notes", version="2") == 1
     assert read(folded, "notes", city="Delhi") == 0
+
+
+def test_one_id_of_two_sources_is_two_notes():
+    folded = Folded(ZONE)
+    for one in (
+        note("n|1", source="clinic-a"),
+        note("n|1", source="clinic-b", revision=2),
+        note("n|1", source="clinic-a"),
+    ):
+        folded.extracted(one)
+    assert read(folded, "notes") == 2
+    right = [entity(0)]
+    folded.validated(said("n|1", right, right, source="clinic-a"))
+    folded.validated(said("n|1", right, right, source="clinic-b"))  # of a revision that a newer one replaced
+    assert list(folded.audits) == ["clinic-a|n|1"]
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "EMPTY_TEXT", NOON, "p:1", Origin.LIVE, "clinic-c|n|1"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "EMPTY_TEXT", NOON, "p:2", Origin.LIVE, "clinic-a|n|1"))
+    assert list(folded.lost) == ["clinic-c|n|1"]
+
+
+@pytest.mark.parametrize("places", list(permutations(range(4))))
+def test_for_a_note_the_highest_revision_then_model_then_rules_counts(places):
+    rows = [note("a", city="right", revision=2, serial=3, rules=2), note("a", city="rules", revision=2, serial=3, rules=1),
+            note("a", city="model", revision=2, serial=1, rules=9), note("a", city="revision", serial=9, rules=9)]  # fmt: skip
+    folded = Folded(ZONE)
+    for place in places:
+        folded.extracted(rows[place])
+    assert read(folded, "notes") == read(folded, "notes", city="right") == 1
+
+
+@pytest.mark.parametrize("places", list(permutations(range(3))))
+def test_a_version_keeps_its_newest_serial_whatever_comes_last(places):
+    takes = [
+        lambda folded: folded.extracted(replace(note("a"), model=ModelRef(name="m", version="7", serial=4))),
+        lambda folded: folded.model_event(promoted("7", 6, NOON, ModelEventKind.ROLLED_BACK)),
+        lambda folded: folded.validated(replace(said("a", [], []), model=ModelRef(name="m", version="7", serial=5))),
+    ]
+    folded = Folded(ZONE)
+    for place in places:
+        takes[place](folded)
+    assert folded.models["7"] == ("m", 6)
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -240,20 +283,22 @@ def test_times_are_within_two_per_cent():
 
 def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_out_after_all():
     folded = Folded(ZONE)
-    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "clinic|b"))
     assert read(folded, "availability") == 0
     folded.extracted(note("a"))
     for place in range(2):  # a letter that was written twice, or a note that failed twice
-        folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, f"y 0:{place}", Origin.LIVE, "b"))
-    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:2", Origin.REEXTRACT, "c"))
-    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON - 24 * HOUR, "y 0:3", Origin.LIVE, "d"))
+        folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, f"y 0:{place}", Origin.LIVE, "clinic|b"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:2", Origin.REEXTRACT, "clinic|c"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON - 24 * HOUR, "y 0:3", Origin.LIVE, "clinic|d"))
     folded.dead_lettered(DeadLetter("model.commands.v1.dlq", "UNDECODABLE", NOON, "z 0:0"))
     assert read(folded, "availability") == 1 / 2
     assert read(folded, "availability", city="Pune") == 1  # nobody knows where the lost one was written
     folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "UNDECODABLE", NOON, "y 0:4"))  # no note can be told from it
     assert read(folded, "availability") == 1 / 3
     folded.extracted(note("b", late_ms=3_600_000))  # replayed an hour later
-    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "b"))  # read late
+    folded.dead_lettered(
+        DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "clinic|b")
+    )  # read late
     assert read(folded, "availability") == 1 / 3
     folded.forget_before(shift(DAY, 1))
     assert folded.lost == {}
@@ -262,7 +307,7 @@ def test_a_note_that_was_lost_behind_the_door_was_not_available_until_it_came_ou
 def test_a_revision_that_is_given_up_behind_one_that_came_out_lowers_no_availability_as_the_page_says():
     folded = Folded(ZONE)
     folded.extracted(note("a"))
-    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "a"))
+    folded.dead_lettered(DeadLetter(ACCEPTED_DLQ, "HANDLER_FAILED", NOON, "y 0:0", Origin.LIVE, "clinic|a"))
     assert read(folded, "availability") == 1
     assert [one.identity for one in View(folded, (DAY,), NOON).examples("behind")] == ["y 0:0"]
     assert "Only whole notes count as given up" in markdown()
@@ -419,7 +464,7 @@ def test_the_newest_examples_are_kept_by_their_own_time():
     for place in (5, 1, *range(10, 40), 3):
         folded.extracted(note(f"n{place}", at=NOON + place))
     found = [one.identity for one in View(folded, (DAY,), NOON).examples("straight")]
-    assert found == [f"n{place}" for place in range(39, 19, -1)]
+    assert found == [f"clinic|n{place}" for place in range(39, 19, -1)]
 
 
 def test_examples_are_those_of_the_number_alone():
@@ -435,7 +480,7 @@ def test_examples_are_those_of_the_number_alone():
     folded.detected(drifted("e", DriftLevel.CRITICAL, NOON))
 
     def of(kind, days=(DAY,), **where):
-        return {one.identity for one in View(folded, days, NOON, **where).examples(kind)}
+        return {one.identity.removeprefix("clinic|") for one in View(folded, days, NOON, **where).examples(kind)}
 
     assert of("straight", city="Delhi") == {"d"}
     assert of("straight", days=(shift(DAY, -1),)) == {"y"}

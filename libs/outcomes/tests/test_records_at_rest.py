@@ -1,36 +1,57 @@
+import json
 import os
+from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 from contracts.records import (
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
     EntitiesExtracted,
     Entity,
     EntityLabel,
+    Experiencer,
     ModelRef,
+    Relation,
+    RelationType,
     Review,
     ReviewReason,
     Segment,
-    TreatmentPair,
 )
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
 from outcomes.questions import READY, ask, open_records, select
-from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest, Stretch, row_of
+from outcomes.records_at_rest import DamagedManifest, FolderInUse, OlderRecords, RecordsAtRest, Stretch, row_of
 
 ZONE = ZoneInfo("Asia/Kolkata")
 AT = 1_794_803_400_000
 STEPS = ["write a file", "write the manifest", "show the manifest", "shown", "delete retired files"]
 
 
-def event(note, revision=1, serial=1, review="NONE", late_ms=1000):
-    one = Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9)
+PRESENT = Assertion(
+    status=AssertionStatus.PRESENT,
+    time=AssertionTime.CURRENT,
+    experiencer=Experiencer.PATIENT,
+    cue_start=-1,
+    cue_end=-1,
+)
+
+
+def event(
+    note, revision=1, serial=1, review="NONE", late_ms=1000, *, source="clinic", rules=1, relation=RelationType.TREATS
+):
+    one = Entity(
+        entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9, assertion=PRESENT
+    )
     two = Entity(entity_id="e2", label=EntityLabel.TREATMENT, text="rest", start=4, end=8, confidence=0.9)
     return EntitiesExtracted(
-        event_id=f"{note}-{revision}-{serial}", note_id=note, revision=revision,
+        event_id=f"{source}-{note}-{revision}-{serial}-{rules}", source=source, note_id=note, revision=revision,
+        rules_version=f"r{rules}", rules_serial=rules, patient_ref="p-1",
         model=ModelRef(name="m", version=str(serial), serial=serial), segment=Segment(city="Pune", specialty="x"),
         written_at=AT, accepted_at=AT, extracted_at=AT + late_ms, note_confidence=0.81, entities=(one, two),
-        treatment_pairs=(TreatmentPair(treatment_id="e2", disease_id="e1"),),
+        relations=(Relation(type=relation, treatment_id="e2", disease_id="e1", confidence=0.8),),
         review=Review(requested=review != "NONE", reason=ReviewReason(review)),
     )  # fmt: skip
 
@@ -125,14 +146,73 @@ def test_a_merge_is_of_one_day_and_readers_keep_their_files_until_the_next_round
     assert open_records(tmp_path).execute("SELECT count(*) FROM kept").fetchone() == (12,)
 
 
-def test_readers_see_the_highest_revision_and_serial_and_two_writers_never_meet(tmp_path):
+def kept(folder, *events):
+    sink = RecordsAtRest(folder)
+    sink.append([Stretch("t", 0, 0, len(events), [row_of(one, ZONE) for one in events])])
+    return open_records(folder)
+
+
+@pytest.mark.parametrize("places", list(permutations(range(4))))
+def test_readers_see_the_highest_revision_then_model_then_rules(tmp_path, places):
+    rows = [event("n", 2, 3, rules=1), event("n", 2, 3, rules=2), event("n", 2, 1, rules=9), event("n", 1, 9, rules=9)]
+    records = kept(tmp_path, *(rows[place] for place in places))
+    found = records.execute("SELECT revision, model_serial, rules_serial, rules_version FROM notes").fetchall()
+    assert found == [(2, 3, 2, "r2")]
+
+
+def test_one_id_of_two_sources_is_two_notes_everywhere(tmp_path):
+    records = kept(tmp_path, event("n|1", source="clinic-a"), event("n|1", 2, source="clinic-b"))
+    assert records.execute("SELECT source, note_id, revision FROM notes ORDER BY source").fetchall() == [
+        ("clinic-a", "n|1", 1), ("clinic-b", "n|1", 2),
+    ]  # fmt: skip
+    assert records.execute("SELECT count(*) FROM entities").fetchone() == (4,)
+    assert records.execute("SELECT count(*) FROM pairs").fetchone() == (2,)
+    assert [row[-1] for row in ask(records, READY[1], 2)] == [2]
+
+
+def test_only_what_is_given_now_is_a_pair_and_every_relation_can_be_asked_for(tmp_path):
+    causes = event("b", relation=RelationType.CAUSES)
+    records = kept(tmp_path, event("a"), causes)
+    assert records.execute("SELECT note_id, treatment, disease FROM pairs").fetchall() == [("a", "rest", "UTI")]
+    found = records.execute("SELECT note_id, type, confidence FROM relations ORDER BY note_id").fetchall()
+    assert found == [("a", "TREATS", 0.8), ("b", "CAUSES", 0.8)]
+
+
+def test_what_a_note_says_of_an_entity_is_a_column(tmp_path):
+    records = kept(tmp_path, event("a"))
+    found = records.execute(
+        "SELECT label, status, time, experiencer, patient_ref FROM entities ORDER BY label"
+    ).fetchall()
+    assert found == [("DISEASE", "PRESENT", "CURRENT", "PATIENT", "p-1"), ("TREATMENT", None, None, None, "p-1")]
+
+
+def test_a_folder_without_files_has_the_columns_of_one_with_files(tmp_path):
+    RecordsAtRest(tmp_path / "empty").append([Stretch("t", 0, 0, 1, [])])
+    kept(tmp_path / "full", event("a"))
+    both = [open_records(tmp_path / name) for name in ("empty", "full")]
+    for view in ("notes", "entities", "relations", "pairs"):
+        empty, full = (one.execute(f"DESCRIBE {view}").fetchall() for one in both)
+        assert empty == full
+
+
+def test_records_of_an_older_contract_are_refused_with_what_to_do(tmp_path):
+    write(tmp_path, range(2))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["namespace"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    files = sorted(tmp_path.rglob("*.parquet"))
+    for opened in (RecordsAtRest, open_records):
+        with pytest.raises(OlderRecords, match="empty folder"):
+            opened(tmp_path)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+
+
+def test_two_writers_never_meet_and_ready_questions_answer(tmp_path):
     sink = RecordsAtRest(tmp_path)
     with pytest.raises(FolderInUse):
         RecordsAtRest(tmp_path)
-    rows = [row_of(event("n", *at), ZONE) for at in [(2, 1), (2, 3), (1, 9)]]
-    sink.append([Stretch("t", 0, 0, 3, rows)])
+    sink.append([Stretch("t", 0, 0, 1, [row_of(event("n"), ZONE)])])
     records = open_records(tmp_path)
-    assert records.execute("SELECT revision, model_serial FROM notes").fetchall() == [(2, 3)]
     assert [len(ask(records, question, 1)) for question in READY] == [1, 1, 0]
     assert [len(ask(records, question, 5)) for question in READY] == [0, 0, 0]
 

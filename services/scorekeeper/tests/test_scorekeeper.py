@@ -76,17 +76,18 @@ def mark(start):
 
 def event(note_id, city="Pune", serial=1):
     return EntitiesExtracted(
-        event_id=f"e-{note_id}", note_id=note_id, revision=1, model=ModelRef(name="m", version=str(serial), serial=serial),
+        event_id=f"e-{note_id}", source="clinic", note_id=note_id, revision=1, rules_version="", rules_serial=0,
+        patient_ref="p", model=ModelRef(name="m", version=str(serial), serial=serial),
         segment=Segment(city=city, specialty="x"), written_at=NOW - 1000, accepted_at=NOW - 1000, extracted_at=NOW - 500,
-        note_confidence=0.9, entities=(mark(0),), treatment_pairs=(), review=Review(requested=False),
+        note_confidence=0.9, entities=(mark(0),), relations=(), review=Review(requested=False),
     )  # fmt: skip
 
 
 def audit(note_id, *, right=True, city="Pune", serial=1):
     return AnnotationValidated(
-        annotation_id=f"a-{note_id}", note_id=note_id, revision=1, text="flu flu", segment=Segment(city=city, specialty="x"),
+        annotation_id=f"a-{note_id}", source="clinic", note_id=note_id, revision=1, text="flu flu", segment=Segment(city=city, specialty="x"),
         patient_ref="p", doctor_ref="d", written_at=NOW - 1000, model=ModelRef(name="m", version=str(serial), serial=serial),
-        predicted_entities=(mark(0),), predicted_pairs=(), entities=(mark(0 if right else 4),), treatment_pairs=(),
+        predicted_entities=(mark(0),), predicted_relations=(), entities=(mark(0 if right else 4),), relations=(),
         sample=Sample.AUDIT, inclusion_probability=0.1 + 0.01 * (len(note_id) % 7), predictions_shown=True,
         outcome=AnnotationOutcome.ACCEPTED if right else AnnotationOutcome.CORRECTED,
         changes=AnnotationChanges(kept=1, added=0, removed=0, moved=0, relabelled=0), annotator="v-1", sequence=1,
@@ -658,11 +659,20 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
         assert "note-1" not in answer.text
     shown = client.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert shown.status_code == 200
-    assert 'href="http://desk:1/notes?note_id=note-1"' in shown.text
+    assert 'href="http://desk:1/notes?source=clinic&amp;note_id=note-1"' in shown.text
     closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X")), one, threading.Event()))
     answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert answer.status_code == 403
     assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
+
+
+def test_a_note_whose_id_holds_slashes_and_bars_is_led_to_by_a_link_and_a_command_that_work(tmp_path):
+    one = board()
+    one.folded.validated(audit("rx/7|a b", right=False))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    shown = client.get("/examples/corrected", headers={"Authorization": "Bearer token-anna"}).text
+    assert 'href="http://desk:1/notes?source=clinic&amp;note_id=rx%2F7%7Ca%20b"' in shown
+    assert "rxtract why --source clinic &#39;rx/7|a b&#39;" in shown
 
 
 def test_each_number_leads_to_its_own_notes(tmp_path):
@@ -676,7 +686,7 @@ def test_each_number_leads_to_its_own_notes(tmp_path):
         page = client.get("/numbers", params={"city": city, "version": version}).text
         (link,) = {found for found in re.findall(r'href="(/examples/[^"]+)"', page) if found == path}
         shown = client.get(html.unescape(link), headers={"Authorization": "Bearer token-anna"}).text
-        return sorted(set(re.findall(r"rxtract why (\w)", shown)))
+        return sorted(set(re.findall(r"rxtract why --source clinic (\w)", shown)))
 
     assert behind("/examples/audit", "", "") == ["a", "b", "c"]
     assert behind("/examples/audit?city=Delhi", "Delhi", "") == ["b", "c"]

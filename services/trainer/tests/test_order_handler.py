@@ -337,10 +337,10 @@ def labelled(city: str, count: int, at: int = NOW) -> list[AnnotationValidated]:
     def word(number: int) -> AnnotationValidated:
         return AnnotationValidated.from_dict(
             {
-                "annotation_id": f"{city}{number}", "note_id": f"{city}{number}", "revision": 1,
+                "annotation_id": f"{city}{number}", "source": "clinic", "note_id": f"{city}{number}", "revision": 1,
                 "text": f"fever number {number} {city}", "segment": {"city": city, "specialty": "x"},
                 "patient_ref": f"{city}{number}", "doctor_ref": "d", "written_at": 1, "predicted_entities": [],
-                "predicted_pairs": [], "entities": [], "treatment_pairs": [], "sample": "DRIFT",
+                "predicted_relations": [], "entities": [], "relations": [], "sample": "DRIFT",
                 "predictions_shown": True, "outcome": "ACCEPTED", "annotator": "v1", "sequence": 1,
                 "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
                 "seconds_spent": 1.0, "annotated_at": at + number,

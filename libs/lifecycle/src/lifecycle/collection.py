@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from clinical_ner.dataset_duplicates import duplicates, leakage
 from clinical_ner.notes import AnnotatedNote, Label, Span
-from contracts.records import AnnotationOutcome, AnnotationValidated, EntityLabel, Sample
+from contracts.identity import note_key
+from contracts.records import AnnotationOutcome, AnnotationValidated, EntityLabel, RelationType, Sample
 
 from lifecycle.roles import DEFAULT_SHARES, Role, Shares, role_of
 
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     OLDER_WORD = "replaced by a later word of the same annotator"
     SUPERSEDED = "settled by an adjudication"
     NO_LABELS = "skipped, unreadable or of an unknown outcome"
+    SEALED = "its text is sealed, so nothing can be learnt from it here"
     OTHER_TEXT = "its text differs from that of the same note and revision"
     BAD_OFFSETS = "an entity lies outside its text"
     CONTRADICTS_TEXT = "an entity's words are not those of its text"
@@ -101,7 +103,7 @@ def collect(
     given = _once(annotations, left_out)
     settled = [found for words in _by_note(given, left_out) if (found := _settle(words, left_out)) is not None]
     settled.sort(key=lambda word: (word.annotated_at, word.annotation_id))
-    placed = [_placed(word, role_of(word.patient_ref or word.note_id, roles_key, shares)) for word in settled]
+    placed = [_placed(word, role_of(word.patient_ref or _key(word), roles_key, shares)) for word in settled]
     allowed = [item for item in placed if item.role is Role.TRAIN or item.sample is not Sample.UNCERTAIN]
     left_out[Reason.UNCERTAIN_SAMPLE] += len(placed) - len(allowed)
     return Collection(tuple(_distinct(allowed, left_out)), sum(left_out.values()) + _kept(allowed, left_out), left_out)
@@ -125,7 +127,7 @@ def _by_note(words: Iterable[AnnotationValidated], left_out: Counter[Reason]) ->
     """Group by note; only the newest revision counts, and there each annotator's last word."""
     notes: dict[str, list[AnnotationValidated]] = defaultdict(list)
     for word in words:
-        notes[word.note_id].append(word)
+        notes[_key(word)].append(word)
     result = []
     for given in notes.values():
         newest = max(word.revision for word in given)
@@ -178,6 +180,12 @@ def problem_of(word: AnnotationValidated) -> Reason | None:
     """Return why an annotation cannot be used by itself, or None."""
     if word.outcome not in LABELLED:
         return Reason.NO_LABELS
+    if word.sealed is not None and not word.text:
+        return Reason.SEALED
+    return _problem_of_entities(word)
+
+
+def _problem_of_entities(word: AnnotationValidated) -> Reason | None:
     end = 0
     for entity in sorted(word.entities, key=lambda entity: (entity.start, entity.end)):
         if not 0 <= entity.start < entity.end <= len(word.text):
@@ -192,6 +200,10 @@ def problem_of(word: AnnotationValidated) -> Reason | None:
     return None
 
 
+def _key(word: AnnotationValidated) -> str:
+    return note_key(word.source, word.note_id)
+
+
 def _spans(word: AnnotationValidated) -> frozenset[tuple[str, int, int]]:
     return frozenset((str(entity.label), entity.start, entity.end) for entity in word.entities)
 
@@ -200,16 +212,16 @@ def _placed(word: AnnotationValidated, role: Role) -> LabelledNote:
     entities = sorted(word.entities, key=lambda entity: entity.start)
     place = {entity.entity_id: index for index, entity in enumerate(entities)}
     pairs = tuple(
-        (place[pair.treatment_id], place[pair.disease_id])
-        for pair in word.treatment_pairs
-        if pair.treatment_id in place and pair.disease_id in place
+        (place[relation.treatment_id], place[relation.disease_id])
+        for relation in word.relations
+        if relation.type is RelationType.TREATS and relation.treatment_id in place and relation.disease_id in place
     )
     note = AnnotatedNote(
         word.text,
         tuple(Span(entity.start, entity.end, Label(str(entity.label))) for entity in entities),
         pairs,
-        note_id=word.note_id,
-        group=word.patient_ref or word.note_id,
+        note_id=_key(word),
+        group=word.patient_ref or _key(word),
     )
     return LabelledNote(note, role, word.sample, word.segment.city, word.segment.specialty, word.annotated_at)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
+
 from lifecycle.collection import problem_of
 
 if TYPE_CHECKING:
@@ -22,10 +24,11 @@ def taught_by(annotations: Iterable[AnnotationValidated], training: Iterable[Ann
     taught = {note.note_id: (note.text, _places(note)) for note in training if note.note_id}
     last: dict[tuple[str, str], AnnotationValidated] = {}
     for word in annotations:
-        key = (word.annotator, word.note_id)
-        if word.note_id in taught and (key not in last or _rank(word) > _rank(last[key])):
+        note = note_key(word.source, word.note_id)
+        key = (word.annotator, note)
+        if note in taught and (key not in last or _rank(word) > _rank(last[key])):
             last[key] = word
-    return dict(Counter(who for (who, note_id), word in last.items() if _said(word) == taught[note_id]))
+    return dict(Counter(who for (who, note), word in last.items() if _said(word) == taught[note]))
 
 
 def _rank(word: AnnotationValidated) -> tuple[int, int]:

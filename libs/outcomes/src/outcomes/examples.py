@@ -19,7 +19,7 @@ NOWHERE = frozenset({REFUSED, HISTORY, BEHIND})
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of those that a number is made of."""
+    """One of those that a number is made of. `identity`: a note's key (`source|note_id`), an episode, or the place of a dead letter."""
 
     identity: str
     words: str

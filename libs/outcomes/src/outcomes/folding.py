@@ -1,13 +1,15 @@
 """What the KPIs are computed from: the topics of a bounded window, folded into small counts.
 
-A cell holds the sums of one (day, city, model version). A note counts once, as its highest (revision, model serial): a newer row takes
-the older one's sums out again. Nothing here holds a text.
+A cell holds the sums of one (day, city, model version). A note, which is a source and its id, counts once, as its highest (revision, model
+serial, rules serial): a newer row takes the older one's sums out again. Nothing here holds a text.
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from contracts.identity import note_key
 from contracts.origins import counts_as_live
 from contracts.records import (
     AnnotationValidated,
@@ -53,7 +55,7 @@ class DeadLetter(NamedTuple):
         at: When, UTC milliseconds.
         place: Topic, partition and offset.
         origin: The note's; None where it could not be read.
-        note_id: "" where it is not known.
+        note: Its key, `source|note_id`; "" where it is not known.
     """
 
     topic: str
@@ -61,7 +63,7 @@ class DeadLetter(NamedTuple):
     at: int
     place: str
     origin: Origin | None = None
-    note_id: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +122,26 @@ class Folded:
 
     def extracted(self, event: EntitiesExtracted) -> None:
         """Take an entity event."""
-        self.models[event.model.version] = (event.model.name, event.model.serial)
+        self._know_model(event.model.version, event.model.name, event.model.serial)
         if event.origin is not Origin.LIVE:
             return
-        rank = (event.revision, event.model.serial)
-        known = self.notes.get(event.note_id)
-        if known is not None and known[:2] >= rank:
+        note = note_key(event.source, event.note_id)
+        rank = (event.revision, event.model.serial, event.rules_serial)
+        known = self.notes.get(note)
+        if known is not None and known.rank >= rank:
             return
         key = self._key(event.accepted_at, event.segment.city, event.model.version)
         added = _sums_of(event)
         self.changes += 1
         if known is not None and known.key in self.cells:
             self.cells[known.key].take_note(known.sums, -1)
-            self.newest.drop(_kind(known.sums), known.key, event.note_id)
+            self.newest.drop(_kind(known.sums), known.key, note)
         self.cell(key).take_note(added)
-        self.lost.pop(event.note_id, None)
-        self.notes.put(event.note_id, Row(*rank, key, added), known)
-        if event.note_id in self._words:
-            self._judge(event.note_id)
-        example = Example(event.note_id, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
+        self.lost.pop(note, None)
+        self.notes.put(note, Row(*rank, key, added), known)
+        if note in self._words:
+            self._judge(note)
+        example = Example(note, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
         self.newest.keep(_kind(added), key, example)
 
     def validated(self, annotation: AnnotationValidated) -> None:
@@ -146,18 +149,19 @@ class Folded:
         if annotation.sample is Sample.IMPORTED:
             return
         if annotation.model is not None:
-            self.models[annotation.model.version] = (annotation.model.name, annotation.model.serial)
+            self._know_model(annotation.model.version, annotation.model.name, annotation.model.serial)
         if not counts_as_live(annotation.origin):
             return
         version = annotation.model.version if annotation.model else ""
         key = self._key(annotation.annotated_at, annotation.segment.city, version)
-        words = self._words.setdefault(annotation.note_id, Words())
+        note = note_key(annotation.source, annotation.note_id)
+        words = self._words.setdefault(note, Words())
         settled = words.settled()
         taken = words.take(annotation, key)
         if taken is not None:
             self._count_seconds(*taken)
-        self._count_decision(annotation.note_id, settled, words.settled())
-        self._judge(annotation.note_id)
+        self._count_decision(note, settled, words.settled())
+        self._judge(note)
 
     def detected(self, event: DriftDetected) -> None:
         """Take a drift event: it opens, worsens or ends an episode."""
@@ -180,7 +184,7 @@ class Folded:
         if event.serial is None or event.model_version is None:
             return
         self.changes += 1
-        self.models[event.model_version] = (event.model_name, event.serial)
+        self._know_model(event.model_version, event.model_name, event.serial)
         back = event.kind is ModelEventKind.ROLLED_BACK
         self.promotions[event.serial] = Promotion(event.model_version, event.occurred_at, back)
 
@@ -191,8 +195,8 @@ class Folded:
         self.refused[key] = self.refused.get(key, 0) + 1
         kind = BEHIND if letter.topic != INTAKE_DLQ else REFUSED if key.live else HISTORY
         self.newest.keep(kind, (key.day, "", ""), Example(letter.place, letter.reason, letter.at))
-        if letter.topic == ACCEPTED_DLQ and key.live and letter.note_id not in self.notes:
-            self.lost[letter.note_id or letter.place] = key.day
+        if letter.topic == ACCEPTED_DLQ and key.live and letter.note not in self.notes:
+            self.lost[letter.note or letter.place] = key.day
 
     def forget_before(self, day: str) -> None:
         """Drop what lies before a day: the window is bounded."""
@@ -205,6 +209,10 @@ class Folded:
         self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
         self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}
 
+    def _know_model(self, version: str, name: str, serial: int) -> None:
+        """Keep a version's newest serial: a rollback gives it another, and records of the older one may come later."""
+        self.models[version] = max((name, serial), self.models.get(version, (name, serial)), key=itemgetter(1))
+
     def _key(self, at_ms: int, city: str, version: str) -> CellKey:
         """A cell's key, one object for all its notes."""
         key = (day_of(at_ms, self.zone), city, version)
@@ -216,30 +224,30 @@ class Folded:
             self.cells[before.key].seconds -= before.seconds
         self.cell(word.key).seconds += word.seconds
 
-    def _count_decision(self, note_id: str, before: Word | None, word: Word | None) -> None:
+    def _count_decision(self, note: str, before: Word | None, word: Word | None) -> None:
         """Count a note that people decided by the one word that speaks for it."""
         if before == word:
             return
         if before is not None and before.key in self.cells:
             self.cells[before.key].take(_decision(before), -1)
-            self.newest.drop(CORRECTED, before.key, note_id)
+            self.newest.drop(CORRECTED, before.key, note)
         if word is not None:
             self.cell(word.key).take(_decision(word))
         if word is not None and word.changes:
-            self.newest.keep(CORRECTED, word.key, Example(note_id, f"{word.key[1]}, {word.sample}", word.at))
+            self.newest.keep(CORRECTED, word.key, Example(note, f"{word.key[1]}, {word.sample}", word.at))
 
-    def _judge(self, note_id: str) -> None:
+    def _judge(self, note: str) -> None:
         """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
-        word = self._words[note_id].settled(of_audit=True)
-        known = self.notes.get(note_id)
+        word = self._words[note].settled(of_audit=True)
+        known = self.notes.get(note)
         if word is not None and known is not None and known.revision > word.revision:
             word = None
-        judged, before = None if word is None else word.audit, self.audits.pop(note_id, None)
+        judged, before = None if word is None else word.audit, self.audits.pop(note, None)
         if before is not None:
-            self.newest.drop(AUDIT, self._audit_key(before), note_id)
+            self.newest.drop(AUDIT, self._audit_key(before), note)
         if word is not None and judged is not None:
-            self.audits[note_id] = judged
-            self.newest.keep(AUDIT, self._audit_key(judged), Example(note_id, judged.city, word.at))
+            self.audits[note] = judged
+            self.newest.keep(AUDIT, self._audit_key(judged), Example(note, judged.city, word.at))
         if judged != before:
             self.audit_changes += 1
             self.changes += 1

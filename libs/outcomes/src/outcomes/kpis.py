@@ -68,13 +68,13 @@ class View:
 
     @cached_property
     def audits(self) -> list[AuditedNote]:
-        """Audited notes of what is viewed, in the order of their ids: the same notes then give the same last digit."""
+        """Audited notes of what is viewed, in the order of their keys: the same notes then give the same last digit."""
         found = (
             note
             for note in self.folded.audits.values()
             if self._holds(note.written_at) and self.city in {"", note.city} and self.version in {"", note.version}
         )
-        return sorted(found, key=lambda note: note.note_id)
+        return sorted(found, key=lambda note: note.note)
 
     def refused(self) -> dict[str, int]:
         """Live notes refused at the door, by reason. The door does not know city or version of what it cannot read."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
+from contracts.identity import note_key
 from contracts.records import AnnotationValidated, Entity, LabelQuality
 
 ALL = "ALL"
@@ -34,11 +35,12 @@ class AuditedNote:
     """One audited note.
 
     Attributes:
+        note: Its key, `source|note_id`.
         weight: 1 / inclusion probability.
         shown: Whether the person saw the predictions first.
     """
 
-    note_id: str
+    note: str
     city: str
     version: str
     written_at: int
@@ -75,7 +77,7 @@ def audited(annotation: AnnotationValidated) -> AuditedNote:
     """What the measure needs of an audit annotation; none of its text."""
     probability = annotation.inclusion_probability or 1.0
     return AuditedNote(
-        annotation.note_id,
+        note_key(annotation.source, annotation.note_id),
         annotation.segment.city,
         annotation.model.version if annotation.model else "",
         annotation.written_at,

@@ -6,35 +6,34 @@ from typing import Any
 
 import duckdb
 
-from outcomes.records_at_rest import MANIFEST, DamagedManifest, Manifest
+from outcomes.records_at_rest import MANIFEST, SCHEMA, DamagedManifest, Manifest
 
-# One row a note: the highest (revision, model serial), whatever lies in the files.
+# One row a note: the highest (revision, model serial, rules serial), whatever lies in the files. A note is a source and its id.
 _NOTES = """
 CREATE VIEW notes AS
 SELECT * EXCLUDE (place) FROM (
-  SELECT *, row_number() OVER (PARTITION BY note_id ORDER BY revision DESC, model_serial DESC, extracted_at DESC) AS place
+  SELECT *, row_number() OVER (PARTITION BY source, note_id
+    ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC) AS place
   FROM kept
 ) WHERE place = 1
 """
 _ENTITIES = """
 CREATE VIEW entities AS
-SELECT note_id, revision, model_version, city, specialty, written_at, day, one.entity_id, one.label, one.text,
-  one."start" AS "start", one."end" AS "end", one.confidence
+SELECT source, note_id, revision, model_version, rules_version, patient_ref, city, specialty, written_at, day, one.entity_id,
+  one.label, one.text, one."start" AS "start", one."end" AS "end", one.confidence, one.assertion.status AS status,
+  one.assertion."time" AS "time", one.assertion.experiencer AS experiencer, one.prescription
 FROM (SELECT *, unnest(entities) AS one FROM notes)
 """
-_PAIRS = """
-CREATE VIEW pairs AS
-SELECT p.note_id, p.city, p.specialty, p.written_at, p.day, t.text AS treatment, d.text AS disease
-FROM (SELECT note_id, city, specialty, written_at, day, unnest(pairs) AS pair FROM notes) p
-JOIN entities t ON t.note_id = p.note_id AND t.entity_id = p.pair.treatment_id
-JOIN entities d ON d.note_id = p.note_id AND d.entity_id = p.pair.disease_id
+_RELATIONS = """
+CREATE VIEW relations AS
+SELECT r.source, r.note_id, r.patient_ref, r.city, r.specialty, r.written_at, r.day, r.one.type, t.text AS treatment, d.text AS disease,
+  r.one.confidence
+FROM (SELECT source, note_id, patient_ref, city, specialty, written_at, day, unnest(relations) AS one FROM notes) r
+JOIN entities t ON t.source = r.source AND t.note_id = r.note_id AND t.entity_id = r.one.treatment_id
+JOIN entities d ON d.source = r.source AND d.note_id = r.note_id AND d.entity_id = r.one.disease_id
 """
-_NO_FILES = """
-CREATE TABLE kept (note_id VARCHAR, revision INTEGER, event_id VARCHAR, origin VARCHAR, model_name VARCHAR, model_version VARCHAR,
-  model_serial BIGINT, city VARCHAR, specialty VARCHAR, written_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,
-  day VARCHAR, note_confidence DOUBLE, review_reason VARCHAR,
-  entities STRUCT(entity_id VARCHAR, label VARCHAR, "text" VARCHAR, "start" INTEGER, "end" INTEGER, confidence DOUBLE)[],
-  pairs STRUCT(treatment_id VARCHAR, disease_id VARCHAR)[])
+_PAIRS = """
+CREATE VIEW pairs AS SELECT * EXCLUDE (type) FROM relations WHERE type = 'TREATS'
 """
 
 
@@ -52,15 +51,15 @@ READY = (
         "diseases-by-city-and-week",
         "How many notes mention a disease, by city and week.",
         """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
-  count(DISTINCT note_id) AS notes
-FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT note_id) >= $k
+  count(DISTINCT (source, note_id)) AS notes
+FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k
 ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
     ),
     Question(
         "treatments-per-disease",
         "Which treatments doctors give for a disease.",
-        """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT note_id) AS notes
-FROM pairs GROUP BY ALL HAVING count(DISTINCT note_id) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
+        """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT (source, note_id)) AS notes
+FROM pairs GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
     ),
     Question(
         "rising-mentions",
@@ -70,8 +69,8 @@ totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS 
   count(*) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_notes
   FROM notes n, last),
 mentions AS (SELECT lower(text) AS mention, label,
-  count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
-  count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
+  count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
+  count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
   FROM entities e, last GROUP BY 1, 2)
 SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
   round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
@@ -110,8 +109,10 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     if paths:
         connection.execute(f"CREATE VIEW kept AS SELECT * FROM read_parquet([{listed}], hive_partitioning=false)")  # noqa: S608
     else:
-        connection.execute(_NO_FILES)
-    for view in (_NOTES, _ENTITIES, _PAIRS):
+        connection.register("nothing", SCHEMA.empty_table())
+        connection.execute("CREATE TABLE kept AS SELECT * FROM nothing")
+        connection.unregister("nothing")
+    for view in (_NOTES, _ENTITIES, _RELATIONS, _PAIRS):
         connection.execute(view)
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection

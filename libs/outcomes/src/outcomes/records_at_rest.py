@@ -2,7 +2,7 @@
 
 A batch is written as files that nobody sees, then one rename of the manifest shows the files and moves the offsets together. Whatever dies
 in between leaves orphans, which the next start deletes; the records are read again from the manifest's offset. Rows may repeat over
-files (a note's revisions, other models); readers see the one with the highest (revision, model serial).
+files (a note's revisions, other models, other rules); readers see the one with the highest (revision, model serial, rules serial).
 """
 
 import fcntl
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from contracts.files import NAMESPACE
 from contracts.records import EntitiesExtracted
 
 from outcomes.days import day_of
@@ -24,6 +25,30 @@ from outcomes.days import day_of
 MANIFEST = "manifest.json"
 MERGE_AT_FILES = 16
 
+_ASSERTION = pa.struct(
+    [
+        ("status", pa.string()),
+        ("time", pa.string()),
+        ("experiencer", pa.string()),
+        ("cue_start", pa.int32()),
+        ("cue_end", pa.int32()),
+    ]
+)
+_PRESCRIPTION = pa.struct(
+    [
+        ("form", pa.string()),
+        ("strength", pa.string()),
+        ("dose", pa.string()),
+        ("frequency", pa.int32()),
+        ("period", pa.int32()),
+        ("period_unit", pa.string()),
+        ("when", pa.string()),
+        ("as_needed", pa.bool_()),
+        ("duration", pa.int32()),
+        ("duration_unit", pa.string()),
+        ("route", pa.string()),
+    ]
+)
 _MENTION = pa.struct(
     [
         ("entity_id", pa.string()),
@@ -32,11 +57,16 @@ _MENTION = pa.struct(
         ("start", pa.int32()),
         ("end", pa.int32()),
         ("confidence", pa.float64()),
+        ("assertion", _ASSERTION),
+        ("prescription", _PRESCRIPTION),
     ]
 )
-_PAIR = pa.struct([("treatment_id", pa.string()), ("disease_id", pa.string())])
+_RELATION = pa.struct(
+    [("type", pa.string()), ("treatment_id", pa.string()), ("disease_id", pa.string()), ("confidence", pa.float64())]
+)
 SCHEMA = pa.schema(
     [
+        ("source", pa.string()),
         ("note_id", pa.string()),
         ("revision", pa.int32()),
         ("event_id", pa.string()),
@@ -44,6 +74,9 @@ SCHEMA = pa.schema(
         ("model_name", pa.string()),
         ("model_version", pa.string()),
         ("model_serial", pa.int64()),
+        ("rules_version", pa.string()),
+        ("rules_serial", pa.int64()),
+        ("patient_ref", pa.string()),
         ("city", pa.string()),
         ("specialty", pa.string()),
         ("written_at", pa.timestamp("ms", tz="UTC")),
@@ -53,7 +86,7 @@ SCHEMA = pa.schema(
         ("note_confidence", pa.float64()),
         ("review_reason", pa.string()),
         ("entities", pa.list_(_MENTION)),
-        ("pairs", pa.list_(_PAIR)),
+        ("relations", pa.list_(_RELATION)),
     ]
 )
 
@@ -85,25 +118,36 @@ class Manifest:
 
         Raises:
             DamagedManifest: It is none of ours.
+            OlderRecords: It was, before the contract began anew.
         """
         try:
             found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             files = tuple(SinkFile(**one) for one in found["files"])
-            return cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
+            manifest = cls(files, {key: int(value) for key, value in found["offsets"].items()}, tuple(found["retired"]))
+            namespace = found.get("namespace")
         except FileNotFoundError:
             return cls()
         except (ValueError, TypeError, KeyError, AttributeError):
             raise DamagedManifest(
                 f"{MANIFEST} in {folder.name} is damaged: put back a copy of it, or let the scorekeeper begin in an empty folder"
             ) from None
+        if namespace != NAMESPACE:
+            raise OlderRecords(
+                f"{folder.name} holds records of an older contract: let the scorekeeper begin in an empty folder"
+            )
+        return manifest
 
     def text(self) -> str:
         """The manifest as it lies on disk."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
+        return json.dumps({**asdict(self), "namespace": NAMESPACE}, indent=1, sort_keys=True)
 
 
 class DamagedManifest(RuntimeError):
     """The manifest cannot be read, so nobody knows which files count."""
+
+
+class OlderRecords(DamagedManifest):
+    """Its records are of another namespace than the contract's: they name no source, so their notes cannot be told apart."""
 
 
 class FolderInUse(RuntimeError):
@@ -113,6 +157,7 @@ class FolderInUse(RuntimeError):
 def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
     """One row."""
     return {
+        "source": event.source,
         "note_id": event.note_id,
         "revision": event.revision,
         "event_id": event.event_id,
@@ -120,6 +165,9 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
         "model_name": event.model.name,
         "model_version": event.model.version,
         "model_serial": event.model.serial,
+        "rules_version": event.rules_version,
+        "rules_serial": event.rules_serial,
+        "patient_ref": event.patient_ref,
         "city": event.segment.city,
         "specialty": event.segment.specialty,
         "written_at": event.written_at,
@@ -136,10 +184,20 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
                 "start": one.start,
                 "end": one.end,
                 "confidence": one.confidence,
+                "assertion": one.assertion and one.assertion.to_dict(),
+                "prescription": one.prescription and one.prescription.to_dict(),
             }
             for one in event.entities
         ],
-        "pairs": [{"treatment_id": one.treatment_id, "disease_id": one.disease_id} for one in event.treatment_pairs],
+        "relations": [
+            {
+                "type": one.type.value,
+                "treatment_id": one.treatment_id,
+                "disease_id": one.disease_id,
+                "confidence": one.confidence,
+            }
+            for one in event.relations
+        ],
     }
 
 

@@ -14,15 +14,21 @@ class Row(NamedTuple):
 
     revision: int
     serial: int
+    rules_serial: int
     key: CellKey
     sums: NoteSums
 
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """The row with the highest one counts."""
+        return self[:3]
+
 
 class Remembered:
-    """Rows by note. Beyond the limit notes of the oldest day go first, in whatever order partitions are read.
+    """Rows by the note's key (`contracts.identity.note_key`). Beyond the limit notes of the oldest day go first, in whatever order partitions are read.
 
     Args:
-        most: Notes that are remembered; one that was forgotten counts twice when it comes again, as a newer revision or by another model.
+        most: Notes that are remembered; one that was forgotten counts twice when it comes again, as a newer revision, by another model or other rules.
     """
 
     def __init__(self, most: int = MOST_NOTES) -> None:
@@ -41,22 +47,22 @@ class Remembered:
         """How many are missing of the days that are in the window now."""
         return self._gone.total()
 
-    def __contains__(self, note_id: str) -> bool:
-        return self.get(note_id) is not None
+    def __contains__(self, note: str) -> bool:
+        return self.get(note) is not None
 
-    def get(self, note_id: str) -> Row | None:
+    def get(self, note: str) -> Row | None:
         """The row of a note; None when it is not known."""
         for notes in self._days.values():
-            if (row := notes.get(note_id)) is not None:
+            if (row := notes.get(note)) is not None:
                 return row
         return None
 
-    def put(self, note_id: str, row: Row, known: Row | None) -> None:
+    def put(self, note: str, row: Row, known: Row | None) -> None:
         """Keep a row in the place of the one that is known."""
         if known is not None:
-            del self._days[known.key[0]][note_id]
+            del self._days[known.key[0]][note]
             self._size -= 1
-        self._days.setdefault(row.key[0], {})[note_id] = row
+        self._days.setdefault(row.key[0], {})[note] = row
         self._size += 1
         if self._size > self._most:
             oldest = min(day for day, notes in self._days.items() if notes)

@@ -123,9 +123,9 @@ class FoldHandler:
         said = (header(record.headers, REASON) or b"").decode("ascii", "replace")
         reason = said if said in Reason.__members__ else UNKNOWN_REASON  # a header that others write may hold anything
         place = f"{name} {record.partition}:{record.offset}"
-        note_id = (record.key or b"").decode("utf-8", "replace")
+        note = (record.key or b"").decode("utf-8", "replace")
         origin = origin_of(record.headers)
-        self._board.folded.dead_lettered(DeadLetter(name, reason, record.timestamp_ms, place, origin, note_id))
+        self._board.folded.dead_lettered(DeadLetter(name, reason, record.timestamp_ms, place, origin, note))
 
     def _read(self, record: InputRecord) -> Any:
         name = self._names[record.topic]

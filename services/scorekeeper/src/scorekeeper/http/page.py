@@ -1,12 +1,14 @@
 """What the page shows, put into words and shapes. The templates only place it."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from contracts.identity import split_note_key
 from contracts.reasons import Reason
 from contracts.records import LabelQuality
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -130,8 +132,11 @@ class Page:
         scope = replace(scope, city="", version="") if kind in NOWHERE or kind == DRIFT else scope
         with self._board.lock:
             found = self._board.view(scope.window, now_ms, scope.city, scope.version).examples(kind)
-        rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
         desk_url = self._desk_url if kind in AT_THE_DESK else ""
+        rows = [
+            (one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S"), *_ways(kind, one.identity, desk_url))
+            for one in found
+        ]
         template = self._templates.get_template("examples.html")
         return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url, scope=scope, letters=NOWHERE)
 
@@ -174,6 +179,17 @@ class Page:
             "answers": _answers(answers),
             "least_notes": self._least_notes,
         }
+
+
+def _ways(kind: str, identity: str, desk_url: str) -> tuple[str, str]:
+    """Where one can be looked at: its place on the desk and the command; "" where there is none."""
+    if kind == DRIFT:
+        return "", ""
+    if kind in NOWHERE:
+        return "", f"rxtract dlq show {identity.replace('.dlq ', ' ')}"
+    source, note_id = split_note_key(identity)
+    at_desk = f"{desk_url}/notes?{urlencode({'source': source, 'note_id': note_id}, quote_via=quote, safe='')}"
+    return at_desk if desk_url else "", shlex.join(["rxtract", "why", "--source", source, note_id])
 
 
 def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:

@@ -19,12 +19,13 @@ import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
-from contracts.identity import annotation_id, event_id
+from contracts.identity import annotation_id, event_id, note_key
 from contracts.records import (
     AnnotationValidated,
     Entity,
     EntityLabel,
     ModelRef,
+    Relation,
     ReviewRequested,
     Sample,
     Segment,
@@ -44,6 +45,7 @@ from redis import Redis
 from runtime.secret_files import hash_token
 
 TEXT = "Pt 😀 has type 2 diabetes; start metformin. zebra-quartz-canary"
+SOURCE = "clinic-app"
 TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
 
 
@@ -56,6 +58,9 @@ class Asked:
     sample: Sample = Sample.UNCERTAIN
     revision: int = 1
     note_id: str = ""
+    source: str = SOURCE
+    relations: Sequence[Relation] = ()
+    sealed: bytes | None = None
 
 
 def span(word: str, label: str, text: str = TEXT) -> dict[str, object]:
@@ -156,15 +161,21 @@ class Rig:
             value = self.write(request(note_id, place, len(asked), one))
             while True:
                 try:
-                    producer.produce(self.requests, value, note_id.encode())
+                    producer.produce(self.requests, value, note_key(one.source, note_id).encode())
                     break
                 except BufferError:
                     producer.poll(0.1)
         assert producer.flush(60) == 0
         if self.process.poll() is None:
-            tasks = [f"{self.prefix}rxtract:desk:task:{note_id}" for note_id in notes]
+            tasks = {
+                self.key("task", note, one.source) for note, one in zip(notes, asked, strict=True) if not one.sealed
+            }
             until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
         return notes
+
+    def key(self, kind: str, note_id: str, source: str = SOURCE) -> str:
+        """What Redis calls a thing of a note."""
+        return f"{self.prefix}rxtract:desk:{kind}:{note_key(source, note_id)}"
 
     def say(self, like: AnnotationValidated, at_ms: Mapping[str, int]) -> None:
         """Put words like this one on the topic, by note and when it was said."""
@@ -172,9 +183,9 @@ class Rig:
         write = Serializer.for_topic(AnnotationValidated, registry, self.annotations)
         producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random"})
         for note_id, at in at_ms.items():
-            word_id = annotation_id(note_id, like.revision, like.annotator, like.sequence)
+            word_id = annotation_id(like.source, note_id, like.revision, like.annotator, like.sequence)
             word = replace(like, note_id=note_id, annotation_id=word_id, annotated_at=at)
-            producer.produce(self.annotations, write(word), note_id.encode(), timestamp=at)
+            producer.produce(self.annotations, write(word), note_key(like.source, note_id).encode(), timestamp=at)
         assert producer.flush(60) == 0
 
     def said(self) -> list[AnnotationValidated]:
@@ -219,14 +230,18 @@ def request(note_id: str, place: int, count: int, asked: Asked) -> ReviewRequest
             )
         )
     return ReviewRequested(
+        source=asked.source,
         note_id=note_id,
         revision=asked.revision,
-        event_id=event_id(note_id, asked.revision, "1"),
-        text=asked.text,
+        event_id=event_id(asked.source, note_id, asked.revision, 1, 3),
+        text="" if asked.sealed else asked.text,
+        sealed=asked.sealed,
         segment=Segment(city="Pune", specialty="general"),
         model=ModelRef(name="rxtract-ner", version="1", serial=1),
+        rules_version="rules-3",
+        rules_serial=3,
         entities=tuple(entities),
-        treatment_pairs=(),
+        relations=tuple(asked.relations),
         note_confidence=(place + 1) / (count + 1),
         sample=asked.sample,
         inclusion_probability=1.0,
@@ -253,12 +268,12 @@ def next_of(client: httpx.Client, seconds: float = 20) -> dict[str, object]:
 
 def decide(client: httpx.Client, task, entities, **more) -> httpx.Response:
     body = {"lease": task["lease"], "entities": entities, "seconds_spent": 2.5, **more}
-    return client.post(action_on(task["note_id"], task["revision"], "decision"), json=body)
+    return client.post(action_on(task["note_id"], task["revision"], "decision", task["source"]), json=body)
 
 
-def action_on(note_id: str, revision: int, action: str) -> str:
+def action_on(note_id: str, revision: int, action: str, source: str = SOURCE) -> str:
     """Where an action is sent; an id may be anything, so all of it is one segment of the path."""
-    return "/api/tasks/" + quote(f"{note_id}/{revision}/{action}", safe="")
+    return f"/api/tasks/{source}/" + quote(f"{note_id}/{revision}/{action}", safe="")
 
 
 class StallingProxy:

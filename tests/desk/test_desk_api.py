@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from confluent_kafka import Producer
+from contracts.identity import note_key
 from contracts.reasons import Reason
-from contracts.records import AnnotationOutcome, Origin, Sample
-from desk_rig import TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
+from contracts.records import AnnotationOutcome, Origin, Relation, RelationType, Sample
+from desk_rig import SOURCE, TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
 from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -36,7 +37,7 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     assert event.origin is Origin.LIVE
     assert [entity.text for entity in event.entities] == ["type 2 diabetes", "metformin"]
     assert (event.changes.kept, event.changes.added) == (1, 1)
-    assert event.treatment_pairs[0].treatment_id == "e2"
+    assert event.relations[0].treatment_id == "e2"
     assert event.annotator.startswith("v-")
     assert "anna" not in event.annotator
     assert next_of(anna)["note_id"] == notes[1]
@@ -46,7 +47,52 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     assert views
 
 
-ODD_IDS = ("RX/2026/1", "..", "a/../b//", "50%2F/%", "x?y=1#2", "n/1/skip", "a b+c:é")
+def test_one_id_of_two_sources_is_two_notes(rig: Rig) -> None:
+    rig.ask_for([Asked(note_id="rx|1", source="clinic-a"), Asked(note_id="rx|1", source="clinic-b", revision=2)])
+    anna = rig.client("anna")
+    first, second = next_of(anna), next_of(anna)
+    assert [(one["source"], one["note_id"], one["revision"]) for one in (first, second)] == [
+        ("clinic-a", "rx|1", 1), ("clinic-b", "rx|1", 2),
+    ]  # fmt: skip
+    held = [{key: one[key] for key in ("source", "note_id", "revision", "lease")} for one in (first, second)]
+    assert anna.post("/api/keep", json={"notes": held}).json() == {"lost": []}
+    assert rig.client("ben").post("/api/keep", json={"notes": held}).json() == {
+        "lost": ["clinic-a|rx|1", "clinic-b|rx|1"]
+    }
+    assert decide(anna, first, []).status_code == 200
+    assert rig.client("ben").get("/api/next").status_code == 204  # the other one is still hers
+    assert decide(anna, second, []).status_code == 200
+    said = {(event.source, event.note_id, event.revision): event for event in rig.said()}
+    assert set(said) == {("clinic-a", "rx|1", 1), ("clinic-b", "rx|1", 2)}
+    assert len({event.annotation_id for event in said.values()}) == 2
+
+
+def test_a_word_names_the_rules_that_it_judged_and_what_was_related(rig: Rig) -> None:
+    found = (("type 2 diabetes", "DISEASE", 0.7), ("metformin", "TREATMENT", 0.8))
+    relations = (Relation(type=RelationType.TREATS, treatment_id="e2", disease_id="e1", confidence=0.6),)
+    rig.ask_for([Asked(found=found, relations=relations)])
+    anna = rig.client("anna")
+    task = next_of(anna)
+    (pair,) = task["pairs"]
+    assert decide(anna, task, [span(words, label) for words, label, _ in found], pairs=[pair]).status_code == 200
+    (event,) = rig.said()
+    assert (event.rules_version, event.rules_serial) == ("rules-3", 3)
+    assert event.predicted_relations == event.relations == relations
+    assert event.outcome is AnnotationOutcome.ACCEPTED
+
+
+def test_a_note_whose_text_is_sealed_is_passed_over_and_counted(rig: Rig) -> None:
+    (sealed, _open) = rig.ask_for([Asked(found=(), sealed=b"sealed"), Asked()])
+    anna = rig.client("anna")
+    assert next_of(anna)["note_id"] == _open
+    assert anna.get("/api/next").status_code == 204
+    looked = anna.get("/notes", params={"source": SOURCE, "note_id": sealed})
+    assert looked.status_code == 404
+    port = (rig.folder / "health.port").read_text().strip()
+    assert "rxtract_desk_sealed_requests_total 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+ODD_IDS = ("RX/2026/1", "a|b/c|d", "..", "a/../b//", "50%2F/%", "x?y=1#2", "n/1/skip", "a b+c:é")
 """The ingestor takes any id without control characters."""
 
 
@@ -57,7 +103,7 @@ def test_a_note_is_reviewed_whatever_its_id(rig: Rig) -> None:
         task = next_of(anna)
         where = (task["note_id"], task["revision"])
         seen.append(task["note_id"])
-        looked = anna.get("/notes", params={"note_id": task["note_id"]})
+        looked = anna.get("/notes", params={"source": task["source"], "note_id": task["note_id"]})
         assert (looked.status_code, "zebra-quartz-canary" in looked.text) == (200, True), where
         draft = {"lease": task["lease"], "entities": [], "pairs": []}
         assert anna.put(action_on(*where, "draft"), json=draft).status_code == 200, where
@@ -67,10 +113,10 @@ def test_a_note_is_reviewed_whatever_its_id(rig: Rig) -> None:
         assert decide(anna, {**task, **again.json()}, [], sequence=2).status_code == 200, where
     assert sorted(seen) == sorted(ODD_IDS)
     assert sorted({event.note_id for event in rig.said()}) == sorted(ODD_IDS)
-    plain = anna.post("/api/tasks/RX/2026/1/1/again", json={})  # a client that does not quote
+    plain = anna.post(f"/api/tasks/{SOURCE}/RX/2026/1/1/again", json={})  # a client that does not quote
     assert plain.json()["sequence"] == 3
-    assert anna.get("/notes/RX/2026/1").status_code == 200
-    nowhere = anna.post("/api/tasks/RX/nothing", json={})
+    assert anna.get(f"/notes/{SOURCE}/RX/2026/1").status_code == 200
+    nowhere = anna.post(f"/api/tasks/{SOURCE}/RX/nothing", json={})
     assert (nowhere.status_code, nowhere.json()) == (404, {"error": "Not Found"})
 
 
@@ -90,7 +136,7 @@ def test_a_decision_that_fits_no_record_is_refused_and_blocks_nobody(rig: Rig) -
     refused = decide(anna, task, marks)
     assert refused.status_code == 413
     assert "mark fewer" in refused.json()["error"]
-    other = anna.get("/api/next", params={"holding": [task["note_id"]]}).json()
+    other = anna.get("/api/next", params={"holding": [note_key(task["source"], task["note_id"])]}).json()
     assert decide(anna, other, []).status_code == 200
     flagged = anna.post(action_on(task["note_id"], 1, "unreadable"), json={"lease": task["lease"]})
     assert flagged.status_code == 200, flagged.text
@@ -130,7 +176,7 @@ def test_an_audit_note_is_blind_and_cannot_be_skipped_away(rig: Rig) -> None:
     task = next_of(anna)
     assert task["entities"] == []
     assert task["note_confidence"] is None
-    skipped = anna.post(f"/api/tasks/{notes[0]}/1/skip", json={"lease": task["lease"]})
+    skipped = anna.post(f"/api/tasks/{SOURCE}/{notes[0]}/1/skip", json={"lease": task["lease"]})
     assert skipped.status_code == 200
     assert anna.get("/api/next").status_code == 204
     assert next_of(ben)["note_id"] == notes[0]
@@ -164,8 +210,8 @@ def test_one_may_change_a_word_but_not_say_two_at_once(rig: Rig) -> None:
     twice = decide(anna, task, [])  # another tab, another word
     assert twice.status_code == 409
     assert "already" in twice.json()["error"]
-    assert rig.client("ben").post(f"/api/tasks/{notes[0]}/1/again", json={}).status_code == 409
-    again = anna.post(f"/api/tasks/{notes[0]}/1/again", json={}).json()
+    assert rig.client("ben").post(f"/api/tasks/{SOURCE}/{notes[0]}/1/again", json={}).status_code == 409
+    again = anna.post(f"/api/tasks/{SOURCE}/{notes[0]}/1/again", json={}).json()
     assert again["sequence"] == 2
     assert decide(anna, {**task, **again}, [], sequence=2).status_code == 200
     assert [(word.sequence, len(word.entities)) for word in rig.said()] == [(1, 1), (2, 0)]
@@ -178,7 +224,7 @@ def test_nobody_gets_further_than_his_role_and_session(rig: Rig) -> None:
     )
     notes = rig.ask(1)
     task = next_of(rig.client("anna"))
-    path = f"/api/tasks/{notes[0]}/1/skip"
+    path = f"/api/tasks/{SOURCE}/{notes[0]}/1/skip"
     with httpx.Client(base_url=rig.url, timeout=20) as browser:
         assert browser.get("/api/queue").status_code == 401
         assert browser.get("/", follow_redirects=False).headers["location"] == "/login"
@@ -249,7 +295,7 @@ def test_a_desk_killed_between_the_event_and_its_mark_neither_loses_nor_repeats_
             rig.process.wait(10)
             with pytest.raises(httpx.HTTPError):
                 answer.result(20)
-    words = f"{rig.prefix}rxtract:desk:words:{task['note_id']}"
+    words = rig.key("words", task["note_id"])
     assert not rig.redis.exists(words)
     rig.process = rig.start()
     anna = rig.client("anna")

@@ -7,7 +7,7 @@ import time
 import pytest
 from contracts.records import AnnotationOutcome, Sample
 from desk_page import DeskPage
-from desk_rig import Asked, Rig, until
+from desk_rig import SOURCE, Asked, Rig, until
 from playwright.sync_api import expect
 from review_desk.page.pages import SHORTCUTS
 
@@ -93,7 +93,7 @@ def test_every_correction_by_keyboard(rig: Rig, desk: DeskPage) -> None:
         ("metformin", "TREATMENT"),
         ("metformin", "TREATMENT"),
     ]
-    assert [(pair.treatment_id, pair.disease_id) for pair in said.treatment_pairs] == [("e3", "e2")]
+    assert [(pair.treatment_id, pair.disease_id) for pair in said.relations] == [("e3", "e2")]
     assert (said.changes.kept, said.changes.added, said.changes.removed, said.changes.moved) == (1, 3, 1, 1)
 
 
@@ -169,7 +169,7 @@ def test_keys_pressed_where_nothing_waits_are_for_no_note(rig: Rig, desk: DeskPa
     assert desk.page.locator("#hint").inner_text() == ""
 
 
-@pytest.mark.parametrize("note_id", ["RX/2026/1", "..", "50%2F?x#1"])
+@pytest.mark.parametrize("note_id", ["RX/2026/1", "..", "50%2F?x#1", "a|b/c"])
 def test_a_note_is_decided_whatever_its_id(rig: Rig, desk: DeskPage, note_id: str) -> None:
     rig.ask_for([Asked(NOTE, FOUND, note_id=note_id)])
     desk.see("C/o fever")
@@ -180,7 +180,7 @@ def test_a_note_is_decided_whatever_its_id(rig: Rig, desk: DeskPage, note_id: st
     desk.see("C/o fever")
     desk.press("j", "x")
     desk.see_saved()
-    lease = f"{rig.prefix}rxtract:desk:lease:{note_id}"
+    lease = rig.key("lease", note_id)
     rig.redis.set(lease, "v-somebody|else")
     desk.press("Enter")
     desk.see_refused(1)
@@ -218,7 +218,7 @@ def test_a_decision_goes_through_a_proxy_that_takes_no_escaped_slash(
     desk.press("Enter")
     desk.see_nothing_waits()
     desk.see_saved()
-    assert [url.partition("/api/tasks/")[2] for url in sent if "/api/tasks/" in url] == [path]
+    assert [url.partition("/api/tasks/")[2] for url in sent if "/api/tasks/" in url] == [f"{SOURCE}/{path}"]
     assert only_word(rig).note_id == note_id
 
 
@@ -521,9 +521,8 @@ def test_a_decision_that_is_refused_stays_until_the_person_says_what_becomes_of_
     notes = rig.ask_for([ONE, ONE, Asked()])
     desk.see("C/o fever")
     desk.hold(3)
-    lease = f"{rig.prefix}rxtract:desk:lease:"
     for note_id in notes[:2]:
-        rig.redis.set(lease + note_id, "v-somebody|else")
+        rig.redis.set(rig.key("lease", note_id), "v-somebody|else")
     desk.press("j", "x", "Enter", "Enter")
     desk.see("zebra-quartz-canary")
     desk.see_refused(2)
@@ -536,7 +535,7 @@ def test_a_decision_that_is_refused_stays_until_the_person_says_what_becomes_of_
     expect(reasons).to_have_count(2)
     expect(dialog.get_by_text("Decision with 2 entities")).to_have_count(1)
     desk.keep_picture("refused-decisions")
-    rig.redis.delete(lease + notes[0])  # the other one left it
+    rig.redis.delete(rig.key("lease", notes[0]))  # the other one left it
     dialog.get_by_role("listitem").filter(has_text=notes[0]).get_by_role("button", name="Apply again").click()
     dialog.get_by_role("listitem").filter(has_text=notes[1]).get_by_role("button", name="Discard").click()
     expect(dialog).to_be_hidden()
@@ -569,7 +568,7 @@ def test_notes_fetched_ahead_stay_this_persons(rig: Rig, chromium) -> None:
     ben = rig.client("ben")
     desk.wait_until(lambda: ben.get("/api/next").status_code != 204 or time.monotonic() > ends_at)
     assert ben.get("/api/next").status_code == 204
-    assert rig.redis.exists(*(f"{rig.prefix}rxtract:desk:lease:{note_id}" for note_id in notes)) == 2
+    assert rig.redis.exists(*(rig.key("lease", note_id) for note_id in notes)) == 2
     assert desk.errors == []
     desk.close()
 
@@ -602,7 +601,7 @@ def test_only_time_at_work_counts_and_a_second_word_adds_its_own(rig: Rig, desk:
 def test_whoever_only_looks_takes_nothing_and_sees_no_more_than_he_may(rig: Rig, desk: DeskPage) -> None:
     notes = rig.ask_for([Asked(NOTE, FOUND, Sample.AUDIT)])
     desk.see("C/o fever")
-    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    desk.page.goto(f"{rig.url}/notes/{SOURCE}/{notes[0]}")
     expect(desk.page.get_by_text("it waits for review", exact=False)).to_be_visible()
     expect(desk.page.locator(".paper")).to_contain_text("acute bronchitis")
     assert desk.page.locator("mark").count() == 0
@@ -610,10 +609,10 @@ def test_whoever_only_looks_takes_nothing_and_sees_no_more_than_he_may(rig: Rig,
     desk.see("C/o fever")
     desk.press("d", "Enter")
     desk.see_saved()
-    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    desk.page.goto(f"{rig.url}/notes/{SOURCE}/{notes[0]}")
     expect(desk.page.locator("mark")).to_have_count(1)
     desk.page.context.clear_cookies()
-    desk.page.goto(f"{rig.url}/notes/{notes[0]}")
+    desk.page.goto(f"{rig.url}/notes/{SOURCE}/{notes[0]}")
     desk.page.get_by_label("Token").fill("token-ben")
     desk.press("Enter")
     expect(desk.page.get_by_role("heading", name=f"Note {notes[0]}")).to_be_visible()  # the door leads on

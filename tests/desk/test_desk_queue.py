@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import TopicPartition
 from contracts.records import AnnotationValidated
-from desk_rig import Asked, Rig, next_of, request, until
+from desk_rig import SOURCE, Asked, Rig, next_of, request, until
 from review_desk.adapters.store import AGE_S, KEEP_S, Store, connect
 from review_desk.desk import Decision, Desk, Held, Reviewer
 from review_desk.domain.tasks import Queue, Task, Word
@@ -37,7 +37,7 @@ def connect_of(store: Store):
 
 
 def task(place: int = 0, *, sample: str = "UNCERTAIN", revision: int = 1, double: bool = False) -> Task:
-    return Task(revision, 1, 0, place, 0.5, sample, "Pune", "general", place, double)
+    return Task(revision, 1, 0, 0, place, 0.5, sample, "Pune", "general", place, double)
 
 
 def word(outcome: str = "ACCEPTED", *, revision: int = 1, sequence: int = 1) -> Word:
@@ -48,7 +48,7 @@ class AnyRequest:
     """`Requests` that has the text of every note; the offset is in its id."""
 
     def read(self, partition: int, offset: int):
-        return request(f"note-{offset}", 0, 1, Asked())
+        return request(f"note-{offset}", 0, 1, Asked(source="a"))
 
 
 def desk_on(store: Store, said: list, audit_every: int = 1_000) -> Desk:
@@ -129,7 +129,7 @@ def test_a_wipe_while_the_queue_is_built_is_seen(store: Store) -> None:
 
     def project(records) -> None:
         offset = records[0].offset
-        add(store, {f"note-{offset}": task(offset)})
+        add(store, {f"a|note-{offset}": task(offset)})
         if offset == 5 and not wiped:
             wiped.append(offset)
             wipe(store)
@@ -177,9 +177,9 @@ def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig
     rig.wipe()
     said: list[AnnotationValidated] = []
     make_ready(store)
-    add(store, {"note-1": task(1)})
+    add(store, {"a|note-1": task(1)})
     desk = desk_on(store, said)
-    desk.decide(ANNA, "note-1", 1, Decision(None, (), (), 1.0, 1, desk.next(ANNA).lease))
+    desk.decide(ANNA, "a|note-1", 1, Decision(None, (), (), 1.0, 1, desk.next(ANNA).lease))
     notes = rig.ask(3)
     day_ms, now_ms = 86_400_000, time.time_ns() // 1_000_000
     rig.say(said[0], {f"old-{number}": now_ms - (70 + number % 300) * day_ms for number in range(2_000)})
@@ -189,20 +189,20 @@ def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig
     assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
     assert next_of(rig.client("ben"))["note_id"] == notes[2]
     kept = list(rig.redis.scan_iter(f"{rig.prefix}rxtract:desk:words:*"))
-    assert sorted(key.rpartition(":")[2] for key in kept) == sorted(notes[:2])
+    assert sorted(key.rpartition(":")[2] for key in kept) == sorted(f"{SOURCE}|{note}" for note in notes[:2])
 
 
 def test_a_backlog_of_ones_own_notes_hides_nothing(store: Store) -> None:
     make_ready(store)
-    mine = {f"note-{n}": task(n, sample="AUDIT") for n in range(2_500)}
+    mine = {f"a|note-{n}": task(n, sample="AUDIT") for n in range(2_500)}
     add(store, mine, [(note_id, ANNA.annotator, word("SKIPPED"), 1) for note_id in mine])
-    add(store, {"note-9999": task(9_999, sample="AUDIT")})
+    add(store, {"a|note-9999": task(9_999, sample="AUDIT")})
     handed = desk_on(store, [], audit_every=1).next(ANNA)
     assert handed is not None
-    assert handed.entry.note_id == "note-9999"
-    assert desk_on(store, [], audit_every=1).next(BEN).entry.note_id == "note-0"
-    add(store, {"note-7": task(7, sample="AUDIT", revision=2)})  # a newer revision is a new note to her
-    assert store.unspoken(ANNA.annotator, ["note-7", "note-8"]) == ["note-7"]
+    assert handed.entry.note == "a|note-9999"
+    assert desk_on(store, [], audit_every=1).next(BEN).entry.note == "a|note-0"
+    add(store, {"a|note-7": task(7, sample="AUDIT", revision=2)})  # a newer revision is a new note to her
+    assert store.unspoken(ANNA.annotator, ["a|note-7", "a|note-8"]) == ["a|note-7"]
 
 
 def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store: Store) -> None:
@@ -211,66 +211,66 @@ def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store:
     sure = replace(
         task(1), confidence=0.9, requested_at=now_ms - 90_000
     )  # at the end of its queue, and the oldest there
-    add(store, {"note-1": sure, "note-2": replace(task(2), requested_at=now_ms - 30_000)})
-    add(store, {"note-3": replace(task(3, sample="AUDIT"), requested_at=now_ms - 5_000)})
+    add(store, {"a|note-1": sure, "a|note-2": replace(task(2), requested_at=now_ms - 30_000)})
+    add(store, {"a|note-3": replace(task(3, sample="AUDIT"), requested_at=now_ms - 5_000)})
     assert store.oldest_s(now_ms) == {"open": 90.0, "audit": 5.0, "second": 0.0, "lead": 0.0}
-    add(store, {}, [("note-1", ANNA.annotator, word(), now_ms)])
+    add(store, {}, [("a|note-1", ANNA.annotator, word(), now_ms)])
     assert store.oldest_s(now_ms)["open"] == 30.0
     add(
-        store, {"note-2": replace(task(2, revision=2), requested_at=now_ms - 1_000)}
+        store, {"a|note-2": replace(task(2, revision=2), requested_at=now_ms - 1_000)}
     )  # its newer revision waits since then
     assert store.oldest_s(now_ms)["open"] == 1.0
-    store.drop(*store.entries(["note-2", "note-3"]).values())
+    store.drop(*store.entries(["a|note-2", "a|note-3"]).values())
     assert store.oldest_s(now_ms) == {"open": 0.0, "audit": 0.0, "second": 0.0, "lead": 0.0}
 
 
 def test_what_outlived_its_text_leaves_the_queues(store: Store) -> None:
     make_ready(store)
-    add(store, {"note-1": task(1), "note-2": task(2)}, [("note-2", ANNA.annotator, word(), 1)])
+    add(store, {"a|note-1": task(1), "a|note-2": task(2)}, [("a|note-2", ANNA.annotator, word(), 1)])
     assert store.sweep(time.time()) == 0
     assert store.waiting()["open"] == 1
     assert store.sweep(time.time() + AGE_S + 1) == 2
     assert store.waiting()["open"] == 0
     assert store.front(Queue.OPEN, "city=Pune", 0, 10) == []
-    assert store.unspoken(ANNA.annotator, ["note-2"]) == ["note-2"]
+    assert store.unspoken(ANNA.annotator, ["a|note-2"]) == ["a|note-2"]
 
 
 def test_a_queue_that_names_what_is_gone_forgets_it(store: Store) -> None:
     make_ready(store)
-    add(store, {f"note-{n}": task(n) for n in range(50)})
-    connect_of(store).delete(*(store.key("task", f"note-{n}") for n in range(49)))
-    assert desk_on(store, []).next(ANNA).entry.note_id == "note-49"
+    add(store, {f"a|note-{n}": task(n) for n in range(50)})
+    connect_of(store).delete(*(store.key("task", f"a|note-{n}") for n in range(49)))
+    assert desk_on(store, []).next(ANNA).entry.note == "a|note-49"
     assert store.waiting()["open"] == 1
     assert store.oldest_s(1_049)["open"] == 1.0
 
 
 def test_a_second_word_on_a_note_counts_once(store: Store) -> None:
     make_ready(store)
-    add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word(), 1_000)])
-    add(store, {}, [("note-1", ANNA.annotator, word("CORRECTED", sequence=2), 2_000)])
+    add(store, {"a|note-1": task(1)}, [("a|note-1", ANNA.annotator, word(), 1_000)])
+    add(store, {}, [("a|note-1", ANNA.annotator, word("CORRECTED", sequence=2), 2_000)])
     assert store.said_times(ANNA.annotator, 0) == [2_000]
     assert store.said_times(ANNA.annotator, 2_001) == []
-    add(store, {}, [("note-1", ANNA.annotator, word("SKIPPED", sequence=3), 3_000)])
+    add(store, {}, [("a|note-1", ANNA.annotator, word("SKIPPED", sequence=3), 3_000)])
     assert store.said_times(ANNA.annotator, 0) == []
 
 
 def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:
     make_ready(store)
-    add(store, {"note-1": task(1), "note-2": task(2), "note-3": task(3, revision=2)})
+    add(store, {"a|note-1": task(1), "a|note-2": task(2), "a|note-3": task(3, revision=2)})
     desk = desk_on(store, [])
-    one, two = desk.next(ANNA), desk.next(ANNA, holding=["note-1"])
-    held = [Held(found.entry.note_id, 1, found.lease) for found in (one, two)]
+    one, two = desk.next(ANNA), desk.next(ANNA, holding=["a|note-1"])
+    held = [Held(found.entry.note, 1, found.lease) for found in (one, two)]
     for note in held:
-        connect_of(store).expire(store.key("lease", note.note_id), 2)
+        connect_of(store).expire(store.key("lease", note.note), 2)
     assert desk.keep(ANNA, held) == []
-    assert all(connect_of(store).ttl(store.key("lease", note.note_id)) > 30 for note in held)
-    assert desk.keep(BEN, [replace(held[0], lease="mine")]) == ["note-1"]
-    assert desk.keep(ANNA, [Held("note-3", 1, "x"), Held("note-9", 1, "x")]) == ["note-3", "note-9"]
+    assert all(connect_of(store).ttl(store.key("lease", note.note)) > 30 for note in held)
+    assert desk.keep(BEN, [replace(held[0], lease="mine")]) == ["a|note-1"]
+    assert desk.keep(ANNA, [Held("a|note-3", 1, "x"), Held("a|note-9", 1, "x")]) == ["a|note-3", "a|note-9"]
 
 
 def test_used_in_is_what_the_training_says_it_used(store: Store) -> None:
     make_ready(store)
-    add(store, {"note-1": task(1)}, [("note-1", ANNA.annotator, word("UNREADABLE"), 1_000)])
+    add(store, {"a|note-1": task(1)}, [("a|note-1", ANNA.annotator, word("UNREADABLE"), 1_000)])
     store.add_model("7", "MODEL_TRAINED", 2_000, {BEN.annotator: 3})
     store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4, ANNA.annotator: 1})
     store.add_model("8", "PROMOTED", 3_500, {})

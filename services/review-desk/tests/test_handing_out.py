@@ -19,7 +19,7 @@ class Waiting:
     """In place of `Store`: notes that wait in the open queue."""
 
     def __init__(self, count: int) -> None:
-        self.notes = [f"n{place}" for place in range(count)]
+        self.notes = [f"a|n{place}" for place in range(count)]
         self.leases: dict[str, str] = {}
         self.opened: dict[str, list[str]] = {}
 
@@ -38,24 +38,24 @@ class Waiting:
     def front(self, queue: Queue, _segment: str, start: int, count: int) -> list[str]:
         return self.notes[start : start + count] if queue is Queue.OPEN else []
 
-    def unspoken(self, _annotator: str, note_ids: Sequence[str]) -> list[str]:
-        return list(note_ids)
+    def unspoken(self, _annotator: str, notes: Sequence[str]) -> list[str]:
+        return list(notes)
 
-    def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
-        task = Task(1, 1, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=False)
-        return {one: Entry(one, task, {}, self.leases.get(one)) for one in note_ids}
+    def entries(self, notes: Sequence[str]) -> dict[str, Entry]:
+        task = Task(1, 1, 0, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=False)
+        return {one: Entry(one, task, {}, self.leases.get(one)) for one in notes}
 
-    def hold(self, note_id: str, holder: str, _lease_s: int) -> str:
-        return self.leases.setdefault(note_id, holder)
+    def hold(self, note: str, holder: str, _lease_s: int) -> str:
+        return self.leases.setdefault(note, holder)
 
-    def release(self, note_id: str, holder: str) -> None:
-        if self.leases.get(note_id) == holder:
-            del self.leases[note_id]
+    def release(self, note: str, holder: str) -> None:
+        if self.leases.get(note) == holder:
+            del self.leases[note]
 
-    def note_held(self, annotator: str, note_id: str, _lease_s: int) -> None:
-        self.opened.setdefault(annotator, []).append(note_id)
+    def note_held(self, annotator: str, note: str, _lease_s: int) -> None:
+        self.opened.setdefault(annotator, []).append(note)
 
-    def draft(self, _annotator: str, _note_id: str, _revision: int) -> None:
+    def draft(self, _annotator: str, _note: str, _revision: int) -> None:
         return None
 
 
@@ -68,7 +68,7 @@ class Texts:
     def read(self, _partition: int, _offset: int) -> ReviewRequested:
         if self.away:
             raise Recoverable("the broker did not give the note in time")
-        request = type("Request", (), {"note_id": "n0"})()
+        request = type("Request", (), {"source": "a", "note_id": "n0"})()
         return cast("ReviewRequested", request)
 
 
@@ -89,7 +89,7 @@ def test_a_text_that_cannot_be_read_locks_no_note() -> None:
     texts.away = False
     handed = desk.next(BEN)
     assert handed is not None
-    assert handed.entry.note_id == "n0"
+    assert handed.entry.note == "a|n0"
 
 
 def test_a_note_that_the_person_had_opened_stays_with_him_while_its_text_does_not_come() -> None:

@@ -1,13 +1,30 @@
 """What the desk decides, by example."""
 
+from dataclasses import replace
+
 import pytest
+from contracts.records import (
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
+    Entity,
+    EntityLabel,
+    Experiencer,
+    ModelRef,
+    Prescription,
+    Relation,
+    RelationType,
+    ReviewRequested,
+    Sample,
+    Segment,
+)
 from review_desk.domain.agreement import agreement
-from review_desk.domain.spans import Mark, SpansRefused, changes_of, entities_of
+from review_desk.domain.spans import Mark, SpansRefused, changes_of, entities_of, relations_of
 from review_desk.domain.tasks import Queue, Task, Word, in_share, queue_of, score_of
 
 
 def task(sample: str = "UNCERTAIN", *, double: bool = False) -> Task:
-    return Task(1, 1, 0, 0, 0.5, sample, "Pune", "general", 0, double)
+    return Task(1, 1, 0, 0, 0, 0.5, sample, "Pune", "general", 0, double)
 
 
 def word(outcome: str, *spans: tuple[int, int, str], labelled=(), tokens: int = 10, revision: int = 1) -> Word:
@@ -47,6 +64,68 @@ def test_offsets_count_code_points_and_bad_spans_are_refused():
             entities_of(text, marks, ())
 
 
+TEXT = "DM on met, rash"
+PRESENT = Assertion(
+    status=AssertionStatus.PRESENT,
+    time=AssertionTime.CURRENT,
+    experiencer=Experiencer.PATIENT,
+    cue_start=-1,
+    cue_end=-1,
+)
+
+
+def predicted(*relations: Relation) -> ReviewRequested:
+    spans = [("e1", "DISEASE", 0, 2), ("e2", "TREATMENT", 6, 9), ("e3", "DISEASE", 11, 15)]
+    return ReviewRequested(
+        source="clinic", note_id="n", revision=1, event_id="e", text=TEXT, segment=Segment(city="Pune", specialty="x"),
+        model=ModelRef(name="m", version="1", serial=1), rules_version="r", rules_serial=1, relations=relations,
+        entities=tuple(
+            Entity(
+                entity_id=name, label=EntityLabel[label], text=TEXT[start:end], start=start, end=end, confidence=0.5,
+                assertion=PRESENT, prescription=Prescription(strength="5 mg") if label == "TREATMENT" else None,
+            ) for name, label, start, end in spans
+        ),
+        note_confidence=0.5, sample=Sample.UNCERTAIN, inclusion_probability=1.0, show_predictions=True, patient_ref="p",
+        doctor_ref="d", requested_at=1, written_at=1,
+    )  # fmt: skip
+
+
+def related(kind: str, disease: str, confidence: float, treatment: str = "e2") -> Relation:
+    return Relation(type=RelationType[kind], treatment_id=treatment, disease_id=disease, confidence=confidence)
+
+
+DM, MET, RASH = Mark(0, 2, "DISEASE"), Mark(6, 9, "TREATMENT"), Mark(11, 15, "DISEASE")
+
+
+def test_what_the_rules_found_stays_on_a_span_that_stays_and_is_on_none_that_a_person_drew():
+    request = predicted()
+    disease, treatment, moved = entities_of(TEXT, [MET, DM, Mark(11, 14, "DISEASE")], request.entities)
+    assert (treatment.assertion, treatment.prescription) == (PRESENT, Prescription(strength="5 mg"))
+    assert (disease.assertion, disease.prescription) == (PRESENT, None)
+    assert (moved.assertion, moved.prescription, moved.confidence) == (None, None, 1.0)
+    (other,) = entities_of(TEXT, [Mark(0, 2, "TREATMENT")], request.entities)  # another label is another entity
+    assert (other.assertion, other.confidence) == (None, 1.0)
+
+
+def test_pairs_are_what_the_person_says_and_other_relations_stay_with_their_ends():
+    request = predicted(related("TREATS", "e1", 0.7), related("CAUSES", "e3", 0.6))
+    everything = entities_of(TEXT, [DM, MET, RASH], request.entities)
+    assert relations_of(everything, [(MET, DM)], request) == request.relations
+    assert relations_of(everything, [], request) == (related("CAUSES", "e3", 0.6),)
+    assert relations_of(everything, [(MET, RASH)], request) == (related("TREATS", "e3", 1.0),)  # a person's pair wins
+    without_first = entities_of(TEXT, [MET, RASH], request.entities)
+    assert relations_of(without_first, [], request) == (related("CAUSES", "e2", 0.6, treatment="e1"),)
+    assert relations_of(entities_of(TEXT, [DM, MET], request.entities), [], request) == ()
+    with pytest.raises(SpansRefused):
+        relations_of(without_first, [(MET, DM)], request)
+
+
+@pytest.mark.parametrize("newer", [{"revision": 2}, {"serial": 2}, {"rules_serial": 2}])
+def test_a_task_of_a_newer_revision_model_or_rules_retires_the_older(newer):
+    assert replace(task(), **newer).rank > task().rank
+    assert replace(task(), serial=2).rank > replace(task(), rules_serial=9).rank
+
+
 def test_the_share_is_kept():
     taken = sum(in_share(b"k" * 32, f"note-{number}", 0.1) for number in range(10_000))
     assert 900 < taken < 1100
@@ -58,7 +137,7 @@ def test_drift_samples_come_before_notes_that_are_only_unsure():
 
 
 def test_a_lead_who_finds_a_note_unreadable_ends_it() -> None:
-    task = Task(1, 1, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=True)
+    task = Task(1, 1, 0, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=True)
     said = {
         "a": Word(1, 1, "ACCEPTED", "x", 3, (), ()),
         "b": Word(1, 1, "CORRECTED", "y", 3, (), ((0, 1, "DISEASE"),)),

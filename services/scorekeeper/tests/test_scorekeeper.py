@@ -303,7 +303,7 @@ def test_a_dead_letter_counts_by_its_reason(rig):
 def test_a_note_that_the_extractor_gave_up_lowers_availability(rig):
     rig.fold([rig.record(0, event("a"))])
     headers = (("rxtract.reason", b"HANDLER_FAILED"), ("rxtract.origin", b"LIVE"))
-    rig.fold([rig.record(7, topic=ACCEPTED_DLQ, headers=headers)._replace(key=b"b")])
+    rig.fold([rig.record(7, topic=ACCEPTED_DLQ, headers=headers)._replace(key=b"clinic|b")])
     assert look(rig.board, NOW, WEEK).readings["availability"].value == 1 / 2
     rig.fold([rig.record(1, event("b"))])
     assert look(rig.board, NOW, WEEK).readings["availability"].value == 1

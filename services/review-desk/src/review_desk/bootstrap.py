@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
+from contracts.identity import note_key
 from contracts.records import AnnotationValidated, DriftDetected, DriftWords, ModelEvent, ReviewRequested
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import (
@@ -189,7 +190,7 @@ def publisher(shared: Shared, registry: Registry, producer: KafkaProducer | None
     def send(event: AnnotationValidated) -> None:
         if not writers:
             writers.append(_writer(registry, topic))
-        record = OutputRecord(topic, event.note_id.encode(), writers[0](event))
+        record = OutputRecord(topic, note_key(event.source, event.note_id).encode(), writers[0](event))
         delivery.send([record]).wait(settings.desk_delivery_timeout_s + 1)
 
     return TopicPublisher(send)

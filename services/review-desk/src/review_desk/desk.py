@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from contracts.identity import annotation_id
-from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, ReviewRequested, TreatmentPair
+from contracts.identity import annotation_id, note_key
+from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, RelationType, ReviewRequested
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 
 from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.domain.agreement import agreement
-from review_desk.domain.spans import Mark, changes_of, entities_of, pairs_of
+from review_desk.domain.spans import Mark, changes_of, entities_of, relations_of
 from review_desk.domain.tasks import LABELLING, Queue, Span, Word, may_change, may_take, settled, why
 from review_desk.handler import word_of
 from review_desk.metrics import DECISIONS, TEXTS_GONE
@@ -66,9 +66,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A note that a page says it holds."""
+    """A note, by its key, that a page says it holds."""
 
-    note_id: str
+    note: str
     revision: int
     lease: str
 
@@ -136,15 +136,15 @@ class Desk:
         """
         self._need_ready()
         drifted = self._store.drifted()
-        mine = [note_id for note_id in self._store.held(who.annotator) if note_id not in holding]
+        mine = [note for note in self._store.held(who.annotator) if note not in holding]
         for entry in self._store.entries(mine).values():
             handed = self._try(entry, who, drifted)
             if handed is not None:
                 return handed
         gone: list[tuple[Queue, str, str]] = []
         handed = self._first_free(who, segment, holding, drifted, gone)
-        for queue, place, note_id in gone:  # not before: a queue must not shift under the one who walks along it
-            self._store.forget(queue, place, note_id)
+        for queue, place, note in gone:  # not before: a queue must not shift under the one who walks along it
+            self._store.forget(queue, place, note)
         return handed
 
     def _first_free(
@@ -155,10 +155,10 @@ class Desk:
         drifted: Mapping[str, str],
         gone: list[tuple[Queue, str, str]],
     ) -> Handed | None:
-        for queue, place, note_ids in self._candidates(who, segment, drifted):
-            wanted = [note_id for note_id in note_ids if note_id not in holding]
+        for queue, place, notes in self._candidates(who, segment, drifted):
+            wanted = [note for note in notes if note not in holding]
             found = self._store.entries(wanted)
-            gone += [(queue, place, note_id) for note_id in wanted if note_id not in found]
+            gone += [(queue, place, note) for note in wanted if note not in found]
             for entry in found.values():
                 handed = None if entry.holder else self._try(entry, who, drifted)
                 if handed is not None:
@@ -180,14 +180,14 @@ class Desk:
         if who.leads:
             ordered.insert(0, (Queue.LEAD, segment))
         for queue, place in ordered:
-            for note_ids in self._unspoken(who, queue, place):
-                yield queue, place, note_ids
+            for notes in self._unspoken(who, queue, place):
+                yield queue, place, notes
 
     def _unspoken(self, who: Reviewer, queue: Queue, place: str) -> Iterator[list[str]]:
         """A queue from its front to its end without what the person has spoken on: a backlog of that hides nothing."""
         start, count = 0, _CHUNK
-        while note_ids := self._store.front(queue, place, start, count):
-            fresh = self._store.unspoken(who.annotator, note_ids)
+        while notes := self._store.front(queue, place, start, count):
+            fresh = self._store.unspoken(who.annotator, notes)
             for first in range(0, len(fresh), _CHUNK):
                 yield fresh[first : first + _CHUNK]
             start, count = start + count, min(4 * count, _MOST_AT_ONCE)
@@ -199,15 +199,15 @@ class Desk:
         if queue is Queue.LEAD and not who.leads:
             return None
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
-        if not self._hold(who, entry.note_id, token):
+        if not self._hold(who, entry.note, token):
             return None
         request = self._read_or_let_go(entry, _holder(who, token))
-        if request is None or request.note_id != entry.note_id:
+        if request is None or note_key(request.source, request.note_id) != entry.note:
             self._metrics.counter(TEXTS_GONE).inc()
             self._store.drop(entry)
             return None
-        self._store.note_held(who.annotator, entry.note_id, self._lease_s)
-        draft = self._store.draft(who.annotator, entry.note_id, entry.task.revision)
+        self._store.note_held(who.annotator, entry.note, self._lease_s)
+        draft = self._store.draft(who.annotator, entry.note, entry.task.revision)
         return Handed(entry, queue, request, token, why(entry.task, queue, drifted), 1, draft)
 
     def _read_or_let_go(self, entry: Entry, holder: str) -> ReviewRequested | None:
@@ -216,10 +216,10 @@ class Desk:
             return self._requests.read(entry.task.partition, entry.task.offset)
         except Exception:
             if entry.holder is None:  # a note that the person had open before stays with him
-                self._store.release(entry.note_id, holder)
+                self._store.release(entry.note, holder)
             raise
 
-    def decide(self, who: Reviewer, note_id: str, revision: int, decision: Decision) -> str:
+    def decide(self, who: Reviewer, note: str, revision: int, decision: Decision) -> str:
         """Publish a person's word, then mark the note. Gives its annotation_id; the same word twice is one word.
 
         Raises:
@@ -229,7 +229,7 @@ class Desk:
             Recoverable: Nothing was published for sure; send the same again.
         """
         self._need_ready()
-        entry = self._store.entries([note_id]).get(note_id)
+        entry = self._store.entries([note]).get(note)
         if entry is None:
             raise Conflict("this note is not in the queue")
         sequence = decision.sequence or 1
@@ -245,7 +245,7 @@ class Desk:
         event = self._event(who, entry, request, decision, sequence)
         self._publish(event)
         self._metrics.counter(DECISIONS).labels(str(event.sample), str(event.outcome)).inc()
-        self._finish(who, note_id, decision.lease, event)
+        self._finish(who, note, decision.lease, event)
         return event.annotation_id
 
     def _check(self, entry: Entry, who: Reviewer, revision: int, decision: Decision) -> None:
@@ -259,27 +259,27 @@ class Desk:
         elif entry.queue is Queue.LEAD and not who.leads:
             raise Conflict("this note waits for a lead")
         # A lease that ran out or was wiped away is taken again, unless another person has the note now.
-        self._keep(who, entry.note_id, decision.lease)
+        self._keep(who, entry.note, decision.lease)
 
-    def _hold(self, who: Reviewer, note_id: str, lease: str) -> bool:
+    def _hold(self, who: Reviewer, note: str, lease: str) -> bool:
         """Take or keep a lease; false when another person has the note."""
         holder = _holder(who, lease)
-        return self._store.hold(note_id, holder, self._lease_s) == holder
+        return self._store.hold(note, holder, self._lease_s) == holder
 
-    def _keep(self, who: Reviewer, note_id: str, lease: str) -> None:
-        if not self._hold(who, note_id, lease):
+    def _keep(self, who: Reviewer, note: str, lease: str) -> None:
+        if not self._hold(who, note, lease):
             raise Conflict("another person has this note now")
 
     def _event(
         self, who: Reviewer, entry: Entry, request: ReviewRequested, decision: Decision, sequence: int
     ) -> AnnotationValidated:
-        entities, pairs = self._labels(request, decision)
+        entities, relations = self._labels(request, decision)
         predicted = request.entities
         said = entry.words.get(who.annotator)
         earlier = said if said is not None and said.revision == request.revision else None
         adjudicates = earlier.outcome == "ADJUDICATED" if earlier else entry.queue is Queue.LEAD
         seconds = max(decision.seconds_spent, 0.0) + (earlier.seconds if earlier else 0.0)
-        outcome = decision.outcome or _outcome(request, entities, pairs)
+        outcome = decision.outcome or _outcome(request, entities, relations)
         if adjudicates and outcome in LABELLING:
             outcome = "ADJUDICATED"
         superseded = sorted(
@@ -288,7 +288,8 @@ class Desk:
             if word.revision == request.revision and who_said != who.annotator
         )
         return AnnotationValidated(
-            annotation_id=annotation_id(request.note_id, request.revision, who.annotator, sequence),
+            annotation_id=annotation_id(request.source, request.note_id, request.revision, who.annotator, sequence),
+            source=request.source,
             note_id=request.note_id,
             revision=request.revision,
             event_id=request.event_id,
@@ -299,10 +300,12 @@ class Desk:
             doctor_ref=request.doctor_ref,
             written_at=request.written_at,
             model=request.model,
+            rules_version=request.rules_version,
+            rules_serial=request.rules_serial,
             predicted_entities=predicted,
-            predicted_pairs=request.treatment_pairs,
+            predicted_relations=request.relations,
             entities=entities,
-            treatment_pairs=pairs,
+            relations=relations,
             sample=request.sample,
             inclusion_probability=request.inclusion_probability,
             predictions_shown=request.show_predictions,
@@ -317,24 +320,25 @@ class Desk:
             purpose=request.purpose,
             consent_artefact_id=request.consent_artefact_id,
             encryption_key_id=request.encryption_key_id,
+            sealed=request.sealed,
         )
 
     @staticmethod
-    def _labels(request: ReviewRequested, decision: Decision) -> tuple[tuple[Entity, ...], tuple[TreatmentPair, ...]]:
+    def _labels(request: ReviewRequested, decision: Decision) -> tuple[tuple[Entity, ...], tuple[Relation, ...]]:
         if decision.outcome in {"SKIPPED", "UNREADABLE"}:
             return (), ()
         entities = entities_of(request.text, decision.marks, request.entities)
-        return entities, pairs_of(entities, decision.pairs)
+        return entities, relations_of(entities, decision.pairs, request)
 
-    def _finish(self, who: Reviewer, note_id: str, lease: str, event: AnnotationValidated) -> None:
+    def _finish(self, who: Reviewer, note: str, lease: str, event: AnnotationValidated) -> None:
         """Mark what was published. If Redis fails here, the follower marks it from the topic."""
-        entries = self._store.entries([note_id])
-        self._store.apply({}, [(note_id, who.annotator, word_of(event), event.annotated_at)], entries)
-        self._store.release(note_id, _holder(who, lease))
-        self._store.not_held(who.annotator, note_id)
-        self._store.drop_draft(who.annotator, note_id, event.revision)
+        entries = self._store.entries([note])
+        self._store.apply({}, [(note, who.annotator, word_of(event), event.annotated_at)], entries)
+        self._store.release(note, _holder(who, lease))
+        self._store.not_held(who.annotator, note)
+        self._store.drop_draft(who.annotator, note, event.revision)
 
-    def again(self, who: Reviewer, note_id: str, revision: int) -> tuple[str, int]:
+    def again(self, who: Reviewer, note: str, revision: int) -> tuple[str, int]:
         """Take back a note that the person has decided.
 
         Returns:
@@ -344,51 +348,51 @@ class Desk:
             Conflict: The person has not spoken on this revision, a lead has decided it, or another person has it now.
         """
         self._need_ready()
-        entry = self._store.entries([note_id]).get(note_id)
+        entry = self._store.entries([note]).get(note)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it is not in the queue any more")
         if not may_change(who.annotator, entry.task, entry.words):
             raise Conflict("a lead has decided it, or you have not")
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
-        self._keep(who, note_id, token)
+        self._keep(who, note, token)
         return token, entry.words[who.annotator].sequence + 1
 
     def keep(self, who: Reviewer, held: Sequence[Held]) -> list[str]:
-        """Renew leases of notes that a page holds; gives the ids of those that are not this person's any more."""
-        entries = self._store.entries([one.note_id for one in held])
-        return [one.note_id for one in held if not self._renew(who, one, entries.get(one.note_id))]
+        """Renew leases of notes that a page holds; gives the keys of those that are not this person's any more."""
+        entries = self._store.entries([one.note for one in held])
+        return [one.note for one in held if not self._renew(who, one, entries.get(one.note))]
 
     def _renew(self, who: Reviewer, held: Held, entry: Entry | None) -> bool:
         if entry is None or entry.task.revision != held.revision:
             return False
         if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, held.lease):
             return False
-        if not self._hold(who, held.note_id, held.lease):
+        if not self._hold(who, held.note, held.lease):
             return False
-        self._store.note_held(who.annotator, held.note_id, self._lease_s)
+        self._store.note_held(who.annotator, held.note, self._lease_s)
         return True
 
-    def save_draft(self, who: Reviewer, note_id: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
+    def save_draft(self, who: Reviewer, note: str, revision: int, lease: str, draft: Mapping[str, Any]) -> None:
         """Keep an unfinished correction and the lease with it.
 
         Raises:
             Conflict: Another person holds the note, it is decided, or it is not this revision any more.
         """
-        entry = self._store.entries([note_id]).get(note_id)
+        entry = self._store.entries([note]).get(note)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it has a newer revision, or left the queue")
         if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, lease):
             raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
-        self._keep(who, note_id, lease)
-        self._store.note_held(who.annotator, note_id, self._lease_s)
-        self._store.save_draft(who.annotator, note_id, revision, draft)
+        self._keep(who, note, lease)
+        self._store.note_held(who.annotator, note, self._lease_s)
+        self._store.save_draft(who.annotator, note, revision, draft)
 
-    def look(self, who: Reviewer, note_id: str) -> Looked | None:
+    def look(self, who: Reviewer, note: str) -> Looked | None:
         """A note to look at, without taking it; None when it was never sent to review, or its text is gone."""
         self._need_ready()
-        entry = self._store.entries([note_id]).get(note_id)
+        entry = self._store.entries([note]).get(note)
         request = self._requests.read(entry.task.partition, entry.task.offset) if entry else None
-        if entry is None or request is None or request.note_id != note_id:
+        if entry is None or request is None or note_key(request.source, request.note_id) != note:
             return None
         said = settled(who.annotator, entry.task, entry.words)
         if said is not None:
@@ -440,16 +444,17 @@ def _token_of(holder: str | None, who: Reviewer) -> str | None:
     return token if annotator == who.annotator else None
 
 
-def _outcome(request: ReviewRequested, entities: Sequence[Entity], pairs: Sequence[TreatmentPair]) -> str:
+def _outcome(request: ReviewRequested, entities: Sequence[Entity], relations: Sequence[Relation]) -> str:
     def spans(of: Sequence[Entity]) -> set[tuple[int, int, str]]:
         return {(entity.start, entity.end, str(entity.label)) for entity in of}
 
-    def joined(of: Sequence[Entity], by: Sequence[TreatmentPair]) -> set[tuple[int, int]]:
+    def joined(of: Sequence[Entity], by: Sequence[Relation]) -> set[tuple[int, int]]:
         starts = {entity.entity_id: entity.start for entity in of}
-        return {(starts.get(pair.treatment_id, -1), starts.get(pair.disease_id, -1)) for pair in by}
+        treats = (one for one in by if one.type is RelationType.TREATS)
+        return {(starts.get(one.treatment_id, -1), starts.get(one.disease_id, -1)) for one in treats}
 
     same = spans(request.entities) == spans(entities)
-    same_pairs = joined(request.entities, request.treatment_pairs) == joined(entities, pairs)
+    same_pairs = joined(request.entities, request.relations) == joined(entities, relations)
     return "ACCEPTED" if same and same_pairs else "CORRECTED"
 
 

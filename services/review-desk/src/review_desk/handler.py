@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import (
     AnnotationValidated,
@@ -23,7 +24,7 @@ from runtime.records import InputRecord, OutputRecord
 from review_desk.adapters.store import Store
 from review_desk.domain.spans import token_labels
 from review_desk.domain.tasks import Task, Word, in_share
-from review_desk.metrics import UNREADABLE_RECORDS
+from review_desk.metrics import SEALED_REQUESTS, UNREADABLE_RECORDS
 
 STAGE = "review-desk"
 TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
@@ -37,6 +38,10 @@ def word_of(event: AnnotationValidated) -> Word:
     tokens, labelled = token_labels(event.text, spans)
     said = (event.revision, event.sequence, str(event.outcome), event.annotation_id)
     return Word(*said, tokens, labelled, spans, event.seconds_spent)
+
+
+def _note(event: ReviewRequested | AnnotationValidated) -> str:
+    return note_key(event.source, event.note_id)
 
 
 class DeadRequests:
@@ -135,20 +140,34 @@ class Projection:
         self, requests: list[tuple[InputRecord, ReviewRequested]], annotations: list[AnnotationValidated]
     ) -> None:
         ours = [event for event in annotations if event.sample != Sample.IMPORTED]
-        notes = list(dict.fromkeys([e.note_id for _, e in requests] + [e.note_id for e in ours]))
-        known = self._store.entries(notes)
+        notes = list(dict.fromkeys([_note(e) for _, e in requests] + [_note(e) for e in ours]))
+        known = dict(self._store.entries(notes))
         tasks: dict[str, Task] = {}
+        sealed: set[str] = set()
         for record, request in requests:
-            current = tasks.get(request.note_id) or (known[request.note_id].task if request.note_id in known else None)
+            note = _note(request)
+            current = tasks.get(note) or (known[note].task if note in known else None)
             task = self._task(record, request)
             if current is None or task.rank >= current.rank:
-                tasks[request.note_id] = task
-        self._store.apply(tasks, _latest(ours, self._store.words([e.note_id for e in ours])), known)
+                tasks[note] = task
+                (sealed.add if self._is_sealed(request) else sealed.discard)(note)
+        # Nobody can judge these here; what an older revision of them asked is void.
+        self._store.drop(*(known.pop(note) for note in sealed if note in known))
+        shown = {note: task for note, task in tasks.items() if note not in sealed}
+        self._store.apply(shown, _latest(ours, self._store.words([_note(e) for e in ours])), known)
+
+    def _is_sealed(self, request: ReviewRequested) -> bool:
+        """Whether there is no text to judge, because it is sealed. Each is counted."""
+        sealed = request.sealed is not None and not request.text
+        if sealed:
+            self._metrics.counter(SEALED_REQUESTS).inc()
+        return sealed
 
     def _task(self, record: InputRecord, request: ReviewRequested) -> Task:
         return Task(
             revision=request.revision,
             serial=request.model.serial,
+            rules_serial=request.rules_serial,
             partition=record.partition,
             offset=record.offset,
             confidence=request.note_confidence,
@@ -156,7 +175,7 @@ class Projection:
             city=request.segment.city,
             specialty=request.segment.specialty,
             requested_at=request.requested_at,
-            double=in_share(self._double_key, request.note_id, self._double_share),
+            double=in_share(self._double_key, _note(request), self._double_share),
         )
 
     def _read(self, record: InputRecord) -> Any:
@@ -174,9 +193,9 @@ def _latest(
     """Words that are newer than what is known, one for each note and annotator."""
     newest: dict[tuple[str, str], tuple[Word, int]] = {}
     for event in events:
-        place = (event.note_id, event.annotator)
+        place = (_note(event), event.annotator)
         word = word_of(event)
-        seen = newest[place][0] if place in newest else known.get(event.note_id, {}).get(event.annotator)
+        seen = newest[place][0] if place in newest else known.get(_note(event), {}).get(event.annotator)
         if seen is None or (word.revision, word.sequence) >= (seen.revision, seen.sequence):
             newest[place] = (word, event.annotated_at)
-    return [(note_id, annotator, word, at) for (note_id, annotator), (word, at) in newest.items()]
+    return [(note, annotator, word, at) for (note, annotator), (word, at) in newest.items()]

@@ -42,9 +42,16 @@ UNREADABLE_RECORDS = MetricSpec(
     ("topic",),
     "Records that the desk's projection passed over because they could not be decoded.",
 )
+SEALED_REQUESTS = MetricSpec(
+    "rxtract_desk_sealed_requests_total",
+    Kind.COUNTER,
+    "requests",
+    (),
+    "Review requests that nobody could judge here because their text is sealed: passed over.",
+)
 REBUILDS = MetricSpec(
     "rxtract_desk_rebuilds_total", Kind.COUNTER, "rebuilds", (), "Times the queue was read from the topics anew."
 )
 
-METRICS = (*SHARED, DECISIONS, WAITING, OLDEST, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, REBUILDS)
+METRICS = (*SHARED, DECISIONS, WAITING, OLDEST, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, SEALED_REQUESTS, REBUILDS)
 """All of them."""

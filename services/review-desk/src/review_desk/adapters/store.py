@@ -1,5 +1,7 @@
 """The queue in Redis: pointers, priorities, leases, and which notes are finished. No note's text; every key expires.
 
+A note is named by its key, `source|note_id` (`contracts.identity`).
+
 All of it is a projection of the topics. What one follower keeps up lives as long as that follower (`renew`), what belongs to a note for
 `KEEP_S` from its last change. `READY` says that the projection is whole: a wiped Redis has no such key, and nothing is handed
 out until the follower has read the topics again. `building` says the same of a projection that is being read: without it a wipe in the
@@ -21,7 +23,7 @@ KEEP_S = 31 * 24 * 3600
 # A rebuild looks so far back for words: what was said up to `KEEP_S` before a request, the oldest of which is about that old as well.
 LOOK_BACK_S = 2 * KEEP_S
 AGE_S = KEEP_S - 24 * 3600  # a task leaves the queues a day before its key does: no queue names what is not there
-READY = "ready-3"  # with another number the next release reads the topics anew: what is kept has another shape
+READY = "ready-4"  # with another number the next release reads the topics anew: what is kept has another shape
 SWEEP_AT_ONCE = 1_000
 DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
@@ -49,7 +51,7 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 class Entry:
     """A note of the queue with all that was said on it and who holds it."""
 
-    note_id: str
+    note: str
     task: Task
     words: Mapping[str, Word]
     holder: str | None
@@ -112,28 +114,28 @@ class Store:
                 pipeline.expire(key, KEEP_S)
             pipeline.execute()
 
-    def entries(self, note_ids: Sequence[str]) -> dict[str, Entry]:
+    def entries(self, notes: Sequence[str]) -> dict[str, Entry]:
         """What is known of notes; unknown ones are left out."""
-        if not note_ids:
+        if not notes:
             return {}
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.mget([self.key("task", note_id) for note_id in note_ids])
-            pipeline.mget([self.key("lease", note_id) for note_id in note_ids])
-            for note_id in note_ids:
-                pipeline.hgetall(self.key("words", note_id))
+            pipeline.mget([self.key("task", note) for note in notes])
+            pipeline.mget([self.key("lease", note) for note in notes])
+            for note in notes:
+                pipeline.hgetall(self.key("words", note))
             tasks, holders, *words = pipeline.execute()
         return {
-            note_id: Entry(note_id, Task.from_json(task), _words(said), holder)
-            for note_id, task, holder, said in zip(note_ids, tasks, holders, words, strict=True)
+            note: Entry(note, Task.from_json(task), _words(said), holder)
+            for note, task, holder, said in zip(notes, tasks, holders, words, strict=True)
             if task is not None
         }
 
-    def words(self, note_ids: Sequence[str]) -> dict[str, dict[str, Word]]:
+    def words(self, notes: Sequence[str]) -> dict[str, dict[str, Word]]:
         """What was said on notes."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            for note_id in note_ids:
-                pipeline.hgetall(self.key("words", note_id))
-            return {note_id: _words(said) for note_id, said in zip(note_ids, pipeline.execute(), strict=True)}
+            for note in notes:
+                pipeline.hgetall(self.key("words", note))
+            return {note: _words(said) for note, said in zip(notes, pipeline.execute(), strict=True)}
 
     def apply(
         self, tasks: Mapping[str, Task], said: Iterable[tuple[str, str, Word, int]], known: Mapping[str, Entry]
@@ -146,61 +148,61 @@ class Store:
             known: What Redis held for all these notes before.
         """
         spoken = list(said)
-        before = self.words([note_id for note_id in tasks if note_id not in known])
+        before = self.words([note for note in tasks if note not in known])
         words = {
             n: dict(known[n].words) if n in known else before.get(n, {}) for n in {*tasks, *(s[0] for s in spoken)}
         }
         with self._redis.pipeline(transaction=False) as pipeline:
-            for note_id, annotator, word, at in spoken:
-                words[note_id][annotator] = word
-                self._write_word(pipeline, note_id, annotator, word, at)
-            for note_id, task in tasks.items():
-                pipeline.set(self.key("task", note_id), task.to_json(), ex=KEEP_S)
+            for note, annotator, word, at in spoken:
+                words[note][annotator] = word
+                self._write_word(pipeline, note, annotator, word, at)
+            for note, task in tasks.items():
+                pipeline.set(self.key("task", note), task.to_json(), ex=KEEP_S)
             moves = _Moves()
             moves.enter(self.key("ages"), dict.fromkeys(tasks, time.time() + AGE_S))
-            for note_id, by in words.items():
-                old = known[note_id].task if note_id in known else None
-                new = tasks.get(note_id, old)
+            for note, by in words.items():
+                old = known[note].task if note in known else None
+                new = tasks.get(note, old)
                 if new is not None:
-                    self._place(pipeline, moves, note_id, old, new, by)
+                    self._place(pipeline, moves, note, old, new, by)
             moves.write(pipeline)
             pipeline.execute()
 
-    def _write_word(self, pipeline: Any, note_id: str, annotator: str, word: Word, at: int) -> None:
-        pipeline.hset(self.key("words", note_id), annotator, word.to_json())
-        pipeline.expire(self.key("words", note_id), KEEP_S)
+    def _write_word(self, pipeline: Any, note: str, annotator: str, word: Word, at: int) -> None:
+        pipeline.hset(self.key("words", note), annotator, word.to_json())
+        pipeline.expire(self.key("words", note), KEEP_S)
         decided = self.key("decided", annotator)
-        note = f"{word.revision} {note_id}"  # a note counts once, however often a person changed his word on it
+        decision = f"{word.revision} {note}"  # a note counts once, however often a person changed his word on it
         if word.outcome in VERDICTS or word.outcome == "ADJUDICATED":
-            pipeline.zadd(decided, {note: at})
+            pipeline.zadd(decided, {decision: at})
             pipeline.zremrangebyscore(decided, "-inf", at - KEEP_S * 1000)
             pipeline.expire(decided, KEEP_S)
         else:
-            pipeline.zrem(decided, note)
+            pipeline.zrem(decided, decision)
 
     def _place(
-        self, pipeline: Any, moves: "_Moves", note_id: str, old: Task | None, task: Task, words: Mapping[str, Word]
+        self, pipeline: Any, moves: "_Moves", note: str, old: Task | None, task: Task, words: Mapping[str, Word]
     ) -> None:
         for segment in old.segments if old else ():
             for earlier in Queue:
-                moves.leave(self.key("queue", earlier, segment), note_id)
+                moves.leave(self.key("queue", earlier, segment), note)
         for earlier in Queue if old else ():
-            moves.leave(self.key("since", earlier), note_id)
+            moves.leave(self.key("since", earlier), note)
         queue = queue_of(task, words)
         if queue is not None:
-            moves.enter(self.key("since", queue), {note_id: float(task.requested_at)})
+            moves.enter(self.key("since", queue), {note: float(task.requested_at)})
             for segment in task.segments:
-                moves.enter(self.key("queue", queue, segment), {note_id: score_of(task)})
+                moves.enter(self.key("queue", queue, segment), {note: score_of(task)})
         for annotator, word in words.items():
             spoken = self.key("spoken", annotator)
             if word.revision == task.revision:
-                pipeline.sadd(spoken, note_id)
+                pipeline.sadd(spoken, note)
                 pipeline.expire(spoken, KEEP_S)
             else:
-                pipeline.srem(spoken, note_id)
+                pipeline.srem(spoken, note)
         verdicts = [w for w in words.values() if w.revision == task.revision and w.outcome in VERDICTS]
         if len(verdicts) > 1:
-            pipeline.zadd(self.key("doubles"), {note_id: time.time()})
+            pipeline.zadd(self.key("doubles"), {note: time.time()})
             pipeline.zremrangebyrank(self.key("doubles"), 0, -KEEP_DOUBLES - 1)
             pipeline.expire(self.key("doubles"), KEEP_S)
 
@@ -210,13 +212,13 @@ class Store:
             for entry in entries:
                 for segment in entry.task.segments:
                     for queue in Queue:
-                        pipeline.zrem(self.key("queue", queue, segment), entry.note_id)
+                        pipeline.zrem(self.key("queue", queue, segment), entry.note)
                 for queue in Queue:
-                    pipeline.zrem(self.key("since", queue), entry.note_id)
+                    pipeline.zrem(self.key("since", queue), entry.note)
                 for annotator in entry.words:
-                    pipeline.srem(self.key("spoken", annotator), entry.note_id)
-                pipeline.zrem(self.key("ages"), entry.note_id)
-                pipeline.delete(self.key("task", entry.note_id), self.key("lease", entry.note_id))
+                    pipeline.srem(self.key("spoken", annotator), entry.note)
+                pipeline.zrem(self.key("ages"), entry.note)
+                pipeline.delete(self.key("task", entry.note), self.key("lease", entry.note))
             pipeline.execute()
 
     def sweep(self, now_s: float) -> int:
@@ -274,17 +276,17 @@ class Store:
         """Notes at the front of a queue."""
         return list(self._redis.zrange(self.key("queue", queue, segment), start, start + count - 1))
 
-    def unspoken(self, annotator: str, note_ids: Sequence[str]) -> list[str]:
+    def unspoken(self, annotator: str, notes: Sequence[str]) -> list[str]:
         """Those of the notes on whose present revision a person has not spoken."""
-        if not note_ids:
+        if not notes:
             return []
-        spoken = self._redis.smismember(self.key("spoken", annotator), list(note_ids))
-        return [note_id for note_id, said in zip(note_ids, spoken, strict=True) if not said]
+        spoken = self._redis.smismember(self.key("spoken", annotator), list(notes))
+        return [note for note, said in zip(notes, spoken, strict=True) if not said]
 
-    def forget(self, queue: Queue, segment: str, note_id: str) -> None:
+    def forget(self, queue: Queue, segment: str, note: str) -> None:
         """Take a note out of a queue whose task is not there any more."""
-        self._redis.zrem(self.key("queue", queue, segment), note_id)
-        self._redis.zrem(self.key("since", queue), note_id)
+        self._redis.zrem(self.key("queue", queue, segment), note)
+        self._redis.zrem(self.key("since", queue), note)
 
     def next_turn(self) -> int:
         """Counts the notes handed out, so that the audit gets its share of turns."""
@@ -292,41 +294,41 @@ class Store:
         self._redis.expire(self.key("turns"), KEEP_S)
         return turn
 
-    def hold(self, note_id: str, holder: str, lease_s: int) -> str:
+    def hold(self, note: str, holder: str, lease_s: int) -> str:
         """Take or keep a lease; gives who holds it now."""
-        return str(self._redis.eval(_HOLD, 1, self.key("lease", note_id), holder, lease_s))
+        return str(self._redis.eval(_HOLD, 1, self.key("lease", note), holder, lease_s))
 
-    def release(self, note_id: str, holder: str) -> None:
+    def release(self, note: str, holder: str) -> None:
         """Give a lease back, if it is still ours."""
-        self._redis.eval(_RELEASE, 1, self.key("lease", note_id), holder)
+        self._redis.eval(_RELEASE, 1, self.key("lease", note), holder)
 
-    def note_held(self, annotator: str, note_id: str, lease_s: int) -> None:
+    def note_held(self, annotator: str, note: str, lease_s: int) -> None:
         """Remember that a person opened a note, so that a reloaded page gets it back."""
         key = self.key("held", annotator)
-        self._redis.zadd(key, {note_id: time.time() + lease_s})
+        self._redis.zadd(key, {note: time.time() + lease_s})
         self._redis.zremrangebyscore(key, "-inf", time.time())
         self._redis.expire(key, lease_s)
 
-    def not_held(self, annotator: str, note_id: str) -> None:
+    def not_held(self, annotator: str, note: str) -> None:
         """Forget that a person opened a note."""
-        self._redis.zrem(self.key("held", annotator), note_id)
+        self._redis.zrem(self.key("held", annotator), note)
 
     def held(self, annotator: str) -> list[str]:
         """Notes that a person opened, oldest first."""
         return list(self._redis.zrangebyscore(self.key("held", annotator), time.time(), "+inf"))
 
-    def save_draft(self, annotator: str, note_id: str, revision: int, draft: Mapping[str, Any]) -> None:
+    def save_draft(self, annotator: str, note: str, revision: int, draft: Mapping[str, Any]) -> None:
         """Keep an unfinished correction: offsets and labels."""
-        self._redis.set(self.key("draft", annotator, note_id, str(revision)), json.dumps(dict(draft)), ex=DRAFT_S)
+        self._redis.set(self.key("draft", annotator, note, str(revision)), json.dumps(dict(draft)), ex=DRAFT_S)
 
-    def draft(self, annotator: str, note_id: str, revision: int) -> Any:
+    def draft(self, annotator: str, note: str, revision: int) -> Any:
         """An unfinished correction, or None."""
-        found = self._redis.get(self.key("draft", annotator, note_id, str(revision)))
+        found = self._redis.get(self.key("draft", annotator, note, str(revision)))
         return None if found is None else json.loads(found)
 
-    def drop_draft(self, annotator: str, note_id: str, revision: int) -> None:
+    def drop_draft(self, annotator: str, note: str, revision: int) -> None:
         """The correction is finished."""
-        self._redis.delete(self.key("draft", annotator, note_id, str(revision)))
+        self._redis.delete(self.key("draft", annotator, note, str(revision)))
 
     def oldest_s(self, now_ms: int) -> dict[str, float]:
         """How long ago the note was requested that has waited longest in each queue; 0 where none waits."""
@@ -370,16 +372,16 @@ class _Moves:
         self._leave: dict[str, list[str]] = {}
         self._enter: dict[str, dict[str, float]] = {}
 
-    def leave(self, key: str, note_id: str) -> None:
-        self._leave.setdefault(key, []).append(note_id)
+    def leave(self, key: str, note: str) -> None:
+        self._leave.setdefault(key, []).append(note)
 
     def enter(self, key: str, scores: Mapping[str, float]) -> None:
         self._enter.setdefault(key, {}).update(scores)
 
     def write(self, pipeline: Any) -> None:
         """Leaving comes first: a note may leave where it enters again."""
-        for key, note_ids in self._leave.items():
-            pipeline.zrem(key, *note_ids)
+        for key, notes in self._leave.items():
+            pipeline.zrem(key, *notes)
         for key, scores in self._enter.items():
             if scores:
                 pipeline.zadd(key, scores)

@@ -1,10 +1,10 @@
 """Entities as a person left them: checked against the text, given ids, compared with what the model had said."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from contracts.records import AnnotationChanges, Entity, EntityLabel, TreatmentPair
+from contracts.records import AnnotationChanges, Entity, EntityLabel, Relation, RelationType, ReviewRequested
 
 LABELS = {"DISEASE": EntityLabel.DISEASE, "TREATMENT": EntityLabel.TREATMENT}
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -26,18 +26,20 @@ class Mark:
 def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -> tuple[Entity, ...]:
     """The entities that marks make, in text order.
 
-    What the model had found keeps the model's confidence; what a person drew has confidence 1.
+    What the model had found keeps the model's confidence, and what the rules made of it; what a person drew has confidence 1 and neither
+    assertion nor prescription.
 
     Raises:
         SpansRefused: A mark lies outside the text, is empty, has another label or overlaps its neighbour.
     """
     ordered = sorted(marks, key=lambda mark: (mark.start, mark.end))
-    said = {(entity.start, entity.end, str(entity.label)): entity.confidence for entity in predicted}
+    said = {_place(entity): entity for entity in predicted}
     ends_at = 0
     entities = []
     for place, mark in enumerate(ordered, start=1):
         _check(mark, place, ends_at, len(text))
         ends_at = mark.end
+        found = said.get((mark.start, mark.end, mark.label))
         entities.append(
             Entity(
                 entity_id=f"e{place}",
@@ -45,7 +47,9 @@ def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -
                 text=text[mark.start : mark.end],
                 start=mark.start,
                 end=mark.end,
-                confidence=said.get((mark.start, mark.end, mark.label), 1.0),
+                confidence=found.confidence if found else 1.0,
+                assertion=found.assertion if found else None,
+                prescription=found.prescription if found else None,
             )
         )
     return tuple(entities)
@@ -60,23 +64,48 @@ def _check(mark: Mark, place: int, free_from: int, length: int) -> None:
         raise SpansRefused(f"entity {place}: overlaps the entity before it")
 
 
-def pairs_of(entities: Sequence[Entity], pairs: Iterable[tuple[Mark, Mark]]) -> tuple[TreatmentPair, ...]:
-    """Pairs by entity ids, from pairs of (treatment, disease) marks.
+def relations_of(
+    entities: Sequence[Entity], pairs: Iterable[tuple[Mark, Mark]], request: ReviewRequested
+) -> tuple[Relation, ...]:
+    """Relations by entity ids: TREATS from pairs of (treatment, disease) marks, the others as they were predicted.
+
+    A pair that had been predicted keeps its confidence; one that a person made has confidence 1. What is no pair the page does not show, so
+    it stays while both its ends do.
 
     Raises:
         SpansRefused: A pair names no entity of the note, or not a treatment and a disease.
     """
-    ids = {(entity.start, entity.end, str(entity.label)): entity.entity_id for entity in entities}
-    found = []
+    ids = {_place(entity): entity.entity_id for entity in entities}
+    predicted = _carried(ids, request)
+    found: dict[tuple[str, str], Relation] = {}
     for place, (treatment, disease) in enumerate(pairs, start=1):
         treatment_id = ids.get((treatment.start, treatment.end, "TREATMENT"))
         disease_id = ids.get((disease.start, disease.end, "DISEASE"))
         if treatment_id is None or disease_id is None:
             raise SpansRefused(f"pair {place}: must join a treatment and a disease of this note")
-        pair = TreatmentPair(treatment_id=treatment_id, disease_id=disease_id)
-        if pair not in found:
-            found.append(pair)
-    return tuple(found)
+        drawn = Relation(type=RelationType.TREATS, treatment_id=treatment_id, disease_id=disease_id, confidence=1.0)
+        said = (one for one in predicted if one.type is drawn.type and _ends(one) == _ends(drawn))
+        found.setdefault(_ends(drawn), next(said, drawn))
+    others = (one for one in predicted if one.type is not RelationType.TREATS and _ends(one) not in found)
+    return (*found.values(), *others)
+
+
+def _carried(ids: Mapping[tuple[int, int, str], str], request: ReviewRequested) -> list[Relation]:
+    """What was predicted of entities that are still there, under their ids of now."""
+    now = {entity.entity_id: ids[_place(entity)] for entity in request.entities if _place(entity) in ids}
+    return [
+        replace(one, treatment_id=now[one.treatment_id], disease_id=now[one.disease_id])
+        for one in request.relations
+        if one.treatment_id in now and one.disease_id in now
+    ]
+
+
+def _place(entity: Entity) -> tuple[int, int, str]:
+    return entity.start, entity.end, str(entity.label)
+
+
+def _ends(relation: Relation) -> tuple[str, str]:
+    return relation.treatment_id, relation.disease_id
 
 
 def changes_of(predicted: Sequence[Entity], final: Sequence[Entity]) -> AnnotationChanges:

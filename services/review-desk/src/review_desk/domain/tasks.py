@@ -31,6 +31,7 @@ class Task:
 
     revision: int
     serial: int
+    rules_serial: int
     partition: int
     offset: int
     confidence: float
@@ -50,9 +51,9 @@ class Task:
         return cls(*json.loads(text))
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """The newer (revision, model serial) retires the older."""
-        return self.revision, self.serial
+    def rank(self) -> tuple[int, int, int]:
+        """The newer (revision, model serial, rules serial) retires the older."""
+        return self.revision, self.serial, self.rules_serial
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -186,7 +187,7 @@ def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
     return "the model was not sure"
 
 
-def in_share(key: bytes, note_id: str, share: float) -> bool:
-    """Whether a note falls into a share, by a keyed hash: who chooses note_id cannot choose this."""
-    digest = hmac.new(key, note_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+def in_share(key: bytes, note: str, share: float) -> bool:
+    """Whether a note falls into a share, by a keyed hash of its key: who chooses note_id cannot choose this."""
+    digest = hmac.new(key, note.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64

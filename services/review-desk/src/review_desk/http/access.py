@@ -107,10 +107,10 @@ class Access:
         """A person under the pseudonym that annotations carry."""
         return Reviewer(pseudonym(self._annotator_key, person.name, "v-"), person.role == LEAD)
 
-    def log(self, who: Reviewer, action: str, note_id: str = "", revision: int = 0) -> None:
+    def log(self, who: Reviewer, action: str, note: str = "", revision: int = 0) -> None:
         """One line for each view and change. The note is named by a keyed pseudonym: no identifier in a log."""
-        note = pseudonym(self._note_key, note_id, "n-") if note_id else ""
-        _log.info("access", who=who.annotator, lead=who.leads, action=action, note=note, revision=revision)
+        named = pseudonym(self._note_key, note, "n-") if note else ""
+        _log.info("access", who=who.annotator, lead=who.leads, action=action, note=named, revision=revision)
 
     def _known(self, request: Request) -> _Asker:
         asker = self._asker(request)

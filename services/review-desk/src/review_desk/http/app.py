@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from contracts.identity import note_key
 from contracts.registry import RegistryUnavailable
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -75,55 +76,57 @@ class DeskApi:
         segment: Annotated[str, Query(max_length=300)] = "all",
         holding: Annotated[list[str] | None, Query(max_length=_MAX_HOLDING)] = None,
     ) -> Response:
-        """Lease the next note; 204 when none waits."""
+        """Lease the next note; 204 when none waits. `holding`: keys (`source|note_id`) of notes that the page has already."""
         who = self._access.reviewer(request)
         with self._timed("next"):
             handed = self._desk.next(who, segment, holding or [])
         if handed is None:
             return Response(status_code=204)
-        self._access.log(who, "view", handed.entry.note_id, handed.entry.task.revision)
+        self._access.log(who, "view", handed.entry.note, handed.entry.task.revision)
         return JSONResponse(task_of(handed, self._lease_s))
 
-    def decision(self, request: Request, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
+    def decision(self, request: Request, source: str, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
         """Say what is right. Answered after the broker's acknowledgement; sending it again is harmless."""
-        return self._decide(request, note_id, revision, body.said(), "decision")
+        return self._decide(request, note_key(source, note_id), revision, body.said(), "decision")
 
-    def skip(self, request: Request, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
+    def skip(self, request: Request, source: str, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
         """Leave the note; an audit note goes to another validator."""
-        return self._decide(request, note_id, revision, body.decision("SKIPPED"), "skip")
+        return self._decide(request, note_key(source, note_id), revision, body.decision("SKIPPED"), "skip")
 
-    def unreadable(self, request: Request, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
+    def unreadable(self, request: Request, source: str, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
         """Flag the note as unreadable; an audit note goes to another validator."""
-        return self._decide(request, note_id, revision, body.decision("UNREADABLE"), "unreadable")
+        return self._decide(request, note_key(source, note_id), revision, body.decision("UNREADABLE"), "unreadable")
 
-    def again(self, request: Request, note_id: str, revision: int, _body: Strict) -> JSONResponse:
+    def again(self, request: Request, source: str, note_id: str, revision: int, _body: Strict) -> JSONResponse:
         """Take back a note that one has decided, to decide it anew: gives the lease and the sequence of the next word."""
         who = self._access.reviewer(request)
-        lease, sequence = self._desk.again(who, note_id, revision)
-        self._access.log(who, "again", note_id, revision)
+        note = note_key(source, note_id)
+        lease, sequence = self._desk.again(who, note, revision)
+        self._access.log(who, "again", note, revision)
         return JSONResponse({"lease": lease, "sequence": sequence})
 
-    def draft(self, request: Request, note_id: str, revision: int, body: DraftBody) -> JSONResponse:
+    def draft(self, request: Request, source: str, note_id: str, revision: int, body: DraftBody) -> JSONResponse:
         """Keep an unfinished correction, and the lease with it."""
         who = self._access.reviewer(request)
+        note = note_key(source, note_id)
         draft = body.model_dump(exclude={"lease"})
-        self._desk.save_draft(who, note_id, revision, body.lease, draft)
-        self._access.log(who, "draft", note_id, revision)
+        self._desk.save_draft(who, note, revision, body.lease, draft)
+        self._access.log(who, "draft", note, revision)
         return JSONResponse({"saved": True})
 
     def keep(self, request: Request, body: KeepBody) -> JSONResponse:
-        """Renew leases; tells which notes went to somebody else, were decided, or have a newer revision."""
+        """Renew leases; tells by their keys which notes went to somebody else, were decided, or have a newer revision."""
         return JSONResponse({"lost": self._desk.keep(self._access.reviewer(request), body.held())})
 
     def queue(self, request: Request) -> JSONResponse:
         """The figures of the side bar."""
         return JSONResponse(self._desk.figures(self._access.reviewer(request)))
 
-    def _decide(self, request: Request, note_id: str, revision: int, decision: Decision, action: str) -> JSONResponse:
+    def _decide(self, request: Request, note: str, revision: int, decision: Decision, action: str) -> JSONResponse:
         who = self._access.reviewer(request)
         with self._timed("decision"):
-            annotation = self._desk.decide(who, note_id, revision, decision)
-        self._access.log(who, action, note_id, revision)
+            annotation = self._desk.decide(who, note, revision, decision)
+        self._access.log(who, action, note, revision)
         return JSONResponse({"annotation_id": annotation})
 
     def _timed(self, action: str) -> AbstractContextManager[None]:
@@ -153,16 +156,17 @@ class DeskPage:
         csrf = self._access.csrf(request)
         return self._pages.desk(name=person.name, role=person.role, annotator=annotator, csrf=csrf)
 
-    def note(self, request: Request, note_id: str) -> Response:
+    def note(self, request: Request, source: str, note_id: str) -> Response:
         """One note to look at: where the links of the control page and of refused decisions lead."""
         person = self._access.person(request)
         if person is None:
-            here = "/notes?note_id=" + quote(note_id, safe="")
+            here = f"/notes?source={quote(source, safe='')}&note_id={quote(note_id, safe='')}"
             return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
         who = self._access.as_reviewer(person)
-        looked = self._desk.look(who, note_id)
-        self._access.log(who, "look", note_id, looked.request.revision if looked else 0)
-        return self._pages.note(note_id, looked)
+        note = note_key(source, note_id)
+        looked = self._desk.look(who, note)
+        self._access.log(who, "look", note, looked.request.revision if looked else 0)
+        return self._pages.note(source, note_id, looked)
 
     def login(self) -> Response:
         """The door."""
@@ -175,10 +179,10 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
     # An id may be anything, slashes included; `..` is no place in a path, but it is one in a query.
     app.add_api_route("/notes", page.note, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/notes/{note_id:path}", page.note, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/notes/{source}/{note_id:path}", page.note, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", page.login, methods=["GET"], include_in_schema=False)
     app.mount(_STATIC.rstrip("/"), static_files())
-    task = "/api/tasks/{note_id:path}/{revision:int}"
+    task = "/api/tasks/{source}/{note_id:path}/{revision:int}"
     app.add_api_route("/api/session", api.session, methods=["GET"])
     app.add_api_route("/api/login", api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])

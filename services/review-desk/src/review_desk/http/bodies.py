@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
+from contracts.identity import note_key
+from contracts.records import RelationType
 from pydantic import BaseModel, ConfigDict, Field
 
 from review_desk.desk import Decision, Handed, Held
@@ -81,6 +83,7 @@ class LeaseBody(Strict):
 class HeldBody(Strict):
     """A note that a page holds."""
 
+    source: Annotated[str, Field(max_length=40)]
     note_id: Annotated[str, Field(max_length=500)]
     revision: int
     lease: Annotated[str, Field(max_length=100)]
@@ -93,7 +96,7 @@ class KeepBody(Strict):
 
     def held(self) -> list[Held]:
         """For the desk."""
-        return [Held(note.note_id, note.revision, note.lease) for note in self.notes]
+        return [Held(note_key(note.source, note.note_id), note.revision, note.lease) for note in self.notes]
 
 
 class DecisionBody(LeaseBody):
@@ -114,6 +117,7 @@ def task_of(handed: Handed, lease_s: int) -> dict[str, Any]:
     request = handed.request
     shown = request.show_predictions and handed.queue is not Queue.LEAD
     return {
+        "source": request.source,
         "note_id": request.note_id,
         "revision": request.revision,
         "lease": handed.lease,
@@ -140,9 +144,9 @@ def task_of(handed: Handed, lease_s: int) -> dict[str, Any]:
 def _pairs(handed: Handed) -> list[dict[str, Any]]:
     places = {e.entity_id: {"start": e.start, "end": e.end} for e in handed.request.entities}
     return [
-        {"treatment": places[pair.treatment_id], "disease": places[pair.disease_id]}
-        for pair in handed.request.treatment_pairs
-        if pair.treatment_id in places and pair.disease_id in places
+        {"treatment": places[one.treatment_id], "disease": places[one.disease_id]}
+        for one in handed.request.relations
+        if one.type is RelationType.TREATS and one.treatment_id in places and one.disease_id in places
     ]
 
 

@@ -1,5 +1,6 @@
 """Renders the page and the login."""
 
+import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -46,10 +47,13 @@ class Pages:
         template = self._templates.get_template("desk.html")
         return HTMLResponse(template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS))
 
-    def note(self, note_id: str, looked: Looked | None) -> HTMLResponse:
+    def note(self, source: str, note_id: str, looked: Looked | None) -> HTMLResponse:
         """One note to look at; 404 when the desk does not have it."""
         pieces = pieces_of(looked.request.text, looked.spans) if looked else []
-        html = self._templates.get_template("note.html").render(note_id=note_id, looked=looked, pieces=pieces)
+        command = shlex.join(["rxtract", "why", "--source", source, note_id])
+        html = self._templates.get_template("note.html").render(
+            source=source, note_id=note_id, looked=looked, pieces=pieces, command=command
+        )
         return HTMLResponse(html, 200 if looked else 404)
 
     def login(self) -> HTMLResponse:

@@ -6,7 +6,7 @@ import { ACTIONS, actionOf, DECIDING, isHeld, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
 import { Refusals, showRefusals } from "./refusals.js";
-import { LoginNeeded, pathOf, Refusal, Server } from "./server.js";
+import { keyOf, LoginNeeded, pathOf, Refusal, Server } from "./server.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tasks } from "./tasks.js";
@@ -35,7 +35,7 @@ class Desk {
       onLogin: () => this.askLogin(),
     });
     this.tasks = new Tasks(this.server, {
-      others: () => [...(this.now ? [this.now.task.note_id] : []), ...this.outbox.noteIds()],
+      others: () => [...(this.now ? [keyOf(this.now.task)] : []), ...this.outbox.keys()],
       onArrival: () => this.now || this.goingBack || this.next(),
       onNothing: () => this.now || this.goingBack || this.showNothing(),
       onFailure: (error) => (error instanceof LoginNeeded ? this.askLogin() : this.setAway(true)),
@@ -279,7 +279,7 @@ class Desk {
     this.previous.push({ task, correction, seconds: body.seconds_spent });
     if (this.previous.length > MOST_PREVIOUS) this.previous.shift();
     this.now = null;
-    this.outbox.add({ note_id: task.note_id, revision: task.revision, action, body });
+    this.outbox.add({ source: task.source, note_id: task.note_id, revision: task.revision, action, body });
     this.next();
   }
 
@@ -287,7 +287,7 @@ class Desk {
   async back() {
     const last = this.previous.pop();
     if (!last) return this.hint("there is no earlier note in this tab");
-    const unsent = this.outbox.takeBack(last.task.note_id);
+    const unsent = this.outbox.takeBack(keyOf(last.task));
     if (unsent) this.keepDraft(last.task, last.correction, last.seconds);
     else {
       this.goingBack = true;
@@ -319,7 +319,7 @@ class Desk {
   // Keeping it
 
   draftKey(task) {
-    return `rxtract-draft ${this.owner} ${task.revision} ${task.note_id}`;
+    return `rxtract-draft ${this.owner} ${task.revision} ${keyOf(task)}`;
   }
 
   keptDraft(task) {
@@ -370,13 +370,14 @@ class Desk {
     localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
     this.notice(`The note before this one was taken off the desk: ${message}.`);
-    this.tasks.release(task.note_id);
+    this.tasks.release(keyOf(task));
     this.now = null;
     this.next();
   }
 
   setAside(task, body, reason) {
-    this.refusals.add({ note_id: task.note_id, revision: task.revision, action: "decision", unfinished: true, body }, reason);
+    const { source, note_id, revision } = task;
+    this.refusals.add({ source, note_id, revision, action: "decision", unfinished: true, body }, reason);
   }
 
   lookAtLeases() {
@@ -390,13 +391,13 @@ class Desk {
 
   // Notes that were fetched ahead are as much this person's as the one on the paper.
   async keepLeases() {
-    const notes = this.held().map(({ note_id, revision, lease }) => ({ note_id, revision, lease }));
+    const notes = this.held().map(({ source, note_id, revision, lease }) => ({ source, note_id, revision, lease }));
     if (!notes.length || document.visibilityState !== "visible") return;
     this.keptAt = performance.now();
     try {
       const { lost } = await this.server.post("/api/keep", { notes });
       this.tasks.drop(lost).forEach((task) => this.dropped(task));
-      if (lost.includes(this.now?.task.note_id)) this.saveDraft(); // which tells why
+      if (this.now && lost.includes(keyOf(this.now.task))) this.saveDraft(); // which tells why
     } catch (error) {
       if (error instanceof LoginNeeded) this.askLogin();
       else this.setAway(true);
@@ -414,12 +415,12 @@ class Desk {
   }
 
   sent(item) {
-    this.tasks.release(item.note_id);
+    this.tasks.release(keyOf(item));
     this.showFigures();
   }
 
   refused(item, reason) {
-    this.tasks.release(item.note_id);
+    this.tasks.release(keyOf(item));
     this.refusals.add(item, reason);
     this.notice(`One decision was not taken: ${reason}. It is kept: open “Not taken” at the top.`);
   }

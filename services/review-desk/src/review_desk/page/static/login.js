@@ -18,5 +18,5 @@ form.addEventListener("submit", async (event) => {
 // Back to the note whose link led here; to nowhere but this desk.
 function wanted() {
   const to = new URLSearchParams(location.search).get("to") ?? "";
-  return /^\/notes\?note_id=[^&/\\]+$/.test(to) ? to : "/";
+  return /^\/notes\?source=[a-z0-9-]+&note_id=[^&/\\]+$/.test(to) ? to : "/";
 }

@@ -1,7 +1,7 @@
 // Decisions on their way. Each is kept in this browser, by offsets and never by text, until the desk has acknowledged it.
 
 import { keptUnder } from "./kept.js";
-import { Away, LoginNeeded, pathOf } from "./server.js";
+import { Away, keyOf, LoginNeeded, pathOf } from "./server.js";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8_000;
@@ -25,19 +25,19 @@ export class Outbox {
     return this._items.length;
   }
 
-  noteIds() {
-    return this._items.map((item) => item.note_id);
+  keys() {
+    return this._items.map(keyOf);
   }
 
   add(item) {
     this._items.push({ ...item, kept_at: Date.now() });
-    localStorage.setItem(this._keyOf(item), JSON.stringify(this._items.at(-1)));
+    localStorage.setItem(this._placeOf(item), JSON.stringify(this._items.at(-1)));
     this.send();
   }
 
   // Take a decision back that has not gone yet; false when it has.
-  takeBack(noteId) {
-    const place = this._items.findIndex((item) => item.note_id === noteId);
+  takeBack(key) {
+    const place = this._items.findIndex((item) => keyOf(item) === key);
     if (place < 0 || (place === 0 && this._busy)) return false;
     this._drop(this._items[place]);
     return true;
@@ -81,10 +81,10 @@ export class Outbox {
 
   _drop(item) {
     this._items = this._items.filter((other) => other !== item);
-    localStorage.removeItem(this._keyOf(item));
+    localStorage.removeItem(this._placeOf(item));
   }
 
-  _keyOf({ note_id, revision }) {
-    return `${this._prefix}${revision} ${note_id}`;
+  _placeOf(item) {
+    return `${this._prefix}${item.revision} ${keyOf(item)}`;
   }
 }

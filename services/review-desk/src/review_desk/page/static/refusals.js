@@ -39,7 +39,7 @@ function row(item, onApply, onDiscard) {
   link.textContent = item.note_id;
   const time = new Date(item.kept_at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
   li.append(
-    line("what", inWords(item), " on ", link, `, revision ${item.revision}, ${time}`),
+    line("what", inWords(item), " on ", link, ` of ${item.source}, revision ${item.revision}, ${time}`),
     line("problem", `Not taken: ${item.reason}.`),
     button("Apply again", () => onApply(item)),
     button("Discard", () => onDiscard(item)),

@@ -5,16 +5,21 @@ const STEPS = new Set(["", ".", ".."]);
 
 // Where an action on a note is sent. Many proxies refuse an escaped slash, so there is none but where an id has steps in it: then all of
 // it is one segment.
-export function pathOf({ note_id: noteId, revision }, action) {
+export function pathOf({ source, note_id: noteId, revision }, action) {
   const parts = noteId.split("/");
   const hasSteps = parts.some((part) => STEPS.has(part));
-  if (hasSteps) return `/api/tasks/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
-  return `/api/tasks/${parts.map(encodeURIComponent).join("/")}/${revision}/${action}`;
+  if (hasSteps) return `/api/tasks/${source}/${encodeURIComponent(`${noteId}/${revision}/${action}`)}`;
+  return `/api/tasks/${source}/${parts.map(encodeURIComponent).join("/")}/${revision}/${action}`;
 }
 
 // Where a note can be looked at.
-export function placeOf({ note_id: noteId }) {
-  return `/notes?${new URLSearchParams({ note_id: noteId })}`;
+export function placeOf({ source, note_id: noteId }) {
+  return `/notes?${new URLSearchParams({ source, note_id: noteId })}`;
+}
+
+// A note's identity as one string, as the desk writes it.
+export function keyOf({ source, note_id: noteId }) {
+  return `${source}|${noteId}`;
 }
 
 // What may be sent again. `answered`: the desk is there, and could not do it; others may have more luck.

@@ -1,6 +1,6 @@
 // Notes that this tab holds: the next ones are fetched ahead, so that the network is never waited for between two notes.
 
-import { Refusal } from "./server.js";
+import { keyOf, Refusal } from "./server.js";
 
 const AHEAD = 2;
 const LOOK_AGAIN_MS = 2_000;
@@ -8,7 +8,7 @@ const LOOK_AGAIN_MS = 2_000;
 export class Tasks {
   constructor(server, { others, onArrival, onNothing, onFailure }) {
     this._server = server;
-    this._others = others; // ids of notes that are on the screen or on their way, not to be given again
+    this._others = others; // keys of notes that are on the screen or on their way, not to be given again
     this._onArrival = onArrival;
     this._onNothing = onNothing;
     this._onFailure = onFailure;
@@ -28,10 +28,10 @@ export class Tasks {
   }
 
   // Give up notes that are not this person's any more; gives those that were here.
-  drop(noteIds) {
-    const gone = this._ready.filter((task) => noteIds.includes(task.note_id));
+  drop(keys) {
+    const gone = this._ready.filter((task) => keys.includes(keyOf(task)));
     this._ready = this._ready.filter((task) => !gone.includes(task));
-    gone.forEach((task) => this.release(task.note_id));
+    gone.forEach((task) => this.release(keyOf(task)));
     return gone;
   }
 
@@ -40,9 +40,9 @@ export class Tasks {
   }
 
   // The note is decided: another tab may have it when it comes back.
-  release(noteId) {
-    this._unlock.get(noteId)?.();
-    this._unlock.delete(noteId);
+  release(key) {
+    this._unlock.get(key)?.();
+    this._unlock.delete(key);
   }
 
   async fill() {
@@ -62,29 +62,29 @@ export class Tasks {
   }
 
   async _fetch() {
-    const holding = [...this._others(), ...this._ready.map((task) => task.note_id), ...this._elsewhere];
-    const query = new URLSearchParams(holding.map((noteId) => ["holding", noteId]));
+    const holding = [...this._others(), ...this._ready.map(keyOf), ...this._elsewhere];
+    const query = new URLSearchParams(holding.map((key) => ["holding", key]));
     const task = await this._server.get(`/api/next?${query}`);
     if (task === null) {
       this._elsewhere.clear();
       return false;
     }
-    if (await this._lock(task.note_id)) {
+    if (await this._lock(keyOf(task))) {
       this._ready.push(task);
       this._onArrival();
     } else {
-      this._elsewhere.add(task.note_id);
+      this._elsewhere.add(keyOf(task));
     }
     return true;
   }
 
   // A person's two tabs never show one note: a lock of the browser is held as long as this tab lives.
-  _lock(noteId) {
-    if (!navigator.locks || this._unlock.has(noteId)) return Promise.resolve(true); // plain http from afar has no locks
+  _lock(key) {
+    if (!navigator.locks || this._unlock.has(key)) return Promise.resolve(true); // plain http from afar has no locks
     return new Promise((got) => {
-      navigator.locks.request(`rxtract-note ${noteId}`, { ifAvailable: true }, (lock) => {
+      navigator.locks.request(`rxtract-note ${key}`, { ifAvailable: true }, (lock) => {
         got(lock !== null);
-        return lock && new Promise((unlock) => this._unlock.set(noteId, unlock));
+        return lock && new Promise((unlock) => this._unlock.set(key, unlock));
       });
     });
   }

@@ -11,7 +11,7 @@ from contracts.generate.tree import named_types
 from contracts.topics import load_topics
 
 TOPICS = load_topics()
-ENVELOPE = ("pseudonym_key_id", "purpose", "consent_artefact_id", "encryption_key_id")
+ENVELOPE = ("pseudonym_key_id", "purpose", "consent_artefact_id", "encryption_key_id", "sealed")
 
 
 def fields_of(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,7 +90,13 @@ def test_public_topics_are_full_transitive_and_compaction_is_the_state_alone() -
 def test_keys_name_fields_of_the_record() -> None:
     for topic in TOPICS.values():
         names = {field["name"] for field in files.record_schema(str(topic.record))["fields"]}
-        assert topic.key.partition(".")[0] in names, topic.name
+        assert {part.partition(".")[0] for part in topic.key.split("|")} <= names, topic.name
+
+
+def test_what_names_a_note_names_its_source_and_keys_it_by_both() -> None:
+    for topic in TOPICS.values():
+        names = [field["name"] for field in files.record_schema(str(topic.record))["fields"]]
+        assert ("note_id" in names) == ("source" in names) == (topic.key == "source|note_id"), topic.name
 
 
 def test_raw_notes_are_kept_a_week_and_annotations_for_ever() -> None:

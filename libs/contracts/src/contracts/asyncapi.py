@@ -153,6 +153,7 @@ def _dead_letter() -> dict[str, Any]:
                     "enum": [origin.value for origin in Origin],
                     "description": "The note's origin; absent where it could not be read.",
                 },
+                "rxtract.source": {**text, "description": "The note's source; absent where it could not be read."},
                 "rxtract.stage": {**text, "description": "The service that refused it."},
                 "rxtract.attempt": {**text, "description": "How often it has been tried, in decimal."},
                 "rxtract.schema-id": {**text, "description": "The schema id that the value names, in decimal."},

@@ -53,7 +53,7 @@ def _table(topics: list[Topic]) -> str:
     for topic in topics:
         cells = (
             f"[`{topic.name}`](#{topic.name.replace('.', '')}){_mark(topic)}",
-            f"`{topic.key}`",
+            f"`{topic.key}`".replace("|", "\\|"),  # a bar would end the table's cell
             f"`{topic.record}`",
             ", ".join(topic.producers),
             topic.readers,

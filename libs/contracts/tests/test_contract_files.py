@@ -11,7 +11,7 @@ from contracts.generate.tree import named_types
 from contracts.topics import load_topics
 
 TOPICS = load_topics()
-ENVELOPE = ("pseudonym_key_id", "purpose", "consent_artefact_id", "encryption_key_id", "sealed")
+ENVELOPE = ("pseudonym_key_id", "purpose", "consent_artefact_id", "encryption_key_id")
 
 
 def fields_of(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -79,6 +79,19 @@ def test_public_records_carry_the_envelope() -> None:
         optional = {field["name"]: field for field in schema["fields"] if field["name"] in ENVELOPE}
         assert sorted(optional) == sorted(ENVELOPE)
         assert all(field["default"] is None for field in optional.values())
+
+
+def test_what_may_be_encrypted_has_a_place_for_it() -> None:
+    """Texts of a record are sealed together; of what names no text only the envelope is there."""
+    sealed = {name for name in files.record_names() if "sealed" in _names(name)}
+    assert sealed == {name for name in files.record_names() if "encryption_key_id" in _names(name)} - {"DriftDetected"}
+    for name in sealed:
+        [field] = [field for field in files.record_schema(name)["fields"] if field["name"] == "sealed"]
+        assert (field["type"], field["default"]) == (["null", "bytes"], None)
+
+
+def _names(record: str) -> set[str]:
+    return {field["name"] for field in files.record_schema(record)["fields"]}
 
 
 def test_public_topics_are_full_transitive_and_compaction_is_the_state_alone() -> None:

@@ -189,6 +189,8 @@ def test_unsure_notes_go_to_review(world):
     assert event.review.reason is ReviewReason.LOW_CONFIDENCE
     assert (request.event_id, request.text, request.entities) == (event.event_id, "UNSURE HTN", event.entities)
     assert (request.patient_ref, request.doctor_ref) == ("patient", "doctor")
+    assert (request.source, request.note_id, request.relations) == ("clinic", "n0", event.relations)
+    assert (request.rules_version, request.rules_serial) == ("pairs-1", 0)
 
 
 def test_one_batch_is_tagged_by_one_model(world):

@@ -89,6 +89,8 @@ def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen)
         text=note.text,
         segment=event.segment,
         model=event.model,
+        rules_version=event.rules_version,
+        rules_serial=event.rules_serial,
         entities=event.entities,
         relations=event.relations,
         note_confidence=event.note_confidence,

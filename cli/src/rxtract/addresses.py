@@ -26,6 +26,7 @@ class StackAddresses:
     mlflow_url: str = ""
     ingest_url: str = ""
     ingest_token: str = field(default="", repr=False)
+    ingest_source: str = ""
     desk_url: str = ""
     desk_token: str = field(default="", repr=False)
     desk_lead_token: str = field(default="", repr=False)

@@ -111,6 +111,7 @@ def bring_up(
             redis_url=stack.addresses.redis_url,
             mlflow_url=stack.addresses.mlflow_url,
             ingest_token=token,
+            ingest_source=CLIENT,
             desk_token=desk if close_loop else "",
             desk_lead_token=lead if close_loop else "",
         )
@@ -191,7 +192,16 @@ def _publish_addresses(running: Running) -> None:
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
     known = running.addresses
-    names = ("ingest_url", "ingest_token", "desk_url", "desk_token", "desk_lead_token", "score_url", "records_dir")
+    names = (
+        "ingest_url",
+        "ingest_token",
+        "ingest_source",
+        "desk_url",
+        "desk_token",
+        "desk_lead_token",
+        "score_url",
+        "records_dir",
+    )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
 

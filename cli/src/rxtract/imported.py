@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from contracts.identity import annotation_id
+from contracts.identity import annotation_id, note_key
 from contracts.records import (
     AnnotationChanges,
     AnnotationOutcome,
@@ -23,9 +23,10 @@ from contracts.records import (
     EntityLabel,
     ModelAction,
     ModelCommand,
+    Relation,
+    RelationType,
     Sample,
     Segment,
-    TreatmentPair,
 )
 from contracts.registry import ConfluentRegistry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from rxtract.addresses import StackAddresses
 
 REQUESTED_BY = "dataset import"
+SOURCE = "import"
+"""Of all imported notes."""
 _AT_ONCE = 500
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "import.rxtract.behealthy.in")
 
@@ -94,7 +97,8 @@ def _word(note: AnnotatedNote, note_id: str, name: str, digest: str, now_ms: int
         for number, span in enumerate(note.spans, 1)
     )
     return AnnotationValidated(
-        annotation_id=annotation_id(note_id, 1, name, 1),
+        annotation_id=annotation_id(SOURCE, note_id, 1, name, 1),
+        source=SOURCE,
         note_id=note_id,
         revision=1,
         text=note.text,
@@ -103,10 +107,15 @@ def _word(note: AnnotatedNote, note_id: str, name: str, digest: str, now_ms: int
         doctor_ref="",
         written_at=now_ms,
         predicted_entities=(),
-        predicted_pairs=(),
+        predicted_relations=(),
         entities=entities,
-        treatment_pairs=tuple(
-            TreatmentPair(treatment_id=entities[treatment].entity_id, disease_id=entities[disease].entity_id)
+        relations=tuple(
+            Relation(
+                type=RelationType.TREATS,
+                treatment_id=entities[treatment].entity_id,
+                disease_id=entities[disease].entity_id,
+                confidence=1.0,
+            )
             for treatment, disease in note.pairs
         ),
         sample=Sample.IMPORTED,
@@ -132,7 +141,9 @@ def _publish_words(addresses: StackAddresses, told: Iterator[AnnotationValidated
     producer = DeliveryProducer(client_config(addresses, "rxtract-cli"))
     try:
         while batch := list(islice(told, _AT_ONCE)):
-            records = [OutputRecord(topic, word.note_id.encode(), serialize(word)) for word in batch]
+            records = [
+                OutputRecord(topic, note_key(word.source, word.note_id).encode(), serialize(word)) for word in batch
+            ]
             producer.send(records).wait(DELIVERY_TIMEOUT_S)
     except WireError as error:
         raise UserError(f"a note of the set cannot be published ({error}); no training was ordered") from None

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from corpus import SyntheticNote
 
 
-def as_submitted(synthetic: SyntheticNote) -> NoteSubmitted:
-    """Return a synthetic note as the platform would submit it at this moment."""
-    fields = {**synthetic.fields(), "written_at": int(time.time() * 1000), "origin": str(Origin.LIVE)}
+def as_submitted(synthetic: SyntheticNote, source: str | None = None) -> NoteSubmitted:
+    """Return a synthetic note as the platform would submit it at this moment, from another source where one is given."""
+    fields = {**synthetic.fields(), "source": synthetic.source if source is None else source}
+    fields |= {"written_at": int(time.time() * 1000), "origin": str(Origin.LIVE)}
     return NoteSubmitted.from_dict(fields)

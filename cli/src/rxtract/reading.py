@@ -95,6 +95,7 @@ class TopicReader:
         topics: Sequence[str],
         *,
         key: bytes | None = None,
+        wanted: Callable[[bytes | None], bool] = lambda _: True,
         follow: bool = False,
         from_end: bool = False,
         last: int | None = None,
@@ -102,7 +103,7 @@ class TopicReader:
     ) -> Iterator[Seen]:
         """Yield the records of `topics` (full names), partition by partition as they come.
 
-        With `key` only that key's partition is read. Without `follow` the reading ends at the offsets that were last when
+        With `key` only that key's partition is read; records with other keys than the `wanted` ones are passed over. Without `follow` the reading ends at the offsets that were last when
         it began; `last` starts that many records before the end of each partition. It also ends when `until` says so.
         """
         consumer = self._consumer()
@@ -114,7 +115,7 @@ class TopicReader:
                     if message.error():
                         raise UserError(f"cannot read {message.topic()}: {message.error().str()}")
                     at = (message.topic(), message.partition())
-                    if key is None or message.key() == key:
+                    if key in {None, message.key()} and wanted(message.key()):
                         yield self._seen(message)
                     if at in open_ends and message.offset() + 1 >= open_ends[at]:
                         del open_ends[at]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from contracts.identity import note_key
 from contracts.registry import ConfluentRegistry
 from contracts.topics import DLQ_SUFFIX, subject_of
 from contracts.wire import Serializer
-from runtime.deadletter import ATTEMPT, ERROR_HEADERS
+from runtime.deadletter import ATTEMPT, ERROR_HEADERS, SOURCE
 from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
@@ -57,7 +58,7 @@ def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: 
 def _as_record(addresses: StackAddresses, letter: Seen) -> OutputRecord:
     original = as_it_was(letter)
     fields = letter.json()
-    return original if fields is None else original._replace(value=encode(addresses, original.topic, fields))
+    return original if fields is None else _with(addresses, letter, original, fields)
 
 
 def replay_mended(addresses: StackAddresses, letter: Seen, fields: dict[str, Any]) -> None:
@@ -66,9 +67,17 @@ def replay_mended(addresses: StackAddresses, letter: Seen, fields: dict[str, Any
     Raises:
         UserError: `fields` is not a record of the letter's topic.
     """
-    original = as_it_was(letter)
-    value = encode(addresses, original.topic, fields)
-    _send(addresses, [original._replace(value=value)])
+    _send(addresses, [_with(addresses, letter, as_it_was(letter), fields)])
+
+
+def _with(addresses: StackAddresses, letter: Seen, original: OutputRecord, fields: dict[str, Any]) -> OutputRecord:
+    """Return a letter's record with other fields. A note that names no source came by HTTP: the letter says whose token it was."""
+    source = letter.header(SOURCE)
+    named = {"source": source, **fields} if source else fields
+    value = encode(addresses, original.topic, named)
+    if "source" in named and "note_id" in named:
+        return original._replace(value=value, key=note_key(named["source"], named["note_id"]).encode())
+    return original._replace(value=value)
 
 
 def as_it_was(letter: Seen) -> OutputRecord:

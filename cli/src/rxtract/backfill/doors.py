@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 from contracts.files import schema_text
+from contracts.identity import note_key
 from contracts.records import NoteSubmitted
 from contracts.registry import ConfluentRegistry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import NOTES_SUBMITTED, prefixed, subject_of
@@ -54,7 +55,7 @@ class Door(Protocol):
 
 
 class HttpDoor:
-    """POST /v1/notes in arrays.
+    """POST /v1/notes in arrays. The token says the source: a note that names none ("") gets it, one that names another is refused.
 
     Args:
         addresses: Needs `ingest_url` and `ingest_token`.
@@ -102,7 +103,7 @@ class HttpDoor:
 
     def _post(self, notes: Sequence[NoteSubmitted]) -> httpx.Response:
         """Post until there is an answer about the notes themselves."""
-        bodies = [{name: value for name, value in note.to_dict().items() if value is not None} for note in notes]
+        bodies = [as_body(note) for note in notes]
         content = json.dumps(
             bodies
         ).encode()  # pure ASCII: a lone surrogate reaches the ingestor, which refuses that note alone
@@ -150,7 +151,8 @@ class KafkaDoor:
         outputs: list[OutputRecord] = []
         for index, note in enumerate(notes):
             try:
-                outputs.append(OutputRecord(self._topic, note.note_id.encode(), self._serialize(note)))
+                key = note_key(note.source, note.note_id).encode()
+                outputs.append(OutputRecord(self._topic, key, self._serialize(note)))
             except (WireError, UnicodeEncodeError) as error:
                 reason = error.reason if isinstance(error, WireError) else None
                 sentence = reason.sentence if reason else "a string holds a lone surrogate"
@@ -166,9 +168,16 @@ class KafkaDoor:
         self._producer.close(5)
 
 
+def as_body(note: NoteSubmitted) -> dict[str, object]:
+    """Return a note as the JSON body of the HTTP door: what is null, and a source that is not known, left out."""
+    return {
+        name: value for name, value in note.to_dict().items() if value is not None and (name, value) != ("source", "")
+    }
+
+
 def _error(field: str, reason: str, message: str) -> dict[str, str]:
     return {"field": field, "reason": str(reason), "message": message}
 
 
 def _conflict() -> dict[str, str]:
-    return _error("note_id", "CONFLICT", "other content was accepted under this note_id and revision")
+    return _error("note_id", "CONFLICT", "other content was accepted from this source under this note_id and revision")

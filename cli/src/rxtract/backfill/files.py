@@ -79,8 +79,13 @@ def read_rows(file: NoteFile) -> Iterator[Row]:
     yield from readers[file.format](file.path)
 
 
-def to_note(row: Row, origin: Origin) -> NoteSubmitted:
+def to_note(row: Row, origin: Origin, source: str | None) -> NoteSubmitted:
     """Make a note of a row. A revision that is absent is 1; a time may be milliseconds or ISO 8601 with a zone.
+
+    Args:
+        row: Of the file.
+        origin: Of every note, whatever the row says.
+        source: Of a note whose row names none; None: the row must.
 
     Raises:
         RecordError: the row is no note; names the field and the reason.
@@ -88,7 +93,8 @@ def to_note(row: Row, origin: Origin) -> NoteSubmitted:
     if row.values is None:
         raise RecordError("", Reason.UNDECODABLE)
     given = {name: value for name, value in row.values.items() if value is not None}
-    given = {"revision": 1} | given | {"origin": origin.value}
+    usual = {"revision": 1} if source is None else {"revision": 1, "source": source}
+    given = usual | given | {"origin": origin.value}
     if "written_at" in given:
         given["written_at"] = _milliseconds(given["written_at"])
     return NoteSubmitted.from_dict(given)
@@ -165,7 +171,7 @@ def _parquet(path: Path) -> Any:
 def _check_columns(path: Path, columns: Iterable[str]) -> None:
     """A whole file with a misspelt column is one mistake, not a million rejected rows."""
     known = {field.name for field in fields(NoteSubmitted)}
-    needed = {field.name for field in fields(NoteSubmitted) if field.default is MISSING} - {"revision"}
+    needed = {field.name for field in fields(NoteSubmitted) if field.default is MISSING} - {"revision", "source"}
     found = set(columns)
     if unknown := sorted(found - known):
         raise UserError(

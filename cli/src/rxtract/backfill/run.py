@@ -29,6 +29,7 @@ def send_file(
     rejects: Rejects,
     origin: Origin,
     *,
+    source: str | None,
     batch_rows: int,
     on_progress: Callable[[Progress], None],
 ) -> Progress:
@@ -40,7 +41,7 @@ def send_file(
     progress = state.load()
     rows = islice(read_rows(file), progress.rows_done, None)
     for batch in _batches(rows, batch_rows):
-        rejected = _send_batch(batch, door, rejects, origin)
+        rejected = _send_batch(batch, door, rejects, origin, source)
         progress = progress.after(
             rows=len(batch), sent=len(batch) - rejected, rejected=rejected, rejects_bytes=rejects.size_bytes
         )
@@ -51,20 +52,20 @@ def send_file(
     return progress
 
 
-def _send_batch(batch: Sequence[Row], door: Door, rejects: Rejects, origin: Origin) -> int:
+def _send_batch(batch: Sequence[Row], door: Door, rejects: Rejects, origin: Origin, source: str | None) -> int:
     notes: list[NoteSubmitted] = []
-    sources: list[Row] = []
+    rows: list[Row] = []
     rejected = 0
     for row in batch:
         try:
-            notes.append(to_note(row, origin))
-            sources.append(row)
+            notes.append(to_note(row, origin, source))
+            rows.append(row)
         except RecordError as error:
             message = {"field": error.field, "reason": str(error.reason), "message": error.reason.sentence}
             rejects.write(row.number, [message], row.values)
             rejected += 1
     for refusal in door.send(notes) if notes else ():
-        rejects.write(sources[refusal.index].number, refusal.errors, sources[refusal.index].values)
+        rejects.write(rows[refusal.index].number, refusal.errors, rows[refusal.index].values)
         rejected += 1
     return rejected
 

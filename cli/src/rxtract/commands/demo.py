@@ -60,7 +60,9 @@ def demo(
             up_s = time.monotonic() - began
             screen.good(f"all up after {up_s:.0f} s; {_memory(running.stack.rss_bytes())}")
             synthetic = list(islice(simulate(SEED), notes))
-            summary = ActOne(running, screen, [as_submitted(note) for note in synthetic]).play()
+            summary = ActOne(
+                running, screen, [as_submitted(note, running.addresses.ingest_source) for note in synthetic]
+            ).play()
             truths = {note.truth.text: note.truth for note in synthetic}
             browser = find_browser(screen, pictures) if acts > 1 else None
             desk = DeskAct(running, screen, truths, browser).play() if browser else None

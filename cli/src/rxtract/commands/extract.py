@@ -33,7 +33,7 @@ def extract(
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw what is printed into this file.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object: entities, pairs, confidence, model.")
+        bool, typer.Option("--json", help="One JSON object: entities, relations, confidence, model.")
     ] = False,
 ) -> None:
     """Print the diseases and treatments of TEXT. Offsets count Unicode code points: text[start:end] is the entity."""
@@ -64,19 +64,35 @@ def picture(note: str, tagged: TaggedNote) -> str:
 
 
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
-    """Return the stable object of `--json`; a pair names entities by their place in `entities`."""
+    """Return the stable object of `--json`; a relation names its ends by their ids and their words."""
+    words = [note[entity.start : entity.end] for entity in tagged.entities]
+    sure = [entity.confidence for entity in tagged.entities]
     return {
+        "id": "1",
         "entities": [
             {
+                "entity_id": f"e{number}",
                 "label": str(entity.label),
-                "text": note[entity.start : entity.end],
+                "text": words[number - 1],
                 "start": entity.start,
                 "end": entity.end,
                 "confidence": round(entity.confidence, 4),
+                "assertion": None,
+                "prescription": None,
             }
-            for entity in tagged.entities
+            for number, entity in enumerate(tagged.entities, 1)
         ],
-        "treatment_pairs": [{"treatment": treatment, "disease": disease} for treatment, disease in tagged.pairs],
+        "relations": [
+            {
+                "type": "TREATS",
+                "treatment": words[treatment],
+                "disease": words[disease],
+                "treatment_id": f"e{treatment + 1}",
+                "disease_id": f"e{disease + 1}",
+                "confidence": round(sure[treatment] * sure[disease], 4),
+            }
+            for treatment, disease in tagged.pairs
+        ],
         "note_confidence": round(tagged.confidence, 4),
         "model": {"source": opened.source, "sha256": opened.sha256},
     }
@@ -105,14 +121,14 @@ def _print(console: Console, note: str, tagged: TaggedNote) -> None:
     console.print(highlight(note, tagged.entities))
     if not tagged.entities:
         console.print(Text("no disease or treatment found", "dim"))
-    paired = dict(tagged.pairs)
     for number, entity in enumerate(tagged.entities):
         line = Text.assemble(
             (f"  {entity.label:<9} ", "bold"),
             printable(note[entity.start : entity.end]),
             (f"  {entity.start}-{entity.end}  confidence {entity.confidence:.2f}", "dim"),
         )
-        if number in paired:
-            disease = tagged.entities[paired[number]]
-            line.append(f"  for {printable(note[disease.start : disease.end])}", "italic")
+        diseases = [tagged.entities[disease] for treatment, disease in tagged.pairs if treatment == number]
+        if diseases:
+            names = ", ".join(printable(note[disease.start : disease.end]) for disease in diseases)
+            line.append(f"  for {names}", "italic")
         console.print(line)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from contracts.identity import SOURCE_SYNTAX, is_source
 from contracts.records import Origin
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,6 +19,7 @@ from rxtract.backfill.doors import HttpDoor, KafkaDoor
 from rxtract.backfill.files import open_file
 from rxtract.backfill.run import send_file
 from rxtract.backfill.state import Rejects, StateFile, rejects_path
+from rxtract.errors import UserError
 from rxtract.signals import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ def send(
     origin: Annotated[
         Origin, typer.Option(help="Recorded on every note, whatever the file says. Only LIVE moves live figures.")
     ] = Origin.BACKFILL,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The system that notes come from whose row names none; else that of the stack or token."),
+    ] = None,
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=10_000, help="Notes sent at once.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Begin anew, even when the file was sent before.")] = False,
@@ -54,10 +60,13 @@ def send(
 ) -> None:
     """Send the notes of FILE. A send that was stopped goes on where it was; what came twice is harmless.
 
-    Columns are the fields of a submitted note. `revision` may be absent (1); `written_at` is UTC milliseconds or ISO 8601 with a zone.
+    Columns are the fields of a submitted note. A note is known by its source and id. By HTTP the token fixes the source: a note that names
+    another is refused. `source` and `revision` (1) may be absent; `written_at` is UTC milliseconds or ISO 8601 with a zone.
     Rows that are refused are written to FILE.rejected.jsonl with their reasons; the exit code is then 1.
     """
     console = Console(stderr=as_json)
+    addresses = read_addresses(stack)
+    source = source_of(source, door, addresses)
     file = open_file(path)
     state = StateFile(file)
     if again:
@@ -69,7 +78,7 @@ def send(
         return
     if before.rows_done:
         console.print(f"going on after row {before.rows_done:,}")
-    opened = _open(door, read_addresses(stack))
+    opened = _open(door, addresses)
     started_s = time.monotonic()
     try:
         with _Display(console, file, before) as show:
@@ -80,6 +89,7 @@ def send(
                 state,
                 rejects,
                 origin,
+                source=source,
                 batch_rows=min(rows, 500) if door is DoorName.HTTP else rows,
                 on_progress=show,
             )
@@ -99,6 +109,19 @@ def send(
         as_json=as_json,
         before=before,
     )
+
+
+def source_of(given: str | None, door: DoorName, addresses: StackAddresses) -> str | None:
+    """Return the source of notes that name none.
+
+    "" leaves it to the HTTP door, whose token says it; None: nobody knows.
+
+    Raises:
+        UserError: what was given names no source.
+    """
+    if given is not None and not is_source(given):
+        raise UserError(f"--source: {given!r} names no source: it is {SOURCE_SYNTAX}")
+    return given or addresses.ingest_source or ("" if door is DoorName.HTTP else None)
 
 
 def _open(door: DoorName, addresses: StackAddresses) -> Door:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from rxtract.addresses import read_addresses
 from rxtract.backfill.doors import HttpDoor, KafkaDoor
-from rxtract.commands.send import DoorName
+from rxtract.commands.send import DoorName, source_of
 from rxtract.errors import UserError
 from rxtract.platform_notes import as_submitted
 from rxtract.signals import INTERRUPTED
@@ -24,7 +24,7 @@ from rxtract.signals import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from corpus import SyntheticNote
+    from contracts.records import NoteSubmitted
 
     from rxtract.addresses import StackAddresses
     from rxtract.backfill.doors import Door
@@ -68,15 +68,18 @@ def simulate(
     if city_share is not None and not city:
         raise UserError("--city-share needs --city: say which city's part it is")
     shifts = [Shift(kind, after=after, city=city or None, share=share) for kind in kinds(drift)]
-    source = notes_of(
+    stream = notes_of(
         int(time.time()) if seed is None else seed,
         notes,
         shift=shifts,
         city_share=(city, city_share) if city_share is not None else None,
     )
-    opened = _open(door, read_addresses(stack))
+    addresses = read_addresses(stack)
+    opened = _open(door, addresses)
     try:
-        sent, refused = _send_all(source, opened, rate, notes, console)
+        sent, refused = _send_all(
+            (as_submitted(one, source_of(None, door, addresses)) for one in stream), opened, rate, notes, console
+        )
     except CityShareError as error:
         raise UserError(f"--city and --city-share: {error}") from None
     except KeyboardInterrupt:
@@ -111,16 +114,16 @@ def _open(door: DoorName, addresses: StackAddresses) -> Door:
 
 
 def _send_all(
-    source: Iterator[SyntheticNote], door: Door, rate: float, total: int, console: Console
+    submitted: Iterator[NoteSubmitted], door: Door, rate: float, total: int, console: Console
 ) -> tuple[int, int]:
     """Send in batches that keep the rate; gives how many were sent and refused."""
     size = min(_MOST_AT_ONCE, max(1, int(rate * _SEND_EVERY_S))) if rate else _MOST_AT_ONCE
     began_s, offered, refused = time.monotonic(), 0, 0
     with _Display(console, total) as show:
-        while batch := list(islice(source, size)):
+        while batch := list(islice(submitted, size)):
             if rate:
                 time.sleep(max(0.0, began_s + offered / rate - time.monotonic()))
-            refused += len(door.send([as_submitted(one) for one in batch]))
+            refused += len(door.send(batch))
             offered += len(batch)
             show(offered)
     return offered - refused, refused

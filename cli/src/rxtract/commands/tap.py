@@ -60,7 +60,7 @@ def as_object(seen: Seen) -> dict[str, Any]:
         "timestamp_ms": seen.timestamp_ms,
         "key": seen.key.decode(errors="replace") if seen.key is not None else None,
         "headers": {name: (value or b"").decode(errors="replace") for name, value in seen.headers},
-        "value": seen.record.to_dict() if seen.record is not None else seen.json(),
+        "value": json.loads(seen.record.to_json()) if seen.record is not None else seen.json(),
         "problem": seen.problem or None,
     }
 

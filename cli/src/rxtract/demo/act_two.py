@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
 from contracts.records import DriftLevel, ModelAction, ModelEventKind, Origin, Sample
 from contracts.topics import STATISTICS_OBSERVED, prefixed
 from corpus.simulation import Part, Shift, simulate
@@ -144,7 +145,7 @@ class ActTwo(Act):
             for start in range(0, len(notes), ARRAY):
                 self._send(notes[start : start + ARRAY])
                 self._tick(ARRAY / (2 * RATE))
-            sent = {note.note_id for note in notes}
+            sent = {self._key(note) for note in notes}
             self._wait(observer, lambda seen: sent <= seen.extracted.keys(), "not all notes have an entity event")
         with self._step("no alarm without a shift"):
             self._wait(observer, lambda _: self._watched.lag() == 0, "the watcher did not read all statistics")
@@ -247,7 +248,7 @@ class ActTwo(Act):
             replace_id(note, f"kept-{when}-{number}")
             for number, note in enumerate(new_language(SEED + 5, CITY, KEPT_NOTES, Part.KEPT))
         ]
-        truths = {note.note_id: note.truth for note in notes}
+        truths = {self._key(note): note.truth for note in notes}
         with self._step(f"unseen names {when}"):
             self._send(notes, origin=Origin.REPLAY, keep=False)
             self._wait(observer, lambda seen: truths.keys() <= seen.extracted.keys(), "not all kept notes were tagged")
@@ -300,8 +301,13 @@ class ActTwo(Act):
 
     def _send(self, notes: Sequence[SyntheticNote], *, origin: Origin = Origin.LIVE, keep: bool = True) -> None:
         if keep:
-            self._truths |= {note.note_id: note.truth for note in notes}
-        self._door.send([_with_origin(as_submitted(note), origin) for note in notes])
+            self._truths |= {self._key(note): note.truth for note in notes}
+        self._door.send(
+            [_with_origin(as_submitted(note, self._running.addresses.ingest_source), origin) for note in notes]
+        )
+
+    def _key(self, note: SyntheticNote) -> str:
+        return note_key(self._running.addresses.ingest_source, note.note_id)
 
     def _tick(self, seconds: float) -> None:
         threading.Event().wait(seconds)

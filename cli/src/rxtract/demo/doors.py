@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from contracts.identity import note_key
 from contracts.records import NoteSubmitted
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, prefixed, subject_of
@@ -49,11 +50,11 @@ class KafkaDoor:
 
     def send(self, notes: Sequence[NoteSubmitted]) -> None:
         """Send notes and wait until the broker has them."""
-        self.send_raw([(note.note_id.encode(), self._serialize(note)) for note in notes])
+        self.send_raw([(_key(note), self._serialize(note)) for note in notes])
 
     def send_soon(self, notes: Sequence[NoteSubmitted]) -> None:
         """Send notes without waiting; `close` waits for what is left."""
-        self._producer.send([OutputRecord(self._topic, note.note_id.encode(), self._serialize(note)) for note in notes])
+        self._producer.send([OutputRecord(self._topic, _key(note), self._serialize(note)) for note in notes])
 
     def send_raw(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Send bytes as they are, for records that are wrong on purpose."""
@@ -63,6 +64,10 @@ class KafkaDoor:
     def close(self) -> None:
         """Let what is left be delivered."""
         self._producer.close(TIMEOUT_S)
+
+
+def _key(note: NoteSubmitted) -> bytes:
+    return note_key(note.source, note.note_id).encode()
 
 
 def as_body(note: NoteSubmitted) -> dict[str, Any]:

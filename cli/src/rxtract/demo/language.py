@@ -77,9 +77,9 @@ def score_names(
     A note without a prediction counts as one in which nothing was found.
     """
     right = predicted = gold = 0
-    for note_id, truth in truths.items():
+    for note, truth in truths.items():
         true = {span for span in truth.spans if mentions_any(truth.text[span.start : span.end], words)}
-        said = {Span(one.start, one.end, Label(str(one.label))) for one in found.get(note_id, ())}
+        said = {Span(one.start, one.end, Label(str(one.label))) for one in found.get(note, ())}
         counted = {
             span
             for span in said

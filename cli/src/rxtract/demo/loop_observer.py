@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
 from contracts.records import (
     AnnotationValidated,
     DriftDetected,
@@ -21,6 +22,7 @@ from contracts.topics import (
     REVIEW_REQUESTED,
 )
 
+from rxtract.demo.observer import rank_of
 from rxtract.demo.watching import Watch
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ TOPICS = (ENTITIES_EXTRACTED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED, AN
 
 @dataclass(slots=True)
 class LoopSeen:
-    """All that came, in its order on each topic; an event that was sent twice counts once."""
+    """All that came, in its order on each topic; an event that was sent twice counts once. Notes are named by their keys."""
 
     alarms: list[DriftDetected] = field(default_factory=list)
     events: list[ModelEvent] = field(default_factory=list)
@@ -46,9 +48,10 @@ class LoopSeen:
         record = seen.record
         if isinstance(record, EntitiesExtracted):
             self.first_by_version_s.setdefault(record.model.version, now_s)
-            known = self.extracted.get(record.note_id)
-            if known is None or (record.revision, record.model.serial) >= (known.revision, known.model.serial):
-                self.extracted[record.note_id] = record
+            note = note_key(record.source, record.note_id)
+            known = self.extracted.get(note)
+            if known is None or rank_of(record) >= rank_of(known):
+                self.extracted[note] = record
         elif isinstance(record, DriftDetected):
             if (record.episode_id, record.level) not in {(one.episode_id, one.level) for one in self.alarms}:
                 self.alarms.append(record)
@@ -56,7 +59,7 @@ class LoopSeen:
             if record.event_id not in {one.event_id for one in self.events}:
                 self.events.append(record)
         elif isinstance(record, ReviewRequested):
-            self.requested[record.note_id] = record
+            self.requested[note_key(record.source, record.note_id)] = record
         elif isinstance(record, AnnotationValidated):
             self.annotated[record.annotation_id] = record
 

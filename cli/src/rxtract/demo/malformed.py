@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
 from contracts.reasons import Reason
 
 if TYPE_CHECKING:
@@ -24,10 +25,14 @@ class Malformed:
 
 def malformed_notes(note: NoteSubmitted, serialize: Serializer[NoteSubmitted]) -> list[Malformed]:
     """Return three records made from a good note: not Avro, cut short, and with an empty text."""
+
+    def key(end: str) -> bytes:
+        return note_key(note.source, note.note_id + end).encode()
+
     good = serialize(note)
     empty = replace(note, note_id=f"{note.note_id}-empty", text="   ")
     return [
-        Malformed(f"{note.note_id}-json".encode(), b'{"text": "c/o fever"}', Reason.WRONG_MAGIC_BYTE, mendable=False),
-        Malformed(f"{note.note_id}-cut".encode(), good[:-20], Reason.TRUNCATED, mendable=False),
-        Malformed(empty.note_id.encode(), serialize(empty), Reason.EMPTY_TEXT, mendable=True),
+        Malformed(key("-json"), b'{"text": "c/o fever"}', Reason.WRONG_MAGIC_BYTE, mendable=False),
+        Malformed(key("-cut"), good[:-20], Reason.TRUNCATED, mendable=False),
+        Malformed(key("-empty"), serialize(empty), Reason.EMPTY_TEXT, mendable=True),
     ]

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
 from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of
 
 from rxtract.demo.watching import Watch
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
     from rxtract.reading import Seen
 
 
+def rank_of(event: EntitiesExtracted) -> tuple[int, int, int]:
+    """For a note the event with the highest counts: revision, model, rules."""
+    return event.revision, event.model.serial, event.rules_serial
+
+
 @dataclass(slots=True)
 class Outcomes:
-    """What was seen so far. Entity events by note id, the one with the highest (revision, model serial) for each."""
+    """What was seen so far. Entity events by the note's key, the one that counts for each."""
 
     events: dict[str, EntitiesExtracted] = field(default_factory=dict)
     entities: int = 0
@@ -36,10 +42,11 @@ class Outcomes:
         event = seen.record
         if event is None:
             return
-        known = self.events.get(event.note_id)
+        note = note_key(event.source, event.note_id)
+        known = self.events.get(note)
         self.duplicates += known is not None
-        if known is None or (event.revision, event.model.serial) >= (known.revision, known.model.serial):
-            self.events[event.note_id] = event
+        if known is None or rank_of(event) >= rank_of(known):
+            self.events[note] = event
         if known is None:
             self.entities += len(event.entities)
             self.latencies_ms.append(now_ms - event.accepted_at)

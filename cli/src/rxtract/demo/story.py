@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, prefixed, subject_of
@@ -100,14 +101,14 @@ class ActOne(Act):
     def _example(self, observer: Observer) -> None:
         self._screen.chapter("One sentence, by both doors")
         with self._step("example by HTTP"):
-            by_http = example_note("synthetic-example-http")
+            by_http = example_note("synthetic-example-http", self._addresses.ingest_source)
             self._send_http([by_http])
         with self._step("example by Kafka"):
-            by_kafka = example_note("synthetic-example-kafka")
+            by_kafka = example_note("synthetic-example-kafka", self._addresses.ingest_source)
             self._send_kafka([by_kafka])
         for note in (by_http, by_kafka):
             with self._step(f"entities of {note.note_id}"):
-                event = self._event_of(observer, note.note_id)
+                event = self._event_of(observer, key_of(note))
                 check_example(event)
         self._screen.note("the example of the design", EXAMPLE, event.entities)
         for entity in event.entities:
@@ -137,10 +138,10 @@ class ActOne(Act):
     def _show(self, observer: Observer) -> None:
         self._screen.chapter("A few of them")
         self._screen.say(legend())
-        events = observer.look(lambda seen: [seen.events[note.note_id] for note in self._notes[:200]])
+        events = observer.look(lambda seen: [seen.events[key_of(note)] for note in self._notes[:200]])
         chosen = sorted(events, key=lambda event: -len({entity.text for entity in event.entities}))[:SHOWN]
         for event in chosen:
-            note = self._sent[event.note_id]
+            note = self._sent[key_of(event)]
             title = f"{event.note_id}, {event.segment.city}, {event.segment.specialty}, confidence {event.note_confidence:.2f}"
             self._screen.note(title, note.text, event.entities)
 
@@ -166,19 +167,19 @@ class ActOne(Act):
             check_example(self._event_of(observer, mended.key.decode()))
         self._screen.good("the empty note was given a text, replayed, and has its entities")
 
-    def _event_of(self, observer: Observer, note_id: str) -> EntitiesExtracted:
-        self._wait(observer, lambda seen: note_id in seen.events, "no entity event came")
-        return observer.look(lambda seen: seen.events[note_id])
+    def _event_of(self, observer: Observer, note: str) -> EntitiesExtracted:
+        self._wait(observer, lambda seen: note in seen.events, "no entity event came")
+        return observer.look(lambda seen: seen.events[note])
 
     def _send_http(self, notes: Sequence[NoteSubmitted]) -> None:
         status = self._http.send(notes)
         if status != 202:
             raise DemoFailed(f"the HTTP door answered {status}, not 202")
-        self._sent |= {note.note_id: note for note in notes}
+        self._sent |= {key_of(note): note for note in notes}
 
     def _send_kafka(self, notes: Sequence[NoteSubmitted]) -> None:
         self._kafka.send(notes)
-        self._sent |= {note.note_id: note for note in notes}
+        self._sent |= {key_of(note): note for note in notes}
 
     def _batches(self, half: int) -> Iterator[tuple[int, Callable[[Sequence[NoteSubmitted]], None]]]:
         """Yield where each array starts and the door that it goes through, the doors in turn."""
@@ -218,9 +219,15 @@ class ActOne(Act):
         )
 
 
-def example_note(note_id: str) -> NoteSubmitted:
+def key_of(note: NoteSubmitted | EntitiesExtracted) -> str:
+    """Return a note's key."""
+    return note_key(note.source, note.note_id)
+
+
+def example_note(note_id: str, source: str) -> NoteSubmitted:
     """Return the design's example sentence as a note of a synthetic patient."""
     return NoteSubmitted(
+        source=source,
         note_id=note_id,
         revision=1,
         prescription_id="SYNTHETIC-0",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 from clinical_ner.notes import Label, Span
+from contracts.identity import note_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ class DeskRefusedError(Exception):
 class Worked:
     """What one validator did."""
 
-    labelled: dict[str, int] = field(default_factory=dict)  # note id to the number of entities that were sent
+    labelled: dict[str, int] = field(default_factory=dict)  # a note's key to the number of entities that were sent
     erred: int = 0
     skipped: int = 0
 
@@ -40,7 +41,7 @@ class SimulatedValidator:
     Args:
         url: The desk.
         token: A validator's token.
-        truths: The truth by note id; a note that is not in it is skipped, so that kept notes are never labelled.
+        truths: The truth by the note's key (`source|note_id`); a note that is not in it is skipped, so that kept notes are never labelled.
         error_rate: Share of notes on which one entity is labelled wrongly on purpose.
         seed: Of the errors.
         client: For tests.
@@ -73,7 +74,8 @@ class SimulatedValidator:
         if answer.status_code == NO_CONTENT:
             return False
         task = _checked(answer)
-        truth = self._truths.get(task["note_id"])
+        note = note_key(task["source"], task["note_id"])
+        truth = self._truths.get(note)
         if truth is None:
             self._post(task, "skip", {})
             self.worked.skipped += 1
@@ -84,7 +86,7 @@ class SimulatedValidator:
             "pairs": [],
         }
         if self._post(task, "decision", body):
-            self.worked.labelled[task["note_id"]] = len(spans)
+            self.worked.labelled[note] = len(spans)
         return True
 
     def close(self) -> None:
@@ -93,7 +95,7 @@ class SimulatedValidator:
 
     def _post(self, task: Mapping[str, Any], action: str, body: dict[str, Any]) -> bool:
         """Send what was decided; False when the note was taken away meanwhile (a newer revision, or the lease is over)."""
-        path = "/api/tasks/" + quote(f"{task['note_id']}/{task['revision']}/{action}", safe="")
+        path = f"/api/tasks/{task['source']}/" + quote(f"{task['note_id']}/{task['revision']}/{action}", safe="")
         common = {"lease": task["lease"], "sequence": task["sequence"], "seconds_spent": SECONDS_SPENT}
         answer = self._client.post(path, json={**common, **body})
         if answer.status_code == CONFLICT:

@@ -68,7 +68,7 @@ class FakeDesk:
         if request.url.path == "/api/next":
             if not self.waiting:
                 return httpx.Response(204)
-            task = {"note_id": self.waiting.pop(0), "revision": 1, "lease": "l", "sequence": 1}
+            task = {"source": "local", "note_id": self.waiting.pop(0), "revision": 1, "lease": "l", "sequence": 1}
             return httpx.Response(200, json=task)
         self.posts.append((request.url.path, json.loads(request.content)))
         return httpx.Response(self.status, json={"annotation_id": "a"})
@@ -76,7 +76,7 @@ class FakeDesk:
 
 def validator(desk: FakeDesk, error_rate: float, truths: dict | None = None) -> SimulatedValidator:
     client = httpx.Client(transport=httpx.MockTransport(desk), base_url="http://desk")
-    known = {"n": TRUTH} if truths is None else truths
+    known = {"local|n": TRUTH} if truths is None else truths
     return SimulatedValidator("http://desk", "t", known, error_rate=error_rate, seed=1, client=client)
 
 
@@ -85,18 +85,18 @@ def test_a_validator_sends_the_truth_and_skips_what_it_does_not_know():
     one = validator(desk, 0.0)
     assert [one.next(), one.next(), one.next()] == [True, True, False]
     (path, body), (skip, _) = desk.posts
-    assert path == "/api/tasks/n/1/decision"
+    assert path == "/api/tasks/local/n/1/decision"
     assert [(e["start"], e["end"], e["label"]) for e in body["entities"]] == [
         (s.start, s.end, str(s.label)) for s in TRUTH.spans
     ]
-    assert skip == "/api/tasks/kept/1/skip"
-    assert (one.worked.labelled, one.worked.skipped, one.worked.erred) == ({"n": 3}, 1, 0)
+    assert skip == "/api/tasks/local/kept/1/skip"
+    assert (one.worked.labelled, one.worked.skipped, one.worked.erred) == ({"local|n": 3}, 1, 0)
 
 
 def test_validators_err_at_the_stated_rate():
     names = [f"n{number}" for number in range(1_000)]
     desk = FakeDesk(names)
-    one = validator(desk, 0.05, dict.fromkeys(names, TRUTH))
+    one = validator(desk, 0.05, {f"local|{name}": TRUTH for name in names})
     while one.next():
         pass
     right = [{"start": s.start, "end": s.end, "label": str(s.label)} for s in sorted(TRUTH.spans)]

@@ -21,6 +21,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 ROW = {
+    "source": "clinic",
     "note_id": "N1",
     "revision": 2,
     "prescription_id": "RX1",
@@ -79,11 +80,12 @@ class FakeDoor:
         return [note.note_id for batch in self.batches for note in batch]
 
 
-def send(path: Path, door: FakeDoor, batch_rows: int = 10) -> Progress:
+def send(path: Path, door: FakeDoor, batch_rows: int = 10, source: str | None = None) -> Progress:
     file = open_file(path)
     state = StateFile(file)
     rejects = Rejects(rejects_path(file), state.load().rejects_bytes)
-    return send_file(file, door, state, rejects, Origin.BACKFILL, batch_rows=batch_rows, on_progress=lambda _: None)
+    how = {"source": source, "batch_rows": batch_rows, "on_progress": lambda _: None}
+    return send_file(file, door, state, rejects, Origin.BACKFILL, **how)
 
 
 def rejected(path: Path) -> list[dict]:
@@ -100,10 +102,45 @@ def test_all_formats_give_the_same_notes(tmp_path: Path, write) -> None:
     assert [note for batch in door.batches for note in batch] == expected
 
 
+@pytest.mark.parametrize("write", [write_jsonl, write_csv, write_parquet])
+def test_a_row_that_names_no_source_gets_the_one_that_was_given(tmp_path: Path, write) -> None:
+    content = [{**ROW, "source": None}, ROW]
+    path = write(tmp_path / f"n.{write.__name__.removeprefix('write_')}", content)
+    door = FakeDoor()
+    send(path, door, source="clinic-b")
+    assert [note.source for batch in door.batches for note in batch] == ["clinic-b", "clinic"]
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_csv, write_parquet])
+def test_a_file_without_sources_needs_one_from_elsewhere(tmp_path: Path, write) -> None:
+    content = [{name: value for name, value in ROW.items() if name != "source"}]
+    path = write(tmp_path / f"n.{write.__name__.removeprefix('write_')}", content)
+    assert send(path, FakeDoor()).rejected == 1
+    assert rejected(path)[0]["errors"][0]["reason"] == "MISSING_FIELD"
+
+
+def test_the_source_is_that_which_is_given_else_that_of_the_stack_else_that_of_the_token() -> None:
+    known, unknown = StackAddresses(ingest_source="local"), StackAddresses()
+    http, kafka = command.DoorName.HTTP, command.DoorName.KAFKA
+    assert command.source_of("clinic-b", kafka, known) == "clinic-b"
+    assert [command.source_of(None, door, known) for door in (http, kafka)] == ["local", "local"]
+    assert [command.source_of(None, door, unknown) for door in (http, kafka)] == ["", None]
+    for wrong in ("", "Clinic", "a|b", "x" * 41):
+        with pytest.raises(UserError, match="names no source"):
+            command.source_of(wrong, http, known)
+
+
+def test_by_http_a_source_that_is_not_known_is_left_to_the_token() -> None:
+    ingestor = FakeIngestor()
+    notes = [NoteSubmitted(**{**ROW, "source": source, "origin": Origin.LIVE}) for source in ("", "clinic")]
+    http_door(ingestor, []).send(notes)
+    assert [note.get("source") for note in ingestor.notes] == [None, "clinic"]
+
+
 @pytest.mark.parametrize("value", ["2026-09-21T14:13:20Z", "2026-09-21T19:43:20+05:30", 1_790_000_000_000])
 def test_times_may_be_written_in_two_ways(tmp_path: Path, value: object) -> None:
     [row] = read_rows(open_file(write_jsonl(tmp_path / "n.jsonl", [{**ROW, "written_at": value}])))
-    assert to_note(row, Origin.LIVE).written_at == 1_790_000_000_000
+    assert to_note(row, Origin.LIVE, None).written_at == 1_790_000_000_000
 
 
 def test_what_is_no_note_is_rejected_with_its_line_and_reason(tmp_path: Path) -> None:
@@ -200,6 +237,7 @@ class FakeIngestor(httpx.BaseTransport):
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.ids: list[str] = []
+        self.notes: list[dict] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self.statuses:
@@ -208,6 +246,7 @@ class FakeIngestor(httpx.BaseTransport):
         if len(notes) > 4:
             return httpx.Response(413)
         self.ids += [note["note_id"] for note in notes]
+        self.notes += notes
         results = [
             {"index": index, "status": "conflict" if note["note_id"] == "N7" else "accepted", "errors": []}
             for index, note in enumerate(notes)

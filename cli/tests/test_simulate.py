@@ -27,6 +27,7 @@ class FakeDoor:
 def run(monkeypatch):
     door = FakeDoor()
     monkeypatch.setattr(command, "_open", lambda name, addresses: door)
+    monkeypatch.setenv("RXTRACT_INGEST_SOURCE", "clinic")
     app = Typer()
     app.command()(command.simulate)
     return door, lambda *words: CliRunner().invoke(app, [*words, "--seed", "5"])
@@ -45,6 +46,7 @@ def test_a_shift_reaches_only_its_city_after_its_note(run):
     assert len(touched) > 50
     assert min(touched) >= 100
     assert {door.notes[index].city for index in touched} == {"Pune"}
+    assert {note.source for note in door.notes} == {"clinic"}
     assert 0.35 < sum(note.city == "Pune" for note in door.notes) / 300 < 0.65
 
 

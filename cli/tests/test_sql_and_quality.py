@@ -27,10 +27,10 @@ def records(tmp_path):
     rows = [
         row_of(
             EntitiesExtracted(
-                event_id=f"e{n}", note_id=f"n{n}", revision=1, model=ModelRef(name="m", version="1", serial=1),
+                event_id=f"e{n}", source="clinic", note_id=f"n{n}", revision=1, rules_version="", rules_serial=0, patient_ref="p", model=ModelRef(name="m", version="1", serial=1),
                 segment=Segment(city="[bold]Pune", specialty="x"), written_at=AT, accepted_at=AT, extracted_at=AT, note_confidence=0.9,
                 entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9),),
-                treatment_pairs=(), review=Review(requested=False),
+                relations=(), review=Review(requested=False),
             ), ZoneInfo("Asia/Kolkata"),
         )
         for n in range(6)

@@ -23,10 +23,10 @@ def entity(label: str, text: str, shift: int = 0) -> Entity:
 
 def event(entities: list[Entity], **more) -> EntitiesExtracted:
     values = {
-        "event_id": "e", "note_id": "n", "revision": 1, "origin": Origin.LIVE,
+        "event_id": "e", "source": "local", "note_id": "n", "rules_version": "", "rules_serial": 0, "patient_ref": "p", "revision": 1, "origin": Origin.LIVE,
         "model": ModelRef(name="m", version="1", serial=1), "segment": Segment(city="Pune", specialty="oncology"),
         "written_at": 0, "accepted_at": 1_000, "extracted_at": 1_010, "note_confidence": 0.9, "entities": tuple(entities),
-        "treatment_pairs": (), "review": Review(requested=False, reason=ReviewReason.NONE),
+        "relations": (), "review": Review(requested=False, reason=ReviewReason.NONE),
     }  # fmt: skip
     return EntitiesExtracted(**{**values, **more})
 
@@ -76,15 +76,27 @@ def test_a_dead_letter_with_another_reason_or_other_bytes_fails():
         check_letter(wrong, letter(b"other", "EMPTY_TEXT"))
 
 
-def test_outcomes_keep_the_highest_revision_and_serial_and_count_duplicates():
+def test_outcomes_keep_the_highest_revision_model_and_rules_and_count_duplicates():
     outcomes = Outcomes()
-    for revision, serial in ((1, 1), (2, 1), (1, 9), (2, 2)):
-        one = event(right(), revision=revision, model=ModelRef(name="m", version=str(serial), serial=serial))
+    for revision, serial, rules in ((1, 1, 1), (2, 1, 9), (1, 9, 9), (2, 2, 2), (2, 2, 1)):
+        model = ModelRef(name="m", version=str(serial), serial=serial)
+        one = event(right(), revision=revision, model=model, rules_serial=rules)
         outcomes.take(Seen("entities.extracted.v1", 0, 0, 0, b"n", b"", (), one, ""), now_ms=1_030)
-    assert (outcomes.events["n"].revision, outcomes.events["n"].model.serial) == (2, 2)
-    assert outcomes.duplicates == 3
+    (kept,) = outcomes.events.values()
+    assert (kept.revision, kept.model.serial, kept.rules_serial) == (2, 2, 2)
+    assert outcomes.duplicates == 4
     assert outcomes.latencies_ms == [30]
     assert outcomes.percentile_ms(0.95) == 30
+
+
+def test_one_id_of_two_sources_is_two_outcomes():
+    outcomes = Outcomes()
+    for source in ("local", "other"):
+        outcomes.take(
+            Seen("entities.extracted.v1", 0, 0, 0, b"", b"", (), event(right(), source=source), ""), now_ms=1_030
+        )
+    assert set(outcomes.events) == {"local|n", "other|n"}
+    assert outcomes.duplicates == 0
 
 
 def test_entities_are_bracketed_where_there_is_no_colour():
@@ -93,7 +105,7 @@ def test_entities_are_bracketed_where_there_is_no_colour():
 
 
 def test_the_example_is_marked_synthetic_and_written_now():
-    note = example_note("synthetic-x")
+    note = example_note("synthetic-x", "local")
     assert note.prescription_id.startswith("SYNTHETIC")
     assert abs(note.written_at - time.time() * 1000) < 60_000
 

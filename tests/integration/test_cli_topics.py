@@ -6,6 +6,7 @@ import time
 import pytest
 from contracts.apply import apply_topics
 from contracts.files import schema_text
+from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
@@ -42,7 +43,7 @@ def publish(environment, topic_prefix):
 
     def send(note: NoteSubmitted, *, refused: Reason | None = None) -> bytes:
         value = serialize(note)
-        record = OutputRecord(topic, note.note_id.encode(), value)
+        record = OutputRecord(topic, note_key(note.source, note.note_id).encode(), value)
         if refused is not None:
             record = dead_letter(InputRecord(topic, 0, 0, 0, record.key, value), refused, "ingestor")
         producer.send([record]).wait(30)
@@ -58,9 +59,12 @@ def run(*argv: str) -> str:
     return result.output
 
 
-def note(note_id: str, text: str = "c/o fever x 3 days") -> NoteSubmitted:
+SOURCE = "clinic"
+
+
+def note(note_id: str, text: str = "c/o fever x 3 days", source: str = SOURCE) -> NoteSubmitted:
     return NoteSubmitted(
-        note_id=note_id, revision=1, prescription_id="SYNTHETIC-1", patient_ref="SYNTHETIC-P", doctor_ref="SYNTHETIC-D",
+        source=source, note_id=note_id, revision=1, prescription_id="SYNTHETIC-1", patient_ref="SYNTHETIC-P", doctor_ref="SYNTHETIC-D",
         city="Pune", specialty="medicine", written_at=int(time.time() * 1000), text=text, language="en", origin=Origin.LIVE,
     )  # fmt: skip
 
@@ -85,6 +89,17 @@ def test_why_tells_where_a_note_stands(publish):
     told = run("why", "synthetic-a")
     assert NOTES_SUBMITTED in told
     assert "Refused: EMPTY_TEXT" in told
+
+
+def test_why_tells_two_sources_with_one_id_apart(publish):
+    publish(note("rx|1/2", source="clinic-a"))
+    publish(note("rx|1/2", source="clinic-b"))
+    publish(note("1/2", source="clinic-a"))
+    told = run("why", "rx|1/2")
+    assert "2 notes have this id, of clinic-a, clinic-b" in told
+    found = json.loads(run("why", "rx|1/2", "--source", "clinic-b", "--json"))
+    assert [(one["key"], one["value"]["source"]) for one in found] == [("clinic-b|rx|1/2", "clinic-b")]
+    assert [one["key"] for one in json.loads(run("why", "1/2", "--json"))] == ["clinic-a|1/2"]
 
 
 def test_why_says_that_an_unknown_note_is_unknown(environment):

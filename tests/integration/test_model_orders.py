@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from contracts.apply import apply_topics
 from contracts.files import schema_text
+from contracts.identity import note_key
 from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventKind, NoteAccepted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import MODEL_COMMANDS, MODEL_EVENTS, NOTES_ACCEPTED, load_topics, prefixed, subject_of
@@ -130,9 +131,9 @@ def test_an_order_without_an_answer_times_out_and_stands(addresses):
 def accepted(number: int) -> NoteAccepted:
     return NoteAccepted.from_dict(
         {
-            "note_id": f"synthetic-{number}", "revision": 1, "prescription_ref": "p", "patient_ref": "p", "doctor_ref": "d",
+            "source": "clinic", "note_id": f"synthetic-{number}", "revision": 1, "prescription_ref": "p", "patient_ref": "p", "doctor_ref": "d",
             "city": "Pune", "specialty": "medicine", "written_at": 0, "text": "c/o fever", "language": "en", "origin": "LIVE",
-            "accepted_at": 0, "producer": "kafka",
+            "accepted_at": 0,
         }
     )  # fmt: skip
 
@@ -148,7 +149,12 @@ class Kept:
     def add(self, *numbers: int) -> None:
         producer = DeliveryProducer({"bootstrap.servers": self._addresses.bootstrap_servers})
         notes = [accepted(number) for number in numbers]
-        producer.send([OutputRecord(self.topic, note.note_id.encode(), self._encode(note)) for note in notes]).wait(30)
+        producer.send(
+            [
+                OutputRecord(self.topic, note_key(note.source, note.note_id).encode(), self._encode(note))
+                for note in notes
+            ]
+        ).wait(30)
         producer.close(30)
 
     def origins(self) -> list[Origin]:

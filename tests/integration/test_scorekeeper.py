@@ -13,7 +13,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
-from contracts.identity import event_id
+from contracts.identity import event_id, note_key
 from contracts.records import (
     AnnotationChanges,
     AnnotationOutcome,
@@ -28,11 +28,12 @@ from contracts.records import (
     ModelEventKind,
     ModelRef,
     QualityMeasured,
+    Relation,
+    RelationType,
     Review,
     ReviewReason,
     Sample,
     Segment,
-    TreatmentPair,
 )
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
@@ -63,6 +64,9 @@ RECORDS = {
 }
 
 
+SOURCE = "clinic-app"
+
+
 def entities() -> tuple[Entity, ...]:
     disease = Entity(entity_id="e1", label=EntityLabel.DISEASE, text="dengue", start=0, end=6, confidence=0.9)
     treatment = Entity(entity_id="e2", label=EntityLabel.TREATMENT, text=CANARY, start=10, end=29, confidence=0.9)
@@ -74,9 +78,11 @@ def note(
 ) -> EntitiesExtracted:
     at = int(time.time() * 1000) - 1000
     return EntitiesExtracted(
-        event_id=event_id(note_id, revision, str(serial)), note_id=note_id, revision=revision, model=model(serial),
+        event_id=event_id(SOURCE, note_id, revision, serial, 1), source=SOURCE, note_id=note_id, revision=revision, rules_version="r1",
+        rules_serial=1, patient_ref="p", model=model(serial),
         segment=Segment(city=city, specialty="general"), written_at=at, accepted_at=at, extracted_at=at + 500, note_confidence=0.8,
-        entities=entities(), treatment_pairs=(TreatmentPair(treatment_id="e2", disease_id="e1"),),
+        entities=entities(),
+        relations=(Relation(type=RelationType.TREATS, treatment_id="e2", disease_id="e1", confidence=0.8),),
         review=Review(requested=reason != "NONE", reason=ReviewReason(reason)),
     )  # fmt: skip
 
@@ -88,9 +94,10 @@ def model(serial: int) -> ModelRef:
 def audit(note_id: str, *, right: bool, city: str = "Pune", serial: int = 1) -> AnnotationValidated:
     at, found = int(time.time() * 1000) - 500, entities()
     return AnnotationValidated(
-        annotation_id=str(uuid.uuid4()), note_id=note_id, revision=1, text=f"dengue for {CANARY}", written_at=at - 500,
+        annotation_id=str(uuid.uuid4()), source=SOURCE, note_id=note_id, revision=1, text=f"dengue for {CANARY}", written_at=at - 500,
         segment=Segment(city=city, specialty="general"), patient_ref="p", doctor_ref="d", model=model(serial),
-        predicted_entities=found, predicted_pairs=(), entities=found if right else found[:1], treatment_pairs=(), sample=Sample.AUDIT,
+        predicted_entities=found, predicted_relations=(), entities=found if right else found[:1], relations=(),
+        sample=Sample.AUDIT,
         inclusion_probability=0.5, predictions_shown=True, annotator="v-1", sequence=1, seconds_spent=18.0, annotated_at=at,
         outcome=AnnotationOutcome.ACCEPTED if right else AnnotationOutcome.CORRECTED, supersedes=(),
         changes=AnnotationChanges(kept=1, added=0, removed=0, moved=0, relabelled=0),
@@ -128,8 +135,8 @@ class Rig:
     def send(self, topic: str, *records: Any, key: str = "k") -> None:
         sent = []
         for one in records:
-            own = getattr(one, "note_id", key).encode()
-            sent.append(OutputRecord(self.prefix + topic, own, self._write[topic](one)))
+            own = note_key(one.source, one.note_id) if hasattr(one, "note_id") else key
+            sent.append(OutputRecord(self.prefix + topic, own.encode(), self._write[topic](one)))
         self._producer.send(sent).wait(20)
 
     def refuse(self, reason: bytes) -> None:

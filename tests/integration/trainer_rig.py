@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts import topics
 from contracts.apply import apply_schemas, apply_topics
+from contracts.identity import note_key
 from contracts.records import (
     AnnotationValidated,
     DriftDetected,
@@ -162,7 +163,9 @@ class Rig:
         notes = [replace(_accepted(note), origin=origin) for note in simulate(seed, count)]
         topic = f"{self.prefix}{topics.NOTES_ACCEPTED}"
         write = Serializer.for_topic(NoteAccepted, ConfluentRegistry(self.addresses.schema_registry_url), topic)
-        self._producer.send([OutputRecord(topic, note.note_id.encode(), write(note)) for note in notes]).wait(10)
+        self._producer.send(
+            [OutputRecord(topic, note_key(note.source, note.note_id).encode(), write(note)) for note in notes]
+        ).wait(10)
         return [note.text for note in notes]
 
     def ordered(self, reason: str) -> list[ModelCommand]:
@@ -178,7 +181,7 @@ class Rig:
         """Publish what validators say of so many notes of the moved language, spread over the cities."""
         for number, note in enumerate(simulate(seed, count, shift=shift)):
             city = cities[number % len(cities)]
-            self.publish(topics.ANNOTATIONS_VALIDATED, note.note_id, _word(note, city))
+            self.publish(topics.ANNOTATIONS_VALIDATED, note_key(note.source, note.note_id), _word(note, city))
 
     def tagged(self, by: ModelEvent, first: int, count: int, off: float = 0.0) -> None:
         """Publish what an extractor measures on its notes: as in the model's training, the confidence so many sds lower."""
@@ -300,10 +303,10 @@ def _word(note: SyntheticNote, city: str) -> AnnotationValidated:
     ]
     return AnnotationValidated.from_dict(
         {
-            "annotation_id": str(uuid.uuid4()), "note_id": note.note_id, "revision": 1, "text": note.text,
+            "annotation_id": str(uuid.uuid4()), "source": note.source, "note_id": note.note_id, "revision": 1, "text": note.text,
             "segment": {"city": city, "specialty": note.specialty}, "patient_ref": note.patient_ref,
             "doctor_ref": note.doctor_ref, "written_at": note.written_at, "predicted_entities": [],
-            "predicted_pairs": [], "entities": entities, "treatment_pairs": [], "sample": "DRIFT",
+            "predicted_relations": [], "entities": entities, "relations": [], "sample": "DRIFT",
             "predictions_shown": True, "outcome": "CORRECTED", "annotator": "v1", "sequence": 1,
             "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0},
             "seconds_spent": 1.0, "annotated_at": int(time.time() * 1000),
@@ -313,6 +316,7 @@ def _word(note: SyntheticNote, city: str) -> AnnotationValidated:
 
 def _accepted(note: SyntheticNote) -> NoteAccepted:
     return NoteAccepted(
+        source=note.source,
         note_id=note.note_id,
         revision=1,
         prescription_ref="p" * 32,
@@ -323,7 +327,6 @@ def _accepted(note: SyntheticNote) -> NoteAccepted:
         written_at=note.written_at,
         text=note.text,
         accepted_at=note.written_at,
-        producer="kafka",
     )
 
 

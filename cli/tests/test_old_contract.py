@@ -26,7 +26,9 @@ def test_schemas_apply_and_check_refuse_a_cluster_of_the_old_namespace(
     command: Any, old: InMemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schemas, "_registry", lambda _: (old, ""))
-    with pytest.raises(UserError, match=r"^entities\.extracted\.v1-value holds schemas of the old namespace") as refused:
+    with pytest.raises(
+        UserError, match=r"^entities\.extracted\.v1-value holds schemas of the old namespace"
+    ) as refused:
         command()
     assert "\n" not in str(refused.value)
 

@@ -159,7 +159,7 @@ def test_a_note_becomes_its_entities(world):
     ]
     (relation,) = event.relations
     assert (relation.type, relation.treatment_id, relation.disease_id) == (RelationType.TREATS, "e2", "e1")
-    assert relation.confidence == pytest.approx(0.8 * 0.8)
+    assert relation.confidence == pytest.approx(0.8 * 0.8 * 0.87)
     assert (event.source, event.note_id, event.patient_ref) == ("clinic", "n5", "patient")
     assert (event.rules_version, event.rules_serial) == ("pairs-1", 0)
     assert {(entity.assertion, entity.prescription) for entity in event.entities} == {(None, None)}

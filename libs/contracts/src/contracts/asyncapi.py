@@ -24,7 +24,8 @@ Every value is Avro binary behind five bytes: a zero byte and the big-endian id 
 (Confluent's wire format, TopicNameStrategy). A value has at most {MAX_RECORD_BYTES:,} bytes, header included.
 Times are UTC milliseconds. Keys are UTF-8 strings; producers partition them by murmur2, as Java clients do.
 A key written source|note_id is both, joined by a bar; a source holds none, so split at the first one.
-The broker keeps each topic's batches in the codec named in `compression.type`, whatever their producer chose.
+The broker keeps each topic's batches in the codec named in `compression.type`, whatever their producer chose;
+`producer` means as they were sent, in any codec of Kafka.
 Examples are synthetic."""
 
 

@@ -18,7 +18,7 @@ QUALITY_MEASURED = "quality.measured.v1"
 MODEL_COMMANDS = "model.commands.v1"
 MODEL_EVENTS = "model.events.v1"
 
-CODECS = {"none": "uncompressed", "gzip": "gzip", "lz4": "lz4"}
+CODECS = {"none": "uncompressed", "gzip": "gzip", "lz4": "lz4", "as-sent": "producer"}
 """How the broker keeps a topic's batches, by our name of the codec: the broker's own name (`compression.type`)."""
 
 DLQ_SUFFIX = ".dlq"
@@ -34,7 +34,8 @@ class Topic:
     consumers alone. `followers` read it beside their work, without a group and without dead letters: what was said already, or
     live notes to try a challenger on. `max_message_bytes` is what the broker takes, which may exceed what a valid record has.
     `codec` is one of `CODECS`: the broker keeps batches so, whatever their producer chose. What other teams read is not
-    compressed, because a client in plain JavaScript has no LZ4.
+    compressed, because a client in plain JavaScript has no LZ4. What others write stays as they sent it: a broker that
+    packs anew must first unpack, without a bound.
     """
 
     name: str

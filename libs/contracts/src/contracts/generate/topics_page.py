@@ -15,7 +15,7 @@ milliseconds. A topic with a dead-letter topic has it under its own name with `.
 
 A key `source|note_id` is both, joined by a bar; a source holds none, so split at the first one. The broker keeps the batches
 of a topic in its codec, whatever their producer chose: what other teams read is not compressed, because stock kafkajs reads no
-LZ4.
+LZ4. Only what the platform writes stays as it was sent, in any codec of Kafka.
 """
 
 DAY_MS = 24 * 3600 * 1000

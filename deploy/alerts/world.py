@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from contracts.identity import note_key
 from contracts.records import ModelCommand
 from contracts.registry import ConfluentRegistry
 from contracts.topics import MODEL_COMMANDS
@@ -179,8 +180,9 @@ class World:
     def notes(self, count: int, **how: Any) -> list[NoteSubmitted]:
         """Synthetic notes with ids of their own; their truth is kept."""
         made = list(simulate(next(self._numbers) * 7919 % 10**9, count, **how))
-        self.truths |= {one.note_id: one.truth for one in made}
-        return [as_submitted(one) for one in made]
+        source = self.running.addresses.ingest_source  # of both doors: over HTTP the token says it anyway
+        self.truths |= {note_key(source, one.note_id): one.truth for one in made}
+        return [as_submitted(one, source) for one in made]
 
     def post(self, notes: list[NoteSubmitted], token: str = "") -> int:
         """Post notes; the status, or 0 when there was no answer."""

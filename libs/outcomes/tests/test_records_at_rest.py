@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from itertools import permutations
 from zoneinfo import ZoneInfo
 
@@ -205,6 +206,14 @@ def test_records_of_an_older_contract_are_refused_with_what_to_do(tmp_path):
         with pytest.raises(OlderRecords, match="empty folder"):
             opened(tmp_path)
     assert sorted(tmp_path.rglob("*.parquet")) == files
+
+
+def test_what_is_sealed_is_kept_and_is_no_word_of_a_ready_question(tmp_path):
+    one = event("a")
+    sealed = replace(one, entities=tuple(replace(entity, text="") for entity in one.entities), sealed=b"sealed")
+    records = kept(tmp_path, sealed)
+    assert records.execute("SELECT count(*) FROM entities").fetchone() == (2,)
+    assert [ask(records, question, 1) for question in READY] == [[], [], []]
 
 
 def test_two_writers_never_meet_and_ready_questions_answer(tmp_path):

@@ -46,20 +46,21 @@ class Question:
     sql: str
 
 
+# Where a record is sealed its words are empty: it says nothing here.
 READY = (
     Question(
         "diseases-by-city-and-week",
         "How many notes mention a disease, by city and week.",
         """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
   count(DISTINCT (source, note_id)) AS notes
-FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k
+FROM entities WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k
 ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
     ),
     Question(
         "treatments-per-disease",
         "Which treatments doctors give for a disease.",
         """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT (source, note_id)) AS notes
-FROM pairs GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
+FROM pairs WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
     ),
     Question(
         "rising-mentions",
@@ -71,7 +72,7 @@ totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS 
 mentions AS (SELECT lower(text) AS mention, label,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
-  FROM entities e, last GROUP BY 1, 2)
+  FROM entities e, last WHERE text <> '' GROUP BY 1, 2)
 SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
   round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
 FROM mentions, totals WHERE now >= $k AND before_notes > 0

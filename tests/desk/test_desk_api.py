@@ -11,6 +11,7 @@ from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import AnnotationOutcome, Origin, Relation, RelationType, Sample
 from desk_rig import SOURCE, TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
+from review_desk.adapters.store import READY
 from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -86,7 +87,8 @@ def test_a_note_whose_text_is_sealed_is_passed_over_and_counted(rig: Rig) -> Non
     (sealed, readable) = rig.ask_for([Asked(found=(), sealed=b"sealed"), Asked()])
     anna = rig.client("anna")
     assert next_of(anna)["note_id"] == readable
-    assert anna.get("/api/next").status_code == 204
+    holding = {"holding": [note_key(SOURCE, readable)]}
+    assert anna.get("/api/next", params=holding).status_code == 204
     looked = anna.get("/notes", params={"source": SOURCE, "note_id": sealed})
     assert looked.status_code == 404
     port = (rig.folder / "health.port").read_text().strip()
@@ -278,7 +280,7 @@ def test_a_request_that_nobody_can_read_is_dead_lettered_once(rig: Rig) -> None:
     assert headers["rxtract.stage"] == b"review-desk"
     assert headers["rxtract.reason"].decode() in Reason.__members__
     rig.end()
-    rig.redis.delete(f"{rig.prefix}rxtract:desk:ready-3")  # the next one reads all of it again
+    rig.redis.delete(f"{rig.prefix}rxtract:desk:{READY}")  # the next one reads all of it again
     rig.process = rig.start()
     assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
     assert len(rig.dead()) == 1

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from contracts.records import AnnotationValidated
 from desk_rig import SOURCE, Asked, Rig, next_of, request, until
-from review_desk.adapters.store import AGE_S, KEEP_S, Store, connect
+from review_desk.adapters.store import AGE_S, KEEP_S, READY, Store, connect
 from review_desk.desk import Decision, Desk, Held, Reviewer
 from review_desk.domain.tasks import Queue, Task, Word
 from review_desk.follower import Follower
@@ -162,7 +162,7 @@ def test_what_lives_as_long_as_the_follower_does_not_run_out(store: Store, monke
     thread.start()
     until(store.is_ready, 20)
     lasting = [key for key in connect_of(store).scan_iter(store.key("*")) if ":building:" not in key]
-    assert {key.rpartition("desk:")[2] for key in lasting} >= {"ready-3", "offsets", "drift", "models", "words-of"}
+    assert {key.rpartition("desk:")[2] for key in lasting} >= {READY, "offsets", "drift", "models", "words-of"}
     for key in lasting:
         connect_of(store).expire(key, 50)
     until(lambda: all(connect_of(store).ttl(key) > KEEP_S - 100 for key in lasting), 20)
@@ -180,11 +180,12 @@ def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig
     add(store, {"a|note-1": task(1)})
     desk = desk_on(store, said)
     desk.decide(ANNA, "a|note-1", 1, Decision(None, (), (), 1.0, 1, desk.next(ANNA).lease))
+    like = replace(said[0], source=SOURCE)
     notes = rig.ask(3)
     day_ms, now_ms = 86_400_000, time.time_ns() // 1_000_000
-    rig.say(said[0], {f"old-{number}": now_ms - (70 + number % 300) * day_ms for number in range(2_000)})
+    rig.say(like, {f"old-{number}": now_ms - (70 + number % 300) * day_ms for number in range(2_000)})
     # Said long ago on a note that was asked for again since, and said yesterday.
-    rig.say(said[0], {notes[0]: now_ms - 45 * day_ms, notes[1]: now_ms - day_ms})
+    rig.say(like, {notes[0]: now_ms - 45 * day_ms, notes[1]: now_ms - day_ms})
     rig.process = rig.start()
     assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
     assert next_of(rig.client("ben"))["note_id"] == notes[2]

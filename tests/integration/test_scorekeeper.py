@@ -272,7 +272,9 @@ def test_an_open_page_follows_the_notes_and_its_numbers_lead_to_them(rig: Rig) -
         page.locator("select[name=city]").select_option("Delhi")
         expect(page.locator("#n-notes")).to_have_text("1")
         page.locator("#n-notes").press("Enter")
-        expect(page.locator("code").filter(has_text="rxtract why")).to_have_text(["rxtract why late"])
+        expect(page.locator("code").filter(has_text="rxtract why")).to_have_text(
+            [f"rxtract why --source {SOURCE} late"]
+        )
         assert problems == []
 
 

@@ -170,7 +170,7 @@ class Rig:
             tasks = {
                 self.key("task", note, one.source) for note, one in zip(notes, asked, strict=True) if not one.sealed
             }
-            until(lambda: self.redis.exists(*tasks) == len(tasks), 60)
+            until(lambda: not tasks or self.redis.exists(*tasks) == len(tasks), 60)
         return notes
 
     def key(self, kind: str, note_id: str, source: str = SOURCE) -> str:

@@ -34,6 +34,7 @@ TIMEOUT_S = 300.0
 def make_note(number: int) -> NoteSubmitted:
     """A note of ordinary length (about 260 characters)."""
     return NoteSubmitted(
+        source="bench",
         note_id=f"bench-{time.time_ns()}-{number}",
         revision=1,
         prescription_id=f"RX-{number}",
@@ -118,7 +119,9 @@ async def _measure_http(ingest_url: str, token: str, notes: int, array: int, con
 
 
 def _body(number: int) -> dict[str, Any]:
-    return {name: value for name, value in make_note(number).to_dict().items() if value is not None}
+    return {
+        name: value for name, value in make_note(number).to_dict().items() if value is not None and name != "source"
+    }
 
 
 def _produce(bootstrap_servers: str, topic: str, values: list[bytes]) -> None:

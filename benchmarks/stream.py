@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from contracts import topics
 from contracts.apply import apply_schemas
+from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, NoteAccepted, Origin
 from contracts.registry import ConfluentRegistry
 
@@ -203,7 +204,7 @@ class Bench:
         )
         self._say(f"putting {count:,} notes on {self._input}")
         for number, note in enumerate(_notes(count, texts)):
-            producer.produce(self._input, serialize(note), note.note_id)
+            producer.produce(self._input, serialize(note), note_key(note.source, note.note_id))
             if number % 1000 == 0:
                 producer.poll(0)
         if producer.flush(120):
@@ -354,6 +355,7 @@ def _notes(count: int, texts: Sequence[str]) -> Iterator[NoteAccepted]:
     now_ms = int(time.time() * 1000)
     for number in range(count):
         yield NoteAccepted(
+            source="bench",
             note_id=f"note-{number}",
             revision=1,
             prescription_ref="p" * 32,
@@ -365,7 +367,6 @@ def _notes(count: int, texts: Sequence[str]) -> Iterator[NoteAccepted]:
             text=texts[number % len(texts)],
             origin=Origin.BACKFILL,
             accepted_at=now_ms,
-            producer="kafka",
         )
 
 

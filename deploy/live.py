@@ -67,7 +67,7 @@ class Entities:
         known = self._consumer.list_topics(topics.ENTITIES_EXTRACTED, timeout=10).topics[topics.ENTITIES_EXTRACTED]
         parts = [TopicPartition(topics.ENTITIES_EXTRACTED, number, OFFSET_BEGINNING) for number in known.partitions]
         self._consumer.assign(parts)
-        self.notes: set[str] = set()
+        self.notes: set[tuple[str, str]] = set()
         self.found = 0
         self._written_ms: list[int] = []
 
@@ -81,8 +81,8 @@ class Entities:
                 if message.error() is None:
                     self._written_ms.append(message.timestamp()[1])
                     event = self._decode(message.value())
-                    if event.note_id not in self.notes:
-                        self.notes.add(event.note_id)
+                    if (note := (event.source, event.note_id)) not in self.notes:
+                        self.notes.add(note)
                         self.found += len(event.entities)
 
     def longest_pause_s(self, since_ms: int) -> float:
@@ -143,7 +143,8 @@ class Knocks:
 
     def _go_on(self) -> None:
         first = as_submitted(next(iter(synthetic(1, 1)))).to_dict()
-        note = {name: value for name, value in first.items() if value is not None}
+        # The token says the source.
+        note = {name: value for name, value in first.items() if value is not None and name != "source"}
         for number in itertools.count():
             if self._stop.wait(self._pause_s):
                 return

@@ -184,7 +184,10 @@ class World:
 
     def post(self, notes: list[NoteSubmitted], token: str = "") -> int:
         """Post notes; the status, or 0 when there was no answer."""
-        bodies = [{name: value for name, value in note.to_dict().items() if value is not None} for note in notes]
+        bodies = [
+            {name: value for name, value in note.to_dict().items() if value is not None and name != "source"}
+            for note in notes
+        ]
         headers = {"Authorization": f"Bearer {token or self.running.addresses.ingest_token}"}
         try:
             url = f"{self.running.addresses.ingest_url}/v1/notes"

@@ -1,16 +1,26 @@
 """Topics and schemas are applied once, judged before, and never changed by a second run."""
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from contracts import files, topics
 from contracts.apply import apply_schemas, apply_topics, check_schemas, topic_plans
 from contracts.cluster import Cluster, ClusterError
 from contracts.records import NoteAccepted
-from contracts.registry import ConfluentRegistry, IncompatibleSchema, InMemoryRegistry, Registry
+from contracts.registry import (
+    ConfluentRegistry,
+    IncompatibleSchema,
+    InMemoryRegistry,
+    OldNamespace,
+    Registry,
+    SchemaNotFound,
+)
 from contracts.topics import load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
 from runtime import contract
@@ -73,6 +83,39 @@ def test_a_breaking_schema_is_found_named_and_refused(
         apply_schemas(registry, topic_prefix)
 
 
+def of_the_old_namespace(record: str) -> str:
+    return files.schema_text(record).replace(f'"{files.NAMESPACE}"', f'"{files.OLD_NAMESPACE}"')
+
+
+@pytest.mark.parametrize(
+    "record_topic", [("NoteSubmitted", topics.NOTES_SUBMITTED), ("ModelEvent", topics.MODEL_EVENTS)]
+)
+def test_a_subject_of_the_old_namespace_is_refused_before_anything_changes(
+    registry: Registry, topic_prefix: str, record_topic: tuple[str, str]
+) -> None:
+    record, topic = record_topic
+    subject = subject_of(prefixed(topic_prefix, topic))
+    registry.register(subject, of_the_old_namespace(record))
+    for work in (apply_schemas, check_schemas):
+        with pytest.raises(
+            OldNamespace, match=f"^{subject} holds schemas of the old namespace in.behealthy.rxtract, .*: use"
+        ):
+            work(registry, topic_prefix)
+    assert registry.compatibility(subject_of(prefixed(topic_prefix, topics.ANNOTATIONS_VALIDATED))) is None
+    assert len(registry.versions_of_subject(subject)) == 1
+
+
+def test_a_writer_of_a_topic_of_the_old_namespace_does_not_wait_for_the_schema(
+    registry: Registry, topic_prefix: str
+) -> None:
+    topic = prefixed(topic_prefix, topics.NOTES_ACCEPTED)
+    with pytest.raises(SchemaNotFound):
+        Serializer.for_topic(NoteAccepted, registry, topic)
+    registry.register(subject_of(topic), of_the_old_namespace("NoteAccepted"))
+    with pytest.raises(OldNamespace):
+        Serializer.for_topic(NoteAccepted, registry, topic)
+
+
 def test_a_producer_on_a_newer_version_is_read_by_old_code(registry: Registry, topic_prefix: str) -> None:
     apply_schemas(registry, topic_prefix)
     topic = prefixed(topic_prefix, topics.NOTES_ACCEPTED)
@@ -115,6 +158,53 @@ def test_topics_are_applied_once(admin: Mapping[str, str], topic_prefix: str) ->
     for plan in plans:
         assert counts[plan.name] == plan.partitions
         assert {key: configs[plan.name][key] for key in plan.config} == dict(plan.config)
+
+
+def codecs_stored(folder: Path, topic: str) -> list[int]:
+    """The codec of each batch that the broker has on disk: the low three bits of a batch's attributes."""
+    found = []
+    for segment in folder.rglob(f"{topic}-*/*.log"):
+        data, at = segment.read_bytes(), 0
+        while at + 23 <= len(data):
+            found.append(struct.unpack_from(">h", data, at + 21)[0] & 7)
+            at += 12 + struct.unpack_from(">i", data, at + 8)[0]
+    return found
+
+
+@pytest.mark.stack
+def test_the_broker_keeps_a_topic_in_its_codec_whatever_writes(
+    stack: Any, admin: Mapping[str, str], topic_prefix: str
+) -> None:
+    """Stock kafkajs reads no LZ4: a public topic holds none, however careless its producers."""
+    apply_topics(admin, TOPICS, topic_prefix)
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        producer = Producer({**admin, "compression.type": codec, "linger.ms": 50})
+        for topic in TOPICS.values():
+            names = [topic.name, *([topics.dlq_of(topic.name)] if topic.dlq else [])]
+            for name in names:
+                for _ in range(20):
+                    producer.produce(prefixed(topic_prefix, name), b"a value that can be compressed " * 20, b"key")
+        assert producer.flush(60) == 0
+    kept = {"none": {0}, "lz4": {3}, "as-sent": {0, 1, 2, 3, 4}}
+    for topic in TOPICS.values():
+        stored = codecs_stored(stack.data_dir, prefixed(topic_prefix, topic.name))
+        assert len(stored) >= 5
+        assert set(stored) == kept[topic.codec], topic.name
+        if topic.dlq:
+            assert set(codecs_stored(stack.data_dir, prefixed(topic_prefix, topics.dlq_of(topic.name)))) == kept["lz4"]
+
+
+def test_public_topics_are_not_compressed_and_internal_ones_are() -> None:
+    """But what others write: to pack it anew a broker must unpack it, and a bomb of 400 MiB ended a broker of 512 MiB."""
+    for topic in TOPICS.values():
+        written_by_us = topic.name != topics.NOTES_SUBMITTED
+        assert topic.codec == (("none" if topic.public else "lz4") if written_by_us else "as-sent")
+
+
+def test_a_codec_that_does_not_exist_is_refused() -> None:
+    path = files.topic_files()[0]
+    with pytest.raises(ValueError, match="use one of none, gzip, lz4, as-sent"):
+        topics._topic(files.read_topic(path) | {"codec": "snappy"})
 
 
 @pytest.mark.stack

@@ -125,7 +125,7 @@ ILLEGAL: dict[str, tuple[str, Edit]] = {
     "a record inside loses a field": (EVENT, within("segment", drop("city"))),
     "a record inside gains a field without a default": (EVENT, within("model", add("sha256", "string"))),
     "the items of a list gain a field without a default": (EVENT, within("entities", add("code", "string"))),
-    "a list becomes a map": (EVENT, change("treatment_pairs", type={"type": "map", "values": "string"})),
+    "a list becomes a map": (EVENT, change("relations", type={"type": "map", "values": "string"})),
     "an enum becomes text": (NOTE, change("origin", type="string")),
 }
 

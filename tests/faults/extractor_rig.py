@@ -20,10 +20,12 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 from contracts import topics
 from contracts.apply import apply_schemas, apply_topics
+from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, NoteAccepted, ReviewRequested, StatisticsObserved
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer, Serializer
 
+SOURCE = "clinic"
 CITIES = ("Mumbai", "Delhi", "Pune", "Chennai")
 SPECIALTIES = ("cardiology", "oncology", "general medicine")
 PROCESS = Path(__file__).with_name("extractor_process.py")
@@ -63,9 +65,13 @@ def note(note_id: str, text: str, revision: int = 1, **more: Any) -> NoteAccepte
         "specialty": SPECIALTIES[number % len(SPECIALTIES)],
         "written_at": now,
         "accepted_at": now,
-        "producer": "kafka",
+        "source": SOURCE,
     }
     return NoteAccepted(note_id=note_id, revision=revision, text=text, **{**fields, **more})
+
+
+def key_of(note_id: str) -> bytes:
+    return note_key(SOURCE, note_id).encode()
 
 
 @dataclass
@@ -167,7 +173,7 @@ class Rig:
         """Publish notes; returns how many. All are acknowledged by the broker."""
         count = 0
         for one in notes:
-            self.send_bytes(one.note_id.encode(), self.serialize(one))
+            self.send_bytes(key_of(one.note_id), self.serialize(one))
             count += 1
             if count % 500 == 0:
                 self.producer.poll(0)
@@ -184,7 +190,7 @@ class Rig:
             while not stop.wait(0.1):
                 for _ in range(int(notes_per_s / 10)):
                     one = note(f"s{len(sent)}", "fever and cough")
-                    self.send_bytes(one.note_id.encode(), self.serialize(one))
+                    self.send_bytes(key_of(one.note_id), self.serialize(one))
                     sent.append((one.note_id, 1))
                 self.producer.poll(0)
 

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from contracts import topics
 from contracts.reasons import Reason
-from extractor_rig import judge, note, until
+from extractor_rig import judge, key_of, note, until
 from runtime.deadletter import ATTEMPT, REASON, header
 from runtime.faust_batch_stop import EXIT_SURPRISE
 
@@ -104,7 +104,7 @@ def test_poison_among_notes_and_notes_that_break_the_tagger(extractor_rig):
         assert (letters[key].value(), header(headers, REASON)) == (value, reason.value.encode())
         assert headers[0] == ("traceparent", b"00-1")
     for note_id, _ in broken:
-        headers = tuple(letters[note_id.encode()].headers())
+        headers = tuple(letters[key_of(note_id)].headers())
         assert (header(headers, REASON), header(headers, ATTEMPT)) == (b"HANDLER_FAILED", b"3")
     expected = [(one.note_id, 1) for one in notes] + [("after", 1)]
     assert judge(expected, rig.events(), broken).lost == []

@@ -13,6 +13,7 @@ import pytest
 from clinical_ner.tracking import log_and_register, next_serial, set_alias
 from clinical_ner.train import train
 from contracts import topics
+from contracts.identity import split_note_key
 from contracts.records import ModelEvent, ModelEventKind
 from contracts.wire import Serializer
 from corpus import generate
@@ -106,7 +107,7 @@ def _promotions(rig, stack, folders, count: int, every_s: float) -> None:
 def _assert_one_model_a_range(rig, events) -> None:
     """The notes of one statistics record were handled in one batch: all of them by the model that the record names."""
     places = {
-        message.key().decode(): (message.partition(), message.offset())
+        split_note_key(message.key().decode())[1]: (message.partition(), message.offset())
         for message in rig.read(rig.topic(topics.NOTES_ACCEPTED))
     }
     serials: dict[tuple[int, int], set[int]] = {}

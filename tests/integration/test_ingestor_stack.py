@@ -21,6 +21,7 @@ import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
 from contracts.files import schema_text
+from contracts.identity import note_key
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, load_topics, prefixed, subject_of
@@ -30,7 +31,10 @@ from ingestor.adapters.tokens import hash_token
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 CANARY = "zebra-quartz-canary"
+SOURCE = "clinic"
 TOKEN = "token-of-the-test"
+OTHER_SOURCE = "lab"
+OTHER_TOKEN = "token-of-another-source"
 
 
 class Rig:
@@ -61,7 +65,7 @@ class Rig:
             "TOPIC_PREFIX": self.prefix,
             "GROUP_PREFIX": self.prefix,
             "PSEUDONYM_KEY_FILE": str(key),
-            "HTTP_TOKENS": f"clinic:{hash_token(TOKEN)}",
+            "HTTP_TOKENS": f"{SOURCE}:{hash_token(TOKEN)},{OTHER_SOURCE}:{hash_token(OTHER_TOKEN)}",
             "HTTP_PORT_FILE": str(self._folder / "http.port"),
             "HEALTH_PORT_FILE": str(self._folder / "health.port"),
             "LOG_LEVEL": "DEBUG",
@@ -113,8 +117,12 @@ class Rig:
     def dead_letters(self, key: str, count: int, seconds: float = 30) -> list[Message]:
         return self._read(dlq_of(self.submitted), lambda message: message.key() == key.encode(), count, seconds)
 
-    def accepted_notes(self, note_id: str, count: int = 1, seconds: float = 30) -> list[NoteAccepted]:
-        found = self._read(self.accepted, lambda message: message.key() == note_id.encode(), count, seconds)
+    def accepted_notes(
+        self, note_id: str, count: int = 1, seconds: float = 30, source: str = SOURCE
+    ) -> list[NoteAccepted]:
+        found = self._read(
+            self.accepted, lambda message: message.key() == note_key(source, note_id).encode(), count, seconds
+        )
         return [self.decode(message.value()) for message in found]
 
     def sizes(self) -> tuple[int, int]:
@@ -169,6 +177,7 @@ def rig(stack, tmp_path_factory) -> Iterator[Rig]:
 
 def note(**changes: object) -> NoteSubmitted:
     plain = NoteSubmitted(
+        source=SOURCE,
         note_id=uuid.uuid4().hex,
         revision=1,
         prescription_id="RX-secret",
@@ -200,11 +209,30 @@ def test_a_note_by_each_door_becomes_the_same_accepted_note(rig: Rig) -> None:
     other = dataclasses.replace(submitted, note_id=uuid.uuid4().hex)
     assert rig.post(body_of(other)).status_code == 202
     [by_http] = rig.accepted_notes(other.note_id)
-    differing = {"note_id": "", "accepted_at": 0, "producer": ""}
+    differing = {"note_id": "", "accepted_at": 0}
     assert dataclasses.replace(by_kafka, **differing) == dataclasses.replace(by_http, **differing)
     assert by_kafka.text == f"{CANARY} M\u00e9ni\u00e8re \U0001f637"
-    assert (by_kafka.producer, by_http.producer) == ("kafka", "clinic")
+    assert by_kafka.source == by_http.source == SOURCE
     assert "secret" not in by_kafka.patient_ref + by_kafka.doctor_ref + by_kafka.prescription_ref
+
+
+def test_two_sources_with_one_id_are_two_notes_by_either_door(rig: Rig) -> None:
+    """With a real Redis: a conflict or a duplicate of another source's note would lose this one."""
+    by_kafka, by_http = note(text="by kafka"), note(text="by http")
+    for source, token in ((SOURCE, TOKEN), (OTHER_SOURCE, OTHER_TOKEN)):
+        rig.produce(rig.write(dataclasses.replace(by_kafka, source=source)), key=note_key(source, by_kafka.note_id))
+        answer = rig.post(body_of(dataclasses.replace(by_http, source=source)), token=token)
+        assert (answer.status_code, answer.json()["results"][0]["status"]) == (202, "accepted")
+    for one in (by_kafka, by_http):
+        for source in (SOURCE, OTHER_SOURCE):
+            [accepted] = rig.accepted_notes(one.note_id, source=source)
+            assert (accepted.source, accepted.note_id, accepted.text) == (source, one.note_id, one.text)
+
+
+def test_a_note_of_an_invalid_source_is_a_dead_letter(rig: Rig) -> None:
+    key = rig.produce(rig.write(note(source="Clinic")))
+    [letter] = rig.dead_letters(key, 1)
+    assert header_of(letter, "rxtract.reason") == "INVALID_SOURCE"
 
 
 # -- bad input by Kafka
@@ -413,7 +441,13 @@ def test_a_broker_frozen_past_every_session_is_found_again(rig: Rig) -> None:
         finally:
             rig.stack.resume("kafka")
         # Perhaps twice: what was handled when the session ended is handled again.
-        rig._read(rig.accepted, lambda message, one=one: message.key() == one.note_id.encode(), 1, 60, more=True)
+        rig._read(
+            rig.accepted,
+            lambda message, one=one: message.key() == note_key(SOURCE, one.note_id).encode(),
+            1,
+            60,
+            more=True,
+        )
 
 
 def test_stop_and_start_again_loses_nothing(rig: Rig) -> None:
@@ -429,7 +463,7 @@ def test_stop_and_start_again_loses_nothing(rig: Rig) -> None:
     rig.process.kill()
     rig.process.wait(10)
     rig.process = rig.start()
-    wanted = {one.note_id.encode() for one in (*first, *second)}
+    wanted = {note_key(SOURCE, one.note_id).encode() for one in (*first, *second)}
     seen: set[bytes] = set()
 
     def is_missing(message: Message) -> bool:

@@ -8,11 +8,13 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from contracts.apply import apply_schemas, apply_topics
-from contracts.registry import ConfluentRegistry
+from contracts.apply import apply_schemas, apply_topics, refuse_old_contract
+from contracts.files import OLD_NAMESPACE
+from contracts.registry import ConfluentRegistry, OldNamespace
 from contracts.topics import load_topics
 from embedded_stack import progress as steps
 from embedded_stack.addresses import write_stack_json
+from embedded_stack.errors import StackError
 from embedded_stack.ports import free_ports
 from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
@@ -129,8 +131,16 @@ def bring_up(
 
 def _apply_contract(running: Running) -> None:
     topics = load_topics()
+    registry = ConfluentRegistry(running.addresses.schema_registry_url)
+    try:
+        refuse_old_contract(registry)
+    except OldNamespace:
+        raise StackError(
+            f"{running.data_dir} holds records of the old namespace {OLD_NAMESPACE}, which this release cannot read: "
+            "give another folder with --data, or delete this one"
+        ) from None
     apply_topics({"bootstrap.servers": running.addresses.bootstrap_servers}, topics)
-    apply_schemas(ConfluentRegistry(running.addresses.schema_registry_url))
+    apply_schemas(registry)
     running.topics = sum(2 if topic.dlq else 1 for topic in topics.values())
     running.subjects = sum(topic.record is not None for topic in topics.values())
 

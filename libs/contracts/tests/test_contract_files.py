@@ -81,6 +81,19 @@ def test_public_records_carry_the_envelope() -> None:
         assert all(field["default"] is None for field in optional.values())
 
 
+def test_what_may_be_encrypted_has_a_place_for_it() -> None:
+    """Texts of a record are sealed together; of what names no text only the envelope is there."""
+    sealed = {name for name in files.record_names() if "sealed" in _names(name)}
+    assert sealed == {name for name in files.record_names() if "encryption_key_id" in _names(name)} - {"DriftDetected"}
+    for name in sealed:
+        [field] = [field for field in files.record_schema(name)["fields"] if field["name"] == "sealed"]
+        assert (field["type"], field["default"]) == (["null", "bytes"], None)
+
+
+def _names(record: str) -> set[str]:
+    return {field["name"] for field in files.record_schema(record)["fields"]}
+
+
 def test_public_topics_are_full_transitive_and_compaction_is_the_state_alone() -> None:
     assert all(topic.compatibility == "FULL_TRANSITIVE" for topic in TOPICS.values() if topic.public)
     assert all(topic.compatibility in compatibility.LEVELS for topic in TOPICS.values())
@@ -90,7 +103,13 @@ def test_public_topics_are_full_transitive_and_compaction_is_the_state_alone() -
 def test_keys_name_fields_of_the_record() -> None:
     for topic in TOPICS.values():
         names = {field["name"] for field in files.record_schema(str(topic.record))["fields"]}
-        assert topic.key.partition(".")[0] in names, topic.name
+        assert {part.partition(".")[0] for part in topic.key.split("|")} <= names, topic.name
+
+
+def test_what_names_a_note_names_its_source_and_keys_it_by_both() -> None:
+    for topic in TOPICS.values():
+        names = [field["name"] for field in files.record_schema(str(topic.record))["fields"]]
+        assert ("note_id" in names) == ("source" in names) == (topic.key == "source|note_id"), topic.name
 
 
 def test_raw_notes_are_kept_a_week_and_annotations_for_ever() -> None:

@@ -322,7 +322,7 @@ def _text(value: bytes) -> str:
 @pytest.mark.parametrize("length", HOSTILE_LENGTHS.values(), ids=HOSTILE_LENGTHS)
 def test_hostile_string_lengths_and_array_counts_are_refused(length: bytes) -> None:
     wire = Wire("EntitiesExtracted")
-    record = EntitiesExtracted.from_dict(wire.examples()[0].to_dict() | {"entities": [], "treatment_pairs": []})
+    record = EntitiesExtracted.from_dict(wire.examples()[0].to_dict() | {"entities": [], "relations": []})
     value = wire.write(record)
     assert wire.reason(value[:5] + length + value[6:]) in {Reason.TRUNCATED, Reason.UNDECODABLE, Reason.INVALID_UTF8}
     confidence = struct.pack("<d", record.note_confidence)
@@ -336,18 +336,18 @@ def test_hostile_string_lengths_and_array_counts_are_refused(length: bytes) -> N
 
 def test_numbers_beyond_their_type_and_unknown_symbols_are_refused() -> None:
     wire = Wire("NoteAccepted")
-    record = NoteAccepted.from_dict(wire.examples()[0].to_dict() | {"note_id": "n", "revision": 1})
+    record = NoteAccepted.from_dict(wire.examples()[0].to_dict() | {"source": "s", "note_id": "n", "revision": 1})
     value = wire.write(record)
     too_big = b"\xfe\xff\xff\xff\x1f"  # 2^32 - 1 in a field of 32 bits
-    assert value[5:8] == b"\x02n\x02"
-    assert wire.reason(value[:7] + too_big + value[8:]) is Reason.UNDECODABLE
+    assert value[5:10] == b"\x02s\x02n\x02"
+    assert wire.reason(value[:9] + too_big + value[10:]) is Reason.UNDECODABLE
     entities = Wire("EntitiesExtracted")
     event = EntitiesExtracted.from_dict(
-        entities.examples()[0].to_dict() | {"event_id": "", "note_id": "", "revision": 0}
+        entities.examples()[0].to_dict() | {"event_id": "", "source": "", "note_id": "", "revision": 0}
     )
     value = entities.write(event)
-    assert value[5:9] == b"\x00\x00\x00\x00"
-    assert entities.reason(value[:8] + b"\x08" + value[9:]) is Reason.UNDECODABLE
+    assert value[5:10] == b"\x00\x00\x00\x00\x00"
+    assert entities.reason(value[:9] + b"\x08" + value[10:]) is Reason.UNDECODABLE
 
 
 @settings(max_examples=300, deadline=None)

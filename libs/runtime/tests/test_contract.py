@@ -1,9 +1,17 @@
 """The contract job says in one line what keeps it from applying the contract."""
 
+import threading
+
 import pytest
+from contracts.files import NAMESPACE, OLD_NAMESPACE, schema_text
+from contracts.records import NoteAccepted
 from contracts.registry import InMemoryRegistry
+from contracts.wire import Serializer
 from runtime import contract
 from runtime.contract import ContractSettings
+from runtime.health import Liveness, Readiness
+from runtime.process import run_service
+from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 ADDRESSES = {
     "RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -37,6 +45,41 @@ def test_a_registry_that_is_away_is_one_line(capsys: pytest.CaptureFixture[str])
     assert contract.main(["schemas"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("contract: the schema registry does not answer")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("addresses")
+def test_a_cluster_of_the_old_namespace_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = InMemoryRegistry()
+    old = schema_text("NoteAccepted").replace(f'"{NAMESPACE}"', f'"{OLD_NAMESPACE}"')
+    registry.register("notes.accepted.v1-value", old)
+    monkeypatch.setattr(contract, "ConfluentRegistry", lambda _: registry)
+    assert contract.main(["schemas"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("contract: notes.accepted.v1-value holds schemas of the old namespace in.behealthy.rxtract")
+    assert error.count("\n") == 1
+    assert len(registry.versions_of_subject("notes.accepted.v1-value")) == 1
+
+
+@pytest.mark.usefixtures("addresses")
+def test_a_service_does_not_start_on_the_old_namespace(capsys: pytest.CaptureFixture[str]) -> None:
+    def serve(_: ContractSettings) -> None:
+        registry = InMemoryRegistry()
+        registry.register("n-value", schema_text("NoteAccepted").replace(f'"{NAMESPACE}"', f'"{OLD_NAMESPACE}"'))
+        until_made(
+            lambda: Serializer.for_topic(NoteAccepted, registry, "n"),
+            CONTRACT_READ,
+            CONTRACT_RETRY_S,
+            stop=threading.Event(),
+            liveness=Liveness(),
+            readiness=Readiness(),
+        )
+
+    assert run_service(ContractSettings, serve) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("contract: n-value holds schemas of the old namespace")
     assert error.count("\n") == 1
 
 

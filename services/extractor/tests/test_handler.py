@@ -19,6 +19,7 @@ from contracts.records import (
     ModelRef,
     NoteAccepted,
     Origin,
+    RelationType,
     Review,
     ReviewReason,
     ReviewRequested,
@@ -113,6 +114,7 @@ class World:
 
     def record(self, offset: int, text: str = "k/c/o HTN on Telma 40", **more) -> InputRecord:
         fields = {
+            "source": "clinic",
             "note_id": f"n{offset}",
             "revision": 1,
             "prescription_ref": "p",
@@ -122,11 +124,10 @@ class World:
             "specialty": "cardiology",
             "written_at": NOW_MS - 2000,
             "accepted_at": NOW_MS - 1000,
-            "producer": "kafka",
             "text": text,
         }
         value = self.serialize(NoteAccepted(**{**fields, **more}))
-        return InputRecord(topics.NOTES_ACCEPTED, 4, offset, NOW_MS, f"n{offset}".encode(), value)
+        return InputRecord(topics.NOTES_ACCEPTED, 4, offset, NOW_MS, f"clinic|n{offset}".encode(), value)
 
     def decoded(self, record_type, topic, outputs):
         decode = Deserializer.for_topic(record_type, self.registry, topic)
@@ -151,16 +152,21 @@ def world() -> World:
 def test_a_note_becomes_its_entities(world):
     outputs = world.handler([world.record(5)])
     (event,) = world.events(outputs)
-    assert event.event_id == event_id("n5", 1, "7")
+    assert event.event_id == event_id("clinic", "n5", 1, 3, 0)
     assert [(e.entity_id, e.label, e.text, e.start, e.end) for e in event.entities] == [
         ("e1", EntityLabel.DISEASE, "HTN", 6, 9),
         ("e2", EntityLabel.TREATMENT, "Telma", 13, 18),
     ]
-    assert [(pair.treatment_id, pair.disease_id) for pair in event.treatment_pairs] == [("e2", "e1")]
+    (relation,) = event.relations
+    assert (relation.type, relation.treatment_id, relation.disease_id) == (RelationType.TREATS, "e2", "e1")
+    assert relation.confidence == pytest.approx(0.8 * 0.8 * 0.87)
+    assert (event.source, event.note_id, event.patient_ref) == ("clinic", "n5", "patient")
+    assert (event.rules_version, event.rules_serial) == ("pairs-1", 0)
+    assert {(entity.assertion, entity.prescription) for entity in event.entities} == {(None, None)}
     assert (event.model, event.extracted_at, event.note_confidence) == (MODEL, NOW_MS, 0.9)
     assert (event.segment.city, event.segment.specialty) == ("Pune", "cardiology")
     assert not event.review.requested
-    assert outputs[0].key == b"n5"
+    assert outputs[0].key == b"clinic|n5"
 
 
 def test_offsets_count_code_points(world):
@@ -183,6 +189,8 @@ def test_unsure_notes_go_to_review(world):
     assert event.review.reason is ReviewReason.LOW_CONFIDENCE
     assert (request.event_id, request.text, request.entities) == (event.event_id, "UNSURE HTN", event.entities)
     assert (request.patient_ref, request.doctor_ref) == ("patient", "doctor")
+    assert (request.source, request.note_id, request.relations) == ("clinic", "n0", event.relations)
+    assert (request.rules_version, request.rules_serial) == ("pairs-1", 0)
 
 
 def test_one_batch_is_tagged_by_one_model(world):

@@ -9,7 +9,7 @@ MODEL = ModelRef(name="m", version="1", serial=3)
 
 
 def note(number: int, **more) -> NoteAccepted:
-    names = ("note_id", "prescription_ref", "patient_ref", "doctor_ref", "city", "specialty", "text", "producer")
+    names = ("source", "note_id", "prescription_ref", "patient_ref", "doctor_ref", "city", "specialty", "text")
     given = {**dict.fromkeys(names, f"synthetic-{number}"), "language": "en", "origin": "LIVE", "pseudonym_key_id": "k"}
     given |= {"revision": 1, "written_at": 1, "accepted_at": 1, **more}
     return NoteAccepted.from_dict({name: given[name] for name in NoteAccepted.__dataclass_fields__ if name in given})

@@ -27,7 +27,7 @@ def note(number: int, **more) -> NoteAccepted:
         "language": "en",
         "origin": "LIVE",
         "pseudonym_key_id": "k1",
-        "producer": "test",
+        "source": "clinic",
         "prescription_id": "rx",
     }
     known = set(NoteAccepted.__dataclass_fields__)

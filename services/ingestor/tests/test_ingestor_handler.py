@@ -14,12 +14,13 @@ from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes
 from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
-from runtime.deadletter import REASON, header, origin_of
+from runtime.deadletter import REASON, SOURCE, header, origin_of
 from runtime.metrics import Metrics
 from runtime.records import InputRecord, OutputRecord
 
 NOW_MS = 1_790_000_000_000
 NOTE = NoteSubmitted(
+    source="clinic-app",
     note_id="N1",
     revision=1,
     prescription_id="RX1",
@@ -69,14 +70,26 @@ def door() -> Door:
 def test_a_legal_note_is_accepted_under_its_id(door: Door) -> None:
     [output] = door(door.write(NOTE))
     accepted = door.read_accepted(output.value)
-    assert (output.topic, output.key) == ("out", b"N1")
-    assert (accepted.text, accepted.producer, accepted.accepted_at) == (NOTE.text, "kafka", NOW_MS)
+    assert (output.topic, output.key) == ("out", b"clinic-app|N1")
+    assert (accepted.text, accepted.source, accepted.accepted_at) == (NOTE.text, "clinic-app", NOW_MS)
     assert door.metrics.counter(NOTES_ACCEPTED).labels("kafka", "kafka")._value.get() == 1
 
 
 def test_a_dead_letter_says_the_origin_of_its_note_where_that_could_be_read(door: Door) -> None:
     note = dataclasses.replace(NOTE, text=" ", origin=Origin.BACKFILL)
     assert [origin_of(output.headers) for output in door(door.write(note), b"no record")] == [Origin.BACKFILL, None]
+
+
+def test_two_sources_with_one_id_are_two_notes(door: Door) -> None:
+    outputs = door(*(door.write(dataclasses.replace(NOTE, source=source)) for source in ("clinic-app", "lab")))
+    assert [output.key for output in outputs] == [b"clinic-app|N1", b"lab|N1"]
+    assert [door.read_accepted(output.value).source for output in outputs] == ["clinic-app", "lab"]
+
+
+def test_a_dead_letter_says_the_source_of_its_note_where_that_could_be_read(door: Door) -> None:
+    notes = [dataclasses.replace(NOTE, text=" "), dataclasses.replace(NOTE, source="Clinic"), b"no record"]
+    outputs = door(*(note if isinstance(note, bytes) else door.write(note) for note in notes))
+    assert [header(output.headers, SOURCE) for output in outputs] == [b"clinic-app", None, None]
 
 
 @pytest.mark.parametrize("value", [None, b""])
@@ -131,6 +144,9 @@ def test_lone_surrogates_as_a_careless_producer_encodes_them(door: Door) -> None
         ({"written_at": 0}, "IMPOSSIBLE_TIME"),
         ({"revision": 0}, "OUT_OF_RANGE"),
         ({"note_id": ""}, "MISSING_FIELD"),
+        ({"source": ""}, "INVALID_SOURCE"),
+        ({"source": "Clinic"}, "INVALID_SOURCE"),
+        ({"source": "a|b"}, "INVALID_SOURCE"),
     ],
 )
 def test_what_the_rules_refuse(door: Door, changes: dict, reason: str) -> None:

@@ -115,11 +115,18 @@ def test_a_note_is_stored_before_202(door: Door) -> None:
     response = door.post(NOTE)
     assert response.status_code == 202
     assert response.json()["results"] == [
-        {"index": 0, "note_id": "N1", "status": "accepted", "accepted_at": 1_790_000_000_001, "errors": []}
+        {
+            "index": 0,
+            "source": "clinic",
+            "note_id": "N1",
+            "status": "accepted",
+            "accepted_at": 1_790_000_000_001,
+            "errors": [],
+        }
     ]
     [accepted] = door.accepted
-    assert (accepted.note_id, accepted.producer, accepted.text) == ("N1", "clinic", NOTE["text"])
-    assert door.broker.messages("notes.accepted.v1")[0].key() == b"N1"
+    assert (accepted.source, accepted.note_id, accepted.text) == ("clinic", "N1", NOTE["text"])
+    assert door.broker.messages("notes.accepted.v1")[0].key() == b"clinic|N1"
 
 
 def test_an_array_is_answered_note_by_note(door: Door) -> None:
@@ -160,6 +167,9 @@ def test_an_array_without_a_legal_note_is_refused(door: Door) -> None:
         ({"note_id": ["N1"]}, {"note_id": "WRONG_TYPE"}),
         ({"extra": 1, "text": ""}, {"extra": "UNKNOWN_FIELD"}),
         ({"pseudonym_key_id": "k"}, {"pseudonym_key_id": "UNKNOWN_FIELD"}),
+        ({"source": "lab"}, {"source": "OTHER_SOURCE"}),
+        ({"source": ""}, {"source": "OTHER_SOURCE"}),
+        ({"source": 5}, {"source": "WRONG_TYPE"}),
         ({"text": "", "city": ""}, {"text": "EMPTY_TEXT", "city": "MISSING_FIELD"}),
     ],
 )
@@ -258,6 +268,26 @@ def test_other_content_under_the_same_identity_is_a_conflict(door: Door) -> None
     assert len(door.accepted) == 2
 
 
+OTHER = {**HEADERS, "Authorization": "Bearer other"}
+
+
+def test_two_sources_with_one_id_are_two_notes(door: Door) -> None:
+    first, second = door.post(NOTE), door.post({**NOTE, "text": "another note"}, OTHER)
+    assert [response.json()["results"][0]["status"] for response in (first, second)] == ["accepted", "accepted"]
+    assert [response.json()["results"][0]["source"] for response in (first, second)] == ["clinic", "lab"]
+    assert [(note.source, note.note_id) for note in door.accepted] == [("clinic", "N1"), ("lab", "N1")]
+    assert [message.key() for message in door.broker.messages("notes.accepted.v1")] == [b"clinic|N1", b"lab|N1"]
+
+
+def test_a_note_may_name_its_own_source_and_no_other(door: Door) -> None:
+    assert door.post({**NOTE, "source": "clinic"}).status_code == 202
+    assert door.post(NOTE).json()["results"][0]["status"] == "duplicate"  # the same note, named or not
+    refused = door.post({**NOTE, "note_id": "N2", "source": "lab"})
+    assert refused.status_code == 422
+    [error] = refused.json()["results"][0]["errors"]
+    assert error["message"] == "The source is not the one that the token stands for; leave the field out."
+
+
 def test_repeats_within_one_array(door: Door) -> None:
     response = door.post([NOTE, NOTE, {**NOTE, "text": "else"}])
     assert [result["status"] for result in response.json()["results"]] == ["accepted", "duplicate", "conflict"]
@@ -337,11 +367,11 @@ def test_one_client_cannot_take_the_whole_queue() -> None:
 
 
 def test_the_body_has_the_fields_of_the_event() -> None:
-    """But the two key ids, which say that something was made unreadable elsewhere."""
+    """But what says that something was made unreadable elsewhere."""
     import dataclasses
 
     event = {field.name for field in dataclasses.fields(NoteSubmitted)}
-    assert event - set(NoteBody.model_fields) == {"pseudonym_key_id", "encryption_key_id"}
+    assert event - set(NoteBody.model_fields) == {"pseudonym_key_id", "encryption_key_id", "sealed"}
     assert set(NoteBody.model_fields) <= event
     for origin in Origin:
         NoteBody.model_validate({**NOTE, "origin": origin.value})
@@ -373,7 +403,8 @@ def test_a_refused_note_is_kept_as_a_dead_letter_with_what_was_sent(door):
     wrong = {**NOTE, "note_id": "N2", "text": "  "}
     assert door.post([NOTE, wrong]).status_code == 207
     [(key, headers, value)] = letters(door)
-    assert key == b"N2"
+    assert key == b"clinic|N2"
+    assert headers["rxtract.source"] == b"clinic"
     assert headers["rxtract.reason"] == b"EMPTY_TEXT"
     assert headers["rxtract.stage"] == b"ingestor-http"
     assert json.loads(value) == wrong

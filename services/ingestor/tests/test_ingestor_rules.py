@@ -15,6 +15,7 @@ from ingestor.domain.rules import DAY_MS, MILLIS_2000, Rules, violations
 
 NOW_MS = 1_790_000_000_000
 NOTE = NoteSubmitted(
+    source="clinic-app",
     note_id="N1",
     revision=1,
     prescription_id="RX1",
@@ -118,9 +119,24 @@ def test_long_names_that_are_each_short_enough_are_legal() -> None:
     assert faults_of(note_id="n" * 256, patient_ref="p" * 256, city="x\u200dy") == []
 
 
-@pytest.mark.parametrize("field", ["pseudonym_key_id", "encryption_key_id"])
-def test_what_was_made_unreadable_elsewhere_is_refused(field: str) -> None:
-    assert faults_of(**{field: "k1"}) == [(field, Reason.INVALID_RECORD)]
+@pytest.mark.parametrize(
+    ("field", "value"), [("pseudonym_key_id", "k1"), ("encryption_key_id", "k1"), ("sealed", b"\x01"), ("sealed", b"")]
+)
+def test_what_was_made_unreadable_elsewhere_is_refused(field: str, value: object) -> None:
+    assert faults_of(**{field: value}) == [(field, Reason.INVALID_RECORD)]
+
+
+@pytest.mark.parametrize("source", ["a", "clinic-app", "0", "-", "s" * 40])
+def test_valid_sources(source: str) -> None:
+    assert faults_of(source=source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", " ", "s" * 41, "Clinic", "clinic_app", "rx|7", "two words", "line\n", "\u0661", "cl\u00ednica", "\ud800"],
+)
+def test_invalid_sources(source: str) -> None:
+    assert faults_of(source=source) == [("source", Reason.INVALID_SOURCE)]
 
 
 def test_all_faults_are_told() -> None:
@@ -133,10 +149,10 @@ def test_all_faults_are_told() -> None:
 
 def test_an_accepted_note_has_pseudonyms_and_keeps_the_rest() -> None:
     note = dataclasses.replace(NOTE, origin=Origin.BACKFILL, purpose="care", consent_artefact_id="C1", language="hi")
-    accepted = ACCEPTANCE.accept(note, producer="clinic", now_ms=NOW_MS)
+    accepted = ACCEPTANCE.accept(note, now_ms=NOW_MS)
     assert (accepted.note_id, accepted.revision, accepted.written_at) == ("N1", 1, NOW_MS)
     assert (accepted.origin, accepted.purpose, accepted.consent_artefact_id) == (Origin.BACKFILL, "care", "C1")
-    assert (accepted.producer, accepted.accepted_at, accepted.language) == ("clinic", NOW_MS, "hi")
+    assert (accepted.source, accepted.accepted_at, accepted.language) == ("clinic-app", NOW_MS, "hi")
     assert accepted.pseudonym_key_id == ACCEPTANCE.pseudonyms.key_id
     references = {accepted.prescription_ref, accepted.patient_ref, accepted.doctor_ref}
     assert len(references) == 3
@@ -145,20 +161,20 @@ def test_an_accepted_note_has_pseudonyms_and_keeps_the_rest() -> None:
 
 
 def test_text_is_normalised() -> None:
-    accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text="Me\u0301nie\u0300re"), producer="kafka", now_ms=NOW_MS)
+    accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text="Me\u0301nie\u0300re"), now_ms=NOW_MS)
     assert accepted.text == "M\u00e9ni\u00e8re"
 
 
 def test_a_refusal_carries_no_value() -> None:
     with pytest.raises(Refused) as refused:
-        ACCEPTANCE.accept(dataclasses.replace(NOTE, text="secret\x00"), producer="kafka", now_ms=NOW_MS)
+        ACCEPTANCE.accept(dataclasses.replace(NOTE, text="secret\x00"), now_ms=NOW_MS)
     assert "secret" not in str(refused.value)
 
 
 @given(st.text())
 def test_any_text_is_judged_and_what_is_accepted_can_be_written(text: str) -> None:
     try:
-        accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text=text), producer="kafka", now_ms=NOW_MS)
+        accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text=text), now_ms=NOW_MS)
     except Refused:
         return
     assert accepted.text.encode("utf-8").decode("utf-8") == unicodedata.normalize("NFC", text)

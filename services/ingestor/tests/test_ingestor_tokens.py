@@ -14,6 +14,15 @@ def test_several_tokens_of_several_clients() -> None:
     assert [tokens.client_of(token) for token in "abcd"] == ["clinic", "clinic", "lab", None]
 
 
+@pytest.mark.parametrize("name", ["Clinic", "two words", "a|b", "s" * 41, "clinic_app"])
+def test_a_name_that_is_no_source_is_one_clear_line(name: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_tokens(f"ok:{'0' * 64},{name}:{'1' * 64}", "RXTRACT_HTTP_TOKENS")
+    assert str(error.value) == (
+        "RXTRACT_HTTP_TOKENS: entry 2 has a name that is no source; name it by 1 to 40 of a-z, 0-9 and hyphen"
+    )
+
+
 @pytest.mark.parametrize("bad", ["clinic", "clinic:abc", ":" + "0" * 64, "clinic:" + "g" * 64, "clinic:plain-token"])
 def test_a_bad_entry_is_named_by_its_place_only(bad: str) -> None:
     with pytest.raises(SettingsError) as error:
@@ -57,3 +66,4 @@ def test_a_new_token_fits_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert Tokens(parse_tokens(kept, "X")).client_of(shown) == "clinic"
     assert main([]) == 2
     assert main(["a,b"]) == 2
+    assert main(["Clinic"]) == 2

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from contracts.apply import apply_schemas, check_schemas
-from contracts.registry import ConfluentRegistry, RegistryUnavailable
+from contracts.registry import ConfluentRegistry, OldNamespace, RegistryUnavailable
 
 from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
@@ -24,6 +24,8 @@ def apply(stack: Stack = None) -> None:
         changes = apply_schemas(registry, prefix=prefix)
     except RegistryUnavailable as error:
         raise UserError(f"the schema registry does not answer: {error}") from None
+    except OldNamespace as error:
+        raise UserError(str(error)) from None
     for change in changes:
         print(f"{change.action} {change.name} {change.detail}".rstrip())
     print(f"schemas: {len(changes)} changed" if changes else "schemas: nothing to change")
@@ -37,6 +39,8 @@ def check(stack: Stack = None) -> None:
         findings = check_schemas(registry, prefix=prefix)
     except RegistryUnavailable as error:
         raise UserError(f"the schema registry does not answer: {error}") from None
+    except OldNamespace as error:
+        raise UserError(str(error)) from None
     for finding in findings:
         print(f"{'breaking' if finding.breaking else 'to apply'}: {finding.subject}: {finding.problem}")
     if any(finding.breaking for finding in findings):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contracts import compatibility, files
-from contracts.registry import IncompatibleSchema, Registry, SchemaNotFound
-from contracts.topics import DLQ_RETENTION_MS, Topic, dlq_of, load_topics, prefixed, subject_of
+from contracts.registry import IncompatibleSchema, Registry, SchemaNotFound, refuse_old_namespace
+from contracts.topics import CODECS, DLQ_CODEC, DLQ_RETENTION_MS, Topic, dlq_of, load_topics, prefixed, subject_of
 
 if TYPE_CHECKING:
     from contracts.cluster import Cluster
@@ -55,6 +55,7 @@ def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) 
             "cleanup.policy": topic.cleanup_policy,
             "retention.ms": str(topic.retention_ms),
             "max.message.bytes": str(topic.max_message_bytes),
+            "compression.type": CODECS[topic.codec],
         }
         plans.append(TopicPlan(name, topic.partitions, base | config))
         if topic.dlq:
@@ -62,6 +63,7 @@ def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) 
                 "cleanup.policy": "delete",
                 "retention.ms": str(DLQ_RETENTION_MS),
                 "max.message.bytes": str(topic.max_message_bytes + DLQ_HEADROOM_BYTES),
+                "compression.type": CODECS[DLQ_CODEC],
             }
             plans.append(TopicPlan(dlq_of(name), 1, base | dead))
     return plans
@@ -125,9 +127,11 @@ def apply_schemas(registry: Registry, prefix: str = "") -> list[Change]:
     """Set each subject's compatibility level, then register its schema.
 
     Raises:
+        OldNamespace: a subject holds schemas of the old namespace; nothing was changed.
         IncompatibleSchema: a schema breaks an earlier version; names the subject. Earlier subjects stay applied.
         RegistryUnavailable: the registry gave no usable answer.
     """
+    refuse_old_contract(registry, prefix)
     changes = []
     for subject, topic in _subjects(prefix):
         if registry.compatibility(subject) != topic.compatibility:
@@ -146,7 +150,12 @@ def apply_schemas(registry: Registry, prefix: str = "") -> list[Change]:
 
 
 def check_schemas(registry: Registry, prefix: str = "") -> list[Finding]:
-    """Judge every schema against all that the registry holds, changing nothing; no finding when all is as it should be."""
+    """Judge every schema against all that the registry holds, changing nothing; no finding when all is as it should be.
+
+    Raises:
+        OldNamespace: a subject holds schemas of the old namespace.
+    """
+    refuse_old_contract(registry, prefix)
     findings = []
     for subject, topic in _subjects(prefix):
         text = files.schema_text(str(topic.record))
@@ -159,6 +168,12 @@ def check_schemas(registry: Registry, prefix: str = "") -> list[Finding]:
         elif not broken and not _listed(registry, subject, text):
             findings.append(Finding(subject, "the schema is not registered yet", breaking=False))
     return findings
+
+
+def refuse_old_contract(registry: Registry, prefix: str = "") -> None:
+    """Raise OldNamespace when a subject of the contract holds a schema of the old namespace."""
+    for subject, _ in _subjects(prefix):
+        refuse_old_namespace(registry, subject)
 
 
 def check_history() -> list[Finding]:

@@ -10,7 +10,7 @@ import yaml
 from contracts import files
 from contracts.reasons import Reason
 from contracts.records import Origin
-from contracts.topics import DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
+from contracts.topics import CODECS, DLQ_CODEC, DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
 from contracts.wire import MAX_RECORD_BYTES
 
 VERSION = "1.0.0"
@@ -23,6 +23,9 @@ DESCRIPTION = f"""Events of Rxtract: clinical notes in, diseases and treatments 
 Every value is Avro binary behind five bytes: a zero byte and the big-endian id of its schema in the registry
 (Confluent's wire format, TopicNameStrategy). A value has at most {MAX_RECORD_BYTES:,} bytes, header included.
 Times are UTC milliseconds. Keys are UTF-8 strings; producers partition them by murmur2, as Java clients do.
+A key written source|note_id is both, joined by a bar; a source holds none, so split at the first one.
+The broker keeps each topic's batches in the codec named in `compression.type`, whatever their producer chose;
+`producer` means as they were sent, in any codec of Kafka.
 Examples are synthetic."""
 
 
@@ -38,9 +41,34 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "avro/binary",
+        "servers": _servers(),
         "channels": {name: channel for topic in topics.values() for name, channel in _channels(topic)},
         "operations": {name: operation for topic in topics.values() for name, operation in _operations(topic)},
         "components": {"messages": _messages(topics)},
+    }
+
+
+def _servers() -> dict[str, Any]:
+    return {
+        "kafka": {
+            "host": "{bootstrap_servers}",
+            "protocol": "kafka",
+            "title": "Kafka",
+            "description": "The cluster, its login and its registry are named by whoever runs the installation.",
+            "variables": {
+                "bootstrap_servers": {
+                    "description": "As in RXTRACT_BOOTSTRAP_SERVERS; host:port, several separated by commas.",
+                    "examples": ["kafka-bootstrap:9092"],
+                }
+            },
+            "bindings": {
+                "kafka": {
+                    "schemaRegistryUrl": "http://schema-registry:8080/apis/ccompat/v7",
+                    "schemaRegistryVendor": "apicurio",
+                    "bindingVersion": KAFKA_BINDING,
+                }
+            },
+        }
     }
 
 
@@ -49,11 +77,16 @@ def _channels(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
         "address": topic.name,
         "title": topic.name,
         "description": f"{topic.purpose} Key: {topic.key}. Owner: {topic.owner}.",
+        "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {topic.record: {"$ref": f"#/components/messages/{topic.record}"}},
         "tags": _tags(topic),
         "bindings": {
-            "kafka": _topic_binding(topic.name, topic.partitions, topic.cleanup_policy, topic.retention_ms),
+            "kafka": _topic_binding(
+                topic.name, topic.partitions, topic.cleanup_policy, topic.retention_ms, topic.codec
+            ),
         },
+        "x-subject": subject_of(topic.name),
+        "x-codec": topic.codec,
     }
     if not topic.dlq:
         return [(topic.name, channel)]
@@ -62,8 +95,10 @@ def _channels(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
         "address": name,
         "title": name,
         "description": f"What was refused on {topic.name}: original key, bytes and headers, and why.",
+        "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {DEAD_LETTER: {"$ref": f"#/components/messages/{DEAD_LETTER}"}},
-        "bindings": {"kafka": _topic_binding(name, 1, "delete", DLQ_RETENTION_MS)},
+        "bindings": {"kafka": _topic_binding(name, 1, "delete", DLQ_RETENTION_MS, DLQ_CODEC)},
+        "x-codec": DLQ_CODEC,
     }
     return [(topic.name, channel), (name, dead)]
 
@@ -73,11 +108,15 @@ def _tags(topic: Topic) -> list[dict[str, str]]:
     return [{"name": word} for word in words]
 
 
-def _topic_binding(name: str, partitions: int, cleanup_policy: str, retention_ms: int) -> dict[str, Any]:
+def _topic_binding(name: str, partitions: int, cleanup_policy: str, retention_ms: int, codec: str) -> dict[str, Any]:
     return {
         "topic": name,
         "partitions": partitions,
-        "topicConfiguration": {"cleanup.policy": [cleanup_policy], "retention.ms": retention_ms},
+        "topicConfiguration": {
+            "cleanup.policy": [cleanup_policy],
+            "retention.ms": retention_ms,
+            "compression.type": CODECS[codec],
+        },
         "bindingVersion": KAFKA_BINDING,
     }
 
@@ -153,6 +192,7 @@ def _dead_letter() -> dict[str, Any]:
                     "enum": [origin.value for origin in Origin],
                     "description": "The note's origin; absent where it could not be read.",
                 },
+                "rxtract.source": {**text, "description": "The note's source; absent where it could not be read."},
                 "rxtract.stage": {**text, "description": "The service that refused it."},
                 "rxtract.attempt": {**text, "description": "How often it has been tried, in decimal."},
                 "rxtract.schema-id": {**text, "description": "The schema id that the value names, in decimal."},

@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 NAMESPACE = "behealthy.rxtract"
+OLD_NAMESPACE = "in.behealthy.rxtract"
+"""Of the contract before this one. Nothing of it is read: what holds it is refused with one line."""
 
 
 class ContractFilesError(RuntimeError):

@@ -1,13 +1,29 @@
 """Identities that are computed, so that doing a thing twice gives the same identity twice."""
 
+import re
 import uuid
 from hashlib import sha1
 
 # Fixed for ever: another namespace would give the same effect another identity.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
 
-# Parts are joined by a character that no legal identifier holds, so that ("a", "bc") and ("ab", "c") differ.
+# Parts are joined by a character that no valid identifier holds, so that ("a", "bc") and ("ab", "c") differ.
 _SEPARATOR = "\x1f"
+
+
+SOURCE_SYNTAX = "1 to 40 of a-z, 0-9 and hyphen"
+"""What a source may be, in words."""
+
+_source = re.compile("[a-z0-9-]{1,40}").fullmatch
+
+
+def is_source(source: str) -> bool:
+    """Tell whether a string may name a source.
+
+    >>> [is_source(name) for name in ("clinic-app", "", "Clinic", "rx|7")]
+    [True, False, False, False]
+    """
+    return _source(source) is not None
 
 
 def note_key(source: str, note_id: str) -> str:

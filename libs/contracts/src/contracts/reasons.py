@@ -21,6 +21,8 @@ class Reason(StrEnum):
     TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
     ILLEGAL_CHARACTERS = "ILLEGAL_CHARACTERS"
     IMPOSSIBLE_TIME = "IMPOSSIBLE_TIME"
+    INVALID_SOURCE = "INVALID_SOURCE"
+    OTHER_SOURCE = "OTHER_SOURCE"
     UNKNOWN_FIELD = "UNKNOWN_FIELD"
     WRONG_TYPE = "WRONG_TYPE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
@@ -49,6 +51,8 @@ _SENTENCES = {
     Reason.TOO_MANY_TOKENS: "The text has more words than a note may have; split it.",
     Reason.ILLEGAL_CHARACTERS: "The text holds characters that are not allowed, such as NUL or lone surrogates; remove them.",
     Reason.IMPOSSIBLE_TIME: "A time lies in the future or too far in the past; check the sender's clock and unit (UTC milliseconds).",
+    Reason.INVALID_SOURCE: "The source is not 1 to 40 of a-z, 0-9 and hyphen; send the name that this system was given.",
+    Reason.OTHER_SOURCE: "The source is not the one that the token stands for; leave the field out.",
     Reason.UNKNOWN_FIELD: "The record has a field that the contract does not know; check its spelling.",
     Reason.WRONG_TYPE: "A field has the wrong type; see the contract.",
     Reason.OUT_OF_RANGE: "A number is outside the range that its field allows; see the contract.",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from contracts import safety
 from contracts.compatibility import is_compatible
+from contracts.files import OLD_NAMESPACE
 
 UNKNOWN_FOR_S = 2.0
 """How long a refused schema id is refused without asking again."""
@@ -35,6 +36,10 @@ class IncompatibleSchema(ValueError):
 
 class RegistryUnavailable(ConnectionError):
     """The registry gave no usable answer. Wait and try again; nothing is known about the schema."""
+
+
+class OldNamespace(RuntimeError):
+    """A subject holds schemas of the contract before this one, whose records cannot be read. One line that says what to do."""
 
 
 class Registry(Protocol):
@@ -255,6 +260,16 @@ class InMemoryRegistry:
         """See Registry."""
         self._called()
         self._levels[subject] = level
+
+
+def refuse_old_namespace(registry: Registry, subject: str) -> None:
+    """Raise OldNamespace when a subject holds a schema of the old namespace: its topic holds records of it."""
+    for text in registry.versions_of_subject(subject):
+        if json.loads(text).get("namespace") == OLD_NAMESPACE:
+            raise OldNamespace(
+                f"{subject} holds schemas of the old namespace {OLD_NAMESPACE}, whose records this release cannot read: "
+                "use an empty cluster and registry, or set another RXTRACT_TOPIC_PREFIX"
+            )
 
 
 def _canonical(schema: str) -> str:

@@ -18,7 +18,11 @@ QUALITY_MEASURED = "quality.measured.v1"
 MODEL_COMMANDS = "model.commands.v1"
 MODEL_EVENTS = "model.events.v1"
 
+CODECS = {"none": "uncompressed", "gzip": "gzip", "lz4": "lz4", "as-sent": "producer"}
+"""How the broker keeps a topic's batches, by our name of the codec: the broker's own name (`compression.type`)."""
+
 DLQ_SUFFIX = ".dlq"
+DLQ_CODEC = "lz4"
 DLQ_RETENTION_MS = 14 * 24 * 3600 * 1000
 
 
@@ -28,7 +32,10 @@ class Topic:
 
     `retention_ms` is -1 for ever. `public` records are a promise to other teams; `restricted` ones are for the named
     consumers alone. `followers` read it beside their work, without a group and without dead letters: what was said already, or
-    live notes to try a challenger on. `max_message_bytes` is what the broker takes, which may exceed what a legal record has.
+    live notes to try a challenger on. `max_message_bytes` is what the broker takes, which may exceed what a valid record has.
+    `codec` is one of `CODECS`: the broker keeps batches so, whatever their producer chose. What other teams read is not
+    compressed, because a client in plain JavaScript has no LZ4. What others write stays as they sent it: a broker that
+    packs anew must first unpack, without a bound.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Topic:
     cleanup_policy: str
     retention_ms: int
     max_message_bytes: int
+    codec: str
     dlq: bool
 
     @property
@@ -63,6 +71,7 @@ def load_topics() -> dict[str, Topic]:
     """Return all topics of the contract by name, sorted. Dead-letter topics are not listed: see `dlq_of`.
 
     Raises:
+        ValueError: a topic's codec is none of `CODECS`.
         TypeError: a topic file misses a field or has one too many; the message names the field.
     """
     topics = [_topic(files.read_topic(path)) for path in files.topic_files()]
@@ -71,7 +80,10 @@ def load_topics() -> dict[str, Topic]:
 
 def _topic(content: dict[str, Any]) -> Topic:
     people = {name: tuple(content.get(name, ())) for name in ("producers", "consumers", "followers")}
-    return Topic(**{**content, **people})
+    topic = Topic(**{**content, **people})
+    if topic.codec not in CODECS:
+        raise ValueError(f"{topic.name}: the codec is {topic.codec}: use one of {', '.join(CODECS)}")
+    return topic
 
 
 def dlq_of(topic: str) -> str:

@@ -15,7 +15,14 @@ from contracts._generated.codec import READERS, RESOLVED, WRITERS
 from contracts.layout import same_layout
 from contracts.reasons import Reason
 from contracts.record import Record
-from contracts.registry import Registry, SchemaNotAllowed, SchemaNotFound, WriterSchema, WriterSchemas
+from contracts.registry import (
+    Registry,
+    SchemaNotAllowed,
+    SchemaNotFound,
+    WriterSchema,
+    WriterSchemas,
+    refuse_old_namespace,
+)
 from contracts.topics import subject_of
 
 MAX_RECORD_BYTES = 1024 * 1024
@@ -55,12 +62,14 @@ class Serializer(Generic[R]):
         """Return the serializer of a topic (full name), with the id under which the registry lists our schema.
 
         Raises:
+            OldNamespace: the topic is one of the contract before this one.
             SchemaNotFound: the schema is not registered; `rxtract schemas apply` does it.
             RegistryUnavailable: wait and try again.
         """
         try:
             schema_id = registry.lookup(subject_of(topic), files.schema_text(record_type.SCHEMA_NAME))
         except SchemaNotFound:
+            refuse_old_namespace(registry, subject_of(topic))
             raise SchemaNotFound(
                 f"{record_type.SCHEMA_NAME} is not registered for {topic}: run `rxtract schemas apply`"
             ) from None

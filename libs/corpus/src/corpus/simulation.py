@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from clinical_ner.notes import AnnotatedNote
 
+SOURCE = "synthetic"
+"""The source of every synthetic note."""
+
 MONDAY_MORNING_MS = 1_736_134_200_000  # 2025-01-06 09:00 in India
 _PRESCRIPTION_SHARE = 0.75
 _DOCTORS_PER_CLINIC = 40
@@ -66,6 +69,7 @@ class CityShareError(ValueError):
 class SyntheticNote:
     """The fields of a submitted note, each reference marked as synthetic, and the truth about its text."""
 
+    source: str
     note_id: str
     revision: int
     prescription_id: str
@@ -158,6 +162,7 @@ def _note(
         meta={"synthetic": "true", "shift": "+".join(shift.kind.value for shift in touched)},
     )
     return SyntheticNote(
+        source=SOURCE,
         note_id=note_id,
         revision=1,
         prescription_id=f"SYNTHETIC-RX-{seed}-{ordinal}",

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from contracts.apply import Change, apply_schemas, apply_topics
 from contracts.cluster import ClusterError
-from contracts.registry import ConfluentRegistry, IncompatibleSchema, Registry, RegistryUnavailable
+from contracts.registry import ConfluentRegistry, IncompatibleSchema, OldNamespace, Registry, RegistryUnavailable
 from contracts.topics import load_topics
 
 from runtime.errors import SettingsError
@@ -77,7 +77,7 @@ def _done(step: str, settings: ContractSettings) -> bool:
     except RegistryUnavailable as error:
         sys.stderr.write(f"contract: the schema registry does not answer: {error}\n")
         return False
-    except IncompatibleSchema as error:
+    except (IncompatibleSchema, OldNamespace) as error:
         sys.stderr.write(f"contract: {error}\n")
         return False
     for change in changes:

@@ -6,6 +6,7 @@ Header names are Kafka's own (KIP-1034), so that existing tools read them; ours 
 from collections import deque
 from collections.abc import Sequence
 
+from contracts.identity import is_source
 from contracts.reasons import Reason
 from contracts.records import Origin
 from contracts.topics import dlq_of
@@ -24,8 +25,11 @@ STAGE = "rxtract.stage"
 ATTEMPT = "rxtract.attempt"
 SCHEMA_ID = "rxtract.schema-id"
 ORIGIN = "rxtract.origin"
+SOURCE = "rxtract.source"
 
-ERROR_HEADERS = frozenset({EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID, ORIGIN})
+ERROR_HEADERS = frozenset(
+    {EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID, ORIGIN, SOURCE}
+)
 """What a replay takes off again. ``rxtract.attempt`` stays, so that replays are counted."""
 
 _WIRE_PREFIX_BYTES = 5
@@ -62,6 +66,7 @@ def dead_letter(
     attempt: int | None = None,
     schema_id: int | None = None,
     origin: Origin | None = None,
+    source: str | None = None,
 ) -> OutputRecord:
     """Make the dead letter of a record: original key, bytes and headers, then the error headers.
 
@@ -72,6 +77,7 @@ def dead_letter(
         attempt: Which try this was; read from the record's own headers when left out.
         schema_id: The writer schema's id; read from the value when left out.
         origin: The note's, where it could be read: what is no live note must not count as one.
+        source: The note's, where it could be read or the client's token says it.
     """
     schema = schema_id_of(record.value) if schema_id is None else schema_id
     added: list[tuple[str, str]] = [
@@ -88,6 +94,8 @@ def dead_letter(
     ]
     if origin is not None:
         added.append((ORIGIN, origin.value))
+    if source is not None and is_source(source):
+        added.append((SOURCE, source))
     headers = record.headers + tuple((name, value.encode()) for name, value in added)
     return OutputRecord(dlq_of(record.topic), record.key, record.value, headers)
 

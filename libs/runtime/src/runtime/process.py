@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+from contracts.registry import OldNamespace
+
 from runtime import logs
 from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.kafka_login import check_login
@@ -25,7 +27,7 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
         serve: Runs until it is stopped. Raises `SettingsError` when it must not start (a missing key file, for example).
 
     Returns:
-        0 after an orderly end, 1 after a crash, 2 when the settings do not allow a start (one line for each on stderr).
+        0 after an orderly end, 1 after a crash, 2 when the settings or a cluster of the old contract do not allow a start (one line for each on stderr).
     """
     try:
         settings = settings_type.load()
@@ -34,7 +36,7 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
         serve(settings)
     except Stopped:
         return OK  # asked to stop while it waited for something at the start
-    except SettingsError as error:
+    except (SettingsError, OldNamespace) as error:
         sys.stderr.write(f"{settings_type.service}: {error}\n")
         return NOT_STARTED
     except RxtractError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from contracts.identity import note_key
 from contracts.origins import counts_as_live
 from contracts.reasons import Reason
 from contracts.records import (
@@ -171,7 +172,7 @@ class ExtractionHandler:
             value = self._codecs.entities(event)
         except WireError as error:
             return error.reason
-        key = note.note_id.encode()
+        key = note_key(note.source, note.note_id).encode()
         outputs.append(OutputRecord(self._topics.entities, key, value))
         if request is not None:
             self._reviews.labels(review.reason.value).inc()
@@ -227,10 +228,10 @@ class ExtractionHandler:
     def _dead_letter(self, record: InputRecord, reason: Reason, note: NoteAccepted | Reason) -> OutputRecord:
         self._dead.labels(STAGE, reason.value).inc()
         attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
-        origin = note.origin if isinstance(note, NoteAccepted) else None
+        origin, source = (note.origin, note.source) if isinstance(note, NoteAccepted) else (None, None)
         if counts_as_live(origin):
             self._live_refused.inc()
-        return dead_letter(record, reason, STAGE, attempt, origin=origin)
+        return dead_letter(record, reason, STAGE, attempt, origin=origin, source=source)
 
     def _note_failure(self, _: Exception) -> None:
         self._failures.inc()

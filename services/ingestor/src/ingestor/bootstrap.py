@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
-from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
@@ -92,11 +91,13 @@ def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccept
 
     Raises:
         Stopped: Asked to stop while waiting.
+        OldNamespace: The cluster is of the contract before this one.
     """
-    subject = subject_of(shared.settings.topic(NOTES_ACCEPTED))
+    topic = shared.settings.topic(NOTES_ACCEPTED)
+    subject = subject_of(topic)
     for pause_s in Backoff().pauses_s():
         try:
-            schema_id = registry.lookup(subject, schema_text(NoteAccepted.SCHEMA_NAME))
+            writer = Serializer.for_topic(NoteAccepted, registry, topic)
         except (RegistryUnavailable, SchemaNotFound) as error:
             hint = "run `rxtract schemas apply`" if isinstance(error, SchemaNotFound) else "waiting for it"
             get_logger(__name__).warning("no schema to write with", subject=subject, message=str(error), hint=hint)
@@ -104,7 +105,7 @@ def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccept
             wait(shared.stop, pause_s, shared.liveness.tick)
             continue
         shared.readiness.meet(REGISTRY)
-        return Serializer(NoteAccepted, schema_id)
+        return writer
     raise AssertionError("pauses never end")
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from contracts.identity import note_key
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.wire import WireError
 from runtime.deadletter import REASON, dead_letter, header
@@ -57,16 +58,17 @@ class SubmittedNotes:
         return outputs
 
     def _handle(self, record: InputRecord, accepted_at: int) -> OutputRecord:
-        origin = None
+        origin = source = None
         try:
             note = self._read(record.value)
-            origin = note.origin
-            accepted = self._acceptance.accept(note, producer=DOOR, now_ms=accepted_at)
-            return OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
+            origin, source = note.origin, note.source
+            accepted = self._acceptance.accept(note, now_ms=accepted_at)
+            key = note_key(accepted.source, accepted.note_id).encode()
+            return OutputRecord(self._topic, key, self._write(accepted))
         except Refused as refused:
-            return dead_letter(record, refused.violations[0].reason, STAGE, origin=origin)
+            return dead_letter(record, refused.violations[0].reason, STAGE, origin=origin, source=source)
         except WireError as error:
-            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id, origin=origin)
+            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id, origin=origin, source=source)
 
     def _count(self, outputs: Sequence[OutputRecord]) -> None:
         refused = [output for output in outputs if output.topic != self._topic]

@@ -1340,18 +1340,8 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
     data_1 = r.annotation_id.encode()
     data_2 = r.source.encode()
     data_3 = r.note_id.encode()
-    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, INTS[r.revision]]
     value_4 = r.event_id
-    if value_4 is None:
-        out.append(b"\x00")
-    else:
-        data_5 = value_4.encode()
-        out += (b"\x02", LONGS[len(data_5)], data_5,)
     value_6 = r.origin
-    if value_6 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", _ORIGIN_BYTES[value_6],)
     data_7 = r.text.encode()
     data_8 = r.language.encode()
     segment_9 = r.segment
@@ -1359,261 +1349,66 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
     data_11 = segment_9.specialty.encode()
     data_12 = r.patient_ref.encode()
     data_13 = r.doctor_ref.encode()
-    out += (LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[len(data_13)], data_13, LONGS[r.written_at],)
     value_14 = r.model
-    if value_14 is None:
-        out.append(b"\x00")
-    else:
-        model_ref_15 = value_14
-        data_16 = model_ref_15.name.encode()
-        data_17 = model_ref_15.version.encode()
-        out += (b"\x02", LONGS[len(data_16)], data_16, LONGS[len(data_17)], data_17, LONGS[model_ref_15.serial],)
-    value_18 = r.rules_version
-    if value_18 is None:
-        out.append(b"\x00")
-    else:
-        data_19 = value_18.encode()
-        out += (b"\x02", LONGS[len(data_19)], data_19,)
-    value_20 = r.rules_serial
-    if value_20 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", LONGS[value_20],)
-    items_21 = r.predicted_entities
-    if items_21:
-        out.append(LONGS[len(items_21)])
-        for item_22 in items_21:
-            entity_23 = item_22
-            data_24 = entity_23.entity_id.encode()
-            data_25 = entity_23.text.encode()
-            out += (LONGS[len(data_24)], data_24, _ENTITYLABEL_BYTES[entity_23.label], LONGS[len(data_25)], data_25, INTS[entity_23.start], INTS[entity_23.end], _DOUBLES_1.pack(entity_23.confidence),)
-            value_26 = entity_23.assertion
-            if value_26 is None:
-                out.append(b"\x00")
-            else:
-                assertion_27 = value_26
-                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_27.status], _ASSERTIONTIME_BYTES[assertion_27.time], _EXPERIENCER_BYTES[assertion_27.experiencer], INTS[assertion_27.cue_start], INTS[assertion_27.cue_end],)
-            value_28 = entity_23.prescription
-            if value_28 is None:
-                out.append(b"\x00")
-            else:
-                prescription_29 = value_28
-                out += (b"\x02",)
-                value_30 = prescription_29.form
-                if value_30 is None:
-                    out.append(b"\x00")
-                else:
-                    data_31 = value_30.encode()
-                    out += (b"\x02", LONGS[len(data_31)], data_31,)
-                value_32 = prescription_29.strength
-                if value_32 is None:
-                    out.append(b"\x00")
-                else:
-                    data_33 = value_32.encode()
-                    out += (b"\x02", LONGS[len(data_33)], data_33,)
-                value_34 = prescription_29.dose
-                if value_34 is None:
-                    out.append(b"\x00")
-                else:
-                    data_35 = value_34.encode()
-                    out += (b"\x02", LONGS[len(data_35)], data_35,)
-                value_36 = prescription_29.frequency
-                if value_36 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_36],)
-                value_37 = prescription_29.period
-                if value_37 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_37],)
-                value_38 = prescription_29.period_unit
-                if value_38 is None:
-                    out.append(b"\x00")
-                else:
-                    data_39 = value_38.encode()
-                    out += (b"\x02", LONGS[len(data_39)], data_39,)
-                value_40 = prescription_29.when
-                if value_40 is None:
-                    out.append(b"\x00")
-                else:
-                    data_41 = value_40.encode()
-                    out += (b"\x02", LONGS[len(data_41)], data_41,)
-                value_42 = prescription_29.as_needed
-                if value_42 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", _BOOLEAN_BYTES[value_42],)
-                value_43 = prescription_29.duration
-                if value_43 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_43],)
-                value_44 = prescription_29.duration_unit
-                if value_44 is None:
-                    out.append(b"\x00")
-                else:
-                    data_45 = value_44.encode()
-                    out += (b"\x02", LONGS[len(data_45)], data_45,)
-                value_46 = prescription_29.route
-                if value_46 is None:
-                    out.append(b"\x00")
-                else:
-                    data_47 = value_46.encode()
-                    out += (b"\x02", LONGS[len(data_47)], data_47,)
+    value_15 = r.rules_version
+    value_17 = r.rules_serial
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, INTS[r.revision], b"\x00" if value_4 is None else b"\x02" + LONGS[len(data_5 := value_4.encode())] + data_5, b"\x00" if value_6 is None else b"\x02" + _ORIGIN_BYTES[value_6], LONGS[len(data_7)], data_7, LONGS[len(data_8)], data_8, LONGS[len(data_10)], data_10, LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[len(data_13)], data_13, LONGS[r.written_at], b"\x00" if value_14 is None else write_model_ref(value_14, b"\x02"), b"\x00" if value_15 is None else b"\x02" + LONGS[len(data_16 := value_15.encode())] + data_16, b"\x00" if value_17 is None else b"\x02" + LONGS[value_17]]
+    items_18 = r.predicted_entities
+    if items_18:
+        out.append(LONGS[len(items_18)])
+        for item_19 in items_18:
+            entity_20 = item_19
+            data_21 = entity_20.entity_id.encode()
+            data_22 = entity_20.text.encode()
+            value_23 = entity_20.assertion
+            value_24 = entity_20.prescription
+            out += (LONGS[len(data_21)], data_21, _ENTITYLABEL_BYTES[entity_20.label], LONGS[len(data_22)], data_22, INTS[entity_20.start], INTS[entity_20.end], _DOUBLES_1.pack(entity_20.confidence), b"\x00" if value_23 is None else write_assertion(value_23, b"\x02"), b"\x00" if value_24 is None else write_prescription(value_24, b"\x02"),)
     out += (b"\x00",)
-    items_48 = r.predicted_relations
-    if items_48:
-        out.append(LONGS[len(items_48)])
-        for item_49 in items_48:
-            relation_50 = item_49
-            data_51 = relation_50.treatment_id.encode()
-            data_52 = relation_50.disease_id.encode()
-            out += (_RELATIONTYPE_BYTES[relation_50.type], LONGS[len(data_51)], data_51, LONGS[len(data_52)], data_52, _DOUBLES_1.pack(relation_50.confidence),)
+    items_25 = r.predicted_relations
+    if items_25:
+        out.append(LONGS[len(items_25)])
+        for item_26 in items_25:
+            relation_27 = item_26
+            data_28 = relation_27.treatment_id.encode()
+            data_29 = relation_27.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_27.type], LONGS[len(data_28)], data_28, LONGS[len(data_29)], data_29, _DOUBLES_1.pack(relation_27.confidence),)
     out += (b"\x00",)
-    items_53 = r.entities
-    if items_53:
-        out.append(LONGS[len(items_53)])
-        for item_54 in items_53:
-            entity_55 = item_54
-            data_56 = entity_55.entity_id.encode()
-            data_57 = entity_55.text.encode()
-            out += (LONGS[len(data_56)], data_56, _ENTITYLABEL_BYTES[entity_55.label], LONGS[len(data_57)], data_57, INTS[entity_55.start], INTS[entity_55.end], _DOUBLES_1.pack(entity_55.confidence),)
-            value_58 = entity_55.assertion
-            if value_58 is None:
-                out.append(b"\x00")
-            else:
-                assertion_59 = value_58
-                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_59.status], _ASSERTIONTIME_BYTES[assertion_59.time], _EXPERIENCER_BYTES[assertion_59.experiencer], INTS[assertion_59.cue_start], INTS[assertion_59.cue_end],)
-            value_60 = entity_55.prescription
-            if value_60 is None:
-                out.append(b"\x00")
-            else:
-                prescription_61 = value_60
-                out += (b"\x02",)
-                value_62 = prescription_61.form
-                if value_62 is None:
-                    out.append(b"\x00")
-                else:
-                    data_63 = value_62.encode()
-                    out += (b"\x02", LONGS[len(data_63)], data_63,)
-                value_64 = prescription_61.strength
-                if value_64 is None:
-                    out.append(b"\x00")
-                else:
-                    data_65 = value_64.encode()
-                    out += (b"\x02", LONGS[len(data_65)], data_65,)
-                value_66 = prescription_61.dose
-                if value_66 is None:
-                    out.append(b"\x00")
-                else:
-                    data_67 = value_66.encode()
-                    out += (b"\x02", LONGS[len(data_67)], data_67,)
-                value_68 = prescription_61.frequency
-                if value_68 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_68],)
-                value_69 = prescription_61.period
-                if value_69 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_69],)
-                value_70 = prescription_61.period_unit
-                if value_70 is None:
-                    out.append(b"\x00")
-                else:
-                    data_71 = value_70.encode()
-                    out += (b"\x02", LONGS[len(data_71)], data_71,)
-                value_72 = prescription_61.when
-                if value_72 is None:
-                    out.append(b"\x00")
-                else:
-                    data_73 = value_72.encode()
-                    out += (b"\x02", LONGS[len(data_73)], data_73,)
-                value_74 = prescription_61.as_needed
-                if value_74 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", _BOOLEAN_BYTES[value_74],)
-                value_75 = prescription_61.duration
-                if value_75 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_75],)
-                value_76 = prescription_61.duration_unit
-                if value_76 is None:
-                    out.append(b"\x00")
-                else:
-                    data_77 = value_76.encode()
-                    out += (b"\x02", LONGS[len(data_77)], data_77,)
-                value_78 = prescription_61.route
-                if value_78 is None:
-                    out.append(b"\x00")
-                else:
-                    data_79 = value_78.encode()
-                    out += (b"\x02", LONGS[len(data_79)], data_79,)
+    items_30 = r.entities
+    if items_30:
+        out.append(LONGS[len(items_30)])
+        for item_31 in items_30:
+            entity_32 = item_31
+            data_33 = entity_32.entity_id.encode()
+            data_34 = entity_32.text.encode()
+            value_35 = entity_32.assertion
+            value_36 = entity_32.prescription
+            out += (LONGS[len(data_33)], data_33, _ENTITYLABEL_BYTES[entity_32.label], LONGS[len(data_34)], data_34, INTS[entity_32.start], INTS[entity_32.end], _DOUBLES_1.pack(entity_32.confidence), b"\x00" if value_35 is None else write_assertion(value_35, b"\x02"), b"\x00" if value_36 is None else write_prescription(value_36, b"\x02"),)
     out += (b"\x00",)
-    items_80 = r.relations
-    if items_80:
-        out.append(LONGS[len(items_80)])
-        for item_81 in items_80:
-            relation_82 = item_81
-            data_83 = relation_82.treatment_id.encode()
-            data_84 = relation_82.disease_id.encode()
-            out += (_RELATIONTYPE_BYTES[relation_82.type], LONGS[len(data_83)], data_83, LONGS[len(data_84)], data_84, _DOUBLES_1.pack(relation_82.confidence),)
-    out += (b"\x00", _SAMPLE_BYTES[r.sample],)
-    value_85 = r.inclusion_probability
-    if value_85 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", _DOUBLES_1.pack(value_85),)
-    annotation_changes_86 = r.changes
-    data_87 = r.annotator.encode()
-    out += (_BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_86.kept], INTS[annotation_changes_86.added], INTS[annotation_changes_86.removed], INTS[annotation_changes_86.moved], INTS[annotation_changes_86.relabelled], LONGS[len(data_87)], data_87, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
-    items_88 = r.supersedes
-    if items_88:
-        out.append(LONGS[len(items_88)])
-        for item_89 in items_88:
-            data_90 = item_89.encode()
-            out += (LONGS[len(data_90)], data_90,)
-    out += (b"\x00",)
-    value_91 = r.dataset_digest
-    if value_91 is None:
-        out.append(b"\x00")
-    else:
-        data_92 = value_91.encode()
-        out += (b"\x02", LONGS[len(data_92)], data_92,)
-    value_93 = r.pseudonym_key_id
-    if value_93 is None:
-        out.append(b"\x00")
-    else:
-        data_94 = value_93.encode()
-        out += (b"\x02", LONGS[len(data_94)], data_94,)
-    value_95 = r.purpose
-    if value_95 is None:
-        out.append(b"\x00")
-    else:
-        data_96 = value_95.encode()
-        out += (b"\x02", LONGS[len(data_96)], data_96,)
-    value_97 = r.consent_artefact_id
-    if value_97 is None:
-        out.append(b"\x00")
-    else:
-        data_98 = value_97.encode()
-        out += (b"\x02", LONGS[len(data_98)], data_98,)
-    value_99 = r.encryption_key_id
-    if value_99 is None:
-        out.append(b"\x00")
-    else:
-        data_100 = value_99.encode()
-        out += (b"\x02", LONGS[len(data_100)], data_100,)
-    value_101 = r.sealed
-    if value_101 is None:
-        out.append(b"\x00")
-    else:
-        data_102 = value_101
-        out += (b"\x02", LONGS[len(data_102)], data_102,)
+    items_37 = r.relations
+    if items_37:
+        out.append(LONGS[len(items_37)])
+        for item_38 in items_37:
+            relation_39 = item_38
+            data_40 = relation_39.treatment_id.encode()
+            data_41 = relation_39.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_39.type], LONGS[len(data_40)], data_40, LONGS[len(data_41)], data_41, _DOUBLES_1.pack(relation_39.confidence),)
+    value_42 = r.inclusion_probability
+    annotation_changes_43 = r.changes
+    data_44 = r.annotator.encode()
+    out += (b"\x00", _SAMPLE_BYTES[r.sample], b"\x00" if value_42 is None else b"\x02" + _DOUBLES_1.pack(value_42), _BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_43.kept], INTS[annotation_changes_43.added], INTS[annotation_changes_43.removed], INTS[annotation_changes_43.moved], INTS[annotation_changes_43.relabelled], LONGS[len(data_44)], data_44, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
+    items_45 = r.supersedes
+    if items_45:
+        out.append(LONGS[len(items_45)])
+        for item_46 in items_45:
+            data_47 = item_46.encode()
+            out += (LONGS[len(data_47)], data_47,)
+    value_48 = r.dataset_digest
+    value_50 = r.pseudonym_key_id
+    value_52 = r.purpose
+    value_54 = r.consent_artefact_id
+    value_56 = r.encryption_key_id
+    value_58 = r.sealed
+    out += (b"\x00", b"\x00" if value_48 is None else b"\x02" + LONGS[len(data_49 := value_48.encode())] + data_49, b"\x00" if value_50 is None else b"\x02" + LONGS[len(data_51 := value_50.encode())] + data_51, b"\x00" if value_52 is None else b"\x02" + LONGS[len(data_53 := value_52.encode())] + data_53, b"\x00" if value_54 is None else b"\x02" + LONGS[len(data_55 := value_54.encode())] + data_55, b"\x00" if value_56 is None else b"\x02" + LONGS[len(data_57 := value_56.encode())] + data_57, b"\x00" if value_58 is None else b"\x02" + LONGS[len(data_59 := value_58)] + data_59,)
     return b"".join(out)
 
 
@@ -1797,36 +1592,12 @@ def write_drift_detected(r: records.DriftDetected, header: bytes) -> bytes:
     model_ref_8 = r.model
     data_9 = model_ref_8.name.encode()
     data_10 = model_ref_8.version.encode()
-    out += (b"\x00", LONGS[len(data_7)], data_7, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[model_ref_8.serial], INTS[r.source_partition], LONGS[r.source_offset], LONGS[r.detected_at],)
     value_11 = r.began_at
-    if value_11 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", LONGS[value_11],)
     value_12 = r.pseudonym_key_id
-    if value_12 is None:
-        out.append(b"\x00")
-    else:
-        data_13 = value_12.encode()
-        out += (b"\x02", LONGS[len(data_13)], data_13,)
     value_14 = r.purpose
-    if value_14 is None:
-        out.append(b"\x00")
-    else:
-        data_15 = value_14.encode()
-        out += (b"\x02", LONGS[len(data_15)], data_15,)
     value_16 = r.consent_artefact_id
-    if value_16 is None:
-        out.append(b"\x00")
-    else:
-        data_17 = value_16.encode()
-        out += (b"\x02", LONGS[len(data_17)], data_17,)
     value_18 = r.encryption_key_id
-    if value_18 is None:
-        out.append(b"\x00")
-    else:
-        data_19 = value_18.encode()
-        out += (b"\x02", LONGS[len(data_19)], data_19,)
+    out += (b"\x00", LONGS[len(data_7)], data_7, LONGS[len(data_9)], data_9, LONGS[len(data_10)], data_10, LONGS[model_ref_8.serial], INTS[r.source_partition], LONGS[r.source_offset], LONGS[r.detected_at], b"\x00" if value_11 is None else b"\x02" + LONGS[value_11], b"\x00" if value_12 is None else b"\x02" + LONGS[len(data_13 := value_12.encode())] + data_13, b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15, b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17, b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18.encode())] + data_19,)
     return b"".join(out)
 
 
@@ -2037,19 +1808,9 @@ def write_drift_words(r: records.DriftWords, header: bytes) -> bytes:
             new_word_7 = item_6
             data_8 = new_word_7.word.encode()
             out += (LONGS[len(data_8)], data_8, INTS[new_word_7.notes], INTS[new_word_7.patients], INTS[new_word_7.doctors],)
-    out += (b"\x00", LONGS[r.observed_from], LONGS[r.observed_to],)
     value_9 = r.encryption_key_id
-    if value_9 is None:
-        out.append(b"\x00")
-    else:
-        data_10 = value_9.encode()
-        out += (b"\x02", LONGS[len(data_10)], data_10,)
     value_11 = r.sealed
-    if value_11 is None:
-        out.append(b"\x00")
-    else:
-        data_12 = value_11
-        out += (b"\x02", LONGS[len(data_12)], data_12,)
+    out += (b"\x00", LONGS[r.observed_from], LONGS[r.observed_to], b"\x00" if value_9 is None else b"\x02" + LONGS[len(data_10 := value_9.encode())] + data_10, b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11)] + data_12,)
     return b"".join(out)
 
 
@@ -2529,127 +2290,26 @@ def write_entities_extracted(r: records.EntitiesExtracted, header: bytes) -> byt
             entity_14 = item_13
             data_15 = entity_14.entity_id.encode()
             data_16 = entity_14.text.encode()
-            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence),)
             value_17 = entity_14.assertion
-            if value_17 is None:
-                out.append(b"\x00")
-            else:
-                assertion_18 = value_17
-                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_18.status], _ASSERTIONTIME_BYTES[assertion_18.time], _EXPERIENCER_BYTES[assertion_18.experiencer], INTS[assertion_18.cue_start], INTS[assertion_18.cue_end],)
-            value_19 = entity_14.prescription
-            if value_19 is None:
-                out.append(b"\x00")
-            else:
-                prescription_20 = value_19
-                out += (b"\x02",)
-                value_21 = prescription_20.form
-                if value_21 is None:
-                    out.append(b"\x00")
-                else:
-                    data_22 = value_21.encode()
-                    out += (b"\x02", LONGS[len(data_22)], data_22,)
-                value_23 = prescription_20.strength
-                if value_23 is None:
-                    out.append(b"\x00")
-                else:
-                    data_24 = value_23.encode()
-                    out += (b"\x02", LONGS[len(data_24)], data_24,)
-                value_25 = prescription_20.dose
-                if value_25 is None:
-                    out.append(b"\x00")
-                else:
-                    data_26 = value_25.encode()
-                    out += (b"\x02", LONGS[len(data_26)], data_26,)
-                value_27 = prescription_20.frequency
-                if value_27 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_27],)
-                value_28 = prescription_20.period
-                if value_28 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_28],)
-                value_29 = prescription_20.period_unit
-                if value_29 is None:
-                    out.append(b"\x00")
-                else:
-                    data_30 = value_29.encode()
-                    out += (b"\x02", LONGS[len(data_30)], data_30,)
-                value_31 = prescription_20.when
-                if value_31 is None:
-                    out.append(b"\x00")
-                else:
-                    data_32 = value_31.encode()
-                    out += (b"\x02", LONGS[len(data_32)], data_32,)
-                value_33 = prescription_20.as_needed
-                if value_33 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", _BOOLEAN_BYTES[value_33],)
-                value_34 = prescription_20.duration
-                if value_34 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_34],)
-                value_35 = prescription_20.duration_unit
-                if value_35 is None:
-                    out.append(b"\x00")
-                else:
-                    data_36 = value_35.encode()
-                    out += (b"\x02", LONGS[len(data_36)], data_36,)
-                value_37 = prescription_20.route
-                if value_37 is None:
-                    out.append(b"\x00")
-                else:
-                    data_38 = value_37.encode()
-                    out += (b"\x02", LONGS[len(data_38)], data_38,)
+            value_18 = entity_14.prescription
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else write_assertion(value_17, b"\x02"), b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
     out += (b"\x00",)
-    items_39 = r.relations
-    if items_39:
-        out.append(LONGS[len(items_39)])
-        for item_40 in items_39:
-            relation_41 = item_40
-            data_42 = relation_41.treatment_id.encode()
-            data_43 = relation_41.disease_id.encode()
-            out += (_RELATIONTYPE_BYTES[relation_41.type], LONGS[len(data_42)], data_42, LONGS[len(data_43)], data_43, _DOUBLES_1.pack(relation_41.confidence),)
-    review_44 = r.review
-    out += (b"\x00", _BOOLEAN_BYTES[review_44.requested], _REVIEWREASON_BYTES[review_44.reason],)
-    value_45 = review_44.inclusion_probability
-    if value_45 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", _DOUBLES_1.pack(value_45),)
-    value_46 = r.pseudonym_key_id
-    if value_46 is None:
-        out.append(b"\x00")
-    else:
-        data_47 = value_46.encode()
-        out += (b"\x02", LONGS[len(data_47)], data_47,)
-    value_48 = r.purpose
-    if value_48 is None:
-        out.append(b"\x00")
-    else:
-        data_49 = value_48.encode()
-        out += (b"\x02", LONGS[len(data_49)], data_49,)
-    value_50 = r.consent_artefact_id
-    if value_50 is None:
-        out.append(b"\x00")
-    else:
-        data_51 = value_50.encode()
-        out += (b"\x02", LONGS[len(data_51)], data_51,)
-    value_52 = r.encryption_key_id
-    if value_52 is None:
-        out.append(b"\x00")
-    else:
-        data_53 = value_52.encode()
-        out += (b"\x02", LONGS[len(data_53)], data_53,)
-    value_54 = r.sealed
-    if value_54 is None:
-        out.append(b"\x00")
-    else:
-        data_55 = value_54
-        out += (b"\x02", LONGS[len(data_55)], data_55,)
+    items_19 = r.relations
+    if items_19:
+        out.append(LONGS[len(items_19)])
+        for item_20 in items_19:
+            relation_21 = item_20
+            data_22 = relation_21.treatment_id.encode()
+            data_23 = relation_21.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_21.type], LONGS[len(data_22)], data_22, LONGS[len(data_23)], data_23, _DOUBLES_1.pack(relation_21.confidence),)
+    review_24 = r.review
+    value_25 = review_24.inclusion_probability
+    value_26 = r.pseudonym_key_id
+    value_28 = r.purpose
+    value_30 = r.consent_artefact_id
+    value_32 = r.encryption_key_id
+    value_34 = r.sealed
+    out += (b"\x00", _BOOLEAN_BYTES[review_24.requested], _REVIEWREASON_BYTES[review_24.reason], b"\x00" if value_25 is None else b"\x02" + _DOUBLES_1.pack(value_25), b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27, b"\x00" if value_28 is None else b"\x02" + LONGS[len(data_29 := value_28.encode())] + data_29, b"\x00" if value_30 is None else b"\x02" + LONGS[len(data_31 := value_30.encode())] + data_31, b"\x00" if value_32 is None else b"\x02" + LONGS[len(data_33 := value_32.encode())] + data_33, b"\x00" if value_34 is None else b"\x02" + LONGS[len(data_35 := value_34)] + data_35,)
     return b"".join(out)
 
 
@@ -2736,28 +2396,24 @@ def write_model_command(r: records.ModelCommand, header: bytes) -> bytes:
     data_1 = r.command_id.encode()
     data_2 = r.model_name.encode()
     data_3 = r.reason.encode()
-    out = [header, LONGS[len(data_1)], data_1, _MODELACTION_BYTES[r.action], LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3]
     value_4 = r.target_version
-    if value_4 is None:
-        out.append(b"\x00")
-    else:
-        data_5 = value_4.encode()
-        out += (b"\x02", LONGS[len(data_5)], data_5,)
     value_6 = r.champion_version
-    if value_6 is None:
-        out.append(b"\x00")
-    else:
-        data_7 = value_6.encode()
-        out += (b"\x02", LONGS[len(data_7)], data_7,)
     data_8 = r.requested_by.encode()
-    out += (LONGS[len(data_8)], data_8, LONGS[r.requested_at],)
     value_9 = r.segment
-    if value_9 is None:
-        out.append(b"\x00")
-    else:
-        data_10 = value_9.encode()
-        out += (b"\x02", LONGS[len(data_10)], data_10,)
-    return b"".join(out)
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            _MODELACTION_BYTES[r.action],
+            LONGS[len(data_2)], data_2,
+            LONGS[len(data_3)], data_3,
+            b"\x00" if value_4 is None else b"\x02" + LONGS[len(data_5 := value_4.encode())] + data_5,
+            b"\x00" if value_6 is None else b"\x02" + LONGS[len(data_7 := value_6.encode())] + data_7,
+            LONGS[len(data_8)], data_8,
+            LONGS[r.requested_at],
+            b"\x00" if value_9 is None else b"\x02" + LONGS[len(data_10 := value_9.encode())] + data_10,
+        )
+    )
 
 
 def read_model_event(b: bytes, i: int) -> records.ModelEvent:
@@ -2968,62 +2624,28 @@ def read_model_event(b: bytes, i: int) -> records.ModelEvent:
 def write_model_event(r: records.ModelEvent, header: bytes) -> bytes:
     data_1 = r.event_id.encode()
     data_2 = r.model_name.encode()
-    out = [header, LONGS[len(data_1)], data_1, _MODELEVENTKIND_BYTES[r.kind], LONGS[len(data_2)], data_2]
     value_3 = r.model_version
-    if value_3 is None:
-        out.append(b"\x00")
-    else:
-        data_4 = value_3.encode()
-        out += (b"\x02", LONGS[len(data_4)], data_4,)
     value_5 = r.serial
-    if value_5 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", LONGS[value_5],)
     value_6 = r.previous_version
-    if value_6 is None:
-        out.append(b"\x00")
-    else:
-        data_7 = value_6.encode()
-        out += (b"\x02", LONGS[len(data_7)], data_7,)
     value_8 = r.artifact_sha256
-    if value_8 is None:
-        out.append(b"\x00")
-    else:
-        data_9 = value_8.encode()
-        out += (b"\x02", LONGS[len(data_9)], data_9,)
     value_10 = r.command_id
-    if value_10 is None:
-        out.append(b"\x00")
-    else:
-        data_11 = value_10.encode()
-        out += (b"\x02", LONGS[len(data_11)], data_11,)
+    out = [header, LONGS[len(data_1)], data_1, _MODELEVENTKIND_BYTES[r.kind], LONGS[len(data_2)], data_2, b"\x00" if value_3 is None else b"\x02" + LONGS[len(data_4 := value_3.encode())] + data_4, b"\x00" if value_5 is None else b"\x02" + LONGS[value_5], b"\x00" if value_6 is None else b"\x02" + LONGS[len(data_7 := value_6.encode())] + data_7, b"\x00" if value_8 is None else b"\x02" + LONGS[len(data_9 := value_8.encode())] + data_9, b"\x00" if value_10 is None else b"\x02" + LONGS[len(data_11 := value_10.encode())] + data_11]
     items_12 = r.reasons
     if items_12:
         out.append(LONGS[len(items_12)])
         for item_13 in items_12:
             data_14 = item_13.encode()
             out += (LONGS[len(data_14)], data_14,)
-    out += (b"\x00",)
     value_15 = r.missing_labels
-    if value_15 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", INTS[value_15],)
-    out += (LONGS[r.occurred_at],)
+    out += (b"\x00", b"\x00" if value_15 is None else b"\x02" + INTS[value_15], LONGS[r.occurred_at],)
     entries_16 = r.metrics
     if entries_16:
         out.append(LONGS[len(entries_16)])
         for key_17, item_18 in entries_16.items():
             data_19 = key_17.encode()
             out += (LONGS[len(data_19)], data_19, _DOUBLES_1.pack(item_18),)
-    out += (b"\x00",)
     value_20 = r.merged_into
-    if value_20 is None:
-        out.append(b"\x00")
-    else:
-        data_21 = value_20.encode()
-        out += (b"\x02", LONGS[len(data_21)], data_21,)
+    out += (b"\x00", b"\x00" if value_20 is None else b"\x02" + LONGS[len(data_21 := value_20.encode())] + data_21,)
     entries_22 = r.taught_by
     if entries_22:
         out.append(LONGS[len(entries_22)])
@@ -3191,38 +2813,34 @@ def write_note_accepted(r: records.NoteAccepted, header: bytes) -> bytes:
     data_7 = r.specialty.encode()
     data_8 = r.text.encode()
     data_9 = r.language.encode()
-    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[r.written_at], LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, _ORIGIN_BYTES[r.origin], LONGS[r.accepted_at]]
     value_10 = r.pseudonym_key_id
-    if value_10 is None:
-        out.append(b"\x00")
-    else:
-        data_11 = value_10.encode()
-        out += (b"\x02", LONGS[len(data_11)], data_11,)
     value_12 = r.purpose
-    if value_12 is None:
-        out.append(b"\x00")
-    else:
-        data_13 = value_12.encode()
-        out += (b"\x02", LONGS[len(data_13)], data_13,)
     value_14 = r.consent_artefact_id
-    if value_14 is None:
-        out.append(b"\x00")
-    else:
-        data_15 = value_14.encode()
-        out += (b"\x02", LONGS[len(data_15)], data_15,)
     value_16 = r.encryption_key_id
-    if value_16 is None:
-        out.append(b"\x00")
-    else:
-        data_17 = value_16.encode()
-        out += (b"\x02", LONGS[len(data_17)], data_17,)
     value_18 = r.sealed
-    if value_18 is None:
-        out.append(b"\x00")
-    else:
-        data_19 = value_18
-        out += (b"\x02", LONGS[len(data_19)], data_19,)
-    return b"".join(out)
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            LONGS[len(data_2)], data_2,
+            INTS[r.revision],
+            LONGS[len(data_3)], data_3,
+            LONGS[len(data_4)], data_4,
+            LONGS[len(data_5)], data_5,
+            LONGS[len(data_6)], data_6,
+            LONGS[len(data_7)], data_7,
+            LONGS[r.written_at],
+            LONGS[len(data_8)], data_8,
+            LONGS[len(data_9)], data_9,
+            _ORIGIN_BYTES[r.origin],
+            LONGS[r.accepted_at],
+            b"\x00" if value_10 is None else b"\x02" + LONGS[len(data_11 := value_10.encode())] + data_11,
+            b"\x00" if value_12 is None else b"\x02" + LONGS[len(data_13 := value_12.encode())] + data_13,
+            b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15,
+            b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17,
+            b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18)] + data_19,
+        )
+    )
 
 
 def read_note_submitted(b: bytes, i: int) -> records.NoteSubmitted:
@@ -3376,38 +2994,33 @@ def write_note_submitted(r: records.NoteSubmitted, header: bytes) -> bytes:
     data_7 = r.specialty.encode()
     data_8 = r.text.encode()
     data_9 = r.language.encode()
-    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, INTS[r.revision], LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, LONGS[len(data_5)], data_5, LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[r.written_at], LONGS[len(data_8)], data_8, LONGS[len(data_9)], data_9, _ORIGIN_BYTES[r.origin]]
     value_10 = r.pseudonym_key_id
-    if value_10 is None:
-        out.append(b"\x00")
-    else:
-        data_11 = value_10.encode()
-        out += (b"\x02", LONGS[len(data_11)], data_11,)
     value_12 = r.purpose
-    if value_12 is None:
-        out.append(b"\x00")
-    else:
-        data_13 = value_12.encode()
-        out += (b"\x02", LONGS[len(data_13)], data_13,)
     value_14 = r.consent_artefact_id
-    if value_14 is None:
-        out.append(b"\x00")
-    else:
-        data_15 = value_14.encode()
-        out += (b"\x02", LONGS[len(data_15)], data_15,)
     value_16 = r.encryption_key_id
-    if value_16 is None:
-        out.append(b"\x00")
-    else:
-        data_17 = value_16.encode()
-        out += (b"\x02", LONGS[len(data_17)], data_17,)
     value_18 = r.sealed
-    if value_18 is None:
-        out.append(b"\x00")
-    else:
-        data_19 = value_18
-        out += (b"\x02", LONGS[len(data_19)], data_19,)
-    return b"".join(out)
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            LONGS[len(data_2)], data_2,
+            INTS[r.revision],
+            LONGS[len(data_3)], data_3,
+            LONGS[len(data_4)], data_4,
+            LONGS[len(data_5)], data_5,
+            LONGS[len(data_6)], data_6,
+            LONGS[len(data_7)], data_7,
+            LONGS[r.written_at],
+            LONGS[len(data_8)], data_8,
+            LONGS[len(data_9)], data_9,
+            _ORIGIN_BYTES[r.origin],
+            b"\x00" if value_10 is None else b"\x02" + LONGS[len(data_11 := value_10.encode())] + data_11,
+            b"\x00" if value_12 is None else b"\x02" + LONGS[len(data_13 := value_12.encode())] + data_13,
+            b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15,
+            b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17,
+            b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18)] + data_19,
+        )
+    )
 
 
 def read_quality_measured(b: bytes, i: int) -> records.QualityMeasured:
@@ -3579,39 +3192,14 @@ def write_quality_measured(r: records.QualityMeasured, header: bytes) -> bytes:
         for item_7 in items_6:
             label_quality_8 = item_7
             data_9 = label_quality_8.label.encode()
-            out += (LONGS[len(data_9)], data_9, _DOUBLES_5.pack(label_quality_8.precision, label_quality_8.recall, label_quality_8.f1, label_quality_8.f1_low, label_quality_8.f1_high), INTS[label_quality_8.support],)
             value_10 = label_quality_8.precision_low
-            if value_10 is None:
-                out.append(b"\x00")
-            else:
-                out += (b"\x02", _DOUBLES_1.pack(value_10),)
             value_11 = label_quality_8.precision_high
-            if value_11 is None:
-                out.append(b"\x00")
-            else:
-                out += (b"\x02", _DOUBLES_1.pack(value_11),)
             value_12 = label_quality_8.recall_low
-            if value_12 is None:
-                out.append(b"\x00")
-            else:
-                out += (b"\x02", _DOUBLES_1.pack(value_12),)
             value_13 = label_quality_8.recall_high
-            if value_13 is None:
-                out.append(b"\x00")
-            else:
-                out += (b"\x02", _DOUBLES_1.pack(value_13),)
-    out += (b"\x00",)
+            out += (LONGS[len(data_9)], data_9, _DOUBLES_5.pack(label_quality_8.precision, label_quality_8.recall, label_quality_8.f1, label_quality_8.f1_low, label_quality_8.f1_high), INTS[label_quality_8.support], b"\x00" if value_10 is None else b"\x02" + _DOUBLES_1.pack(value_10), b"\x00" if value_11 is None else b"\x02" + _DOUBLES_1.pack(value_11), b"\x00" if value_12 is None else b"\x02" + _DOUBLES_1.pack(value_12), b"\x00" if value_13 is None else b"\x02" + _DOUBLES_1.pack(value_13),)
     value_14 = r.estimated_f1
-    if value_14 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", _DOUBLES_1.pack(value_14),)
     value_15 = r.prefill_bias
-    if value_15 is None:
-        out.append(b"\x00")
-    else:
-        out += (b"\x02", _DOUBLES_1.pack(value_15),)
-    out += (LONGS[r.measured_at],)
+    out += (b"\x00", b"\x00" if value_14 is None else b"\x02" + _DOUBLES_1.pack(value_14), b"\x00" if value_15 is None else b"\x02" + _DOUBLES_1.pack(value_15), LONGS[r.measured_at],)
     return b"".join(out)
 
 
@@ -4087,123 +3675,26 @@ def write_review_requested(r: records.ReviewRequested, header: bytes) -> bytes:
             entity_14 = item_13
             data_15 = entity_14.entity_id.encode()
             data_16 = entity_14.text.encode()
-            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence),)
             value_17 = entity_14.assertion
-            if value_17 is None:
-                out.append(b"\x00")
-            else:
-                assertion_18 = value_17
-                out += (b"\x02", _ASSERTIONSTATUS_BYTES[assertion_18.status], _ASSERTIONTIME_BYTES[assertion_18.time], _EXPERIENCER_BYTES[assertion_18.experiencer], INTS[assertion_18.cue_start], INTS[assertion_18.cue_end],)
-            value_19 = entity_14.prescription
-            if value_19 is None:
-                out.append(b"\x00")
-            else:
-                prescription_20 = value_19
-                out += (b"\x02",)
-                value_21 = prescription_20.form
-                if value_21 is None:
-                    out.append(b"\x00")
-                else:
-                    data_22 = value_21.encode()
-                    out += (b"\x02", LONGS[len(data_22)], data_22,)
-                value_23 = prescription_20.strength
-                if value_23 is None:
-                    out.append(b"\x00")
-                else:
-                    data_24 = value_23.encode()
-                    out += (b"\x02", LONGS[len(data_24)], data_24,)
-                value_25 = prescription_20.dose
-                if value_25 is None:
-                    out.append(b"\x00")
-                else:
-                    data_26 = value_25.encode()
-                    out += (b"\x02", LONGS[len(data_26)], data_26,)
-                value_27 = prescription_20.frequency
-                if value_27 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_27],)
-                value_28 = prescription_20.period
-                if value_28 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_28],)
-                value_29 = prescription_20.period_unit
-                if value_29 is None:
-                    out.append(b"\x00")
-                else:
-                    data_30 = value_29.encode()
-                    out += (b"\x02", LONGS[len(data_30)], data_30,)
-                value_31 = prescription_20.when
-                if value_31 is None:
-                    out.append(b"\x00")
-                else:
-                    data_32 = value_31.encode()
-                    out += (b"\x02", LONGS[len(data_32)], data_32,)
-                value_33 = prescription_20.as_needed
-                if value_33 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", _BOOLEAN_BYTES[value_33],)
-                value_34 = prescription_20.duration
-                if value_34 is None:
-                    out.append(b"\x00")
-                else:
-                    out += (b"\x02", INTS[value_34],)
-                value_35 = prescription_20.duration_unit
-                if value_35 is None:
-                    out.append(b"\x00")
-                else:
-                    data_36 = value_35.encode()
-                    out += (b"\x02", LONGS[len(data_36)], data_36,)
-                value_37 = prescription_20.route
-                if value_37 is None:
-                    out.append(b"\x00")
-                else:
-                    data_38 = value_37.encode()
-                    out += (b"\x02", LONGS[len(data_38)], data_38,)
+            value_18 = entity_14.prescription
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else write_assertion(value_17, b"\x02"), b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
     out += (b"\x00",)
-    items_39 = r.relations
-    if items_39:
-        out.append(LONGS[len(items_39)])
-        for item_40 in items_39:
-            relation_41 = item_40
-            data_42 = relation_41.treatment_id.encode()
-            data_43 = relation_41.disease_id.encode()
-            out += (_RELATIONTYPE_BYTES[relation_41.type], LONGS[len(data_42)], data_42, LONGS[len(data_43)], data_43, _DOUBLES_1.pack(relation_41.confidence),)
-    data_44 = r.patient_ref.encode()
-    data_45 = r.doctor_ref.encode()
-    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_44)], data_44, LONGS[len(data_45)], data_45, LONGS[r.requested_at], LONGS[r.written_at],)
-    value_46 = r.pseudonym_key_id
-    if value_46 is None:
-        out.append(b"\x00")
-    else:
-        data_47 = value_46.encode()
-        out += (b"\x02", LONGS[len(data_47)], data_47,)
-    value_48 = r.purpose
-    if value_48 is None:
-        out.append(b"\x00")
-    else:
-        data_49 = value_48.encode()
-        out += (b"\x02", LONGS[len(data_49)], data_49,)
-    value_50 = r.consent_artefact_id
-    if value_50 is None:
-        out.append(b"\x00")
-    else:
-        data_51 = value_50.encode()
-        out += (b"\x02", LONGS[len(data_51)], data_51,)
-    value_52 = r.encryption_key_id
-    if value_52 is None:
-        out.append(b"\x00")
-    else:
-        data_53 = value_52.encode()
-        out += (b"\x02", LONGS[len(data_53)], data_53,)
-    value_54 = r.sealed
-    if value_54 is None:
-        out.append(b"\x00")
-    else:
-        data_55 = value_54
-        out += (b"\x02", LONGS[len(data_55)], data_55,)
+    items_19 = r.relations
+    if items_19:
+        out.append(LONGS[len(items_19)])
+        for item_20 in items_19:
+            relation_21 = item_20
+            data_22 = relation_21.treatment_id.encode()
+            data_23 = relation_21.disease_id.encode()
+            out += (_RELATIONTYPE_BYTES[relation_21.type], LONGS[len(data_22)], data_22, LONGS[len(data_23)], data_23, _DOUBLES_1.pack(relation_21.confidence),)
+    data_24 = r.patient_ref.encode()
+    data_25 = r.doctor_ref.encode()
+    value_26 = r.pseudonym_key_id
+    value_28 = r.purpose
+    value_30 = r.consent_artefact_id
+    value_32 = r.encryption_key_id
+    value_34 = r.sealed
+    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_24)], data_24, LONGS[len(data_25)], data_25, LONGS[r.requested_at], LONGS[r.written_at], b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27, b"\x00" if value_28 is None else b"\x02" + LONGS[len(data_29 := value_28.encode())] + data_29, b"\x00" if value_30 is None else b"\x02" + LONGS[len(data_31 := value_30.encode())] + data_31, b"\x00" if value_32 is None else b"\x02" + LONGS[len(data_33 := value_32.encode())] + data_33, b"\x00" if value_34 is None else b"\x02" + LONGS[len(data_35 := value_34)] + data_35,)
     return b"".join(out)
 
 
@@ -4342,6 +3833,62 @@ def write_statistics_observed(r: records.StatisticsObserved, header: bytes) -> b
         out += (LONGS[len(items_9)], pack(f"<{len(items_9)}d", *items_9))
     out += (b"\x00",)
     return b"".join(out)
+
+
+def write_assertion(r: records.Assertion, header: bytes) -> bytes:
+    return b"".join(
+        (
+            header,
+            _ASSERTIONSTATUS_BYTES[r.status],
+            _ASSERTIONTIME_BYTES[r.time],
+            _EXPERIENCER_BYTES[r.experiencer],
+            INTS[r.cue_start],
+            INTS[r.cue_end],
+        )
+    )
+
+
+def write_model_ref(r: records.ModelRef, header: bytes) -> bytes:
+    data_1 = r.name.encode()
+    data_2 = r.version.encode()
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            LONGS[len(data_2)], data_2,
+            LONGS[r.serial],
+        )
+    )
+
+
+def write_prescription(r: records.Prescription, header: bytes) -> bytes:
+    value_1 = r.form
+    value_3 = r.strength
+    value_5 = r.dose
+    value_7 = r.frequency
+    value_8 = r.period
+    value_9 = r.period_unit
+    value_11 = r.when
+    value_13 = r.as_needed
+    value_14 = r.duration
+    value_15 = r.duration_unit
+    value_17 = r.route
+    return b"".join(
+        (
+            header,
+            b"\x00" if value_1 is None else b"\x02" + LONGS[len(data_2 := value_1.encode())] + data_2,
+            b"\x00" if value_3 is None else b"\x02" + LONGS[len(data_4 := value_3.encode())] + data_4,
+            b"\x00" if value_5 is None else b"\x02" + LONGS[len(data_6 := value_5.encode())] + data_6,
+            b"\x00" if value_7 is None else b"\x02" + INTS[value_7],
+            b"\x00" if value_8 is None else b"\x02" + INTS[value_8],
+            b"\x00" if value_9 is None else b"\x02" + LONGS[len(data_10 := value_9.encode())] + data_10,
+            b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11.encode())] + data_12,
+            b"\x00" if value_13 is None else b"\x02" + _BOOLEAN_BYTES[value_13],
+            b"\x00" if value_14 is None else b"\x02" + INTS[value_14],
+            b"\x00" if value_15 is None else b"\x02" + LONGS[len(data_16 := value_15.encode())] + data_16,
+            b"\x00" if value_17 is None else b"\x02" + LONGS[len(data_18 := value_17.encode())] + data_18,
+        )
+    )
 
 READERS: dict[type, Callable[[bytes, int], Any]] = {
     records.AnnotationValidated: read_annotation_validated,

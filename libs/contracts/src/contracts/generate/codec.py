@@ -41,6 +41,7 @@ def source() -> str:
     types = named_types()
     tops = files.record_names()
     bodies = [part for name in tops for part in (_Reader(types).function(name), _Writer(types).function(name))]
+    bodies += [_Writer(types).function(name) for name in _optional_records(types) if name not in tops]
     doubles = sorted({int(count) for body in bodies for count in re.findall(r"_DOUBLES_(\d+)", body)})
     parts = [HEADER]
     parts += [f'_DOUBLES_{count} = Struct("<{count}d")\n' for count in doubles]
@@ -58,6 +59,13 @@ def source() -> str:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _optional_records(types: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the names of the records that stand in nullable fields: each has a writer of its own."""
+    fields = [field for schema in types.values() if schema["type"] == "record" for field in schema["fields"]]
+    inner = {name for field in fields if isinstance(name := optional(field["type"]), str)}
+    return sorted(name for name in inner if name in types and types[name]["type"] == "record")
 
 
 def _enum_tables(schema: dict[str, Any]) -> str:
@@ -313,16 +321,23 @@ class _Writer(_Lines):
         }[schema]
 
     def union(self, inner: Any, origin: str) -> None:
+        """Write a nullable value as one expression: a statement of its own would cost the null, which is usual, twice as much."""
         value = self.name("value")
-        self.flush()
-        self.add(f"{value} = {origin}", f"if {value} is None:", '    out.append(b"\\x00")', "else:")
+        self.add(f"{value} = {origin}")
+        self.pending.append(f'b"\\x00" if {value} is None else {self.some(inner, value)}')
 
-        def some() -> None:
-            self.pending.append('b"\\x02"')
-            self.value(inner, value)
-            self.flush()
-
-        self.indented(some)
+    def some(self, inner: Any, value: str) -> str:
+        if not isinstance(inner, str):
+            raise UnsupportedSchemaError("a nullable list or map: use an empty one")
+        if inner in {"string", "bytes"}:
+            data = self.name("data")
+            encoded = f"{value}.encode()" if inner == "string" else value
+            return f'b"\\x02" + LONGS[len({data} := {encoded})] + {data}'
+        if inner not in self.types:
+            return f'b"\\x02" + {self.primitive(inner, value)}'
+        if self.types[inner]["type"] == "enum":
+            return f'b"\\x02" + _{inner.upper()}_BYTES[{value}]'
+        return f'write_{_snake(inner)}({value}, b"\\x02")'
 
     def array(self, schema: dict[str, Any], origin: str) -> None:
         items, item = self.name("items"), self.name("item")

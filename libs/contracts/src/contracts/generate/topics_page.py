@@ -12,6 +12,10 @@ Written by `python -m contracts.generate` from `schemas/`; do not edit. The same
 
 Every value is Avro behind five bytes, a zero byte and the schema's id (Confluent's wire format). Times are UTC
 milliseconds. A topic with a dead-letter topic has it under its own name with `.dlq` behind.
+
+A key `source|note_id` is both, joined by a bar; a source holds none, so split at the first one. The broker keeps the batches
+of a topic in its codec, whatever their producer chose: what other teams read is not compressed, because stock kafkajs reads no
+LZ4. Only what the platform writes stays as it was sent, in any codec of Kafka.
 """
 
 DAY_MS = 24 * 3600 * 1000
@@ -47,18 +51,19 @@ def _id(name: str) -> str:
 
 def _table(topics: list[Topic]) -> str:
     rows = [
-        "| Topic | Key | Record | Written by | Read by | Partitions | Kept | Compatibility | Dead letters |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| Topic | Key | Record | Written by | Read by | Partitions | Kept | Codec | Compatibility | Dead letters |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for topic in topics:
         cells = (
             f"[`{topic.name}`](#{topic.name.replace('.', '')}){_mark(topic)}",
-            f"`{topic.key}`",
+            f"`{topic.key}`".replace("|", "\\|"),  # a bar would end the table's cell
             f"`{topic.record}`",
             ", ".join(topic.producers),
             topic.readers,
             str(topic.partitions),
             _kept(topic),
+            topic.codec,
             topic.compatibility,
             f"`{dlq_of(topic.name)}`" if topic.dlq else "none",
         )

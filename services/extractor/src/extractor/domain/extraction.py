@@ -1,5 +1,6 @@
 """From a tagged note to the records that say so."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from contracts.identity import event_id
@@ -9,14 +10,24 @@ from contracts.records import (
     EntityLabel,
     ModelRef,
     NoteAccepted,
+    Relation,
+    RelationType,
     Review,
     ReviewRequested,
     Segment,
-    TreatmentPair,
 )
 
 from extractor.domain.sampling import Chosen
-from extractor.domain.tagging import TaggedNote
+from extractor.domain.tagging import TaggedEntity, TaggedNote
+
+RULES_VERSION = "pairs-1"
+"""The rules in use: treatments paired with diseases by the rule of clauses (`clinical-ner/native/pairs.c`)."""
+
+RULES_SERIAL = 0
+"""Rises by one whenever RULES_VERSION changes, in either direction; of two events about one note the higher one counts."""
+
+RULE_PRECISION = 0.87
+"""Of the pairs that the rule makes of right entities, this share is right: the lowest of three styles (docs/decisions/decoder.md)."""
 
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
 
@@ -46,18 +57,22 @@ def extracted(
         extracted_at: UTC milliseconds.
     """
     return EntitiesExtracted(
-        event_id=event_id(note.note_id, note.revision, model.version),
+        event_id=event_id(note.source, note.note_id, note.revision, model.serial, RULES_SERIAL),
+        source=note.source,
         note_id=note.note_id,
         revision=note.revision,
         origin=note.origin,
         model=model,
+        rules_version=RULES_VERSION,
+        rules_serial=RULES_SERIAL,
         segment=segment(note.city, note.specialty),
+        patient_ref=note.patient_ref,
         written_at=note.written_at,
         accepted_at=note.accepted_at,
         extracted_at=extracted_at,
         note_confidence=tagged.confidence,
         entities=_entities(note.text, tagged),
-        treatment_pairs=_pairs(tagged) if tagged.pairs else (),
+        relations=_relations(tagged.entities, tagged.pairs) if tagged.pairs else (),
         review=review,
         pseudonym_key_id=note.pseudonym_key_id,
         purpose=note.purpose,
@@ -69,6 +84,7 @@ def extracted(
 def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen) -> ReviewRequested:
     """The request for people to look at a note, with what the model said."""
     return ReviewRequested(
+        source=note.source,
         note_id=note.note_id,
         revision=note.revision,
         event_id=event.event_id,
@@ -76,8 +92,10 @@ def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen)
         text=note.text,
         segment=event.segment,
         model=event.model,
+        rules_version=event.rules_version,
+        rules_serial=event.rules_serial,
         entities=event.entities,
-        treatment_pairs=event.treatment_pairs,
+        relations=event.relations,
         note_confidence=event.note_confidence,
         sample=chosen.sample,
         inclusion_probability=event.review.inclusion_probability or 1.0,
@@ -109,10 +127,16 @@ def _entities(text: str, tagged: TaggedNote) -> tuple[Entity, ...]:
     )
 
 
-def _pairs(tagged: TaggedNote) -> tuple[TreatmentPair, ...]:
+def _relations(entities: Sequence[TaggedEntity], pairs: Sequence[tuple[int, int]]) -> tuple[Relation, ...]:
+    """Pairs as relations: as sure as both ends, taken as independent of each other, and the rule together."""
     return tuple(
         [
-            TreatmentPair(treatment_id=entity_id(treatment), disease_id=entity_id(disease))
-            for treatment, disease in tagged.pairs
+            Relation(
+                type=RelationType.TREATS,
+                treatment_id=entity_id(treatment),
+                disease_id=entity_id(disease),
+                confidence=entities[treatment].confidence * entities[disease].confidence * RULE_PRECISION,
+            )
+            for treatment, disease in pairs
         ]
     )

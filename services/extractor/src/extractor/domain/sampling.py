@@ -1,6 +1,6 @@
 """Which notes people look at: a random audit that measures, drifted segments and unsure notes that teach. Never mixed.
 
-Choices follow from a keyed hash of the note's id: a note that comes again, or in a new revision, is chosen again, and whoever chooses note ids
+Choices follow from a keyed hash of the note's source and id: a note that comes again, or in a new revision, is chosen again, and whoever chooses note ids
 cannot choose what is audited. Drift never changes the audit's rate.
 """
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import NamedTuple
 
+from contracts.identity import note_key
 from contracts.records import DriftDetected, DriftLevel, NoteAccepted, Origin, Review, ReviewReason, Sample
 from drift.observation import segments_of
 
@@ -124,7 +125,9 @@ class Sampling:
     def __call__(self, note: NoteAccepted, confidence: float, serial: int) -> Chosen:
         """Choose. The audit comes first, so that its rate is what it says."""
         if self._key is not None and note.origin is Origin.LIVE:
-            hashed = hashlib.blake2b(note.note_id.encode(), digest_size=24, key=self._key).digest()
+            hashed = hashlib.blake2b(
+                note_key(note.source, note.note_id).encode(), digest_size=24, key=self._key
+            ).digest()
             rate = self._audit_rates.of(note.city, note.specialty)
             if _place(hashed[:8]) < rate:
                 review = Review(requested=True, reason=ReviewReason.AUDIT, inclusion_probability=rate)

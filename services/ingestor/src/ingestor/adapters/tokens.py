@@ -1,9 +1,10 @@
-"""Bearer tokens: kept as SHA-256, each with its client's name; several are valid at once so that they can be exchanged."""
+"""Bearer tokens: kept as SHA-256, each with its client's name, which is the source of its notes; several are valid at once so that they can be exchanged."""
 
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from contracts.identity import SOURCE_SYNTAX, is_source
 from runtime.errors import SettingsError
 from runtime.secret_files import WatchedFile, hash_token, is_token_hash
 
@@ -27,6 +28,8 @@ def parse_tokens(text: str, source: str) -> dict[str, str]:
             raise SettingsError(
                 f"{source}: entry {position} is not name:sha256; make one with `python -m ingestor.new_token NAME`"
             )
+        if not is_source(name.strip()):
+            raise SettingsError(f"{source}: entry {position} has a name that is no source; name it by {SOURCE_SYNTAX}")
         names[digest] = name.strip()
     return names
 

@@ -28,12 +28,11 @@ class Acceptance:
     rules: Rules
     pseudonyms: Pseudonyms
 
-    def accept(self, note: NoteSubmitted, *, producer: str, now_ms: int) -> NoteAccepted:
+    def accept(self, note: NoteSubmitted, *, now_ms: int) -> NoteAccepted:
         """Accept a note: text in NFC, references as pseudonyms.
 
         Args:
             note: As submitted; its shape is right.
-            producer: Who sent it: ``kafka`` or the HTTP client's name.
             now_ms: UTC milliseconds; becomes ``accepted_at``.
 
         Raises:
@@ -43,6 +42,7 @@ class Acceptance:
         if found:
             raise Refused(found)
         return NoteAccepted(
+            source=note.source,
             note_id=note.note_id,
             revision=note.revision,
             prescription_ref=self.pseudonyms.of("prescription", note.prescription_id),
@@ -55,7 +55,6 @@ class Acceptance:
             language=note.language,
             origin=note.origin,
             accepted_at=now_ms,
-            producer=producer,
             pseudonym_key_id=self.pseudonyms.key_id,
             purpose=note.purpose,
             consent_artefact_id=note.consent_artefact_id,

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from contracts.identity import is_source
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted
 
@@ -18,7 +19,7 @@ _ILLEGAL_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _NAMES = ("note_id", "prescription_id", "patient_ref", "doctor_ref", "city", "specialty", "language")
 _OPTIONAL_NAMES = ("purpose", "consent_artefact_id")
-_KEY_IDS = ("pseudonym_key_id", "encryption_key_id")
+_MADE_UNREADABLE = ("pseudonym_key_id", "encryption_key_id", "sealed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation
     reasons = [
         ("text", _text_fault(note.text, rules)),
         ("written_at", _time_fault(note.written_at, rules, now_ms)),
+        ("source", None if is_source(note.source) else Reason.INVALID_SOURCE),
         ("revision", None if 1 <= note.revision <= MAX_REVISION else Reason.OUT_OF_RANGE),
     ]
     reasons += _name_faults(note, rules)
@@ -80,6 +82,7 @@ def _is_plainly_legal(note: NoteSubmitted, rules: Rules, now_ms: int) -> bool:
         _text_fault(note.text, rules) is None
         and rules.earliest_ms <= note.written_at <= now_ms + rules.max_ahead_ms
         and 1 <= note.revision <= MAX_REVISION
+        and is_source(note.source)
         and _names_are_plainly_legal(note, rules)
     )
 
@@ -102,7 +105,7 @@ def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
         and together.isprintable()
         and len(together) <= rules.max_name_chars
         and not any(map(str.isspace, names))
-        and note.pseudonym_key_id is note.encryption_key_id is None
+        and note.pseudonym_key_id is note.encryption_key_id is note.sealed is None
         and note.purpose != ""
         and note.consent_artefact_id != ""
     )
@@ -114,7 +117,9 @@ def _name_faults(note: NoteSubmitted, rules: Rules) -> list[tuple[str, Reason | 
         value = getattr(note, name)
         faults.append((name, None if value is None else _name_fault(value, rules)))
     # We could not read a text encrypted elsewhere, and a reference must not be made a pseudonym twice.
-    return faults + [(name, None if getattr(note, name) is None else Reason.INVALID_RECORD) for name in _KEY_IDS]
+    return faults + [
+        (name, None if getattr(note, name) is None else Reason.INVALID_RECORD) for name in _MADE_UNREADABLE
+    ]
 
 
 def _has_more_tokens(text: str, limit: int) -> bool:

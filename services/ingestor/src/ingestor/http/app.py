@@ -21,7 +21,8 @@ DESCRIPTION = """Send clinical notes, one object or an array.
 * Nothing is accepted before Kafka has acknowledged it: 202 means stored.
 * An array may be taken in part: 202 all notes accepted, 207 some, 422 none. Each note has its own result, in order. Refused notes are
   answered here with every reason and kept as dead letters; correct and send them again.
-* Sending again is harmless. The same note (note_id and revision, or the same Idempotency-Key) with the same content answers the first
+* Your token stands for a source; a note is known by its source and note_id, so another source's ids never meet yours.
+* Sending again is harmless. The same note (your source, note_id and revision, or the same Idempotency-Key) with the same content answers the first
   result for a day; with other content it is a conflict (409).
 """
 
@@ -91,9 +92,9 @@ class NotesApi:
         body = await read_body(request, self._max_body_bytes)
         sender = sender_of(request, client, body)
         try:
-            items = parse_body(body, self._max_notes)
+            items = parse_body(body, self._max_notes, client)
         except BadJson as bad:
-            await self._intake.keep_unreadable(body, bad.reason)
+            await self._intake.keep_unreadable(body, bad.reason, sender)
             raise
         self._metrics.histogram(HTTP_NOTES).observe(len(items))
         results = await self._intake.take(items, sender)

@@ -32,7 +32,11 @@ class NoteBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, json_schema_extra={"examples": [NOTE_EXAMPLE]})
 
-    note_id: str = Field(description="identity of the note, chosen by you")
+    source: str | None = Field(
+        None,
+        description="the system that sends: your token says it, so leave it out; any other than the token's is refused",
+    )
+    note_id: str = Field(description="identity of the note within your source, chosen by you")
     revision: int = Field(description="1 for the first wording, higher for each later one; the highest wins")
     prescription_id: str = Field(description="the prescription; stored as a pseudonym")
     patient_ref: str = Field(description="the patient; stored as a pseudonym")
@@ -61,6 +65,7 @@ class NoteResult(BaseModel):
     """What became of one note."""
 
     index: int = Field(description="position in the array, 0 for a single note")
+    source: str = Field(description="your source, which with note_id is the note's identity")
     note_id: str | None = Field(description="the note, when its identity could be read")
     status: Literal["accepted", "duplicate", "refused", "conflict"] = Field(
         description="accepted: stored in Kafka. duplicate: it was before, this is the first result. "
@@ -100,29 +105,29 @@ class Item:
     """One element of the body: a submitted note, or what is wrong with its shape.
 
     Attributes:
-        source: The element as it was parsed, for the dead letter of a note that is refused.
+        element: The element as it was parsed, for the dead letter of a note that is refused.
     """
 
     note: NoteSubmitted | None
     note_id: str | None
     faults: tuple[Violation, ...] = ()
-    source: object = None
+    element: object = None
 
     @property
     def origin(self) -> Origin | None:
         """What the note says of its origin, be it refused or not; None when it says nothing legal."""
         if self.note is not None:
             return self.note.origin
-        said = self.source.get("origin", Origin.LIVE.value) if isinstance(self.source, dict) else None
+        said = self.element.get("origin", Origin.LIVE.value) if isinstance(self.element, dict) else None
         return Origin(said) if isinstance(said, str) and said in Origin.__members__ else None
 
-    def source_bytes(self) -> bytes:
+    def element_bytes(self) -> bytes:
         """The element as JSON in ASCII: what JSON can say, lone surrogates too, comes out as it came in."""
-        return json.dumps(self.source).encode("ascii")
+        return json.dumps(self.element).encode("ascii")
 
 
-def parse_body(body: bytes, max_notes: int) -> list[Item]:
-    """Read one note or an array of notes.
+def parse_body(body: bytes, max_notes: int, source: str) -> list[Item]:
+    """Read one note or an array of notes of one source.
 
     Raises:
         BadJson: The body as a whole is unusable. The message never repeats any of it.
@@ -140,19 +145,26 @@ def parse_body(body: bytes, max_notes: int) -> list[Item]:
         raise BadJson(Reason.EMPTY_VALUE, "the array holds no note")
     if len(elements) > max_notes:
         raise BadJson(Reason.TOO_LARGE, f"an array holds at most {max_notes} notes")
-    return [parse_note(element) for element in elements]
+    return [parse_note(element, source) for element in elements]
 
 
-def parse_note(element: object) -> Item:
-    """Judge the shape of one element: types, missing and unknown fields. All faults are found, not only the first."""
+def parse_note(element: object, source: str) -> Item:
+    """Judge the shape of one element: types, missing and unknown fields. All faults are found, not only the first.
+
+    Args:
+        element: A note as parsed.
+        source: What the client's token stands for; the note may name no other.
+    """
     try:
         body = NoteBody.model_validate(element)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
         return Item(None, _readable_id(element), tuple(_violation(detail) for detail in details), element)
+    if body.source not in {None, source}:
+        return Item(None, _readable_id(element), (Violation("source", Reason.OTHER_SOURCE),), element)
     values = body.model_dump()
-    note = NoteSubmitted(**{**values, "origin": Origin(body.origin)})
-    return Item(note, _readable_id(element), source=element)
+    note = NoteSubmitted(**{**values, "source": source, "origin": Origin(body.origin)})
+    return Item(note, _readable_id(element), element=element)
 
 
 def _refuse_constant(_name: str) -> None:

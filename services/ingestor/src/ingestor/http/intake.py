@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
+from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.wire import WireError
@@ -33,7 +34,7 @@ class IdempotencyConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a request, under which Idempotency-Key, with the digest of its body and the trace it belongs to."""
+    """Who sent a request, and so the source of its notes; under which Idempotency-Key, with the digest of its body and the trace it belongs to."""
 
     client: str
     idempotency_key: str | None
@@ -153,7 +154,7 @@ class Intake:
                 results[index] = outcome
             else:
                 judged.append(outcome)
-        letters = [self._letter(items[index], result) for index, result in results.items()]
+        letters = [self._letter(items[index], result, sender) for index, result in results.items()]
         fresh = await self._drop_repeated(judged, sender, results)
         await self._deliver([*(note.output._replace(headers=headers) for note in fresh), *letters])
         if fresh:
@@ -163,46 +164,49 @@ class Intake:
         self._count(fresh, list(results.values()), sender)
         return [results[index] for index in range(len(items))]
 
-    async def keep_unreadable(self, body: bytes, reason: Reason) -> None:
+    async def keep_unreadable(self, body: bytes, reason: Reason, sender: Sender) -> None:
         """Keep a body that is no JSON of ours as a dead letter; returns when the broker has it.
 
         Raises:
             Rejected, DeliveryFailed: as `take`.
         """
-        await self._deliver([self._dead(body, None, reason)])
+        await self._deliver([self._dead(body, None, reason, sender)])
 
     async def _deliver(self, outputs: Sequence[OutputRecord]) -> None:
         if outputs:
             # A local queue that is full is answered at once: the client waits better than this thread.
             await self._producer.send(outputs, enqueue_timeout_s=0).done(self._delivery_timeout_s)
 
-    def _letter(self, item: Item, result: NoteResult) -> OutputRecord:
+    def _letter(self, item: Item, result: NoteResult, sender: Sender) -> OutputRecord:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
-        key = item.note_id.encode() if item.note_id is not None else None
-        return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason), item.origin)
+        key = note_key(sender.client, item.note_id).encode() if item.note_id is not None else None
+        return self._dead(item.element_bytes(), key, Reason(result.errors[0].reason), sender, item.origin)
 
-    def _dead(self, value: bytes, key: bytes | None, reason: Reason, origin: Origin | None = None) -> OutputRecord:
+    def _dead(
+        self, value: bytes, key: bytes | None, reason: Reason, sender: Sender, origin: Origin | None = None
+    ) -> OutputRecord:
         headers = (("content-type", b"application/json"),)
         never_on_the_topic = -1
         record = InputRecord(
             self._submitted_topic, never_on_the_topic, never_on_the_topic, self._clock(), key, value, headers
         )
-        return dead_letter(record, reason, STAGE, origin=origin)
+        return dead_letter(record, reason, STAGE, origin=origin, source=sender.client)
 
     def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
         if item.note is None:
-            return _refused(index, item, item.faults)
+            return _refused(index, item, item.faults, sender)
         try:
-            accepted = self._acceptance.accept(item.note, producer=sender.client, now_ms=self._clock())
-            output = OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
+            accepted = self._acceptance.accept(item.note, now_ms=self._clock())
+            note = note_key(accepted.source, accepted.note_id)
+            output = OutputRecord(self._topic, note.encode(), self._write(accepted))
         except Refused as refused:
-            return _refused(index, item, refused.violations)
+            return _refused(index, item, refused.violations, sender)
         except WireError as error:
-            return _refused(index, item, [Violation("", error.reason)])
+            return _refused(index, item, [Violation("", error.reason)], sender)
         if sender.idempotency_key is not None:
             key = key_of(sender.client, "idempotency-key", sender.idempotency_key, str(index))
             return _Judged(index, accepted, output, key, sender.body_digest)
-        key = key_of(sender.client, "note", accepted.note_id, str(accepted.revision))
+        key = key_of("note", note, str(accepted.revision))
         return _Judged(index, accepted, output, key, key_of(repr(_content_of(item.note))))
 
     async def _drop_repeated(
@@ -223,7 +227,7 @@ class Intake:
             elif first[0] == note.digest:
                 results[note.index] = _accepted(note, "duplicate", first[1])
             else:
-                results[note.index] = NoteResult(index=note.index, note_id=note.accepted.note_id, status="conflict")
+                results[note.index] = _conflict(note)
         return fresh
 
     def _count(self, fresh: Sequence[_Judged], results: Sequence[NoteResult], sender: Sender) -> None:
@@ -259,10 +263,19 @@ def _recall(memory: str) -> tuple[str, int]:
 
 def _accepted(note: _Judged, status: str, accepted_at: int) -> NoteResult:
     return NoteResult.model_construct(
-        index=note.index, note_id=note.accepted.note_id, status=status, accepted_at=accepted_at, errors=[]
+        index=note.index,
+        source=note.accepted.source,
+        note_id=note.accepted.note_id,
+        status=status,
+        accepted_at=accepted_at,
+        errors=[],
     )
 
 
-def _refused(index: int, item: Item, faults: Sequence[Violation]) -> NoteResult:
+def _conflict(note: _Judged) -> NoteResult:
+    return NoteResult(index=note.index, source=note.accepted.source, note_id=note.accepted.note_id, status="conflict")
+
+
+def _refused(index: int, item: Item, faults: Sequence[Violation], sender: Sender) -> NoteResult:
     errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in faults]
-    return NoteResult(index=index, note_id=item.note_id, status="refused", errors=errors)
+    return NoteResult(index=index, source=sender.client, note_id=item.note_id, status="refused", errors=errors)

@@ -42,7 +42,7 @@ def command(classpath: Iterable[Path], main: str, *arguments: str) -> list[str]:
 def generate(schemas: Sequence[Path], into: Path) -> Path:
     """Make the classes of these schemas as Java source in a folder, which is returned."""
     tools = jars("compiler")
-    generator = kept("generator", [GENERATE], lambda folder: compiled([GENERATE], tools, folder))
+    generator = kept("java-generator", [GENERATE], lambda folder: compiled([GENERATE], tools, folder))
     _run(command([generator, *tools], "Generate", str(into), *map(str, schemas)))
     return into
 
@@ -81,13 +81,13 @@ def clients() -> list[Path]:
         with tempfile.TemporaryDirectory() as place:
             compiled([generate(schemas, Path(place)), *sources], libraries, folder)
 
-    return [kept("clients", [*schemas, *sources], build), *libraries]
+    return [kept("java-clients", [*schemas, *sources], build), *libraries]
 
 
 def kept(name: str, sources: Iterable[Path], build: Callable[[Path], None]) -> Path:
     """The folder that `build` fills, in the download cache until a source or the lock changes."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, LOCK])).hexdigest()
-    return Cache().folder(f"java-{name}-{digest[:12]}", build)
+    return Cache().folder(f"{name}-{digest[:12]}", build)
 
 
 def _run(words: Sequence[str]) -> None:

@@ -54,7 +54,7 @@ def _node() -> Language:
         if shutil.which(tool) is None:
             raise ClientFailed(f"no {tool}: install Node 20 or newer with npm")
     sources = sorted(path for path in NODE.iterdir() if path.is_file())
-    place = jvm.kept("node", sources, lambda folder: _install(sources, folder))
+    place = jvm.kept("node-clients", sources, lambda folder: _install(sources, folder))
     return Language(["node", str(place / "producer.js")], ["node", str(place / "consumer.js")])
 
 

@@ -1,12 +1,13 @@
 """The files in schemas/ keep the rules of the contract, and what is generated from them is up to date."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from contracts import asyncapi, compatibility, files, generate, records, safety, topics
 from contracts.apply import check_history
+from contracts.generate import history
 from contracts.generate.tree import named_types
 from contracts.topics import load_topics
 
@@ -135,6 +136,50 @@ def test_an_incompatible_change_is_found_in_the_history(monkeypatch: pytest.Monk
     assert {finding.subject for finding in findings} == {"notes.submitted.v1-value"}
     assert all(finding.breaking for finding in findings)
     assert "ward" in findings[0].problem
+
+
+def _without_its_first_field(schema: dict[str, Any]) -> None:
+    del schema["fields"][0]
+
+
+def _with_a_field_that_old_writers_lack(schema: dict[str, Any]) -> None:
+    schema["fields"].append({"name": "ward", "type": "string", "doc": "Without a default."})
+
+
+def _with_another_type(schema: dict[str, Any]) -> None:
+    schema["fields"][0]["type"] = {"type": "array", "items": "string"}
+
+
+def _with_another_name(schema: dict[str, Any]) -> None:
+    schema["name"] += "d"
+
+
+@pytest.mark.parametrize("record", [str(topic.record) for topic in TOPICS.values()])
+@pytest.mark.parametrize(
+    "edit",
+    [_without_its_first_field, _with_a_field_that_old_writers_lack, _with_another_type, _with_another_name],
+)
+def test_a_breaking_edit_of_any_released_record_is_refused(
+    record: str, edit: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [topic] = [topic for topic in TOPICS.values() if topic.record == record]
+    schema = files.record_schema(record)
+    edit(schema)
+    original = files.schema_text
+    monkeypatch.setattr(files, "schema_text", lambda name: json.dumps(schema) if name == record else original(name))
+    found = {finding.subject for finding in check_history() if finding.breaking}
+    # Under a level of one direction an edit may be fine.
+    assert found == {topic.subject} or not topic.compatibility.startswith("FULL")
+    added = history.next_versions()
+    assert [path.parent.name for path in added] == [record]
+    assert files.history_files(record)[-1] not in added  # a released version is never written anew
+
+
+def test_every_version_ever_released_is_of_this_namespace() -> None:
+    for record in files.record_names():
+        texts = [files.schema_text(record), *(path.read_text("utf-8") for path in files.history_files(record))]
+        assert {json.loads(text)["namespace"] for text in texts} == {files.NAMESPACE}
+        assert files.OLD_NAMESPACE not in "".join(texts)
 
 
 def test_the_records_module_has_every_type() -> None:

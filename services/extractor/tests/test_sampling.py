@@ -63,6 +63,7 @@ def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
     assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
     assert first == chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000, revision=2)
     assert first != chosen(Sampling(0.5, b"x" * 32, RATES, OpenEpisodes()), 20_000)
+    assert first != chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000, source="lab")
 
 
 def test_a_segment_has_its_own_rate_and_its_notes_weigh_by_it():

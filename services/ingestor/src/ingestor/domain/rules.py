@@ -105,7 +105,9 @@ def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
         and together.isprintable()
         and len(together) <= rules.max_name_chars
         and not any(map(str.isspace, names))
-        and note.pseudonym_key_id is note.encryption_key_id is note.sealed is None
+        and note.pseudonym_key_id is None
+        and note.encryption_key_id is None
+        and note.sealed is None
         and note.purpose != ""
         and note.consent_artefact_id != ""
     )

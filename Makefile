@@ -119,7 +119,7 @@ cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; b
 	@$(BIN)/python deploy/cluster_test.py
 
 .PHONY: clients-test
-clients-test: $(READY) tools ## the clients of examples/clients in Java, Node and Python against the services (about 3 min; CLIENTS_NOTES=10000 sends more)
+clients-test: $(READY) tools ## the clients of examples/clients in Java, Node and Python against the services (about 5 min; CLIENTS_NOTES=10000 sends more)
 	@$(BIN)/python -m tests.clients.run
 
 .PHONY: sbom

@@ -118,6 +118,10 @@ cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; b
 	@$(BIN)/python deploy/stand_ins/build.py
 	@$(BIN)/python deploy/cluster_test.py
 
+.PHONY: clients-test
+clients-test: $(READY) tools ## the clients of examples/clients in Java, Node and Python against the services (about 5 min; CLIENTS_NOTES=10000 sends more)
+	@$(BIN)/python -m tests.clients.run
+
 .PHONY: sbom
 sbom: $(READY) ## a bill of materials (CycloneDX) for each image, of its lock and, if built, of all in it, in dist/sbom/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt python deploy/sbom.py

@@ -236,3 +236,23 @@ def test_the_job_of_the_chart_applies_both_and_a_second_run_changes_nothing(
     assert f"created {topic_prefix}" in capsys.readouterr().out
     assert contract.main(["topics", "schemas"]) == 0
     assert capsys.readouterr().out == "topics: nothing to change\nschemas: nothing to change\n"
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("permanent", [False, True])
+def test_a_deleted_subject_comes_back_under_its_ids(stack: Any, topic_prefix: str, *, permanent: bool) -> None:
+    """What the SRE guide says of a deleted subject: what is on the topic names its schema by id."""
+    registry = ConfluentRegistry(stack.addresses.schema_registry_url)
+    subject = subject_of(prefixed(topic_prefix, topics.NOTES_SUBMITTED))
+    schema = files.record_schema("NoteSubmitted")
+    older = json.dumps({**schema, "fields": schema["fields"][:-1], "doc": f"Before {topic_prefix}"})
+    ids = [registry.register(subject, older), registry.register(subject, files.schema_text("NoteSubmitted"))]
+    registry._client.delete_subject(subject)
+    if permanent:
+        registry._client.delete_subject(subject, permanent=True)
+    with pytest.raises(SchemaNotFound):
+        registry.ids_of_subject(subject)
+    assert registry.register(subject, older) == ids[0]
+    apply_schemas(registry, topic_prefix)
+    assert registry.ids_of_subject(subject) == frozenset(ids)
+    assert registry.compatibility(subject) == "FULL_TRANSITIVE"

@@ -26,7 +26,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 RXTRACT = {"rxtract", ".venv/bin/rxtract"}
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-FOLDERS = ("libs", "services", "cli", "deploy", "docs", "schemas", "tests", "benchmarks", "requirements")
+FOLDERS = ("libs", "services", "cli", "deploy", "docs", "schemas", "tests", "benchmarks", "requirements", "examples")
 CODE = "\n".join(
     path.read_text()
     for folder in ("libs", "cli", "benchmarks", "deploy", "tests")

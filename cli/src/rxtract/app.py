@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
+from runtime.core_dumps import forbid_core_dumps
 
 from rxtract.errors import UserError
 
@@ -86,6 +87,7 @@ def _add(app: typer.Typer, command: Command) -> None:
 
 def run() -> None:
     """Run the command line on the arguments of this process; a `UserError` is one line and exit code 2."""
+    forbid_core_dumps()  # the servers that `up` starts inherit it
     try:
         build(sys.argv[1:])()
     except UserError as error:

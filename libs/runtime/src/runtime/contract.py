@@ -13,6 +13,7 @@ from contracts.cluster import ClusterError
 from contracts.registry import ConfluentRegistry, IncompatibleSchema, Registry, RegistryUnavailable
 from contracts.topics import load_topics
 
+from runtime.core_dumps import forbid_core_dumps
 from runtime.errors import SettingsError
 from runtime.kafka_login import check_login
 from runtime.process import NOT_STARTED, OK
@@ -53,6 +54,7 @@ DOES: Mapping[str, Callable[[ContractSettings], list[Change]]] = {"topics": topi
 
 def main(steps: Sequence[str]) -> int:
     """Do the named steps in order; returns the exit code. Running it again changes nothing."""
+    forbid_core_dumps()
     if not steps or set(steps) - set(STEPS):
         sys.stderr.write(f"contract: say what to apply: {' '.join(STEPS)}\n")
         return NOT_STARTED

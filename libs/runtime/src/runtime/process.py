@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runtime import logs
+from runtime.core_dumps import forbid_core_dumps
 from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.kafka_login import check_login
 from runtime.settings import ServiceSettings
@@ -18,7 +19,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]) -> int:
-    """Load settings, set up logging, see that a secured broker lets us in, serve until done.
+    """Forbid core dumps, load settings, set up logging, see that a secured broker lets us in, serve until done.
 
     Args:
         settings_type: The service's own settings; its ``service`` attribute is the name in logs.
@@ -27,6 +28,7 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
     Returns:
         0 after an orderly end, 1 after a crash, 2 when the settings do not allow a start (one line for each on stderr).
     """
+    forbid_core_dumps()
     try:
         settings = settings_type.load()
         logs.configure(settings.service, settings.log_level)

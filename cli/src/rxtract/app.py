@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from runtime.core_dumps import forbid_core_dumps
+from runtime.known_variables import unknown_variables
 
 from rxtract.errors import UserError
 
@@ -88,6 +89,8 @@ def _add(app: typer.Typer, command: Command) -> None:
 def run() -> None:
     """Run the command line on the arguments of this process; a `UserError` is one line and exit code 2."""
     forbid_core_dumps()  # the servers that `up` starts inherit it
+    for unknown in unknown_variables():
+        print(f"rxtract: {unknown}", file=sys.stderr)
     try:
         build(sys.argv[1:])()
     except UserError as error:

@@ -9,7 +9,8 @@ from runtime import logs
 from runtime.core_dumps import forbid_core_dumps
 from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.kafka_login import check_login
-from runtime.settings import ServiceSettings
+from runtime.known_variables import refuse_misspelt
+from runtime.settings import ServiceSettings, own_variables
 
 OK = 0
 CRASHED = 1
@@ -30,8 +31,11 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
     """
     forbid_core_dumps()
     try:
+        unknown = refuse_misspelt(own_variables(settings_type))
         settings = settings_type.load()
         logs.configure(settings.service, settings.log_level)
+        for one in unknown:  # as an error: whoever wrote it believes that it acts
+            logs.get_logger(__name__).error("unknown variable", name=one.name, did_you_mean=one.meant or None)
         check_login(settings.kafka_client_config())
         serve(settings)
     except Stopped:

@@ -18,8 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.addresses import check_servers, check_url
 from runtime.errors import SettingsError
-
-ENV_PREFIX = "RXTRACT_"
+from runtime.known_variables import ENV_PREFIX
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -211,6 +210,11 @@ def time_zone(name: str) -> ZoneInfo:
 def variable_name(field: str) -> str:
     """The environment variable of a setting."""
     return f"{ENV_PREFIX}{field}".upper()
+
+
+def own_variables(settings: type[KafkaSecurity]) -> frozenset[str]:
+    """The environment variables that a class of settings reads."""
+    return frozenset(map(variable_name, settings.model_fields))
 
 
 def _explain(settings: type[KafkaSecurity], details: ErrorDetails) -> str:

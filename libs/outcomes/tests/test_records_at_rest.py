@@ -2,6 +2,8 @@ import os
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from contracts.records import (
     EntitiesExtracted,
@@ -16,7 +18,7 @@ from contracts.records import (
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
 from outcomes.questions import READY, ask, open_records, select
-from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest, Stretch, row_of
+from outcomes.records_at_rest import GROUP_ROWS, SCHEMA, DamagedManifest, FolderInUse, RecordsAtRest, Stretch, row_of
 
 ZONE = ZoneInfo("Asia/Kolkata")
 AT = 1_794_803_400_000
@@ -149,3 +151,60 @@ def test_kpis_by_hand():
     assert value["time_to_structured_p50"] == pytest.approx(1.0, rel=0.03)
     assert value["estimated_f1"] == pytest.approx(0.9474, abs=1e-3)
     assert all(kpi.sentence.endswith(".") for kpi in KPIS)
+
+
+def many(first, count, **columns):
+    return [row_of(event(f"n{first + one}"), ZONE) | columns for one in range(count)]
+
+
+def arrow_peak_of(work):
+    """The most that Arrow held at once during some work, in bytes."""
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        work()
+    finally:
+        pa.set_memory_pool(before)
+    return pool.max_memory()
+
+
+def merged_day(folder, rows, files):
+    sink = RecordsAtRest(folder)
+    each = rows // files
+    for one in range(files):
+        sink.append([Stretch("t", 0, one * each, (one + 1) * each, many(one * each, each))])
+    beats = []
+    peak = arrow_peak_of(lambda: sink.merge_a_day(at_files=2, beat=lambda: beats.append(1)))
+    sink.close()
+    return peak, len(beats), sink.manifest.files
+
+
+def test_a_merge_holds_a_part_of_the_day_alone(tmp_path):
+    small, _, _ = merged_day(tmp_path / "small", 3 * GROUP_ROWS, 3)
+    large, beats, (merged,) = merged_day(tmp_path / "large", 12 * GROUP_ROWS, 3)
+    assert large < 1.5 * small
+    assert beats >= 12  # whoever waits hears of us between groups, not between files
+    assert merged.rows == 12 * GROUP_ROWS
+
+
+def test_small_files_become_whole_groups(tmp_path):
+    """A group for every file of before would make each read slower for ever."""
+    _, _, (merged,) = merged_day(tmp_path, 2 * GROUP_ROWS + 16, 20)
+    metadata = pq.read_metadata(tmp_path / merged.path)
+    sizes = [metadata.row_group(one).num_rows for one in range(metadata.num_row_groups)]
+    assert sizes == [GROUP_ROWS, GROUP_ROWS, 16]
+    read = pq.read_table(tmp_path / merged.path, schema=SCHEMA, partitioning=None)
+    assert read.column("note_id").to_pylist() == [f"n{one}" for one in range(2 * GROUP_ROWS + 16)]
+
+
+def test_a_file_from_before_a_column_came_is_merged_with_those_after(tmp_path):
+    sink = RecordsAtRest(tmp_path)
+    for one in range(2):
+        sink.append([Stretch("t", 0, one, one + 1, many(one, 1, city="Pune"))])
+    old = tmp_path / sink.manifest.files[0].path
+    pq.write_table(pq.read_table(old, partitioning=None).drop_columns(["city"]), old)
+    assert sink.merge_a_day(at_files=2) == 1
+    sink.close()
+    rows = pq.read_table(tmp_path / sink.manifest.files[0].path, partitioning=None).to_pylist()
+    assert [(row["note_id"], row["city"]) for row in rows] == [("n0", None), ("n1", "Pune")]

@@ -18,20 +18,21 @@ SELECT * EXCLUDE (place) FROM (
 """
 _ENTITIES = """
 CREATE VIEW entities AS
-SELECT note_id, revision, model_version, city, specialty, written_at, day, one.entity_id, one.label, one.text,
+SELECT note_id, revision, model_version, city, specialty, patient_ref, written_at, day, one.entity_id, one.label, one.text,
   one."start" AS "start", one."end" AS "end", one.confidence
 FROM (SELECT *, unnest(entities) AS one FROM notes)
 """
 _PAIRS = """
 CREATE VIEW pairs AS
-SELECT p.note_id, p.city, p.specialty, p.written_at, p.day, t.text AS treatment, d.text AS disease
-FROM (SELECT note_id, city, specialty, written_at, day, unnest(pairs) AS pair FROM notes) p
+SELECT p.note_id, p.city, p.specialty, p.patient_ref, p.written_at, p.day, t.text AS treatment, d.text AS disease
+FROM (SELECT note_id, city, specialty, patient_ref, written_at, day, unnest(pairs) AS pair FROM notes) p
 JOIN entities t ON t.note_id = p.note_id AND t.entity_id = p.pair.treatment_id
 JOIN entities d ON d.note_id = p.note_id AND d.entity_id = p.pair.disease_id
 """
-_NO_FILES = """
-CREATE TABLE kept (note_id VARCHAR, revision INTEGER, event_id VARCHAR, origin VARCHAR, model_name VARCHAR, model_version VARCHAR,
-  model_serial BIGINT, city VARCHAR, specialty VARCHAR, written_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,
+# Every column of now, which a file from before may lack.
+_COLUMNS = """
+CREATE TABLE columns_of_now (note_id VARCHAR, revision INTEGER, event_id VARCHAR, origin VARCHAR, model_name VARCHAR, model_version VARCHAR,
+  model_serial BIGINT, city VARCHAR, specialty VARCHAR, patient_ref VARCHAR, written_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,
   day VARCHAR, note_confidence DOUBLE, review_reason VARCHAR,
   entities STRUCT(entity_id VARCHAR, label VARCHAR, "text" VARCHAR, "start" INTEGER, "end" INTEGER, confidence DOUBLE)[],
   pairs STRUCT(treatment_id VARCHAR, disease_id VARCHAR)[])
@@ -40,7 +41,10 @@ CREATE TABLE kept (note_id VARCHAR, revision INTEGER, event_id VARCHAR, origin V
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A ready question; ``$k`` is the least number of notes that a row must rest on."""
+    """A ready question; ``$k`` is the least number of patients that a row must rest on.
+
+    Patients, not notes: five notes of one patient would show words that nobody but that patient has.
+    """
 
     name: str
     words: str
@@ -53,14 +57,14 @@ READY = (
         "How many notes mention a disease, by city and week.",
         """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
   count(DISTINCT note_id) AS notes
-FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT note_id) >= $k
+FROM entities WHERE label = 'DISEASE' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
 ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
     ),
     Question(
         "treatments-per-disease",
         "Which treatments doctors give for a disease.",
         """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT note_id) AS notes
-FROM pairs GROUP BY ALL HAVING count(DISTINCT note_id) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
+FROM pairs GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
     ),
     Question(
         "rising-mentions",
@@ -70,12 +74,13 @@ totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS 
   count(*) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_notes
   FROM notes n, last),
 mentions AS (SELECT lower(text) AS mention, label,
+  count(DISTINCT patient_ref) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS patients,
   count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
   count(DISTINCT note_id) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
   FROM entities e, last GROUP BY 1, 2)
 SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
   round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
-FROM mentions, totals WHERE now >= $k AND before_notes > 0
+FROM mentions, totals WHERE patients >= $k AND before_notes > 0
   AND (now + 0.5) / (now_notes + 1) > (before + 0.5) / (before_notes + 1)
 ORDER BY times_as_often DESC, now DESC, mention LIMIT 50""",
     ),
@@ -107,10 +112,11 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     paths = [str(folder / one.path) for one in Manifest.read(folder).files]
     connection = duckdb.connect()
     listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
-    if paths:
-        connection.execute(f"CREATE VIEW kept AS SELECT * FROM read_parquet([{listed}], hive_partitioning=false)")  # noqa: S608
-    else:
-        connection.execute(_NO_FILES)
+    connection.execute(_COLUMNS)
+    files = f"SELECT * FROM read_parquet([{listed}], hive_partitioning=false, union_by_name=true)"  # noqa: S608
+    connection.execute(
+        f"CREATE VIEW kept AS SELECT * FROM columns_of_now{f' UNION ALL BY NAME {files}' if paths else ''}"  # noqa: S608
+    )
     for view in (_NOTES, _ENTITIES, _PAIRS):
         connection.execute(view)
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")

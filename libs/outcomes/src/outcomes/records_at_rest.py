@@ -49,6 +49,7 @@ SCHEMA = pa.schema(
         ("model_serial", pa.int64()),
         ("city", pa.string()),
         ("specialty", pa.string()),
+        ("patient_ref", pa.string()),
         ("written_at", pa.timestamp("ms", tz="UTC")),
         ("accepted_at", pa.timestamp("ms", tz="UTC")),
         ("extracted_at", pa.timestamp("ms", tz="UTC")),
@@ -125,6 +126,8 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
         "model_serial": event.model.serial,
         "city": event.segment.city,
         "specialty": event.segment.specialty,
+        # Null while the record does not carry it: such a row counts for no patient, so no text is shown because of it.
+        "patient_ref": getattr(event, "patient_ref", None) or None,
         "written_at": event.written_at,
         "accepted_at": event.accepted_at,
         "extracted_at": event.extracted_at,

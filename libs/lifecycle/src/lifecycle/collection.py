@@ -210,6 +210,7 @@ def _placed(word: AnnotationValidated, role: Role) -> LabelledNote:
         pairs,
         note_id=word.note_id,
         group=word.patient_ref or word.note_id,
+        people=None if word.sample is Sample.IMPORTED else (word.patient_ref or word.note_id, word.doctor_ref),
     )
     return LabelledNote(note, role, word.sample, word.segment.city, word.segment.specialty, word.annotated_at)
 

@@ -13,6 +13,7 @@ from runtime.contract import STEPS
 from runtime.known_variables import OF_TOOLS
 from runtime.settings import variable_name
 from runtime.settings_reference import is_secret, settings_of
+from rxtract.deployment import GROUPED
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -174,6 +175,7 @@ def test_consumer_groups_are_named_after_their_service_everywhere():
         r'^[A-Z]+_GROUP = "([^"]+)"', "\n".join(p.read_text() for p in ROOT.glob("cli/src/**/*.py")), re.MULTILINE
     )
     assert set(in_cli) - set(groups.values()) == set()
+    assert set(GROUPED) == set(groups)
 
 
 def test_topics_in_rules_chart_and_dashboards_exist():

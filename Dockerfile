@@ -37,7 +37,7 @@ RUN --mount=type=cache,target=/root/.cache python3 -m venv --without-pip /opt/rx
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     case "${SERVICE}" in cli) package=rxtract module=rxtract ;; *) package="rxtract-${SERVICE}" module="$(echo "${SERVICE}" | tr - _)" ;; esac \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --offline --no-index --find-links /wheels "${package}" \
- && printf '#!/bin/sh\nexec python -m %s "$@"\n' "${module}" > /opt/rxtract/bin/rxtract-run \
+ && printf '#!/bin/sh\nulimit -c 0\nexec python -m %s "$@"\n' "${module}" > /opt/rxtract/bin/rxtract-run \
  && chmod 755 /opt/rxtract/bin/rxtract-run \
  && find /opt/rxtract/lib -type d -name tests -regex '.*/\(numpy\|scipy\|pandas\|sklearn\|pyarrow\)/.*' -prune -exec rm -rf {} +
 

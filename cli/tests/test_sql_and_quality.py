@@ -32,7 +32,7 @@ def records(tmp_path):
                 entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9),),
                 relations=(), review=Review(requested=False),
             ), ZoneInfo("Asia/Kolkata"),
-        )
+        ) | {"patient_ref": f"p{n}"}
         for n in range(6)
     ]  # fmt: skip
     sink.append([Stretch("t", 0, 0, 6, rows)])
@@ -48,9 +48,9 @@ def test_sql_answers_in_json_and_as_a_table(records):
     assert "[bold]Pune" in run("sql", "--records", records, "SELECT DISTINCT city FROM notes").output
 
 
-def test_a_ready_question_hides_rows_on_few_notes(records):
+def test_a_ready_question_hides_rows_on_few_patients(records):
     assert "uti" in run("sql", "--records", records, "diseases-by-city-and-week").output
-    assert "uti" not in run("sql", "--records", records, "--least-notes", "7", "diseases-by-city-and-week").output
+    assert "uti" not in run("sql", "--records", records, "--least-patients", "7", "diseases-by-city-and-week").output
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_signals_end_it_in_order(tmp_path, number):
 @pytest.mark.parametrize(("findings", "code"), [([FINE, NOTE], 0), ([FINE, PROBLEM, NOTE], 1)])
 def test_the_doctor_fails_on_problems_only(monkeypatch, findings, code):
     monkeypatch.setattr(doctor_module, "examine", lambda _data: findings)
+    monkeypatch.setattr(doctor_module, "examine_deployment", lambda *_: [])
     answer = CliRunner().invoke(app_of(doctor_module.doctor), [])
     assert answer.exit_code == code
     assert len(answer.output.splitlines()) == len(findings)
@@ -135,7 +136,8 @@ def test_the_doctor_fails_on_problems_only(monkeypatch, findings, code):
 
 
 def test_the_doctor_in_json(monkeypatch):
-    monkeypatch.setattr(doctor_module, "examine", lambda _data: [FINE, PROBLEM])
+    monkeypatch.setattr(doctor_module, "examine", lambda _data: [FINE])
+    monkeypatch.setattr(doctor_module, "examine_deployment", lambda *_: [PROBLEM])
     answer = CliRunner().invoke(app_of(doctor_module.doctor), ["--json"])
     assert answer.exit_code == 1
     assert json.loads(answer.output) == [

@@ -1,4 +1,4 @@
-"""A server that answers everything with one status."""
+"""A server that answers everything with one status, as a schema registry does or as any other server."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,19 +8,20 @@ import pytest
 
 
 @pytest.fixture
-def answering() -> Iterator[Callable[[int], str]]:
-    """Return a function that starts a server for a status and returns its address."""
+def answering() -> Iterator[Callable[..., str]]:
+    """Return a function that starts a server for a status and a body and returns its address."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(status: int) -> str:
+    def start(status: int, body: bytes | None = None) -> str:
+        said = b'{"error_code": %d, "message": "no"}' % (status * 100 + 3) if body is None else body
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = b'{"error_code": %d, "message": "no"}' % status
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(said)
 
             def log_message(self, *args: object) -> None:
                 pass

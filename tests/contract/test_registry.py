@@ -175,3 +175,20 @@ def test_made_up_ids_cost_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(SchemaNotFound):
             writers.parsed(schema_id)
     assert len(writers._refused_until) == 100
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>no such place</html>", b"", b"{}", b'{"error_code": 404}', b'{"error_code": "x"}', b"[]"]
+)
+def test_an_address_that_is_no_registry_is_not_taken_for_a_missing_schema(
+    answering: Callable[..., str], body: bytes
+) -> None:
+    """Whoever forgets the path of the API would be told to register schemas, and notes would be dead-lettered."""
+    registry = ConfluentRegistry(answering(404, body))
+    for question in (
+        lambda: registry.schema(1),
+        lambda: registry.versions_of_subject("x"),
+        lambda: registry.compatibility("x"),
+    ):
+        with pytest.raises(RegistryUnavailable, match=r"no schema registry at this address.*/apis/ccompat/v7"):
+            question()

@@ -10,8 +10,10 @@ import pytest
 import yaml
 from contracts.topics import dlq_of, load_topics
 from runtime.contract import STEPS
+from runtime.known_variables import OF_TOOLS
 from runtime.settings import variable_name
 from runtime.settings_reference import is_secret, settings_of
+from rxtract.deployment import GROUPED
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -29,26 +31,13 @@ VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted(ROOT.glob("docs/**/*.md"))]
 CODE = "\n".join(
-    path.read_text() for folder in ("libs", "cli", "benchmarks", "deploy") for path in ROOT.glob(f"{folder}/**/*.py")
+    path.read_text()
+    for folder in ("libs", "cli", "benchmarks", "deploy", "tests")
+    for path in ROOT.glob(f"{folder}/**/*.py")
+    if "known_variables" not in path.name
 )
 VARIABLE = re.compile(r"\bRXTRACT_[A-Z][A-Z_]*[A-Z]\b")
 TOPIC = re.compile(r"\b[a-z]+\.[a-z]+\.v\d+(?:\.dlq)?\b")
-# What steers the command line, builds and tests; no service reads it.
-OF_TOOLS = {
-    "RXTRACT_BENCH_MODELS",
-    "RXTRACT_BUILD_NETWORK",
-    "RXTRACT_CACHE_DIR",
-    "RXTRACT_COLOUR",
-    "RXTRACT_DESK_TOKEN",
-    "RXTRACT_DESK_URL",
-    "RXTRACT_GIT_REVISION",
-    "RXTRACT_IMAGES",
-    "RXTRACT_INGEST_TOKEN",
-    "RXTRACT_INGEST_URL",
-    "RXTRACT_OPERATOR",
-    "RXTRACT_SCHEMAS_DIR",
-    "RXTRACT_TEST_STACK",
-}
 
 
 def variables(service):
@@ -186,6 +175,7 @@ def test_consumer_groups_are_named_after_their_service_everywhere():
         r'^[A-Z]+_GROUP = "([^"]+)"', "\n".join(p.read_text() for p in ROOT.glob("cli/src/**/*.py")), re.MULTILINE
     )
     assert set(in_cli) - set(groups.values()) == set()
+    assert set(GROUPED) == set(groups)
 
 
 def test_topics_in_rules_chart_and_dashboards_exist():

@@ -49,7 +49,12 @@ def read_addresses(stack: Path | None = None, environ: Mapping[str, str] = os.en
     Raises:
         UserError: when a file was named and is not there or not readable.
     """
-    found = _read_file(stack)
+    return with_variables(_read_file(stack), environ)
+
+
+def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> StackAddresses:
+    """Return addresses that a file names, each overridden by its variable."""
+    found = dict(named)
     for item in fields(StackAddresses):
         value = environ.get(f"RXTRACT_{item.name.upper()}")
         if value and item.name != "metrics":

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
+from runtime.core_dumps import forbid_core_dumps
+from runtime.known_variables import unknown_variables
 
 from rxtract.errors import UserError
 
@@ -86,6 +88,9 @@ def _add(app: typer.Typer, command: Command) -> None:
 
 def run() -> None:
     """Run the command line on the arguments of this process; a `UserError` is one line and exit code 2."""
+    forbid_core_dumps()  # the servers that `up` starts inherit it
+    for unknown in unknown_variables():
+        print(f"rxtract: {unknown}", file=sys.stderr)
     try:
         build(sys.argv[1:])()
     except UserError as error:

@@ -110,6 +110,8 @@ cn_trainer *cn_trainer_new(const cn_extractor *extractor, int32_t n_labels, doub
 void cn_trainer_free(cn_trainer *trainer);
 int cn_trainer_add(cn_trainer *trainer, const uint32_t *text, const int32_t *starts, const int32_t *ends,
                    const int32_t *labels, int64_t n_tokens);
+/* Call between adding and preparing: what only these words have (keys of words as written) is not learnt. */
+int cn_trainer_bar(cn_trainer *trainer, const uint64_t *words, int64_t count);
 int64_t cn_trainer_prepare(cn_trainer *trainer, double min_frequency, double c2, int all_states, int all_transitions);
 int cn_trainer_iterate(cn_trainer *trainer, double *loss);
 const double *cn_trainer_weights(const cn_trainer *trainer);

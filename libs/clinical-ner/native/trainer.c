@@ -132,6 +132,28 @@ int cn_trainer_add(cn_trainer *t, const uint32_t *text, const int32_t *starts, c
     return t->failed ? CN_NO_MEMORY : 0;
 }
 
+int cn_trainer_bar(cn_trainer *t, const uint64_t *words, int64_t count) {
+    const int64_t n_words = t->word_starts.count, *firsts = longs(&t->word_starts);
+    uint8_t *barred = calloc((size_t)n_words, 1);
+    free(t->free_features);
+    t->free_features = calloc((size_t)t->name_starts.count, 1);
+    if (!barred || !t->free_features) {
+        free(barred);
+        return CN_NO_MEMORY;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t word = cn_table_find(&t->words, words[i]);
+        if (word >= 0) barred[word] = 1;
+    }
+    for (int64_t word = 0; word < n_words; word++) {
+        const int64_t end = word + 1 < n_words ? firsts[word + 1] : t->word_entries.count / 2;
+        for (int64_t i = firsts[word]; i < end && !barred[word]; i++)
+            t->free_features[ints(&t->word_entries)[2 * i + 1]] = 1;
+    }
+    free(barred);
+    return 0;
+}
+
 /* --- attributes and units ------------------------------------------------------------------------------------- */
 
 static int32_t word_at(const cn_trainer *t, int64_t first, int64_t end, int64_t token) {
@@ -212,11 +234,15 @@ static int32_t *count_sights(cn_trainer *t) {
     return seen;
 }
 
+static int may_be_learnt(const cn_trainer *t, const cn_attribute *a) {
+    return !t->free_features || (t->free_features[a->left] && (a->slot >= 0 || t->free_features[a->right]));
+}
+
 static void number_attributes(cn_trainer *t, double min_frequency) {
     cn_attribute *all = t->all.items;
     t->n_attributes = 0;
     for (int64_t i = 0; i < t->all.count; i++)
-        if (all[i].count >= min_frequency) all[i].number = (int32_t)t->n_attributes++;
+        if (all[i].count >= min_frequency && may_be_learnt(t, &all[i])) all[i].number = (int32_t)t->n_attributes++;
     int64_t kept = 0;
     for (int64_t unit = 0; unit < t->n_units; unit++) {
         const int64_t from = longs(&t->unit_starts)[unit], to = longs(&t->unit_starts)[unit + 1];
@@ -469,6 +495,7 @@ void cn_trainer_free(cn_trainer *t) {
     free(t->unit_gradients);
     free(t->scratch);
     free(t->allowed);
+    free(t->free_features);
     free(t->token_units);
     free(t->optimiser.weights);
     free(t);

@@ -35,6 +35,7 @@ struct cn_trainer {
     cn_vector word_entries, word_starts; /* per word its features as (group, feature) */
     cn_vector tokens, golds, sentences;  /* word and label of each token; first token of each sentence */
     cn_vector all;                       /* cn_attribute */
+    uint8_t *free_features;              /* per feature: whether it may be learnt; NULL: all may */
 
     /* A token's score is the sum of units: (word, slot) for each slot, its own conjunctions, its sentence's bag. Unit u
      * is the sum of the attributes unit_attributes[unit_starts[u]..unit_starts[u + 1]]. */

@@ -297,11 +297,11 @@ HOSTILE_LENGTHS = {
 def test_hostile_lengths_are_refused_at_once(wire: Wire, length: bytes) -> None:
     """A hostile number in place of each byte of a record, so that each length, count and index meets it."""
     value = wire.write(wire.examples()[0])
-    started = time.perf_counter()
+    started = time.process_time()
     for at in range(5, len(value)):
         _refused_or_read(wire, value[:at] + length + value[at + 1 :])
         _refused_or_read(wire, value[:at] + length)
-    assert time.perf_counter() - started < 0.002 * 2 * len(value) + 1
+    assert time.process_time() - started < 0.002 * 2 * len(value) + 1
 
 
 def _refused_or_read(wire: Wire, value: bytes) -> None:

@@ -211,3 +211,14 @@ def test_notes_that_judge_taught_nothing():
     assert 0 < len(used) < 40
     assert taught_by(words, used) == {"anna": len(used)}
     assert taught_by(words, []) == {}
+
+
+def test_a_real_note_carries_whose_it_is_and_an_import_is_public():
+    """What may be spelled in a model follows from it (`clinical_ner.standing`)."""
+    told = collect([word(1), word(2, sample="IMPORTED"), word(3, patient_ref="")], KEY, SHARES)
+    people = {item.note.note_id: item.note.people for item in told.notes}
+    assert people == {
+        "clinic|synthetic-1": ("p1", "d"),
+        "clinic|synthetic-2": None,
+        "clinic|synthetic-3": ("clinic|synthetic-3", "d"),
+    }

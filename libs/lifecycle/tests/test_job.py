@@ -17,7 +17,7 @@ from lifecycle.collection import collect
 from lifecycle.gate_config import GateConfig
 from lifecycle.job import run_job
 from lifecycle.leakage import TEXTS, packed, text_hashes
-from lifecycle.roles import Role
+from lifecycle.roles import Role, role_of
 
 KEY = b"k" * 32
 GATE = GateConfig(resamples=200, min_gold_mentions=50, min_recent_notes=5, margin=0.5, min_speed_ratio=0.05)
@@ -124,3 +124,28 @@ def test_an_offered_model_that_was_trained_on_the_recent_notes_is_refused(tmp_pa
     result = run_job(folder, silent)
     assert result["decision"] == "REJECT"
     assert any("LEAKED" in reason for reason in result["reasons"])
+
+
+def test_nothing_that_leaves_the_job_spells_a_word_of_one_patient(tmp_path):
+    """What goes to MLflow: the model's two files, the reports, the result."""
+    few, many = "Quzzywimp", "Flomboza"
+    words = []
+    for number, (name, person) in enumerate([(few, 0)] * 6 + [(many, person) for person in range(200)]):
+        note = annotations(1)[0].to_dict()
+        text = f"K/c/o {name} since {number} days, rest advised"
+        note |= {"annotation_id": f"a{number}", "note_id": f"n{number}", "text": text, "treatment_pairs": []}
+        note |= {"patient_ref": f"{name}{person}", "doctor_ref": f"d{person % 9}", "annotated_at": number}
+        at = text.index(name)
+        note["entities"] = [
+            {"entity_id": "e1", "label": "DISEASE", "text": name, "start": at, "end": at + len(name), "confidence": 1.0}
+        ]
+        words.append(AnnotationValidated.from_dict(note))
+    key = next(key for one in range(99) if role_of(f"{few}0", key := bytes([one]) * 32, GATE.shares) is Role.TRAIN)
+    folder = filled(tmp_path / "job", words)
+    (folder / "roles.key").write_bytes(key)
+    run_job(folder, silent)
+    given = {folder / "job.json", folder / "annotations.jsonl"}
+    left = {path: path.read_bytes().lower() for path in folder.rglob("*") if path.is_file() and path not in given}
+    assert folder / "model" / "model.crfsuite" in left
+    assert [path.name for path, content in left.items() if few.lower().encode() in content] == []
+    assert many.lower().encode() in left[folder / "model" / "model.crfsuite"]

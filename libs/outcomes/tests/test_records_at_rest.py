@@ -5,6 +5,8 @@ from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from contracts.records import (
     Assertion,
@@ -24,7 +26,16 @@ from contracts.records import (
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
 from outcomes.questions import READY, ask, open_records, select
-from outcomes.records_at_rest import DamagedManifest, FolderInUse, OlderRecords, RecordsAtRest, Stretch, row_of
+from outcomes.records_at_rest import (
+    GROUP_ROWS,
+    SCHEMA,
+    DamagedManifest,
+    FolderInUse,
+    OlderRecords,
+    RecordsAtRest,
+    Stretch,
+    row_of,
+)
 
 ZONE = ZoneInfo("Asia/Kolkata")
 AT = 1_794_803_400_000
@@ -168,7 +179,7 @@ def test_one_id_of_two_sources_is_two_notes_everywhere(tmp_path):
     ]  # fmt: skip
     assert records.execute("SELECT count(*) FROM entities").fetchone() == (4,)
     assert records.execute("SELECT count(*) FROM pairs").fetchone() == (2,)
-    assert [row[-1] for row in ask(records, READY[1], 2)] == [2]
+    assert [row[-1] for row in ask(records, READY[1], 1)] == [2]
 
 
 def test_only_what_is_given_now_is_a_pair_and_every_relation_can_be_asked_for(tmp_path):
@@ -238,3 +249,105 @@ def test_kpis_by_hand():
     assert value["time_to_structured_p50"] == pytest.approx(1.0, rel=0.03)
     assert value["estimated_f1"] == pytest.approx(0.9474, abs=1e-3)
     assert all(kpi.sentence.endswith(".") for kpi in KPIS)
+
+
+def asked_of(folder, patients):
+    """The rows of every ready question, on a note for each of some patients in each of two weeks."""
+    days = [f"2026-01-{day:02}" for day in (2, 12)]
+    rows = [
+        row_of(replace(event(f"{day}-{place}"), patient_ref=patient or ""), ZONE) | {"day": day}
+        for day in days
+        for place, patient in enumerate(patients)
+    ]
+    rows += [
+        row_of(event(f"o{place}"), ZONE) | {"entities": [], "relations": [], "patient_ref": f"o{place}", "day": days[0]}
+        for place in range(50)
+    ]
+    sink = RecordsAtRest(folder)
+    sink.append([Stretch("t", 0, 0, len(rows), rows)])
+    sink.close()
+    with open_records(folder) as records:
+        return {question.name: ask(records, question, 5) for question in READY}
+
+
+@pytest.mark.parametrize(
+    "patients", [["p"] * 20, ["a", "b", "c", "d"] * 5, [None] * 20, [""] * 20, ["a", "b", "c", "d", None, ""]]
+)
+def test_no_question_shows_a_text_that_fewer_than_five_patients_have(tmp_path, patients):
+    """However many notes of them hold it; and a note whose patient is not known counts for none."""
+    assert asked_of(tmp_path, patients) == {question.name: [] for question in READY}
+
+
+def test_every_question_shows_a_text_that_five_patients_have(tmp_path):
+    found = asked_of(tmp_path, ["a", "b", "c", "d", "e", "e", None])
+    assert all("uti" in str(rows) for rows in found.values()), found
+    assert {row[-1] for row in found["treatments-per-disease"]} == {14}
+
+
+def test_records_from_before_the_pseudonym_came_are_read_and_count_for_no_patient(tmp_path):
+    sink = RecordsAtRest(tmp_path)
+    for one in range(2):
+        sink.append([Stretch("t", 0, one, one + 1, many(one, 1, patient_ref="p"))])
+    for one in sink.manifest.files:
+        path = tmp_path / one.path
+        pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["patient_ref"]), path)
+        with open_records(tmp_path) as records:
+            assert records.execute("SELECT count(*) FROM notes").fetchone() == (2,)
+            assert [ask(records, question, 2) for question in READY] == [[], [], []]
+
+
+def many(first, count, **columns):
+    return [row_of(event(f"n{first + one}"), ZONE) | columns for one in range(count)]
+
+
+def arrow_peak_of(work):
+    """The most that Arrow held at once during some work, in bytes."""
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        work()
+    finally:
+        pa.set_memory_pool(before)
+    return pool.max_memory()
+
+
+def merged_day(folder, rows, files):
+    sink = RecordsAtRest(folder)
+    each = rows // files
+    for one in range(files):
+        sink.append([Stretch("t", 0, one * each, (one + 1) * each, many(one * each, each))])
+    beats = []
+    peak = arrow_peak_of(lambda: sink.merge_a_day(at_files=2, beat=lambda: beats.append(1)))
+    sink.close()
+    return peak, len(beats), sink.manifest.files
+
+
+def test_a_merge_holds_a_part_of_the_day_alone(tmp_path):
+    small, _, _ = merged_day(tmp_path / "small", 3 * GROUP_ROWS, 3)
+    large, beats, (merged,) = merged_day(tmp_path / "large", 12 * GROUP_ROWS, 3)
+    assert large < 1.5 * small
+    assert beats >= 12  # whoever waits hears of us between groups, not between files
+    assert merged.rows == 12 * GROUP_ROWS
+
+
+def test_small_files_become_whole_groups(tmp_path):
+    """A group for every file of before would make each read slower for ever."""
+    _, _, (merged,) = merged_day(tmp_path, 2 * GROUP_ROWS + 16, 20)
+    metadata = pq.read_metadata(tmp_path / merged.path)
+    sizes = [metadata.row_group(one).num_rows for one in range(metadata.num_row_groups)]
+    assert sizes == [GROUP_ROWS, GROUP_ROWS, 16]
+    read = pq.read_table(tmp_path / merged.path, schema=SCHEMA, partitioning=None)
+    assert read.column("note_id").to_pylist() == [f"n{one}" for one in range(2 * GROUP_ROWS + 16)]
+
+
+def test_a_file_from_before_a_column_came_is_merged_with_those_after(tmp_path):
+    sink = RecordsAtRest(tmp_path)
+    for one in range(2):
+        sink.append([Stretch("t", 0, one, one + 1, many(one, 1, city="Pune"))])
+    old = tmp_path / sink.manifest.files[0].path
+    pq.write_table(pq.read_table(old, partitioning=None).drop_columns(["city"]), old)
+    assert sink.merge_a_day(at_files=2) == 1
+    sink.close()
+    rows = pq.read_table(tmp_path / sink.manifest.files[0].path, partitioning=None).to_pylist()
+    assert [(row["note_id"], row["city"]) for row in rows] == [("n0", None), ("n1", "Pune")]

@@ -631,7 +631,9 @@ def test_security_settings_are_passed_on():
     assert (scram.protocol.value, scram.mechanism.value) == ("SASL_SSL", "SCRAM-SHA-512")
     assert (scram.username, scram.password) == ("u", "p")
     assert scram.ssl_context is not None
-    plain = credentials(settings(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password="p"))
+    plain = credentials(
+        settings(security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN", sasl_username="u", sasl_password="p")
+    )
     assert (plain.protocol.value, plain.ssl_context) == ("SASL_PLAINTEXT", None)
     assert credentials(settings(security_protocol="SSL")).protocol.value == "SSL"
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, SecretStr
 from runtime.errors import SettingsError, Stopped
 from runtime.process import CRASHED, NOT_STARTED, OK, run_service
-from runtime.settings import ServiceSettings
+from runtime.settings import KafkaSecurity, ServiceSettings
 
 NEEDED = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
 
@@ -161,3 +161,29 @@ def test_a_crash_ends_with_one(environment: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
 
     assert run_service(OwnSettings, serve) == CRASHED
+
+
+LOGIN = {"RXTRACT_SASL_MECHANISM": "SCRAM-SHA-512", "RXTRACT_SASL_USERNAME": "u", "RXTRACT_SASL_PASSWORD": "s3cr3t"}
+
+
+@pytest.mark.parametrize("protocol", ["SASL_SSL", "SASL_PLAINTEXT"])
+@pytest.mark.parametrize("missing", LOGIN)
+@pytest.mark.parametrize("settings", [KafkaSecurity, OwnSettings])
+def test_a_login_that_lacks_a_part_is_named_in_our_words(
+    environment: pytest.MonkeyPatch, protocol: str, missing: str, settings: type[KafkaSecurity]
+) -> None:
+    environment.setenv("RXTRACT_SECURITY_PROTOCOL", protocol)
+    for name, value in LOGIN.items():
+        environment.setenv(name, value)
+    assert settings.load().security_config()["sasl.mechanism"] == "SCRAM-SHA-512"
+    environment.delenv(missing)
+    with pytest.raises(SettingsError) as error:
+        settings.load()
+    assert str(error.value).startswith(f"{missing} is not set and {protocol} needs it (")
+    assert "\n" not in str(error.value)
+
+
+def test_a_mechanism_that_we_do_not_speak_is_refused_by_name(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RXTRACT_SASL_MECHANISM", "GSSAPI")
+    with pytest.raises(SettingsError, match=r"RXTRACT_SASL_MECHANISM is not usable.*SCRAM-SHA-512"):
+        OwnSettings.load()

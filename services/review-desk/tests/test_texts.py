@@ -99,3 +99,44 @@ def test_nobody_waits_long_behind_a_text_that_does_not_come() -> None:
             reader.read(0, 102)
         consumer.let_go.set()
         assert slow.result(20) == b"text"
+
+
+class LargeConsumer(Consumer):
+    """Every record is as large as one may be."""
+
+    def poll(self, timeout: float) -> Message:
+        message = Message(self.fetched[-1])
+        message.value = lambda: bytes(100_000)  # type: ignore[method-assign]
+        return message
+
+
+def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_read_longest_ago() -> None:
+    consumer = LargeConsumer()
+    reader = TopicRequests("t", lambda value: value, consumer, keep_bytes=1_000_000)  # type: ignore[arg-type,return-value]
+    for offset in range(100, 140):
+        reader.read(0, offset)
+        assert reader.cached_bytes <= 1_000_000
+        reader.read(0, 100)
+    assert reader.cached_bytes > 800_000
+    fetched = len(consumer.fetched)
+    reader.read(0, 139)
+    assert len(consumer.fetched) == fetched
+    reader.read(0, 101)
+    assert len(consumer.fetched) == fetched + 1
+
+
+def test_a_record_larger_than_the_cache_is_read_and_not_kept() -> None:
+    reader = TopicRequests("t", lambda value: value, LargeConsumer(), keep_bytes=50_000)  # type: ignore[arg-type,return-value]
+    assert reader.read(0, 100) == bytes(100_000)
+    assert reader.cached_bytes == 0
+
+
+def test_what_is_kept_is_the_record_alone() -> None:
+    """A request that was decoded takes many times what its record does: nobody would know how much."""
+    decoded: list[bytes | None] = []
+    consumer = Consumer()
+    reader = TopicRequests("t", decoded.append, consumer)  # type: ignore[arg-type]
+    reader.read(0, 100)
+    reader.read(0, 100)
+    assert decoded == [b"text", b"text"]
+    assert consumer.fetched == [100]

@@ -581,8 +581,8 @@ def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
     records = RecordsAtRest(tmp_path)
     for place in range(2):
         records.append([Stretch("t", 0, place, place + 1, [row_of(event(f"n{place}"), ZONE)])])
-    questions = Questions(tmp_path, 1, lambda: now[0])
-    page = Page(board(), questions, 1)
+    questions = Questions(tmp_path, 5, lambda: now[0])
+    page = Page(board(), questions, 5)
     now[0] += 60
     assert "2 notes at rest" in page.numbers(Scope(), NOW)
     damaged = tmp_path / records.manifest.files[1].path
@@ -593,6 +593,26 @@ def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
     with pytest.raises(duckdb.Error, match=damaged.name), open_records(tmp_path) as connection:
         select(connection, asked).fetchall()
     records.close()
+
+
+@pytest.mark.parametrize(("patients", "shown"), [(1, False), (4, False), (5, True)])
+def test_the_page_without_a_login_shows_no_words_of_few_patients(tmp_path, patients, shown):
+    records = RecordsAtRest(tmp_path)
+    rows = [row_of(event(f"n{place}"), ZONE) | {"patient_ref": f"p{place % patients}"} for place in range(20)]
+    words = {entity["text"].lower() for row in rows for entity in row["entities"]}
+    records.append([Stretch("t", 0, 0, 20, rows)])
+    records.close()
+    client = TestClient(make_app(page_of(board(), tmp_path), door_of(tmp_path), board(), threading.Event()))
+    for place in ("/", "/numbers"):
+        text = client.get(place).text
+        assert "20 notes at rest" in text
+        assert [word for word in words if word in text.lower()] == ([*words] if shown else [])
+
+
+def test_the_least_number_of_patients_cannot_be_lowered(monkeypatch):
+    monkeypatch.setenv("RXTRACT_LEAST_PATIENTS", "4")
+    with pytest.raises(SettingsError, match="RXTRACT_LEAST_PATIENTS is not usable"):
+        ScorekeeperSettings.load()
 
 
 def test_hostile_names_stay_text(tmp_path):

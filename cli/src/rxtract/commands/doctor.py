@@ -1,8 +1,10 @@
-"""`rxtract doctor`: what this machine has, what is missing, what to do about it."""
+"""`rxtract doctor`: what this machine and the servers have, what is missing, what to do about it."""
 
 from __future__ import annotations
 
 import json
+import os
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,10 @@ import typer
 from embedded_stack.checks import Status, examine
 from rich.console import Console
 from rich.text import Text
+
+from rxtract.addresses import StackAddresses, read_addresses, with_variables
+from rxtract.deployment import examine_deployment
+from rxtract.errors import UserError
 
 MARKS = {
     Status.OK: Text("ok      ", "green"),
@@ -19,13 +25,20 @@ MARKS = {
 
 
 def doctor(
-    data: Annotated[Path, typer.Option(help="The stack's folder.")] = Path(".rxtract"),
+    stack: Annotated[
+        Path, typer.Option("--stack", "--data", help="stack.json of a running stack, or its folder.")
+    ] = Path(".rxtract"),
     as_json: Annotated[bool, typer.Option("--json", help="A list of {name, status, message, remedy}.")] = False,
 ) -> None:
-    """Check this machine, one line each. Exit code 1 if something that is needed is missing; a note is no problem."""
+    """Check this machine, and the servers that stack.json and RXTRACT_ variables name, one line each.
+
+    Topics, consumer groups, subjects of the schema registry and token files are looked at too. Exit code 1 if something that
+    is needed is missing; a note is no problem.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    folder = stack.parent if stack.suffix == ".json" else stack
     findings = []
-    for finding in examine(data):
+    for finding in chain(examine(folder), examine_deployment(_addresses(folder), os.environ)):
         findings.append(finding)
         if not as_json:
             line = Text.assemble(MARKS[finding.status], (f"{finding.name:<12} ", "bold"), finding.message)
@@ -34,3 +47,11 @@ def doctor(
         print(json.dumps([finding.as_dict() for finding in findings], indent=2))
     if any(finding.status is Status.PROBLEM for finding in findings):
         raise typer.Exit(1)
+
+
+def _addresses(folder: Path) -> StackAddresses:
+    """Those of the stack, or of the variables alone where there is none; a damaged stack.json has a line of its own."""
+    try:
+        return read_addresses(folder)
+    except UserError:
+        return with_variables({}, os.environ)

@@ -23,6 +23,7 @@ PAGES = {
     Path("docs/reference/settings.md"): "settings",
 }
 """Each page with the rooms of all services that it is made from, by `runtime.ROOM_reference`."""
+VARIABLES = Path("libs/runtime/src/runtime/known_variables.txt")
 KPI_PAGE = Path("docs/kpis.md")
 ALERTS_PAGE = Path("docs/reference/alerts.md")
 COMMANDS_PAGE = Path("docs/reference/cli.md")
@@ -44,7 +45,8 @@ def generate(
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    made = {page: _reference(room) for page, room in PAGES.items()} | {KPI_PAGE: markdown()} | _design()
+    made = {page: _of_services(room, room) for page, room in PAGES.items()}
+    made |= {VARIABLES: _of_services("variables", "settings"), KPI_PAGE: markdown()} | _design()
     stale = [_write(page, wanted, check=check) for page, wanted in made.items()]
     stale += [_draw(diagram, check=check, anew=pictures) for diagram in diagrams(known.read())]
     if contracts.returncode or (any(stale) and check):
@@ -82,8 +84,8 @@ def _draw(diagram: Diagram, *, check: bool, anew: bool) -> bool:
     return stale
 
 
-def _reference(room: str) -> str:
-    """Ask for a page in a process of its own: the command line never imports a service."""
+def _of_services(page: str, room: str) -> str:
+    """Ask a module of runtime for a file in a process of its own: the command line never imports a service."""
     found = sorted(path.parent.name for path in CHECKOUT.glob(f"services/*/src/*/{room}.py"))
-    command = [sys.executable, "-m", f"runtime.{room}_reference", *(f"{name}.{room}" for name in found)]
+    command = [sys.executable, "-m", f"runtime.{page}_reference", *(f"{name}.{room}" for name in found)]
     return subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout

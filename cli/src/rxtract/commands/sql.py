@@ -32,8 +32,8 @@ def sql(
         ),
     ],
     records: Annotated[Path | None, typer.Option("--records", help="The folder that the scorekeeper writes.")] = None,
-    least_notes: Annotated[
-        int, typer.Option(min=1, help="Notes on which a row of a ready question must rest to be shown.")
+    least_patients: Annotated[
+        int, typer.Option(min=1, help="Patients (pseudonyms) on which a row of a ready question must rest to be shown.")
     ] = 5,
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     json_: Json = False,
@@ -47,7 +47,7 @@ def sql(
     ready = READY_BY_NAME.get(question)
     try:
         with open_records(folder) as connection:
-            asked = connection.execute(ready.sql, {"k": least_notes}) if ready else select(connection, question)
+            asked = connection.execute(ready.sql, {"k": least_patients}) if ready else select(connection, question)
             names, rows = _answer(asked)
     except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:
         raise UserError(str(error)) from None

@@ -15,11 +15,14 @@ import numpy as np
 
 from clinical_ner.crfsuite_file import CrfWeights, read_weights
 from clinical_ner.sequences import all_sequences
+from clinical_ner.standing import Standing
 from clinical_ner.swap import mention_pools, swapped
-from clinical_ner.table_trainer import fit_tables
+from clinical_ner.table_trainer import NOTHING_BARRED, TableTrainer, fit_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from clinical_ner.config import TrainingConfig
     from clinical_ner.features import FeatureExtractor
@@ -43,13 +46,14 @@ def fit(
     """Train on notes and their swapped copies; `report` is told each iteration's number.
 
     L-BFGS without an L1 penalty runs over word tables (`clinical_ner.table_trainer`): the same objective as CRFsuite's
-    in a fraction of the time. All else is CRFsuite's own training.
+    in a fraction of the time. All else is CRFsuite's own training. What would spell a word that may not stand is not learnt.
     """
-    sequences = all_sequences(with_swaps(notes, config.swap_copies, seed, lexicon), config.scheme)
+    spread = with_swaps(notes, config.swap_copies, seed, lexicon)
+    sequences, barred = all_sequences(spread, config.scheme), Standing(spread).barred()
     if config.algorithm == "lbfgs" and not config.c1 and not config.by_crfsuite:
-        weights = fit_tables(sequences, extractor, config, report)
+        weights = fit_tables(sequences, extractor, config, report, barred)
     else:
-        weights = read_weights(fit_by_crfsuite(sequences, extractor, config, report))
+        weights = read_weights(fit_by_crfsuite(sequences, extractor, config, report, barred))
     return biased(weights, config.label_bias)
 
 
@@ -117,6 +121,7 @@ def fit_by_crfsuite(
     extractor: FeatureExtractor,
     config: TrainingConfig,
     report: Callable[[int], None] | None = None,
+    barred: NDArray[np.uint64] = NOTHING_BARRED,
 ) -> bytes:
     """Train by CRFsuite on attribute strings."""
     import pycrfsuite
@@ -124,6 +129,8 @@ def fit_by_crfsuite(
 
     attributes = [extractor.attributes(each.points, each.starts, each.ends) for each in sequences]
     kept = frequent(attributes, config.min_frequency)
+    if len(barred):
+        kept &= set(TableTrainer(sequences, extractor, config, barred).attributes())
     items = [pycrfsuite.ItemSequence(valued(sequence, kept, config.bag_value)) for sequence in attributes]
     del attributes, kept
     with tempfile.TemporaryDirectory(prefix="rxtract-train-") as folder:
@@ -140,7 +147,7 @@ def with_swaps(
 ) -> list[AnnotatedNote]:
     """Return the notes, then `copies` swapped versions of those that hold a mention."""
     rng = random.Random(seed)
-    pools = mention_pools(notes, rng, lexicon)
+    pools = mention_pools(notes, rng, lexicon, Standing(notes))
     swaps = [swapped(note, pools, rng) for _ in range(copies) for note in notes if note.spans]
     return [*notes, *swaps]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clinical_ner.notes import AnnotatedNote
+    from clinical_ner.standing import Standing
 
 
 def mention_key(text: str) -> str:
@@ -31,7 +32,11 @@ def mention_digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
 
 
-def mention_digests(notes: Iterable[AnnotatedNote]) -> NDArray[np.uint64]:
-    """Return the sorted, unique hashes of all annotated mentions of `notes`; shape (mentions,)."""
-    keys = {note.text[span.start : span.end] for note in notes for span in note.spans}
+def mention_digests(notes: Iterable[AnnotatedNote], standing: Standing | None = None) -> NDArray[np.uint64]:
+    """Return the sorted, unique hashes of the annotated mentions of `notes`; shape (mentions,).
+
+    With `standing` those of real notes only where all their words may stand: a hash of few letters is guessed.
+    """
+    found = ((note, note.text[span.start : span.end]) for note in notes for span in note.spans)
+    keys = {key for note, key in found if standing is None or standing.holds_all_of(key, note)}
     return np.array(sorted({mention_digest(key) for key in keys}), dtype=np.uint64)

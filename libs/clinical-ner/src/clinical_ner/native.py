@@ -61,6 +61,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_trainer_new": (_POINTER, [_POINTER, _INT, ctypes.c_double]),
     "cn_trainer_free": (None, [_POINTER]),
     "cn_trainer_add": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _LONG]),
+    "cn_trainer_bar": (ctypes.c_int, [_POINTER, _POINTER, _LONG]),
     "cn_trainer_prepare": (_LONG, [_POINTER, ctypes.c_double, ctypes.c_double, ctypes.c_int, ctypes.c_int]),
     "cn_trainer_iterate": (ctypes.c_int, [_POINTER, _POINTER]),
     "cn_trainer_weights": (_POINTER, [_POINTER]),
@@ -112,7 +113,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def word_key(word: str) -> int:
-    """Return the 64-bit key of a word's lower case, as the library computes it."""
+def word_key(word: str, *, lowered: bool = True) -> int:
+    """Return the 64-bit key of a word's lower case, or of the word as written, as the library computes it."""
     points = code_points(word)
-    return int(library().cn_word_key(points.ctypes.data, len(points), 1))
+    return int(library().cn_word_key(points.ctypes.data, len(points), lowered))

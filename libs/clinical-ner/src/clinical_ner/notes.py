@@ -29,6 +29,7 @@ class AnnotatedNote:
 
     `pairs` holds (treatment span, disease span) as indices into `spans`: this treatment is for that disease.
     Notes with the same non-empty `group` belong to one document and must not be split apart.
+    `people` are the pseudonyms of the patient and of the doctor of a real note; None: anybody may read the text.
     """
 
     text: str
@@ -37,3 +38,4 @@ class AnnotatedNote:
     note_id: str = ""
     group: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
+    people: tuple[str, str] | None = None

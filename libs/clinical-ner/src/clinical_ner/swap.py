@@ -10,18 +10,26 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping, Sequence
 
+    from clinical_ner.standing import Standing
+
 
 def mention_pools(
-    notes: Sequence[AnnotatedNote], rng: random.Random, lexicon: Mapping[Label, Sequence[str]] | None = None
+    notes: Sequence[AnnotatedNote],
+    rng: random.Random,
+    lexicon: Mapping[Label, Sequence[str]] | None = None,
+    standing: Standing | None = None,
 ) -> dict[Label, list[str]]:
     """Mentions of each label as they occur (frequent ones more often), and as many names of a supplied lexicon.
 
-    More names than mentions were measured to hurt: the swapped notes then no longer look like notes.
+    More names than mentions were measured to hurt: the swapped notes then no longer look like notes. A name of a real note
+    goes into the notes of others only where all its words may stand in the model.
     """
     pools: dict[Label, list[str]] = {label: [] for label in Label}
     for note in notes:
         for span in note.spans:
-            pools[span.label].append(note.text[span.start : span.end])
+            name = note.text[span.start : span.end]
+            if standing is None or standing.holds_all_of(name, note):
+                pools[span.label].append(name)
     for label, names in (lexicon or {}).items():
         pools[label] += rng.sample(list(names), min(len(names), len(pools[label])))
     return pools
@@ -35,10 +43,11 @@ def swapped(note: AnnotatedNote, pools: Mapping[Label, Sequence[str]], rng: rand
     for span in sorted(note.spans):
         if span.start < at:
             continue
-        name = rng.choice(pools[span.label])
+        name = rng.choice(pools[span.label]) if pools[span.label] else note.text[span.start : span.end]
         before = note.text[at : span.start]
         start = length + len(before)
         parts += [before, name]
         spans.append(Span(start, start + len(name), span.label))
         at, length = span.end, start + len(name)
-    return AnnotatedNote("".join([*parts, note.text[at:]]), tuple(spans), note_id=note.note_id, group=note.group)
+    text = "".join([*parts, note.text[at:]])
+    return AnnotatedNote(text, tuple(spans), note_id=note.note_id, group=note.group, people=note.people)

@@ -24,10 +24,26 @@ _PERIOD, _DELTA = 10, 1e-5
 """Stop when the loss fell by less than this share over so many iterations (CRFsuite's defaults)."""
 
 
-class TableTrainer:
-    """The training objective of labelled sequences, in native memory."""
+NOTHING_BARRED = np.array([], np.uint64)
 
-    def __init__(self, sequences: Sequence[TokenSequence], extractor: FeatureExtractor, config: TrainingConfig) -> None:
+
+class TableTrainer:
+    """The training objective of labelled sequences, in native memory.
+
+    Args:
+        sequences: What is learnt from.
+        extractor: Makes the features.
+        config: How.
+        barred: Keys of words as written (`Standing.barred`): a feature that they alone have is not learnt.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[TokenSequence],
+        extractor: FeatureExtractor,
+        config: TrainingConfig,
+        barred: NDArray[np.uint64] = NOTHING_BARRED,
+    ) -> None:
         native = library()
         self.labels = sorted({label for each in sequences for label in each.labels})
         self._extractor = extractor
@@ -38,6 +54,8 @@ class TableTrainer:
         places = {label: place for place, label in enumerate(self.labels)}
         for each in sequences:
             self._add(each, np.array([places[label] for label in each.labels], np.int32))
+        if len(barred) and native.cn_trainer_bar(self._address, barred.ctypes.data, len(barred)):
+            raise MemoryError("no memory to train")
         found = native.cn_trainer_prepare(
             self._address, config.min_frequency, config.c2, config.all_states, config.all_transitions
         )
@@ -117,8 +135,9 @@ def fit_tables(
     extractor: FeatureExtractor,
     config: TrainingConfig,
     report: Callable[[int], None] | None = None,
+    barred: NDArray[np.uint64] = NOTHING_BARRED,
 ) -> CrfWeights:
-    """Train on sequences; `report` is told each iteration's number."""
-    trainer = TableTrainer(sequences, extractor, config)
+    """Train on sequences; `report` is told each iteration's number. For `barred` see `TableTrainer`."""
+    trainer = TableTrainer(sequences, extractor, config, barred)
     trainer.run(config.max_iterations, report)
     return trainer.weights()

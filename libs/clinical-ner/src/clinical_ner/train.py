@@ -20,6 +20,7 @@ from clinical_ner.heldout import calibrate, held_out
 from clinical_ner.mentions import mention_digests
 from clinical_ner.native import FEATURES_VERSION, word_key
 from clinical_ner.reference import reference_statistics
+from clinical_ner.standing import Standing
 from clinical_ner.tables import ModelTables, weight_tables
 from clinical_ner.tagger import TABLES_FILE, Tagger
 from clinical_ner.tokens import token_arrays, tokenise
@@ -140,7 +141,9 @@ def model_tables(
     notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, weights: CrfWeights, metadata: Mapping[str, Any]
 ) -> ModelTables:
     """Arrange a fitted CRF and the vocabulary of its notes for serving."""
-    words = {word_key(word) for word in {token.text.lower() for note in notes for token in tokenise(note.text)}}
+    standing = Standing(notes)
+    used = {token.text.lower() for note in notes for token in tokenise(note.text)}
+    words = {word_key(word) for word in used if standing.holds(word)}
     characters = {ord(character) for note in notes for character in set(note.text)}
     return ModelTables(
         {**metadata, "crf_labels": weights.labels, "window": extractor.tables.window},
@@ -148,7 +151,7 @@ def model_tables(
         weight_tables(weights, extractor, metadata["config"]["bag_value"]),
         np.array(sorted(words), np.uint64),
         np.array(sorted(characters), np.uint32),
-        mention_digests(notes),
+        mention_digests(notes, standing),
     )
 
 

@@ -165,7 +165,7 @@ def _ask(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except SchemaRegistryError as error:
-        raise _translated(error.http_status_code) from None
+        raise _translated(error.http_status_code, error.error_code) from None
     except (AttributeError, TypeError, NameError):
         raise  # a mistake of ours, which no waiting mends
     except Exception as error:
@@ -173,7 +173,13 @@ def _ask(question: Callable[[], Any]) -> Any:
         raise RegistryUnavailable(f"the schema registry cannot be reached ({type(error).__name__})") from error
 
 
-def _translated(status: int) -> Exception:
+def _translated(status: int, code: object) -> Exception:
+    names_what_is_missing = isinstance(code, int) and code // 100 == 404
+    if status == 404 and not names_what_is_missing:
+        # Every path that is none answers 404 too: it must not be taken for a schema that nobody has registered.
+        return RegistryUnavailable(
+            "there is no schema registry at this address (HTTP 404): it needs the path of its Confluent API, such as /apis/ccompat/v7"
+        )
     if status == 404:
         return SchemaNotFound("the schema registry has no such schema or subject")
     if status in {409, 422}:

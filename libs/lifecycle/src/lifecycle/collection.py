@@ -222,6 +222,7 @@ def _placed(word: AnnotationValidated, role: Role) -> LabelledNote:
         pairs,
         note_id=_key(word),
         group=word.patient_ref or _key(word),
+        people=None if word.sample is Sample.IMPORTED else (word.patient_ref or _key(word), word.doctor_ref),
     )
     return LabelledNote(note, role, word.sample, word.segment.city, word.segment.specialty, word.annotated_at)
 

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -23,7 +24,7 @@ FAILED, AT = "failed", "at"
 """Fields of the line that says how it failed: the exception's type, and where it was raised. What it says may be a note's text."""
 
 _OURS = frozenset({"clinical_ner", "contracts", "corpus", "lifecycle"})
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) not in (1, 2):
         sys.stderr.write("lifecycle.job_process: give the job's folder\n")
         return 2
+    _forbid_core_dumps()
     if len(arguments) == 2 and not _die_with_parent(int(arguments[1])):
         return 3
     try:
@@ -45,6 +47,13 @@ def main(arguments: Sequence[str]) -> int:
         _print({FAILED: type(error).__name__, AT: where(error)})
         return 1
     return 0
+
+
+def _forbid_core_dumps() -> None:
+    """Our memory holds notes. As `runtime.core_dumps` does, which this library does not know."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def _die_with_parent(parent: int) -> bool:

@@ -294,7 +294,7 @@ KPIS: tuple[Kpi, ...] = (
         "(hours of validators x their rate + hours passed x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
         "business owner", "rupees", "People and machines together, at the rates assumed below.", True, _cost),
     Kpi("refused_share", "Refused", "dead letters of the door of live notes, or of what does not say / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
-        "share", "Of what was sent, this share could not be read or was not legal.", False, _refused),
+        "share", "Of what was sent, this share could not be read or was not valid.", False, _refused),
     Kpi("drift_episodes", "Drift episodes", "episodes that began in the window", (DRIFT,), None, DOWN, "data science", "episodes",
         "So often the language of the notes moved away from what the model learnt.", False, _episodes),
     Kpi("time_to_recovery", "Time to recovery", "median of first RECOVERED - first alarm of an episode", (DRIFT,), 24, DOWN,

@@ -39,7 +39,10 @@ CREATE VIEW pairs AS SELECT * EXCLUDE (type) FROM relations WHERE type = 'TREATS
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A ready question; ``$k`` is the least number of notes that a row must rest on."""
+    """A ready question; ``$k`` is the least number of patients that a row must rest on.
+
+    Patients, not notes: five notes of one patient would show words that nobody but that patient has.
+    """
 
     name: str
     words: str
@@ -53,14 +56,14 @@ READY = (
         "How many notes mention a disease, by city and week.",
         """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
   count(DISTINCT (source, note_id)) AS notes
-FROM entities WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k
+FROM entities WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
 ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
     ),
     Question(
         "treatments-per-disease",
         "Which treatments doctors give for a disease.",
         """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT (source, note_id)) AS notes
-FROM pairs WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT (source, note_id)) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
+FROM pairs WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
     ),
     Question(
         "rising-mentions",
@@ -70,12 +73,13 @@ totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS 
   count(*) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_notes
   FROM notes n, last),
 mentions AS (SELECT lower(text) AS mention, label,
+  count(DISTINCT patient_ref) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS patients,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
   FROM entities e, last WHERE text <> '' GROUP BY 1, 2)
 SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
   round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
-FROM mentions, totals WHERE now >= $k AND before_notes > 0
+FROM mentions, totals WHERE patients >= $k AND before_notes > 0
   AND (now + 0.5) / (now_notes + 1) > (before + 0.5) / (before_notes + 1)
 ORDER BY times_as_often DESC, now DESC, mention LIMIT 50""",
     ),
@@ -107,12 +111,14 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     paths = [str(folder / one.path) for one in Manifest.read(folder).files]
     connection = duckdb.connect()
     listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
-    if paths:
-        connection.execute(f"CREATE VIEW kept AS SELECT * FROM read_parquet([{listed}], hive_partitioning=false)")  # noqa: S608
-    else:
-        connection.register("nothing", SCHEMA.empty_table())
-        connection.execute("CREATE TABLE kept AS SELECT * FROM nothing")
-        connection.unregister("nothing")
+    # Every column of now, which a file from before may lack.
+    connection.register("nothing", SCHEMA.empty_table())
+    connection.execute("CREATE TABLE columns_of_now AS SELECT * FROM nothing")
+    connection.unregister("nothing")
+    files = f"SELECT * FROM read_parquet([{listed}], hive_partitioning=false, union_by_name=true)"  # noqa: S608
+    connection.execute(
+        f"CREATE VIEW kept AS SELECT * FROM columns_of_now{f' UNION ALL BY NAME {files}' if paths else ''}"  # noqa: S608
+    )
     for view in (_NOTES, _ENTITIES, _RELATIONS, _PAIRS):
         connection.execute(view)
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
@@ -24,6 +24,9 @@ from outcomes.days import day_of
 
 MANIFEST = "manifest.json"
 MERGE_AT_FILES = 16
+GROUP_ROWS = 8_192
+"""Rows that are compressed, written and read together: what a merge holds in memory, about 8 MiB."""
+_READ_BYTES = 1 << 18
 
 _ASSERTION = pa.struct(
     [
@@ -167,7 +170,7 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
         "model_serial": event.model.serial,
         "rules_version": event.rules_version,
         "rules_serial": event.rules_serial,
-        "patient_ref": event.patient_ref,
+        "patient_ref": event.patient_ref or None,  # a null counts for no patient, so no text is shown because of it
         "city": event.segment.city,
         "specialty": event.segment.specialty,
         "written_at": event.written_at,
@@ -269,23 +272,22 @@ class RecordsAtRest:
         files = list(self.manifest.files)
         for day, rows in by_day.items():
             beat()
-            files.append(self._write(day, names[day], pa.Table.from_pylist(rows, SCHEMA)))
+            files.append(self._write(day, names[day], [pa.Table.from_pylist(rows, SCHEMA)]))
         self._show(Manifest(tuple(files), offsets, self.manifest.retired))
 
     def merge_a_day(self, at_files: int = MERGE_AT_FILES, beat: Beat = _no_beat) -> int:
-        """Merge the files of the day that has most; returns how many files are gone from sight, 0 when no day has so many."""
+        """Merge the files of the day that has most; returns how many files are gone from sight, 0 when no day has so many.
+
+        The rows pass through, a group at a time: a day may hold more than the memory does.
+        """
         by_day: dict[str, list[SinkFile]] = defaultdict(list)
         for one in self.manifest.files:
             by_day[one.day].append(one)
         day, gone = max(by_day.items(), key=lambda found: len(found[1]), default=("", []))
         if len(gone) < max(at_files, 2):
             return 0
-        tables = []
-        for one in gone:
-            beat()
-            tables.append(pq.read_table(self._folder / one.path, schema=SCHEMA, partitioning=None))
         name = f"merged-{max(_number(one.path) for one in gone) + 1}.parquet"
-        merged = self._write(day, name, pa.concat_tables(tables))
+        merged = self._write(day, name, self._groups(gone, beat))
         kept = [one for one in self.manifest.files if one.day != day]
         retired = (*self.manifest.retired, *(one.path for one in gone))
         self._show(Manifest((*kept, merged), self.manifest.offsets, retired))
@@ -301,16 +303,34 @@ class RecordsAtRest:
         for path in retired:
             (self._folder / path).unlink(missing_ok=True)
 
-    def _write(self, day: str, name: str, table: pa.Table) -> SinkFile:
+    def _groups(self, files: Iterable[SinkFile], beat: Beat) -> Iterator[pa.Table]:
+        """The rows of some files in order, `GROUP_ROWS` at a time however they lie, and with the columns of now."""
+        held = SCHEMA.empty_table()
+        for one in files:
+            with pq.ParquetFile(self._folder / one.path, buffer_size=_READ_BYTES, pre_buffer=False) as source:
+                for batch in source.iter_batches(GROUP_ROWS, use_threads=False):
+                    beat()
+                    held = pa.concat_tables([held, _as_of_now(batch)])
+                    if held.num_rows >= GROUP_ROWS:
+                        yield held.slice(0, GROUP_ROWS)
+                        held = held.slice(GROUP_ROWS)
+        if held.num_rows:
+            yield held
+
+    def _write(self, day: str, name: str, tables: Iterable[pa.Table]) -> SinkFile:
         place = self._folder / f"day={day}"
         place.mkdir(mode=0o700, exist_ok=True)
         self._on_step("write a file")
+        rows = 0
         with (place / name).open("wb") as out:
-            pq.write_table(table, out, compression="zstd")
+            with pq.ParquetWriter(out, SCHEMA, compression="zstd") as writer:
+                for table in tables:
+                    writer.write_table(table, GROUP_ROWS)
+                    rows += table.num_rows
             out.flush()
             os.fsync(out.fileno())
         _sync(place)
-        return SinkFile(f"day={day}/{name}", day, table.num_rows)
+        return SinkFile(f"day={day}/{name}", day, rows)
 
     def _show(self, manifest: Manifest) -> None:
         unfinished = self._folder / f"{MANIFEST}.part"
@@ -331,6 +351,16 @@ class RecordsAtRest:
         for path in self._folder.glob("day=*/*.parquet"):
             if str(path.relative_to(self._folder)) not in visible:
                 path.unlink()
+
+
+def _as_of_now(batch: pa.RecordBatch) -> pa.Table:
+    """Rows with the columns of now: one that came later is null in a file from before."""
+    there = set(batch.schema.names)
+    columns = [
+        batch.column(field.name).cast(field.type) if field.name in there else pa.nulls(batch.num_rows, field.type)
+        for field in SCHEMA
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def _number(path: str) -> int:

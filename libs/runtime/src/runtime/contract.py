@@ -13,10 +13,12 @@ from contracts.cluster import ClusterError
 from contracts.registry import ConfluentRegistry, IncompatibleSchema, OldNamespace, Registry, RegistryUnavailable
 from contracts.topics import load_topics
 
+from runtime.core_dumps import forbid_core_dumps
 from runtime.errors import SettingsError
 from runtime.kafka_login import check_login
+from runtime.known_variables import refuse_misspelt
 from runtime.process import NOT_STARTED, OK
-from runtime.settings import ServiceSettings
+from runtime.settings import ServiceSettings, own_variables
 
 FAILED = 1
 STEPS = ("topics", "schemas")
@@ -53,15 +55,19 @@ DOES: Mapping[str, Callable[[ContractSettings], list[Change]]] = {"topics": topi
 
 def main(steps: Sequence[str]) -> int:
     """Do the named steps in order; returns the exit code. Running it again changes nothing."""
+    forbid_core_dumps()
     if not steps or set(steps) - set(STEPS):
         sys.stderr.write(f"contract: say what to apply: {' '.join(STEPS)}\n")
         return NOT_STARTED
     try:
+        unknown = refuse_misspelt(own_variables(ContractSettings))
         settings = ContractSettings.load()
         check_login(settings.kafka_client_config())
     except SettingsError as error:
         sys.stderr.write(f"contract: {error}\n")
         return NOT_STARTED
+    for one in unknown:
+        sys.stderr.write(f"contract: {one}\n")
     return OK if all(_done(step, settings) for step in steps) else FAILED
 
 

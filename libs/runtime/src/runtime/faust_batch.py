@@ -194,7 +194,7 @@ def credentials(settings: ServiceSettings) -> Any:
         return faust.SASLCredentials(
             username=settings.sasl_username,
             password=None if password is None else password.get_secret_value(),
-            mechanism=settings.sasl_mechanism or "PLAIN",
+            mechanism=settings.sasl_mechanism,
             ssl_context=context,
         )
     return None if context is None else faust.SSLCredentials(context)

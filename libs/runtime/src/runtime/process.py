@@ -8,9 +8,11 @@ from typing import TypeVar
 from contracts.registry import OldNamespace
 
 from runtime import logs
+from runtime.core_dumps import forbid_core_dumps
 from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.kafka_login import check_login
-from runtime.settings import ServiceSettings
+from runtime.known_variables import refuse_misspelt
+from runtime.settings import ServiceSettings, own_variables
 
 OK = 0
 CRASHED = 1
@@ -20,7 +22,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]) -> int:
-    """Load settings, set up logging, see that a secured broker lets us in, serve until done.
+    """Forbid core dumps, load settings, set up logging, see that a secured broker lets us in, serve until done.
 
     Args:
         settings_type: The service's own settings; its ``service`` attribute is the name in logs.
@@ -29,9 +31,13 @@ def run_service(settings_type: type[Settings], serve: Callable[[Settings], None]
     Returns:
         0 after an orderly end, 1 after a crash, 2 when the settings or a cluster of the old contract do not allow a start (one line for each on stderr).
     """
+    forbid_core_dumps()
     try:
+        unknown = refuse_misspelt(own_variables(settings_type))
         settings = settings_type.load()
         logs.configure(settings.service, settings.log_level)
+        for one in unknown:  # as an error: whoever wrote it believes that it acts
+            logs.get_logger(__name__).error("unknown variable", name=one.name, did_you_mean=one.meant or None)
         check_login(settings.kafka_client_config())
         serve(settings)
     except Stopped:

@@ -11,16 +11,16 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from contracts.topics import prefixed
-from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator
+from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.addresses import check_servers, check_url
 from runtime.errors import SettingsError
+from runtime.known_variables import ENV_PREFIX
 
-ENV_PREFIX = "RXTRACT_"
-
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 SECRET: dict[str, JsonValue] = {"secret": True}
@@ -44,7 +44,7 @@ class KafkaSecurity(BaseSettings):
     )
 
     security_protocol: SecurityProtocol = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
-    sasl_mechanism: str | None = Field(None, description="for example SCRAM-SHA-512")
+    sasl_mechanism: SaslMechanism | None = Field(None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
     sasl_username: str | None = Field(None, description="user of the SASL login")
     sasl_password: SecretStr | None = Field(None, description="password of the SASL login", json_schema_extra=SECRET)
     ssl_ca_location: Path | None = Field(None, description="file with the certificates of the authority to trust")
@@ -52,6 +52,17 @@ class KafkaSecurity(BaseSettings):
     ssl_key_location: Path | None = Field(
         None, description="file with the key of our own certificate", json_schema_extra=SECRET
     )
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        if self.security_protocol.startswith("SASL_"):
+            for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
+                if not getattr(self, name):
+                    wanted = type(self).model_fields[name].description
+                    raise ValueError(
+                        f"{variable_name(name)} is not set and {self.security_protocol} needs it ({wanted})"
+                    )
+        return self
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -213,12 +224,17 @@ def variable_name(field: str) -> str:
     return f"{ENV_PREFIX}{field}".upper()
 
 
+def own_variables(settings: type[KafkaSecurity]) -> frozenset[str]:
+    """The environment variables that a class of settings reads."""
+    return frozenset(map(variable_name, settings.model_fields))
+
+
 def _explain(settings: type[KafkaSecurity], details: ErrorDetails) -> str:
     name = str(details["loc"][0]) if details["loc"] else ""
     field = settings.model_fields.get(name)
     wanted = field.description if field is not None and field.description else "a usable value"
     if not name:
-        return f"settings: {_plain(details['msg'])}"
+        return details["msg"].removeprefix("Value error, ")
     if details["type"] == "missing":
         return f"{variable_name(name)} is not set: give it the {wanted}"
     return f"{variable_name(name)} is not usable ({_plain(details['msg'])}): set it to {wanted}"

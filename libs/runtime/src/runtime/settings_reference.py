@@ -16,7 +16,9 @@ from runtime.settings import KafkaSecurity, MlflowSettings, ServiceSettings, var
 _HEAD = """# Settings
 
 Generated from the Settings classes; do not edit. Every setting is an environment variable; an empty one counts as unset. A variable
-that is missing or wrong ends the start with one line that names it, and exit code 2. What is marked secret belongs into a
+that is missing or wrong ends the start with one line that names it, and exit code 2. An `RXTRACT_` variable that no service and no
+command reads is named in the log at the start, with the one that is like it; one that is almost a setting of the service itself, which
+is not set, ends the start the same way. What is marked secret belongs into a
 secret store; for a file that is its content. The command line reads the variables of the first table too, and the addresses and the
 topic prefix of the second, which win over `stack.json`.
 """

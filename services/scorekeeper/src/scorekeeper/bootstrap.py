@@ -226,6 +226,6 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
 def application(shared: Shared) -> FastAPI:
     """The control page and its API."""
     settings = shared.settings
-    questions = Questions(settings.records_dir, settings.least_notes)
-    page = Page(shared.board, questions, settings.least_notes, settings.score_desk_url)
+    questions = Questions(settings.records_dir, settings.least_patients)
+    page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url)
     return make_app(page, Door(shared.people), shared.board, shared.stop)

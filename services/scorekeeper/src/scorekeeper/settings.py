@@ -33,7 +33,11 @@ class ScorekeeperSettings(HttpSettings):
     entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
     machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")
-    least_notes: int = Field(5, ge=1, description="notes on which a row of the ready questions must rest to be shown")
+    least_patients: int = Field(
+        5,
+        ge=5,
+        description="patients on which a row of the ready questions must rest to be shown: the page asks for no login",
+    )
     window_notes: int = Field(
         MOST_NOTES,
         ge=1_000,

@@ -25,6 +25,8 @@ READER_CONFIG: dict[str, Any] = {
     "fetch.message.max.bytes": 65_536,
 }
 
+KEEP_BYTES = 16 * 1024 * 1024
+_ENTRY_BYTES = 512  # what an entry takes beside its record
 _BEGIN_S = 5.0
 
 
@@ -42,7 +44,8 @@ class TopicRequests:
         topic: Full name of the topic of review requests.
         decode: From bytes to a request.
         consumer: Made by the bootstrap with `READER_CONFIG`.
-        keep: How many requests the cache holds.
+        keep_bytes: How much the cache holds. It keeps records as they are on the topic: their size is known, that of
+            objects is not.
         timeout_s: How long the broker may take.
         patience_s: How long one waits behind others for the one consumer.
     """
@@ -52,19 +55,20 @@ class TopicRequests:
         topic: str,
         decode: Callable[[bytes | None], ReviewRequested],
         consumer: Consumer,
-        keep: int = 512,
+        keep_bytes: int = KEEP_BYTES,
         timeout_s: float = 5.0,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._topic = topic
         self._decode = decode
         self._consumer = consumer
-        self._keep = keep
+        self._keep_bytes = keep_bytes
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._fetching = threading.Lock()
         self._caching = threading.Lock()
-        self._cache: OrderedDict[tuple[int, int], ReviewRequested] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._cached_bytes = 0
         self._begins: dict[int, tuple[float, int]] = {}
 
     def read(self, partition: int, offset: int) -> ReviewRequested | None:
@@ -74,30 +78,45 @@ class TopicRequests:
             Recoverable: The broker did not answer in time.
         """
         place = (partition, offset)
-        found = self._cached(place)
-        if found is not None:
-            return found
-        behind = "the note waits behind others for the broker; try again in a moment"
-        with in_turn(self._fetching, self._patience_s, behind):
-            found = self._cached(place) or self._fetch(partition, offset)  # somebody before us may have fetched it
-            if found is not None:
-                self._keep_one(place, found)
-            return found
+        value = self._cached(place)
+        if value is None:
+            behind = "the note waits behind others for the broker; try again in a moment"
+            with in_turn(self._fetching, self._patience_s, behind):
+                value = self._cached(place)  # somebody before us may have fetched it
+                if value is None:
+                    value = self._fetch(partition, offset)
+                    self._keep(place, value)
+        if value is None:
+            return None
+        try:
+            return self._decode(value)
+        except WireError:
+            return None
 
-    def _cached(self, place: tuple[int, int]) -> ReviewRequested | None:
+    @property
+    def cached_bytes(self) -> int:
+        """What the cache takes now."""
+        return self._cached_bytes
+
+    def _cached(self, place: tuple[int, int]) -> bytes | None:
         with self._caching:
-            found = self._cache.get(place)
-            if found is not None:
+            value = self._cache.get(place)
+            if value is not None:
                 self._cache.move_to_end(place)
-            return found
+            return value
 
-    def _keep_one(self, place: tuple[int, int], found: ReviewRequested) -> None:
+    def _keep(self, place: tuple[int, int], value: bytes | None) -> None:
+        if value is None:
+            return
         with self._caching:
-            self._cache[place] = found
-            if len(self._cache) > self._keep:
-                self._cache.popitem(last=False)
+            self._cache[place] = value
+            self._cached_bytes += len(value) + _ENTRY_BYTES
+            while self._cached_bytes > self._keep_bytes:
+                _, gone = self._cache.popitem(last=False)
+                self._cached_bytes -= len(gone) + _ENTRY_BYTES
 
-    def _fetch(self, partition: int, offset: int) -> ReviewRequested | None:
+    def _fetch(self, partition: int, offset: int) -> bytes | None:
+        """The record at a place; None when there is none any more."""
         if offset < self._begin(partition):
             return None
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
@@ -113,10 +132,8 @@ class TopicRequests:
                 continue
             if message.offset() != offset:
                 return None  # deleted by age: the broker gave the next one
-            try:
-                return self._decode(message.value())
-            except WireError:
-                return None
+            value: bytes | None = message.value()
+            return value
         raise Recoverable("the broker did not give the note in time")
 
     def _begin(self, partition: int) -> int:

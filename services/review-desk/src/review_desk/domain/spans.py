@@ -1,6 +1,7 @@
 """Entities as a person left them: checked against the text, given ids, compared with what the model had said."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,6 +78,7 @@ def relations_of(
     """
     ids = {_place(entity): entity.entity_id for entity in entities}
     predicted = _carried(ids, request)
+    treats = {_ends(one): one for one in predicted if one.type is RelationType.TREATS}
     found: dict[tuple[str, str], Relation] = {}
     for place, (treatment, disease) in enumerate(pairs, start=1):
         treatment_id = ids.get((treatment.start, treatment.end, "TREATMENT"))
@@ -84,8 +86,7 @@ def relations_of(
         if treatment_id is None or disease_id is None:
             raise SpansRefused(f"pair {place}: must join a treatment and a disease of this note")
         drawn = Relation(type=RelationType.TREATS, treatment_id=treatment_id, disease_id=disease_id, confidence=1.0)
-        said = (one for one in predicted if one.type is drawn.type and _ends(one) == _ends(drawn))
-        found.setdefault(_ends(drawn), next(said, drawn))
+        found[_ends(drawn)] = treats.get(_ends(drawn), drawn)
     others = (one for one in predicted if one.type is not RelationType.TREATS and _ends(one) not in found)
     return (*found.values(), *others)
 
@@ -109,25 +110,61 @@ def _ends(relation: Relation) -> tuple[str, str]:
 
 
 def changes_of(predicted: Sequence[Entity], final: Sequence[Entity]) -> AnnotationChanges:
-    """What was done, in counts: each entity counts once, as the least change that explains it."""
+    """What was done, in counts: each entity counts once, as the least change that explains it.
+
+    Args:
+        predicted: What the model had found, in whatever order.
+        final: In text order and without overlap, as `entities_of` gives it.
+    """
     old = [(entity.start, entity.end, str(entity.label)) for entity in predicted]
     new = [(entity.start, entity.end, str(entity.label)) for entity in final]
-    kept = [span for span in old if span in new]
-    left, come = [s for s in old if s not in kept], [s for s in new if s not in kept]
-    relabelled = _match(left, come, lambda a, b: a[:2] == b[:2])
-    moved = _match(left, come, lambda a, b: a[0] < b[1] and b[0] < a[1])
-    return AnnotationChanges(kept=len(kept), added=len(come), removed=len(left), moved=moved, relabelled=relabelled)
+    common = set(old) & set(new)
+    left, come = [span for span in old if span not in common], [span for span in new if span not in common]
+    kept = len(old) - len(left)
+    left, come, relabelled = _without_relabelled(left, come)
+    moved = _moved(left, come)
+    return AnnotationChanges(
+        kept=kept, added=len(come) - moved, removed=len(left) - moved, moved=moved, relabelled=relabelled
+    )
 
 
-def _match(left: list, come: list, same) -> int:  # type: ignore[no-untyped-def, type-arg]  # noqa: ANN001
+_Span = tuple[int, int, str]
+
+
+def _without_relabelled(left: Sequence[_Span], come: Sequence[_Span]) -> tuple[list[_Span], list[_Span], int]:
+    """Pair what differs by its label alone; returns what remains of both, and how many pairs there were."""
+    places = {(start, end): place for place, (start, end, _) in enumerate(come)}
+    remaining, taken = [], set()
+    for span in left:
+        place = places.pop(span[:2], None)
+        if place is None:
+            remaining.append(span)
+        else:
+            taken.add(place)
+    return remaining, [span for place, span in enumerate(come) if place not in taken], len(taken)
+
+
+def _moved(left: Sequence[_Span], come: Sequence[_Span]) -> int:
+    """How many of `left` overlap one of `come` that no other took: each takes the first, in text order, that is free."""
+    ends = [end for _, end, _ in come]
+    next_free = list(range(len(come) + 1))
     count = 0
-    for span in list(left):
-        partner = next((other for other in come if same(span, other)), None)
-        if partner is not None:
-            left.remove(span)
-            come.remove(partner)
+    for start, end, _ in left:
+        place = _free_from(next_free, bisect_right(ends, start))
+        if place < len(come) and come[place][0] < end:
+            next_free[place] = place + 1
             count += 1
     return count
+
+
+def _free_from(next_free: list[int], place: int) -> int:
+    """The first free place from one on; what was passed over is remembered, so that runs of taken places cost once."""
+    found = place
+    while next_free[found] != found:
+        found = next_free[found]
+    while next_free[place] != found:
+        next_free[place], place = found, next_free[place]
+    return found
 
 
 def token_labels(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[int, tuple[tuple[int, str], ...]]:

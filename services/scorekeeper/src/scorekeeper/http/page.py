@@ -93,14 +93,14 @@ class Page:
     Args:
         board: The numbers.
         questions: The answers from the records at rest.
-        least_notes: On which a row of an answer rests, as the page says.
+        least_patients: Patients on which a row of an answer rests, as the page says.
         desk_url: Of the review desk; "": examples are not linked.
     """
 
-    def __init__(self, board: Board, questions: Questions, least_notes: int, desk_url: str = "") -> None:
+    def __init__(self, board: Board, questions: Questions, least_patients: int, desk_url: str = "") -> None:
         self._board = board
         self._questions = questions
-        self._least_notes = least_notes
+        self._least_patients = least_patients
         self._desk_url = desk_url
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -177,7 +177,7 @@ class Page:
             ),
             "refused": _bars(figures.refused),
             "answers": _answers(answers),
-            "least_notes": self._least_notes,
+            "least_patients": self._least_patients,
         }
 
 

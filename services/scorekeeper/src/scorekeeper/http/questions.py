@@ -32,12 +32,12 @@ class Questions:
 
     Args:
         folder: Of the records at rest.
-        least_notes: On which a row must rest.
+        least_patients: Patients on which a row must rest.
     """
 
-    def __init__(self, folder: Path, least_notes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: Path, least_patients: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
-        self._least_notes = least_notes
+        self._least_patients = least_patients
         self._clock = clock
         self._lock = threading.Lock()
         self._answers = Answers(0, {})
@@ -70,4 +70,4 @@ class Questions:
             return Answers(0, {})
         with connection:
             (notes,) = connection.execute("SELECT count(*) FROM notes").fetchall()[0]
-            return Answers(int(notes), {one.name: ask(connection, one, self._least_notes) for one in READY})
+            return Answers(int(notes), {one.name: ask(connection, one, self._least_patients) for one in READY})

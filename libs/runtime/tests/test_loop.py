@@ -325,7 +325,8 @@ def careless(jumps: dict[int, int], records: int = 30) -> Rig:
 
 
 def test_a_record_that_the_client_skips_is_not_lost() -> None:
-    assert resets(careless({10: 11, 20: 23})) == {"expired": 0, "truncated": 0, "backwards": 0, "skipped": 2}
+    assert resets(careless({10: 11})) == {"expired": 0, "truncated": 0, "backwards": 0, "skipped": 1}
+    assert resets(careless({0: 3, 14: 20, 25: 29}))["skipped"] > 0
 
 
 def test_a_client_that_reads_everything_again_floods_nobody() -> None:

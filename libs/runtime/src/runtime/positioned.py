@@ -266,7 +266,12 @@ class PositionedConsumer:
             else:
                 self._ends[partition] = end
         elif code in _OUT_OF_RANGE:
-            self._unplaced.add(partition)
+            # A report of a place that is not ours (any more) is no report about us: the client is told where we are.
+            asked = self.positions.get(partition) if code == KafkaError._LOG_TRUNCATION else message.offset()  # noqa: SLF001
+            if asked == self.positions.get(partition):
+                self._unplaced.add(partition)
+            elif partition in self.positions.partitions:
+                self._place(partition)
         else:
             self._on_error(error)
 

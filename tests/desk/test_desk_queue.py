@@ -83,12 +83,12 @@ class Log:
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.at = partitions[0].offset
 
-    def consume(self, count: int, timeout: float) -> list:
-        if self.at >= self.records:
+    def poll(self, timeout: float) -> "Message | None":
+        if timeout == 0 or self.at >= self.records:
             time.sleep(0.01)
-            return []
+            return None
         self.at += 1
-        return [Message(self.at - 1)]
+        return Message(self.at - 1)
 
     def close(self) -> None:
         pass

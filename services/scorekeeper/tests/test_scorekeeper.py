@@ -452,6 +452,9 @@ class NoTopics:
         assert self.turns == 1, "the first turn has not ended"
         return []
 
+    def grown(self):
+        return {}
+
     def reached(self, _ends):
         return False
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
-from rxtract.commands.tap import as_object, describe
+from rxtract.commands.tap import as_object, describe, say_open
 from rxtract.errors import UserError
 from rxtract.reading import Seen, TopicReader
 
@@ -33,7 +33,8 @@ def why(
     existing = set(reader.names())
     keyed = [prefixed(addresses.topic_prefix, name) for name, topic in load_topics().items() if topic.key == "note_id"]
     wanted = [name for topic in keyed for name in (topic, topic + DLQ_SUFFIX) if name in existing]
-    found = sorted(reader.read(wanted, key=note_id.encode()), key=lambda seen: seen.timestamp_ms)
+    records = reader.read(wanted, key=note_id.encode(), on_open=say_open)
+    found = sorted(records, key=lambda seen: seen.timestamp_ms)
     if as_json:
         sys.stdout.write(json.dumps([as_object(seen) for seen in found], ensure_ascii=False, indent=2) + "\n")
         return

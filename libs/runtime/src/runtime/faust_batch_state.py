@@ -16,7 +16,7 @@ from runtime.metrics import (
     Metrics,
     MetricSpec,
 )
-from runtime.positions import IN_REACH, Positions, counting
+from runtime.positions import IN_REACH, Positions, counting, cut_off
 from runtime.progress import Progress
 
 BATCHES_HELD = MetricSpec(
@@ -165,7 +165,7 @@ class BatchState:
 
     def halted(self, partition: Partition) -> None:
         """A log ends before our position: its partition stands still, and the others flow."""
-        self.readiness.miss(IN_REACH, f"{partition[0]}[{partition[1]}] ends before our position: it was cut off")
+        self.readiness.miss(IN_REACH, cut_off(partition))
 
     def publish_progress(self) -> None:
         """Bring lag and commit age up to date."""

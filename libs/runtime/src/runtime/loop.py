@@ -26,7 +26,7 @@ from runtime.errors import DeliveryFailed, Rejected, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.positioned import POSITION_CONFIG, KafkaConsumer, PositionedConsumer, to_record
-from runtime.positions import IN_REACH, Partition, counting
+from runtime.positions import IN_REACH, Partition, counting, cut_off
 from runtime.progress import Progress
 from runtime.records import Handler, InputRecord, OutputRecord
 from runtime.retry import Backoff
@@ -238,7 +238,7 @@ class ConsumerLoop:
 
     def _on_halt(self, partition: Partition) -> None:
         """A log ends before our position: nobody may guess where to go on. Its partition stands still, and the others flow."""
-        self._readiness.miss(IN_REACH, f"{partition[0]}[{partition[1]}] ends before our position: it was cut off")
+        self._readiness.miss(IN_REACH, cut_off(partition))
 
     # -- handling
 

@@ -238,7 +238,7 @@ class MemoryConsumer:
 
     def close(self) -> None:
         """Leave."""
-        if self._positions:
+        if self._positions and self._callbacks:
             self.take_away(asked=True)
         self.closed = True
 

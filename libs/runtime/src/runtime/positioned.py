@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.errors import Recoverable
 from runtime.logs import get_logger
-from runtime.positions import OnJump, Partition, Positions, unheard
+from runtime.positions import OnJump, Partition, Positions, cut_off, unheard
 from runtime.records import InputRecord
 
 POSITION_CONFIG: Mapping[str, Any] = {
@@ -124,14 +124,6 @@ class PositionedConsumer:
             found[place.topic, place.partition] = place.offset if place.offset >= 0 else None
         return found
 
-    def earliest(self, partition: Partition) -> int:
-        """Ask for the first offset that is there.
-
-        Raises:
-            KafkaException: The broker gave no answer.
-        """
-        return self.ends_of(partition)[0]
-
     def ends_of(self, partition: Partition) -> tuple[int, int]:
         """Ask for the first offset that is there, and for the one behind the last that can be read.
 
@@ -143,13 +135,17 @@ class PositionedConsumer:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
         return found
 
-    def begin(self, known: Mapping[Partition, int | None]) -> None:
+    def begin(self, known: Mapping[Partition, int | None], lows: Mapping[Partition, int] | None = None) -> None:
         """Read exactly these, each from where it was left off; None: from the earliest.
+
+        Args:
+            known: Where each was left off.
+            lows: The earliest of each, from somebody who has just asked.
 
         Raises:
             KafkaException: The broker gave no answer; nothing has changed then.
         """
-        lows = {partition: self.earliest(partition) for partition in known}
+        lows = lows or self._ask_earliest(known)
         self.forget(self.positions.partitions)
         self._take_on(known, lows)
         self._assign_all()
@@ -160,8 +156,7 @@ class PositionedConsumer:
         Raises:
             KafkaException: The broker gave no answer; nothing has changed then.
         """
-        lows = {partition: self.earliest(partition) for partition in known}
-        self._take_on(known, lows)
+        self._take_on(known, self._ask_earliest(known))
         if self._cooperative:
             self._consumer.incremental_assign(self._places(known))
         else:
@@ -174,6 +169,11 @@ class PositionedConsumer:
         for partition in partitions:
             self._rows.pop(partition, None)
             self._ends.pop(partition, None)
+
+    def leave(self, partition: Partition) -> None:
+        """Read no more of this one."""
+        self.forget([partition])
+        self._assign_all()
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Go on from here: somebody decided it."""
@@ -205,7 +205,8 @@ class PositionedConsumer:
         if self._unplaced:
             self._find_places()
         taken: list[InputRecord] = []
-        self._rows = rows = {}
+        rows: dict[Partition, list[InputRecord]] = {}
+        self._rows = rows
         count, row, place = 0, [], None
         poll = self._consumer.poll
         message = poll(timeout_s)
@@ -279,7 +280,7 @@ class PositionedConsumer:
         """Decide where to go on in partitions whose position the broker does not have."""
         for partition in tuple(self._unplaced):
             try:
-                low = self.earliest(partition)
+                low, _ = self.ends_of(partition)
             except KafkaException as error:
                 self._on_error(error.args[0])
                 return
@@ -290,6 +291,9 @@ class PositionedConsumer:
                 self._on_halt(partition)
             else:
                 self._place(partition)
+
+    def _ask_earliest(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return {partition: self.ends_of(partition)[0] for partition in partitions}
 
     def _take_on(self, known: Mapping[Partition, int | None], lows: Mapping[Partition, int]) -> None:
         for partition, offset in known.items():
@@ -376,4 +380,4 @@ def _log_error(error: KafkaError) -> None:
 
 
 def _raise_truncated(partition: Partition) -> None:
-    raise Recoverable(f"{partition[0]}[{partition[1]}] ends before what was read of it: it was cut off or made anew")
+    raise Recoverable(cut_off(partition))

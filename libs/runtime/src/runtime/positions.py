@@ -203,6 +203,11 @@ class Positions:
         self._holes[partition] = holes
 
 
+def cut_off(partition: Partition) -> str:
+    """Say why a partition stands still."""
+    return f"{partition[0]}[{partition[1]}] ends before what was read of it: it was cut off or made anew"
+
+
 def counting(metrics: Metrics) -> OnJump:
     """Count jumps and say each in one line of the log."""
     resets, expired = metrics.counter(OFFSET_RESETS), metrics.counter(EXPIRED_RECORDS)

@@ -139,22 +139,9 @@ class TopicReader:
             ends = {place: one.readable for place, one in stretches.items() if begins[place] < one.readable}
             reading = PositionedConsumer(consumer, on_error=self._fail)
             reading.begin(begins if follow else {place: begins[place] for place in ends}, begins)
-            heard_at = time.monotonic()
-            while (follow or ends) and not until():
-                found = reading.fetch(AT_ONCE, WAIT_S)
-                for record in found:
-                    if (key is None or record.key == key) and (
-                        follow or record.offset < stretches[record.topic, record.partition].readable
-                    ):
-                        yield self._seen(record)
-                for place in [place for place, end in ends.items() if (reading.positions.get(place) or 0) >= end]:
-                    del ends[place]
-                if follow and (new := growth.new(reading.positions.partitions)):
-                    reading.add(dict.fromkeys(new))
-                if found or not ends:
-                    heard_at = time.monotonic()
-                elif time.monotonic() - heard_at > SILENT_S:
-                    raise UserError(f"no record came for {SILENT_S:.0f} s: `rxtract doctor` says what answers")
+            for record in _following(reading, growth, until) if follow else _up_to(reading, ends, until):
+                if key is None or record.key == key:
+                    yield self._seen(record)
         except KafkaException as error:
             self._fail(error.args[0])
         except Recoverable as error:
@@ -220,6 +207,29 @@ class TopicReader:
             record = record_type(topic.removeprefix(self._addresses.topic_prefix))
             self._decoders[topic] = Deserializer.for_topic(record, self._registry, topic) if record else None
         return self._decoders[topic]
+
+
+def _following(reading: PositionedConsumer, growth: Growth, until: Callable[[], bool]) -> Iterator[InputRecord]:
+    """What is there and what comes, of partitions too that come."""
+    while not until():
+        yield from reading.fetch(AT_ONCE, WAIT_S)
+        if new := growth.new(reading.positions.partitions):
+            reading.add(dict.fromkeys(new))
+
+
+def _up_to(reading: PositionedConsumer, ends: dict[Partition, int], until: Callable[[], bool]) -> Iterator[InputRecord]:
+    """What lies before these ends."""
+    left, heard_at = set(ends), time.monotonic()
+    while left and not until():
+        found = reading.fetch(AT_ONCE, WAIT_S)
+        for record in found:
+            if record.offset < ends[record.topic, record.partition]:
+                yield record
+        left = {place for place in left if (reading.positions.get(place) or 0) < ends[place]}
+        if found:
+            heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > SILENT_S:
+            raise UserError(f"no record came for {SILENT_S:.0f} s: `rxtract doctor` says what answers")
 
 
 def _begin(stretch: Stretch, *, from_end: bool, last: int | None) -> int:

@@ -234,7 +234,8 @@ class PositionedConsumer:
 
     def at_end(self, partition: Partition) -> bool:
         """Whether nothing that can be read lies behind our position, as far as the broker said last."""
-        return self._ends.get(partition) == self.positions.get(partition)
+        end = self._ends.get(partition)
+        return end is not None and end == self.positions.get(partition)
 
     def waiting(self, partition: Partition, position: int) -> int | None:
         """Records behind a position that can be read, as far as the client knows without asking; None: it does not."""

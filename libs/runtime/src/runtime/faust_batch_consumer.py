@@ -171,8 +171,8 @@ class BatchConsumer(driver.Consumer):
             if here is None or end is None or end <= here or self._is_stale(generation):
                 continue
             claimed = await self._thread.position(tp)
-            if claimed is None or self._is_stale(generation):
-                continue
+            if claimed is None or claimed <= here or self._is_stale(generation):
+                continue  # it has not come further yet
             if ledger.positions.reach(tp, claimed):
                 self._dropped.add(tp)
             elif ledger.expected(tp) == claimed:

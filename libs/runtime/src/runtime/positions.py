@@ -164,12 +164,13 @@ class Positions:
         return self._through_holes(partition, records, first, here)
 
     def reach(self, partition: Partition, offset: int) -> bool:
-        """The client claims that nothing lies between the position and this offset: whether to read once more from the position.
+        """The client claims that the log ends here for now: whether to read once more from the position.
 
         A claim that a second reading repeats is believed: the position advances.
         """
         here = self._next.get(partition)
         if here is None or offset <= here:
+            self._holes.pop(partition, None)  # a claim of more was not repeated
             return False
         if self._is_known(partition, here, offset):
             self.advance(partition, offset)

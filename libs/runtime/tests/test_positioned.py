@@ -94,6 +94,26 @@ def test_markers_behind_the_last_record_are_no_lag_once_they_were_seen_twice(rea
     assert jumps == []
 
 
+def test_an_end_behind_a_hole_is_no_word_about_what_lies_between(client, broker, jumps):
+    """The hole is read again, and the report of the end came from before that."""
+    reading = PositionedConsumer(client, lambda jump, _partition, width: jumps.append((jump, width)))
+    kept = broker.logs[P]
+    holed = [one for one in kept if one.offset() not in (1, 3)]
+    consume = client.consume
+
+    def consume_holed(num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        found = consume(num_messages, timeout)
+        while found and found[0] not in holed:
+            found = consume(num_messages, timeout)
+        return found
+
+    client.consume = consume_holed
+    reading.begin({P: None})
+    assert [record.offset for _ in range(6) for record in reading.fetch(10, 0)] == [0, 2, 4]
+    assert jumps == []
+    assert client.sought == [1]
+
+
 def test_an_end_that_is_reported_too_far_skips_nothing(reading, client, broker, jumps):
     client.wrong = 1
     values(reading)

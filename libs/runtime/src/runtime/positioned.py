@@ -223,9 +223,11 @@ class PositionedConsumer:
                     break
             else:
                 partition = (message.topic() or "", message.partition() or 0)
-                if before := rows.pop(partition, None):
-                    taken += self._admit(partition, before)
-                self._hear(error, partition, message)
+                before = rows.pop(partition, ())
+                admitted = self._admit(partition, before) if before else ()
+                taken += admitted
+                if len(admitted) == len(before) or error.fatal():  # else it is about a place that we have left
+                    self._hear(error, partition, message)
             message = poll(0)
         for partition, found in rows.items():
             taken += self._admit(partition, found)

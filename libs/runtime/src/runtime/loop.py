@@ -152,9 +152,7 @@ class ConsumerLoop:
     ) -> None:
         self._consumer = consumer
         self._metrics = metrics or m.Metrics()
-        self._reading = PositionedConsumer(
-            consumer, counting(self._metrics), self._on_error, self._on_halt, cooperative=True
-        )
+        self._reading = PositionedConsumer(consumer, counting(self._metrics), self._on_error, self._on_halt)
         self._producer = producer
         self._handler = handler
         self._topics = list(topics)

@@ -87,7 +87,7 @@ class PositionedConsumer:
         on_jump: Hears of every jump that nobody decided.
         on_error: Hears of an error of the client that is neither fatal nor about a position.
         on_halt: Hears that a partition stands still because its log was cut off.
-        cooperative: Whether partitions come and go one by one, as in a group with the cooperative protocol.
+        eager: Whether the group's protocol is, so that partitions are only ever assigned all together.
     """
 
     def __init__(
@@ -97,15 +97,16 @@ class PositionedConsumer:
         on_error: Callable[[KafkaError], None] | None = None,
         on_halt: Callable[[Partition], None] | None = None,
         *,
-        cooperative: bool = False,
+        eager: bool = False,
     ) -> None:
         self.positions = Positions(on_jump)
         self._consumer = consumer
         self._on_error = on_error or _log_error
         self._on_halt = on_halt or _raise_truncated
-        self._cooperative = cooperative
+        self._eager = eager
         self._rows: dict[Partition, list[InputRecord]] = {}
         self._ends: dict[Partition, int] = {}
+        self._given: dict[Partition, int] = {}
         self._unplaced: set[Partition] = set()
 
     # -- partitions come and go
@@ -157,10 +158,7 @@ class PositionedConsumer:
             KafkaException: The broker gave no answer; nothing has changed then.
         """
         self._take_on(known, self._ask_earliest(known))
-        if self._cooperative:
-            self._consumer.incremental_assign(self._places(known))
-        else:
-            self._assign_all()
+        self._consumer.incremental_assign(self._give(known))
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """These are not ours any more: what was fetched of them is dropped, also from a fetch that is under way."""
@@ -169,11 +167,12 @@ class PositionedConsumer:
         for partition in partitions:
             self._rows.pop(partition, None)
             self._ends.pop(partition, None)
+            self._given.pop(partition, None)
 
     def leave(self, partition: Partition) -> None:
         """Read no more of this one."""
         self.forget([partition])
-        self._assign_all()
+        self._consumer.incremental_unassign([TopicPartition(*partition)])
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Go on from here: somebody decided it."""
@@ -270,6 +269,7 @@ class PositionedConsumer:
             else:
                 self._ends[partition] = end
         elif code in _OUT_OF_RANGE:
+            self._given.pop(partition, None)  # it began, and has given up
             # A report of a place that is not ours (any more) is no report about us: the client is told where we are.
             asked = self.positions.get(partition) if code == KafkaError._LOG_TRUNCATION else message.offset()  # noqa: SLF001
             if asked == self.positions.get(partition):
@@ -305,24 +305,31 @@ class PositionedConsumer:
     def _place(self, partition: Partition) -> None:
         """Tell the client our position."""
         self._ends.pop(partition, None)
-        (place,) = self._places([partition])
+        here = self.positions.get(partition) or 0
         try:
-            self._consumer.seek(place)
+            self._consumer.seek(TopicPartition(*partition, here))
         except KafkaException as error:
             if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - it does not fetch there: given up, or not begun
                 raise
-            if self._cooperative:
-                self._consumer.incremental_unassign([TopicPartition(*partition)])
-                self._consumer.incremental_assign([place])
-            else:
-                self._assign_all()
+            # Where it has not begun it will begin at what it was given; to stop it once more meanwhile would abort the process.
+            if self._given.get(partition) != here:
+                self._assign_anew(partition)
+
+    def _assign_anew(self, partition: Partition) -> None:
+        if self._eager:
+            self._assign_all()
+        else:
+            self._consumer.incremental_unassign([TopicPartition(*partition)])
+            self._consumer.incremental_assign(self._give([partition]))
 
     def _assign_all(self) -> None:
         self._ends.clear()
-        self._consumer.assign(self._places(sorted(self.positions.partitions - self.positions.halted)))
+        self._consumer.assign(self._give(sorted(self.positions.partitions - self.positions.halted)))
 
-    def _places(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
-        return [TopicPartition(*partition, self.positions.get(partition) or 0) for partition in partitions]
+    def _give(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        places = {partition: self.positions.get(partition) or 0 for partition in partitions}
+        self._given.update(places)
+        return [TopicPartition(*partition, offset) for partition, offset in places.items()]
 
 
 class Growth:

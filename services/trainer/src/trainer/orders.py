@@ -123,7 +123,7 @@ class OrderLoop:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._consumer = consumer
-        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt)
+        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt, eager=True)
         self._topic = topic
         self._model_name = model_name
         self._decode = decode

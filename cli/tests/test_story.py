@@ -10,7 +10,6 @@ from rxtract.demo.malformed import Malformed
 from rxtract.demo.observer import Outcomes
 from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
 from rxtract.highlight import Mark, bracketed
-from rxtract.partitioning import murmur2, partition_of
 from rxtract.reading import Seen
 
 
@@ -108,11 +107,3 @@ def test_the_example_is_marked_synthetic_and_written_now():
     note = example_note("synthetic-x", "local")
     assert note.prescription_id.startswith("SYNTHETIC")
     assert abs(note.written_at - time.time() * 1000) < 60_000
-
-
-def test_partitions_are_those_of_the_java_client():
-    # Values of org.apache.kafka.common.utils.Utils.murmur2, as its own unit test lists them.
-    assert murmur2(b"21") == (-973932308) & 0xFFFFFFFF
-    assert murmur2(b"foobar") == (-790332482) & 0xFFFFFFFF
-    assert murmur2(b"a-little-bit-long-string") == (-985981536) & 0xFFFFFFFF
-    assert 0 <= partition_of(b"note", 12) < 12

@@ -7,8 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from catalogue import fault
-from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED
+from confluent_kafka import TopicPartition
+from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED
 from rxtract.backfill.doors import KafkaDoor
+
+GROUP = "rxtract-ingestor"
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +90,17 @@ def _expired(world: World) -> Iterator[None]:
     world.expire(NOTES_ACCEPTED)
     extractor.resume()
     yield
+
+
+@fault(
+    "the ingestors' committed offset lies behind the end of a partition, as after a restore from before", "OffsetReset"
+)
+def _cut_off(world: World) -> Iterator[None]:
+    world.end("ingestor")
+    begin = world.committed(GROUP, NOTES_SUBMITTED).get(0, 0)
+    world.commit(GROUP, TopicPartition(NOTES_SUBMITTED, 0, world.partitions(NOTES_SUBMITTED)[0][1] + 1_000))
+    world.start("ingestor", "ingestor", ready=False)
+    yield
+    world.end("ingestor")
+    world.commit(GROUP, TopicPartition(NOTES_SUBMITTED, 0, begin))
+    world.start("ingestor", "ingestor")

@@ -144,6 +144,20 @@ class World:
         consumer.close()
         return ends
 
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """What a group committed, by partition."""
+        consumer = Consumer({**self._config, "group.id": group})
+        places = [TopicPartition(topic, number) for number in self.partitions(topic)]
+        found = {one.partition: one.offset for one in consumer.committed(places, timeout=20) if one.offset >= 0}
+        consumer.close()
+        return found
+
+    def commit(self, group: str, place: TopicPartition) -> None:
+        """Move what a group committed; it must be without members."""
+        consumer = Consumer({**self._config, "group.id": group})
+        until(lambda: _committed(consumer, place), 30, f"{group} still has members")
+        consumer.close()
+
     def expire(self, topic: str) -> None:
         """Delete all that is on a topic, as retention does."""
         admin = AdminClient(self._config)
@@ -223,6 +237,14 @@ class World:
             stop.set()
             for worker in workers:
                 worker.join(45)
+
+
+def _committed(consumer: Consumer, place: TopicPartition) -> bool:
+    try:
+        consumer.commit(offsets=[place], asynchronous=False)
+    except KafkaException:
+        return False
+    return True
 
 
 class _Nothing(dict[str, "AnnotatedNote"]):

@@ -174,6 +174,12 @@ OPERATIONS = (
         "Lost partitions: a member died or took too long.",
     ),
     Panel(
+        "Offset resets",
+        "short",
+        (("sum by (job, reason) (rxtract_offset_resets_total) or vector(0)", "{{job}} {{reason}}"),),
+        "Positions that changed though nobody decided it; truncated: partitions that stand still.",
+    ),
+    Panel(
         "Assigned partitions", "short", ((f"rxtract_assigned_partitions{JOB}", "{{job}} {{instance}}"),), "By process."
     ),
     Panel("HTTP requests", "reqps", rate("rxtract_http_requests_total", "status"), "Answers of POST /v1/notes."),

@@ -98,6 +98,16 @@ CASES = {
     "RxtractRecordsExpired": Case(
         {f"rxtract_records_expired_total{{{WHO}}}": EVENT}, 8, 40, {"job": "extractor", "instance": "a"}, 4
     ),
+    "RxtractOffsetReset": Case(
+        {
+            f'rxtract_offset_resets_total{{{WHO}, reason="truncated"}}': "0x5 11x30 0x60",
+            f'rxtract_offset_resets_total{{{WHO}, reason="skipped"}}': "0x100",
+        },
+        30,
+        40,
+        {"job": "extractor", "instance": "a", "reason": "truncated"},
+        4,
+    ),
     "RxtractDeadLetters": Case(
         {'rxtract_dead_letters_total{job="ingestor", stage="ingestor", reason="BAD"}': RISING},
         20,

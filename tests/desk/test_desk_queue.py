@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -15,6 +16,7 @@ from review_desk.domain.tasks import Queue, Task, Word
 from review_desk.follower import Follower
 from review_desk.metrics import METRICS
 from runtime.health import Liveness, Readiness
+from runtime.memory import MemoryBroker, MemoryConsumer
 from runtime.metrics import Metrics
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -83,12 +85,12 @@ class Log:
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.at = partitions[0].offset
 
-    def consume(self, count: int, timeout: float) -> list:
-        if self.at >= self.records:
+    def poll(self, timeout: float) -> "Message | None":
+        if timeout == 0 or self.at >= self.records:
             time.sleep(0.01)
-            return []
+            return None
         self.at += 1
-        return [Message(self.at - 1)]
+        return Message(self.at - 1)
 
     def close(self) -> None:
         pass
@@ -145,6 +147,49 @@ def test_a_wipe_while_the_queue_is_built_is_seen(store: Store) -> None:
     assert store.is_ready()
     assert store.waiting()["open"] == 10
     assert store.offsets() == {"notes:0": 10}
+
+
+class Growing(MemoryConsumer):
+    """A consumer on a topic whose partitions grow."""
+
+    def list_topics(self, timeout: float):
+        numbers = dict.fromkeys(range(self._broker.partitions))
+        return SimpleNamespace(topics={"notes": SimpleNamespace(partitions=numbers)})
+
+    def poll(self, timeout: float = -1):
+        time.sleep(min(max(timeout, 0), 0.01))
+        return super().poll(timeout)
+
+
+def test_partitions_that_come_later_are_read_from_their_beginning(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.positioned.GROWTH_S", 0.0)
+    broker, metrics, stop, readiness = MemoryBroker(), Metrics(METRICS), threading.Event(), Readiness("queue")
+    metrics.build_all()
+    broker.append("notes", b"old")
+
+    def project(records) -> None:
+        for record in records:
+            add(store, {f"note-{record.value.decode()}": task(record.offset)})
+            if record.value == b"new":
+                missing.append(dict(readiness.missing))
+
+    missing: list[dict[str, str]] = []
+    follower = Follower(Growing(broker), ["notes"], project, store, stop, Liveness(), readiness, metrics)
+    thread = threading.Thread(target=follower.run)
+    thread.start()
+    try:
+        until(lambda: readiness.ready, 20)
+        broker.partitions = 2
+        broker.append("notes", b"new", b"k")  # before anybody reads there
+        until(lambda: missing and readiness.ready, 20)
+        assert "new partitions" in missing[0]["queue"]
+        until(lambda: store.offsets() == {"notes:0": 1, "notes:1": 1}, 20)
+        assert store.waiting()["open"] == 2
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def test_what_lives_as_long_as_the_follower_does_not_run_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

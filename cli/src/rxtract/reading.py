@@ -6,28 +6,48 @@ import json
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from contracts import records
 from contracts.registry import ConfluentRegistry, RegistryUnavailable
 from contracts.topics import DLQ_SUFFIX, load_topics, prefixed
 from contracts.wire import Deserializer, WireError
+from runtime.errors import Recoverable
+from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
-from rxtract.partitioning import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from contracts.record import Record
+    from runtime.positions import Partition
+    from runtime.records import InputRecord
 
     from rxtract.addresses import StackAddresses
 
 
 WAIT_S = 0.2
 AT_ONCE = 500
+ANSWER_S = 10.0
+SILENT_S = 30.0
+
+
+class Stretch(NamedTuple):
+    """What a partition holds.
+
+    Attributes:
+        low: The first offset.
+        readable: The offset behind the last record that can be read.
+        end: The end of the log: what lies between stands behind a transaction that is open.
+    """
+
+    low: int
+    readable: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,83 +120,77 @@ class TopicReader:
         from_end: bool = False,
         last: int | None = None,
         until: Callable[[], bool] = lambda: False,
+        on_open: Callable[[str, int], None] = lambda _topic, _offsets: None,
     ) -> Iterator[Seen]:
         """Yield the records of `topics` (full names), partition by partition as they come.
 
-        With `key` only that key's partition is read; records with other keys than the `wanted` ones are passed over. Without `follow` the reading ends at the offsets that were last when
-        it began; `last` starts that many records before the end of each partition. It also ends when `until` says so.
+        With `key` only that key's records are given, with `wanted` those whose key it takes, of all partitions: a key's
+        partition changes when a topic grows, and not all producers choose alike. Without `follow` the reading ends at the last
+        records that could be read when it began; `last` starts that many records before the end of each partition. It also ends when `until` says so. `on_open` hears of topics
+        with offsets behind an open transaction: nobody can read them before it ends.
         """
         consumer = self._consumer()
         try:
-            ends = self._assign(consumer, topics, key=key, from_end=from_end, last=last)
-            open_ends = {at: end for at, (start, end) in ends.items() if start < end}
-            while (follow or open_ends) and not until():
-                for message in self._some(consumer):
-                    if message.error():
-                        raise UserError(f"cannot read {message.topic()}: {message.error().str()}")
-                    at = (message.topic(), message.partition())
-                    if key in {None, message.key()} and wanted(message.key()):
-                        yield self._seen(message)
-                    if at in open_ends and message.offset() + 1 >= open_ends[at]:
-                        del open_ends[at]
+            growth = Growth(consumer, topics)
+            stretches = self._stretches(consumer, topics)
+            for topic in topics:
+                if hidden := sum(one.end - one.readable for (name, _), one in stretches.items() if name == topic):
+                    on_open(topic, hidden)
+            begins = {place: _begin(one, from_end=from_end, last=last) for place, one in stretches.items()}
+            ends = {place: one.readable for place, one in stretches.items() if begins[place] < one.readable}
+            reading = PositionedConsumer(consumer, on_error=self._fail)
+            reading.begin(begins if follow else {place: begins[place] for place in ends}, begins)
+            for record in _following(reading, growth, until) if follow else _up_to(reading, ends, until):
+                if key in {None, record.key} and wanted(record.key):
+                    yield self._seen(record)
+        except KafkaException as error:
+            self._fail(error.args[0])
+        except Recoverable as error:
+            raise UserError(str(error)) from None
         finally:
             consumer.close()
 
-    @staticmethod
-    def _some(consumer: Consumer) -> list[Any]:
-        """Return what has come: the first record as soon as it is there, then what lies ready behind it."""
-        first = consumer.poll(WAIT_S)
-        return [] if first is None else [first, *consumer.consume(AT_ONCE, timeout=0)]
+    def _fail(self, error: KafkaError) -> NoReturn:
+        raise UserError(f"Kafka at {self._addresses.bootstrap_servers} cannot be read: {error.str()}") from None
 
     def _consumer(self) -> Consumer:
         return Consumer(
             {
+                **POSITION_CONFIG,
                 **client_config(self._addresses, "rxtract-look"),
                 "group.id": f"rxtract-look-{time.time_ns()}",
-                "enable.auto.commit": False,
-                "allow.auto.create.topics": False,
                 "fetch.max.bytes": 8 * 1024 * 1024,
                 "log_level": 0,
             }
         )
 
-    def _assign(
-        self, consumer: Consumer, topics: Sequence[str], *, key: bytes | None, from_end: bool, last: int | None
-    ) -> dict[tuple[str, int], tuple[int, int]]:
+    def _stretches(self, consumer: Consumer, topics: Sequence[str]) -> dict[Partition, Stretch]:
+        """Ask what each partition holds."""
         try:
-            known = consumer.list_topics(timeout=10).topics
+            known = consumer.list_topics(timeout=ANSWER_S).topics
         except KafkaException:
             raise _unreachable(self._addresses) from None
-        ends: dict[tuple[str, int], tuple[int, int]] = {}
-        start_at: list[TopicPartition] = []
         for topic in topics:
             if topic not in known:
                 raise UserError(
                     f"no topic {topic}: `rxtract topics list` names them, `rxtract topics apply` makes them"
                 )
-            count = len(known[topic].partitions)
-            for partition in range(count) if key is None else [partition_of(key, count)]:
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-                start = high if from_end else low if last is None else max(low, high - last)
-                ends[topic, partition] = (start, high)
-                mark = OFFSET_END if from_end else OFFSET_BEGINNING if start == low else start
-                start_at.append(TopicPartition(topic, partition, mark))
-        consumer.assign(start_at)
-        return ends
+        places = [(topic, number) for topic in topics for number in known[topic].partitions]
+        admin = AdminClient(client_config(self._addresses, "rxtract-look") | {"log_level": 0})
 
-    def _seen(self, message: Any) -> Seen:
-        record, problem = self._decode(message.topic(), message.value())
-        return Seen(
-            message.topic(),
-            message.partition(),
-            message.offset(),
-            message.timestamp()[1],
-            message.key(),
-            message.value(),
-            tuple(message.headers() or ()),
-            record,
-            problem,
-        )
+        def ask(spec: OffsetSpec, isolation: IsolationLevel) -> dict[Partition, int]:
+            wanted = {TopicPartition(*place): spec for place in places}
+            answers = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_S) if wanted else {}
+            return {(one.topic, one.partition): int(answer.result().offset) for one, answer in answers.items()}
+
+        lows = ask(OffsetSpec.earliest(), IsolationLevel.READ_COMMITTED)
+        readable = ask(OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        ends = ask(OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        return {place: Stretch(lows[place], readable[place], ends[place]) for place in places}
+
+    def _seen(self, message: InputRecord) -> Seen:
+        record, problem = self._decode(message.topic, message.value)
+        return Seen(*message, record, problem)
 
     def _decode(self, topic: str, value: bytes | None) -> tuple[Any, str]:
         decoder = self._decoder(topic.removesuffix(DLQ_SUFFIX))
@@ -194,6 +208,35 @@ class TopicReader:
             record = record_type(topic.removeprefix(self._addresses.topic_prefix))
             self._decoders[topic] = Deserializer.for_topic(record, self._registry, topic) if record else None
         return self._decoders[topic]
+
+
+def _following(reading: PositionedConsumer, growth: Growth, until: Callable[[], bool]) -> Iterator[InputRecord]:
+    """What is there and what comes, of partitions too that come."""
+    while not until():
+        yield from reading.fetch(AT_ONCE, WAIT_S)
+        if new := growth.new(reading.positions.partitions):
+            reading.add(dict.fromkeys(new))
+
+
+def _up_to(reading: PositionedConsumer, ends: dict[Partition, int], until: Callable[[], bool]) -> Iterator[InputRecord]:
+    """What lies before these ends."""
+    left, heard_at = set(ends), time.monotonic()
+    while left and not until():
+        found = reading.fetch(AT_ONCE, WAIT_S)
+        for record in found:
+            if record.offset < ends[record.topic, record.partition]:
+                yield record
+        left = {place for place in left if (reading.positions.get(place) or 0) < ends[place]}
+        if found:
+            heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > SILENT_S:
+            raise UserError(f"no record came for {SILENT_S:.0f} s: `rxtract doctor` says what answers")
+
+
+def _begin(stretch: Stretch, *, from_end: bool, last: int | None) -> int:
+    if from_end:
+        return stretch.readable
+    return stretch.low if last is None else max(stretch.low, stretch.readable - last)
 
 
 def _unreachable(addresses: StackAddresses) -> UserError:

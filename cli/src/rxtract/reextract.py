@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from contracts.records import NoteAccepted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, prefixed
 from contracts.wire import Deserializer, Serializer, WireError
 from runtime.delivery import DeliveryProducer
+from runtime.positioned import POSITION_CONFIG, PositionedConsumer
 from runtime.records import OutputRecord
 
 from rxtract.demo.lag import LagProbe
@@ -26,6 +27,9 @@ from rxtract.kafka import client_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runtime.positions import Partition
+    from runtime.records import InputRecord
 
     from rxtract.addresses import StackAddresses
 
@@ -105,13 +109,13 @@ class Reextraction:
         self._lag = LagProbe(config, group_prefix + EXTRACTOR_GROUP, self._topic)
         self._consumer = Consumer(
             {
+                **POSITION_CONFIG,
                 **config,
                 "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}-{plan.serial}",
-                "enable.auto.commit": False,
-                "allow.auto.create.topics": False,
                 "log_level": 0,
             }
         )
+        self._reading = PositionedConsumer(self._consumer, on_error=_fail)
 
     def run(self, on_progress: Callable[[Sent], None] = lambda _: None) -> Sent:
         """Send all of it and return the counts.
@@ -146,9 +150,9 @@ class Reextraction:
         starts = {place.partition: place.offset for place in self._consumer.offsets_for_times(places, timeout=10)}
         before = {} if self._plan.again else self._committed(places)
         ends: dict[int, int] = {}
-        assigned = []
+        begins: dict[Partition, int] = {}
         for place in places:
-            low, high = self._consumer.get_watermark_offsets(place, timeout=10)
+            low, high = self._reading.ends_of((self._topic, place.partition))
             start = high if starts[place.partition] in (OFFSET_END, -1) else starts[place.partition]
             start = max(start, low)
             reached = min(high, max(start, before.get(place.partition, 0)))
@@ -157,8 +161,8 @@ class Reextraction:
             if start < high:
                 ends[place.partition] = high
                 sent.total += high - start
-                assigned.append(TopicPartition(self._topic, place.partition, start))
-        self._consumer.assign(assigned)
+                begins[self._topic, place.partition] = start
+        self._reading.begin(begins, begins)
         return ends
 
     def _committed(self, places: list[TopicPartition]) -> dict[int, int]:
@@ -178,15 +182,12 @@ class Reextraction:
         """Read some records, send them on, and keep the place once the broker has them."""
         outputs: list[OutputRecord] = []
         places: dict[int, int] = {}
-        for message in self._consumer.consume(BATCH, timeout=POLL_S):
-            if message.error():
-                raise KafkaException(message.error())
-            partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-            if offset >= ends.get(partition, 0):
+        for record in self._reading.fetch(BATCH, POLL_S):
+            if record.offset >= ends.get(record.partition, 0):
                 continue  # came after the run began: what we sent ourselves, or live and thus read by this champion
-            places[partition] = offset + 1
+            places[record.partition] = record.offset + 1
             sent.read += 1
-            output = self._again(message, sent)
+            output = self._again(record, sent)
             if output is not None:
                 outputs.append(output)
         if outputs:
@@ -195,18 +196,22 @@ class Reextraction:
         if places:
             offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in places.items()]
             self._consumer.commit(offsets=offsets, asynchronous=False)
-        for partition, offset in places.items():
-            if offset >= ends[partition]:
-                del ends[partition]
-                self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        here = self._reading.positions.get
+        for partition in [one for one, end in ends.items() if (here((self._topic, one)) or 0) >= end]:
+            del ends[partition]
+            self._reading.leave((self._topic, partition))
 
-    def _again(self, message: Any, sent: Sent) -> OutputRecord | None:
+    def _again(self, record: InputRecord, sent: Sent) -> OutputRecord | None:
         try:
-            note = self._decode(message.value())
+            note = self._decode(record.value)
         except WireError:
             sent.unreadable += 1  # the extractor dead-lettered it when it came
             return None
         if note.origin is Origin.REEXTRACT:
             sent.copies += 1
             return None
-        return OutputRecord(self._topic, message.key(), self._encode(replace(note, origin=Origin.REEXTRACT)))
+        return OutputRecord(self._topic, record.key, self._encode(replace(note, origin=Origin.REEXTRACT)))
+
+
+def _fail(error: KafkaError) -> NoReturn:
+    raise KafkaException(error)

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 from runtime import faust_batch
 from runtime.faust_batch import BatchApp, BatchLimits, credentials
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
-from runtime.faust_batch_ledger import OffsetGapError
-from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, EXPIRED_RECORDS, BatchState
+from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchState
 from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
 from runtime.health import Liveness, Readiness
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, METRICS, Metrics
+from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, EXPIRED_RECORDS, METRICS, OFFSET_RESETS, Metrics
+from runtime.positions import IN_REACH, Jump
 from runtime.settings import ServiceSettings
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
@@ -58,19 +59,29 @@ class FakeThread:
     crashed: bool = False
     asked: int = 0
     during_fetch: object = None
+    active: set = field(default_factory=set)
+    claims: dict = field(default_factory=dict)
+    highwaters: dict = field(default_factory=dict)
 
     def assignment(self):
         return self.ours
 
     def highwater(self, tp):
-        return 1_000
+        return self.highwaters.get(tp, 1_000)
 
     async def getmany(self, active_partitions, timeout):  # noqa: ASYNC109 - upstream's signature
         self.asked += 1
+        self.active = active_partitions
         assert active_partitions
         if self.during_fetch:
             self.during_fetch()
-        return self.fetches.pop(0) if self.fetches else {}
+        found = self.fetches.pop(0) if self.fetches else {}
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def position(self, tp):
+        return self.claims.get(tp)
 
     async def commit(self, offsets):
         await asyncio.sleep(self.commit_s)
@@ -288,47 +299,132 @@ async def test_a_fetch_that_spans_the_assignment_skips_nothing(stored, seek_firs
     assert [message.value.first for message in await rig.fetch()] == [begin + 5]
 
 
+def resets(rig: Rig) -> dict[str, float]:
+    read = rig.metrics.registry.get_sample_value
+    return {jump.value: read(OFFSET_RESETS.name, {"reason": jump.value}) for jump in Jump}
+
+
 @in_loop
-async def test_a_gap_ends_the_process_through_the_fetch_loop():
+async def test_a_hole_is_read_twice_and_then_passed():
+    """Markers, aborted records and compaction leave holes in any log; stock behaviour of ours was to end the process."""
     rig = Rig()
-    rig.thread.fetches = [{TP0: rows(0, 12, 14)}]
-    await rig.consumer._drain_messages(SimpleNamespace(should_stop=False))
-    assert rig.exits == [EXIT_SURPRISE]
-    assert isinstance(rig.batching.fail_stop.reason, OffsetGapError)
+    rig.thread.fetches = [{TP0: [*rows(0, 10, 11), *rows(0, 13, 14)]}, {TP0: rows(0, 13, 14)}]
+    assert [(m.value.first, m.value.last) for m in await rig.fetch()] == [(10, 11)]
+    assert [(m.value.first, m.value.last) for m in await rig.fetch()] == [(13, 14)]
+    assert rig.thread.seeks == [{TP0: 12}]
+    assert set(resets(rig).values()) == {0}
 
 
 @in_loop
-async def test_expired_records_are_counted_and_passed():
+async def test_what_the_client_skipped_is_read_after_all():
+    rig = Rig()
+    rig.thread.fetches = [{TP0: rows(0, 13, 14)}, {TP0: rows(0, 10, 14)}]
+    assert await rig.fetch() == []
+    assert [(m.value.first, m.value.last) for m in await rig.fetch()] == [(10, 14)]
+    assert resets(rig)["skipped"] == 1
+
+
+@in_loop
+async def test_what_comes_again_is_dropped():
+    rig = Rig()
+    rig.thread.fetches = [{TP0: rows(0, 10, 14)}, {TP0: rows(0, 2, 15)}]
+    await rig.fetch()
+    assert [(m.value.first, m.value.last) for m in await rig.fetch()] == [(15, 15)]
+    assert resets(rig)["backwards"] == 1
+
+
+@in_loop
+async def test_retention_that_passed_us_is_counted_and_reading_goes_on_at_the_earliest():
     rig = Rig()
     rig.thread.earliest = {TP0: 50}
-    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
-    assert [m.value.first for m in await rig.fetch()] == [50]
-    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 40
-
-
-@in_loop
-async def test_records_that_still_exist_are_not_passed_as_expired():
-    """Expected 10, earliest 20, first 50: 20 to 49 exist."""
-    rig = Rig()
-    rig.thread.earliest = {TP0: 20}
-    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
-    with pytest.raises(OffsetGapError):
-        await rig.fetch()
-    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 0
-
-
-@in_loop
-async def test_a_rebalance_while_a_gap_is_judged_delivers_nothing():
-    rig = Rig()
-
-    async def earliest(*partitions):
-        rig.app.consumer_generation_id = 2
-        return {TP0: 50}
-
-    rig.thread.earliest_offsets = earliest
-    rig.thread.fetches = [{TP0: rows(0, 50, 51)}]
+    batch = rig.deliver(TP0, 10, 11)
+    rig.thread.fetches = [OffsetOutOfRangeError({TopicPartition("in", 0): 12}), {TP0: rows(0, 50, 51)}]
     assert await rig.fetch() == []
+    assert [m.value.first for m in await rig.fetch()] == [50]
+    assert rig.thread.seeks == [{TP0: 50}]
+    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 38
+    rig.finish(batch)
+    assert await rig.consumer.commit() is True  # what was under way still counts
+    assert rig.thread.commits == [{TP0: 12}]
+
+
+@in_loop
+async def test_retention_that_passed_the_committed_offset_is_counted_too():
+    rig = Rig()
+    rig.thread.stored, rig.thread.earliest = {TP0: 42, TP1: 5}, {TP0: 60, TP1: 5}
+    await rig.consumer.perform_seek()
+    assert rig.thread.seeks == [{TP0: 60, TP1: 5}]
+    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == 18
+
+
+@in_loop
+async def test_a_log_that_was_cut_off_stops_its_partition_and_is_not_ready():
+    rig = Rig()
+    cut_off = OffsetOutOfRangeError({TopicPartition("in", 0): 10})
+    rig.thread.fetches = [cut_off, {TP1: rows(1, 10, 10)}]
+    assert await rig.fetch() == []
+    assert "cut off" in rig.batching.readiness.missing[IN_REACH]
+    assert [m.tp for m in await rig.fetch()] == [TP1]
+    assert rig.thread.active == {TP1}
+    assert resets(rig)["truncated"] == 1
+    assert rig.exits == []
+    rig.batching.revoked([TP0])
+    assert IN_REACH not in rig.batching.readiness.missing
+
+
+@in_loop
+async def test_a_report_about_another_place_than_ours_stops_nothing():
+    """It was made before a seek, or the client stands elsewhere: it is told where we are."""
+    rig = Rig()
+    rig.thread.fetches = [OffsetOutOfRangeError({TopicPartition("in", 0): 99}), {}]
+    await rig.fetch()
+    await rig.fetch()
     assert rig.thread.seeks == [{TP0: 10}]
+    assert IN_REACH not in rig.batching.readiness.missing
+
+
+@in_loop
+async def test_a_partition_without_a_committed_offset_is_no_error():
+    rig = Rig()
+    rig.thread.fetches = [NoOffsetForPartitionError(TP0), {TP0: rows(0, 10, 10)}]
+    assert await rig.fetch() == []
+    assert len(await rig.fetch()) == 1
+
+
+@in_loop
+async def test_markers_at_the_end_are_passed_and_committed_and_no_lag(monkeypatch):
+    monkeypatch.setattr("runtime.faust_batch_consumer._LOOK_FOR_MARKERS_S", 0.0)
+    rig = Rig()
+    rig.thread.highwaters = {TP0: 13, TP1: 10}
+    rig.thread.claims = {TP0: 11}
+    rig.thread.fetches = [{TP0: rows(0, 10, 10)}]
+    (message,) = await rig.fetch()
+    await rig.fetch()
+    assert rig.batching.ledger.behind(rig.batching.ends.get)[TP0] == 3  # not known yet whether records stand there
+    rig.thread.claims = {TP0: 13}
+    await rig.fetch()
+    assert rig.batching.ledger.expected(TP0) == 11
+    await rig.fetch()
+    assert rig.thread.seeks == [{TP0: 11}]
+    assert rig.batching.ledger.expected(TP0) == 13
+    assert await rig.consumer.commit() is False  # behind a batch that is not finished
+    rig.batching.ledger.start(message.value)
+    rig.finish(message.value)
+    assert await rig.consumer.commit() is True
+    assert rig.thread.commits == [{TP0: 13}]
+    assert rig.batching.ledger.behind(rig.batching.ends.get)[TP0] == 0
+
+
+@in_loop
+async def test_a_claim_of_the_client_that_is_not_true_skips_nothing(monkeypatch):
+    monkeypatch.setattr("runtime.faust_batch_consumer._LOOK_FOR_MARKERS_S", 0.0)
+    rig = Rig()
+    rig.thread.claims = {TP0: 13}
+    await rig.fetch()
+    rig.thread.fetches = [{TP0: rows(0, 10, 14)}]
+    assert [(m.value.first, m.value.last) for m in await rig.fetch()] == [(10, 14)]
+    assert rig.thread.seeks == [{TP0: 10}]
+    assert resets(rig)["skipped"] == 1
 
 
 @in_loop
@@ -505,7 +601,7 @@ async def test_a_seek_sets_where_the_ledger_goes_on():
     await rig.consumer.perform_seek()
     assert rig.batching.ledger.expected(TP0) == 42
     assert rig.batching.ledger.expected(TP1) == 7
-    assert rig.thread.seeks == [{TP1: 7}]
+    assert rig.thread.seeks == [{TP0: 42, TP1: 7}]
     rig.finish(old)
     assert await rig.consumer.commit() is False
 
@@ -525,7 +621,7 @@ async def test_a_partition_that_comes_during_the_seek_waits_for_its_own():
     rig.thread.seek_to_committed = seek_to_committed
     await rig.consumer.perform_seek()
     assert rig.batching.ledger.partitions == {TP0}
-    assert rig.thread.seeks == []
+    assert rig.thread.seeks == [{TP0: 42}]
 
 
 @in_loop
@@ -534,7 +630,7 @@ async def test_restored_state_says_where_reading_goes_on_whatever_was_committed(
     rig.thread.stored = {TP0: 42}
     rig.batching.restore = lambda partitions: {TP0: 17}
     await rig.consumer.perform_seek()
-    assert rig.thread.seeks == [{TP0: 17}, {TP1: 0}]
+    assert rig.thread.seeks == [{TP0: 17, TP1: 0}]
     assert rig.batching.ledger.expected(TP0) == 17
 
 

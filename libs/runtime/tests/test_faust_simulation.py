@@ -7,7 +7,8 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from runtime.faust_batch_ledger import Batch, OffsetGapError, OffsetLedger, UnknownPartitionError
+from runtime.faust_batch_ledger import Batch, OffsetLedger, RepeatedOffsetsError, UnknownPartitionError
+from runtime.positions import Positions
 
 PARTITIONS = 3
 WORKERS = 3
@@ -25,6 +26,7 @@ class Worker:
         self.ledger = OffsetLedger()
         self.under_way: list[Batch] = []
         self.positions: dict[tuple[str, int], int] = {}
+        self.looking_again: set[tuple[str, int]] = set()
 
 
 class World:
@@ -74,7 +76,8 @@ class World:
         worker = self.random.choice(self.workers)
         if worker.positions:
             partition = self.random.choice(sorted(worker.positions))
-            self.deliver(worker, partition, worker.positions[partition] + self.random.randint(1, 5))
+            wrong = 0 if partition in worker.looking_again else self.random.randint(1, 5)  # not twice in the same place
+            self.deliver(worker, partition, worker.positions[partition] + wrong)
 
     def deliver(self, worker: Worker, partition: tuple[str, int], first: int) -> None:
         last = min(first + self.random.randint(0, 6), self.ends[partition] - 1)
@@ -82,12 +85,17 @@ class World:
             return
         records = [Fetched(offset) for offset in range(first, last + 1)]
         try:
-            batch = worker.ledger.deliver(partition, records, len(records))
-        except (OffsetGapError, UnknownPartitionError):
+            begin, stop, again = worker.ledger.positions.admit(partition, records)
+            batch = worker.ledger.deliver(partition, records[begin:stop], stop - begin) if stop > begin else None
+        except (RepeatedOffsetsError, UnknownPartitionError):
+            raise AssertionError("the ledger was given what positions refuse") from None
+        worker.looking_again.discard(partition)
+        if again:
+            worker.looking_again.add(partition)
             self.refusals += 1
-            self.end(worker)
+        worker.positions[partition] = worker.ledger.expected(partition)
+        if batch is None:
             return
-        worker.positions[partition] = last + 1
         if self.random.random() < 0.9:
             worker.ledger.start(batch)
             worker.under_way.append(batch)
@@ -138,6 +146,7 @@ class World:
                 self.store(worker.ledger.committable())
             worker.ledger.forget(worker.ledger.partitions)
             worker.positions.clear()
+            worker.looking_again.clear()
         for partition in self.ends:
             worker = self.random.choice(self.workers)
             worker.ledger.expect(partition, self.committed[partition])
@@ -170,6 +179,12 @@ def test_the_world_notices_a_ledger_that_commits_the_highest_batch(monkeypatch):
         return offsets
 
     monkeypatch.setattr(OffsetLedger, "committable", highest)
+    with pytest.raises(AssertionError, match="without"):
+        run_worlds(20)
+
+
+def test_the_world_notices_positions_that_believe_every_hole(monkeypatch):
+    monkeypatch.setattr(Positions, "_is_known", lambda *_: True)
     with pytest.raises(AssertionError, match="without"):
         run_worlds(20)
 

@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
 from mode import services
 from runtime.faust_batch import BatchApp, check_accelerator
-from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
+from runtime.faust_batch_consumer import BatchConsumer, BatchTransport, ReadCommittedThread
 
 Consumer = consumer.Consumer
 Delegate = consumer.ThreadDelegateConsumer
@@ -40,6 +40,13 @@ OVERRIDDEN = [
     (Consumer.perform_seek, "2b4ceebd23deb7ee", "sets where the ledger goes on"),
     (Consumer.verify_event_path, "7759907d47b59259", "livelock check only logs, on two clocks"),
     (driver.Consumer.verify_event_path, "883ce70ac0a6007f", "livelock check only logs, on two clocks"),
+    (
+        Thread._create_worker_consumer,
+        "c179c0bdb9755c3a",
+        "reads what was aborted; else round-robin, bounds, credentials",
+    ),
+    (Thread.highwater, "745f6cb718454330", "the end of the log, though an open transaction may stand before it"),
+    (driver.Consumer._new_consumer_thread, "8fd0d41b15145615", "the thread that reads what was committed"),
     (App._new_transport, "11beddacb9fee5b0", "our transport"),
     (App._create_directories, "11b6b0b79e317509", "writes a data folder"),
     (services.Service._crash, "023e36034cd9b2b1", "a crash stops in good order and commits on the way"),
@@ -68,7 +75,15 @@ RELIED_UPON = [
     (Thread._commit, "78c931ecfa8dde44", "False only when the group has rebalanced, else crash"),
     (Thread._fetch_records, "9e7369fc572de4d0", "returns nothing while flow is stopped"),
     (Thread._seek_wait, "98f8aa716db26656", "seeks and waits for the position"),
-    (Thread._create_worker_consumer, "c179c0bdb9755c3a", "round-robin without tables, bounds, credentials"),
+    (Thread.position, "733b7b57f3bcdc54", "how far the client has passed markers: a claim"),
+    (AIOKafkaConsumer.start, "5ba1baa38f6246a0", "the fetcher takes the isolation level over only now"),
+    (AIOKafkaConsumer.last_stable_offset, "ecbdc68482bfd6b7", "the end of what can be read"),
+    (
+        fetcher.Fetcher._update_fetch_positions,
+        "1dc02ecce273299d",
+        "reports a partition without a committed offset; a seek passes it",
+    ),
+    (fetcher.FetchResult.getall, "b638929de3431c67", "passes markers without a record"),
     (driver.ConsumerRebalanceListener.on_partitions_assigned, "f8231db51dd545c6", "sets the generation first"),
     (driver.credentials_to_aiokafka_auth, "364c9c9c68523c50", "security settings are passed through"),
     (App._on_partitions_revoked, "c1abd58dcb37f0a2", "clears the streams' buffers"),
@@ -117,6 +132,9 @@ def test_upstream_source_is_the_one_we_read(row):
         (BatchConsumer.on_partitions_assigned, Consumer.on_partitions_assigned),
         (BatchConsumer.perform_seek, Consumer.perform_seek),
         (BatchConsumer.verify_event_path, Consumer.verify_event_path),
+        (BatchConsumer._new_consumer_thread, driver.Consumer._new_consumer_thread),
+        (ReadCommittedThread._create_worker_consumer, Thread._create_worker_consumer),
+        (ReadCommittedThread.highwater, Thread.highwater),
         (BatchApp._new_transport, App._new_transport),
         (BatchApp._create_directories, App._create_directories),
         (BatchApp._crash, services.Service._crash),
@@ -131,7 +149,7 @@ def test_signatures_are_upstreams(ours, theirs):
 
 def test_every_overridden_method_is_in_the_table():
     pinned = {name(row).split(".")[-1] for row in OVERRIDDEN}
-    classes = (BatchConsumer, BatchTransport, BatchApp)
+    classes = (BatchConsumer, BatchTransport, BatchApp, ReadCommittedThread)
     for ours in classes:
         base = ours.__mro__[1]
         for attribute, value in vars(ours).items():

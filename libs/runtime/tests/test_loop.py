@@ -14,7 +14,8 @@ from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.loop import ASSIGNMENT, ConsumerLoop, LoopLimits
 from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, DEAD_LETTERS, RETRIES, Metrics
+from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, DEAD_LETTERS, EXPIRED_RECORDS, OFFSET_RESETS, RETRIES, Metrics
+from runtime.positions import IN_REACH, Jump
 from runtime.records import InputRecord, OutputRecord
 from runtime.retry import Backoff, retrying
 
@@ -44,10 +45,15 @@ class Rig:
         self.readiness = Readiness(ASSIGNMENT)
         if retry:
             handler = retrying(handler, self.stop, backoff=NO_PAUSE)
-        self.loop = ConsumerLoop(
-            self.consumer,
+        self.handler = handler
+        self.loop = self.loop_over(self.consumer)
+        self.error: Exception | None = None
+
+    def loop_over(self, consumer: MemoryConsumer) -> ConsumerLoop:
+        return ConsumerLoop(
+            consumer,
             DeliveryProducer({}, MemoryProducer(self.broker)),
-            handler,
+            self.handler,
             ["in"],
             stop=self.stop,
             limits=QUICK,
@@ -56,7 +62,6 @@ class Rig:
             readiness=self.readiness,
             backoff=NO_PAUSE,
         )
-        self.error: Exception | None = None
 
     @contextmanager
     def running(self):
@@ -270,29 +275,112 @@ def test_a_batch_in_hand_when_its_partition_is_lost_is_not_committed() -> None:
     assert rig.committed == 0
 
 
-def test_what_was_fetched_before_its_partition_went_is_handled_but_never_committed() -> None:
+def test_what_was_fetched_before_its_partition_went_is_neither_handled_nor_committed() -> None:
     """The group changes between the first message of a fetch and the rest of it."""
     rig = Rig(records=5)
-    consume = rig.consumer.consume
+    poll = rig.consumer.poll
     calls = []
 
-    def consume_and_lose(num_messages: int = 1, timeout: float = -1) -> list:
-        taken = consume(num_messages, timeout)
-        calls.append(num_messages)
-        if len(calls) == 2 and taken:  # the second call takes the rest of the first fetch
+    def poll_and_lose(timeout: float = -1):
+        calls.append(timeout)
+        if len(calls) == 3:  # two records are taken
             rig.consumer.take_away(asked=True)
-        return taken
+        return poll(timeout)
 
-    rig.consumer.consume = consume_and_lose
+    rig.consumer.poll = poll_and_lose
     with rig.running():
-        rig.until(lambda: len(rig.broker.values("out")) == 5)
+        rig.until(lambda: len(calls) > 10)
+    assert rig.broker.values("out") == []
     assert rig.committed == 0
+
+
+class Careless(MemoryConsumer):
+    """A client that stands elsewhere than it was told: at some offset of ours it goes on somewhere else, once."""
+
+    def __init__(self, broker: MemoryBroker, jumps: dict[int, int]) -> None:
+        super().__init__(broker)
+        self.jumps = jumps
+
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list:
+        for partition, position in self._positions.items():
+            if position in self.jumps:
+                self._positions[partition] = self.jumps.pop(position)
+        return super().consume(num_messages, timeout)
+
+
+def resets(rig: Rig) -> dict[str, float]:
+    value = rig.metrics.registry.get_sample_value
+    return {jump.value: value(OFFSET_RESETS.name, {"reason": jump.value}) for jump in Jump}
+
+
+def careless(jumps: dict[int, int], records: int = 30) -> Rig:
+    rig = Rig(records=0)
+    rig.loop = rig.loop_over(Careless(rig.broker, jumps))
+    for number in range(records):
+        rig.broker.append("in", b"%d" % number, b"")
+    with rig.running():
+        rig.until(lambda: rig.committed == records)
+    assert rig.broker.values("out") == [b"%d" % number for number in range(records)]
+    return rig
+
+
+def test_a_record_that_the_client_skips_is_not_lost() -> None:
+    assert resets(careless({10: 11})) == {"expired": 0, "truncated": 0, "backwards": 0, "skipped": 1}
+    assert resets(careless({0: 3, 14: 20, 25: 29}))["skipped"] > 0
+
+
+def test_a_client_that_reads_everything_again_floods_nobody() -> None:
+    assert resets(careless({30: 0})) == {"expired": 0, "truncated": 0, "backwards": 1, "skipped": 0}
+
+
+def test_retention_that_passed_us_costs_what_it_deleted_and_no_more() -> None:
+    rig = Rig(records=30)
+    rig.broker.committed["in", 0] = 4
+    rig.broker.lows["in", 0] = 10
+    with rig.running():
+        rig.until(lambda: rig.committed == 30)
+    assert rig.broker.values("out") == [b"%d" % number for number in range(10, 30)]
+    assert resets(rig)["expired"] == 1
+    assert rig.metrics.registry.get_sample_value(EXPIRED_RECORDS.name) == 6
+    assert rig.readiness.missing == {}
+
+
+def test_retention_that_passes_us_while_we_read_does_the_same() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        entered.set()
+        leave.wait(5)
+        return copy_out(records)
+
+    rig = Rig(slow, records=30)
+    with rig.running():
+        assert entered.wait(5)
+        rig.broker.lows["in", 0] = 25
+        leave.set()
+        rig.until(lambda: rig.committed == 30)
+    assert resets(rig)["expired"] == 1
+    assert rig.metrics.registry.get_sample_value(EXPIRED_RECORDS.name) == 15
+
+
+def test_a_log_that_was_cut_off_stops_its_partition_and_is_not_ready() -> None:
+    rig = Rig(records=30, partitions=2)
+    rig.broker.committed["in", 0] = 1000
+    with rig.running():
+        rig.until(lambda: rig.broker.committed.get(("in", 1)) == 15)
+        rig.until(lambda: "cut off" in rig.readiness.missing.get(IN_REACH, ""))
+        for number in range(20):
+            rig.broker.append("in", b"late %d" % number, b"")
+    assert {int(value) % 2 for value in rig.broker.values("out")} == {1}
+    assert rig.broker.committed["in", 0] == 1000
+    assert resets(rig)["truncated"] == 1
+    assert rig.error is None
 
 
 def test_a_partition_that_is_taken_away_in_order_keeps_what_was_acknowledged() -> None:
     rig = Rig(records=30)
     rig.loop._limits = LoopLimits(batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=60, drain_s=0.3)
-    rig.loop._positions.told_at_s = time.monotonic()
+    rig.loop._done.told_at_s = time.monotonic()
     with rig.running():
         rig.until(lambda: len(rig.broker.values("out")) == 30)
         assert rig.committed == 0  # the interval has not passed

@@ -17,8 +17,23 @@ class Message:
     def error(self) -> None:
         return None
 
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return 0
+
     def offset(self) -> int:
         return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+    def key(self) -> None:
+        return None
+
+    def headers(self) -> None:
+        return None
 
     def value(self) -> bytes:
         return b"text"
@@ -63,6 +78,29 @@ def test_what_is_there_is_fetched_once() -> None:
     reader = requests(consumer)
     assert reader.read(0, 100) == reader.read(0, 100) == b"text"
     assert consumer.fetched == [100]
+
+
+class Skipping(Consumer):
+    """Gives the next record instead of the one that was asked for, so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.sought = 0
+
+    def seek(self, _place: TopicPartition) -> None:
+        self.sought += 1
+
+    def poll(self, timeout: float) -> Message | None:
+        self.times -= 1
+        return Message(self.fetched[-1] + (self.times >= 0))
+
+
+def test_a_text_is_gone_only_when_the_broker_gave_the_next_one_twice() -> None:
+    once, twice = Skipping(1), Skipping(2)
+    assert requests(once).read(0, 100) == b"text"
+    assert requests(twice).read(0, 100) is None
+    assert (once.sought, twice.sought) == (1, 1)
 
 
 def test_a_broker_that_is_away_is_not_taken_for_a_text_that_is_gone() -> None:

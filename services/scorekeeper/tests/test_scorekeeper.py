@@ -3,6 +3,7 @@ import random
 import re
 import threading
 from itertools import pairwise
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -36,12 +37,13 @@ from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
+from runtime.memory import MemoryBroker, MemoryConsumer
 from runtime.metrics import Metrics
 from runtime.people import People
 from runtime.records import InputRecord
 from runtime.secret_files import hash_token
 from scorekeeper.adapters.sink import Sink
-from scorekeeper.adapters.topics import start_of
+from scorekeeper.adapters.topics import Start, Topics, start_of
 from scorekeeper.bootstrap import share, topic_names
 from scorekeeper.domain.board import WEEK, Board
 from scorekeeper.domain.figures import look, quality_of
@@ -453,6 +455,9 @@ class NoTopics:
         assert self.turns == 1, "the first turn has not ended"
         return []
 
+    def grown(self):
+        return {}
+
     def reached(self, _ends):
         return False
 
@@ -768,3 +773,30 @@ def test_shares_are_never_rounded_up_to_all():
     assert words.value_of(0.0, "hours") == "0 h"
     assert words.value_of(2881.2, "rupees") == "₹ 2,881"
     assert words.target_of(0.995, "higher", "share") == "at least 99.5 %"
+
+
+# -- partitions that come later
+
+
+def test_new_partitions_are_read_from_their_beginning_and_the_numbers_are_whole_again(monkeypatch):
+    monkeypatch.setattr("runtime.positioned.GROWTH_S", 0.0)
+    broker = MemoryBroker()
+    broker.append("t", b"old")
+    client = MemoryConsumer(broker)
+    numbers = [0]
+    client.list_topics = lambda timeout: SimpleNamespace(
+        topics={"t": SimpleNamespace(partitions=dict.fromkeys(numbers))}
+    )
+    topics = Topics(client, {"t": "notes"})
+    topics.begin({("t", 0): Start(0, 0, 1, 0)})
+    assert [record.value for record in topics.read()] == [b"old"]
+    assert topics.grown() == {}
+    broker.partitions = 2
+    broker.append("t", b"new", b"k")
+    numbers.append(1)
+    assert topics.grown() == {("t", 1): Start(0, 0, 1, 0)}
+    assert not topics.reached({("t", 0): 1, ("t", 1): 1})
+    assert topics.lag() == {"notes": 1}
+    assert [record.value for record in topics.read()] == [b"new"]
+    assert topics.reached({("t", 0): 1, ("t", 1): 1})
+    assert topics.grown() == {}

@@ -57,12 +57,15 @@ class NoCommands:
     def poll(self, _timeout: float) -> None:
         return None
 
-    def seek(self, _place: object) -> None:
+    def assign(self, _places: object) -> None:
         pass
+
+    def get_watermark_offsets(self, _place: object, timeout: float) -> tuple[int, int]:
+        return 0, 0
 
 
 def stored(offset: int, order: ModelCommand) -> Any:
-    return SimpleNamespace(offset=offset, value=order)
+    return SimpleNamespace(partition=0, offset=offset, value=order)
 
 
 def nothing(*_: object) -> Any:

@@ -39,7 +39,9 @@ def tap(
     from_end = follow and not from_start and last is None
     if from_end and not as_json:
         console.print(f"waiting for records of {topic}; Ctrl-C ends", style="dim")
-    seen = reader.read([prefixed(addresses.topic_prefix, topic)], follow=follow, from_end=from_end, last=last)
+    seen = reader.read(
+        [prefixed(addresses.topic_prefix, topic)], follow=follow, from_end=from_end, last=last, on_open=say_open
+    )
     try:
         for one in islice(seen, limit):
             if as_json:
@@ -49,6 +51,13 @@ def tap(
                 console.print(describe(one))
     except KeyboardInterrupt:
         return
+
+
+def say_open(topic: str, offsets: int) -> None:
+    """Say on stderr that records cannot be read yet."""
+    sys.stderr.write(
+        f"{topic}: {offsets} offsets stand behind an open transaction; nobody can read them before it is committed or aborted\n"
+    )
 
 
 def as_object(seen: Seen) -> dict[str, Any]:

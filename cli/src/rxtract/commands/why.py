@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
-from rxtract.commands.tap import as_object, describe
+from rxtract.commands.tap import as_object, describe, say_open
 from rxtract.demo.observer import rank_of
 from rxtract.errors import UserError
 from rxtract.highlight import printable
@@ -70,8 +70,8 @@ def _records_of(reader: TopicReader, prefix: str, note_id: str, source: str | No
     keyed = [prefixed(prefix, name) for name, topic in load_topics().items() if topic.key == NOTE_KEY]
     topics = [name for topic in keyed for name in (topic, topic + DLQ_SUFFIX) if name in existing]
     if source is not None:
-        return list(reader.read(topics, key=note_key(source, note_id).encode()))
-    return list(reader.read(topics, wanted=lambda key: _id_of(key) == note_id))
+        return list(reader.read(topics, key=note_key(source, note_id).encode(), on_open=say_open))
+    return list(reader.read(topics, wanted=lambda key: _id_of(key) == note_id, on_open=say_open))
 
 
 def by_source(found: list[Seen]) -> dict[str, list[Seen]]:

@@ -49,6 +49,8 @@ _COLLECT_AFTER_OBJECTS = 50_000
 _STREAM_BUFFER_BATCHES = (
     65_536  # never full: the ledger's bounds stop the fetching long before; a full one would sleep a second
 )
+_METADATA_AGE_MS = 10_000
+"""New partitions are seen within so long."""
 _NO_POLL_LIMIT_S = 24 * 3600.0  # a batch may wait long for the registry; a hung handler is what liveness is for
 
 
@@ -79,7 +81,7 @@ class BatchApp(faust.App):
     Args:
         settings: Addresses, security, prefixes.
         group: Consumer group without its prefix; also Faust's application id.
-        topic: Full name of the topic to read. Neither compacted nor transactional, unless ``contiguous`` is False.
+        topic: Full name of the topic to read.
         handler: Records in, records out; runs in the worker's thread.
         sender: Takes the records out; belongs to the worker's thread from now on.
         limits: Bounds.
@@ -104,12 +106,11 @@ class BatchApp(faust.App):
         fail_stop: FailStop | None = None,
         session_timeout_s: float = 8.0,
         instance_id: str | None = None,
-        contiguous: bool = True,
     ) -> None:
         check_accelerator()
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
-        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous)
+        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness)
         self.worker = BatchWorker(handler, sender, self.fail_stop, metrics, self.batching.ledger.start)
         self.sender = sender
         super().__init__(
@@ -122,7 +123,8 @@ class BatchApp(faust.App):
             broker_max_poll_records=limits.poll_records,
             broker_max_poll_interval=_NO_POLL_LIMIT_S,
             consumer_max_fetch_size=limits.partition_fetch_bytes,
-            consumer_auto_offset_reset="earliest",
+            consumer_auto_offset_reset="none",  # a position that the broker does not have is reported, and we decide
+            consumer_metadata_max_age_ms=_METADATA_AGE_MS,
             consumer_group_instance_id=instance_id,
             stream_buffer_maxsize=_STREAM_BUFFER_BATCHES,
             stream_recovery_delay=0.0,

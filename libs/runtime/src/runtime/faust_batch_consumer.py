@@ -1,8 +1,8 @@
 """Faust's consumer, made to carry one list of records per partition and poll instead of one record at a time.
 
 What is overridden here was read in faust-streaming 0.15.3; ``tests/test_faust_upstream.py`` fails when an upgrade changes any of it.
-The rules: a fetched batch is delivered, or sought back to, or its partition is about to be taken; the ledger alone says what may be
-committed; whatever does not fit ends the process.
+The rules: a fetched batch is delivered, or sought back to, or its partition is about to be taken; positions are ours and the client's are
+claims (`runtime.positions`); the ledger alone says what may be committed; whatever does not fit ends the process.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service, ServiceT
 
-from runtime.faust_batch_ledger import Batch, OffsetGapError, Partition, cut
+from runtime.faust_batch_ledger import Batch, Partition, cut
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
@@ -26,6 +28,20 @@ _log = get_logger(__name__)
 
 _UNASSIGNED_WAIT_S = 0.05
 _FULL_WAIT_S = 1.0
+_LOOK_FOR_MARKERS_S = 0.5
+
+
+class ReadCommittedThread(driver.AIOKafkaConsumerThread):
+    """Upstream reads what was aborted too, unless it is itself in a transaction."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - upstream fixes it; taken over when it starts
+        return consumer
+
+    def highwater(self, tp: TP) -> int:
+        """The offset behind the last record that can be read, not the end of the log: an open transaction may stand between."""
+        return cast("int", self._ensure_consumer().last_stable_offset(tp))
 
 
 class BatchConsumer(driver.Consumer):
@@ -39,6 +55,10 @@ class BatchConsumer(driver.Consumer):
         self._commit_lock = asyncio.Lock()
         self._dropped: set[TP] = set()
         self._gather_until_s = 0.0
+        self._look_for_markers_at_s = 0.0
+
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     # -- fetching ------------------------------------------------------------------------------------------------
 
@@ -61,6 +81,7 @@ class BatchConsumer(driver.Consumer):
             return
         generation = self.app.consumer_generation_id  # before the fetch is awaited: a rebalance may pass meanwhile
         fetched = await self._fetch(timeout_s=timeout)
+        await self._pass_markers(fetched, generation)
         if not fetched or self.should_stop:
             return
         limits = self.batching.limits
@@ -68,12 +89,21 @@ class BatchConsumer(driver.Consumer):
             self._gather_until_s = time.monotonic() + limits.gather_s
         for fetched_tp, records in fetched.items():
             tp = TP(fetched_tp.topic, fetched_tp.partition)
-            for row, size_bytes in cut(records, limits.batch_records, limits.batch_bytes):
-                batch = None if self._is_stale(generation) else await self._enter(tp, row, size_bytes, generation)
-                if batch is None:
+            if self._is_stale(generation):
+                await self._seek_back(fetched)
+                return
+            for row, size_bytes in cut(self._admit(tp, records), limits.batch_records, limits.batch_bytes):
+                if self._is_stale(generation):
                     await self._seek_back(fetched)
                     return
-                yield tp, self._message(tp, batch, row[-1])
+                yield tp, self._message(tp, self.batching.ledger.deliver(tp, row, size_bytes), row[-1])
+
+    def _admit(self, tp: TP, records: Sequence[Any]) -> Sequence[Any]:
+        """What of the fetched records follows on our position; the rest is fetched again from there."""
+        first, stop, look_again = self.batching.ledger.positions.admit(tp, records)
+        if look_again:
+            self._dropped.add(tp)
+        return records if stop - first == len(records) else records[first:stop]
 
     def _is_stale(self, generation: int) -> bool:
         """Whether what was fetched under this generation may no longer be delivered."""
@@ -102,36 +132,51 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow.wait())
         self.batching.fetch_begins()
         self._check_thread()
-        active = set(self._get_active_partitions())
+        positions = self.batching.ledger.positions
+        active = set(self._get_active_partitions()) - positions.halted
         if not active:  # an empty set would mean all partitions to aiokafka
             await asyncio.sleep(_UNASSIGNED_WAIT_S)
             return {}
         await self._seek_dropped()
-        fetched: Mapping[Any, Sequence[Any]] = await self._getmany(active_partitions=active, timeout=timeout_s)
+        try:
+            fetched: Mapping[Any, Sequence[Any]] = await self._getmany(active_partitions=active, timeout=timeout_s)
+        except NoOffsetForPartitionError:
+            return {}  # just assigned: our own seek is to come
+        except OffsetOutOfRangeError as error:
+            for tp, asked in error.args[0].items():
+                await self._out_of_range(TP(tp.topic, tp.partition), asked)
+            return {}
         self._note_ends(active)
         return fetched
 
-    async def _enter(self, tp: TP, row: Sequence[Any], size_bytes: int, generation: int) -> Batch | None:
-        """Enter a row into the ledger; None: a rebalance passed while we asked the broker about a gap."""
-        ledger = self.batching.ledger
-        try:
-            return ledger.deliver(tp, row, size_bytes)
-        except OffsetGapError as gap:
-            if gap.first < gap.expected:
-                raise
-            expired = await self._is_expired(tp, gap.first)
-            if self._is_stale(generation):
-                return None
-            if not expired:
-                raise
-            _log.error("records expired before they were read", partition=tp.partition, count=gap.first - gap.expected)
-            self.batching.expired_records(gap.first - gap.expected)
-            return ledger.deliver(tp, row, size_bytes, expired=True)
-
-    async def _is_expired(self, tp: TP, first: int) -> bool:
-        """Whether the broker itself has nothing before this offset any more (retention overtook us)."""
+    async def _out_of_range(self, tp: TP, asked: int) -> None:
+        """The broker has nothing at our position: go on at the earliest, or stand still when the log was cut off."""
         earliest = await self.earliest_offsets(tp)
-        return any(offset >= first for offset in earliest.values())
+        positions = self.batching.ledger.positions
+        if tp not in self.assignment() or positions.get(tp) is None:
+            return
+        if asked == positions.get(tp) and positions.out_of_range(tp, next(iter(earliest.values()))) is None:
+            self.batching.halted(tp)
+        else:  # also where the client asked for another place than ours
+            self._dropped.add(tp)
+
+    async def _pass_markers(self, fetched: Mapping[Any, Sequence[Any]], generation: int) -> None:
+        """Where the end lies behind our position and no record comes: see whether the client has passed nothing but markers."""
+        if time.monotonic() < self._look_for_markers_at_s:
+            return
+        self._look_for_markers_at_s = time.monotonic() + _LOOK_FOR_MARKERS_S
+        ledger = self.batching.ledger
+        for tp in set(self._get_active_partitions()) - fetched.keys() - self._dropped - ledger.positions.halted:
+            here, end = ledger.expected(tp), self.batching.ends.get(tp)
+            if here is None or end is None or end <= here or self._is_stale(generation):
+                continue
+            claimed = await self._thread.position(tp)
+            if claimed is None or claimed <= here or self._is_stale(generation):
+                continue  # it has not come further yet
+            if ledger.positions.reach(tp, claimed):
+                self._dropped.add(tp)
+            elif ledger.expected(tp) == claimed:
+                ledger.pass_over(tp, here, claimed)
 
     async def _seek_back(self, fetched: Iterable[Any]) -> None:
         """A rebalance passed during the fetch. What is still ours is fetched again from where it is expected."""
@@ -261,27 +306,17 @@ class BatchConsumer(driver.Consumer):
         asked = set(self.assignment())
         await super().perform_seek()
         ours = asked & set(self.assignment())  # what the next rebalance brings meanwhile has a seek of its own to come
-        begins = {tp: self._read_offset[tp] for tp in ours}
-        begins.update(await self._restore(ours))
-        begins.update(await self._seek_to_begin([tp for tp, offset in begins.items() if not offset], begins))
-        for tp, offset in begins.items():
-            self.batching.ledger.expect(tp, offset)
-        self.batching.freed.set()
-
-    async def _seek_to_begin(self, unsought: Sequence[TP], begins: Mapping[TP, int | None]) -> Mapping[TP, int]:
-        """Seek where aiokafka's own seek does nothing: without a committed offset, to the earliest one; and to 0.
-
-        A fetch from before the rebalance may already have moved the position on, and its records were dropped.
-        """
-        if not unsought:
-            return {}
-        unknown = [tp for tp in unsought if begins[tp] is None]
-        earliest = await self.earliest_offsets(*unknown) if unknown else {}
-        offsets = dict.fromkeys(unsought, 0) | {TP(tp.topic, tp.partition): offset for tp, offset in earliest.items()}
-        ours = self.assignment()  # the next rebalance may be under way
-        if still := {tp: offset for tp, offset in offsets.items() if tp in ours}:
+        known: dict[TP, int | None] = {tp: self._read_offset[tp] for tp in ours}
+        known.update(await self._restore(ours))
+        earliest = await self.earliest_offsets(*ours) if ours else {}
+        lows = {TP(tp.topic, tp.partition): offset for tp, offset in earliest.items()}
+        for tp, offset in known.items():
+            self.batching.ledger.expect(tp, self.batching.ledger.positions.start(tp, offset, lows[tp]))
+        # Each is sought, also where aiokafka stands there: a fetch from before the rebalance may have moved it on, its records dropped.
+        now = self.assignment()  # the next rebalance may be under way
+        if still := {tp: self.batching.ledger.expected(tp) or 0 for tp in known if tp in now}:
             await self.seek_wait(still)
-        return offsets
+        self.batching.freed.set()
 
     async def _restore(self, ours: Iterable[TP]) -> Mapping[TP, int]:
         """Let the application bring its state back; it decides where reading goes on."""
@@ -289,13 +324,10 @@ class BatchConsumer(driver.Consumer):
             return {}
         try:
             found = await asyncio.to_thread(self.batching.restore, list(ours))
-            offsets = {TP(*tp): offset for tp, offset in found.items()}
-            if offsets:
-                await self.seek_wait(offsets)
         except Exception as error:  # noqa: BLE001 - upstream would log it and read on without the state
             self._surprise("the restoring of state", error)
             return {}
-        return offsets
+        return {TP(*tp): offset for tp, offset in found.items()}
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.stuck`."""

@@ -1,6 +1,6 @@
 """Which offsets may be committed: bookkeeping without a clock, a thread or a network.
 
-A partition's records arrive as batches, one directly behind the other. The ledger knows each batch until it is finished, and the only
+A partition's records arrive as batches, each behind the one before; offsets may be missing between them, and inside. The ledger knows each batch until it is finished, and the only
 offset it ever offers for a commit lies behind an unbroken row of finished batches. Whatever is not finished is read again by the next owner.
 """
 
@@ -11,24 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.errors import RxtractError
+from runtime.positions import Partition, Positions
 
-Partition = tuple[str, int]
-"""Topic and partition; Faust's ``TP`` is equal to it and hashes the same."""
+__all__ = ["Batch", "OffsetLedger", "Partition", "RepeatedOffsetsError", "UnknownPartitionError", "cut", "record_bytes"]
 
 
-class OffsetGapError(RxtractError):
-    """Records are missing between two batches, or come twice: committing past them would lose them.
-
-    Attributes:
-        expected: The offset that had to come next.
-        first: The offset that came.
-    """
-
-    def __init__(self, partition: Partition, expected: int, first: int) -> None:
-        super().__init__(f"{partition[0]}[{partition[1]}]: offset {expected} had to come next, but {first} came")
-        self.partition = partition
-        self.expected = expected
-        self.first = first
+class RepeatedOffsetsError(RxtractError):
+    """Records that were delivered come again: a mistake of ours, since positions are checked before."""
 
 
 class UnknownPartitionError(RxtractError):
@@ -37,7 +26,7 @@ class UnknownPartitionError(RxtractError):
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Consecutive records of one partition.
+    """Records of one partition, in order.
 
     Attributes:
         first: Offset of the first record.
@@ -60,8 +49,7 @@ class Batch:
 class _Row:
     """What is known of one assigned partition."""
 
-    expected: int | None
-    committed: int | None
+    committed: int
     finished_up_to: int | None = None
     batches: deque[Batch] = field(default_factory=deque)
 
@@ -70,11 +58,11 @@ class OffsetLedger:
     """Follows every batch from its delivery to the commit behind it.
 
     Args:
-        contiguous: Whether offsets follow each other without holes. True for topics that are neither compacted nor transactional.
+        positions: Where each partition goes on; the ledger moves them with what is delivered and put back.
     """
 
-    def __init__(self, *, contiguous: bool = True) -> None:
-        self._contiguous = contiguous
+    def __init__(self, positions: Positions | None = None) -> None:
+        self.positions = positions or Positions()
         self._rows: dict[Partition, _Row] = {}
         self._started: set[Batch] = set()
         self._lock = (
@@ -95,44 +83,47 @@ class OffsetLedger:
 
     def expected(self, partition: Partition) -> int | None:
         """The offset that must come next; None when it is not known."""
-        row = self._rows.get(partition)
-        return None if row is None else row.expected
+        return self.positions.get(partition)
 
-    def expect(self, partition: Partition, offset: int | None) -> None:
-        """Take a partition on, or begin it anew: the next record must have this offset (None: any).
+    def expect(self, partition: Partition, offset: int) -> None:
+        """Take a partition on, or begin it anew at this offset.
 
         Batches of the partition that are under way no longer count: their records come again.
         """
         self.forget([partition])
-        self._rows[partition] = _Row(expected=offset, committed=offset)
+        self._rows[partition] = _Row(committed=offset)
+        self.positions.begin(partition, offset)
 
-    def deliver(self, partition: Partition, records: Sequence[Any], size_bytes: int, *, expired: bool = False) -> Batch:
+    def deliver(self, partition: Partition, records: Sequence[Any], size_bytes: int) -> Batch:
         """Enter a batch.
 
         Args:
             partition: Where the records come from.
             records: Objects with an ``offset``, ascending, at least one.
             size_bytes: What they hold in memory.
-            expired: The records between the expected offset and the first one no longer exist on the broker.
 
         Raises:
             UnknownPartitionError: The partition is not ours.
-            OffsetGapError: The batch does not follow directly on the one before, or has a hole.
+            RepeatedOffsetsError: The batch does not lie behind the one before.
         """
         row = self._rows.get(partition)
         if row is None:
             raise UnknownPartitionError(f"{partition[0]}[{partition[1]}] is not assigned")
         first, last = records[0].offset, records[-1].offset
-        if row.expected is not None:
-            self._check_row(partition, row.expected, first, expired=expired)
-        if self._contiguous and last - first + 1 != len(records):
-            raise OffsetGapError(partition, first + len(records) - 1, last)
+        if first < (expected := self.positions.get(partition) or 0):
+            raise RepeatedOffsetsError(f"{partition[0]}[{partition[1]}]: {first} came though {expected} comes next")
         batch = Batch(partition, first, last, size_bytes, records)
-        row.expected = last + 1
+        self.positions.advance(partition, last + 1)
         row.batches.append(batch)
         self.held_batches += 1
         self.held_bytes += size_bytes
         return batch
+
+    def pass_over(self, partition: Partition, first: int, offset: int) -> None:
+        """Nothing that can be read lies from ``first`` up to this offset: it may be committed when all before it may."""
+        row = self._rows.get(partition)
+        if row is not None:
+            row.batches.append(Batch(partition, first, offset - 1, 0, (), started=True, finished=True))
 
     def start(self, batch: Batch) -> bool:
         """Somebody begins to work on a batch; False: leave it, it was put back or its partition was taken from us."""
@@ -146,9 +137,9 @@ class OffsetLedger:
     def put_back(self) -> int:
         """Drop the batches on which nobody works yet: their records must come again. Returns how many."""
         count = 0
-        for row in self._rows.values():
+        for partition, row in self._rows.items():
             while row.batches and self._drop_waiting(row.batches[-1]):
-                row.expected = row.batches.pop().first
+                self.positions.begin(partition, row.batches.pop().first)
                 count += 1
         return count
 
@@ -180,26 +171,22 @@ class OffsetLedger:
                 row.committed = offset
 
     def behind(self, end_offset: Callable[[Partition], int | None]) -> dict[Partition, int]:
-        """How many records lie between our commit and the end of each of our partitions, as far as both are known."""
+        """How many records lie between our commit and the end of each of our partitions, as far as that is known."""
         found = {}
         for partition, row in self._rows.items():
             end = end_offset(partition)
-            if end is not None and row.committed is not None:
+            if end is not None:
                 found[partition] = max(0, end - row.committed)
         return found
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """These partitions are no longer ours: nothing of them will be committed."""
+        partitions = list(partitions)
+        self.positions.forget(partitions)
         for partition in partitions:
             row = self._rows.pop(partition, None)
             for batch in () if row is None else row.batches:
                 self._drop(batch)
-
-    def _check_row(self, partition: Partition, expected: int, first: int, *, expired: bool) -> None:
-        if first == expected or (expired and first > expected):
-            return
-        if self._contiguous or first < expected:
-            raise OffsetGapError(partition, expected, first)
 
     def _drop(self, batch: Batch) -> None:
         if not self._drop_waiting(batch):

@@ -16,20 +16,14 @@ from runtime.metrics import (
     Metrics,
     MetricSpec,
 )
+from runtime.positions import IN_REACH, Positions, counting, cut_off
 from runtime.progress import Progress
 
-EXPIRED_RECORDS = MetricSpec(
-    "rxtract_records_expired_total",
-    Kind.COUNTER,
-    "records",
-    (),
-    "Records that retention deleted before this group had read them.",
-)
 BATCHES_HELD = MetricSpec(
     "rxtract_batches_held", Kind.GAUGE, "batches", (), "Batches fetched and not done: waiting, worked on or in flight."
 )
 BYTES_HELD = MetricSpec("rxtract_batches_held_bytes", Kind.GAUGE, "bytes", (), "What those batches hold in memory.")
-BATCH_METRICS: tuple[MetricSpec, ...] = (EXPIRED_RECORDS, BATCHES_HELD, BYTES_HELD)
+BATCH_METRICS: tuple[MetricSpec, ...] = (BATCHES_HELD, BYTES_HELD)
 """What a batch application measures beside `runtime.metrics.METRICS`."""
 
 ASSIGNED = "assigned"
@@ -82,7 +76,6 @@ class BatchState:
         metrics: Where counts go.
         liveness: Ticked while all is well.
         readiness: Its condition `ASSIGNED` follows the assignment.
-        contiguous: See `OffsetLedger`.
         clock: Monotonic seconds.
 
     Attributes:
@@ -97,7 +90,6 @@ class BatchState:
         liveness: Liveness,
         readiness: Readiness,
         *,
-        contiguous: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -105,7 +97,7 @@ class BatchState:
         self.metrics = metrics
         self.liveness = liveness
         self.readiness = readiness
-        self.ledger = OffsetLedger(contiguous=contiguous)
+        self.ledger = OffsetLedger(Positions(counting(metrics)))
         metrics.gauge(BATCHES_HELD).set_function(lambda: self.ledger.held_batches)
         metrics.gauge(BYTES_HELD).set_function(lambda: self.ledger.held_bytes)
         self.restore: Restore | None = None
@@ -148,6 +140,8 @@ class BatchState:
         """A rebalance takes these from us; nothing of them will be committed any more."""
         partitions = list(partitions)
         self.ledger.forget(partitions)
+        if not self.ledger.positions.halted:
+            self.readiness.meet(IN_REACH)
         for partition in partitions:
             self.ends.pop(partition, None)
         self._note_committable()
@@ -169,9 +163,9 @@ class BatchState:
         """The broker refused a commit because the group had rebalanced: the next owner reads those records again."""
         self.metrics.counter(COMMITS).labels("failed").inc()
 
-    def expired_records(self, count: int) -> None:
-        """Records that retention deleted before they were read."""
-        self.metrics.counter(EXPIRED_RECORDS).inc(count)
+    def halted(self, partition: Partition) -> None:
+        """A log ends before our position: its partition stands still, and the others flow."""
+        self.readiness.miss(IN_REACH, cut_off(partition))
 
     def publish_progress(self) -> None:
         """Bring lag and commit age up to date."""

@@ -7,16 +7,19 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from contracts.record import Record
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 
+from runtime.errors import RxtractError
 from runtime.logs import get_logger
+from runtime.metrics import Metrics
+from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
+from runtime.positions import Partition, counting, unheard
 
 R = TypeVar("R", bound=Record)
 _log = get_logger(__name__)
-_ANSWER_S = 5.0
 _PAUSE_S = 1.0
 _BATCH = 500
 
@@ -30,6 +33,7 @@ class TopicFollower(Generic[R]):
         decode: Raises `WireError`: such a record is passed over, since its writer owns it; and `RegistryUnavailable`: it is
             read again later.
         on_record: Called in the follower's thread, in the order of each partition. A record at which it raises comes again.
+        metrics: Where a jump of our position is counted.
         make_consumer: Makes the client.
     """
 
@@ -39,15 +43,17 @@ class TopicFollower(Generic[R]):
         topic: str,
         decode: Callable[[bytes | None], R],
         on_record: Callable[[R], None],
+        metrics: Metrics | None = None,
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
     ) -> None:
-        self._config = {**config, "group.id": "rxtract-follower-unused", "enable.auto.commit": False}
+        self._config = {**POSITION_CONFIG, **config, "group.id": "rxtract-follower-unused"}
         self._topic = topic
         self._decode = decode
         self._on_record = on_record
+        self._on_jump = unheard if metrics is None else counting(metrics)
         self._make_consumer = make_consumer
-        self._next: dict[int, int] = {}
-        self._ends: dict[int, int] | None = None
+        self._next: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] | None = None
         self._caught_up = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow {topic}", daemon=True)
@@ -81,42 +87,44 @@ class TopicFollower(Generic[R]):
         """Read until stopped or something fails; what failed. Nothing may end the thread: nobody would notice."""
         consumer = self._make_consumer(self._config)
         try:
-            self._begin(consumer)
+            growth = Growth(consumer, [self._topic])
+            reading = PositionedConsumer(consumer, self._on_jump, _raise)
+            self._begin(reading, growth.partitions())
             while not self._stopped.is_set():
-                self._turn(consumer)
+                self._turn(reading)
+                if new := growth.new(reading.positions.partitions):
+                    reading.add(dict.fromkeys(new))
         except KafkaException as error:
             return str(error.args[0].name())
         except RegistryUnavailable:
             return "the schema registry is away"
+        except RxtractError as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, reading goes on
             return type(error).__name__
         finally:
             consumer.close()
         return ""
 
-    def _begin(self, consumer: Consumer) -> None:
-        known = consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
-        if known.error is not None:
-            raise KafkaException(known.error)
-        places, ends = [], {}
-        for number in known.partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_ANSWER_S)
-            self._next[number] = min(max(self._next.get(number, low), low), high)
-            ends[number] = high
-            places.append(TopicPartition(self._topic, number, self._next[number]))
+    def _begin(self, reading: PositionedConsumer, partitions: list[Partition]) -> None:
+        found = {partition: reading.ends_of(partition) for partition in partitions}
         if self._ends is None:
-            self._ends = ends
-        consumer.assign(places)
+            self._ends = {partition: end for partition, (_, end) in found.items()}
+        known = {partition: self._next.get(partition) for partition in partitions}
+        reading.begin(known, {partition: low for partition, (low, _) in found.items()})
 
-    def _turn(self, consumer: Consumer) -> None:
-        for message in consumer.consume(_BATCH, timeout=0.2):
-            if (error := message.error()) is not None:
-                raise KafkaException(error)
-            number, offset = message.partition() or 0, message.offset() or 0
+    def _turn(self, reading: PositionedConsumer) -> None:
+        for record in reading.fetch(_BATCH, 0.2):
             try:
-                self._on_record(self._decode(message.value()))
+                self._on_record(self._decode(record.value))
             except WireError as refused:
                 _log.warning("passed over", topic=self._topic, reason=refused.reason.value)
-            self._next[number] = offset + 1
-        if not self.caught_up and all(self._next[number] >= end for number, end in (self._ends or {}).items()):
-            self._caught_up.set()
+            self._next[record.topic, record.partition] = record.offset + 1
+        if not self.caught_up:
+            here = reading.positions.get
+            if all((here(partition) or 0) >= end for partition, end in (self._ends or {}).items()):
+                self._caught_up.set()
+
+
+def _raise(error: KafkaError) -> None:
+    raise KafkaException(error)

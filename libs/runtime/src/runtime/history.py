@@ -1,15 +1,16 @@
 """Reads topics that are kept: all of one up to its end now, or from its end backwards."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from contracts.record import Record
 from contracts.wire import WireError
 
 from runtime.errors import Recoverable
 from runtime.logs import get_logger
-from runtime.loop import to_record
+from runtime.positioned import POSITION_CONFIG, PositionedConsumer
 from runtime.records import InputRecord
 
 R = TypeVar("R", bound=Record)
@@ -26,8 +27,8 @@ class History:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = {**config, "group.id": "rxtract-history-unused", "enable.auto.commit": False}
-        self._asking: _Reader | None = None
+        self._config = config
+        self._asking: RangeReader | None = None
 
     def size(self, topic: str) -> int:
         """How many records a topic holds. Asked every few seconds, so its client is kept; by one thread alone.
@@ -36,7 +37,7 @@ class History:
             Recoverable: The broker gave no answer.
         """
         if self._asking is None:
-            self._asking = _Reader(self._config)
+            self._asking = RangeReader(self._config)
         return sum(end - begin for _, begin, end in self._asking.ranges(topic))
 
     def read(self, topic: str) -> Iterator[InputRecord]:
@@ -45,7 +46,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with _Reader(self._config) as reader:
+        with RangeReader(self._config) as reader:
             yield from reader.read(topic, reader.ranges(topic))
 
     def decoded(self, topic: str, decode: Callable[[bytes | None], R]) -> Iterator[R]:
@@ -62,7 +63,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with _Reader(self._config) as reader:
+        with RangeReader(self._config) as reader:
             left = reader.ranges(topic)
             while left := [(number, begin, end) for number, begin, end in left if end > begin]:
                 each = -(-count // len(left))
@@ -71,9 +72,17 @@ class History:
                 count *= 2
 
 
-class _Reader:
+class RangeReader:
+    """Reads stretches of a topic by a client of its own.
+
+    Args:
+        config: librdkafka's settings of a client.
+    """
+
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._consumer = Consumer(dict(config))
+        self._consumer = Consumer({**POSITION_CONFIG, **config, "group.id": "rxtract-history-unused"})
+        self._reading = PositionedConsumer(self._consumer, on_error=self._fail)
+        self._topic = ""
 
     def __enter__(self) -> Self:
         return self
@@ -82,39 +91,58 @@ class _Reader:
         self._consumer.close()
 
     def ranges(self, topic: str) -> list[tuple[int, int, int]]:
-        """Partition, first offset, and the offset behind the last."""
+        """Partition, first offset, and the offset behind the last that can be read.
+
+        Raises:
+            Recoverable: The broker gave no answer, or there is no such topic.
+        """
+        self._topic = topic
         try:
             known = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-            found = []
-            for number in sorted(known.partitions):
-                begin, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
-                found.append((number, begin, end))
+            found = [(number, *self._reading.ends_of((topic, number))) for number in sorted(known.partitions)]
         except KafkaException as error:
-            raise Recoverable(f"{topic} cannot be read: {error.args[0].name()}") from None
+            self._fail(error.args[0])
         if not found:
             raise Recoverable(f"{topic} does not exist yet: run `rxtract topics apply`")
         return found
 
-    def read(self, topic: str, ranges: list[tuple[int, int, int]]) -> Iterator[InputRecord]:
-        ends = {number: end for number, begin, end in ranges if end > begin}
-        if not ends:
-            return
-        self._consumer.assign([TopicPartition(topic, number, begin) for number, begin, end in ranges if number in ends])
-        silent = 0
+    def range(self, topic: str, partition: int) -> tuple[int, int]:
+        """First offset, and the offset behind the last that can be read.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        self._topic = topic
+        try:
+            return self._reading.ends_of((topic, partition))
+        except KafkaException as error:
+            self._fail(error.args[0])
+
+    def read(self, topic: str, ranges: Iterable[tuple[int, int, int]]) -> Iterator[InputRecord]:
+        """The records of some stretches: partition, first offset, and the one behind the last.
+
+        Raises:
+            Recoverable: The broker gave no answer.
+        """
+        self._topic = topic
+        begins = {(topic, number): begin for number, begin, end in ranges if end > begin}
+        ends = {(topic, number): end for number, begin, end in ranges if end > begin}
+        self._reading.begin(begins, begins)
+        heard_at_s = time.monotonic()
         while ends:
-            messages = self._consumer.consume(_BATCH, timeout=1.0)
-            silent = 0 if messages else silent + 1
-            if silent > _TIMEOUT_S:
-                raise Recoverable(f"{topic} cannot be read: the broker sends nothing")
-            for message in messages:
-                if (error := message.error()) is not None:
-                    raise Recoverable(f"{topic} cannot be read: {error.name()}")
-                record = to_record(message)
-                if record.partition in ends and record.offset < ends[record.partition]:
+            before = dict(ends)
+            found = self._reading.fetch(_BATCH, 1.0)
+            for record in found:
+                if record.offset < before.get((record.topic, record.partition), 0):
                     yield record
-            for place in self._consumer.position([TopicPartition(topic, number) for number in ends]):
-                if place.offset >= ends[place.partition]:
-                    del ends[place.partition]
+            ends = {place: end for place, end in ends.items() if (self._reading.positions.get(place) or 0) < end}
+            if found:
+                heard_at_s = time.monotonic()
+            elif time.monotonic() - heard_at_s > _TIMEOUT_S:
+                raise Recoverable(f"{topic} cannot be read: the broker sends nothing")
+
+    def _fail(self, error: KafkaError) -> NoReturn:
+        raise Recoverable(f"{self._topic} cannot be read: {error.name()}") from None
 
 
 def readable(decode: Callable[[bytes | None], R], records: Iterable[InputRecord]) -> Iterator[R]:

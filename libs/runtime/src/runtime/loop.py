@@ -11,13 +11,13 @@ Top to bottom: `ConsumerLoop.run` is the life of a process, `_turn` one round of
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime import metrics as m
 from runtime.deadletter import REASON, STAGE, header
@@ -25,25 +25,31 @@ from runtime.delivery import Delivery, DeliveryProducer
 from runtime.errors import DeliveryFailed, Rejected, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
+from runtime.positioned import POSITION_CONFIG, KafkaConsumer, PositionedConsumer, to_record
+from runtime.positions import IN_REACH, Partition, counting, cut_off
 from runtime.progress import Progress
 from runtime.records import Handler, InputRecord, OutputRecord
 from runtime.retry import Backoff
 
+__all__ = [
+    "ASSIGNMENT",
+    "CONSUMER_DEFAULTS",
+    "ConsumerLoop",
+    "KafkaConsumer",
+    "LoopLimits",
+    "to_record",
+]
+
 CONSUMER_DEFAULTS: Mapping[str, Any] = {
-    "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
+    **POSITION_CONFIG,
     "partition.assignment.strategy": "cooperative-sticky",
-    "isolation.level": "read_committed",
-    "enable.partition.eof": True,  # a transaction's marker is never handed out: only so it is seen that nothing waits
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 3_000,
     "max.poll.interval.ms": 300_000,
     "queued.max.messages.kbytes": 32_768,  # bounds what is fetched ahead, and so the bytes of a batch
     "fetch.queue.backoff.ms": 20,  # the default of a second starves a fast consumer whenever that bound is met
-    "topic.metadata.refresh.interval.ms": 30_000,
     "socket.keepalive.enable": True,
     "reconnect.backoff.max.ms": 2_000,
-    "allow.auto.create.topics": False,
 }
 
 ASSIGNMENT = "assignment"
@@ -52,38 +58,6 @@ ASSIGNMENT = "assignment"
 _RECOMMIT_S = 5.0
 _LAG_INTERVAL_S = 2.0
 _log = get_logger(__name__)
-Partition = tuple[str, int]
-
-
-class KafkaConsumer(Protocol):
-    """The calls of ``confluent_kafka.Consumer`` that we use; a test's fake has the same."""
-
-    def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
-        """Join the group; ``on_assign``, ``on_revoke`` and ``on_lost`` are called from within ``poll``."""
-
-    def poll(self, timeout: float = ...) -> Message | None:
-        """One message, or None."""
-
-    def consume(self, num_messages: int = ..., timeout: float = ...) -> list[Message]:
-        """Up to so many messages."""
-
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
-        """Commit positions."""
-
-    def assignment(self) -> list[TopicPartition]:
-        """What is assigned now."""
-
-    def pause(self, partitions: list[TopicPartition]) -> None:
-        """Stop fetching from partitions."""
-
-    def resume(self, partitions: list[TopicPartition]) -> None:
-        """Fetch from them again."""
-
-    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool = ...) -> tuple[int, int] | None:
-        """First and next offset of a partition."""
-
-    def close(self) -> None:
-        """Leave the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +97,16 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Positions:
-    """Where we began in each partition, the next offset of those we have read, and which of them the broker was not told yet."""
+class _Done:
+    """The offset behind what is finished in each partition, and which of them the broker was not told yet."""
 
-    begun: dict[Partition, int] = field(default_factory=dict)
     done: dict[Partition, int] = field(default_factory=dict)
     untold: set[Partition] = field(default_factory=set)
     told_at_s: float = 0.0
     told_all_at_s: float = 0.0
 
-    def begin(self, records: Iterable[InputRecord]) -> None:
-        for record in records:
-            self.begun.setdefault((record.topic, record.partition), record.offset)
+    def begin(self, starts: Mapping[Partition, int]) -> None:
+        self.done.update(starts)
 
     def advance(self, next_offsets: Mapping[Partition, int]) -> None:
         self.done.update(next_offsets)
@@ -142,7 +114,6 @@ class _Positions:
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
-            self.begun.pop(partition, None)
             self.done.pop(partition, None)
             self.untold.discard(partition)
 
@@ -180,22 +151,21 @@ class ConsumerLoop:
         backoff: Backoff | None = None,
     ) -> None:
         self._consumer = consumer
+        self._metrics = metrics or m.Metrics()
+        self._reading = PositionedConsumer(consumer, counting(self._metrics), self._on_error, self._on_halt)
         self._producer = producer
         self._handler = handler
         self._topics = list(topics)
         self._stop = stop or threading.Event()
         self._limits = limits or LoopLimits()
-        self._metrics = metrics or m.Metrics()
         self._liveness = liveness or Liveness()
         self._readiness = readiness or Readiness()
         self._pauses_s = (backoff or Backoff()).pauses_s
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
-        self._held: list[Message] = []
+        self._held: list[InputRecord] = []
         self._resending: list[_Batch] = []
-        self._gone_while_fetching: set[Partition] = set()
-        self._positions = _Positions()
-        self._ends_reached: dict[Partition, int] = {}
+        self._done = _Done()
         self._progress = Progress(self._metrics, self._topics)
         self._lag_seen_at_s = 0.0
 
@@ -228,13 +198,10 @@ class ConsumerLoop:
         if self._is_full():
             self._await_head()
             return
-        messages = self._fetch()
-        if not messages:
+        records = self._fetch()
+        if not records:
             return
-        batch = self._handling = _batch_of(messages, self._gone_while_fetching)
-        self._positions.begin(
-            record for record in batch.records if (record.topic, record.partition) in batch.next_offsets
-        )
+        batch = self._handling = _batch_of(records)
         try:
             batch.outputs = self._handle(batch, worker)
             self._send(batch)
@@ -243,32 +210,33 @@ class ConsumerLoop:
 
     # -- fetching
 
-    def _fetch(self) -> list[Message]:
-        """The next messages: one is waited for, and whatever else has come is taken with it."""
-        # A group's change may come between two messages of one fetch: what was taken before it may be handled again by
-        # the new owner, and must not be committed by us.
-        self._gone_while_fetching.clear()
+    def _fetch(self) -> list[InputRecord]:
+        """The next records: one is waited for, and whatever else has come is taken with it."""
         if self._held:
             held, self._held = self._held, []
             return held
-        first = self._consumer.poll(self._limits.poll_s if not self._in_flight else 0.002)
-        if first is None:
-            return []
-        more = self._consumer.consume(self._limits.batch_records - 1, timeout=0)
-        return [message for message in (first, *more) if self._is_record(message)]
+        return self._reading.fetch(self._limits.batch_records, self._limits.poll_s if not self._in_flight else 0.002)
 
-    def _is_record(self, message: Message) -> bool:
-        """Whether it is one, and not a word of the client's; that a partition's end was reached is noted."""
-        error = message.error()
-        if error is None:
-            return True
-        if error.fatal():
-            raise KafkaException(error)
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
-            self._ends_reached[message.topic() or "", message.partition() or 0] = message.offset() or 0
-        else:
-            _log.warning("consumer", code=error.name())
-        return False
+    def _pass_markers(self) -> None:
+        """Where nothing is under way and only markers follow, the position behind them is what is done. Asked between two batches."""
+        busy = self._under_way()
+        passed = {
+            partition: position
+            for partition, done in self._done.done.items()
+            if partition not in busy
+            and (position := self._reading.positions.get(partition)) is not None
+            and position > done
+        }
+        if passed:
+            self._done.advance(passed)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """What the client says that is neither fatal nor about a position."""
+        _log.warning("consumer", code=error.name())
+
+    def _on_halt(self, partition: Partition) -> None:
+        """A log ends before our position: nobody may guess where to go on. Its partition stands still, and the others flow."""
+        self._readiness.miss(IN_REACH, cut_off(partition))
 
     # -- handling
 
@@ -287,21 +255,18 @@ class ConsumerLoop:
         """Wait for something; when it takes longer than a heartbeat, pause the partitions and keep polling."""
         if is_done(self._limits.heartbeat_s):
             return
-        paused: list[TopicPartition] = []
+        paused: list[Partition] = []
         try:
             while not is_done(self._limits.heartbeat_s):
                 if tick:
                     self._liveness.tick()
                 self._producer.poll(0)
                 self._measure_lag()
-                paused = self._consumer.assignment()
-                self._consumer.pause(paused)
+                paused = self._reading.pause()
                 # Partitions that came just now are not paused yet: what they deliver is held, never dropped.
-                message = self._consumer.poll(0)
-                if message is not None and self._is_record(message):
-                    self._held.append(message)
+                self._held += self._reading.fetch(1, 0)
         finally:
-            self._consumer.resume([partition for partition in paused if partition in self._consumer.assignment()])
+            self._reading.resume(paused)
 
     # -- delivering
 
@@ -366,7 +331,7 @@ class ConsumerLoop:
             del self._resending[0]
 
     def _complete(self, batch: _Batch) -> None:
-        self._positions.advance(batch.next_offsets)
+        self._done.advance(batch.next_offsets)
         self._metrics.histogram(m.DELIVERY_SECONDS).observe(time.monotonic() - _delivery(batch).sent_at_s)
         self._metrics.gauge(m.BATCHES_IN_FLIGHT).set(len(self._in_flight))
         for topic, count in Counter(output.topic for output in batch.outputs).items():
@@ -400,18 +365,19 @@ class ConsumerLoop:
 
     def _commit_now_and_then(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._positions.told_at_s < self._limits.commit_interval_s:
+        if now_s - self._done.told_at_s < self._limits.commit_interval_s:
             return
+        self._pass_markers()
         # Now and then tell all of them again: an asynchronous commit may have failed and nothing new may come.
-        again = now_s - self._positions.told_all_at_s >= _RECOMMIT_S
+        again = now_s - self._done.told_all_at_s >= _RECOMMIT_S
         if again:
-            self._positions.told_all_at_s = now_s
+            self._done.told_all_at_s = now_s
         ours = set(_keys(self._consumer.assignment()))
-        self._commit(ours & (self._positions.done.keys() if again else self._positions.untold), asynchronous=True)
+        self._commit(ours & (self._done.done.keys() if again else self._done.untold), asynchronous=True)
 
     def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> None:
-        offsets = self._positions.as_offsets(partitions)
-        self._positions.told_at_s = time.monotonic()
+        offsets = self._done.as_offsets(partitions)
+        self._done.told_at_s = time.monotonic()
         if not offsets:
             return
         try:
@@ -425,8 +391,8 @@ class ConsumerLoop:
             _log.warning("commit failed", code=error.args[0].name())
         else:
             self._metrics.counter(m.COMMITS).labels("sent").inc()
-            told = {(offset.topic, offset.partition) for offset in offsets} & self._positions.untold
-            self._positions.untold -= told
+            told = {(offset.topic, offset.partition) for offset in offsets} & self._done.untold
+            self._done.untold -= told
             self._progress.moved(told)
 
     def _drain(self) -> None:
@@ -441,7 +407,7 @@ class ConsumerLoop:
     def _finish(self) -> None:
         try:
             self._drain()
-            self._commit(self._positions.done, asynchronous=False)
+            self._commit(self._done.done, asynchronous=False)
         finally:
             self._in_flight.clear()
             self._consumer.close()
@@ -451,6 +417,20 @@ class ConsumerLoop:
     # -- the group's changes; called from within the consumer's poll
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
+        """Begin where the group left off, each partition by an offset of ours; the broker is waited for as long as it takes."""
+        ours = _keys(partitions)
+        for pause_s in self._pauses_s():
+            try:
+                self._reading.add(self._reading.committed(ours))
+                break
+            except KafkaException as error:
+                _log.warning("waiting for committed offsets", code=error.args[0].name())
+            self._liveness.tick()
+            if self._stop.wait(min(pause_s, 1.0)):
+                self._consumer.incremental_assign([])  # else the client would begin by itself
+                return
+        positions = self._reading.positions
+        self._done.begin({partition: positions.get(partition) or 0 for partition in ours})
         self._metrics.counter(m.REBALANCES).labels("assigned").inc()
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).inc(len(partitions))
         self._readiness.meet(ASSIGNMENT)
@@ -470,15 +450,15 @@ class ConsumerLoop:
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         gone = set(_keys(partitions))
-        self._gone_while_fetching |= gone
+        self._reading.forget(gone)
+        if not self._reading.positions.halted:
+            self._readiness.meet(IN_REACH)
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
-        self._positions.forget(gone)
-        for partition in gone:
-            self._ends_reached.pop(partition, None)
+        self._done.forget(gone)
         for batch in self._batches_under_way():
             for partition in gone & batch.next_offsets.keys():
                 del batch.next_offsets[partition]
-        self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
+        self._held = [record for record in self._held if (record.topic, record.partition) not in gone]
         _log.info("unassigned", partitions=_names(partitions))
 
     def _measure_lag(self) -> None:
@@ -486,41 +466,31 @@ class ConsumerLoop:
         if time.monotonic() - self._lag_seen_at_s < _LAG_INTERVAL_S:
             return
         self._lag_seen_at_s = time.monotonic()
-        behind, busy = {}, self._under_way()
-        for partition, position in (self._positions.begun | self._positions.done).items():
-            ends = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
-            if ends is not None:
-                all_done = partition not in busy and self._ends_reached.get(partition, -1) >= ends[1]
-                behind[partition] = 0 if all_done else max(0, ends[1] - position)
+        behind = {
+            partition: waiting
+            for partition, done in self._done.done.items()
+            if (waiting := self._reading.waiting(partition, done)) is not None
+        }
         self._progress.publish(behind)
 
     def _under_way(self) -> set[Partition]:
         """Partitions of which something was fetched that is not done."""
-        held = {(message.topic() or "", message.partition() or 0) for message in self._held}
+        held = {(record.topic, record.partition) for record in self._held}
         return held.union(*(batch.next_offsets for batch in self._batches_under_way()))
 
     def _batches_under_way(self) -> Iterable[_Batch]:
         return (*self._in_flight, *self._resending, *((self._handling,) if self._handling else ()))
 
 
-def to_record(message: Message) -> InputRecord:
-    """Translate the client's message."""
-    return InputRecord(
-        message.topic() or "",
-        message.partition() or 0,
-        message.offset() or 0,
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-        tuple(message.headers() or ()),  # what was consumed has bytes, never str
-    )
-
-
-def _batch_of(messages: Sequence[Message], not_ours: Collection[Partition] = ()) -> _Batch:
-    """Make a batch; the partitions that are not ours any more are handled, but never committed."""
-    records = [to_record(message) for message in messages]
-    nexts = {(record.topic, record.partition): record.offset + 1 for record in records}
-    return _Batch(records, {partition: offset for partition, offset in nexts.items() if partition not in not_ours})
+def _batch_of(records: Sequence[InputRecord]) -> _Batch:
+    nexts: dict[Partition, int] = {}
+    last = records[0]
+    for record in records:  # those of a partition come together
+        if record.partition != last.partition or record.topic != last.topic:
+            nexts[last.topic, last.partition] = last.offset + 1
+        last = record
+    nexts[last.topic, last.partition] = last.offset + 1
+    return _Batch(records, nexts)
 
 
 def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:

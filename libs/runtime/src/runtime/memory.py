@@ -64,6 +64,7 @@ class MemoryBroker:
         delivery_faults: For a topic, error codes that the next produced records meet, in order.
         holding: While true, records are neither stored nor reported: the broker is frozen.
         queue_limit: Records that a producer may have without a report; beyond it `BufferError`.
+        lows: The first offset that retention has left of a partition; 0 where nothing stands.
     """
 
     def __init__(self, partitions: int = 1) -> None:
@@ -73,6 +74,7 @@ class MemoryBroker:
         self.delivery_faults: dict[str, list[int]] = defaultdict(list)
         self.holding = False
         self.queue_limit = 100_000
+        self.lows: dict[tuple[str, int], int] = {}
 
     def append(self, topic: str, value: bytes | None, key: bytes | None = None, **more: Any) -> Message:
         """Store one record; the partition follows from the key's length, which is enough for tests."""
@@ -131,6 +133,7 @@ class MemoryConsumer:
         self._broker = broker
         self._positions: dict[tuple[str, int], int] = {}
         self._paused: set[tuple[str, int]] = set()
+        self._given_up: set[tuple[str, int]] = set()
         self._subscription: tuple[list[str], dict[str, Callable[..., None]]] | None = None
         self._callbacks: dict[str, Callable[..., None]] = {}
         self.commits: list[dict[tuple[str, int], int]] = []
@@ -156,11 +159,26 @@ class MemoryConsumer:
             return [cast("Message", MemoryMessage(("", 0, 0), None, None, its_error=self.errors.pop(0)))]
         taken: list[Message] = []
         for partition, position in self._positions.items():
+            if partition in self._given_up:
+                continue
+            if not self._broker.lows.get(partition, 0) <= position <= len(self._broker.logs[partition]):
+                self._given_up.add(partition)  # until it is assigned anew, as the real client does
+                lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001
+                return [cast("Message", MemoryMessage((*partition, position), None, None, its_error=lost))]
             if partition not in self._paused:
                 new = self._broker.logs[partition][position : position + num_messages - len(taken)]
                 self._positions[partition] = position + len(new)
                 taken += new
         return taken
+
+    def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
+        """What the group committed; -1001 where it did not."""
+        del timeout
+        stored = self._broker.committed
+        return [
+            TopicPartition(one.topic, one.partition, stored.get((one.topic, one.partition), -1001))
+            for one in partitions
+        ]
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         """Store positions."""
@@ -174,6 +192,27 @@ class MemoryConsumer:
         """All that is assigned."""
         return [TopicPartition(topic, number) for topic, number in self._positions]
 
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        """Read exactly these."""
+        self._positions = {(one.topic, one.partition): one.offset for one in partitions}
+        self._given_up.clear()
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """Read these too."""
+        self._positions |= {(one.topic, one.partition): one.offset for one in partitions}
+
+    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        """Read these no more."""
+        for one in partitions:
+            self._positions.pop((one.topic, one.partition), None)
+            self._given_up.discard((one.topic, one.partition))
+
+    def seek(self, partition: TopicPartition) -> None:
+        """Read on from there."""
+        if (partition.topic, partition.partition) not in self._positions.keys() - self._given_up:
+            raise KafkaException(KafkaError(KafkaError._STATE))  # noqa: SLF001
+        self._positions[partition.topic, partition.partition] = partition.offset
+
     def pause(self, partitions: list[TopicPartition]) -> None:
         """Deliver nothing from these until they are resumed."""
         self.pauses += 1
@@ -183,10 +222,13 @@ class MemoryConsumer:
         """Deliver from them again."""
         self._paused -= {(partition.topic, partition.partition) for partition in partitions}
 
-    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool = False) -> tuple[int, int]:
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = -1, *, cached: bool = False
+    ) -> tuple[int, int]:
         """First and next offset."""
-        del cached
-        return 0, len(self._broker.logs[partition.topic, partition.partition])
+        del cached, timeout
+        place = partition.topic, partition.partition
+        return self._broker.lows.get(place, 0), len(self._broker.logs[place])
 
     def take_away(self, *, asked: bool) -> None:
         """Lose all partitions, as in a rebalance (asked) or after a silence too long (not asked)."""
@@ -196,7 +238,7 @@ class MemoryConsumer:
 
     def close(self) -> None:
         """Leave."""
-        if self._positions:
+        if self._positions and self._callbacks:
             self.take_away(asked=True)
         self.closed = True
 
@@ -207,5 +249,4 @@ class MemoryConsumer:
         partitions: Sequence[tuple[str, int]] = [
             (topic, number) for topic in topics for number in range(self._broker.partitions)
         ]
-        self._positions = {partition: self._broker.committed.get(partition, 0) for partition in partitions}
-        self._callbacks["on_assign"](self, self.assignment())
+        self._callbacks["on_assign"](self, [TopicPartition(*partition) for partition in partitions])

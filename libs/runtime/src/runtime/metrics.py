@@ -75,6 +75,22 @@ REBALANCES = MetricSpec(
     ("kind",),
     "Changes of the assignment: assigned, revoked or lost.",
 )
+OFFSET_RESETS = MetricSpec(
+    "rxtract_offset_resets_total",
+    Kind.COUNTER,
+    "resets",
+    ("reason",),
+    "Changes of a reading position that the stream did not make: expired (retention deleted what was not read), truncated (the log ends "
+    "before our position; the partition stands still), backwards (records came again and were dropped) or skipped (the client left "
+    "records out; they were read after all).",
+)
+EXPIRED_RECORDS = MetricSpec(
+    "rxtract_records_expired_total",
+    Kind.COUNTER,
+    "records",
+    (),
+    "Offsets that retention deleted before they were read here.",
+)
 ASSIGNED_PARTITIONS = MetricSpec(
     "rxtract_assigned_partitions", Kind.GAUGE, "partitions", (), "Partitions that this process reads now."
 )
@@ -83,7 +99,7 @@ CONSUMER_LAG = MetricSpec(
     Kind.GAUGE,
     "records",
     ("topic",),
-    "Records on the assigned partitions that are not committed yet.",
+    "Records on the assigned partitions that can be read and are not committed yet: transaction markers, aborted records and what stands behind an open transaction do not count.",
 )
 COMMIT_AGE = MetricSpec(
     "rxtract_commit_age_seconds",
@@ -125,6 +141,8 @@ METRICS: tuple[MetricSpec, ...] = (
     RETRIES,
     COMMITS,
     REBALANCES,
+    OFFSET_RESETS,
+    EXPIRED_RECORDS,
     ASSIGNED_PARTITIONS,
     CONSUMER_LAG,
     COMMIT_AGE,

@@ -125,7 +125,7 @@ class Extractor:
         """Threads beside the stream: the slow look at the alias, promotions as they are told, open drift."""
         config, topic = self.settings.kafka_client_config(), self.settings.topic
         parts: list[Reloader | TopicFollower[Any]] = [
-            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell)
+            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell, self.metrics)
         ]
         if reloader is not None:
 
@@ -134,7 +134,10 @@ class Extractor:
                     self._announce(event)
                     reloader.nudge(event.occurred_at)
 
-            parts += [reloader, TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event)]
+            parts += [
+                reloader,
+                TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event, self.metrics),
+            ]
         return parts
 
     def _announce(self, event: ModelEvent) -> None:

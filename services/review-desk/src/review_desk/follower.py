@@ -11,8 +11,9 @@ from contracts.registry import RegistryUnavailable
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
-from runtime.loop import to_record
 from runtime.metrics import Metrics
+from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
+from runtime.positions import IN_REACH, Partition, counting, cut_off
 from runtime.records import InputRecord
 
 from review_desk.adapters.store import LOOK_BACK_S, OURS, SWEEP_AT_ONCE, Store
@@ -20,9 +21,8 @@ from review_desk.metrics import OLDEST, REBUILDS, WAITING
 
 QUEUE = "queue"
 FOLLOWER_CONFIG: dict[str, Any] = {
+    **POSITION_CONFIG,
     "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
-    "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
     "fetch.wait.max.ms": 50,
 }
 _BATCH = 1_000
@@ -55,7 +55,8 @@ class Follower:
         history: frozenset[str] = frozenset(),
     ) -> None:
         self._consumer = consumer
-        self._topics = topics
+        self._growth = Growth(consumer, topics)
+        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt)
         self._project = project
         self._store = store
         self._stop = stop
@@ -63,9 +64,8 @@ class Follower:
         self._readiness = readiness
         self._metrics = metrics
         self._history = history
-        self._ends: dict[str, int] = {}
-        self._next: dict[str, int] = {}
-        self._whole = False
+        self._ends: dict[Partition, int] = {}
+        self._whole = self._growing = False
         self._reader = secrets.token_hex(8)
         self._sweep_at_s = 0.0
 
@@ -85,57 +85,72 @@ class Follower:
 
     def _begin(self) -> None:
         """Assign everything, from the places that Redis remembers."""
-        self._whole = False
+        self._whole = self._growing = False
         self._store.begin_building(self._reader)  # first: a wipe from here on is seen
         saved = self._store.offsets() if self._store.is_ready() else {}
         if not saved:
             self._metrics.counter(REBUILDS).inc()
-        partitions = self._partitions()
-        self._next, self._ends = {}, {}
-        for partition in partitions:
-            low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
-            place = f"{partition.topic}:{partition.partition}"
-            begin = saved[place] if place in saved else self._beginning(partition, low, high)
-            partition.offset = min(max(begin, low), high)
-            self._next[place], self._ends[place] = partition.offset, high
-        self._consumer.assign(partitions)
+        known, lows, ends = {}, {}, {}
+        for partition in self._growth.partitions():
+            lows[partition], ends[partition] = self._reading.ends_of(partition)
+            place = _place(partition)
+            known[partition] = saved[place] if place in saved else self._beginning(partition, ends[partition])
+        self._reading.begin(known, lows)
+        self._ends = ends
+        if not self._reading.positions.halted:
+            self._readiness.meet(IN_REACH)
 
-    def _beginning(self, partition: TopicPartition, low: int, high: int) -> int:
+    def _beginning(self, partition: Partition, end: int) -> int | None:
         """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
-        if partition.topic not in self._history:
-            return low
+        if partition[0] not in self._history:
+            return None
         since_ms = int((time.time() - LOOK_BACK_S) * 1000)
-        wanted = TopicPartition(partition.topic, partition.partition, since_ms)
+        wanted = TopicPartition(*partition, since_ms)
         (found,) = self._consumer.offsets_for_times([wanted], timeout=_ANSWER_S)
-        return found.offset if found.offset >= 0 else high
+        return found.offset if found.offset >= 0 else end
 
-    def _partitions(self) -> list[TopicPartition]:
-        found = self._consumer.list_topics(timeout=_ANSWER_S).topics
-        if missing := [topic for topic in self._topics if topic not in found]:
-            raise Recoverable(f"{len(missing)} topics do not exist yet: run `rxtract topics apply`")
-        return [TopicPartition(topic, number) for topic in self._topics for number in found[topic].partitions]
+    def _on_halt(self, partition: Partition) -> None:
+        self._readiness.miss(IN_REACH, cut_off(partition))
 
     def _turn(self) -> None:
         self._liveness.tick()
-        messages = self._consumer.consume(_BATCH, _WAIT_S)
-        records = [to_record(message) for message in messages if message.error() is None]
+        records = self._reading.fetch(_BATCH, _WAIT_S)
         if not (self._store.is_ready() if self._whole else self._store.is_building(self._reader)):
             self._begin_again()
             return
         if records:
             self._project(records)
             self._advance(records)
-        if not self._whole and all(self._next[place] >= end for place, end in self._ends.items()):
+        self._look_for_growth()
+        if not self._whole and self._is_read():
             self._finish()
+        elif self._growing and self._is_read():
+            self._growing = False
+            self._readiness.meet(QUEUE)
         self._sweep()
         self._measure()
+
+    def _look_for_growth(self) -> None:
+        """New partitions are read from their beginning; whoever asks for a note meanwhile may miss one of theirs."""
+        new = self._growth.new(self._reading.positions.partitions)
+        if new:
+            self._ends |= {partition: self._reading.ends_of(partition)[1] for partition in new}
+            self._reading.add(dict.fromkeys(new))
+            self._growing = True
+            self._readiness.miss(QUEUE, f"reading {len(new)} new partitions")
+            _log.info("new partitions", partitions=len(new))
+
+    def _is_read(self) -> bool:
+        here = self._reading.positions.get
+        return all((here(partition) or 0) >= end for partition, end in self._ends.items())
 
     def _begin_again(self) -> None:
         _log.warning("Redis was wiped: the queue is read from the topics again")
         self._begin()
 
     def _finish(self) -> None:
-        self._store.save_offsets(self._next)
+        here = self._reading.positions.get
+        self._store.save_offsets({_place(partition): here(partition) or 0 for partition in self._ends})
         if not self._store.set_ready(self._reader):
             self._begin_again()
             return
@@ -151,9 +166,8 @@ class Follower:
             self._sweep_at_s = now_s + _SWEEP_EVERY_S
 
     def _advance(self, records: Sequence[InputRecord]) -> None:
-        moved = {f"{record.topic}:{record.partition}": record.offset + 1 for record in records}
-        self._next.update(moved)
         if self._whole:
+            moved = {_place((record.topic, record.partition)): record.offset + 1 for record in records}
             self._store.save_offsets(moved)
 
     def _measure(self) -> None:
@@ -161,3 +175,8 @@ class Follower:
             self._metrics.gauge(WAITING).labels(queue).set(count)
         for queue, age_s in self._store.oldest_s(time.time_ns() // 1_000_000).items():
             self._metrics.gauge(OLDEST).labels(queue).set(age_s)
+
+
+def _place(partition: Partition) -> str:
+    """What Redis calls a partition."""
+    return f"{partition[0]}:{partition[1]}"

@@ -25,6 +25,7 @@ from runtime.lease import Lease
 from runtime.loop import CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
 from runtime.people import People
+from runtime.positions import IN_REACH, counting, cut_off
 from runtime.records import OutputRecord
 from runtime.retry import retrying
 from runtime.settings import time_zone
@@ -206,7 +207,9 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
     )
     fold = FoldHandler(made.readers, names, shared.board, said, sink, shared.metrics, arrivals(shared.spans))
     return Reader(
-        Topics(consumer, names),
+        Topics(
+            consumer, names, counting(shared.metrics), lambda place: shared.readiness.miss(IN_REACH, cut_off(place))
+        ),
         fold,
         retrying(fold, shared.stop, on_wait=shared.liveness.tick),
         sink,

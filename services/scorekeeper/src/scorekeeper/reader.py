@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from confluent_kafka import KafkaException
 from contracts.records import QualityMeasured
 from outcomes.days import day_start_ms
 from runtime.errors import Recoverable, RxtractError
@@ -176,7 +177,7 @@ class Reader:
         records = self._topics.read()
         if records:
             self._handle(records)
-            self._topics.took(records)
+        self._look_for_growth()
         self._sink.turn(self._beat)
         if not self._board.whole:
             self._look_whole()
@@ -185,6 +186,20 @@ class Reader:
                 self._metrics.gauge(CONSUMER_LAG).labels(topic).set(waiting)
         if self._board.whole:
             self._tell()
+
+    def _look_for_growth(self) -> None:
+        """New partitions are read from their beginning, and the numbers are whole again when that is done."""
+        try:
+            new = self._topics.grown()
+        except KafkaException as error:
+            _log.warning("new partitions wait", code=error.args[0].name())
+            return
+        if new:
+            _log.info("new partitions", partitions=len(new))
+            self._fold.count_from |= {place: start.count_from for place, start in new.items()}
+            self._ends |= {place: start.end for place, start in new.items()}
+            self._board.whole = False
+            self._readiness.miss(HISTORY, f"reading {len(new)} new partitions")
 
     def _look_whole(self) -> None:
         if self._topics.reached(self._ends):

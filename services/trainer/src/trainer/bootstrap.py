@@ -170,7 +170,9 @@ class Trainer:
                 publish.close()
 
     def _follower(self, topic: str, decode: Deserializer[R], take: Callable[[R], None]) -> TopicFollower[R]:
-        follower = TopicFollower(self.settings.kafka_client_config(), self.settings.topic(topic), decode, take)
+        follower = TopicFollower(
+            self.settings.kafka_client_config(), self.settings.topic(topic), decode, take, self.metrics
+        )
         follower.start()
         return follower
 

@@ -19,8 +19,10 @@ from runtime.deadletter import dead_letter
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
-from runtime.loop import ASSIGNMENT, to_record
+from runtime.loop import ASSIGNMENT
 from runtime.metrics import DEAD_LETTERS, Metrics
+from runtime.positioned import PositionedConsumer
+from runtime.positions import IN_REACH, Partition, counting, cut_off
 from runtime.records import InputRecord, OutputRecord
 
 from trainer import metrics as m
@@ -121,6 +123,7 @@ class OrderLoop:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._consumer = consumer
+        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt, eager=True)
         self._topic = topic
         self._model_name = model_name
         self._decode = decode
@@ -154,7 +157,7 @@ class OrderLoop:
         self._serving: str | None = None
         self._waiting = ""
         self._own: set[str] = set()
-        self._assigned: list[TopicPartition] = []
+        self._assigned: list[Partition] = []
         self._stands_by = False
 
     def run(self) -> None:
@@ -174,11 +177,8 @@ class OrderLoop:
 
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
-        message = self._consumer.poll(_POLL_S)
-        if message is not None and message.error() is None and self._owned.is_set():
-            self._take(to_record(message))
-        elif message is not None and (error := message.error()) is not None and error.fatal():
-            raise KafkaException(error)
+        for record in self._reading.fetch(1, _POLL_S):
+            self._take(record)
         lacking = self._ledger.lacking
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
         self._metrics.gauge(m.DEFERRED).set(len(lacking))
@@ -347,7 +347,9 @@ class OrderLoop:
     # -- the group's changes
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
-        self._assigned = list(partitions)
+        """Read nothing yet: where to begin is known when all that is there was folded."""
+        self._consumer.assign([])
+        self._assigned = [(place.topic, place.partition) for place in partitions]
         self._stands_by = not partitions
         if not partitions:
             self._stand_by()
@@ -364,9 +366,9 @@ class OrderLoop:
         Raises:
             Recoverable: The broker gave no answer; asked again at the next turn.
         """
-        ledger, folded_to = Ledger(self._model_name), 0
+        ledger, folded_to = Ledger(self._model_name), {}
         for record in self._readers.commands():
-            folded_to = record.offset + 1
+            folded_to[record.partition] = record.offset + 1
             try:
                 ledger.order(self._decode(record.value))
             except WireError:
@@ -374,8 +376,10 @@ class OrderLoop:
         for event in self._readers.events():
             ledger.tell(event)
         ledger.duplicates = 0
-        for place in self._assigned:
-            self._consumer.seek(TopicPartition(place.topic, place.partition, folded_to))
+        try:
+            self._reading.begin({place: folded_to.get(place[1]) for place in self._assigned})
+        except KafkaException as error:
+            raise Recoverable(f"{self._topic} cannot be read: {error.args[0].name()}") from None
         self._own.clear()
         self._ledger = ledger
         self._owned.set()
@@ -387,7 +391,12 @@ class OrderLoop:
             return
         self._assigned = []
         self._owned.clear()
+        self._reading.forget(self._reading.positions.partitions)
+        self._readiness.meet(IN_REACH)
         _log.info("gave the orders up")
+
+    def _on_halt(self, partition: Partition) -> None:
+        self._readiness.miss(IN_REACH, cut_off(partition))
 
     def _may_go_on(self) -> bool:
         return self._owned.is_set() and self._lease_ok and not self._gives_way and not self._stop.is_set()

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import DriftState
 from contracts.wire import WireError
-from runtime.errors import Recoverable
+from runtime.history import RangeReader
 
 _FIRST_WINDOW = 64
-_TIMEOUT_S = 10.0
 
 
 class StoredStates:
@@ -22,7 +20,7 @@ class StoredStates:
     """
 
     def __init__(self, config: Mapping[str, Any], topic: str, decode: Callable[[bytes | None], DriftState]) -> None:
-        self._config = {**config, "group.id": "rxtract-states-unused", "enable.auto.commit": False}
+        self._config = config
         self._topic = topic
         self._decode = decode
 
@@ -32,35 +30,16 @@ class StoredStates:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        consumer = Consumer(self._config)
-        try:
-            low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_TIMEOUT_S)
-            begin = end
+        with RangeReader(self._config) as reader:
+            low, begin = reader.range(self._topic, partition)
             later: list[DriftState] = []
             window = _FIRST_WINDOW
             while begin > low:
                 begin, stop = max(low, begin - window), begin
-                later = self._read(consumer, partition, begin, stop) + later
+                found = reader.read(self._topic, [(partition, begin, stop)])
+                later = [state for record in found for state in self._decoded(record.value)] + later
                 yield from _complete(later)
                 window *= 4
-        except KafkaException as error:
-            raise Recoverable(f"the stored state cannot be read: {error.args[0].name()}") from None
-        finally:
-            consumer.close()
-
-    def _read(self, consumer: Consumer, partition: int, begin: int, stop: int) -> list[DriftState]:
-        consumer.assign([TopicPartition(self._topic, partition, begin)])
-        found: list[DriftState] = []
-        while True:
-            messages = consumer.consume(500, timeout=1.0)
-            for message in messages:
-                if (error := message.error()) is not None:
-                    raise KafkaException(error)
-                if (message.offset() or 0) < stop:
-                    found += self._decoded(message.value())
-            position = consumer.position([TopicPartition(self._topic, partition)])[0].offset
-            if position >= stop or (not messages and position >= 0):
-                return found
 
     def _decoded(self, value: bytes | None) -> list[DriftState]:
         try:

@@ -11,13 +11,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ReviewRequested
 from contracts.wire import WireError
 from runtime.errors import Recoverable
+from runtime.positioned import POSITION_CONFIG, PositionedConsumer
 
 from review_desk.adapters.patience import PATIENCE_S, in_turn
 
 READER_CONFIG: dict[str, Any] = {
+    **POSITION_CONFIG,
     "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
-    "enable.auto.commit": False,
-    "auto.offset.reset": "error",  # a request that has left the topic is gone, not somewhere else
     "queued.min.messages": 1,
     "fetch.queue.backoff.ms": 2,  # one message fills the queue, and the usual backoff is a second
     "queued.max.messages.kbytes": 4_096,
@@ -62,6 +62,7 @@ class TopicRequests:
         self._topic = topic
         self._decode = decode
         self._consumer = consumer
+        self._reading = PositionedConsumer(consumer, on_halt=lambda _: None)
         self._keep_bytes = keep_bytes
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -119,21 +120,17 @@ class TopicRequests:
         """The record at a place; None when there is none any more."""
         if offset < self._begin(partition):
             return None
-        self._consumer.assign([TopicPartition(self._topic, partition, offset)])
+        place = (self._topic, partition)
+        self._reading.begin({place: offset}, {place: offset})
+        positions = self._reading.positions
         deadline = time.monotonic() + self._timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            message = self._consumer.poll(left)
-            if message is None:
-                continue
-            error = message.error()
-            if error is not None:
-                if error.name() in {"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"}:
-                    return None
-                continue
-            if message.offset() != offset:
-                return None  # deleted by age: the broker gave the next one
-            value: bytes | None = message.value()
-            return value
+            for record in self._reading.fetch(1, left):
+                if record.offset != offset:
+                    return None  # deleted by age: the broker gave the next one, twice
+                return record.value
+            if positions.get(place) != offset or place in positions.halted:
+                return None  # nothing stands there any more
         raise Recoverable("the broker did not give the note in time")
 
     def _begin(self, partition: int) -> int:

@@ -1,12 +1,13 @@
 """Finds where to begin on every partition, and reads from there. No group: one process reads all, and nothing is committed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, MODEL_EVENTS, QUALITY_MEASURED
 from runtime.errors import Recoverable, SettingsError
-from runtime.loop import to_record
+from runtime.positioned import Growth, PositionedConsumer
+from runtime.positions import OnJump, Partition, unheard
 from runtime.records import InputRecord
 
 _ANSWER_S = 10.0
@@ -65,12 +66,21 @@ class Topics:
     Args:
         consumer: Made without a group that counts; `close` closes it.
         names: Contract topic by full name.
+        on_jump: Hears of every jump of a position that nobody decided.
+        on_halt: Hears that a partition stands still because its log was cut off.
     """
 
-    def __init__(self, consumer: Consumer, names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        names: Mapping[str, str],
+        on_jump: OnJump = unheard,
+        on_halt: Callable[[Partition], None] | None = None,
+    ) -> None:
         self._consumer = consumer
         self._names = names
-        self._next: dict[Place, int] = {}
+        self._reading = PositionedConsumer(consumer, on_jump, on_halt=on_halt)
+        self._growth = Growth(consumer, names)
 
     def cluster(self) -> str:
         """Kafka's id of the cluster.
@@ -99,10 +109,7 @@ class Topics:
             raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
 
     def _starts(self, since_ms: int, kept: Callable[[str, int], int | None]) -> dict[Place, Start]:
-        found = self._consumer.list_topics(timeout=_ANSWER_S).topics
-        if missing := [topic for topic in self._names if topic not in found]:
-            raise Recoverable(f"{len(missing)} topics do not exist yet: run `rxtract topics apply`")
-        places = [TopicPartition(topic, number) for topic in self._names for number in found[topic].partitions]
+        places = [TopicPartition(*place) for place in self._growth.partitions()]
         by_time = [
             TopicPartition(one.topic, one.partition, since_ms)
             for one in places
@@ -126,43 +133,42 @@ class Topics:
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Go to the starts."""
-        self._next = {place: start.read_from for place, start in starts.items()}
-        self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
+        begins = {place: start.read_from for place, start in starts.items()}
+        self._reading.begin(begins, begins)
+
+    def grown(self) -> dict[Place, Start]:
+        """Read partitions that came since, from their beginning; empty: there are none.
+
+        Raises:
+            KafkaException: The broker gave no answer.
+        """
+        new = self._growth.new(self._reading.positions.partitions)
+        starts = {}
+        for place in new:
+            low, high = self._reading.ends_of(place)
+            starts[place] = Start(low, low, high, 0)
+        if starts:
+            self._reading.add(dict.fromkeys(starts))
+        return starts
 
     def read(self) -> list[InputRecord]:
-        """What has come, perhaps nothing.
+        """What has come, perhaps nothing. It counts as taken: whoever cannot use it ends.
 
         Raises:
             KafkaException: The client cannot go on.
         """
-        records = []
-        for message in self._consumer.consume(_BATCH, _WAIT_S):
-            if (error := message.error()) is None:
-                records.append(to_record(message))
-            elif error.fatal():
-                raise KafkaException(error)
-        return records
-
-    def took(self, records: Sequence[InputRecord]) -> None:
-        """Say that a batch was taken."""
-        for record in records:
-            self._next[record.topic, record.partition] = record.offset + 1
+        return self._reading.fetch(_BATCH, _WAIT_S)
 
     def reached(self, ends: Mapping[Place, int]) -> bool:
-        """Whether all that lay before these ends was read. Asked for by position: a transaction's marker is no record."""
-        open_ends = [place for place, end in ends.items() if self._next[place] < end]
-        if not open_ends:
-            return True
-        for one in self._consumer.position([TopicPartition(*place) for place in open_ends]):
-            self._next[one.topic, one.partition] = max(self._next[one.topic, one.partition], one.offset)
-        return all(self._next[place] >= ends[place] for place in open_ends)
+        """Whether all that lay before these ends was read."""
+        return all((self._reading.positions.get(place) or 0) >= end for place, end in ends.items())
 
     def lag(self) -> dict[str, int]:
-        """Records that wait, by contract topic, as far as the client knows without asking."""
+        """Records that wait and can be read, by contract topic, as far as the client knows without asking."""
         waiting = dict.fromkeys(self._names.values(), 0)
-        for (topic, partition), offset in self._next.items():
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-            waiting[self._names[topic]] += max(0, high - offset)
+        for place in self._reading.positions.partitions:
+            here = self._reading.positions.get(place) or 0
+            waiting[self._names[place[0]]] += self._reading.waiting(place, here) or 0
         return waiting
 
     def close(self) -> None:

@@ -1,0 +1,393 @@
+"""A librdkafka consumer whose positions are ours: it is told where to read at every assignment, resume and seek, and its records are checked.
+
+``auto.offset.reset`` is ``error``, so that the client reports a position which the broker does not have instead of choosing another one.
+The end of a partition is reported too: it is the only way to see that nothing but markers stands behind the last record.
+Records are taken by ``poll``, never by ``consume(n)``, which moves the client's own position at the end of a partition too far.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from runtime.errors import Recoverable
+from runtime.logs import get_logger
+from runtime.positions import OnJump, Partition, Positions, cut_off, unheard
+from runtime.records import InputRecord
+
+POSITION_CONFIG: Mapping[str, Any] = {
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",  # a position that the broker does not have is reported, and we decide
+    "enable.partition.eof": True,  # a transaction's marker is never handed out: only so it is seen that nothing waits
+    "isolation.level": "read_committed",
+    "allow.auto.create.topics": False,
+    "topic.metadata.refresh.interval.ms": 10_000,  # new partitions are seen within so long
+}
+"""What a consumer must be made with."""
+
+GROWTH_S = 10.0
+"""Readers without a group ask so often whether a topic has new partitions."""
+
+_ANSWER_S = 5.0
+_OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001
+_log = get_logger(__name__)
+
+
+class KafkaConsumer(Protocol):
+    """The calls of ``confluent_kafka.Consumer`` that we use; a test's fake has the same."""
+
+    def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
+        """Join the group; ``on_assign``, ``on_revoke`` and ``on_lost`` are called from within ``poll``."""
+
+    def poll(self, timeout: float = ...) -> Message | None:
+        """One message, or None."""
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
+        """Commit positions."""
+
+    def committed(self, partitions: list[TopicPartition], timeout: float = ...) -> list[TopicPartition]:
+        """What the group committed."""
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        """Read these, from their offsets."""
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """Read these too, from their offsets."""
+
+    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        """Read these no more."""
+
+    def assignment(self) -> list[TopicPartition]:
+        """What is assigned now."""
+
+    def seek(self, partition: TopicPartition) -> None:
+        """Read on from this offset."""
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        """Stop fetching from partitions."""
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        """Fetch from them again."""
+
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = ..., *, cached: bool = ...
+    ) -> tuple[int, int] | None:
+        """First offset, and the one behind the last that can be read; ``cached``: the end of the log, as far as the client knows."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class PositionedConsumer:
+    """Reads records from positions that we keep.
+
+    Args:
+        consumer: Made with `POSITION_CONFIG`.
+        on_jump: Hears of every jump that nobody decided.
+        on_error: Hears of an error of the client that is neither fatal nor about a position.
+        on_halt: Hears that a partition stands still because its log was cut off.
+        eager: Whether the group's protocol is, so that partitions are only ever assigned all together.
+    """
+
+    def __init__(
+        self,
+        consumer: KafkaConsumer | Consumer,
+        on_jump: OnJump = unheard,
+        on_error: Callable[[KafkaError], None] | None = None,
+        on_halt: Callable[[Partition], None] | None = None,
+        *,
+        eager: bool = False,
+    ) -> None:
+        self.positions = Positions(on_jump)
+        self._consumer = consumer
+        self._on_error = on_error or _log_error
+        self._on_halt = on_halt or _raise_truncated
+        self._eager = eager
+        self._rows: dict[Partition, list[InputRecord]] = {}
+        self._ends: dict[Partition, int] = {}
+        self._given: dict[Partition, int] = {}
+        self._unplaced: set[Partition] = set()
+
+    # -- partitions come and go
+
+    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
+        """Ask where the group left off; None where it never was.
+
+        Raises:
+            KafkaException: The broker gave no answer.
+        """
+        found: dict[Partition, int | None] = {}
+        places = [TopicPartition(*partition) for partition in partitions]
+        for place in self._consumer.committed(places, timeout=_ANSWER_S) if places else ():
+            if place.error is not None:
+                raise KafkaException(place.error)
+            found[place.topic, place.partition] = place.offset if place.offset >= 0 else None
+        return found
+
+    def ends_of(self, partition: Partition) -> tuple[int, int]:
+        """Ask for the first offset that is there, and for the one behind the last that can be read.
+
+        Raises:
+            KafkaException: The broker gave no answer.
+        """
+        found = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_ANSWER_S)
+        if found is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+        return found
+
+    def begin(self, known: Mapping[Partition, int | None], lows: Mapping[Partition, int] | None = None) -> None:
+        """Read exactly these, each from where it was left off; None: from the earliest.
+
+        Args:
+            known: Where each was left off.
+            lows: The earliest of each, from somebody who has just asked.
+
+        Raises:
+            KafkaException: The broker gave no answer; nothing has changed then.
+        """
+        lows = lows or self._ask_earliest(known)
+        self.forget(self.positions.partitions)
+        self._take_on(known, lows)
+        self._assign_all()
+
+    def add(self, known: Mapping[Partition, int | None]) -> None:
+        """Read these too.
+
+        Raises:
+            KafkaException: The broker gave no answer; nothing has changed then.
+        """
+        self._take_on(known, self._ask_earliest(known))
+        self._consumer.incremental_assign(self._give(known))
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """These are not ours any more: what was fetched of them is dropped, also from a fetch that is under way."""
+        self.positions.forget(partitions)
+        self._unplaced.difference_update(partitions)
+        for partition in partitions:
+            self._rows.pop(partition, None)
+            self._ends.pop(partition, None)
+            self._given.pop(partition, None)
+
+    def leave(self, partition: Partition) -> None:
+        """Read no more of this one."""
+        self.forget([partition])
+        self._consumer.incremental_unassign([TopicPartition(*partition)])
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Go on from here: somebody decided it."""
+        self.positions.begin(partition, offset)
+        self._place(partition)
+
+    def pause(self) -> list[Partition]:
+        """Fetch nothing; returns what is paused, for `resume`."""
+        places = self._consumer.assignment()
+        self._consumer.pause(places)
+        return [(place.topic, place.partition) for place in places]
+
+    def resume(self, paused: Iterable[Partition]) -> None:
+        """Fetch again, from our own position, what is still ours."""
+        ours = {(place.topic, place.partition) for place in self._consumer.assignment()}
+        moving = [one for one in paused if one in ours and one in self.positions.partitions - self.positions.halted]
+        for partition in moving:
+            self._place(partition)
+        self._consumer.resume([TopicPartition(*partition) for partition in moving])
+
+    # -- reading
+
+    def fetch(self, limit: int, timeout_s: float) -> list[InputRecord]:
+        """The next records: one is waited for, and whatever else has come is taken with it. They count as handed over.
+
+        Raises:
+            KafkaException: The client cannot go on.
+        """
+        if self._unplaced:
+            self._find_places()
+        taken: list[InputRecord] = []
+        rows: dict[Partition, list[InputRecord]] = {}
+        self._rows = rows
+        count, row, place = 0, [], None
+        poll = self._consumer.poll
+        message = poll(timeout_s)
+        while message is not None:
+            error = message.error()
+            if error is None:
+                record = to_record(message)
+                if place is None or place[1] != record.partition or place[0] != record.topic or place not in rows:
+                    place = (record.topic, record.partition)
+                    row = rows.setdefault(place, [])
+                row.append(record)
+                count += 1
+                if count >= limit:
+                    break
+            else:
+                partition = (message.topic() or "", message.partition() or 0)
+                before = rows.pop(partition, ())
+                admitted = self._admit(partition, before) if before else ()
+                taken += admitted
+                if len(admitted) == len(before) or error.fatal():  # else it is about a place that we have left
+                    self._hear(error, partition, message)
+            message = poll(0)
+        for partition, found in rows.items():
+            taken += self._admit(partition, found)
+        self._rows = {}
+        return taken
+
+    def at_end(self, partition: Partition) -> bool:
+        """Whether nothing that can be read lies behind our position, as far as the broker said last."""
+        end = self._ends.get(partition)
+        return end is not None and end == self.positions.get(partition)
+
+    def waiting(self, partition: Partition, position: int) -> int | None:
+        """Records behind a position that can be read, as far as the client knows without asking; None: it does not."""
+        if self.at_end(partition):
+            return max(0, self._ends[partition] - position)
+        found = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+        return None if found is None or found[1] < 0 else max(0, found[1] - position)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._consumer.close()
+
+    def _admit(self, partition: Partition, row: Sequence[InputRecord]) -> Sequence[InputRecord]:
+        first, stop, look_again = self.positions.admit(partition, row)
+        if stop > first:
+            self.positions.advance(partition, row[stop - 1].offset + 1)
+        if look_again:
+            self._place(partition)
+        return row if stop - first == len(row) else row[first:stop]
+
+    def _hear(self, error: KafkaError, partition: Partition, message: Message) -> None:
+        """Something that is not a record."""
+        code = error.code()
+        if error.fatal():
+            raise KafkaException(error)
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            end = message.offset() or 0
+            if self.positions.reach(partition, end):
+                self._place(partition)
+            else:
+                self._ends[partition] = end
+        elif code in _OUT_OF_RANGE:
+            self._given.pop(partition, None)  # it began, and has given up
+            # A report of a place that is not ours (any more) is no report about us: the client is told where we are.
+            asked = self.positions.get(partition) if code == KafkaError._LOG_TRUNCATION else message.offset()  # noqa: SLF001
+            if asked == self.positions.get(partition):
+                self._unplaced.add(partition)
+            elif partition in self.positions.partitions:
+                self._place(partition)
+        else:
+            self._on_error(error)
+
+    def _find_places(self) -> None:
+        """Decide where to go on in partitions whose position the broker does not have."""
+        for partition in tuple(self._unplaced):
+            try:
+                low, _ = self.ends_of(partition)
+            except KafkaException as error:
+                self._on_error(error.args[0])
+                return
+            self._unplaced.discard(partition)
+            if self.positions.get(partition) is None:
+                continue
+            if self.positions.out_of_range(partition, low) is None:
+                self._on_halt(partition)
+            else:
+                self._place(partition)
+
+    def _ask_earliest(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return {partition: self.ends_of(partition)[0] for partition in partitions}
+
+    def _take_on(self, known: Mapping[Partition, int | None], lows: Mapping[Partition, int]) -> None:
+        for partition, offset in known.items():
+            self.positions.start(partition, offset, lows[partition])
+
+    def _place(self, partition: Partition) -> None:
+        """Tell the client our position."""
+        self._ends.pop(partition, None)
+        here = self.positions.get(partition) or 0
+        try:
+            self._consumer.seek(TopicPartition(*partition, here))
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - it does not fetch there: given up, or not begun
+                raise
+            # Where it has not begun it will begin at what it was given; to stop it once more meanwhile would abort the process.
+            if self._given.get(partition) != here:
+                self._assign_anew(partition)
+
+    def _assign_anew(self, partition: Partition) -> None:
+        if self._eager:
+            self._assign_all()
+        else:
+            self._consumer.incremental_unassign([TopicPartition(*partition)])
+            self._consumer.incremental_assign(self._give([partition]))
+
+    def _assign_all(self) -> None:
+        self._ends.clear()
+        self._consumer.assign(self._give(sorted(self.positions.partitions - self.positions.halted)))
+
+    def _give(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        places = {partition: self.positions.get(partition) or 0 for partition in partitions}
+        self._given.update(places)
+        return [TopicPartition(*partition, offset) for partition, offset in places.items()]
+
+
+class Growth:
+    """Which partitions topics have now: asked now and then by who reads without a group.
+
+    Args:
+        consumer: Any client.
+        topics: Full names.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, consumer: Consumer, topics: Collection[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._consumer = consumer
+        self._topics = topics
+        self._clock = clock
+        self._asked_at_s = clock()
+
+    def partitions(self) -> list[Partition]:
+        """Ask now.
+
+        Raises:
+            Recoverable: A topic does not exist yet.
+            KafkaException: The broker gave no answer.
+        """
+        self._asked_at_s = self._clock()
+        found = self._consumer.list_topics(timeout=_ANSWER_S).topics
+        if missing := [topic for topic in self._topics if topic not in found]:
+            raise Recoverable(f"{len(missing)} topics do not exist yet: run `rxtract topics apply`")
+        return [(topic, number) for topic in self._topics for number in sorted(found[topic].partitions)]
+
+    def new(self, known: Collection[Partition]) -> list[Partition]:
+        """Partitions that came since; none while it is not time to ask, or nobody answers."""
+        if self._clock() - self._asked_at_s < GROWTH_S:
+            return []
+        try:
+            return [partition for partition in self.partitions() if partition not in known]
+        except (KafkaException, Recoverable):  # whoever reads will notice what is wrong
+            return []
+
+
+def to_record(message: Message) -> InputRecord:
+    """Translate the client's message."""
+    return InputRecord(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),  # what was consumed has bytes, never str
+    )
+
+
+def _log_error(error: KafkaError) -> None:
+    _log.warning("consumer", code=error.name())
+
+
+def _raise_truncated(partition: Partition) -> None:
+    raise Recoverable(cut_off(partition))

@@ -1,0 +1,221 @@
+"""The reader whose positions are ours, over a client in memory that reports ends, gives up, and stands elsewhere than it was told."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from runtime.errors import Recoverable
+from runtime.memory import MemoryBroker, MemoryConsumer, MemoryMessage
+from runtime.positioned import GROWTH_S, Growth, PositionedConsumer
+from runtime.positions import Jump, Partition
+
+P = ("t", 0)
+EOF = KafkaError(KafkaError._PARTITION_EOF)
+
+
+class Client(MemoryConsumer):
+    """Reports the end of a partition once whenever it comes there; markers may stand behind the last record.
+
+    Attributes:
+        markers: How many offsets behind the last record no record stands for.
+        wrong: How far beyond the end its next report is.
+    """
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        self.markers = self.wrong = 0
+        self.told: set[Partition] = set()
+        self.sought: list[int] = []
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        message = super().poll(timeout)
+        if message is not None:
+            self.told.discard((message.topic() or "", message.partition() or 0))
+            return message
+        at_end = {one for one, position in self._positions.items() if position >= len(self._broker.logs[one])}
+        for partition in at_end - self.told - self._given_up:
+            self.told.add(partition)
+            end = len(self._broker.logs[partition]) + self.markers + self.wrong
+            self.wrong = 0
+            return cast("Message", MemoryMessage((*partition, end), None, None, its_error=EOF))
+        return None
+
+    def seek(self, partition: TopicPartition) -> None:
+        super().seek(partition)
+        self.told.discard((partition.topic, partition.partition))
+        self.sought.append(partition.offset)
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    broker = MemoryBroker()
+    for number in range(5):
+        broker.append("t", b"%d" % number)
+    return broker
+
+
+@pytest.fixture
+def client(broker: MemoryBroker) -> Client:
+    return Client(broker)
+
+
+@pytest.fixture
+def jumps() -> list[tuple[Jump, int]]:
+    return []
+
+
+@pytest.fixture
+def reading(client: Client, jumps: list) -> PositionedConsumer:
+    reading = PositionedConsumer(client, lambda jump, _partition, width: jumps.append((jump, width)))
+    reading.begin({P: None})
+    return reading
+
+
+def values(reading: PositionedConsumer) -> list[bytes]:
+    return [record.value or b"" for _ in range(4) for record in reading.fetch(3, 0)]
+
+
+def test_all_is_read_and_the_end_is_known(reading, jumps):
+    assert not reading.at_end(P)
+    assert reading.waiting(P, 2) == 3
+    assert values(reading) == [b"0", b"1", b"2", b"3", b"4"]
+    assert reading.at_end(P)
+    assert (reading.waiting(P, 5), reading.waiting(P, 2)) == (0, 3)
+    assert jumps == []
+
+
+def test_markers_behind_the_last_record_are_no_lag_once_they_were_seen_twice(reading, client, jumps):
+    client.markers = 2
+    values(reading)
+    assert reading.positions.get(P) == 7
+    assert reading.waiting(P, 7) == 0
+    assert client.sought == [5]
+    assert jumps == []
+
+
+def test_an_end_behind_a_hole_is_no_word_about_what_lies_between(client, broker, jumps):
+    """The hole is read again, and the report of the end came from before that."""
+    reading = PositionedConsumer(client, lambda jump, _partition, width: jumps.append((jump, width)))
+    kept = broker.logs[P]
+    holed = [one for one in kept if one.offset() not in (1, 3)]
+    consume = client.consume
+
+    def consume_holed(num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        found = consume(num_messages, timeout)
+        while found and found[0] not in holed:
+            found = consume(num_messages, timeout)
+        return found
+
+    client.consume = consume_holed
+    reading.begin({P: None})
+    assert [record.offset for _ in range(6) for record in reading.fetch(10, 0)] == [0, 2, 4]
+    assert jumps == []
+    assert client.sought == [1]
+
+
+def test_an_end_that_is_reported_too_far_skips_nothing(reading, client, broker, jumps):
+    client.wrong = 1
+    values(reading)
+    assert reading.positions.get(P) == 5
+    broker.append("t", b"5")
+    assert values(reading) == [b"5"]
+    assert jumps == []
+
+
+def test_reading_resumes_where_we_are_and_not_where_the_client_stands(reading, client, broker, jumps):
+    values(reading)
+    paused = reading.pause()
+    client._positions[P] = 6  # librdkafka 2.10.1
+    broker.append("t", b"5")
+    broker.append("t", b"6")
+    reading.resume(paused)
+    assert values(reading) == [b"5", b"6"]
+    assert jumps == []
+
+
+def test_what_was_taken_from_us_while_it_was_paused_is_not_resumed(reading, client):
+    paused = reading.pause()
+    reading.leave(P)
+    reading.resume(paused)
+    assert values(reading) == []
+
+
+def test_a_place_that_expired_is_gone_on_from_the_earliest(reading, client, broker, jumps):
+    broker.lows[P] = 3
+    assert values(reading) == [b"3", b"4"]
+    assert jumps == [(Jump.EXPIRED, 3)]
+
+
+def test_a_broker_that_does_not_say_what_it_has_is_asked_again(reading, client, broker, monkeypatch):
+    broker.lows[P] = 3
+    answers = [KafkaException(KafkaError(KafkaError._TRANSPORT)), (3, 5)]
+
+    def ends(*_: Any, **__: Any) -> tuple[int, int]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(client, "get_watermark_offsets", ends)
+    assert values(reading) == [b"3", b"4"]
+
+
+def test_a_log_that_was_cut_off_is_said_and_never_read(broker, jumps):
+    halted: list[Partition] = []
+    reading = PositionedConsumer(
+        Client(broker), lambda jump, _p, width: jumps.append((jump, width)), None, halted.append
+    )
+    reading.begin({P: 9})
+    assert values(reading) == []
+    for _ in range(20):
+        broker.append("t", b"other")
+    assert values(reading) == []
+    assert halted == [P]
+    assert jumps == [(Jump.TRUNCATED, 0)]
+    reading.resume(reading.pause())
+    assert values(reading) == []
+
+
+def test_whoever_does_not_care_for_it_is_stopped_by_a_log_that_was_cut_off(reading):
+    reading.begin({P: 9})
+    with pytest.raises(Recoverable, match="cut off"):
+        values(reading)
+
+
+def test_a_report_about_another_place_than_ours_stops_nothing(reading, client, jumps):
+    lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)
+    reading.fetch(2, 0)
+    client._positions[P] = 700  # it reports that, and gives the partition up
+    assert values(reading) == [b"2", b"3", b"4"]
+    assert lost.code() == KafkaError._AUTO_OFFSET_RESET
+    assert jumps == []
+
+
+def test_a_partition_that_is_added_begins_at_its_beginning_and_the_others_go_on(reading, broker):
+    values(reading)
+    broker.partitions = 2
+    broker.append("t", b"new", b"k")
+    reading.add({("t", 1): None})
+    broker.append("t", b"5", b"")
+    assert sorted(values(reading)) == [b"5", b"new"]
+
+
+def test_new_partitions_are_asked_for_now_and_then_and_who_is_away_is_not_an_end():
+    now, numbers, away = [0.0], [0], []
+
+    def list_topics(timeout: float) -> Any:
+        if away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return SimpleNamespace(topics={"t": SimpleNamespace(partitions=dict.fromkeys(numbers))})
+
+    growth = Growth(cast("Any", SimpleNamespace(list_topics=list_topics)), ["t"], lambda: now[0])
+    assert growth.partitions() == [P]
+    numbers.append(1)
+    assert growth.new({P}) == []
+    now[0] += GROWTH_S
+    away.append(True)
+    assert growth.new({P}) == []
+    now[0] += GROWTH_S
+    away.clear()
+    assert growth.new({P}) == [("t", 1)]

@@ -62,8 +62,8 @@ def share(settings: IngestorSettings) -> Shared:
         Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
         Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES)),
     )
-    tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file)
     metrics = Metrics(METRICS)
+    tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file, metrics)
     metrics.build_all()
     readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
     spans = open_spans(settings, begins=True)

@@ -1,6 +1,6 @@
 """What the ingestor measures beside the shared metrics."""
 
-from runtime.metrics import BATCH_BUCKETS, LATENCY_BUCKETS_S, Kind, MetricSpec
+from runtime.metrics import BATCH_BUCKETS, DOOR_METRICS, LATENCY_BUCKETS_S, Kind, MetricSpec
 from runtime.metrics import METRICS as SHARED
 
 NOTES_ACCEPTED = MetricSpec(
@@ -51,6 +51,7 @@ DEDUPLICATION_UP = MetricSpec(
 
 METRICS = (
     *SHARED,
+    *DOOR_METRICS,
     NOTES_ACCEPTED,
     NOTES_REFUSED,
     NOTES_REPEATED,

@@ -5,11 +5,13 @@ import sys
 
 from runtime.secret_files import hash_token
 
+from ingestor.adapters.tokens import SOURCE
+
 
 def main(arguments: list[str]) -> int:
     """Print a new token and its line for RXTRACT_HTTP_TOKENS_FILE."""
-    if len(arguments) != 1 or set(",:\n#") & set(arguments[0]):
-        sys.stderr.write("usage: python -m ingestor.new_token NAME   (no comma, colon or # in NAME)\n")
+    if len(arguments) != 1 or SOURCE.fullmatch(arguments[0]) is None:
+        sys.stderr.write("usage: python -m ingestor.new_token NAME   (NAME: 1 to 40 of a-z, 0-9 and -)\n")
         return 2
     token = secrets.token_urlsafe(32)
     sys.stdout.write(f"token, shown once, for the client:   {token}\n")

@@ -20,10 +20,14 @@ class IngestorSettings(HttpSettings):
     http_port: int = Field(0, ge=0, le=65535, description="port of the HTTP door; 0 takes any free one")
     http_port_file: Path | None = Field(None, description="where the actual port of the HTTP door is written")
     http_tokens: str = Field(
-        "", description="clients and their hashed tokens: name:sha256,name:sha256", json_schema_extra=SECRET
+        "",
+        description="clients and their hashed tokens: name:sha256,name:sha256; a name has 1 to 40 of a-z, 0-9 and -",
+        json_schema_extra=SECRET,
     )
     http_tokens_file: Path | None = Field(
-        None, description="file with one name:sha256 a line, read again when it changes", json_schema_extra=SECRET
+        None,
+        description="file with one name:sha256 a line, read again when it changes; a wrong line costs itself alone",
+        json_schema_extra=SECRET,
     )
     http_max_body_bytes: int = Field(MAX_RECORD_BYTES, gt=0, description="largest body, 1 MiB")
     http_max_notes: int = Field(500, gt=0, description="most notes in one array")

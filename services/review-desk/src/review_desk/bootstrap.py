@@ -75,9 +75,10 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
+    metrics = Metrics(METRICS)
     key, people = (
         read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
-        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE"),
+        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE", metrics),
     )
     _check_proxy(settings)
     if not people and not settings.desk_proxy_user_header:
@@ -85,7 +86,6 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "
             "make a line with `python -m review_desk.new_token NAME validator`"
         )
-    metrics = Metrics(METRICS)
     metrics.build_all()
     kept = store or Store(connect(str(settings.redis_url)), settings.topic_prefix)
     return Shared(

@@ -21,7 +21,7 @@ class ReviewDeskSettings(HttpSettings):
     desk_port_file: Path | None = Field(None, description="where the actual port of the page is written")
     desk_tokens_file: Path | None = Field(
         None,
-        description="file with one name:role:sha256 a line (role validator or lead), read again when it changes",
+        description="file with one name:role:sha256 a line (role validator or lead), read again when it changes; a wrong line costs itself alone",
         json_schema_extra=SECRET,
     )
     desk_session_s: int = Field(8 * 3600, gt=0, description="seconds until a login ends")

@@ -81,7 +81,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     )
     return Shared(
         settings,
-        People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE"),
+        People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE", metrics),
         Board(time_zone(settings.timezone), assumptions, settings.window_notes),
         metrics,
         Exposition(metrics.registry),

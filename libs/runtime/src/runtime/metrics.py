@@ -164,7 +164,7 @@ HTTP_BUSY = MetricSpec(
     Kind.COUNTER,
     "requests",
     (),
-    "Requests answered with 503 because as many as allowed were being answered.",
+    "Requests answered with 503 because as many others as allowed were being answered.",
 )
 
 DOOR_METRICS: tuple[MetricSpec, ...] = (TOKEN_LINES_REFUSED, TOKEN_FILE_AWAY, CONNECTIONS_CLOSED, HTTP_BUSY)

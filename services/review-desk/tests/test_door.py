@@ -1,6 +1,7 @@
 """Who gets in, for how long, and what is not even read: the whole application, with a desk that only tells who asked."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from review_desk.adapters.sessions import Sessions
 from review_desk.desk import Desk, Held, Reviewer
 from review_desk.http.access import Access, Proxy
 from review_desk.http.app import DeskApi, DeskPage, make_app
-from review_desk.http.limits import MAX_BODY_BYTES
+from review_desk.http.limits import BYTES_IN_FLIGHT_EACH, MAX_BODY_BYTES, MAX_LOGIN_BYTES
 from review_desk.metrics import METRICS
 from review_desk.page.pages import Pages
 from runtime.metrics import Metrics
@@ -106,7 +107,10 @@ def test_a_new_token_of_the_same_person_ends_what_the_old_one_began(house: House
         assert client.get("/api/queue").status_code == 401
 
 
-def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
+ANNA = (b"authorization", b"Bearer token-anna")
+
+
+def post_in_pieces(house: House, path: str, pieces: int, *more: tuple[bytes, bytes]) -> tuple[int, int]:
     """Send 64 KiB pieces without saying how many; gives the answer's status and how many pieces were taken."""
     taken, statuses = [], []
 
@@ -118,30 +122,73 @@ def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    scope = {
+    asyncio.run(house.app(post_scope(path, more), receive, send))
+    return statuses[0], len(taken)
+
+
+def post_scope(path: str, more: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {
         "type": "http",
         "method": "POST",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")],
+        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked"), *more],
         "scheme": "http",
         "server": ("desk", 80),
         "client": ("somebody", 1),
     }
-    asyncio.run(house.app(scope, receive, send))
-    return statuses[0], len(taken)
 
 
 def test_a_body_of_unsaid_length_is_read_no_further_than_allowed(house: House) -> None:
-    status, taken = post_in_pieces(house, "/api/login", 64)
+    status, taken = post_in_pieces(house, "/api/keep", 64, ANNA)
     assert status == 413
     assert taken * 65_536 <= MAX_BODY_BYTES + 65_536
-    assert post_in_pieces(house, "/api/login", 2)[0] == 422  # no JSON, but no more than allowed
+    assert post_in_pieces(house, "/api/keep", 2, ANNA)[0] == 422  # no JSON, but no more than allowed
     with house.client() as client:
-        said = client.post("/api/login", content=b"x" * (MAX_BODY_BYTES + 1))
+        client.headers["Authorization"] = "Bearer token-anna"
+        said = client.post("/api/keep", content=b"x" * (MAX_BODY_BYTES + 1))
         assert (said.status_code, said.json()) == (413, {"error": "the body is larger than 1 MiB"})
-        assert client.post("/api/login", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+        assert client.post("/api/keep", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+
+
+def test_of_somebody_unknown_no_more_is_read_than_a_login_needs(house: House) -> None:
+    assert post_in_pieces(house, "/api/keep", 64) == (401, 0)
+    assert post_in_pieces(house, "/api/tasks/N1/1/decision", 64) == (401, 0)
+    assert post_in_pieces(house, "/api/login", 64) == (413, 1)
+    with house.client() as client:
+        assert client.post("/api/login", content=b"x" * (MAX_LOGIN_BYTES + 1)).status_code == 413
+
+
+def test_one_persons_unfinished_bodies_end_at_a_budget(house: House) -> None:
+    async def scenario() -> list[int]:
+        statuses: list[int] = []
+        never = asyncio.Event()
+
+        async def begin() -> None:
+            pieces = iter([b"x" * 1_000_000])
+
+            async def receive() -> dict[str, Any]:
+                for piece in pieces:
+                    return {"type": "http.request", "body": piece, "more_body": True}
+                await never.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+
+            await house.app(post_scope("/api/keep", [ANNA]), receive, send)
+
+        sent = [asyncio.create_task(begin()) for _ in range(50)]
+        done, waiting = await asyncio.wait(sent, timeout=2)
+        for task in waiting:
+            task.cancel()
+        assert len(waiting) == BYTES_IN_FLIGHT_EACH // 1_000_000
+        assert len(done) == len(statuses)
+        return statuses
+
+    assert set(asyncio.run(scenario())) == {503}
 
 
 def keep(client: TestClient, **headers: str) -> int:

@@ -235,6 +235,6 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         shared.metrics,
         lease_s=settings.desk_lease_s,
         session_s=settings.desk_session_s,
-        secure_cookie=settings.desk_secure_cookie,
+        secure_cookie=settings.desk_secure_cookie or settings.http_tls_certificate_file is not None,
     )
     return make_app(api, DeskPage(desk, access, Pages()))

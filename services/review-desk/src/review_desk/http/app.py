@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
+from runtime.people import Person
 from runtime.secret_files import hash_token
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from review_desk.desk import Conflict, Decision, Desk, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
-from review_desk.http.limits import BodyLimit
+from review_desk.http.limits import LOGIN, BodyLimit
 from review_desk.metrics import HTTP_SECONDS
 from review_desk.page.pages import Pages, static_files
 
@@ -42,6 +43,10 @@ class DeskApi:
         self._lease_s = lease_s
         self._session_s = session_s
         self._secure_cookie = secure_cookie
+
+    def person(self, request: Request) -> Person | None:
+        """Who asks, by the headers alone."""
+        return self._access.person(request)
 
     def login(self, body: Login) -> JSONResponse:
         """Exchange a token for a session cookie."""
@@ -180,7 +185,7 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.mount(_STATIC.rstrip("/"), static_files())
     task = "/api/tasks/{note_id:path}/{revision:int}"
     app.add_api_route("/api/session", api.session, methods=["GET"])
-    app.add_api_route("/api/login", api.login, methods=["POST"])
+    app.add_api_route(LOGIN, api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
     app.add_api_route("/api/next", api.next, methods=["GET"])
     app.add_api_route("/api/queue", api.queue, methods=["GET"])
@@ -190,11 +195,11 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])
     app.add_api_route(f"{task}/again", api.again, methods=["POST"])
     app.add_api_route(f"{task}/draft", api.draft, methods=["PUT"])
-    _guard(app)
+    _guard(app, api.person)
     return app
 
 
-def _guard(app: FastAPI) -> None:
+def _guard(app: FastAPI, person: Callable[[Request], Person | None]) -> None:
     app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
     app.add_exception_handler(Unsendable, lambda _, e: _problem(413 if getattr(e, "too_large", False) else 422, str(e)))
@@ -205,7 +210,7 @@ def _guard(app: FastAPI) -> None:
     for error, name in ((RedisError, "Redis"), (RegistryUnavailable, "the schema registry")):
         app.add_exception_handler(error, _silent(name))
 
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, person=person)
 
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:

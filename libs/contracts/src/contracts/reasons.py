@@ -50,8 +50,8 @@ _SENTENCES = {
     Reason.ILLEGAL_CHARACTERS: "The text holds characters that are not allowed, such as NUL or lone surrogates; remove them.",
     Reason.IMPOSSIBLE_TIME: "A time lies in the future or too far in the past; check the sender's clock and unit (UTC milliseconds).",
     Reason.UNKNOWN_FIELD: "The record has a field that the contract does not know; check its spelling.",
-    Reason.WRONG_TYPE: "A field has the wrong type; see the contract.",
+    Reason.WRONG_TYPE: "A field has the wrong type (a time is a number of UTC milliseconds); see the contract.",
     Reason.OUT_OF_RANGE: "A number is outside the range that its field allows; see the contract.",
-    Reason.MISSING_FIELD: "A field without a default is missing; add it.",
+    Reason.MISSING_FIELD: "A field that must be there is missing or empty; add it.",
     Reason.HANDLER_FAILED: "The record is legal but could not be processed; look at the service's log, then replay it.",
 }

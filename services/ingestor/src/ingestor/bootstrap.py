@@ -12,6 +12,7 @@ from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable,
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
+from runtime.budget import ByteBudget, Rates
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
@@ -28,7 +29,7 @@ from ingestor.domain.acceptance import Acceptance
 from ingestor.domain.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes, now_ms
-from ingestor.http.app import NotesApi, make_app
+from ingestor.http.app import Allowance, NotesApi, make_app
 from ingestor.http.intake import Intake, Queue
 from ingestor.metrics import METRICS
 from ingestor.settings import IngestorSettings
@@ -184,10 +185,20 @@ def http_door(
         settings.http_delivery_timeout_s + 1,
         shared.spans,
     )
+    allowance = Allowance(
+        ByteBudget(
+            settings.http_bytes_in_flight,
+            max(settings.http_client_bytes_in_flight, settings.http_max_body_bytes),
+            settings.http_retry_after_s,
+        ),
+        Rates("notes_per_s", settings.http_client_notes_per_s),
+        Rates("bytes_per_s", settings.http_client_bytes_per_s),
+    )
     api = NotesApi(
         intake,
         shared.tokens,
         shared.metrics,
+        allowance=allowance,
         max_body_bytes=settings.http_max_body_bytes,
         max_notes=settings.http_max_notes,
         retry_after_s=settings.http_retry_after_s,

@@ -32,6 +32,20 @@ class IngestorSettings(HttpSettings):
     http_max_body_bytes: int = Field(MAX_RECORD_BYTES, gt=0, description="largest body, 1 MiB")
     http_max_notes: int = Field(500, gt=0, description="most notes in one array")
     http_queue_notes: int = Field(10_000, gt=0, description="most notes of HTTP requests that wait for the broker")
+    http_bytes_in_flight: int = Field(
+        64 * 1024 * 1024,
+        gt=0,
+        description="most bytes of bodies in hand at once, from their first to their answer, 64 MiB",
+    )
+    http_client_bytes_in_flight: int = Field(
+        16 * 1024 * 1024, gt=0, description="most of these of one client, 16 MiB; never less than one body"
+    )
+    http_client_notes_per_s: float = Field(
+        5_000.0, gt=0, description="notes a second of one client, ten seconds' worth at once; beyond it 429"
+    )
+    http_client_bytes_per_s: float = Field(
+        20.0 * 1024 * 1024, gt=0, description="bytes a second of one client, ten seconds' worth at once; beyond it 429"
+    )
     http_delivery_timeout_s: float = Field(8.0, gt=0, le=60, description="seconds until 503 when the broker is silent")
     http_retry_after_s: int = Field(5, gt=0, description="seconds that a 503 asks clients to wait")
     deduplication_ttl_s: int = Field(86_400, gt=0, description="how long first results are remembered")

@@ -57,8 +57,8 @@ class Acceptance:
             accepted_at=now_ms,
             producer=producer,
             pseudonym_key_id=self.pseudonyms.key_id,
-            purpose=note.purpose,
-            consent_artefact_id=note.consent_artefact_id,
+            purpose=note.purpose or None,
+            consent_artefact_id=note.consent_artefact_id or None,
         )
 
 

@@ -19,7 +19,7 @@ from runtime.tracing import Spans, request
 from ingestor.adapters.results import FirstResults, key_of
 from ingestor.domain.acceptance import Acceptance, Refused
 from ingestor.domain.rules import Violation
-from ingestor.http.bodies import FieldError, Item, NoteResult
+from ingestor.http.bodies import MAX_FAULTS, FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
 DOOR = "http"
@@ -87,6 +87,19 @@ class _Judged:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A note that is not legal: where it stands in the request, and why, at least one fault."""
+
+    index: int
+    item: Item
+    faults: Sequence[Violation]
+
+    @property
+    def reason(self) -> Reason:
+        return self.faults[0].reason
+
+
 class Intake:
     """Judges, deduplicates and publishes the notes of a request.
 
@@ -145,22 +158,18 @@ class Intake:
                 waiting.dec(len(items))
 
     async def _take(self, items: Sequence[Item], sender: Sender, headers: Headers) -> list[NoteResult]:
-        results: dict[int, NoteResult] = {}
-        judged: list[_Judged] = []
-        for index, item in enumerate(items):
-            outcome = self._judge(index, item, sender)
-            if isinstance(outcome, NoteResult):
-                results[index] = outcome
-            else:
-                judged.append(outcome)
-        letters = [self._letter(items[index], result) for index, result in results.items()]
+        outcomes = [self._judge(index, item, sender) for index, item in enumerate(items)]
+        judged = [outcome for outcome in outcomes if isinstance(outcome, _Judged)]
+        refusals = [outcome for outcome in outcomes if isinstance(outcome, _Refusal)]
+        results = {result.index: result for result in _refused(refusals)}
+        letters = [self._letter(refusal) for refusal in refusals]
         fresh = await self._drop_repeated(judged, sender, results)
         await self._deliver([*(note.output._replace(headers=headers) for note in fresh), *letters])
         if fresh:
             await self._first_results.remember(_memories(fresh, sender))
         for note in fresh:
             results[note.index] = _accepted(note, "accepted", note.accepted.accepted_at)
-        self._count(fresh, list(results.values()), sender)
+        self._count(fresh, refusals, list(results.values()), sender)
         return [results[index] for index in range(len(items))]
 
     async def keep_unreadable(self, body: bytes, reason: Reason) -> None:
@@ -176,10 +185,11 @@ class Intake:
             # A local queue that is full is answered at once: the client waits better than this thread.
             await self._producer.send(outputs, enqueue_timeout_s=0).done(self._delivery_timeout_s)
 
-    def _letter(self, item: Item, result: NoteResult) -> OutputRecord:
+    def _letter(self, refusal: _Refusal) -> OutputRecord:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
+        item = refusal.item
         key = item.note_id.encode() if item.note_id is not None else None
-        return self._dead(item.source_bytes(), key, Reason(result.errors[0].reason), item.origin)
+        return self._dead(item.source_bytes(), key, refusal.reason, item.origin)
 
     def _dead(self, value: bytes, key: bytes | None, reason: Reason, origin: Origin | None = None) -> OutputRecord:
         headers = (("content-type", b"application/json"),)
@@ -189,16 +199,16 @@ class Intake:
         )
         return dead_letter(record, reason, STAGE, origin=origin)
 
-    def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
+    def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | _Refusal:
         if item.note is None:
-            return _refused(index, item, item.faults)
+            return _Refusal(index, item, item.faults)
         try:
             accepted = self._acceptance.accept(item.note, producer=sender.client, now_ms=self._clock())
             output = OutputRecord(self._topic, accepted.note_id.encode(), self._write(accepted))
         except Refused as refused:
-            return _refused(index, item, refused.violations)
+            return _Refusal(index, item, refused.violations)
         except WireError as error:
-            return _refused(index, item, [Violation("", error.reason)])
+            return _Refusal(index, item, [Violation("", error.reason)])
         if sender.idempotency_key is not None:
             key = key_of(sender.client, "idempotency-key", sender.idempotency_key, str(index))
             return _Judged(index, accepted, output, key, sender.body_digest)
@@ -226,14 +236,15 @@ class Intake:
                 results[note.index] = NoteResult(index=note.index, note_id=note.accepted.note_id, status="conflict")
         return fresh
 
-    def _count(self, fresh: Sequence[_Judged], results: Sequence[NoteResult], sender: Sender) -> None:
+    def _count(
+        self, fresh: Sequence[_Judged], refusals: Sequence[_Refusal], results: Sequence[NoteResult], sender: Sender
+    ) -> None:
         self._metrics.counter(NOTES_ACCEPTED).labels(DOOR, sender.client).inc(len(fresh))
+        for refusal in refusals:
+            self._metrics.counter(NOTES_REFUSED).labels(DOOR, sender.client, refusal.reason).inc()
         for result in results:
             if result.status in {"duplicate", "conflict"}:
                 self._metrics.counter(NOTES_REPEATED).labels(result.status).inc()
-            elif result.status == "refused":
-                reason = result.errors[0].reason
-                self._metrics.counter(NOTES_REFUSED).labels(DOOR, sender.client, reason).inc()
 
 
 def body_digest(body: bytes) -> str:
@@ -263,6 +274,18 @@ def _accepted(note: _Judged, status: str, accepted_at: int) -> NoteResult:
     )
 
 
-def _refused(index: int, item: Item, faults: Sequence[Violation]) -> NoteResult:
-    errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in faults]
-    return NoteResult(index=index, note_id=item.note_id, status="refused", errors=errors)
+def _refused(refusals: Sequence[_Refusal]) -> Iterator[NoteResult]:
+    """The results of refused notes. As far as one answer names faults, each note has its first named before any has its second."""
+    left = max(0, MAX_FAULTS - len(refusals))
+    for place, refusal in enumerate(refusals):
+        more = min(left, len(refusal.faults) - 1)
+        left -= more
+        named = refusal.faults[: more + (place < MAX_FAULTS)]
+        errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in named]
+        yield NoteResult(
+            index=refusal.index,
+            note_id=refusal.item.note_id,
+            status="refused",
+            errors=errors,
+            more_errors=len(refusal.faults) - len(named),
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from contracts.reasons import Reason
+from runtime.budget import Held
 from runtime.tracing import TRACEPARENT
 from starlette.requests import ClientDisconnect, Request
 
@@ -54,12 +55,15 @@ def check_headers(request: Request, max_body_bytes: int) -> None:
         raise _too_large(max_body_bytes)
 
 
-async def read_body(request: Request, max_body_bytes: int) -> bytes:
+async def read_body(request: Request, max_body_bytes: int, held: Held) -> bytes:
     """The body, never more than allowed; the server ends the wait for one that does not come.
 
     Raises:
         HttpRefusal: 413, or 408 when it did not come.
+        OverBudget: Too many bytes are in hand.
     """
+    length = request.headers.get("content-length", "")
+    held.reach(int(length) if length.isdigit() else 0)  # before it is sent: what will not be taken need not be
     chunks: list[bytes] = []
     size = 0
     try:
@@ -67,6 +71,7 @@ async def read_body(request: Request, max_body_bytes: int) -> bytes:
             size += len(chunk)
             if size > max_body_bytes:
                 raise _too_large(max_body_bytes)
+            held.reach(size)
             chunks.append(chunk)
     except ClientDisconnect:
         raise HttpRefusal(408, "BODY_NOT_RECEIVED", "the body did not come in time") from None

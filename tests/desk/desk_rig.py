@@ -96,6 +96,7 @@ class Rig:
         own = {
             "TOPIC_PREFIX": self.prefix,
             "DESK_KEY_FILE": str(self.folder / "key"),
+            "PSEUDONYM_KEY_FILE": str(self.folder / "key"),
             "DESK_TOKENS_FILE": str(self.folder / "tokens"),
             "DESK_PORT_FILE": str(self.folder / "http.port"),
             "HEALTH_PORT_FILE": str(self.folder / "health.port"),

@@ -19,7 +19,6 @@ from contracts.wire import Deserializer, Serializer
 from ingestor import bootstrap
 from ingestor.adapters.tokens import Tokens, hash_token
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, check_structure
 from ingestor.http.intake import Queue
@@ -31,6 +30,7 @@ from runtime.errors import Rejected
 from runtime.health import Liveness, Readiness
 from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
+from runtime.pseudonyms import Pseudonyms
 
 NOTE = {**NOTE_EXAMPLE, "note_id": "N1"}
 HEADERS = {"Authorization": "Bearer secret", "Content-Type": "application/json"}

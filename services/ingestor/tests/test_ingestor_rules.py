@@ -10,8 +10,8 @@ from contracts.records import NoteSubmitted, Origin
 from hypothesis import given
 from hypothesis import strategies as st
 from ingestor.domain.acceptance import Acceptance, Refused
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import DAY_MS, MILLIS_2000, Rules, violations
+from runtime.pseudonyms import Pseudonyms
 
 NOW_MS = 1_790_000_000_000
 NOTE = NoteSubmitted(

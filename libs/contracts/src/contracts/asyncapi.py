@@ -10,7 +10,7 @@ import yaml
 from contracts import files
 from contracts.reasons import Reason
 from contracts.records import Origin
-from contracts.topics import DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
+from contracts.topics import DLQ_RETENTION_BYTES, DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
 from contracts.wire import MAX_RECORD_BYTES
 
 VERSION = "1.0.0"
@@ -63,7 +63,7 @@ def _channels(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
         "title": name,
         "description": f"What was refused on {topic.name}: original key, bytes and headers, and why.",
         "messages": {DEAD_LETTER: {"$ref": f"#/components/messages/{DEAD_LETTER}"}},
-        "bindings": {"kafka": _topic_binding(name, 1, "delete", DLQ_RETENTION_MS)},
+        "bindings": {"kafka": _dead_binding(name)},
     }
     return [(topic.name, channel), (name, dead)]
 
@@ -80,6 +80,12 @@ def _topic_binding(name: str, partitions: int, cleanup_policy: str, retention_ms
         "topicConfiguration": {"cleanup.policy": [cleanup_policy], "retention.ms": retention_ms},
         "bindingVersion": KAFKA_BINDING,
     }
+
+
+def _dead_binding(name: str) -> dict[str, Any]:
+    binding = _topic_binding(name, 1, "delete", DLQ_RETENTION_MS)
+    binding["topicConfiguration"]["retention.bytes"] = DLQ_RETENTION_BYTES
+    return binding
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts import files
 
+ACCESS_LOGGED = "access.logged.v1"
 NOTES_SUBMITTED = "notes.submitted.v1"
 NOTES_ACCEPTED = "notes.accepted.v1"
 ENTITIES_EXTRACTED = "entities.extracted.v1"
@@ -20,6 +21,8 @@ MODEL_EVENTS = "model.events.v1"
 
 DLQ_SUFFIX = ".dlq"
 DLQ_RETENTION_MS = 14 * 24 * 3600 * 1000
+DLQ_RETENTION_BYTES = 2 * 1024**3
+"""Of its one partition: whoever sends what is refused fills no broker's disk. The oldest letters go first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

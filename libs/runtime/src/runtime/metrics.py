@@ -167,6 +167,14 @@ HTTP_BUSY = MetricSpec(
     "Requests answered with 503 because as many others as allowed were being answered.",
 )
 
+ACCESSES = MetricSpec(
+    "rxtract_access_records_total",
+    Kind.COUNTER,
+    "records",
+    ("result",),
+    "Records of the access log: logged, or failed, whose notes were then not shown.",
+)
+
 DOOR_METRICS: tuple[MetricSpec, ...] = (TOKEN_LINES_REFUSED, TOKEN_FILE_AWAY, CONNECTIONS_CLOSED, HTTP_BUSY)
 """What every service with an HTTP door measures beside."""
 

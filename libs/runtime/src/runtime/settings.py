@@ -171,6 +171,14 @@ class HttpSettings(ServiceSettings):
     )
 
 
+class AccessLogSettings(HttpSettings):
+    """The settings of a service that shows notes to people."""
+
+    access_log_timeout_s: float = Field(
+        3.0, gt=0, le=30, description="seconds that the access log may take; what is not logged by then is not shown"
+    )
+
+
 class MlflowSettings(ServiceSettings):
     """The settings of a service that asks MLflow."""
 

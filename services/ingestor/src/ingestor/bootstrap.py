@@ -19,6 +19,7 @@ from runtime.http_server import HTTP
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
 from runtime.metrics import RETRIES, Metrics
+from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.retry import Backoff, retrying, wait
 from runtime.secret_files import read_key
 from runtime.tracing import Spans, by_place, open_spans, traced
@@ -26,7 +27,6 @@ from runtime.tracing import Spans, by_place, open_spans, traced
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes, now_ms
 from ingestor.http.app import Allowance, NotesApi, make_app

@@ -17,12 +17,14 @@ from contracts.topics import (
 )
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
+from runtime.access_log import AccessLog, TopicAccesses
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.people import People
+from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.records import OutputRecord
 from runtime.secret_files import is_token_hash, read_key
 from runtime.tracing import Spans, arrivals, open_spans
@@ -57,6 +59,7 @@ class Shared:
 
     settings: ReviewDeskSettings
     key: bytes
+    pseudonyms: Pseudonyms
     people: People
     store: Store
     metrics: Metrics
@@ -80,6 +83,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
         read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
         People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE", metrics),
     )
+    pseudonyms = Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES))
     _check_proxy(settings)
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
@@ -91,6 +95,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     return Shared(
         settings,
         key,
+        pseudonyms,
         people,
         kept,
         metrics,
@@ -210,7 +215,14 @@ def requests(shared: Shared, registry: Registry) -> Requests:
     return TopicRequests(settings.topic(REVIEW_REQUESTED), decode, consumer)
 
 
-def application(shared: Shared, requests: Requests, publish: Publisher) -> FastAPI:
+def access_log(shared: Shared, registry: Registry, producer: KafkaProducer | None = None) -> AccessLog:
+    """Logs which notes are shown to whom."""
+    settings = shared.settings
+    publish = TopicAccesses(settings, registry, settings.access_log_timeout_s, shared.metrics, producer)
+    return AccessLog(settings.service, shared.pseudonyms, publish)
+
+
+def application(shared: Shared, requests: Requests, publish: Publisher, log: AccessLog) -> FastAPI:
     """The page and its API."""
     settings = shared.settings
     desk = Desk(
@@ -228,7 +240,7 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         settings.desk_proxy_secret_hash,
     )
     sessions = Sessions(derive(shared.key, "session"), settings.desk_session_s)
-    access = Access(shared.people, sessions, proxy, derive(shared.key, "annotator"), derive(shared.key, "note"))
+    access = Access(shared.people, sessions, proxy, derive(shared.key, "annotator"), derive(shared.key, "note"), log)
     api = DeskApi(
         desk,
         access,

@@ -28,7 +28,12 @@ def serve(settings: ReviewDeskSettings) -> None:
         registry = bootstrap.make_registry(settings)
         thread = OtherThread("follower", bootstrap.follower(shared, registry).run, shared.stop)
         thread.start()
-        app = bootstrap.application(shared, bootstrap.requests(shared, registry), bootstrap.publisher(shared, registry))
+        app = bootstrap.application(
+            shared,
+            bootstrap.requests(shared, registry),
+            bootstrap.publisher(shared, registry),
+            bootstrap.access_log(shared, registry),
+        )
         HttpServer(
             app,
             shared.stop,

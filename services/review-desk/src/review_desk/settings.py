@@ -4,16 +4,20 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import SECRET, HttpSettings
+from runtime.settings import SECRET, AccessLogSettings
 
 
-class ReviewDeskSettings(HttpSettings):
+class ReviewDeskSettings(AccessLogSettings):
     """Settings of the page, its queue and its login."""
 
     service: ClassVar[str] = "review-desk"
 
     desk_key_file: Path = Field(
         description="file with the desk's key, 32 bytes or more: signs sessions, makes pseudonyms of validators",
+        json_schema_extra=SECRET,
+    )
+    pseudonym_key_file: Path = Field(
+        description="file with the key for pseudonyms, the ingestor's: names notes in the access log",
         json_schema_extra=SECRET,
     )
     desk_host: str = Field("127.0.0.1", description="address of the page")

@@ -1,7 +1,7 @@
 """What the scorekeeper measures beside the shared metrics. Every KPI is a metric, made from its declaration in `outcomes.kpis`."""
 
 from outcomes.kpis import KPIS
-from runtime.metrics import DOOR_METRICS, Kind, MetricSpec
+from runtime.metrics import ACCESSES, DOOR_METRICS, Kind, MetricSpec
 from runtime.metrics import METRICS as SHARED
 
 _OF = ("window", "city", "version")
@@ -73,6 +73,7 @@ SNAPSHOT: tuple[MetricSpec, ...] = (*KPI_METRICS.values(), QUALITY, AUDITED_NOTE
 OWN: tuple[MetricSpec, ...] = (
     *SHARED,
     *DOOR_METRICS,
+    ACCESSES,
     UNREADABLE_RECORDS,
     RECORDS_GONE,
     NOTES_FORGOTTEN,

@@ -19,6 +19,7 @@ def serve(settings: ScorekeeperSettings) -> None:
     """
     shared = bootstrap.share(settings)
     limits = door_limits(settings, shared.metrics)
+    app = bootstrap.application(shared)
     on_stop_signal(shared.stop.set)
     listening = listen(
         settings.score_host, settings.score_port, "RXTRACT_SCORE_PORT", settings.score_port_file, backlog=128
@@ -27,7 +28,6 @@ def serve(settings: ScorekeeperSettings) -> None:
         _log.info("started", health_port=health.port, http_port=listening.getsockname()[1])
         thread = OtherThread("reader", lambda: bootstrap.read(shared), shared.stop)
         thread.start()
-        app = bootstrap.application(shared)
         HttpServer(
             app,
             shared.stop,

@@ -4,8 +4,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from contracts.records import NoteAccepted, NoteSubmitted
+from runtime.pseudonyms import Pseudonyms
 
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules, Violation, violations
 
 

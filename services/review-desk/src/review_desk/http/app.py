@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from contracts.records import AccessAction, Seen
 from contracts.registry import RegistryUnavailable
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from runtime.secret_files import hash_token
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from review_desk.desk import Conflict, Decision, Desk, Unsendable
+from review_desk.desk import AS_THE_MODEL, Conflict, Decision, Desk, Handed, Reviewer, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
@@ -83,11 +84,18 @@ class DeskApi:
         """Lease the next note; 204 when none waits."""
         who = self._access.reviewer(request)
         with self._timed("next"):
-            handed = self._desk.next(who, segment, holding or [])
+            return self._next(request, who, self._desk.next(who, segment, holding or []))
+
+    def _next(self, request: Request, who: Reviewer, handed: Handed | None) -> Response:
         if handed is None:
             return Response(status_code=204)
+        task = task_of(handed, self._lease_s)
+        seen = [Seen.IDENTITY, Seen.TEXT]
+        seen += [Seen.ENTITIES] if task["entities"] else []
+        seen += [Seen.ANNOTATIONS] if task["opinions"] else []
+        self._access.shown(request, AccessAction.REVIEW, handed.request, seen)
         self._access.log(who, "view", handed.entry.note_id, handed.entry.task.revision)
-        return JSONResponse(task_of(handed, self._lease_s))
+        return JSONResponse(task)
 
     def decision(self, request: Request, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
         """Say what is right. Answered after the broker's acknowledgement; sending it again is harmless."""
@@ -166,6 +174,10 @@ class DeskPage:
             return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
         who = self._access.as_reviewer(person)
         looked = self._desk.look(who, note_id)
+        if looked is not None:
+            marks = Seen.ENTITIES if looked.said_by == AS_THE_MODEL else Seen.ANNOTATIONS
+            seen = [Seen.IDENTITY, Seen.TEXT, *([marks] if looked.spans else [])]
+            self._access.shown(request, AccessAction.LOOK, looked.request, seen)
         self._access.log(who, "look", note_id, looked.request.revision if looked else 0)
         return self._pages.note(note_id, looked)
 

@@ -4,12 +4,14 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from starlette.requests import Request
 
@@ -56,11 +58,12 @@ class ScoreApi:
         if person is None:
             words = "Log in with any name and your token of the review desk as password."
             return HTMLResponse(self._page.closed(words), 401, ASK)
-        found = self._page.examples(kind, Scope(window, city, version), _now_ms())
-        if found is None:
-            return JSONResponse({"error": "no such examples"}, 404)
-        self._door.log(person, kind)
-        return HTMLResponse(found)
+        try:
+            shows = partial(self._door.shown, person)
+            found = self._page.examples(kind, Scope(window, city, version), _now_ms(), shows)
+        except Recoverable as error:
+            return HTMLResponse(self._page.closed(str(error)), 503, {"Retry-After": "1"})
+        return JSONResponse({"error": "no such examples"}, 404) if found is None else HTMLResponse(found)
 
     def kpis(self, window: Window = "week", city: Name = "", version: Name = "") -> JSONResponse:
         """Every KPI."""

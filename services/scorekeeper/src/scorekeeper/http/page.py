@@ -1,7 +1,7 @@
 """What the page shows, put into words and shapes. The templates only place it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ KINDS = {
     BEHIND: "Dead letters behind the door",
 }
 """What examples are kept of."""
+OF_NOTES = frozenset({NOTES, STRAIGHT, REVIEW, AUDIT, CORRECTED})
+"""Of these the identity is a note's; else an episode's, or the place of a dead letter."""
 AT_THE_DESK = frozenset({REVIEW, AUDIT, CORRECTED})
 """Of these the review desk has the notes."""
 _CARDS = (
@@ -123,8 +125,13 @@ class Page:
         """The part that changes."""
         return self._templates.get_template("numbers.html").render(self._context(scope, now_ms))
 
-    def examples(self, kind: str, scope: Scope, now_ms: int) -> str | None:
-        """The newest of those that a number of this scope is made of; None when there is no such kind."""
+    def examples(
+        self, kind: str, scope: Scope, now_ms: int, shows: Callable[[Sequence[str]], None] = lambda _notes: None
+    ) -> str | None:
+        """The newest of those that a number of this scope is made of; None when there is no such kind.
+
+        ``shows`` is called with the notes among them; what it raises keeps them from being shown.
+        """
         if kind not in KINDS:
             return None
         scope = replace(scope, city="", version="") if kind in NOWHERE or kind == DRIFT else scope
@@ -133,6 +140,7 @@ class Page:
         rows = [(one, words.moment(one.at, self._board.zone, "%d %b %H:%M:%S")) for one in found]
         desk_url = self._desk_url if kind in AT_THE_DESK else ""
         template = self._templates.get_template("examples.html")
+        shows([one.identity for one in found] if kind in OF_NOTES else [])
         return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url, scope=scope, letters=NOWHERE)
 
     def closed(self, words: str) -> str:

@@ -51,6 +51,20 @@ class MemoryResults:
             self.known = {**results, **self.known}
 
 
+class MemoryLog:
+    """`AcceptedLog` of a broker in memory."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    async def marks(self, places: Sequence[tuple[int, int]]) -> Sequence[str | None]:
+        return [f"{partition}/{offset}" for partition, offset in places]
+
+    async def holds(self, marks: Sequence[str]) -> Sequence[bool]:
+        places = [tuple(map(int, mark.split("/"))) for mark in marks]
+        return [offset < len(self._broker.logs["notes.accepted.v1", partition]) for partition, offset in places]
+
+
 class Door:
     def __init__(self, **settings: Any) -> None:
         self.broker = MemoryBroker()
@@ -80,7 +94,12 @@ class Door:
         self.writer = WriterToCome()
         self.writer.come(write)
         self.app = bootstrap.http_door(
-            shared, self.writer, producer=self.producer, first_results=self.results, clock=lambda: 1_790_000_000_001
+            shared,
+            self.writer,
+            producer=self.producer,
+            first_results=self.results,
+            log=MemoryLog(self.broker),
+            clock=lambda: 1_790_000_000_001,
         )
 
     def post(self, content: Any = None, headers: Mapping[str, str] = HEADERS, body: Any = None) -> httpx.Response:
@@ -282,6 +301,32 @@ def test_an_idempotency_key_makes_a_request_repeatable(door: Door) -> None:
 @pytest.mark.parametrize("key", ["", "k" * 257])
 def test_a_useless_idempotency_key(door: Door, key: str) -> None:
     assert door.post(NOTE, {**HEADERS, "Idempotency-Key": key}).status_code == 422
+
+
+def test_what_the_log_lost_is_no_duplicate_and_no_conflict(door: Door) -> None:
+    keyed = {**HEADERS, "Idempotency-Key": "K1"}
+    door.post([NOTE, {**NOTE, "note_id": "N2"}])
+    door.post({**NOTE, "note_id": "N3"}, keyed)
+    door.broker.logs.clear()  # restored from before these notes
+    for content, headers in ((NOTE, HEADERS), ({**NOTE, "note_id": "N2", "text": "other"}, HEADERS)):
+        [result] = door.post(content, headers).json()["results"]
+        assert result["status"] == "accepted"
+    assert door.post({**NOTE, "note_id": "N4"}, keyed).status_code == 202
+    assert [note.note_id for note in door.accepted] == ["N1", "N2", "N4"]
+
+
+def test_what_a_release_before_remembered_without_a_place_is_accepted_anew(door: Door) -> None:
+    door.post(NOTE)
+    door.results.known = {key: ":".join(text.split(":")[:2]) for key, text in door.results.known.items()}
+    assert door.post(NOTE).json()["results"][0]["status"] == "accepted"
+
+
+def test_one_id_of_two_sources_is_two_notes(door: Door) -> None:
+    other = {**HEADERS, "Authorization": "Bearer other"}
+    for headers, text in ((HEADERS, "asthma"), (other, "malaria")):
+        [result] = door.post({**NOTE, "text": text}, headers).json()["results"]
+        assert result["status"] == "accepted"
+    assert [(note.producer, note.text) for note in door.accepted] == [("clinic", "asthma"), ("lab", "malaria")]
 
 
 def test_without_the_store_notes_are_accepted(door: Door) -> None:

@@ -185,7 +185,7 @@ class Connection(H11Protocol):
         elif state is h11.IDLE or self.transport.is_closing():
             if self._phase not in {Phase.FIRST_BYTE, Phase.HEADERS}:
                 self._change(Phase.KEPT)
-        elif self.cycle is not None and not self.cycle.response_complete:
+        elif not self.cycle.response_complete:
             self._change(Phase.BUSY)
 
     def _change(self, phase: Phase) -> None:

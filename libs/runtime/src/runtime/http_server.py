@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -123,7 +123,7 @@ class HttpServer(uvicorn.Server):
         handshake_s = self._patience.first_byte_s if self._tls else None
         context = self._tls.context if self._tls else None
         make = partial(
-            self.config.http_protocol_class,
+            cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class),
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

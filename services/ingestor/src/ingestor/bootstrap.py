@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
@@ -24,6 +25,7 @@ from runtime.retry import Backoff, retrying, wait
 from runtime.secret_files import read_key
 from runtime.tracing import Spans, by_place, open_spans, traced
 
+from ingestor.adapters.log import AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
@@ -155,6 +157,15 @@ def make_first_results(shared: Shared) -> FirstResults:
     return RedisResults(redis, settings.topic_prefix, settings.deduplication_ttl_s, shared.metrics)
 
 
+def make_log(settings: IngestorSettings) -> AcceptedLog:
+    """Tells whether first results are still in the log; nothing is asked where none are remembered."""
+    if settings.redis_url is None:
+        return NoLog()
+    topic = settings.topic(NOTES_ACCEPTED)
+    memory = RedisMemory(connect(settings.redis_url), settings.topic_prefix, NOTES_ACCEPTED)
+    return WatchedLog(KafkaExtents(AdminClient(settings.kafka_client_config()), topic), memory)
+
+
 def http_producer_config(settings: IngestorSettings) -> dict[str, Any]:
     """As the Kafka door's, but what is not acknowledged in time is given up: its client was told so."""
     timeout_ms = int(settings.http_delivery_timeout_s * 1000)
@@ -167,6 +178,7 @@ def http_door(
     *,
     producer: DeliveryProducer | None = None,
     first_results: FirstResults | None = None,
+    log: AcceptedLog | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> FastAPI:
     """The HTTP application."""
@@ -178,6 +190,7 @@ def http_door(
         settings.topic(NOTES_ACCEPTED),
         settings.topic(NOTES_SUBMITTED),
         first_results or make_first_results(shared),
+        log or make_log(settings),
         Queue(settings.http_queue_notes),
         shared.metrics,
         clock,

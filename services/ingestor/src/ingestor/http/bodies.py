@@ -212,7 +212,8 @@ def check_structure(body: bytes, most_keys: int) -> None:
 
 def parse_note(element: object) -> Item:
     """Judge the shape of one element: types, missing and unknown fields. All faults are found, not only the first."""
-    known, unknown = element, ()
+    known = element
+    unknown: tuple[Violation, ...] = ()
     if isinstance(element, dict) and (strange := element.keys() - NoteBody.model_fields.keys()):
         # By hand and in their order: the model would keep a copy of each value beside a page of words.
         known = {name: value for name, value in element.items() if name not in strange}

@@ -2,14 +2,19 @@
 
 import json
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from contracts.apply import apply_topics
 from contracts.reasons import Reason
-from contracts.records import AnnotationOutcome, Origin, Sample
+from contracts.records import AccessAction, AnnotationOutcome, Origin, Sample, Seen
+from contracts.topics import ACCESS_LOGGED, load_topics, prefixed
 from desk_rig import TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
+from runtime.pseudonyms import Pseudonyms
 from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -44,6 +49,56 @@ def test_a_correction_becomes_an_event_and_the_note_is_finished(rig: Rig) -> Non
     assert notes[0] not in rig.log.read_text()
     views = [json.loads(line) for line in rig.log.read_text().splitlines() if '"action": "view"' in line]
     assert views
+
+
+def test_each_note_shown_is_on_the_access_topic_whatever_the_log_level(rig: Rig) -> None:
+    rig.end()
+    rig.process = rig.start(LOG_LEVEL="ERROR")
+    notes = rig.ask(2)
+    anna, lea = rig.client("anna"), rig.client("lea")
+    task = next_of(anna)
+    assert lea.get("/notes", params={"note_id": notes[1]}).status_code == 200
+    first, second = sorted(rig.shown(), key=lambda one: one.at)
+    assert (first.person, first.role, first.action) == ("anna", "validator", AccessAction.REVIEW)
+    assert (second.person, second.role, second.action) == ("lea", "lead", AccessAction.LOOK)
+    assert Seen.TEXT in first.seen
+    assert Seen.TEXT in second.seen
+    named = Pseudonyms(b"k" * 40)
+    assert [one.note_ref for one in (first, second)] == [named.of("note", one) for one in (task["note_id"], notes[1])]
+    assert '"event": "access"' not in rig.log.read_text()
+
+
+def test_without_the_access_log_nothing_is_shown_in_time_and_the_same_note_afterwards(rig: Rig) -> None:
+    topic = prefixed(rig.prefix, ACCESS_LOGGED)
+    admin = AdminClient({"bootstrap.servers": rig.servers})
+    rig.ask(1)
+    anna = rig.client("anna")
+    admin.delete_topics([topic])[topic].result(30)
+    until(lambda: topic not in admin.list_topics(timeout=10).topics, 20)
+    began_s = time.monotonic()
+    answer = anna.get("/api/next", timeout=30)
+    assert answer.status_code == 503
+    assert "access log" in answer.json()["error"]
+    assert TEXT not in answer.text
+    assert time.monotonic() - began_s < 15
+    apply_topics({"bootstrap.servers": rig.servers}, [load_topics()[ACCESS_LOGGED]], rig.prefix)
+    assert next_of(anna, 60)["text"] == TEXT
+    assert [one.person for one in rig.shown()] == ["anna"]
+
+
+def test_the_access_log_costs_the_next_note_little(rig: Rig, record_property) -> None:
+    rig.ask(60)
+    anna, took = rig.client("anna"), []
+    next_of(anna)  # makes the producer
+    holding: list[str] = []
+    for _ in range(50):
+        began_s = time.perf_counter()
+        answer = anna.get("/api/next", params={"holding": holding})
+        took.append(time.perf_counter() - began_s)
+        holding.append(answer.json()["note_id"])
+    record_property("p95_ms", round(sorted(took)[47] * 1000))
+    assert sorted(took)[47] < 1.0  # a tenth of that on a quiet machine
+    assert len(rig.shown()) == 51
 
 
 ODD_IDS = ("RX/2026/1", "..", "a/../b//", "50%2F/%", "x?y=1#2", "n/1/skip", "a b+c:é")

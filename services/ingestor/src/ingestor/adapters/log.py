@@ -77,13 +77,16 @@ class KafkaExtents:
         """See `Extents`."""
         asked = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=_ANSWER_S)
         described: TopicDescription = await _answer(asked[self._topic])
-        partitions = [TopicPartition(self._topic, one.id) for one in described.partitions]
-        first, after = [
-            self._admin.list_offsets(dict.fromkeys(partitions, which), request_timeout=_ANSWER_S)
-            for which in (OffsetSpec.earliest(), OffsetSpec.latest())
-        ]
-        offsets = {one.partition: ((await _offset(first[one])), (await _offset(after[one]))) for one in partitions}
+        numbers = [one.id for one in described.partitions]
+        first = self._list(numbers, OffsetSpec.earliest())
+        after = self._list(numbers, OffsetSpec.latest())
+        offsets = {one: (await _offset(first[one]), await _offset(after[one])) for one in numbers}
         return Extent(str(described.topic_id), offsets)
+
+    def _list(self, numbers: Sequence[int], which: OffsetSpec) -> dict[int, Future[ListOffsetsResultInfo]]:
+        asked = {TopicPartition(self._topic, one): which for one in numbers}
+        found = self._admin.list_offsets(asked, request_timeout=_ANSWER_S)
+        return {place.partition: future for place, future in found.items()}
 
 
 async def _answer(future: Future[TopicDescription]) -> TopicDescription:
@@ -130,7 +133,7 @@ class RedisMemory:
             last = await self._redis.zrange(self._last, 0, -1, withscores=True)
         except (RedisError, OSError):
             return None
-        return Acknowledged(int(count or 0), {int(partition): int(offset) for partition, offset in last})
+        return Acknowledged(int(count or 0), {int(pair[0]): int(float(pair[1])) for pair in last})
 
     async def add(self, last: Mapping[int, int]) -> None:
         """See `Memory`."""

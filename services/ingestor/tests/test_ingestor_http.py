@@ -48,7 +48,7 @@ class MemoryResults:
 
     async def remember(self, results: Mapping[str, str]) -> None:
         if not self.down:
-            self.known = {**results, **self.known}
+            self.known = {**self.known, **results}
 
 
 class MemoryLog:
@@ -311,6 +311,8 @@ def test_what_the_log_lost_is_no_duplicate_and_no_conflict(door: Door) -> None:
     for content, headers in ((NOTE, HEADERS), ({**NOTE, "note_id": "N2", "text": "other"}, HEADERS)):
         [result] = door.post(content, headers).json()["results"]
         assert result["status"] == "accepted"
+        [result] = door.post(content, headers).json()["results"]
+        assert result["status"] == "duplicate"
     assert door.post({**NOTE, "note_id": "N4"}, keyed).status_code == 202
     assert [note.note_id for note in door.accepted] == ["N1", "N2", "N4"]
 

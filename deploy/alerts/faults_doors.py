@@ -76,7 +76,8 @@ def _unlogged(world: World) -> Iterator[None]:
     known = world.running.addresses
     servers = {"bootstrap.servers": known.bootstrap_servers}
     somebody = {"Authorization": f"Bearer {known.desk_token}"}
-    AdminClient(servers).delete_topics([ACCESS_LOGGED])[ACCESS_LOGGED].result(30)
+    admin = AdminClient(servers)  # kept: what it was asked ends with it
+    admin.delete_topics([ACCESS_LOGGED])[ACCESS_LOGGED].result(30)
 
     def look() -> None:
         with contextlib.suppress(httpx.HTTPError):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import faults_doors
 import faults_input
 import faults_models
 import faults_processes
@@ -29,7 +30,10 @@ from world import World, until, world
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-ORDER = [module.__name__ for module in (faults_review, faults_input, faults_models, faults_processes, faults_servers)]
+ORDER = [
+    module.__name__
+    for module in (faults_doors, faults_review, faults_input, faults_models, faults_processes, faults_servers)
+]
 """Validators first: later faults leave notes that wait for them."""
 PAGE = ROOT / "docs/transcripts/alerts.md"
 FIRES_S, CLEARS_S, QUIET_S = 150.0, 150.0, 90.0

@@ -200,6 +200,50 @@ OPERATIONS = (
         (("min(rxtract_deduplication_up)", "Redis"),),
         "Off: repeats pass, nothing is lost.",
     ),
+    Panel(
+        "Clients told to come later",
+        "reqps",
+        (
+            (
+                "sum by (producer, limit) (rate(rxtract_http_throttled_total[$__rate_interval]))",
+                "{{producer}} {{limit}}",
+            ),
+        ),
+        "By client and by the limit that it met.",
+    ),
+    Panel(
+        "Bytes of bodies in hand",
+        "bytes",
+        (("sum by (instance) (rxtract_http_bytes_in_flight)", "{{instance}}"),),
+        "From the first byte of a body to its answer.",
+    ),
+    Panel(
+        "Connections ended",
+        "cps",
+        (
+            (
+                "sum by (job, cause) (rate(rxtract_http_connections_closed_total[$__rate_interval]))",
+                "{{job}} {{cause}}",
+            ),
+            ("sum by (job) (rate(rxtract_http_busy_total[$__rate_interval]))", "{{job}} busy"),
+        ),
+        "What did not come in time, or had waited longest at a full door; busy: requests refused with 503.",
+    ),
+    Panel(
+        "Token files",
+        "short",
+        (
+            ("max by (job, file) (rxtract_token_lines_refused)", "{{job}} {{file}} lines refused"),
+            ("max by (job, file) (rxtract_token_file_away_seconds)", "{{job}} {{file}} seconds away"),
+        ),
+        "Lines that let nobody in, and files that cannot be read: from 300 s on the door is closed.",
+    ),
+    Panel(
+        "Access log",
+        "short",
+        (("sum by (job, result) (rate(rxtract_access_records_total[$__rate_interval]))", "{{job}} {{result}}"),),
+        "Notes that were shown to people; failed: not shown, because it could not be logged.",
+    ),
 )
 MODEL = (
     Panel(

@@ -171,6 +171,38 @@ CASES = {
         20,
         50,
     ),
+    "RxtractClientThrottled": Case(
+        {
+            'rxtract_http_throttled_total{job="ingestor", producer="clinic", limit="notes_per_s"}': RISING,
+            'rxtract_http_throttled_total{job="ingestor", producer="lab", limit="queue"}': RISING,  # has its own
+        },
+        20,
+        50,
+        {"producer": "clinic", "limit": "notes_per_s"},
+    ),
+    "RxtractDoorCrowded": Case(
+        {'rxtract_http_connections_closed_total{job="review-desk", cause="crowded"}': "0+120x30 3600x60"},
+        20,
+        50,
+        {"job": "review-desk"},
+    ),
+    "RxtractTokenLinesRefused": Case(
+        {'rxtract_token_lines_refused{job="ingestor", file="RXTRACT_HTTP_TOKENS_FILE"}': "0x5 1x10 0x30"},
+        10,
+        20,
+        {"job": "ingestor", "file": "RXTRACT_HTTP_TOKENS_FILE"},
+        4,
+    ),
+    "RxtractTokenFileAway": Case(
+        {'rxtract_token_file_away_seconds{job="review-desk", file="RXTRACT_DESK_TOKENS_FILE"}': "0x5 60+60x10 0x30"},
+        10,
+        20,
+        {"job": "review-desk", "file": "RXTRACT_DESK_TOKENS_FILE"},
+        4,
+    ),
+    "RxtractAccessNotLogged": Case(
+        {'rxtract_access_records_total{job="review-desk", result="failed"}': RISING}, 20, 50, {"job": "review-desk"}
+    ),
     "RxtractHttpQueueFull": Case({'rxtract_http_waiting_notes{job="ingestor"}': "9000x20 0x20"}, 10, 30),
     "RxtractTrainingFails": Case(
         {'rxtract_trainer_orders_total{action="RETRAIN", result="TRAINING_FAILED"}': FIRST_EVENT},

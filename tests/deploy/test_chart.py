@@ -147,6 +147,27 @@ def environments(documents):
     return found
 
 
+@pytest.mark.parametrize("service", ["ingestor", "review-desk", "scorekeeper"])
+def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
+    given = render(**{f"services.{service}.httpTlsSecret": "door-tls"})
+    ports = {
+        one["metadata"]["name"]: [(port["name"], port["port"]) for port in one["spec"]["ports"]]
+        for one in of_kind(given, "Service")
+    }
+    assert ports[f"r-rxtract-{service}"] == [("health", 9100), ("https", 443)]
+    assert sum(("https", 443) in listed for listed in ports.values()) == 1
+    variables = environments(given)[service]
+    files = {variables[f"RXTRACT_HTTP_TLS_{one}_FILE"]["value"] for one in ("CERTIFICATE", "KEY")}
+    assert files == {"/etc/rxtract/http_tls/tls.crt", "/etc/rxtract/http_tls/tls.key"}
+    (pod,) = [
+        one["spec"]["template"]["spec"]
+        for one in of_kind(given, "Deployment")
+        if one["metadata"]["name"] == f"r-rxtract-{service}"
+    ]
+    assert {"name": "http-tls", "secret": {"secretName": "door-tls", "defaultMode": 0o440}} in pod["volumes"]
+    assert "RXTRACT_HTTP_TLS_KEY_FILE" not in str(environments(render())[service])
+
+
 def test_a_secret_without_a_username_fits_when_the_value_says_it():
     """Strimzi's secret of a user holds a password alone."""
     documents = render(**LOGIN, **{"kafka.username": "notes", "autoscaling.kind": "keda"})

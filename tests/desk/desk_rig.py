@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
 from contracts.identity import annotation_id, event_id, note_key
 from contracts.records import (
+    AccessLogged,
     AnnotationValidated,
     Entity,
     EntityLabel,
@@ -32,6 +33,7 @@ from contracts.records import (
 )
 from contracts.registry import ConfluentRegistry
 from contracts.topics import (
+    ACCESS_LOGGED,
     ANNOTATIONS_VALIDATED,
     DRIFT_DETECTED,
     DRIFT_WORDS,
@@ -46,7 +48,7 @@ from runtime.secret_files import hash_token
 
 TEXT = "Pt 😀 has type 2 diabetes; start metformin. zebra-quartz-canary"
 SOURCE = "clinic-app"
-TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
+TOPICS = (ACCESS_LOGGED, REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Rig:
         own = {
             "TOPIC_PREFIX": self.prefix,
             "DESK_KEY_FILE": str(self.folder / "key"),
+            "PSEUDONYM_KEY_FILE": str(self.folder / "key"),
             "DESK_TOKENS_FILE": str(self.folder / "tokens"),
             "DESK_PORT_FILE": str(self.folder / "http.port"),
             "HEALTH_PORT_FILE": str(self.folder / "health.port"),
@@ -176,6 +179,25 @@ class Rig:
     def key(self, kind: str, note_id: str, source: str = SOURCE) -> str:
         """What Redis calls a thing of a note."""
         return f"{self.prefix}rxtract:desk:{kind}:{note_key(source, note_id)}"
+
+    def shown(self) -> list[AccessLogged]:
+        """All of the access log."""
+        registry = ConfluentRegistry(self.stack.addresses.schema_registry_url)
+        topic = prefixed(self.prefix, ACCESS_LOGGED)
+        read = Deserializer.for_topic(AccessLogged, registry, topic)
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "t", "enable.auto.commit": False})
+        numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {one: consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=10)[1] for one in numbers}
+        consumer.assign([TopicPartition(topic, one, 0) for one in numbers])
+        found = []
+        deadline = time.monotonic() + 30
+        while len(found) < sum(ends.values()):
+            assert time.monotonic() < deadline, "the access log was not read"
+            message = consumer.poll(1)
+            if message is not None and message.error() is None:
+                found.append(read(message.value()))
+        consumer.close()
+        return found
 
     def say(self, like: AnnotationValidated, at_ms: Mapping[str, int]) -> None:
         """Put words like this one on the topic, by note and when it was said."""

@@ -2,16 +2,21 @@
 
 import json
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from contracts.apply import apply_topics
 from contracts.identity import note_key
 from contracts.reasons import Reason
-from contracts.records import AnnotationOutcome, Origin, Relation, RelationType, Sample
+from contracts.records import AccessAction, AnnotationOutcome, Origin, Relation, RelationType, Sample, Seen
+from contracts.topics import ACCESS_LOGGED, load_topics, prefixed
 from desk_rig import SOURCE, TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
 from review_desk.adapters.store import READY
+from runtime.pseudonyms import Pseudonyms
 from runtime.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -95,6 +100,43 @@ def test_a_note_whose_text_is_sealed_is_passed_over_and_counted(rig: Rig) -> Non
     assert "rxtract_desk_sealed_requests_total 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
     rig.ask_for([Asked(note_id=readable, revision=2, found=(), sealed=b"sealed")])
     until(lambda: anna.get("/api/next").status_code == 204, 20)  # the revision that could be read asks no more
+
+
+def test_each_note_shown_is_on_the_access_topic_whatever_the_log_level(rig: Rig) -> None:
+    rig.end()
+    rig.process = rig.start(LOG_LEVEL="ERROR")
+    notes = rig.ask(2)
+    anna, lea = rig.client("anna"), rig.client("lea")
+    task = next_of(anna)
+    assert lea.get("/notes", params={"source": SOURCE, "note_id": notes[1]}).status_code == 200
+    first, second = sorted(rig.shown(), key=lambda one: one.at)
+    assert (first.person, first.role, first.action) == ("anna", "validator", AccessAction.REVIEW)
+    assert (second.person, second.role, second.action) == ("lea", "lead", AccessAction.LOOK)
+    assert Seen.TEXT in first.seen
+    assert Seen.TEXT in second.seen
+    named = Pseudonyms(b"k" * 40)
+    assert [one.note_ref for one in (first, second)] == [
+        named.of("note", note_key(SOURCE, one)) for one in (task["note_id"], notes[1])
+    ]
+    assert '"event": "access"' not in rig.log.read_text()
+
+
+def test_without_the_access_log_nothing_is_shown_in_time_and_the_same_note_afterwards(rig: Rig) -> None:
+    topic = prefixed(rig.prefix, ACCESS_LOGGED)
+    admin = AdminClient({"bootstrap.servers": rig.servers})
+    rig.ask(1)
+    anna = rig.client("anna")
+    admin.delete_topics([topic])[topic].result(30)
+    until(lambda: topic not in admin.list_topics(timeout=10).topics, 20)
+    began_s = time.monotonic()
+    answer = anna.get("/api/next", timeout=30)
+    assert answer.status_code == 503
+    assert "access log" in answer.json()["error"]
+    assert TEXT not in answer.text
+    assert time.monotonic() - began_s < 15
+    apply_topics({"bootstrap.servers": rig.servers}, [load_topics()[ACCESS_LOGGED]], rig.prefix)
+    assert next_of(anna, 60)["text"] == TEXT
+    assert [one.person for one in rig.shown()] == ["anna"]
 
 
 ODD_IDS = ("RX/2026/1", "a|b/c|d", "..", "a/../b//", "50%2F/%", "x?y=1#2", "n/1/skip", "a b+c:é")

@@ -3,11 +3,14 @@
 One ingestor serves the whole file. Every text carries a phrase that must never come out of it other than on its topics.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,8 @@ from pathlib import Path
 import fastavro
 import httpx
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics
 from contracts.files import schema_text
 from contracts.identity import note_key
@@ -124,6 +128,25 @@ class Rig:
             self.accepted, lambda message: message.key() == note_key(source, note_id).encode(), count, seconds
         )
         return [self.decode(message.value()) for message in found]
+
+    def accepted_count(self, note_id: str) -> int:
+        """How many records of a note the accepted topic has now."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "t", "enable.auto.commit": False})
+        numbers = consumer.list_topics(self.accepted, timeout=10).topics[self.accepted].partitions
+        ranges = {
+            one: consumer.get_watermark_offsets(TopicPartition(self.accepted, one), timeout=10) for one in numbers
+        }
+        consumer.assign([TopicPartition(self.accepted, one, first) for one, (first, _) in ranges.items()])
+        left, found = sum(after - first for first, after in ranges.values()), 0
+        deadline = time.monotonic() + 30
+        while left:
+            assert time.monotonic() < deadline
+            message = consumer.poll(1)
+            if message is not None and message.error() is None:
+                left -= 1
+                found += message.key() == note_id.encode()
+        consumer.close()
+        return found
 
     def sizes(self) -> tuple[int, int]:
         """Records on the accepted topic and in the dead letters."""
@@ -424,6 +447,74 @@ def test_a_frozen_broker_is_503_in_time_and_nothing_acknowledged_is_lost(rig: Ri
     assert rig.post(later).status_code == 202
     rig.accepted_notes(later["note_id"])
     rig.accepted_notes(by_kafka.note_id, seconds=90)  # the old session must end before the group is whole again
+
+
+def test_a_duplicate_is_one_while_the_log_holds_the_first(rig: Rig) -> None:
+    one = body_of(note())
+    statuses = [rig.post(one).json()["results"][0]["status"] for _ in range(3)]
+    assert statuses == ["accepted", "duplicate", "duplicate"]
+    admin = AdminClient({"bootstrap.servers": rig.servers})
+    consumer = Consumer({"bootstrap.servers": rig.servers, "group.id": "t"})
+    partitions = consumer.list_topics(rig.accepted, timeout=10).topics[rig.accepted].partitions
+    consumer.close()
+    all_gone = [TopicPartition(rig.accepted, number, OFFSET_END) for number in partitions]
+    for deleted in admin.delete_records(all_gone, request_timeout=20).values():
+        deleted.result(30)
+    assert rig.accepted_count(one["note_id"]) == 0
+    until(lambda: rig.post(one).json()["results"][0]["status"] == "accepted", 30)
+    assert rig.accepted_count(one["note_id"]) == 1
+    assert rig.post(one).json()["results"][0]["status"] == "duplicate"
+
+
+def test_a_good_client_is_served_beside_three_thousand_silent_connections(rig: Rig, record_property) -> None:
+    host, port = rig.http_url.removeprefix("http://").split(":")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4_096), hard), hard))
+    silent = []
+    try:
+        for _ in range(3_000):
+            silent.append(socket.create_connection((host, int(port)), timeout=20))
+        slowest_s = 0.0
+        for _ in range(10):
+            began_s = time.monotonic()
+            assert rig.post(body_of(note())).status_code == 202
+            slowest_s = max(slowest_s, time.monotonic() - began_s)
+        record_property("slowest_s", round(slowest_s, 2))
+        assert slowest_s < 10
+        assert httpx.get(f"{rig.health_url}/live", timeout=5).status_code == 200
+    finally:
+        for one in silent:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_five_hundred_unfinished_bodies_of_one_token_take_little_memory(rig: Rig, record_property) -> None:
+    host, port = rig.http_url.removeprefix("http://").split(":")
+    head = (
+        "POST /v1/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Length: 1048000\r\n\r\n"
+    ).encode()
+    before, sent = resident_mib(rig.process.pid), []
+    try:
+        for _ in range(500):
+            one = socket.create_connection((host, int(port)), timeout=20)
+            sent.append(one)
+            with contextlib.suppress(OSError):  # those over the budget are told so, and their connection ends
+                one.sendall(head + b"a" * 1_047_000)
+        grown = resident_mib(rig.process.pid) - before
+        record_property("grown_mib", grown)
+        assert grown < 200
+        busy = rig.post(body_of(note()))
+        assert busy.status_code in {202, 429}
+    finally:
+        for one in sent:
+            one.close()
+    until(lambda: rig.post(body_of(note())).status_code == 202, 30)
+
+
+def resident_mib(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 @pytest.mark.long

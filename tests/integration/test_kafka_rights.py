@@ -149,7 +149,11 @@ def own_settings(folder: Path) -> dict[str, dict[str, str]]:
         },
         "drift-watcher": {"RXTRACT_SAVE_EVERY_RECORDS": "1"},
         "trainer": {**SMALL, "RXTRACT_ROLES_KEY_FILE": str(key), "RXTRACT_MODEL_NAME": PREFIX + "ner"},
-        "review-desk": {"RXTRACT_DESK_KEY_FILE": str(key), "RXTRACT_DESK_TOKENS_FILE": str(people)},
+        "review-desk": {
+            "RXTRACT_DESK_KEY_FILE": str(key),
+            "RXTRACT_PSEUDONYM_KEY_FILE": str(key),
+            "RXTRACT_DESK_TOKENS_FILE": str(people),
+        },
         "scorekeeper": {"RXTRACT_RECORDS_DIR": str(folder / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
     }
 

@@ -251,7 +251,9 @@ def test_an_open_page_follows_the_notes_and_its_numbers_lead_to_them(rig: Rig) -
     rig.send("entities.extracted.v1", *(note(f"n{place}") for place in range(20)))
     tokens = rig.folder / "desk.tokens"
     tokens.write_text(f"anna:validator:{hash_token('token-anna')}")
-    rig.scorekeeper(RXTRACT_SCORE_TOKENS_FILE=str(tokens)).wait_ready()
+    (rig.folder / "pseudonym.key").write_bytes(b"k" * 32)
+    key = str(rig.folder / "pseudonym.key")
+    rig.scorekeeper(RXTRACT_SCORE_TOKENS_FILE=str(tokens), RXTRACT_PSEUDONYM_KEY_FILE=key).wait_ready()
     with sync_playwright() as playwright, playwright.chromium.launch(
         executable_path=CHROMIUM, args=["--no-sandbox"]
     ) as browser:  # fmt: skip

@@ -108,7 +108,11 @@ def test_one_trace_goes_through_four_services(stack: Any, topic_prefix: str, tmp
                 "RXTRACT_HTTP_TOKENS": f"clinic:{hash_token(TOKEN)}",
                 "RXTRACT_HTTP_PORT_FILE": str(tmp_path / "http.port"),
             },
-            "review_desk": {"RXTRACT_DESK_KEY_FILE": str(key), "RXTRACT_DESK_TOKENS_FILE": str(people)},
+            "review_desk": {
+                "RXTRACT_DESK_KEY_FILE": str(key),
+                "RXTRACT_PSEUDONYM_KEY_FILE": str(key),
+                "RXTRACT_DESK_TOKENS_FILE": str(people),
+            },
             "scorekeeper": {"RXTRACT_RECORDS_DIR": str(tmp_path / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
         }
         services = [ServiceProcess(name, tmp_path, {**common, **more}) for name, more in own.items()]

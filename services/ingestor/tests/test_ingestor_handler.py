@@ -10,12 +10,12 @@ from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
 from contracts.wire import Deserializer, Serializer
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes
 from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
 from runtime.deadletter import REASON, SOURCE, header, origin_of
 from runtime.metrics import Metrics
+from runtime.pseudonyms import Pseudonyms
 from runtime.records import InputRecord, OutputRecord
 
 NOW_MS = 1_790_000_000_000

@@ -3,7 +3,10 @@
 import asyncio
 import gzip
 import json
+import re
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -16,9 +19,8 @@ from contracts.wire import Deserializer, Serializer
 from ingestor import bootstrap
 from ingestor.adapters.tokens import Tokens, hash_token
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules
-from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody
+from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, check_structure
 from ingestor.http.intake import Queue
 from ingestor.metrics import METRICS
 from ingestor.server import WriterToCome
@@ -28,6 +30,7 @@ from runtime.errors import Rejected
 from runtime.health import Liveness, Readiness
 from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
+from runtime.pseudonyms import Pseudonyms
 
 NOTE = {**NOTE_EXAMPLE, "note_id": "N1"}
 HEADERS = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
@@ -45,7 +48,21 @@ class MemoryResults:
 
     async def remember(self, results: Mapping[str, str]) -> None:
         if not self.down:
-            self.known = {**results, **self.known}
+            self.known = {**self.known, **results}
+
+
+class MemoryLog:
+    """`AcceptedLog` of a broker in memory."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    async def marks(self, places: Sequence[tuple[int, int]]) -> Sequence[str | None]:
+        return [f"{partition}/{offset}" for partition, offset in places]
+
+    async def holds(self, marks: Sequence[str]) -> Sequence[bool]:
+        places = [tuple(map(int, mark.split("/"))) for mark in marks]
+        return [offset < len(self._broker.logs["notes.accepted.v1", partition]) for partition, offset in places]
 
 
 class Door:
@@ -77,7 +94,12 @@ class Door:
         self.writer = WriterToCome()
         self.writer.come(write)
         self.app = bootstrap.http_door(
-            shared, self.writer, producer=self.producer, first_results=self.results, clock=lambda: 1_790_000_000_001
+            shared,
+            self.writer,
+            producer=self.producer,
+            first_results=self.results,
+            log=MemoryLog(self.broker),
+            clock=lambda: 1_790_000_000_001,
         )
 
     def post(self, content: Any = None, headers: Mapping[str, str] = HEADERS, body: Any = None) -> httpx.Response:
@@ -311,6 +333,34 @@ def test_a_useless_idempotency_key(door: Door, key: str) -> None:
     assert door.post(NOTE, {**HEADERS, "Idempotency-Key": key}).status_code == 422
 
 
+def test_what_the_log_lost_is_no_duplicate_and_no_conflict(door: Door) -> None:
+    keyed = {**HEADERS, "Idempotency-Key": "K1"}
+    door.post([NOTE, {**NOTE, "note_id": "N2"}])
+    door.post({**NOTE, "note_id": "N3"}, keyed)
+    door.broker.logs.clear()  # restored from before these notes
+    for content, headers in ((NOTE, HEADERS), ({**NOTE, "note_id": "N2", "text": "other"}, HEADERS)):
+        [result] = door.post(content, headers).json()["results"]
+        assert result["status"] == "accepted"
+        [result] = door.post(content, headers).json()["results"]
+        assert result["status"] == "duplicate"
+    assert door.post({**NOTE, "note_id": "N4"}, keyed).status_code == 202
+    assert [note.note_id for note in door.accepted] == ["N1", "N2", "N4"]
+
+
+def test_what_a_release_before_remembered_without_a_place_is_accepted_anew(door: Door) -> None:
+    door.post(NOTE)
+    door.results.known = {key: ":".join(text.split(":")[:2]) for key, text in door.results.known.items()}
+    assert door.post(NOTE).json()["results"][0]["status"] == "accepted"
+
+
+def test_one_id_of_two_sources_is_two_notes(door: Door) -> None:
+    other = {**HEADERS, "Authorization": "Bearer other"}
+    for headers, text in ((HEADERS, "asthma"), (other, "malaria")):
+        [result] = door.post({**NOTE, "text": text}, headers).json()["results"]
+        assert result["status"] == "accepted"
+    assert [(note.producer, note.text) for note in door.accepted] == [("clinic", "asthma"), ("lab", "malaria")]
+
+
 def test_without_the_store_notes_are_accepted(door: Door) -> None:
     door.results.down = True
     assert [door.post(NOTE).status_code for _ in range(2)] == [202, 202]
@@ -449,3 +499,193 @@ def test_a_repeated_or_conflicting_note_is_no_dead_letter(door):
     door.post(NOTE)
     assert door.post({**NOTE, "text": "another"}).status_code == 409
     assert letters(door) == []
+
+
+def faults_named(response: httpx.Response) -> tuple[int, int]:
+    """How many faults an answer names, and how many it counts beside."""
+    results = response.json()["results"]
+    return sum(len(one["errors"]) for one in results), sum(one.get("more_errors", 0) for one in results)
+
+
+def test_an_answer_names_twenty_faults_and_counts_the_rest(door: Door) -> None:
+    many = {f"unknown-{number}": 1 for number in range(5_000)}
+    response = door.post({**NOTE, **many})
+    assert response.status_code == 422
+    assert faults_named(response) == (20, 4_980)
+    assert len(response.content) < 10_000
+    assert len(letters(door)) == 1
+
+
+def test_of_many_refused_notes_each_has_its_first_fault_named_before_any_has_its_second(door: Door) -> None:
+    wrong = {"text": "", "city": "", "note_id": "N"}
+    few = door.post([{**NOTE, **wrong, "note_id": f"N{number}"} for number in range(15)])
+    assert faults_named(few) == (20, 10)
+    assert [len(one["errors"]) for one in few.json()["results"]] == [2] * 5 + [1] * 10
+    many = door.post([{}] * 500)
+    assert faults_named(many) == (20, 500 * 9 - 20)
+    assert len(many.content) < 100_000
+    assert len(letters(door)) == 515
+
+
+def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
+    return json.dumps(NOTE).encode()[:-1] + b', "x": ' + opening * depth + b"1" + closing * depth + b"}"
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b' [ {"\\"[": ', b"} ] ")])
+@pytest.mark.parametrize("depth", [21, 100, 900, 920, 999, 5_000])
+def test_what_is_nested_deep_is_refused_before_it_is_parsed(
+    door: Door, opening: bytes, closing: bytes, depth: int
+) -> None:
+    response = door.post(body=nested(depth, opening, closing))
+    assert (response.status_code, response.json()["reason"]) == (422, "UNDECODABLE")
+    assert "20 levels" in response.json()["message"]
+
+
+def test_brackets_and_colons_of_a_text_nest_nothing(door: Door) -> None:
+    text = "[{" * 5_000 + ":" * 20_000 + '\\" [ { \\\\ '
+    assert door.post({**NOTE, "text": text}).status_code == 202
+    assert [note.text for note in door.accepted] == [text]
+    assert reasons(door.post(body=nested(18))) == {"x": "UNKNOWN_FIELD"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" + b",".join(b'"k%d":1' % number for number in range(90_000)) + b"}",
+        b"[" + b",".join([b"{}"] * 40_000) + b"]",
+        b'{"a":[' + b",".join([b"[]"] * 300_000) + b"]}",
+    ],
+)
+def test_what_has_too_many_keys_or_parts_is_refused_before_it_is_parsed(door: Door, body: bytes) -> None:
+    response = door.post(body=body)
+    assert (response.status_code, response.json()["reason"]) == (422, "TOO_LARGE")
+    assert len(response.content) < 200
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'"\\', b"\\\\", b'\\"[', b'":"', b"[]", b'{"'])
+def test_the_look_at_the_structure_takes_linear_time(unit: bytes) -> None:
+    def seconds(size: int) -> float:
+        body = b'["' + unit * (size // len(unit))
+        began_s = time.process_time()
+        for _ in range(3):
+            with suppress(BadJson):
+                check_structure(body, 10**9)
+        return time.process_time() - began_s
+
+    seconds(10_000)
+    assert seconds(400_000) < 60 * max(seconds(20_000), 0.002)  # quadratic would be 400 times
+
+
+@pytest.mark.parametrize("field", sorted(set(NoteBody.model_fields) - {"revision", "written_at"}))
+def test_a_lone_surrogate_is_refused_wherever_it_stands(door: Door, field: str) -> None:
+    for body in (json.dumps({**NOTE, field: "a \ud800"}), json.dumps({**NOTE, "x": {"\udfff": ["\ud800"]}})):
+        assert door.post(body=body.encode()).status_code == 422
+    raw = json.dumps({**NOTE, field: "here"}).encode().replace(b"here", b"\xed\xa0\x80")
+    assert door.post(body=raw).json()["reason"] == "INVALID_UTF8"
+    assert door.accepted == []
+
+
+@pytest.mark.parametrize("field", ["purpose", "consent_artefact_id"])
+def test_an_empty_optional_field_is_as_if_left_out(door: Door, field: str) -> None:
+    assert door.post({**NOTE, field: ""}).status_code == 202
+    assert [getattr(note, field) for note in door.accepted] == [None]
+    [again] = door.post(NOTE).json()["results"]
+    assert again["status"] == "duplicate"
+
+
+def test_a_whole_number_may_be_written_as_json_writes_it(door: Door) -> None:
+    assert door.post(body=json.dumps(NOTE).replace('"revision": 1,', '"revision": 1.0,').encode()).status_code == 202
+    assert [note.revision for note in door.accepted] == [1]
+
+
+def test_a_date_as_text_is_told_of_milliseconds(door: Door) -> None:
+    [result] = door.post({**NOTE, "written_at": "2026-01-01T10:00:00Z"}).json()["results"]
+    assert "UTC milliseconds" in result["errors"][0]["message"]
+
+
+def document(door: Door) -> Any:
+    async def get() -> Any:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://door") as client:
+            return (await client.get("/openapi.json")).json()
+
+    return asyncio.run(get())
+
+
+def test_the_document_names_how_clients_prove_who_they_are(door: Door) -> None:
+    found = document(door)
+    [name] = found["paths"]["/v1/notes"]["post"]["security"]
+    scheme = found["components"]["securitySchemes"][next(iter(name))]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert found["paths"]["/v1/notes"]["post"]["responses"].keys() >= {"401"}
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("city", ["", " ", "\t", "a\nb", "x" * 257, "\x85"]),
+        ("text", ["", " \n", "a\x00b", "\x9f"]),
+        ("purpose", [" ", "x" * 257, "a\x00"]),
+        ("revision", [0, -1, 2**31, 1.5]),
+        ("written_at", [0, 946_684_799_999, "2026-01-01"]),
+    ],
+)
+def test_what_the_rules_refuse_the_document_does_not_allow(door: Door, field: str, values: Sequence[Any]) -> None:
+    schema = NoteBody.model_json_schema()["properties"][field]
+    for value in values:
+        assert door.post({**NOTE, field: value}).status_code == 422
+        assert not allows(schema, value), value
+    assert allows(schema, NOTE.get(field, "treatment"))
+
+
+def allows(schema: Mapping[str, Any], value: Any) -> bool:
+    """As far as the schema of a field goes."""
+    if isinstance(value, str):
+        return (
+            "string" in json.dumps(schema)
+            and schema.get("minLength", 0) <= len(value) <= schema["maxLength"]
+            and re.search(schema["pattern"], value) is not None
+        )
+    return isinstance(value, int) and schema["minimum"] <= value <= schema.get("maximum", value)
+
+
+def throttled(door: Door, client: str, limit: str) -> float:
+    labels = {"producer": client, "limit": limit}
+    return door.metrics.registry.get_sample_value("rxtract_http_throttled_total", labels) or 0.0
+
+
+def test_a_client_over_its_rate_waits_and_another_does_not() -> None:
+    door = Door(http_client_notes_per_s=10)
+    array = [{**NOTE, "note_id": f"N{number}"} for number in range(150)]
+    assert door.post(array).status_code == 202  # ten seconds' worth and a half
+    over = door.post({**NOTE, "note_id": "one more"})
+    assert (over.status_code, over.json()["reason"]) == (429, "BUSY")
+    assert 1 <= int(over.headers["retry-after"]) <= 6
+    assert throttled(door, "clinic", "notes_per_s") == 1
+    assert door.post(NOTE, {**HEADERS, "Authorization": "Bearer other"}).status_code == 202
+
+
+def test_a_clients_bytes_have_a_rate_too() -> None:
+    door = Door(http_client_bytes_per_s=1_000)
+    assert door.post({**NOTE, "text": "x" * 20_000}).status_code == 202
+    assert door.post({**NOTE, "note_id": "N2"}).status_code == 429
+    assert throttled(door, "clinic", "bytes_per_s") == 1
+
+
+def test_bodies_in_hand_end_at_a_budget_of_each_client_and_of_all() -> None:
+    door = Door(http_client_bytes_in_flight=1_048_576, http_bytes_in_flight=1_500_000, http_delivery_timeout_s=0.3)
+    door.broker.holding = True  # so that bodies stay in hand
+    large = {**NOTE, "text": "x" * 600_000}
+    other = {**HEADERS, "Authorization": "Bearer other"}
+    mine, refused, theirs, small = door.post_all(
+        [(large, HEADERS, None), (large, HEADERS, None), (large, other, None), (NOTE, other, None)]
+    )
+    assert [mine.status_code, refused.status_code, theirs.status_code, small.status_code] == [503, 429, 503, 503]
+    assert [mine.json()["reason"], theirs.json()["reason"]] == ["BROKER_AWAY", "BROKER_AWAY"]
+    assert "retry-after" in refused.headers
+    assert throttled(door, "clinic", "bytes_in_flight") == 1
+    door = Door(http_client_bytes_in_flight=1_048_576, http_bytes_in_flight=1_000_000, http_delivery_timeout_s=0.3)
+    door.broker.holding = True
+    _, full = door.post_all([(large, HEADERS, None), (large, other, None)])
+    assert (full.status_code, full.json()["reason"]) == (503, "BUSY")
+    door.broker.holding = False
+    assert door.post(large).status_code == 202  # all came back

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from ingestor.adapters.tokens import Tokens, hash_token, parse_tokens
+from ingestor.metrics import METRICS
 from ingestor.new_token import main
+from runtime import logs
 from runtime.errors import SettingsError
+from runtime.metrics import TOKEN_LINES_REFUSED, Metrics
 
 
 def test_several_tokens_of_several_clients() -> None:
@@ -43,16 +46,28 @@ def test_the_file_is_looked_at_again(tmp_path: Path) -> None:
     assert tokens.client_of("old") is None
 
 
-def test_a_broken_file_keeps_the_tokens_that_were_valid(tmp_path: Path) -> None:
-    path, now = tmp_path / "tokens", [0.0]
-    path.write_text(f"clinic:{hash_token('old')}\n")
-    tokens = Tokens({}, path, clock=lambda: now[0])
-    path.write_text("half a li")
+def test_a_wrong_entry_of_the_file_costs_itself_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, now, metrics = tmp_path / "tokens", [0.0], Metrics(METRICS)
+    logs.configure("ingestor")
+    path.write_text(f"clinic:{hash_token('old')}\nlab:{hash_token('lab')}\n")
+    tokens = Tokens({}, path, metrics, clock=lambda: now[0])
+    path.write_text(f"half a li, lab:{hash_token('lab')}\nSt. Mary:{hash_token('mary')}\n")
     now[0] = 6
-    assert tokens.client_of("old") == "clinic"
-    path.unlink()
-    now[0] = 12
-    assert tokens.client_of("old") == "clinic"
+    assert [tokens.client_of(token) for token in ("old", "lab", "mary")] == [None, "lab", None]
+    assert metrics.registry.get_sample_value(TOKEN_LINES_REFUSED.name, {"file": "RXTRACT_HTTP_TOKENS_FILE"}) == 2
+    log = capsys.readouterr().err
+    assert '"line": 1' in log
+    assert '"line": 2' in log
+    assert "1 to 40 of a-z, 0-9 and -" in log
+    assert "Mary" not in log
+
+
+@pytest.mark.parametrize("name", ["Clinic", "a b", "a|b", "a.b", "a_b", "ä", "a" * 41])
+def test_a_client_has_a_name_that_can_be_a_source(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingsError, match=r"X: entry 1 names no source: .* 1 to 40 of a-z, 0-9 and -"):
+        parse_tokens(f"{name}:{'0' * 64}", "X")
+    assert main([name]) == 2
+    assert "a-z" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

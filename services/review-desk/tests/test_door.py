@@ -1,19 +1,31 @@
 """Who gets in, for how long, and what is not even read: the whole application, with a desk that only tells who asked."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from contracts import files
+from contracts.records import AccessAction, AccessLogged, AnnotationValidated, ReviewRequested, Seen
+from contracts.topics import ANNOTATIONS_VALIDATED, REVIEW_REQUESTED
 from review_desk.adapters.sessions import Sessions
-from review_desk.desk import Desk, Held, Reviewer
+from review_desk.adapters.store import Entry
+from review_desk.desk import AS_THE_MODEL, Desk, Handed, Held, Looked, Reviewer
+from review_desk.domain.tasks import Queue, Task
+from review_desk.handler import word_of
 from review_desk.http.access import Access, Proxy
 from review_desk.http.app import DeskApi, DeskPage, make_app
-from review_desk.http.limits import MAX_BODY_BYTES
+from review_desk.http.limits import BYTES_IN_FLIGHT_EACH, MAX_BODY_BYTES, MAX_LOGIN_BYTES
 from review_desk.metrics import METRICS
 from review_desk.page.pages import Pages
+from runtime import logs
+from runtime.access_log import AccessLog
+from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 from runtime.people import People
+from runtime.pseudonyms import Pseudonyms
 from runtime.secret_files import hash_token
 from starlette.testclient import TestClient
 
@@ -23,8 +35,32 @@ PROXY = Proxy("X-Forwarded-User", "X-Forwarded-Groups", "rxtract-lead", hash_tok
 FROM_PROXY = {"X-Forwarded-User": "olga", "X-Rxtract-Proxy-Secret": "proxy-secret"}
 
 
+REQUEST = ReviewRequested.from_json(files.example_files(REVIEW_REQUESTED)[0].read_bytes())
+SAID = AnnotationValidated.from_json(files.example_files(ANNOTATIONS_VALIDATED)[0].read_bytes())
+OPINION = replace(word_of(SAID), revision=REQUEST.revision)
+
+
 class WhoAsks:
-    """In place of `Desk`."""
+    """In place of `Desk`, with one note for whoever asks.
+
+    Attributes:
+        queue: From which it is handed out.
+        said_by: Whose marks are shown to who only looks.
+    """
+
+    queue, said_by, predicts = Queue.OPEN, AS_THE_MODEL, True
+
+    def next(self, _who: Reviewer, _segment: str, holding: list[str]) -> Handed | None:
+        if holding:
+            return None
+        request = replace(REQUEST, show_predictions=self.predicts)
+        task = Task(1, 1, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=False)
+        entry = Entry(request.note_id, task, {"v-1": OPINION}, None)
+        return Handed(entry, self.queue, request, "lease", "why", 1, None)
+
+    def look(self, _who: Reviewer, note_id: str) -> Looked | None:
+        known = note_id == REQUEST.note_id
+        return Looked(REQUEST, ((39, 64, "DISEASE"),), self.said_by) if known else None
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
         return {"who": who.annotator, "leads": who.leads}
@@ -38,16 +74,25 @@ class House:
 
     def __init__(self, folder: Path, proxy: Proxy = NO_PROXY) -> None:
         self.now_s = 1_000_000.0
+        self.logged: list[AccessLogged] = []
+        self.silent = False
         self._file = folder / "tokens"
         self.admit("anna:validator")
         metrics = Metrics(METRICS)
         metrics.build_all()
         people = People(self._file, "X_FILE", clock=lambda: self.now_s)
         sessions = Sessions(b"s" * 32, SESSION_S, clock=lambda: self.now_s)
-        access = Access(people, sessions, proxy, b"a" * 32, b"n" * 32)
+        log = AccessLog("review-desk", Pseudonyms(b"k" * 32), self._publish)
+        access = Access(people, sessions, proxy, b"a" * 32, b"n" * 32, log)
         desk = cast("Desk", WhoAsks())
         api = DeskApi(desk, access, metrics, lease_s=9, session_s=SESSION_S, secure_cookie=False)
+        self.desk = cast("WhoAsks", desk)
         self.app = make_app(api, DeskPage(desk, access, Pages()))
+
+    def _publish(self, records: Sequence[AccessLogged]) -> None:
+        if self.silent:
+            raise Recoverable("the access log does not answer")
+        self.logged += records
 
     def admit(self, *people: str) -> None:
         """Write the token file anew: each name:role has the token token-name."""
@@ -106,7 +151,10 @@ def test_a_new_token_of_the_same_person_ends_what_the_old_one_began(house: House
         assert client.get("/api/queue").status_code == 401
 
 
-def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
+ANNA = (b"authorization", b"Bearer token-anna")
+
+
+def post_in_pieces(house: House, path: str, pieces: int, *more: tuple[bytes, bytes]) -> tuple[int, int]:
     """Send 64 KiB pieces without saying how many; gives the answer's status and how many pieces were taken."""
     taken, statuses = [], []
 
@@ -118,30 +166,73 @@ def post_in_pieces(house: House, path: str, pieces: int) -> tuple[int, int]:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    scope = {
+    asyncio.run(house.app(post_scope(path, more), receive, send))
+    return statuses[0], len(taken)
+
+
+def post_scope(path: str, more: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {
         "type": "http",
         "method": "POST",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")],
+        "headers": [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked"), *more],
         "scheme": "http",
         "server": ("desk", 80),
         "client": ("somebody", 1),
     }
-    asyncio.run(house.app(scope, receive, send))
-    return statuses[0], len(taken)
 
 
 def test_a_body_of_unsaid_length_is_read_no_further_than_allowed(house: House) -> None:
-    status, taken = post_in_pieces(house, "/api/login", 64)
+    status, taken = post_in_pieces(house, "/api/keep", 64, ANNA)
     assert status == 413
     assert taken * 65_536 <= MAX_BODY_BYTES + 65_536
-    assert post_in_pieces(house, "/api/login", 2)[0] == 422  # no JSON, but no more than allowed
+    assert post_in_pieces(house, "/api/keep", 2, ANNA)[0] == 422  # no JSON, but no more than allowed
     with house.client() as client:
-        said = client.post("/api/login", content=b"x" * (MAX_BODY_BYTES + 1))
+        client.headers["Authorization"] = "Bearer token-anna"
+        said = client.post("/api/keep", content=b"x" * (MAX_BODY_BYTES + 1))
         assert (said.status_code, said.json()) == (413, {"error": "the body is larger than 1 MiB"})
-        assert client.post("/api/login", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+        assert client.post("/api/keep", content=b"", headers={"Content-Length": "-1"}).status_code == 413
+
+
+def test_of_somebody_unknown_no_more_is_read_than_a_login_needs(house: House) -> None:
+    assert post_in_pieces(house, "/api/keep", 64) == (401, 0)
+    assert post_in_pieces(house, "/api/tasks/N1/1/decision", 64) == (401, 0)
+    assert post_in_pieces(house, "/api/login", 64) == (413, 1)
+    with house.client() as client:
+        assert client.post("/api/login", content=b"x" * (MAX_LOGIN_BYTES + 1)).status_code == 413
+
+
+def test_one_persons_unfinished_bodies_end_at_a_budget(house: House) -> None:
+    async def scenario() -> list[int]:
+        statuses: list[int] = []
+        never = asyncio.Event()
+
+        async def begin() -> None:
+            pieces = iter([b"x" * 1_000_000])
+
+            async def receive() -> dict[str, Any]:
+                for piece in pieces:
+                    return {"type": "http.request", "body": piece, "more_body": True}
+                await never.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+
+            await house.app(post_scope("/api/keep", [ANNA]), receive, send)
+
+        sent = [asyncio.create_task(begin()) for _ in range(50)]
+        done, waiting = await asyncio.wait(sent, timeout=2)
+        for task in waiting:
+            task.cancel()
+        assert len(waiting) == BYTES_IN_FLIGHT_EACH // 1_000_000
+        assert len(done) == len(statuses)
+        return statuses
+
+    assert set(asyncio.run(scenario())) == {503}
 
 
 def keep(client: TestClient, **headers: str) -> int:
@@ -171,3 +262,55 @@ def test_whoever_the_proxy_names_needs_the_pages_csrf_token(tmp_path: Path) -> N
         assert keep(client, **FROM_PROXY, **of_the_proxy) == 403
         assert keep(client, **FROM_PROXY, **of_the_proxy, **{"X-CSRF-Token": csrf}) == 200
         assert keep(client, **(FROM_PROXY | {"X-Rxtract-Proxy-Secret": "wrong"})) == 401
+
+
+SHOWN = [
+    ((Queue.OPEN, True), (Seen.IDENTITY, Seen.TEXT, Seen.ENTITIES)),
+    ((Queue.OPEN, False), (Seen.IDENTITY, Seen.TEXT)),
+    ((Queue.LEAD, True), (Seen.IDENTITY, Seen.TEXT, Seen.ANNOTATIONS)),
+]
+
+
+@pytest.mark.parametrize(("handed", "seen"), SHOWN)
+def test_who_was_handed_which_note_is_logged_whatever_the_log_level(
+    house: House, capsys: pytest.CaptureFixture[str], handed: tuple[Queue, bool], seen: tuple[Seen, ...]
+) -> None:
+    logs.configure("review-desk", "ERROR")
+    house.desk.queue, house.desk.predicts = handed
+    with house.client() as client:
+        client.get("/api/next")
+        assert house.logged == []
+        client.headers["Authorization"] = "Bearer token-anna"
+        assert client.get("/api/next").status_code == 200
+        assert client.get("/api/next", params={"holding": "x"}).status_code == 204
+    [record] = house.logged
+    assert (record.person, record.role, record.service) == ("anna", "validator", "review-desk")
+    assert (record.action, record.seen) == (AccessAction.REVIEW, seen)
+    assert record.note_ref == Pseudonyms(b"k" * 32).of("note", REQUEST.note_id)
+    assert REQUEST.note_id not in str(record)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("said_by", "marks"), [(AS_THE_MODEL, Seen.ENTITIES), ("as you left it", Seen.ANNOTATIONS)])
+def test_who_looked_at_which_note_is_logged(house: House, said_by: str, marks: Seen) -> None:
+    house.desk.said_by = said_by
+    with house.client() as client:
+        client.headers["Authorization"] = "Bearer token-anna"
+        assert client.get("/notes", params={"note_id": "unknown"}).status_code == 404
+        assert house.logged == []
+        for path in (f"/notes/{REQUEST.note_id}", f"/notes?note_id={REQUEST.note_id}"):
+            assert client.get(path).status_code == 200
+    assert [(one.action, one.seen) for one in house.logged] == [
+        (AccessAction.LOOK, (Seen.IDENTITY, Seen.TEXT, marks))
+    ] * 2
+
+
+def test_what_cannot_be_logged_is_not_shown(house: House) -> None:
+    house.silent = True
+    with house.client() as client:
+        client.headers["Authorization"] = "Bearer token-anna"
+        for path in ("/api/next", f"/notes/{REQUEST.note_id}"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+            assert REQUEST.text[:30] not in answer.text
+        assert client.get("/api/queue").status_code == 200  # nothing of a note

@@ -17,6 +17,7 @@ def start(folder: Path, **more: Any) -> None:
         bootstrap_servers="b:1",
         schema_registry_url="http://s",
         desk_key_file=folder / "key",
+        pseudonym_key_file=folder / "key",
         redis_url="redis://r",
         **more,
     )

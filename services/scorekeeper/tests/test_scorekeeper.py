@@ -1,3 +1,4 @@
+import asyncio
 import html
 import random
 import re
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 from contracts.reasons import Reason
 from contracts.records import (
+    AccessAction,
     AnnotationChanges,
     AnnotationOutcome,
     AnnotationValidated,
@@ -24,6 +26,7 @@ from contracts.records import (
     ModelRef,
     Review,
     Sample,
+    Seen,
     Segment,
 )
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
@@ -35,11 +38,13 @@ from outcomes.kpis import KPIS, Assumptions
 from outcomes.questions import open_records, select
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
+from runtime.access_log import AccessLog
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.memory import MemoryBroker, MemoryConsumer
 from runtime.metrics import Metrics
 from runtime.people import People
+from runtime.pseudonyms import Pseudonyms
 from runtime.records import InputRecord
 from runtime.secret_files import hash_token
 from scorekeeper.adapters.sink import Sink
@@ -51,7 +56,7 @@ from scorekeeper.domain.measuring import Said, measurements
 from scorekeeper.exposition import Exposition, samples_of
 from scorekeeper.handler import FoldHandler
 from scorekeeper.http import words
-from scorekeeper.http.app import make_app
+from scorekeeper.http.app import MOST_WATCHING, ScoreApi, make_app
 from scorekeeper.http.door import Door
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
@@ -59,6 +64,7 @@ from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNRE
 from scorekeeper.reader import HISTORY, LEASE, LeaseLost, Reader, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
+PSEUDONYMS = Pseudonyms(b"k" * 32)
 ZONE = ZoneInfo("Asia/Kolkata")
 NOW = 1_795_000_000_000
 HOSTILE = '<script>alert("x")</script>'
@@ -105,9 +111,9 @@ def page_of(board, tmp_path):
     return Page(board, Questions(tmp_path, 5), 5, "http://desk:1")
 
 
-def door_of(tmp_path):
+def door_of(tmp_path, log=None):
     (tmp_path / "tokens").write_text(f"anna:validator:{hash_token('token-anna')}")
-    return Door(People(tmp_path / "tokens", "X"))
+    return Door(People(tmp_path / "tokens", "X"), log or AccessLog("scorekeeper", PSEUDONYMS, lambda _: None))
 
 
 # -- measuring
@@ -685,7 +691,7 @@ def test_which_notes_are_behind_a_number_is_for_people_of_the_desk_alone(tmp_pat
     shown = client.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert shown.status_code == 200
     assert 'href="http://desk:1/notes?source=clinic&amp;note_id=note-1"' in shown.text
-    closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X")), one, threading.Event()))
+    closed = TestClient(make_app(page_of(one, tmp_path), Door(People(None, "X"), None), one, threading.Event()))
     answer = closed.get("/examples/audit", headers={"Authorization": "Bearer token-anna"})
     assert answer.status_code == 403
     assert "RXTRACT_SCORE_TOKENS_FILE" in answer.text
@@ -698,6 +704,55 @@ def test_a_note_whose_id_holds_slashes_and_bars_is_led_to_by_a_link_and_a_comman
     shown = client.get("/examples/corrected", headers={"Authorization": "Bearer token-anna"}).text
     assert 'href="http://desk:1/notes?source=clinic&amp;note_id=rx%2F7%7Ca%20b"' in shown
     assert "rxtract why --source clinic &#39;rx/7|a b&#39;" in shown
+
+
+def test_who_was_shown_which_notes_is_logged_by_name_or_they_are_not_shown(tmp_path):
+    one, logged = board(), []
+    for note in ("note-1", "note-2"):
+        one.folded.extracted(event(note))
+        one.folded.validated(audit(note, right=False))
+    log = AccessLog("scorekeeper", PSEUDONYMS, logged.extend)
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path, log), one, threading.Event()))
+    anna = {"Authorization": "Bearer token-anna"}
+    client.get("/examples/audit", headers={"Authorization": "Bearer wrong"})
+    assert logged == []
+    for kind in ("audit", "drift", "refused"):  # of the last two no identity is a note's
+        assert client.get(f"/examples/{kind}", headers=anna).status_code == 200
+    assert {one.note_ref for one in logged} == {
+        PSEUDONYMS.of("note", "clinic|note-1"),
+        PSEUDONYMS.of("note", "clinic|note-2"),
+    }
+    assert {(one.person, one.role, one.action, one.seen) for one in logged} == {
+        ("anna", "validator", AccessAction.EXAMPLES, (Seen.IDENTITY,))
+    }
+    assert "note-1" not in str(logged)
+
+    def silent(_records):
+        raise Recoverable("the access log does not answer")
+
+    log = AccessLog("scorekeeper", PSEUDONYMS, silent)
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path, log), one, threading.Event()))
+    answer = client.get("/examples/audit", headers=anna)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "note-1" not in answer.text
+    assert client.get("/").status_code == 200  # the numbers need no log
+
+
+def test_as_many_pages_as_may_be_are_told_of_changes(tmp_path):
+    one, stop = board(), threading.Event()
+    api = ScoreApi(page_of(one, tmp_path), door_of(tmp_path), one, stop)
+
+    async def scenario():
+        watching = [await api.events() for _ in range(MOST_WATCHING)]
+        for answer in watching:
+            assert await anext(answer.body_iterator)
+        refused = await api.events()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
+        await watching[0].body_iterator.aclose()
+        again = await api.events()
+        assert again.status_code == 200
+
+    asyncio.run(scenario())
 
 
 def test_each_number_leads_to_its_own_notes(tmp_path):

@@ -23,6 +23,7 @@ OUTSIDE = {
     "operator": Node("operator", "Operator", Kind.OUTSIDE, ("rxtract model",)),
     "importer": Node("importer", "Importer", Kind.OUTSIDE, ("rxtract dataset import --publish",)),
     "alerts": Node("alerts", "Alert readers", Kind.OUTSIDE),
+    "auditors": Node("auditors", "Auditors", Kind.OUTSIDE, ("who saw which note",)),
 }
 """Who writes or reads topics and is no service of ours."""
 STORES = {
@@ -43,6 +44,7 @@ WAYS = {
     t.DRIFT_DETECTED: Way.MONITORING,
     t.QUALITY_MEASURED: Way.MONITORING,
     t.REVIEW_REQUESTED: Way.REVIEW,
+    t.ACCESS_LOGGED: Way.REVIEW,
     t.DRIFT_WORDS: Way.REVIEW,
     t.ANNOTATIONS_VALIDATED: Way.REVIEW,
     t.MODEL_COMMANDS: Way.TRAINING,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from contracts import compatibility, files
 from contracts.registry import IncompatibleSchema, Registry, SchemaNotFound, refuse_old_namespace
-from contracts.topics import CODECS, DLQ_CODEC, DLQ_RETENTION_MS, Topic, dlq_of, load_topics, prefixed, subject_of
+from contracts.topics import (
+    CODECS,
+    DLQ_CODEC,
+    DLQ_RETENTION_BYTES,
+    DLQ_RETENTION_MS,
+    Topic,
+    dlq_of,
+    load_topics,
+    prefixed,
+    subject_of,
+)
 
 if TYPE_CHECKING:
     from contracts.cluster import Cluster
@@ -62,6 +72,7 @@ def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) 
             dead = {
                 "cleanup.policy": "delete",
                 "retention.ms": str(DLQ_RETENTION_MS),
+                "retention.bytes": str(DLQ_RETENTION_BYTES),
                 "max.message.bytes": str(topic.max_message_bytes + DLQ_HEADROOM_BYTES),
                 "compression.type": CODECS[DLQ_CODEC],
             }

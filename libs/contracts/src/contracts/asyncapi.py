@@ -10,7 +10,16 @@ import yaml
 from contracts import files
 from contracts.reasons import Reason
 from contracts.records import Origin
-from contracts.topics import CODECS, DLQ_CODEC, DLQ_RETENTION_MS, Topic, dlq_of, load_topics, subject_of
+from contracts.topics import (
+    CODECS,
+    DLQ_CODEC,
+    DLQ_RETENTION_BYTES,
+    DLQ_RETENTION_MS,
+    Topic,
+    dlq_of,
+    load_topics,
+    subject_of,
+)
 from contracts.wire import MAX_RECORD_BYTES
 
 VERSION = "1.0.0"
@@ -97,7 +106,7 @@ def _channels(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
         "description": f"What was refused on {topic.name}: original key, bytes and headers, and why.",
         "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {DEAD_LETTER: {"$ref": f"#/components/messages/{DEAD_LETTER}"}},
-        "bindings": {"kafka": _topic_binding(name, 1, "delete", DLQ_RETENTION_MS, DLQ_CODEC)},
+        "bindings": {"kafka": _dead_binding(name)},
         "x-codec": DLQ_CODEC,
     }
     return [(topic.name, channel), (name, dead)]
@@ -119,6 +128,12 @@ def _topic_binding(name: str, partitions: int, cleanup_policy: str, retention_ms
         },
         "bindingVersion": KAFKA_BINDING,
     }
+
+
+def _dead_binding(name: str) -> dict[str, Any]:
+    binding = _topic_binding(name, 1, "delete", DLQ_RETENTION_MS, DLQ_CODEC)
+    binding["topicConfiguration"]["retention.bytes"] = DLQ_RETENTION_BYTES
+    return binding
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:

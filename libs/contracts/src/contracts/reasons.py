@@ -54,8 +54,8 @@ _SENTENCES = {
     Reason.INVALID_SOURCE: "The source is not 1 to 40 of a-z, 0-9 and hyphen; send the name that this system was given.",
     Reason.OTHER_SOURCE: "The source is not the one that the token stands for; leave the field out.",
     Reason.UNKNOWN_FIELD: "The record has a field that the contract does not know; check its spelling.",
-    Reason.WRONG_TYPE: "A field has the wrong type; see the contract.",
+    Reason.WRONG_TYPE: "A field has the wrong type (a time is a number of UTC milliseconds); see the contract.",
     Reason.OUT_OF_RANGE: "A number is outside the range that its field allows; see the contract.",
-    Reason.MISSING_FIELD: "A field without a default is missing; add it.",
+    Reason.MISSING_FIELD: "A field that must be there is missing or empty; add it.",
     Reason.HANDLER_FAILED: "The record is legal but could not be processed; look at the service's log, then replay it.",
 }

@@ -20,6 +20,85 @@ _new = object.__new__
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class AccessAction(StrEnum):
+    """On which occasion something was shown. UNKNOWN stands for one that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    REVIEW = "REVIEW"
+    LOOK = "LOOK"
+    EXAMPLES = "EXAMPLES"
+
+
+class Seen(StrEnum):
+    """Part of a note. UNKNOWN stands for one that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    IDENTITY = "IDENTITY"
+    TEXT = "TEXT"
+    ENTITIES = "ENTITIES"
+    ANNOTATIONS = "ANNOTATIONS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class AccessLogged(Record):
+    """A person was shown something of a note.
+
+    Written before it is shown: what could not be logged is not shown.
+
+    Attributes:
+        access_id: UUIDv4 of this access; a record that came twice has the same.
+        person: Who looked: the name in the token file, or the one that the login proxy gave. Key of the topic.
+        role: Role in which the person looked: validator or lead.
+        service: Service that showed it: review-desk or scorekeeper.
+        action: REVIEW: handed out to be judged. LOOK: opened to be read. EXAMPLES: listed behind a number of
+            the control page.
+        note_ref: Keyed pseudonym of the note: HMAC-SHA256 under the pseudonym key of its kind and the key of
+            its topic; see the operator's guide.
+        seen: What was shown: the note's id and circumstances, its text, what the model marked, what people said
+            of it.
+        at: When, UTC.
+        pseudonym_key_id: Which key note_ref was made with; the same as in accepted notes.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "AccessLogged"
+
+    access_id: str
+    person: str
+    role: str
+    service: str
+    action: AccessAction
+    note_ref: str
+    seen: tuple[Seen, ...]
+    at: int
+    pseudonym_key_id: str | None = None
+
+    def __new__(
+        cls,
+        *,
+        access_id: str,
+        person: str,
+        role: str,
+        service: str,
+        action: AccessAction,
+        note_ref: str,
+        seen: tuple[Seen, ...],
+        at: int,
+        pseudonym_key_id: str | None = None,
+    ) -> Self:
+        self: Any = _new(twins.AccessLogged)
+        self.access_id = access_id
+        self.person = person
+        self.role = role
+        self.service = service
+        self.action = action
+        self.note_ref = note_ref
+        self.seen = seen
+        self.at = at
+        self.pseudonym_key_id = pseudonym_key_id
+        self.__class__ = cls
+        return self
+
+
 class Origin(StrEnum):
     """Why the note passes through now. Only LIVE notes count for drift, audit and latency."""
 

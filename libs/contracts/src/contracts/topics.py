@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts import files
 
+ACCESS_LOGGED = "access.logged.v1"
 NOTES_SUBMITTED = "notes.submitted.v1"
 NOTES_ACCEPTED = "notes.accepted.v1"
 ENTITIES_EXTRACTED = "entities.extracted.v1"
@@ -24,6 +25,8 @@ CODECS = {"none": "uncompressed", "gzip": "gzip", "lz4": "lz4", "as-sent": "prod
 DLQ_SUFFIX = ".dlq"
 DLQ_CODEC = "lz4"
 DLQ_RETENTION_MS = 14 * 24 * 3600 * 1000
+DLQ_RETENTION_BYTES = 2 * 1024**3
+"""Of its one partition: whoever sends what is refused fills no broker's disk. The oldest letters go first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ thread beside a busy one costs a wait for the interpreter lock per record.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.errors import DeliveryFailed, Rejected
 from runtime.records import OutputRecord
@@ -30,6 +31,7 @@ PRODUCER_DEFAULTS: Mapping[str, Any] = {
     "reconnect.backoff.max.ms": 2_000,
 }
 
+Report = Callable[[KafkaError | None, Message | None], None]
 _ENQUEUE_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 _PUMP_S = 0.001
@@ -49,7 +51,11 @@ class KafkaProducer(Protocol):
 
 
 class Delivery:
-    """The reports of one batch that are still to come."""
+    """The reports of one batch that are still to come.
+
+    Attributes:
+        places: Partition and offset by the record's place in the batch, where `DeliveryProducer.send` was asked for them.
+    """
 
     def __init__(
         self, producer: KafkaProducer | Producer, total: int, on_settled: Callable[["Delivery"], None]
@@ -60,6 +66,7 @@ class Delivery:
         self._failed = 0
         self._first_error: KafkaError | None = None
         self._on_settled = on_settled
+        self.places: dict[int, tuple[int, int]] = {}
         self._future: asyncio.Future[None] | None = None
         self.sent_at_s = time.monotonic()
         if total == 0:
@@ -73,6 +80,14 @@ class Delivery:
         self._pending -= 1
         if self._pending == 0:
             self._settle()
+
+    def report_of(self, number: int, error: KafkaError | None, message: Message | None) -> None:
+        """Take the report of one record, and where it stands."""
+        if error is None and message is not None:
+            partition, offset = message.partition(), message.offset()
+            if partition is not None and offset is not None:
+                self.places[number] = (partition, offset)
+        self.report(error, message)
 
     @property
     def settled(self) -> bool:
@@ -147,8 +162,19 @@ class DeliveryProducer:
         """Batches that are not settled yet."""
         return len(self._in_flight)
 
-    def send(self, records: Sequence[OutputRecord], enqueue_timeout_s: float = _ENQUEUE_TIMEOUT_S) -> Delivery:
+    def send(
+        self,
+        records: Sequence[OutputRecord],
+        enqueue_timeout_s: float = _ENQUEUE_TIMEOUT_S,
+        *,
+        with_places: bool = False,
+    ) -> Delivery:
         """Queue a batch. Blocks while librdkafka's queue is full, at most ``enqueue_timeout_s``.
+
+        Args:
+            records: The batch.
+            enqueue_timeout_s: For which it may block.
+            with_places: Whether the delivery shall tell where each record stands.
 
         Raises:
             Rejected: The local queue stayed full: the broker is away or slow. What was queued before may still arrive.
@@ -157,8 +183,9 @@ class DeliveryProducer:
         if records:
             self._in_flight.add(delivery)
         try:
-            for record in records:
-                self._enqueue(record, delivery, enqueue_timeout_s)
+            for number, record in enumerate(records):
+                report = partial(delivery.report_of, number) if with_places else delivery.report
+                self._enqueue(record, report, enqueue_timeout_s)
         except BaseException:
             self._in_flight.discard(delivery)
             raise
@@ -177,13 +204,13 @@ class DeliveryProducer:
             self._pump = None
         return self._producer.flush(timeout_s)
 
-    def _enqueue(self, record: OutputRecord, delivery: Delivery, timeout_s: float) -> None:
+    def _enqueue(self, record: OutputRecord, report: Report, timeout_s: float) -> None:
         try:
-            self._produce(record, delivery)
+            self._produce(record, report)
         except BufferError:
-            self._enqueue_patiently(record, delivery, timeout_s)
+            self._enqueue_patiently(record, report, timeout_s)
 
-    def _enqueue_patiently(self, record: OutputRecord, delivery: Delivery, timeout_s: float) -> None:
+    def _enqueue_patiently(self, record: OutputRecord, report: Report, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while True:
             left = deadline - time.monotonic()
@@ -191,11 +218,11 @@ class DeliveryProducer:
                 raise Rejected("the queue to the broker is full")
             self._producer.poll(min(left, _POLL_S))
             try:
-                return self._produce(record, delivery)
+                return self._produce(record, report)
             except BufferError:
                 continue
 
-    def _produce(self, record: OutputRecord, delivery: Delivery) -> None:
+    def _produce(self, record: OutputRecord, report: Report) -> None:
         try:
             if record.partition is not None:
                 self._producer.produce(
@@ -203,19 +230,17 @@ class DeliveryProducer:
                     record.value,
                     record.key,
                     partition=record.partition,
-                    on_delivery=delivery.report,
+                    on_delivery=report,
                     headers=list(record.headers),
                 )
             elif record.headers:
                 headers: list[tuple[str, str | bytes | None]] = list(record.headers)
-                self._producer.produce(
-                    record.topic, record.value, record.key, on_delivery=delivery.report, headers=headers
-                )
+                self._producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=headers)
             else:
-                self._producer.produce(record.topic, record.value, record.key, on_delivery=delivery.report)
+                self._producer.produce(record.topic, record.value, record.key, on_delivery=report)
         except KafkaException as error:
             # Refused before it was queued (too large, fatal producer state): count it as its report.
-            delivery.report(error.args[0], None)
+            report(error.args[0], None)
 
     def _start_pump(self) -> None:
         if not self._in_flight or (self._pump is not None and not self._pump.done()):

@@ -5,10 +5,12 @@ Liveness means that the main loop still turns. A broker that is down does not ma
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from runtime.settings import ServiceSettings
 
 _log = get_logger(__name__)
+_QUESTION_S = 10.0
+_MOST_QUESTIONS = 32
+"""Connections, and so threads, at once: probes and scrapes need two or three."""
 
 
 class Liveness:
@@ -127,9 +132,45 @@ def _no_info() -> Mapping[str, Any]:
 
 
 class _Listener(ThreadingHTTPServer):
-    """One thread for each question. Whoever asks and goes away before the answer is no event: a scrape has a time limit."""
+    """One thread for each question, and few of them: who asks has seconds, and many who ask nothing keep no probe waiting.
+
+    Whoever asks and goes away before the answer is no event: a scrape has a time limit.
+    """
 
     daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: dict[socket.socket, float] = {}
+        self._changing = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Called with each new connection; the oldest makes room for it."""
+        with self._changing:
+            self._open[request] = time.monotonic()
+            crowded = list(self._open)[:-_MOST_QUESTIONS]
+        self._end(crowded)
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Called twice a second, and with each connection."""
+        long_ago_s = time.monotonic() - _QUESTION_S
+        with self._changing:
+            late = [request for request, began_s in self._open.items() if began_s < long_ago_s]
+        self._end(late)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Called at a question's end, in its thread."""
+        with self._changing:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    @staticmethod
+    def _end(requests: Sequence[socket.socket]) -> None:
+        for request in requests:
+            with suppress(OSError):  # its thread was quicker
+                request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - upstream's signature
         """Called within the exception; upstream prints it to stderr, past the log."""
@@ -235,15 +276,21 @@ class HealthServer:
         server = self
 
         class Request(BaseHTTPRequestHandler):
-            timeout = 10  # seconds; a client that says nothing must not keep its thread
+            timeout = _QUESTION_S
 
             def do_GET(self) -> None:
+                self.wfile.write(self._head())
+
+            def do_HEAD(self) -> None:
+                self._head()
+
+            def _head(self) -> bytes:
                 status, content_type, body = server.answer(self.path)
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                return body
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Probes are not worth a line."""

@@ -1,17 +1,23 @@
 """A service that answers HTTP in its main thread and does its other work in one beside it. If one ends, so does the other."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
 from runtime.errors import SettingsError, Stopped
 from runtime.health import Liveness, Readiness, write_port
+from runtime.http_connections import Bounded, Connection, Crowd, Patience, room_for
+from runtime.metrics import CONNECTIONS_CLOSED, DOOR_METRICS, HTTP_BUSY, Metrics
+from runtime.settings import HttpSettings
+from runtime.tls import DoorTls
 
 HTTP = "http"
 """The readiness condition that the server listens."""
@@ -25,6 +31,8 @@ PAGE_HEADERS = {
 }
 """Headers of every answer of our pages: nothing but our own files runs, and nothing is kept or framed."""
 _GRACE_S = 10
+_RENEW_TICKS = 50
+"""Ticks between two looks at the certificate: five seconds."""
 
 
 class HttpServer(uvicorn.Server):
@@ -40,7 +48,11 @@ class HttpServer(uvicorn.Server):
         readiness: Told when the server listens, and when it is about to close.
         drain_s: How long it goes on answering after it was asked to stop.
         clock: Monotonic seconds.
-        limits: More of uvicorn's settings, such as ``limit_concurrency``.
+        limit_concurrency: Connections that may be open, and requests that may be answered at once.
+        patience: How long clients may take.
+        tls: Certificate and key; None: plaintext.
+        metrics: Count what was refused and ended; built of `DOOR_METRICS` among others.
+        more: More of uvicorn's settings.
     """
 
     def __init__(
@@ -52,19 +64,31 @@ class HttpServer(uvicorn.Server):
         *,
         drain_s: float,
         clock: Callable[[], float] = time.monotonic,
-        **limits: Any,
+        limit_concurrency: int = 500,
+        patience: Patience | None = None,
+        tls: DoorTls | None = None,
+        metrics: Metrics | None = None,
+        **more: Any,
     ) -> None:
+        counted = metrics or Metrics(DOOR_METRICS)
+        most = room_for(limit_concurrency)
+        closed = counted.counter(CONNECTIONS_CLOSED)
+        self._patience = patience or Patience()
+        crowd = Crowd(most, self._patience, lambda cause: closed.labels(cause).inc())
         super().__init__(
             uvicorn.Config(
-                app,
+                Bounded(app, lambda: len(self.server_state.connections) > most, counted.counter(HTTP_BUSY).inc),
+                http=partial(Connection, crowd),  # type: ignore[arg-type]  # called with uvicorn's own arguments
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_S,
-                **limits,
+                backlog=most,
+                **more,
             )
         )
+        self._tls = tls
         self._stop = stop
         self._liveness = liveness
         self._readiness = readiness
@@ -80,6 +104,8 @@ class HttpServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; true ends the server."""
         self._liveness.tick()
+        if self._tls is not None and counter % _RENEW_TICKS == 0:
+            self._tls.renew()
         if self._stop.is_set() and self._closes_at_s is None:
             self._begin_to_drain()
         closes = self._closes_at_s is not None and self._clock() >= self._closes_at_s
@@ -93,9 +119,42 @@ class HttpServer(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, close]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets)
+        """Begin to listen: as upstream does, but for the handshake's limit of time."""
+        handshake_s = self._patience.first_byte_s if self._tls else None
+        context = self._tls.context if self._tls else None
+        make = partial(
+            cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class),
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                make, sock=one, ssl=context, backlog=self.config.backlog, ssl_handshake_timeout=handshake_s
+            )
+            for one in sockets or ()
+        ]
+        self.started = True
         self._readiness.meet(HTTP)
+
+
+def door_limits(settings: HttpSettings, metrics: Metrics) -> dict[str, Any]:
+    """What the settings say of a door, for `HttpServer`.
+
+    Raises:
+        SettingsError: A certificate without a key, a key without a certificate, or files that cannot be used.
+    """
+    certificate, key = settings.http_tls_certificate_file, settings.http_tls_key_file
+    if (certificate is None) != (key is None):
+        missing = "KEY" if key is None else "CERTIFICATE"
+        raise SettingsError(f"RXTRACT_HTTP_TLS_{missing}_FILE is not set: TLS needs a certificate and its key")
+    return {
+        "drain_s": settings.http_drain_s,
+        "patience": Patience(settings.http_first_byte_s, settings.http_headers_s, settings.http_body_s),
+        "tls": DoorTls(certificate, key) if certificate is not None and key is not None else None,
+        "metrics": metrics,
+    }
 
 
 def listen(host: str, port: int, variable: str, port_file: Path | None, backlog: int) -> socket.socket:

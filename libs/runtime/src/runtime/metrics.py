@@ -155,6 +155,47 @@ METRICS: tuple[MetricSpec, ...] = (
 )
 """What every service measures."""
 
+TOKEN_LINES_REFUSED = MetricSpec(
+    "rxtract_token_lines_refused",
+    Kind.GAUGE,
+    "lines",
+    ("file",),
+    "Lines of a token file that cannot be used now, by the variable that names the file; the log has their numbers.",
+)
+TOKEN_FILE_AWAY = MetricSpec(
+    "rxtract_token_file_away_seconds",
+    Kind.GAUGE,
+    "seconds",
+    ("file",),
+    "How long a token file could not be read, by the variable that names it; from 300 on nobody is let in; 0 while it can.",
+)
+CONNECTIONS_CLOSED = MetricSpec(
+    "rxtract_http_connections_closed_total",
+    Kind.COUNTER,
+    "connections",
+    ("cause",),
+    "Connections that we ended: first_byte, headers, body or answer (not sent or not read in time), or crowded (the one that had "
+    "waited longest, to let another in).",
+)
+HTTP_BUSY = MetricSpec(
+    "rxtract_http_busy_total",
+    Kind.COUNTER,
+    "requests",
+    (),
+    "Requests answered with 503 because as many others as allowed were being answered.",
+)
+
+ACCESSES = MetricSpec(
+    "rxtract_access_records_total",
+    Kind.COUNTER,
+    "records",
+    ("result",),
+    "Records of the access log: logged, or failed, whose notes were then not shown.",
+)
+
+DOOR_METRICS: tuple[MetricSpec, ...] = (TOKEN_LINES_REFUSED, TOKEN_FILE_AWAY, CONNECTIONS_CLOSED, HTTP_BUSY)
+"""What every service with an HTTP door measures beside."""
+
 
 class Metrics:
     """The metrics of one process, built from their declarations when first asked for.

@@ -1,12 +1,12 @@
 """Who may use a page: tokens kept as SHA-256 with name and role, several valid at once. The review desk and the control page share one file."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.errors import SettingsError
-from runtime.secret_files import WatchedFile, hash_token, is_token_hash
+from runtime.metrics import Metrics
+from runtime.secret_files import TokenFile, hash_token, is_token_hash
 
 VALIDATOR = "validator"
 LEAD = "lead"
@@ -21,28 +21,19 @@ class Person:
     role: str
 
 
-def parse_people(text: str, source: str) -> dict[str, Person]:
-    """Read ``name:role:sha256`` lines; lines that begin with # do not count.
-
-    Returns:
-        People by hash.
+def read_person(entry: str) -> tuple[str, Person]:
+    """Read ``name:role:sha256``.
 
     Raises:
-        SettingsError: One line with the place of the first bad line, without its content.
+        ValueError: What is wrong, without the entry.
     """
-    people: dict[str, Person] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, _, rest = line.strip().partition(":")
-        role, _, digest = rest.partition(":")
-        if not name or role not in ROLES or not is_token_hash(digest):
-            raise SettingsError(
-                f"{source}: line {number} is not name:role:sha256 with role validator or lead; "
-                "make one with `python -m review_desk.new_token NAME ROLE`"
-            )
-        people[digest] = Person(name, role)
-    return people
+    name, _, rest = entry.partition(":")
+    role, _, digest = rest.partition(":")
+    if not name or role not in ROLES or not is_token_hash(digest):
+        raise ValueError(
+            "is not name:role:sha256 with role validator or lead; make one with `python -m review_desk.new_token NAME ROLE`"
+        )
+    return digest, Person(name, role)
 
 
 class People:
@@ -51,10 +42,17 @@ class People:
     Args:
         path: The file; without it nobody is known.
         variable: Environment variable that named it, for errors.
+        metrics: See `TokenFile`.
     """
 
-    def __init__(self, path: Path | None, variable: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file = WatchedFile(path, variable, parse_people, clock) if path is not None else None
+    def __init__(
+        self,
+        path: Path | None,
+        variable: str,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._file = TokenFile(path, variable, read_person, metrics=metrics, clock=clock) if path is not None else None
 
     def __len__(self) -> int:
         return len(self._people())
@@ -67,5 +65,5 @@ class People:
         """Who the file names now beside this hash, or None."""
         return self._people().get(digest)
 
-    def _people(self) -> dict[str, Person]:
+    def _people(self) -> Mapping[str, Person]:
         return self._file() if self._file is not None else {}

@@ -168,6 +168,26 @@ class HttpSettings(ServiceSettings):
         le=25,
         description="seconds that HTTP goes on being answered after a request to stop, so that load balancers look away first",
     )
+    http_first_byte_s: float = Field(
+        5.0, gt=0, description="seconds that a connection may be open without a byte; in TLS also for the handshake"
+    )
+    http_headers_s: float = Field(10.0, gt=0, description="seconds from the first byte of a request to its last header")
+    http_body_s: float = Field(30.0, gt=0, description="seconds from there to the end of its body")
+    http_tls_certificate_file: Path | None = Field(
+        None,
+        description="file with the door's certificate in PEM, read again when it changes; unset: plaintext, for a proxy in front that speaks TLS",
+    )
+    http_tls_key_file: Path | None = Field(
+        None, description="file with the certificate's key in PEM, without a password", json_schema_extra=SECRET
+    )
+
+
+class AccessLogSettings(HttpSettings):
+    """The settings of a service that shows notes to people."""
+
+    access_log_timeout_s: float = Field(
+        3.0, gt=0, le=30, description="seconds that the access log may take; what is not logged by then is not shown"
+    )
 
 
 class MlflowSettings(ServiceSettings):

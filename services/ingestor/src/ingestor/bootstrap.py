@@ -6,28 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
+from runtime.budget import ByteBudget, Rates
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
 from runtime.metrics import RETRIES, Metrics
+from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.retry import Backoff, retrying, wait
 from runtime.secret_files import read_key
 from runtime.tracing import Spans, by_place, open_spans, traced
 
+from ingestor.adapters.log import AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes, now_ms
-from ingestor.http.app import NotesApi, make_app
+from ingestor.http.app import Allowance, NotesApi, make_app
 from ingestor.http.intake import Intake, Queue
 from ingestor.metrics import METRICS
 from ingestor.settings import IngestorSettings
@@ -61,8 +64,8 @@ def share(settings: IngestorSettings) -> Shared:
         Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
         Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES)),
     )
-    tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file)
     metrics = Metrics(METRICS)
+    tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file, metrics)
     metrics.build_all()
     readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
     spans = open_spans(settings, begins=True)
@@ -155,6 +158,15 @@ def make_first_results(shared: Shared) -> FirstResults:
     return RedisResults(redis, settings.topic_prefix, settings.deduplication_ttl_s, shared.metrics)
 
 
+def make_log(settings: IngestorSettings) -> AcceptedLog:
+    """Tells whether first results are still in the log; nothing is asked where none are remembered."""
+    if settings.redis_url is None:
+        return NoLog()
+    topic = settings.topic(NOTES_ACCEPTED)
+    memory = RedisMemory(connect(settings.redis_url), settings.topic_prefix, NOTES_ACCEPTED)
+    return WatchedLog(KafkaExtents(AdminClient(settings.kafka_client_config()), topic), memory)
+
+
 def http_producer_config(settings: IngestorSettings) -> dict[str, Any]:
     """As the Kafka door's, but what is not acknowledged in time is given up: its client was told so."""
     timeout_ms = int(settings.http_delivery_timeout_s * 1000)
@@ -167,6 +179,7 @@ def http_door(
     *,
     producer: DeliveryProducer | None = None,
     first_results: FirstResults | None = None,
+    log: AcceptedLog | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> FastAPI:
     """The HTTP application."""
@@ -178,6 +191,7 @@ def http_door(
         settings.topic(NOTES_ACCEPTED),
         settings.topic(NOTES_SUBMITTED),
         first_results or make_first_results(shared),
+        log or make_log(settings),
         Queue(settings.http_queue_notes),
         shared.metrics,
         clock,
@@ -185,10 +199,20 @@ def http_door(
         settings.http_delivery_timeout_s + 1,
         shared.spans,
     )
+    allowance = Allowance(
+        ByteBudget(
+            settings.http_bytes_in_flight,
+            max(settings.http_client_bytes_in_flight, settings.http_max_body_bytes),
+            settings.http_retry_after_s,
+        ),
+        Rates("notes_per_s", settings.http_client_notes_per_s),
+        Rates("bytes_per_s", settings.http_client_bytes_per_s),
+    )
     api = NotesApi(
         intake,
         shared.tokens,
         shared.metrics,
+        allowance=allowance,
         max_body_bytes=settings.http_max_body_bytes,
         max_notes=settings.http_max_notes,
         retry_after_s=settings.http_retry_after_s,

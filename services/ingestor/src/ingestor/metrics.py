@@ -1,6 +1,6 @@
 """What the ingestor measures beside the shared metrics."""
 
-from runtime.metrics import BATCH_BUCKETS, LATENCY_BUCKETS_S, Kind, MetricSpec
+from runtime.metrics import BATCH_BUCKETS, DOOR_METRICS, LATENCY_BUCKETS_S, Kind, MetricSpec
 from runtime.metrics import METRICS as SHARED
 
 NOTES_ACCEPTED = MetricSpec(
@@ -27,6 +27,21 @@ NOTES_REPEATED = MetricSpec(
 HTTP_REQUESTS = MetricSpec(
     "rxtract_http_requests_total", Kind.COUNTER, "requests", ("status",), "Answers of POST /v1/notes by status."
 )
+HTTP_THROTTLED = MetricSpec(
+    "rxtract_http_throttled_total",
+    Kind.COUNTER,
+    "requests",
+    ("producer", "limit"),
+    "Requests of a client that were told to come later: limit is notes_per_s, bytes_per_s or bytes_in_flight (429, or 503 where all "
+    "clients together used them up), or queue (429).",
+)
+HTTP_BYTES = MetricSpec(
+    "rxtract_http_bytes_in_flight",
+    Kind.GAUGE,
+    "bytes",
+    (),
+    "Bytes of bodies in hand, from their first to their answer.",
+)
 HTTP_SECONDS = MetricSpec(
     "rxtract_http_request_seconds",
     Kind.HISTOGRAM,
@@ -51,10 +66,13 @@ DEDUPLICATION_UP = MetricSpec(
 
 METRICS = (
     *SHARED,
+    *DOOR_METRICS,
     NOTES_ACCEPTED,
     NOTES_REFUSED,
     NOTES_REPEATED,
     HTTP_REQUESTS,
+    HTTP_THROTTLED,
+    HTTP_BYTES,
     HTTP_SECONDS,
     HTTP_NOTES,
     HTTP_WAITING,

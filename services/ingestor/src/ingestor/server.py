@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from contracts.records import NoteAccepted
 from runtime.errors import Recoverable
-from runtime.http_server import HttpServer, OtherThread, listen
+from runtime.http_server import HttpServer, OtherThread, door_limits, listen
 from runtime.logs import get_logger
 from runtime.process import on_stop_signal
 
@@ -23,6 +23,7 @@ def serve(settings: IngestorSettings) -> None:
         Exception: Whatever stopped the Kafka door.
     """
     shared = bootstrap.share(settings)
+    limits = door_limits(settings, shared.metrics)
     on_stop_signal(shared.stop.set)
     listening = listen(
         settings.http_host, settings.http_port, "RXTRACT_HTTP_PORT", settings.http_port_file, backlog=1024
@@ -37,7 +38,7 @@ def serve(settings: IngestorSettings) -> None:
             shared.stop,
             shared.http_liveness,
             shared.readiness,
-            drain_s=settings.http_drain_s,
+            **limits,
             limit_concurrency=2_000,
             h11_max_incomplete_event_size=65_536,
         ).run([listening])

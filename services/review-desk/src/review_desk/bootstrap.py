@@ -18,12 +18,14 @@ from contracts.topics import (
 )
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
+from runtime.access_log import AccessLog, TopicAccesses
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.people import People
+from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.records import OutputRecord
 from runtime.secret_files import is_token_hash, read_key
 from runtime.tracing import Spans, arrivals, open_spans
@@ -58,6 +60,7 @@ class Shared:
 
     settings: ReviewDeskSettings
     key: bytes
+    pseudonyms: Pseudonyms
     people: People
     store: Store
     metrics: Metrics
@@ -76,22 +79,24 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
     """
     if store is None and settings.redis_url is None:
         raise SettingsError("RXTRACT_REDIS_URL is not set: the queue needs Redis, for example redis://127.0.0.1:6379/0")
+    metrics = Metrics(METRICS)
     key, people = (
         read_key(settings.desk_key_file, "RXTRACT_DESK_KEY_FILE"),
-        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE"),
+        People(settings.desk_tokens_file, "RXTRACT_DESK_TOKENS_FILE", metrics),
     )
+    pseudonyms = Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES))
     _check_proxy(settings)
     if not people and not settings.desk_proxy_user_header:
         raise SettingsError(
             "RXTRACT_DESK_TOKENS_FILE is not set or empty: nobody could log in; "
             "make a line with `python -m review_desk.new_token NAME validator`"
         )
-    metrics = Metrics(METRICS)
     metrics.build_all()
     kept = store or Store(connect(str(settings.redis_url)), settings.topic_prefix)
     return Shared(
         settings,
         key,
+        pseudonyms,
         people,
         kept,
         metrics,
@@ -211,7 +216,14 @@ def requests(shared: Shared, registry: Registry) -> Requests:
     return TopicRequests(settings.topic(REVIEW_REQUESTED), decode, consumer)
 
 
-def application(shared: Shared, requests: Requests, publish: Publisher) -> FastAPI:
+def access_log(shared: Shared, registry: Registry, producer: KafkaProducer | None = None) -> AccessLog:
+    """Logs which notes are shown to whom."""
+    settings = shared.settings
+    publish = TopicAccesses(settings, registry, settings.access_log_timeout_s, shared.metrics, producer)
+    return AccessLog(settings.service, shared.pseudonyms, publish)
+
+
+def application(shared: Shared, requests: Requests, publish: Publisher, log: AccessLog) -> FastAPI:
     """The page and its API."""
     settings = shared.settings
     desk = Desk(
@@ -229,13 +241,13 @@ def application(shared: Shared, requests: Requests, publish: Publisher) -> FastA
         settings.desk_proxy_secret_hash,
     )
     sessions = Sessions(derive(shared.key, "session"), settings.desk_session_s)
-    access = Access(shared.people, sessions, proxy, derive(shared.key, "annotator"), derive(shared.key, "note"))
+    access = Access(shared.people, sessions, proxy, derive(shared.key, "annotator"), derive(shared.key, "note"), log)
     api = DeskApi(
         desk,
         access,
         shared.metrics,
         lease_s=settings.desk_lease_s,
         session_s=settings.desk_session_s,
-        secure_cookie=settings.desk_secure_cookie,
+        secure_cookie=settings.desk_secure_cookie or settings.http_tls_certificate_file is not None,
     )
     return make_app(api, DeskPage(desk, access, Pages()))

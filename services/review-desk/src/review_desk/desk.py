@@ -23,6 +23,7 @@ _CHUNK = 20
 _MOST_AT_ONCE = 1_000
 _MAX_SECONDS = 24 * 3600.0
 _PACE_S = 3600
+AS_THE_MODEL = "as the model left it"
 
 
 class Conflict(Exception):
@@ -398,7 +399,7 @@ class Desk:
         if said is not None:
             return Looked(request, *said)
         predicted = tuple((entity.start, entity.end, str(entity.label)) for entity in request.entities)
-        return Looked(request, predicted, "as the model left it")
+        return Looked(request, predicted, AS_THE_MODEL)
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""

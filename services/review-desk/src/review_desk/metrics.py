@@ -1,6 +1,6 @@
 """What the review desk measures beside the shared metrics."""
 
-from runtime.metrics import LATENCY_BUCKETS_S, Kind, MetricSpec
+from runtime.metrics import ACCESSES, DOOR_METRICS, LATENCY_BUCKETS_S, Kind, MetricSpec
 from runtime.metrics import METRICS as SHARED
 
 DECISIONS = MetricSpec(
@@ -53,5 +53,17 @@ REBUILDS = MetricSpec(
     "rxtract_desk_rebuilds_total", Kind.COUNTER, "rebuilds", (), "Times the queue was read from the topics anew."
 )
 
-METRICS = (*SHARED, DECISIONS, WAITING, OLDEST, HTTP_SECONDS, TEXTS_GONE, UNREADABLE_RECORDS, SEALED_REQUESTS, REBUILDS)
+METRICS = (
+    *SHARED,
+    *DOOR_METRICS,
+    ACCESSES,
+    DECISIONS,
+    WAITING,
+    OLDEST,
+    HTTP_SECONDS,
+    TEXTS_GONE,
+    UNREADABLE_RECORDS,
+    SEALED_REQUESTS,
+    REBUILDS,
+)
 """All of them."""

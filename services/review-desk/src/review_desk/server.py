@@ -1,6 +1,6 @@
 """The page in the main thread, the follower in another. If one ends, so does the other."""
 
-from runtime.http_server import HttpServer, OtherThread, listen
+from runtime.http_server import HttpServer, OtherThread, door_limits, listen
 from runtime.logs import get_logger
 from runtime.process import on_stop_signal
 
@@ -18,6 +18,7 @@ def serve(settings: ReviewDeskSettings) -> None:
         Exception: Whatever stopped the follower.
     """
     shared = bootstrap.share(settings)
+    limits = door_limits(settings, shared.metrics)
     on_stop_signal(shared.stop.set)
     listening = listen(
         settings.desk_host, settings.desk_port, "RXTRACT_DESK_PORT", settings.desk_port_file, backlog=256
@@ -27,13 +28,18 @@ def serve(settings: ReviewDeskSettings) -> None:
         registry = bootstrap.make_registry(settings)
         thread = OtherThread("follower", bootstrap.follower(shared, registry).run, shared.stop)
         thread.start()
-        app = bootstrap.application(shared, bootstrap.requests(shared, registry), bootstrap.publisher(shared, registry))
+        app = bootstrap.application(
+            shared,
+            bootstrap.requests(shared, registry),
+            bootstrap.publisher(shared, registry),
+            bootstrap.access_log(shared, registry),
+        )
         HttpServer(
             app,
             shared.stop,
             shared.http_liveness,
             shared.readiness,
-            drain_s=settings.http_drain_s,
+            **limits,
             limit_concurrency=500,
         ).run([listening])
         shared.stop.set()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import SECRET, HttpSettings
+from runtime.settings import SECRET, AccessLogSettings
 
 
-class ReviewDeskSettings(HttpSettings):
+class ReviewDeskSettings(AccessLogSettings):
     """Settings of the page, its queue and its login."""
 
     service: ClassVar[str] = "review-desk"
@@ -16,12 +16,16 @@ class ReviewDeskSettings(HttpSettings):
         description="file with the desk's key, 32 bytes or more: signs sessions, makes pseudonyms of validators",
         json_schema_extra=SECRET,
     )
+    pseudonym_key_file: Path = Field(
+        description="file with the key for pseudonyms, the ingestor's: names notes in the access log",
+        json_schema_extra=SECRET,
+    )
     desk_host: str = Field("127.0.0.1", description="address of the page")
     desk_port: int = Field(0, ge=0, le=65535, description="port of the page; 0 takes any free one")
     desk_port_file: Path | None = Field(None, description="where the actual port of the page is written")
     desk_tokens_file: Path | None = Field(
         None,
-        description="file with one name:role:sha256 a line (role validator or lead), read again when it changes",
+        description="file with one name:role:sha256 a line (role validator or lead), read again when it changes; a wrong line costs itself alone",
         json_schema_extra=SECRET,
     )
     desk_session_s: int = Field(8 * 3600, gt=0, description="seconds until a login ends")

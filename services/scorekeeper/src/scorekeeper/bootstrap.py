@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from outcomes.kpis import Assumptions
 from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest
 from redis import Redis
+from runtime.access_log import AccessLog, TopicAccesses
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
@@ -26,8 +27,10 @@ from runtime.loop import CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
 from runtime.people import People
 from runtime.positions import IN_REACH, counting, cut_off
+from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.records import OutputRecord
 from runtime.retry import retrying
+from runtime.secret_files import read_key
 from runtime.settings import time_zone
 from runtime.tracing import Spans, arrivals, open_spans
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
@@ -82,7 +85,7 @@ def share(settings: ScorekeeperSettings) -> Shared:
     )
     return Shared(
         settings,
-        People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE"),
+        People(settings.score_tokens_file, "RXTRACT_SCORE_TOKENS_FILE", metrics),
         Board(time_zone(settings.timezone), assumptions, settings.window_notes),
         metrics,
         Exposition(metrics.registry),
@@ -226,9 +229,28 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
     )
 
 
+def access_log(shared: Shared, producer: KafkaProducer | None = None) -> AccessLog | None:
+    """Logs which notes are shown to whom; None where nobody may be shown any.
+
+    Raises:
+        SettingsError: There are people and no key, or one that cannot be used.
+    """
+    settings = shared.settings
+    if settings.score_tokens_file is None:
+        return None
+    if settings.pseudonym_key_file is None:
+        raise SettingsError(
+            "RXTRACT_PSEUDONYM_KEY_FILE is not set: whoever RXTRACT_SCORE_TOKENS_FILE lets in is logged, and the log names notes by that key"
+        )
+    key = read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES)
+    registry = ConfluentRegistry(settings.schema_registry_url)
+    publish = TopicAccesses(settings, registry, settings.access_log_timeout_s, shared.metrics, producer)
+    return AccessLog(settings.service, Pseudonyms(key), publish)
+
+
 def application(shared: Shared) -> FastAPI:
     """The control page and its API."""
     settings = shared.settings
     questions = Questions(settings.records_dir, settings.least_patients)
     page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url)
-    return make_app(page, Door(shared.people), shared.board, shared.stop)
+    return make_app(page, Door(shared.people, access_log(shared)), shared.board, shared.stop)

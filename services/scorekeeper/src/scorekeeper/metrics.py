@@ -1,8 +1,8 @@
 """What the scorekeeper measures beside the shared metrics. Every KPI is a metric, made from its declaration in `outcomes.kpis`."""
 
 from outcomes.kpis import KPIS
+from runtime.metrics import ACCESSES, DOOR_METRICS, Kind, MetricSpec
 from runtime.metrics import METRICS as SHARED
-from runtime.metrics import Kind, MetricSpec
 
 _OF = ("window", "city", "version")
 
@@ -72,6 +72,8 @@ SNAPSHOT: tuple[MetricSpec, ...] = (*KPI_METRICS.values(), QUALITY, AUDITED_NOTE
 """What is shown as one whole, or not at all: `scorekeeper.exposition`."""
 OWN: tuple[MetricSpec, ...] = (
     *SHARED,
+    *DOOR_METRICS,
+    ACCESSES,
     UNREADABLE_RECORDS,
     RECORDS_GONE,
     NOTES_FORGOTTEN,

@@ -1,6 +1,6 @@
 """The page in the main thread, the reader in another. If one ends, so does the other."""
 
-from runtime.http_server import HttpServer, OtherThread, listen
+from runtime.http_server import HttpServer, OtherThread, door_limits, listen
 from runtime.logs import get_logger
 from runtime.process import on_stop_signal
 
@@ -18,6 +18,8 @@ def serve(settings: ScorekeeperSettings) -> None:
         Exception: Whatever stopped the reader.
     """
     shared = bootstrap.share(settings)
+    limits = door_limits(settings, shared.metrics)
+    app = bootstrap.application(shared)
     on_stop_signal(shared.stop.set)
     listening = listen(
         settings.score_host, settings.score_port, "RXTRACT_SCORE_PORT", settings.score_port_file, backlog=128
@@ -26,13 +28,12 @@ def serve(settings: ScorekeeperSettings) -> None:
         _log.info("started", health_port=health.port, http_port=listening.getsockname()[1])
         thread = OtherThread("reader", lambda: bootstrap.read(shared), shared.stop)
         thread.start()
-        app = bootstrap.application(shared)
         HttpServer(
             app,
             shared.stop,
             shared.http_liveness,
             shared.readiness,
-            drain_s=settings.http_drain_s,
+            **limits,
             limit_concurrency=200,
         ).run([listening])
         shared.stop.set()

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from outcomes.remembered import MOST_NOTES
 from pydantic import Field
-from runtime.settings import SECRET, HttpSettings
+from runtime.settings import SECRET, AccessLogSettings
 
 
-class ScorekeeperSettings(HttpSettings):
+class ScorekeeperSettings(AccessLogSettings):
     """Settings of the records at rest, of what no topic knows, and of the control page."""
 
     service: ClassVar[str] = "scorekeeper"
@@ -23,6 +23,11 @@ class ScorekeeperSettings(HttpSettings):
     score_tokens_file: Path | None = Field(
         None,
         description="file with one name:role:sha256 a line, that of the review desk: who may see which notes are behind a number; without it nobody",
+        json_schema_extra=SECRET,
+    )
+    pseudonym_key_file: Path | None = Field(
+        None,
+        description="file with the key for pseudonyms, the ingestor's: names notes in the access log; needed where somebody may see notes",
         json_schema_extra=SECRET,
     )
     score_desk_url: str = Field(

@@ -27,6 +27,14 @@ _DOUBLES_3 = Struct("<3d")
 
 _DOUBLES_5 = Struct("<5d")
 
+_ACCESSACTION = {0: records.AccessAction.UNKNOWN, 2: records.AccessAction.REVIEW, 4: records.AccessAction.LOOK, 6: records.AccessAction.EXAMPLES}
+_ACCESSACTION_BYTES = {records.AccessAction.UNKNOWN: b'\x00', records.AccessAction.REVIEW: b'\x02', records.AccessAction.LOOK: b'\x04', records.AccessAction.EXAMPLES: b'\x06'}
+_ACCESSACTION_NAMES: dict[str, Any] = {member: member for member in records.AccessAction}
+
+_SEEN = {0: records.Seen.UNKNOWN, 2: records.Seen.IDENTITY, 4: records.Seen.TEXT, 6: records.Seen.ENTITIES, 8: records.Seen.ANNOTATIONS}
+_SEEN_BYTES = {records.Seen.UNKNOWN: b'\x00', records.Seen.IDENTITY: b'\x02', records.Seen.TEXT: b'\x04', records.Seen.ENTITIES: b'\x06', records.Seen.ANNOTATIONS: b'\x08'}
+_SEEN_NAMES: dict[str, Any] = {member: member for member in records.Seen}
+
 _ORIGIN = {0: records.Origin.LIVE, 2: records.Origin.BACKFILL, 4: records.Origin.REPLAY, 6: records.Origin.REEXTRACT}
 _ORIGIN_BYTES = {records.Origin.LIVE: b'\x00', records.Origin.BACKFILL: b'\x02', records.Origin.REPLAY: b'\x04', records.Origin.REEXTRACT: b'\x06'}
 _ORIGIN_NAMES: dict[str, Any] = {member: member for member in records.Origin}
@@ -78,6 +86,21 @@ _MODELACTION_NAMES: dict[str, Any] = {member: member for member in records.Model
 _MODELEVENTKIND = {0: records.ModelEventKind.UNKNOWN, 2: records.ModelEventKind.MODEL_TRAINED, 4: records.ModelEventKind.PROMOTED, 6: records.ModelEventKind.REJECTED, 8: records.ModelEventKind.ROLLED_BACK, 10: records.ModelEventKind.TRAINING_DEFERRED, 12: records.ModelEventKind.TRAINING_FAILED, 14: records.ModelEventKind.MERGED_INTO}
 _MODELEVENTKIND_BYTES = {records.ModelEventKind.UNKNOWN: b'\x00', records.ModelEventKind.MODEL_TRAINED: b'\x02', records.ModelEventKind.PROMOTED: b'\x04', records.ModelEventKind.REJECTED: b'\x06', records.ModelEventKind.ROLLED_BACK: b'\x08', records.ModelEventKind.TRAINING_DEFERRED: b'\n', records.ModelEventKind.TRAINING_FAILED: b'\x0c', records.ModelEventKind.MERGED_INTO: b'\x0e'}
 _MODELEVENTKIND_NAMES: dict[str, Any] = {member: member for member in records.ModelEventKind}
+
+
+def resolved_access_logged(d: dict[str, Any]) -> records.AccessLogged:
+    r: Any = _new(twins.AccessLogged)
+    r.access_id = d["access_id"]
+    r.person = d["person"]
+    r.role = d["role"]
+    r.service = d["service"]
+    r.action = _ACCESSACTION_NAMES[d["action"]]
+    r.note_ref = d["note_ref"]
+    r.seen = tuple([_SEEN_NAMES[item] for item in d["seen"]])
+    r.at = d["at"]
+    r.pseudonym_key_id = d["pseudonym_key_id"]
+    r.__class__ = records.AccessLogged
+    return r
 
 
 def resolved_segment(d: dict[str, Any]) -> records.Segment:
@@ -475,6 +498,104 @@ def resolved_statistics_observed(d: dict[str, Any]) -> records.StatisticsObserve
     r.sums = tuple([item for item in d["sums"]])
     r.__class__ = records.StatisticsObserved
     return r
+
+
+def read_access_logged(b: bytes, i: int) -> records.AccessLogged:
+    record: Any = _new(twins.AccessLogged)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.access_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.person = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.role = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.service = b[i : (i := i + n)].decode()
+    record.action = _ACCESSACTION[b[i]]
+    i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.note_ref = b[i : (i := i + n)].decode()
+    items_1: list[Any] = []
+    number_4 = SHORT_LONGS[b[i]]
+    if number_4 is None:
+        count_3, i = read_long(b, i)
+    else:
+        count_3 = number_4
+        i += 1
+    while count_3:
+        if count_3 < 0:
+            count_3 = -count_3
+            _, i = read_length(b, i)
+        for _ in range(count_3):
+            item_2 = _SEEN[b[i]]
+            i += 1
+            items_1.append(item_2)
+        number_5 = SHORT_LONGS[b[i]]
+        if number_5 is None:
+            count_3, i = read_long(b, i)
+        else:
+            count_3 = number_5
+            i += 1
+    record.seen = tuple(items_1)
+    number_6 = SHORT_LONGS[b[i]]
+    if number_6 is None:
+        record.at, i = read_long(b, i)
+    else:
+        record.at = number_6
+        i += 1
+    branch_7 = b[i]
+    i += 1
+    if branch_7 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
+    elif branch_7 == 0:
+        record.pseudonym_key_id = None
+    else:
+        raise ValueError("no such branch")
+    record.__class__ = records.AccessLogged
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_access_logged(r: records.AccessLogged, header: bytes) -> bytes:
+    data_1 = r.access_id.encode()
+    data_2 = r.person.encode()
+    data_3 = r.role.encode()
+    data_4 = r.service.encode()
+    data_5 = r.note_ref.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, _ACCESSACTION_BYTES[r.action], LONGS[len(data_5)], data_5]
+    items_6 = r.seen
+    if items_6:
+        out.append(LONGS[len(items_6)])
+        for item_7 in items_6:
+            out += (_SEEN_BYTES[item_7],)
+    value_8 = r.pseudonym_key_id
+    out += (b"\x00", LONGS[r.at], b"\x00" if value_8 is None else b"\x02" + LONGS[len(data_9 := value_8.encode())] + data_9,)
+    return b"".join(out)
 
 
 def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
@@ -3891,6 +4012,7 @@ def write_prescription(r: records.Prescription, header: bytes) -> bytes:
     )
 
 READERS: dict[type, Callable[[bytes, int], Any]] = {
+    records.AccessLogged: read_access_logged,
     records.AnnotationValidated: read_annotation_validated,
     records.DriftDetected: read_drift_detected,
     records.DriftState: read_drift_state,
@@ -3906,6 +4028,7 @@ READERS: dict[type, Callable[[bytes, int], Any]] = {
 }
 
 RESOLVED: dict[type, Callable[[dict[str, Any]], Any]] = {
+    records.AccessLogged: resolved_access_logged,
     records.AnnotationValidated: resolved_annotation_validated,
     records.DriftDetected: resolved_drift_detected,
     records.DriftState: resolved_drift_state,
@@ -3921,6 +4044,7 @@ RESOLVED: dict[type, Callable[[dict[str, Any]], Any]] = {
 }
 
 WRITERS: dict[type, Callable[[Any, bytes], bytes]] = {
+    records.AccessLogged: write_access_logged,
     records.AnnotationValidated: write_annotation_validated,
     records.DriftDetected: write_drift_detected,
     records.DriftState: write_drift_state,

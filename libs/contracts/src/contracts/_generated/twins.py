@@ -3,6 +3,20 @@
 from contracts.record import Record
 
 
+class AccessLogged(Record):
+    __slots__ = (
+        "access_id",
+        "person",
+        "role",
+        "service",
+        "action",
+        "note_ref",
+        "seen",
+        "at",
+        "pseudonym_key_id",
+    )
+
+
 class Segment(Record):
     __slots__ = (
         "city",

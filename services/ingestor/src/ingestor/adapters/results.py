@@ -27,7 +27,7 @@ class FirstResults(Protocol):
         """What was remembered for each key; None for unknown ones, and for all while the store is away."""
 
     async def remember(self, results: Mapping[str, str]) -> None:
-        """Remember results, for a limited time."""
+        """Remember results, for a limited time, in place of what the log has lost."""
 
 
 def key_of(*parts: str) -> str:
@@ -79,7 +79,7 @@ class RedisResults:
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for key, value in results.items():
-                    pipeline.set(self._prefix + key, value, ex=self._ttl_s, nx=True)
+                    pipeline.set(self._prefix + key, value, ex=self._ttl_s)
                 await pipeline.execute()
         except (RedisError, OSError) as error:
             self._rest(error)

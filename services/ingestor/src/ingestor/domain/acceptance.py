@@ -4,8 +4,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from contracts.records import NoteAccepted, NoteSubmitted
+from runtime.pseudonyms import Pseudonyms
 
-from ingestor.domain.pseudonyms import Pseudonyms
 from ingestor.domain.rules import Rules, Violation, violations
 
 
@@ -56,8 +56,8 @@ class Acceptance:
             origin=note.origin,
             accepted_at=now_ms,
             pseudonym_key_id=self.pseudonyms.key_id,
-            purpose=note.purpose,
-            consent_artefact_id=note.consent_artefact_id,
+            purpose=note.purpose or None,
+            consent_artefact_id=note.consent_artefact_id or None,
         )
 
 

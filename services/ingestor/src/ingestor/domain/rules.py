@@ -108,8 +108,6 @@ def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
         and note.pseudonym_key_id is None
         and note.encryption_key_id is None
         and note.sealed is None
-        and note.purpose != ""
-        and note.consent_artefact_id != ""
     )
 
 
@@ -117,7 +115,7 @@ def _name_faults(note: NoteSubmitted, rules: Rules) -> list[tuple[str, Reason | 
     faults = [(name, _name_fault(getattr(note, name), rules)) for name in _NAMES]
     for name in _OPTIONAL_NAMES:
         value = getattr(note, name)
-        faults.append((name, None if value is None else _name_fault(value, rules)))
+        faults.append((name, _name_fault(value, rules) if value else None))  # empty: as if left out
     # We could not read a text encrypted elsewhere, and a reference must not be made a pseudonym twice.
     return faults + [
         (name, None if getattr(note, name) is None else Reason.INVALID_RECORD) for name in _MADE_UNREADABLE

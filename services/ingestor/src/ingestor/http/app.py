@@ -1,10 +1,12 @@
 """The FastAPI application: POST /v1/notes, and a page that explains it."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from runtime.budget import ByteBudget, OverBudget, Rates
 from runtime.errors import DeliveryFailed, Recoverable, Rejected
 from runtime.metrics import Metrics
 from starlette.requests import Request
@@ -14,17 +16,24 @@ from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, NoteResult, Pr
 from ingestor.http.intake import IdempotencyConflict, Intake
 from ingestor.http.page import page
 from ingestor.http.reading import HttpRefusal, authenticate, check_headers, read_body, sender_of
-from ingestor.metrics import HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS
+from ingestor.metrics import HTTP_BYTES, HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS, HTTP_THROTTLED
 
 DESCRIPTION = """Send clinical notes, one object or an array.
 
 * Nothing is accepted before Kafka has acknowledged it: 202 means stored.
 * An array may be taken in part: 202 all notes accepted, 207 some, 422 none. Each note has its own result, in order. Refused notes are
-  answered here with every reason and kept as dead letters; correct and send them again.
+  answered here with their reasons and kept as dead letters; correct and send them again.
 * Your token stands for a source; a note is known by its source and note_id, so another source's ids never meet yours.
 * Sending again is harmless. The same note (your source, note_id and revision, or the same Idempotency-Key) with the same content answers the first
   result for a day; with other content it is a conflict (409).
 """
+
+_LIMITS = {
+    "notes_per_s": "this client sends more notes a second than it may",
+    "bytes_per_s": "this client sends more bytes a second than it may",
+    "bytes_in_flight": "too many bytes are being sent at once",
+    "queue": "too much is waiting for the broker",
+}
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": Results, "description": "All notes are stored."},
@@ -37,10 +46,35 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     413: {"model": Problem, "description": "The body is larger than 1 MiB."},
     415: {"model": Problem, "description": "Not JSON, or compressed."},
-    422: {"model": Results | Problem, "description": "No note is legal; reasons per field. Or the body is not JSON."},
-    429: {"model": Problem, "description": "Too much is waiting. Try again after Retry-After seconds."},
-    503: {"model": Problem, "description": "The broker did not acknowledge. Try again after Retry-After seconds."},
+    422: {
+        "model": Results | Problem,
+        "description": "No note is legal; reasons per field. Or the body is not JSON, or too deep.",
+    },
+    429: {
+        "model": Problem,
+        "description": "Too many notes or bytes of this client, a second or at once, or too much is waiting. "
+        "Try again after Retry-After seconds.",
+    },
+    503: {
+        "model": Problem,
+        "description": "The broker did not acknowledge, or all clients together send too much at once. "
+        "Try again after Retry-After seconds.",
+    },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a client may ask for."""
+
+    in_flight: ByteBudget
+    notes: Rates
+    bytes: Rates
+
+    def check(self, client: str) -> None:
+        """Let a client in, or raise OverBudget."""
+        self.notes.check(client)
+        self.bytes.check(client)
 
 
 class NotesApi:
@@ -52,6 +86,7 @@ class NotesApi:
         tokens: Tokens,
         metrics: Metrics,
         *,
+        allowance: Allowance,
         max_body_bytes: int,
         max_notes: int,
         retry_after_s: int,
@@ -59,6 +94,8 @@ class NotesApi:
         self._intake = intake
         self._tokens = tokens
         self._metrics = metrics
+        self._allowance = allowance
+        metrics.gauge(HTTP_BYTES).set_function(lambda: allowance.in_flight.held)
         self._max_body_bytes = max_body_bytes
         self._max_notes = max_notes
         self._retry_after = {"Retry-After": str(retry_after_s)}
@@ -66,8 +103,12 @@ class NotesApi:
     async def post_notes(self, request: Request) -> Response:
         """Take notes."""
         started_s = time.monotonic()
+        client = ""
         try:
-            response = await self._answer(request)
+            client = authenticate(request, self._tokens)
+            response = await self._answer(request, client)
+        except OverBudget as over:
+            response = self._later(client, over.limit, over.retry_after_s, 429 if over.is_theirs else 503)
         except HttpRefusal as refusal:
             response = _problem(refusal)
         except BadJson as bad:
@@ -75,7 +116,7 @@ class NotesApi:
         except IdempotencyConflict:
             response = _problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
         except Rejected:
-            response = _problem(HttpRefusal(429, "BUSY", "too much is waiting; try again soon", {"Retry-After": "1"}))
+            response = self._later(client, "queue", 1, 429)
         except Recoverable:
             message = "the ingestor is starting; try again soon"
             response = _problem(HttpRefusal(503, "STARTING", message, self._retry_after))
@@ -86,16 +127,27 @@ class NotesApi:
         self._metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
         return response
 
-    async def _answer(self, request: Request) -> Response:
-        client = authenticate(request, self._tokens)
+    def _later(self, client: str, limit: str, retry_after_s: int, status: int) -> Response:
+        self._metrics.counter(HTTP_THROTTLED).labels(client, limit).inc()
+        message = f"{_LIMITS[limit]}; send the same again after Retry-After seconds"
+        return _problem(HttpRefusal(status, "BUSY", message, {"Retry-After": str(retry_after_s)}))
+
+    async def _answer(self, request: Request, client: str) -> Response:
         check_headers(request, self._max_body_bytes)
-        body = await read_body(request, self._max_body_bytes)
+        self._allowance.check(client)
+        with self._allowance.in_flight.hold(client) as held:
+            body = await read_body(request, self._max_body_bytes, held)
+            self._allowance.bytes.use(client, len(body))
+            return await self._take(request, client, body)
+
+    async def _take(self, request: Request, client: str, body: bytes) -> Response:
         sender = sender_of(request, client, body)
         try:
             items = parse_body(body, self._max_notes, client)
         except BadJson as bad:
             await self._intake.keep_unreadable(body, bad.reason, sender)
             raise
+        self._allowance.notes.use(client, len(items))
         self._metrics.histogram(HTTP_NOTES).observe(len(items))
         results = await self._intake.take(items, sender)
         content = Results.model_construct(results=results).model_dump_json().encode()
@@ -112,9 +164,19 @@ def status_of(results: list[NoteResult]) -> int:
     return 409 if all(result.status == "conflict" for result in results) else 422
 
 
+class _App(FastAPI):
+    """FastAPI, whose document names how clients prove who they are: our check of it stands before FastAPI's own."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        token = {"type": "http", "scheme": "bearer", "description": "The token of your client: Bearer TOKEN"}
+        document["components"]["securitySchemes"] = {"token": token}
+        return document
+
+
 def make_app(api: NotesApi, max_notes: int) -> FastAPI:
     """The application around an endpoint."""
-    app = FastAPI(
+    app = _App(
         title="Rxtract ingestor",
         version="1",
         description=DESCRIPTION,
@@ -148,17 +210,14 @@ def _request_docs(max_notes: int) -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 256},
         "description": "Makes a request repeatable as a whole; without it each note is known by note_id and revision.",
     }
-    token = {
-        "name": "Authorization",
-        "in": "header",
-        "required": True,
-        "schema": {"type": "string"},
-        "description": "Bearer TOKEN",
+    return {
+        "requestBody": {"required": True, "content": content},
+        "parameters": [key],
+        "security": [{"token": []}],
     }
-    return {"requestBody": {"required": True, "content": content}, "parameters": [token, key]}
 
 
 def _problem(refusal: HttpRefusal) -> JSONResponse:

@@ -1,17 +1,51 @@
 """What clients send and get, as the OpenAPI page shows it, and the step from JSON to a submitted note."""
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted, Origin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from ingestor.domain.rules import Violation
+from ingestor.domain.rules import MAX_REVISION, MILLIS_2000, Violation
 
 MAX_FIELD_NAME_CHARS = 64
+MAX_FAULTS = 20
+"""Faults that one answer names; the rest is counted."""
+MAX_DEPTH = 20
+MAX_KEYS_OF_A_NOTE = 32
+"""On average over a body; a note has fewer than half of them."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""A string, or what is left of the body where it does not end; in time linear in its length."""
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{}:"))
+_BAD_IN_NAME = r"\u0000-\u001f\u007f-\u009f"
+_BAD_IN_TEXT = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+
+
+def _shape(bad: str, most_chars: int, *, may_be_empty: bool = False) -> dict[str, JsonValue]:
+    """What the page says of a string; `ingestor.domain.rules` judges it, with a reason for each fault."""
+    pattern = f"[^{bad}]*[^{bad}\\s][^{bad}]*"
+    if may_be_empty:
+        return {"maxLength": most_chars, "pattern": f"^({pattern})?$"}
+    return {"minLength": 1, "maxLength": most_chars, "pattern": f"^{pattern}$"}
+
+
+_NAME = _shape(_BAD_IN_NAME, 256)
+_OPTIONAL = _shape(_BAD_IN_NAME, 256, may_be_empty=True)
+_TEXT = _shape(_BAD_IN_TEXT, 1_048_576)
+_REVISION: dict[str, JsonValue] = {"minimum": 1, "maximum": MAX_REVISION}
+_TIME: dict[str, JsonValue] = {"minimum": MILLIS_2000}
+
+
+def _whole(value: object) -> object:
+    """To JSON 1.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Whole = Annotated[int, BeforeValidator(_whole)]
 
 NOTE_EXAMPLE: dict[str, Any] = {
     "note_id": "N-2026-000001",
@@ -36,21 +70,31 @@ class NoteBody(BaseModel):
         None,
         description="the system that sends: your token says it, so leave it out; any other than the token's is refused",
     )
-    note_id: str = Field(description="identity of the note within your source, chosen by you")
-    revision: int = Field(description="1 for the first wording, higher for each later one; the highest wins")
-    prescription_id: str = Field(description="the prescription; stored as a pseudonym")
-    patient_ref: str = Field(description="the patient; stored as a pseudonym")
-    doctor_ref: str = Field(description="the doctor; stored as a pseudonym")
-    city: str = Field(description="city of the practice")
-    specialty: str = Field(description="specialty of the doctor")
-    written_at: int = Field(description="when it was written, UTC milliseconds since 1970")
-    text: str = Field(description="the note; no control characters but tab and line ends")
-    language: str = Field("en", description="BCP 47 tag of the main language")
+    note_id: str = Field(description="identity of the note within your source, chosen by you", json_schema_extra=_NAME)
+    revision: _Whole = Field(
+        description="1 for the first wording, higher for each later one; the highest wins", json_schema_extra=_REVISION
+    )
+    prescription_id: str = Field(description="the prescription; stored as a pseudonym", json_schema_extra=_NAME)
+    patient_ref: str = Field(description="the patient; stored as a pseudonym", json_schema_extra=_NAME)
+    doctor_ref: str = Field(description="the doctor; stored as a pseudonym", json_schema_extra=_NAME)
+    city: str = Field(description="city of the practice", json_schema_extra=_NAME)
+    specialty: str = Field(description="specialty of the doctor", json_schema_extra=_NAME)
+    written_at: _Whole = Field(
+        description="when it was written, UTC milliseconds since 1970, at most a day ahead", json_schema_extra=_TIME
+    )
+    text: str = Field(description="the note; no control characters but tab and line ends", json_schema_extra=_TEXT)
+    language: str = Field("en", description="BCP 47 tag of the main language", json_schema_extra=_NAME)
     origin: Literal["LIVE", "BACKFILL", "REPLAY", "REEXTRACT"] = Field(
         "LIVE", description="LIVE, or BACKFILL for history, which then moves no live figures"
     )
-    purpose: str | None = Field(None, description="purpose of processing that the patient agreed to")
-    consent_artefact_id: str | None = Field(None, description="consent artefact that covers the note")
+    purpose: str | None = Field(
+        None,
+        description="purpose of processing that the patient agreed to; empty is as if left out",
+        json_schema_extra=_OPTIONAL,
+    )
+    consent_artefact_id: str | None = Field(
+        None, description="consent artefact that covers the note; empty is as if left out", json_schema_extra=_OPTIONAL
+    )
 
 
 class FieldError(BaseModel):
@@ -72,7 +116,12 @@ class NoteResult(BaseModel):
         "refused: not legal, see errors. conflict: other content was accepted under this identity"
     )
     accepted_at: int | None = Field(default=None, description="UTC milliseconds, when accepted")
-    errors: list[FieldError] = Field(default_factory=list, description="why it was refused, per field")
+    errors: list[FieldError] = Field(
+        default_factory=list, description=f"why it was refused, per field; an answer names {MAX_FAULTS} in all"
+    )
+    more_errors: int = Field(
+        default=0, exclude_if=lambda more: not more, description="how many more there are that the answer does not name"
+    )
 
 
 class Results(BaseModel):
@@ -133,11 +182,12 @@ def parse_body(body: bytes, max_notes: int, source: str) -> list[Item]:
         BadJson: The body as a whole is unusable. The message never repeats any of it.
     """
     try:
-        content = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise BadJson(Reason.INVALID_UTF8, "the body is not valid UTF-8") from None
-    except RecursionError:
-        raise BadJson(Reason.UNDECODABLE, "the JSON is nested too deep") from None
+    check_structure(body, MAX_KEYS_OF_A_NOTE * max_notes)
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         raise BadJson(Reason.UNDECODABLE, "the body is not JSON") from None
     elements = content if isinstance(content, list) else [content]
@@ -148,6 +198,23 @@ def parse_body(body: bytes, max_notes: int, source: str) -> list[Item]:
     return [parse_note(element, source) for element in elements]
 
 
+def check_structure(body: bytes, most_keys: int) -> None:
+    """Bound what a parser would build, without building it: one pass over the bytes, whatever they are.
+
+    Raises:
+        BadJson: Nested too deep, or too many keys, objects and arrays.
+    """
+    structure = _STRING.sub(b"", body).translate(None, _NOT_STRUCTURE)
+    brackets = structure.replace(b":", b"")
+    depth = 0
+    for bracket in brackets[: 2 * most_keys]:
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise BadJson(Reason.UNDECODABLE, f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    if len(structure) - len(brackets) > most_keys or len(brackets) > 2 * most_keys:
+        raise BadJson(Reason.TOO_LARGE, f"the JSON has more than {most_keys} keys, or as many objects and arrays")
+
+
 def parse_note(element: object, source: str) -> Item:
     """Judge the shape of one element: types, missing and unknown fields. All faults are found, not only the first.
 
@@ -155,15 +222,25 @@ def parse_note(element: object, source: str) -> Item:
         element: A note as parsed.
         source: What the client's token stands for; the note may name no other.
     """
+    known = element
+    unknown: tuple[Violation, ...] = ()
+    if isinstance(element, dict) and (strange := element.keys() - NoteBody.model_fields.keys()):
+        # By hand and in their order: the model would keep a copy of each value beside a page of words.
+        known = {name: value for name, value in element.items() if name not in strange}
+        unknown = tuple(_unknown(name) for name in element if name in strange)
     try:
-        body = NoteBody.model_validate(element)
+        body = NoteBody.model_validate(known)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
-        return Item(None, _readable_id(element), tuple(_violation(detail) for detail in details), element)
+        faults = tuple(_violation(detail) for detail in details)
+        return Item(None, _readable_id(element), (*faults, *unknown), element)
+    if unknown:
+        return Item(None, _readable_id(element), unknown, element)
     if body.source not in {None, source}:
         return Item(None, _readable_id(element), (Violation("source", Reason.OTHER_SOURCE),), element)
     values = body.model_dump()
-    note = NoteSubmitted(**{**values, "source": source, "origin": Origin(body.origin)})
+    empty_is_none = {"purpose": body.purpose or None, "consent_artefact_id": body.consent_artefact_id or None}
+    note = NoteSubmitted(**{**values, **empty_is_none, "source": source, "origin": Origin(body.origin)})
     return Item(note, _readable_id(element), element=element)
 
 
@@ -171,13 +248,15 @@ def _refuse_constant(_name: str) -> None:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+def _unknown(name: str) -> Violation:
+    return Violation(_printable(name)[:MAX_FIELD_NAME_CHARS], Reason.UNKNOWN_FIELD)
+
+
 def _violation(detail: ErrorDetails) -> Violation:
     kind = detail["type"]
     field = str(detail["loc"][0]) if detail["loc"] else ""
     if kind == "missing":
         reason = Reason.MISSING_FIELD
-    elif kind == "extra_forbidden":
-        reason = Reason.UNKNOWN_FIELD
     elif kind == "string_unicode":
         reason = Reason.ILLEGAL_CHARACTERS
     else:

@@ -1,9 +1,9 @@
 """What the HTTP door does with the notes of one request, apart from HTTP itself."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 
 from contracts.identity import note_key
@@ -17,10 +17,11 @@ from runtime.metrics import Metrics
 from runtime.records import Headers, InputRecord, OutputRecord
 from runtime.tracing import Spans, request
 
+from ingestor.adapters.log import AcceptedLog, Place
 from ingestor.adapters.results import FirstResults, key_of
 from ingestor.domain.acceptance import Acceptance, Refused
 from ingestor.domain.rules import Violation
-from ingestor.http.bodies import FieldError, Item, NoteResult
+from ingestor.http.bodies import MAX_FAULTS, FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
 DOOR = "http"
@@ -88,6 +89,40 @@ class _Judged:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """A first result: what was stored, when, and its place in the log."""
+
+    digest: str
+    accepted_at: int
+    mark: str
+
+    @property
+    def text(self) -> str:
+        """As it is kept."""
+        return f"{self.digest}:{self.accepted_at}:{self.mark}"
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Memory | None":
+        """From what was kept; None for nothing, and for what a release before kept without a place."""
+        digest, _, rest = (text or "").partition(":")
+        accepted_at, _, mark = rest.partition(":")
+        return cls(digest, int(accepted_at), mark) if mark else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A note that is not legal: where it stands in the request, and why, at least one fault."""
+
+    index: int
+    item: Item
+    faults: Sequence[Violation]
+
+    @property
+    def reason(self) -> Reason:
+        return self.faults[0].reason
+
+
 class Intake:
     """Judges, deduplicates and publishes the notes of a request.
 
@@ -98,6 +133,7 @@ class Intake:
         topic: Full name of the topic of accepted notes.
         submitted_topic: Full name of the topic of submitted notes, whose dead letters hold refused notes of both doors.
         first_results: What earlier requests became.
+        log: Tells whether what they became is still there.
         delivery_timeout_s: How long the broker may take to acknowledge.
         spans: Makes a span of each request; None: no tracing.
     """
@@ -110,6 +146,7 @@ class Intake:
         topic: str,
         submitted_topic: str,
         first_results: FirstResults,
+        log: AcceptedLog,
         queue: Queue,
         metrics: Metrics,
         clock: Callable[[], int],
@@ -122,6 +159,7 @@ class Intake:
         self._topic = topic
         self._submitted_topic = submitted_topic
         self._first_results = first_results
+        self._log = log
         self._queue = queue
         self._metrics = metrics
         self._clock = clock
@@ -146,22 +184,18 @@ class Intake:
                 waiting.dec(len(items))
 
     async def _take(self, items: Sequence[Item], sender: Sender, headers: Headers) -> list[NoteResult]:
-        results: dict[int, NoteResult] = {}
-        judged: list[_Judged] = []
-        for index, item in enumerate(items):
-            outcome = self._judge(index, item, sender)
-            if isinstance(outcome, NoteResult):
-                results[index] = outcome
-            else:
-                judged.append(outcome)
-        letters = [self._letter(items[index], result, sender) for index, result in results.items()]
+        outcomes = [self._judge(index, item, sender) for index, item in enumerate(items)]
+        judged = [outcome for outcome in outcomes if isinstance(outcome, _Judged)]
+        refusals = [outcome for outcome in outcomes if isinstance(outcome, _Refusal)]
+        results = {result.index: result for result in _refused(refusals, sender)}
+        letters = [self._letter(refusal, sender) for refusal in refusals]
         fresh = await self._drop_repeated(judged, sender, results)
-        await self._deliver([*(note.output._replace(headers=headers) for note in fresh), *letters])
+        places = await self._deliver([*(note.output._replace(headers=headers) for note in fresh), *letters])
         if fresh:
-            await self._first_results.remember(_memories(fresh, sender))
+            await self._remember(fresh, places, sender)
         for note in fresh:
             results[note.index] = _accepted(note, "accepted", note.accepted.accepted_at)
-        self._count(fresh, list(results.values()), sender)
+        self._count(fresh, refusals, list(results.values()), sender)
         return [results[index] for index in range(len(items))]
 
     async def keep_unreadable(self, body: bytes, reason: Reason, sender: Sender) -> None:
@@ -172,15 +206,39 @@ class Intake:
         """
         await self._deliver([self._dead(body, None, reason, sender)])
 
-    async def _deliver(self, outputs: Sequence[OutputRecord]) -> None:
-        if outputs:
-            # A local queue that is full is answered at once: the client waits better than this thread.
-            await self._producer.send(outputs, enqueue_timeout_s=0).done(self._delivery_timeout_s)
+    async def _deliver(self, outputs: Sequence[OutputRecord]) -> Mapping[int, Place]:
+        if not outputs:
+            return {}
+        # A local queue that is full is answered at once: the client waits better than this thread.
+        delivery = self._producer.send(outputs, enqueue_timeout_s=0, with_places=True)
+        await delivery.done(self._delivery_timeout_s)
+        return delivery.places
 
-    def _letter(self, item: Item, result: NoteResult, sender: Sender) -> OutputRecord:
+    async def _remember(self, fresh: Sequence[_Judged], places: Mapping[int, Place], sender: Sender) -> None:
+        """Remember what was stored, with its place in the log: without one nobody could tell later whether it is still there."""
+        stored = [(note, places[number]) for number, note in enumerate(fresh) if number in places]
+        marks = await self._log.marks([place for _, place in stored])
+        memories = {
+            note.key: _Memory(note.digest, note.accepted.accepted_at, mark)
+            for (note, _), mark in zip(stored, marks, strict=True)
+            if mark is not None
+        }
+        if memories and sender.idempotency_key is not None:
+            memories[_request_key(sender)] = replace(next(iter(memories.values())), digest=sender.body_digest)
+        await self._first_results.remember({key: memory.text for key, memory in memories.items()})
+
+    async def _recall(self, keys: Sequence[str]) -> dict[str, "_Memory"]:
+        """First results whose notes the log still holds."""
+        found = await self._first_results.find(keys)
+        read = {key: memory for key, value in zip(keys, found, strict=True) if (memory := _Memory.read(value))}
+        held = await self._log.holds([memory.mark for memory in read.values()])
+        return {key: memory for (key, memory), is_held in zip(read.items(), held, strict=True) if is_held}
+
+    def _letter(self, refusal: _Refusal, sender: Sender) -> OutputRecord:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
+        item = refusal.item
         key = note_key(sender.client, item.note_id).encode() if item.note_id is not None else None
-        return self._dead(item.element_bytes(), key, Reason(result.errors[0].reason), sender, item.origin)
+        return self._dead(item.element_bytes(), key, refusal.reason, sender, item.origin)
 
     def _dead(
         self, value: bytes, key: bytes | None, reason: Reason, sender: Sender, origin: Origin | None = None
@@ -192,17 +250,17 @@ class Intake:
         )
         return dead_letter(record, reason, STAGE, origin=origin, source=sender.client)
 
-    def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | NoteResult:
+    def _judge(self, index: int, item: Item, sender: Sender) -> _Judged | _Refusal:
         if item.note is None:
-            return _refused(index, item, item.faults, sender)
+            return _Refusal(index, item, item.faults)
         try:
             accepted = self._acceptance.accept(item.note, now_ms=self._clock())
             note = note_key(accepted.source, accepted.note_id)
             output = OutputRecord(self._topic, note.encode(), self._write(accepted))
         except Refused as refused:
-            return _refused(index, item, refused.violations, sender)
+            return _Refusal(index, item, refused.violations)
         except WireError as error:
-            return _refused(index, item, [Violation("", error.reason)], sender)
+            return _Refusal(index, item, [Violation("", error.reason)])
         if sender.idempotency_key is not None:
             key = key_of(sender.client, "idempotency-key", sender.idempotency_key, str(index))
             return _Judged(index, accepted, output, key, sender.body_digest)
@@ -214,30 +272,30 @@ class Intake:
     ) -> list[_Judged]:
         """Answer what was accepted before, in this request or an earlier one; return the rest."""
         request_key = _request_key(sender)
-        found = await self._first_results.find([request_key, *(note.key for note in judged)])
-        if found[0] is not None and _recall(found[0])[0] != sender.body_digest:
+        known = await self._recall([request_key, *(note.key for note in judged)])
+        if request_key in known and known[request_key].digest != sender.body_digest:
             raise IdempotencyConflict
-        known = {note.key: _recall(value) for note, value in zip(judged, found[1:], strict=True) if value is not None}
         fresh = []
         for note in judged:
             first = known.get(note.key)
             if first is None:
-                known[note.key] = (note.digest, note.accepted.accepted_at)
+                known[note.key] = _Memory(note.digest, note.accepted.accepted_at, "")
                 fresh.append(note)
-            elif first[0] == note.digest:
-                results[note.index] = _accepted(note, "duplicate", first[1])
+            elif first.digest == note.digest:
+                results[note.index] = _accepted(note, "duplicate", first.accepted_at)
             else:
                 results[note.index] = _conflict(note)
         return fresh
 
-    def _count(self, fresh: Sequence[_Judged], results: Sequence[NoteResult], sender: Sender) -> None:
+    def _count(
+        self, fresh: Sequence[_Judged], refusals: Sequence[_Refusal], results: Sequence[NoteResult], sender: Sender
+    ) -> None:
         self._metrics.counter(NOTES_ACCEPTED).labels(DOOR, sender.client).inc(len(fresh))
+        for refusal in refusals:
+            self._metrics.counter(NOTES_REFUSED).labels(DOOR, sender.client, refusal.reason).inc()
         for result in results:
             if result.status in {"duplicate", "conflict"}:
                 self._metrics.counter(NOTES_REPEATED).labels(result.status).inc()
-            elif result.status == "refused":
-                reason = result.errors[0].reason
-                self._metrics.counter(NOTES_REFUSED).labels(DOOR, sender.client, reason).inc()
 
 
 def body_digest(body: bytes) -> str:
@@ -247,18 +305,6 @@ def body_digest(body: bytes) -> str:
 
 def _request_key(sender: Sender) -> str:
     return key_of(sender.client, "request", sender.idempotency_key or sender.body_digest)
-
-
-def _memories(fresh: Sequence[_Judged], sender: Sender) -> dict[str, str]:
-    memories = {note.key: f"{note.digest}:{note.accepted.accepted_at}" for note in fresh}
-    if sender.idempotency_key is not None:
-        memories[_request_key(sender)] = f"{sender.body_digest}:0"
-    return memories
-
-
-def _recall(memory: str) -> tuple[str, int]:
-    digest, _, accepted_at = memory.partition(":")
-    return digest, int(accepted_at)
 
 
 def _accepted(note: _Judged, status: str, accepted_at: int) -> NoteResult:
@@ -276,6 +322,19 @@ def _conflict(note: _Judged) -> NoteResult:
     return NoteResult(index=note.index, source=note.accepted.source, note_id=note.accepted.note_id, status="conflict")
 
 
-def _refused(index: int, item: Item, faults: Sequence[Violation], sender: Sender) -> NoteResult:
-    errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in faults]
-    return NoteResult(index=index, source=sender.client, note_id=item.note_id, status="refused", errors=errors)
+def _refused(refusals: Sequence[_Refusal], sender: Sender) -> Iterator[NoteResult]:
+    """The results of refused notes. As far as one answer names faults, each note has its first named before any has its second."""
+    left = max(0, MAX_FAULTS - len(refusals))
+    for place, refusal in enumerate(refusals):
+        more = min(left, len(refusal.faults) - 1)
+        left -= more
+        named = refusal.faults[: more + (place < MAX_FAULTS)]
+        errors = [FieldError(field=fault.field, reason=fault.reason, message=fault.reason.sentence) for fault in named]
+        yield NoteResult(
+            index=refusal.index,
+            source=sender.client,
+            note_id=refusal.item.note_id,
+            status="refused",
+            errors=errors,
+            more_errors=len(refusal.faults) - len(named),
+        )

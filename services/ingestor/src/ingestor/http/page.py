@@ -22,8 +22,7 @@ def page(openapi: Mapping[str, Any]) -> str:
         _description(openapi["info"]["description"]),
         f"<h2><code>POST /v1/notes</code></h2><p>{escape(operation['summary'])}. ",
         'The machine-readable document is <a href="/openapi.json">/openapi.json</a>.</p>',
-        "<h3>Headers</h3>"
-        + _table(("Header", "Meaning"), [(p["name"], p["description"]) for p in operation["parameters"]]),
+        "<h3>Headers</h3>" + _table(("Header", "Meaning"), _headers(openapi, operation)),
         "<h3>Fields of a note</h3>" + _fields(body["schema"]["oneOf"][0]),
         "<h3>Answers</h3>" + _answers(operation["responses"]),
         *(_example(example) for example in body["examples"].values()),
@@ -35,6 +34,12 @@ def _description(markdown: str) -> str:
     first, *points = markdown.replace("\n  ", " ").strip().splitlines()
     items = "".join(f"<li>{escape(point.removeprefix('* '))}</li>" for point in points if point.strip())
     return f"<p>{escape(first)}</p><ul>{items}</ul>"
+
+
+def _headers(openapi: Mapping[str, Any], operation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    schemes = openapi["components"]["securitySchemes"].values()
+    asked = [("Authorization", scheme["description"]) for scheme in schemes]
+    return asked + [(parameter["name"], parameter["description"]) for parameter in operation["parameters"]]
 
 
 def _fields(schema: Mapping[str, Any]) -> str:

@@ -1,16 +1,15 @@
 """From a request to its sender and body, or the status that refuses it before a note is looked at."""
 
-import asyncio
 from collections.abc import Mapping
 
 from contracts.reasons import Reason
+from runtime.budget import Held
 from runtime.tracing import TRACEPARENT
 from starlette.requests import ClientDisconnect, Request
 
 from ingestor.adapters.tokens import Tokens
 from ingestor.http.intake import Sender, body_digest
 
-BODY_TIMEOUT_S = 30.0
 MAX_IDEMPOTENCY_KEY_CHARS = 256
 
 
@@ -56,22 +55,25 @@ def check_headers(request: Request, max_body_bytes: int) -> None:
         raise _too_large(max_body_bytes)
 
 
-async def read_body(request: Request, max_body_bytes: int) -> bytes:
-    """The body, never more than allowed and not for ever.
+async def read_body(request: Request, max_body_bytes: int, held: Held) -> bytes:
+    """The body, never more than allowed; the server ends the wait for one that does not come.
 
     Raises:
-        HttpRefusal: 413, or 408 when it does not come.
+        HttpRefusal: 413, or 408 when it did not come.
+        OverBudget: Too many bytes are in hand.
     """
+    length = request.headers.get("content-length", "")
+    held.reach(int(length) if length.isdigit() else 0)  # before it is sent: what will not be taken need not be
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > max_body_bytes:
-                    raise _too_large(max_body_bytes)
-                chunks.append(chunk)
-    except (TimeoutError, ClientDisconnect):
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_body_bytes:
+                raise _too_large(max_body_bytes)
+            held.reach(size)
+            chunks.append(chunk)
+    except ClientDisconnect:
         raise HttpRefusal(408, "BODY_NOT_RECEIVED", "the body did not come in time") from None
     return b"".join(chunks)
 

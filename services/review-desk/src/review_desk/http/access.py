@@ -1,8 +1,12 @@
 """Who asks: a bearer token, a session cookie with its CSRF token, or a trusted proxy. And the log of what was looked at."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.identity import note_key
+from contracts.records import AccessAction, ReviewRequested, Seen
+from runtime.access_log import AccessLog
 from runtime.logs import get_logger
 from runtime.people import LEAD, VALIDATOR, People, Person
 from runtime.secret_files import hash_token
@@ -55,14 +59,27 @@ class _Asker:
 
 
 class Access:
-    """Lets people in, and keeps the access log."""
+    """Lets people in, and logs what they are shown.
 
-    def __init__(self, people: People, sessions: Sessions, proxy: Proxy, annotator_key: bytes, note_key: bytes) -> None:
+    Args:
+        log: The access log.
+    """
+
+    def __init__(
+        self,
+        people: People,
+        sessions: Sessions,
+        proxy: Proxy,
+        annotator_key: bytes,
+        note_key: bytes,
+        log: AccessLog,
+    ) -> None:
         self.people = people
         self.sessions = sessions
         self._proxy = proxy
         self._annotator_key = annotator_key
         self._note_key = note_key
+        self._log = log
 
     def person(self, request: Request) -> Person | None:
         """Who asks, without any check of what for."""
@@ -107,8 +124,16 @@ class Access:
         """A person under the pseudonym that annotations carry."""
         return Reviewer(pseudonym(self._annotator_key, person.name, "v-"), person.role == LEAD)
 
+    def shown(self, request: Request, action: AccessAction, note: ReviewRequested, seen: Sequence[Seen]) -> None:
+        """Log what whoever asks is about to be shown of a note.
+
+        Raises:
+            Recoverable: It could not be logged: show nothing.
+        """
+        self._log.shown(self.known(request), action, [note_key(note.source, note.note_id)], seen)
+
     def log(self, who: Reviewer, action: str, note: str = "", revision: int = 0) -> None:
-        """One line for each view and change. The note is named by a keyed pseudonym: no identifier in a log."""
+        """One line for each view and change, for whoever follows the log; what counts is the access log. The note is named by a keyed pseudonym: no identifier in a log."""
         named = pseudonym(self._note_key, note, "n-") if note else ""
         _log.info("access", who=who.annotator, lead=who.leads, action=action, note=named, revision=revision)
 

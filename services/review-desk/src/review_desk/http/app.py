@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from contracts.identity import note_key
+from contracts.records import AccessAction, Seen
 from contracts.registry import RegistryUnavailable
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -15,15 +16,16 @@ from redis.exceptions import RedisError
 from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from runtime.metrics import Metrics
+from runtime.people import Person
 from runtime.secret_files import hash_token
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from review_desk.desk import Conflict, Decision, Desk, Unsendable
+from review_desk.desk import AS_THE_MODEL, Conflict, Decision, Desk, Handed, Reviewer, Unsendable
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
-from review_desk.http.limits import BodyLimit
+from review_desk.http.limits import LOGIN, BodyLimit
 from review_desk.metrics import HTTP_SECONDS
 from review_desk.page.pages import Pages, static_files
 
@@ -43,6 +45,10 @@ class DeskApi:
         self._lease_s = lease_s
         self._session_s = session_s
         self._secure_cookie = secure_cookie
+
+    def person(self, request: Request) -> Person | None:
+        """Who asks, by the headers alone."""
+        return self._access.person(request)
 
     def login(self, body: Login) -> JSONResponse:
         """Exchange a token for a session cookie."""
@@ -79,11 +85,18 @@ class DeskApi:
         """Lease the next note; 204 when none waits. `holding`: keys (`source|note_id`) of notes that the page has already."""
         who = self._access.reviewer(request)
         with self._timed("next"):
-            handed = self._desk.next(who, segment, holding or [])
+            return self._next(request, who, self._desk.next(who, segment, holding or []))
+
+    def _next(self, request: Request, who: Reviewer, handed: Handed | None) -> Response:
         if handed is None:
             return Response(status_code=204)
+        task = task_of(handed, self._lease_s)
+        seen = [Seen.IDENTITY, Seen.TEXT]
+        seen += [Seen.ENTITIES] if task["entities"] else []
+        seen += [Seen.ANNOTATIONS] if task["opinions"] else []
+        self._access.shown(request, AccessAction.REVIEW, handed.request, seen)
         self._access.log(who, "view", handed.entry.note, handed.entry.task.revision)
-        return JSONResponse(task_of(handed, self._lease_s))
+        return JSONResponse(task)
 
     def decision(self, request: Request, source: str, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
         """Say what is right. Answered after the broker's acknowledgement; sending it again is harmless."""
@@ -165,6 +178,10 @@ class DeskPage:
         who = self._access.as_reviewer(person)
         note = note_key(source, note_id)
         looked = self._desk.look(who, note)
+        if looked is not None:
+            marks = Seen.ENTITIES if looked.said_by == AS_THE_MODEL else Seen.ANNOTATIONS
+            seen = [Seen.IDENTITY, Seen.TEXT, *([marks] if looked.spans else [])]
+            self._access.shown(request, AccessAction.LOOK, looked.request, seen)
         self._access.log(who, "look", note, looked.request.revision if looked else 0)
         return self._pages.note(source, note_id, looked)
 
@@ -184,7 +201,7 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.mount(_STATIC.rstrip("/"), static_files())
     task = "/api/tasks/{source}/{note_id:path}/{revision:int}"
     app.add_api_route("/api/session", api.session, methods=["GET"])
-    app.add_api_route("/api/login", api.login, methods=["POST"])
+    app.add_api_route(LOGIN, api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
     app.add_api_route("/api/next", api.next, methods=["GET"])
     app.add_api_route("/api/queue", api.queue, methods=["GET"])
@@ -194,11 +211,11 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])
     app.add_api_route(f"{task}/again", api.again, methods=["POST"])
     app.add_api_route(f"{task}/draft", api.draft, methods=["PUT"])
-    _guard(app)
+    _guard(app, api.person)
     return app
 
 
-def _guard(app: FastAPI) -> None:
+def _guard(app: FastAPI, person: Callable[[Request], Person | None]) -> None:
     app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
     app.add_exception_handler(Unsendable, lambda _, e: _problem(413 if getattr(e, "too_large", False) else 422, str(e)))
@@ -209,7 +226,7 @@ def _guard(app: FastAPI) -> None:
     for error, name in ((RedisError, "Redis"), (RegistryUnavailable, "the schema registry")):
         app.add_exception_handler(error, _silent(name))
 
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, person=person)
 
     @app.middleware("http")
     async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:

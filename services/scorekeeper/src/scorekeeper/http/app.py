@@ -4,12 +4,14 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from runtime.errors import Recoverable
 from runtime.http_server import PAGE_HEADERS
 from starlette.requests import Request
 
@@ -21,6 +23,8 @@ from scorekeeper.http.page import Page, Scope
 STATIC = Path(__file__).parent / "static"
 _TELL_EVERY_S = 1.0
 _HEARTBEAT_S = 15.0
+MOST_WATCHING = 100
+"""Pages that are told of changes: half of the connections that the door has."""
 
 Name = Annotated[str, Query(max_length=200)]
 Window = Annotated[Literal["today", "week"], Query()]
@@ -34,6 +38,7 @@ class ScoreApi:
         self._door = door
         self._board = board
         self._stop = stop
+        self._watching = 0
 
     def index(self, window: Window = "week", city: Name = "", version: Name = "") -> HTMLResponse:
         """The control page."""
@@ -53,11 +58,12 @@ class ScoreApi:
         if person is None:
             words = "Log in with any name and your token of the review desk as password."
             return HTMLResponse(self._page.closed(words), 401, ASK)
-        found = self._page.examples(kind, Scope(window, city, version), _now_ms())
-        if found is None:
-            return JSONResponse({"error": "no such examples"}, 404)
-        self._door.log(person, kind)
-        return HTMLResponse(found)
+        try:
+            shows = partial(self._door.shown, person)
+            found = self._page.examples(kind, Scope(window, city, version), _now_ms(), shows)
+        except Recoverable as error:
+            return HTMLResponse(self._page.closed(str(error)), 503, {"Retry-After": "1"})
+        return JSONResponse({"error": "no such examples"}, 404) if found is None else HTMLResponse(found)
 
     def kpis(self, window: Window = "week", city: Name = "", version: Name = "") -> JSONResponse:
         """Every KPI."""
@@ -73,9 +79,20 @@ class ScoreApi:
         with self._board.lock:
             return JSONResponse(quality_of(self._board, _now_ms()))
 
-    async def events(self) -> StreamingResponse:
-        """Server-sent events: one whenever the numbers have changed, at most once a second."""
-        return StreamingResponse(self._changes(), media_type="text/event-stream")
+    async def events(self) -> Response:
+        """Server-sent events: one whenever the numbers have changed, at most once a second. No login, so not for everybody at once."""
+        if self._watching >= MOST_WATCHING:
+            message = "as many pages as may be are told of changes: this one shows them when it is loaded again"
+            return JSONResponse({"error": message}, 503, {"Retry-After": "30"})
+        return StreamingResponse(self._watched(), media_type="text/event-stream")
+
+    async def _watched(self) -> AsyncIterator[str]:
+        self._watching += 1
+        try:
+            async for change in self._changes():
+                yield change
+        finally:
+            self._watching -= 1
 
     async def _changes(self) -> AsyncIterator[str]:
         told: tuple[int, bool] | None = None

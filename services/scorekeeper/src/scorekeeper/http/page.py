@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ KINDS = {
     BEHIND: "Dead letters behind the door",
 }
 """What examples are kept of."""
+OF_NOTES = frozenset({NOTES, STRAIGHT, REVIEW, AUDIT, CORRECTED})
+"""Of these the identity is a note's; else an episode's, or the place of a dead letter."""
 AT_THE_DESK = frozenset({REVIEW, AUDIT, CORRECTED})
 """Of these the review desk has the notes."""
 _CARDS = (
@@ -125,8 +127,13 @@ class Page:
         """The part that changes."""
         return self._templates.get_template("numbers.html").render(self._context(scope, now_ms))
 
-    def examples(self, kind: str, scope: Scope, now_ms: int) -> str | None:
-        """The newest of those that a number of this scope is made of; None when there is no such kind."""
+    def examples(
+        self, kind: str, scope: Scope, now_ms: int, shows: Callable[[Sequence[str]], None] = lambda _notes: None
+    ) -> str | None:
+        """The newest of those that a number of this scope is made of; None when there is no such kind.
+
+        ``shows`` is called with the notes among them; what it raises keeps them from being shown.
+        """
         if kind not in KINDS:
             return None
         scope = replace(scope, city="", version="") if kind in NOWHERE or kind == DRIFT else scope
@@ -138,6 +145,7 @@ class Page:
             for one in found
         ]
         template = self._templates.get_template("examples.html")
+        shows([one.identity for one in found] if kind in OF_NOTES else [])
         return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url, scope=scope, letters=NOWHERE)
 
     def closed(self, words: str) -> str:

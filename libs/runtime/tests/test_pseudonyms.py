@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingestor.domain.pseudonyms import Pseudonyms
 from runtime.errors import SettingsError
+from runtime.pseudonyms import Pseudonyms
 from runtime.secret_files import read_key
 
 

@@ -358,7 +358,7 @@ def test_one_id_of_two_sources_is_two_notes(door: Door) -> None:
     for headers, text in ((HEADERS, "asthma"), (other, "malaria")):
         [result] = door.post({**NOTE, "text": text}, headers).json()["results"]
         assert result["status"] == "accepted"
-    assert [(note.producer, note.text) for note in door.accepted] == [("clinic", "asthma"), ("lab", "malaria")]
+    assert [(note.source, note.text) for note in door.accepted] == [("clinic", "asthma"), ("lab", "malaria")]
 
 
 def test_without_the_store_notes_are_accepted(door: Door) -> None:

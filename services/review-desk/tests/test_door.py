@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from contracts import files
+from contracts.identity import note_key
 from contracts.records import AccessAction, AccessLogged, AnnotationValidated, ReviewRequested, Seen
 from contracts.topics import ANNOTATIONS_VALIDATED, REVIEW_REQUESTED
 from review_desk.adapters.sessions import Sessions
@@ -36,6 +37,8 @@ FROM_PROXY = {"X-Forwarded-User": "olga", "X-Rxtract-Proxy-Secret": "proxy-secre
 
 
 REQUEST = ReviewRequested.from_json(files.example_files(REVIEW_REQUESTED)[0].read_bytes())
+KEY = note_key(REQUEST.source, REQUEST.note_id)
+PAGE = f"/notes/{REQUEST.source}/{REQUEST.note_id}"
 SAID = AnnotationValidated.from_json(files.example_files(ANNOTATIONS_VALIDATED)[0].read_bytes())
 OPINION = replace(word_of(SAID), revision=REQUEST.revision)
 
@@ -54,12 +57,12 @@ class WhoAsks:
         if holding:
             return None
         request = replace(REQUEST, show_predictions=self.predicts)
-        task = Task(1, 1, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=False)
-        entry = Entry(request.note_id, task, {"v-1": OPINION}, None)
+        task = Task(1, 1, 0, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=False)
+        entry = Entry(KEY, task, {"v-1": OPINION}, None)
         return Handed(entry, self.queue, request, "lease", "why", 1, None)
 
-    def look(self, _who: Reviewer, note_id: str) -> Looked | None:
-        known = note_id == REQUEST.note_id
+    def look(self, _who: Reviewer, note: str) -> Looked | None:
+        known = note == KEY
         return Looked(REQUEST, ((39, 64, "DISEASE"),), self.said_by) if known else None
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
@@ -286,7 +289,7 @@ def test_who_was_handed_which_note_is_logged_whatever_the_log_level(
     [record] = house.logged
     assert (record.person, record.role, record.service) == ("anna", "validator", "review-desk")
     assert (record.action, record.seen) == (AccessAction.REVIEW, seen)
-    assert record.note_ref == Pseudonyms(b"k" * 32).of("note", REQUEST.note_id)
+    assert record.note_ref == Pseudonyms(b"k" * 32).of("note", KEY)
     assert REQUEST.note_id not in str(record)
     assert capsys.readouterr().err == ""
 
@@ -296,9 +299,9 @@ def test_who_looked_at_which_note_is_logged(house: House, said_by: str, marks: S
     house.desk.said_by = said_by
     with house.client() as client:
         client.headers["Authorization"] = "Bearer token-anna"
-        assert client.get("/notes", params={"note_id": "unknown"}).status_code == 404
+        assert client.get("/notes", params={"source": REQUEST.source, "note_id": "unknown"}).status_code == 404
         assert house.logged == []
-        for path in (f"/notes/{REQUEST.note_id}", f"/notes?note_id={REQUEST.note_id}"):
+        for path in (PAGE, f"/notes?source={REQUEST.source}&note_id={REQUEST.note_id}"):
             assert client.get(path).status_code == 200
     assert [(one.action, one.seen) for one in house.logged] == [
         (AccessAction.LOOK, (Seen.IDENTITY, Seen.TEXT, marks))
@@ -309,7 +312,7 @@ def test_what_cannot_be_logged_is_not_shown(house: House) -> None:
     house.silent = True
     with house.client() as client:
         client.headers["Authorization"] = "Bearer token-anna"
-        for path in ("/api/next", f"/notes/{REQUEST.note_id}"):
+        for path in ("/api/next", PAGE):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
             assert REQUEST.text[:30] not in answer.text

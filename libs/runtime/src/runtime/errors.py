@@ -49,6 +49,20 @@ class DeliveryFailed(RxtractError):
         self.retriable = retriable
 
 
+class ProducerBroken(RxtractError):
+    """The client to Kafka met a fatal error and will never send again. Waiting helps nobody: end the process, a new one is whole."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            f"the producer met a fatal error ({code}) and can never send again: this process ends, start a new one"
+        )
+        self.code = code
+
+
+class ReadingBroken(RxtractError):
+    """Nothing can be read any more, and waiting has not helped: a right or a topic is gone. The message says what to do."""
+
+
 class BudgetExceeded(RxtractError):
     """Too many dead letters in a topic that was validated before: a bad deploy, not bad records."""
 

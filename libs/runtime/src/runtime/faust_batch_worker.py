@@ -43,6 +43,7 @@ _PASSING = frozenset(
         "_MSG_TIMED_OUT",
         "_TIMED_OUT",
         "_TIMED_OUT_QUEUE",
+        "_QUEUE_FULL",
         "_TRANSPORT",
         "_ALL_BROKERS_DOWN",
         "REQUEST_TIMED_OUT",

@@ -6,6 +6,7 @@ Top to bottom: `ConsumerLoop.run` is the life of a process, `_turn` one round of
 * Several batches may be in flight; they are settled in the order in which they were fetched.
 * A handler that takes long (or waits for something that is away) keeps the group membership: partitions are paused and polled.
 * Anything unexpected stops the loop with the offset uncommitted. SIGTERM finishes what was begun, commits and returns.
+* A record that kills the process is found and dead-lettered after a bounded number of tries, see `runtime.attempts`.
 """
 
 import threading
@@ -20,9 +21,10 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import metrics as m
+from runtime.attempts import Attempts
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer
-from runtime.errors import DeliveryFailed, Rejected, Stopped
+from runtime.errors import DeliveryFailed, Rejected, RxtractError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.progress import Progress
@@ -50,6 +52,8 @@ ASSIGNMENT = "assignment"
 """The readiness condition that the loop meets when it has its first partitions."""
 
 _RECOMMIT_S = 5.0
+_MARK_RETRY_S = 0.5
+_ANSWER_S = 10.0
 _LAG_INTERVAL_S = 2.0
 _log = get_logger(__name__)
 Partition = tuple[str, int]
@@ -79,8 +83,13 @@ class KafkaConsumer(Protocol):
     def resume(self, partitions: list[TopicPartition]) -> None:
         """Fetch from them again."""
 
-    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool = ...) -> tuple[int, int] | None:
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = ..., *, cached: bool = ...
+    ) -> tuple[int, int] | None:
         """First and next offset of a partition."""
+
+    def committed(self, partitions: list[TopicPartition], timeout: float = ...) -> list[TopicPartition]:
+        """What the group has committed, with its metadata."""
 
     def close(self) -> None:
         """Leave the group."""
@@ -92,6 +101,8 @@ class LoopLimits:
 
     Attributes:
         batch_records: Records handed to the handler at once, at most.
+        batch_bytes: Bytes of their values, at most, unless a single one is larger: what a client holds is decompressed, however little
+            it was on the wire.
         max_in_flight: Batches sent and not acknowledged, at most.
         max_in_flight_bytes: No further batch is fetched while so much is not acknowledged.
         poll_s: How long an idle loop waits for the first record of a batch.
@@ -102,6 +113,7 @@ class LoopLimits:
     """
 
     batch_records: int = 500
+    batch_bytes: int = 8_388_608
     max_in_flight: int = 8
     max_in_flight_bytes: int = 33_554_432
     poll_s: float = 0.1
@@ -146,13 +158,6 @@ class _Positions:
             self.done.pop(partition, None)
             self.untold.discard(partition)
 
-    def as_offsets(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
-        return [
-            TopicPartition(topic, number, self.done[topic, number])
-            for topic, number in sorted(partitions)
-            if (topic, number) in self.done
-        ]
-
 
 class ConsumerLoop:
     """Runs a handler over topics until it is stopped.
@@ -163,6 +168,7 @@ class ConsumerLoop:
         handler: Records in, records out. Runs in a thread of its own, one batch at a time.
         topics: Full names of the topics to read.
         stop: Set by `stop`; share it with `runtime.retry.retrying`.
+        attempts: Shared with `runtime.attempts.quarantined` around the handler.
     """
 
     def __init__(
@@ -178,6 +184,7 @@ class ConsumerLoop:
         liveness: Liveness | None = None,
         readiness: Readiness | None = None,
         backoff: Backoff | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         self._consumer = consumer
         self._producer = producer
@@ -189,6 +196,8 @@ class ConsumerLoop:
         self._liveness = liveness or Liveness()
         self._readiness = readiness or Readiness()
         self._pauses_s = (backoff or Backoff()).pauses_s
+        self._attempts = attempts or Attempts(3, self._metrics)
+        self._died = False
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
         self._held: list[Message] = []
@@ -218,6 +227,11 @@ class ConsumerLoop:
                     self._turn(worker)
         except Stopped:
             pass
+        except (RxtractError, KafkaException):
+            raise
+        except BaseException:
+            self._died = True  # of what was in hand: the next owner must know
+            raise
         finally:
             self._finish()
 
@@ -228,7 +242,7 @@ class ConsumerLoop:
         if self._is_full():
             self._await_head()
             return
-        messages = self._fetch()
+        messages = self._guarded(self._fetch())
         if not messages:
             return
         batch = self._handling = _batch_of(messages, self._gone_while_fetching)
@@ -240,6 +254,75 @@ class ConsumerLoop:
             self._send(batch)
         finally:
             self._handling = None
+        if self._attempts.careful and self._settle_all():
+            self._attempts.put_down()
+            self._commit(batch.next_offsets, asynchronous=False)
+
+    # -- what may kill
+
+    def _guarded(self, messages: list[Message]) -> list[Message]:
+        """What may be handled at once, once the marks that are due are written; the rest is held."""
+        if not messages:
+            return messages
+        attempts = self._attempts
+        if attempts.careful:
+            if not self._settle_all():
+                return []
+            messages, rest = self._careful_portion(messages)
+        else:
+            messages, rest = _bounded(messages, self._limits.batch_bytes)
+        for message in messages:
+            attempts.begin((message.topic() or "", message.partition() or 0), message.offset() or 0)
+        if (attempts.careful or attempts.untold) and not self._write_marks(messages[0]):
+            self._held = [*messages, *rest, *self._held]
+            self._pause(_MARK_RETRY_S)  # as a member: a rebalance is what hinders most often
+            return []
+        self._held = [*rest, *self._held]
+        return messages
+
+    def _careful_portion(self, messages: list[Message]) -> tuple[list[Message], list[Message]]:
+        first = (messages[0].topic() or "", messages[0].partition() or 0)
+        own = [message for message in messages if (message.topic(), message.partition()) == first]
+        count = self._attempts.portion(first, [message.offset() or 0 for message in own], len(own))
+        portion, _ = _bounded(own[:count], self._limits.batch_bytes)
+        self._attempts.take(first, portion[0].offset() or 0, portion[-1].offset() or 0)
+        chosen = {id(message) for message in portion}
+        return portion, [message for message in messages if id(message) not in chosen]
+
+    def _write_marks(self, first: Message) -> bool:
+        """Tell the group what is in hand; all partitions when they came just now, or care begins or ends."""
+        all_of_them = _keys(self._consumer.assignment())
+        partitions = all_of_them if self._attempts.untold else [(first.topic() or "", first.partition() or 0)]
+        if not self._commit(partitions, asynchronous=False):
+            return False
+        self._attempts.told()
+        return True
+
+    def _settle_all(self) -> bool:
+        """Wait until nothing is in flight; False: asked to stop meanwhile."""
+        while self._in_flight:
+            self._settle()
+            if self._stop.is_set():
+                return False
+            if self._in_flight:
+                self._await_head()
+        return not self._stop.is_set()
+
+    def _marked_offsets(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        found = ((one, self._positions.done.get(one, self._attempts.base(one))) for one in sorted(partitions))
+        return [TopicPartition(*one, offset, self._attempts.mark(one)) for one, offset in found if offset is not None]
+
+    def _take_marks(self, partitions: list[TopicPartition]) -> None:
+        """Learn what the last owners of partitions left beside their offsets."""
+        for one in self._consumer.committed(partitions, timeout=_ANSWER_S) if partitions else ():
+
+            def end(partition: TopicPartition = one) -> int:
+                ends = self._consumer.get_watermark_offsets(
+                    TopicPartition(partition.topic, partition.partition), timeout=_ANSWER_S
+                )
+                return 0 if ends is None else ends[1]
+
+            self._attempts.assigned((one.topic, one.partition), one.offset, one.metadata, end)
 
     # -- fetching
 
@@ -351,7 +434,7 @@ class ConsumerLoop:
             DeliveryFailed: Sending the same bytes again cannot help.
         """
         if not failure.retriable:
-            raise failure
+            raise self._producer.broken or failure
         for pause_s in self._pauses_s():
             _log.warning("delivery failed", failed=failure.failed, total=failure.total, code=failure.code)
             self._metrics.counter(m.RETRIES).labels("delivery").inc()
@@ -367,6 +450,8 @@ class ConsumerLoop:
 
     def _complete(self, batch: _Batch) -> None:
         self._positions.advance(batch.next_offsets)
+        for partition, offset in batch.next_offsets.items():
+            self._attempts.moved(partition, offset)
         self._metrics.histogram(m.DELIVERY_SECONDS).observe(time.monotonic() - _delivery(batch).sent_at_s)
         self._metrics.gauge(m.BATCHES_IN_FLIGHT).set(len(self._in_flight))
         for topic, count in Counter(output.topic for output in batch.outputs).items():
@@ -409,11 +494,11 @@ class ConsumerLoop:
         ours = set(_keys(self._consumer.assignment()))
         self._commit(ours & (self._positions.done.keys() if again else self._positions.untold), asynchronous=True)
 
-    def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> None:
-        offsets = self._positions.as_offsets(partitions)
+    def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> bool:
+        offsets = self._marked_offsets(partitions)
         self._positions.told_at_s = time.monotonic()
         if not offsets:
-            return
+            return True
         try:
             if asynchronous:
                 self._consumer.commit(offsets=offsets, asynchronous=True)
@@ -423,11 +508,12 @@ class ConsumerLoop:
             # Not committed is safe: the records come again, with the same identity.
             self._metrics.counter(m.COMMITS).labels("failed").inc()
             _log.warning("commit failed", code=error.args[0].name())
-        else:
-            self._metrics.counter(m.COMMITS).labels("sent").inc()
-            told = {(offset.topic, offset.partition) for offset in offsets} & self._positions.untold
-            self._positions.untold -= told
-            self._progress.moved(told)
+            return False
+        self._metrics.counter(m.COMMITS).labels("sent").inc()
+        told = {(offset.topic, offset.partition) for offset in offsets} & self._positions.untold
+        self._positions.untold -= told
+        self._progress.moved(told)
+        return True
 
     def _drain(self) -> None:
         """Wait a bounded time for what is in flight and complete what was acknowledged, up to the first that was not."""
@@ -441,7 +527,10 @@ class ConsumerLoop:
     def _finish(self) -> None:
         try:
             self._drain()
-            self._commit(self._positions.done, asynchronous=False)
+            ours = _keys(self._consumer.assignment())
+            if not self._died:
+                self._attempts.leaving(ours)
+            self._commit(ours, asynchronous=False)
         finally:
             self._in_flight.clear()
             self._consumer.close()
@@ -451,6 +540,7 @@ class ConsumerLoop:
     # -- the group's changes; called from within the consumer's poll
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
+        self._take_marks(partitions)
         self._metrics.counter(m.REBALANCES).labels("assigned").inc()
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).inc(len(partitions))
         self._readiness.meet(ASSIGNMENT)
@@ -460,6 +550,8 @@ class ConsumerLoop:
         """Partitions move to another process: complete and commit what is in flight, so that little comes twice."""
         self._metrics.counter(m.REBALANCES).labels("revoked").inc()
         self._drain()
+        if not self._died:
+            self._attempts.leaving(_keys(partitions))
         self._commit(_keys(partitions), asynchronous=False)
         self._forget(partitions)
 
@@ -473,6 +565,7 @@ class ConsumerLoop:
         self._gone_while_fetching |= gone
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
         self._positions.forget(gone)
+        self._attempts.gone(gone)
         for partition in gone:
             self._ends_reached.pop(partition, None)
         for batch in self._batches_under_way():
@@ -521,6 +614,17 @@ def _batch_of(messages: Sequence[Message], not_ours: Collection[Partition] = ())
     records = [to_record(message) for message in messages]
     nexts = {(record.topic, record.partition): record.offset + 1 for record in records}
     return _Batch(records, {partition: offset for partition, offset in nexts.items() if partition not in not_ours})
+
+
+def _bounded(messages: list[Message], most_bytes: int) -> tuple[list[Message], list[Message]]:
+    """As many messages as stay within so many bytes, at least one; and the rest."""
+    if sum(map(len, messages)) <= most_bytes:
+        return messages, []
+    size, count = 0, 0
+    while count < len(messages) and (count == 0 or size + len(messages[count]) <= most_bytes):
+        size += len(messages[count])
+        count += 1
+    return messages[:count], messages[count:]
 
 
 def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:

@@ -24,6 +24,10 @@ class MemoryMessage:
     its_headers: Sequence[tuple[str, bytes | None]] | None = None
     its_error: KafkaError | None = None
 
+    def __len__(self) -> int:
+        """How long its value is."""
+        return len(self.its_value or b"")
+
     def topic(self) -> str:
         """Its topic."""
         return self.at[0]
@@ -70,6 +74,7 @@ class MemoryBroker:
         self.partitions = partitions
         self.logs: dict[tuple[str, int], list[Message]] = defaultdict(list)
         self.committed: dict[tuple[str, int], int] = {}
+        self.metadata: dict[tuple[str, int], str] = {}
         self.delivery_faults: dict[str, list[int]] = defaultdict(list)
         self.holding = False
         self.queue_limit = 100_000
@@ -169,6 +174,14 @@ class MemoryConsumer:
             raise KafkaException(KafkaError(self.commit_faults.pop(0)))
         self.commits.append({(offset.topic, offset.partition): offset.offset for offset in offsets})
         self._broker.committed.update(self.commits[-1])
+        self._broker.metadata.update({(one.topic, one.partition): one.metadata or "" for one in offsets})
+
+    def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
+        """What was committed; -1001 where nothing was."""
+        del timeout
+        keys = [(one.topic, one.partition) for one in partitions]
+        broker = self._broker
+        return [TopicPartition(*key, broker.committed.get(key, -1001), broker.metadata.get(key, "")) for key in keys]
 
     def assignment(self) -> list[TopicPartition]:
         """All that is assigned."""
@@ -183,9 +196,11 @@ class MemoryConsumer:
         """Deliver from them again."""
         self._paused -= {(partition.topic, partition.partition) for partition in partitions}
 
-    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool = False) -> tuple[int, int]:
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = -1, *, cached: bool = False
+    ) -> tuple[int, int]:
         """First and next offset."""
-        del cached
+        del timeout, cached
         return 0, len(self._broker.logs[partition.topic, partition.partition])
 
     def take_away(self, *, asked: bool) -> None:

@@ -54,6 +54,13 @@ DEAD_LETTERS = MetricSpec(
     ("stage", "reason"),
     "Records that were refused and published to a dead-letter topic.",
 )
+DIED_IN_HAND = MetricSpec(
+    "rxtract_died_in_hand_total",
+    Kind.COUNTER,
+    "partitions",
+    (),
+    "Partitions that came to this process and whose last owner had died with records in hand.",
+)
 RETRIES = MetricSpec(
     "rxtract_retries_total",
     Kind.COUNTER,
@@ -122,6 +129,7 @@ METRICS: tuple[MetricSpec, ...] = (
     RECORDS_CONSUMED,
     RECORDS_DELIVERED,
     DEAD_LETTERS,
+    DIED_IN_HAND,
     RETRIES,
     COMMITS,
     REBALANCES,

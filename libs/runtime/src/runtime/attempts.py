@@ -58,6 +58,11 @@ class Mark:
     narrow: int = _NONE
     until: int = _NONE
 
+    @property
+    def suspicious(self) -> bool:
+        """Whether whoever takes the partition on must be careful."""
+        return self.running or self.deaths > 0
+
     def text(self) -> str:
         """As Kafka stores it."""
         numbers = (self.deaths, int(self.running), self.first, self.last, self.narrow, self.until)
@@ -106,13 +111,22 @@ class Attempts:
 
     # -- partitions come and go
 
-    def assigned(self, partition: Partition, committed: int | None, text: str | None, end: Callable[[], int]) -> None:
+    def assigned(
+        self,
+        partition: Partition,
+        committed: int | None,
+        text: str | None,
+        end: Callable[[], int],
+        begins: int | None = None,
+    ) -> None:
         """Take a partition on.
 
         Args:
+            partition: Which.
             committed: The committed offset, or where reading begins without one.
             text: What stands beside it.
             end: Asks for the offset behind the last record; called only when somebody died.
+            begins: Where reading goes on, when that is not where the commit is (state of our own is older).
         """
         self.gone([partition])
         self._told_careful = None  # its mark is to be written
@@ -122,12 +136,13 @@ class Attempts:
         deaths = mark.deaths + mark.running
         if deaths == 0:
             return
-        begins = max(0, committed or 0)
+        base = max(0, committed or 0)
+        begins = base if begins is None else begins
         narrow, until = mark.narrow, mark.until
         if mark.running:
             self._died.inc()
             if mark.first == _NONE:
-                until = min(begins + SUSPECT_RECORDS, end())
+                until = min(max(base, begins) + SUSPECT_RECORDS, end())
                 narrow = until if deaths >= self.tries - 1 else begins
             else:
                 narrow, until = mark.last + 1, max(mark.until, mark.last + 1)
@@ -148,6 +163,12 @@ class Attempts:
     def leaving(self, partitions: Iterable[Partition]) -> None:
         """What is committed of these from now on says that nobody has anything in hand."""
         self._leaving.update(partitions)
+
+    def left(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Of these, what we are leaving, with the offset behind which nothing is done."""
+        if not self._leaving:
+            return {}
+        return {one: self._bases[one] for one in partitions if one in self._leaving and one in self._bases}
 
     def gone(self, partitions: Iterable[Partition]) -> None:
         """These are no longer ours."""

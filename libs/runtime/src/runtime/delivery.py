@@ -38,10 +38,6 @@ _POLL_S = 0.1
 _PUMP_S = 0.001
 
 
-def _nothing(_: object) -> None:
-    """Whoever waits for a delivery is told anyway."""
-
-
 class KafkaProducer(Protocol):
     """The three calls of ``confluent_kafka.Producer`` that we use; a test's fake has the same."""
 
@@ -154,25 +150,17 @@ class DeliveryProducer:
     Args:
         config: librdkafka settings, laid over `PRODUCER_DEFAULTS`.
         producer: The client to use instead of a new one (tests).
-        on_broken: Called once when the client can never send again (a fatal error of the idempotent producer): only a new process mends
-            that. Those who wait for a delivery get `ProducerBroken` or a failure that is not retriable.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        producer: KafkaProducer | None = None,
-        on_broken: Callable[[ProducerBroken], None] = _nothing,
-    ) -> None:
+    def __init__(self, config: Mapping[str, Any], producer: KafkaProducer | None = None) -> None:
         self._producer: KafkaProducer | Producer = producer or Producer({**PRODUCER_DEFAULTS, **config})
-        self._on_broken = on_broken
         self._broken: ProducerBroken | None = None
         self._in_flight: set[Delivery] = set()
         self._pump: asyncio.Task[None] | None = None
 
     @property
     def broken(self) -> ProducerBroken | None:
-        """Why this client can never send again; None while it can."""
+        """Why this client can never send again (a fatal error of the idempotent producer): only a new process mends that. Else None."""
         return self._broken
 
     @property
@@ -266,9 +254,7 @@ class DeliveryProducer:
 
     def _settled(self, delivery: Delivery) -> None:
         self._in_flight.discard(delivery)
-        if self._broken is None and delivery.broken is not None:
-            self._broken = delivery.broken
-            self._on_broken(delivery.broken)
+        self._broken = self._broken or delivery.broken
 
     def _start_pump(self) -> None:
         if not self._in_flight or (self._pump is not None and not self._pump.done()):

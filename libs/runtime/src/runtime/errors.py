@@ -19,6 +19,10 @@ class Recoverable(RxtractError):
     """Something outside is away for now: wait and try the same records again."""
 
 
+class Unreadable(Recoverable):
+    """Something outside answers, but what it has cannot be used: waiting may not help, people must look."""
+
+
 class Rejected(RxtractError):
     """We are full: hold the records back, nothing is wrong with them.
 

@@ -27,6 +27,7 @@ import faust
 from faust import Stream, streams
 from faust.types import EventT, StreamT
 
+from runtime.attempts import quarantined
 from runtime.errors import RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_ledger import Batch
@@ -45,6 +46,7 @@ _log = get_logger(__name__)
 
 _TICK_S = 0.5
 _CLOSE_WAIT_S = 5.0
+_LEAVE_WAIT_S = 2.0
 _COLLECT_AFTER_OBJECTS = 50_000
 _STREAM_BUFFER_BATCHES = (
     65_536  # never full: the ledger's bounds stop the fetching long before; a full one would sleep a second
@@ -85,6 +87,9 @@ class BatchApp(faust.App):
         limits: Bounds.
         session_timeout_s: How long the partitions of a killed process stand still; the broker's floor is 6 s.
         instance_id: Static membership; a restart under the same id takes its partitions over without a rebalance.
+        contiguous: See `runtime.faust_batch_ledger.OffsetLedger`.
+        stage: Who refuses a record that killed the process `tries` times, for its dead letter; the group's name when empty.
+        tries: See `runtime.attempts`.
     """
 
     logger = logging.getLogger("faust.app")  # else mode's chatter would carry our name and our level
@@ -105,12 +110,15 @@ class BatchApp(faust.App):
         session_timeout_s: float = 8.0,
         instance_id: str | None = None,
         contiguous: bool = True,
+        stage: str = "",
+        tries: int = 3,
     ) -> None:
         check_accelerator()
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
-        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous)
-        self.worker = BatchWorker(handler, sender, self.fail_stop, metrics, self.batching.ledger.start)
+        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous, tries=tries)
+        handler = quarantined(handler, self.batching.attempts, stage or group, metrics)
+        self.worker = BatchWorker(handler, sender, self._worker_failed, metrics, self.batching.ledger.start, self.batching.waits_for)
         self.sender = sender
         super().__init__(
             settings.group(group),
@@ -155,6 +163,12 @@ class BatchApp(faust.App):
             loop.call_soon_threadsafe(event.ack)
 
         self.worker.submit(batch, done)
+
+    def _worker_failed(self, where: str, error: BaseException) -> None:
+        """A fault that we name ourselves (the budget of dead letters) is no death of the record in hand: the next owner is told so."""
+        if isinstance(error, RxtractError):
+            cast("BatchConsumer", self.consumer).leave_soon(_LEAVE_WAIT_S)
+        self.fail_stop(where, error)
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -9,13 +9,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service, ServiceT
 
+from runtime.attempts import Mark
 from runtime.faust_batch_ledger import Batch, OffsetGapError, Partition, cut
 from runtime.logs import get_logger
 
@@ -26,6 +29,37 @@ _log = get_logger(__name__)
 
 _UNASSIGNED_WAIT_S = 0.05
 _FULL_WAIT_S = 1.0
+
+
+class MarkingThread(driver.AIOKafkaConsumerThread):
+    """Commits with the mark of each partition beside its offset, see `runtime.attempts`; upstream's own says nothing there."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        attempts = cast("BatchConsumer", self.consumer).batching.attempts
+        ours = self.assignment()
+        marked = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, attempts.mark(tp))
+            for tp, offset in offsets.items()
+            if tp in ours
+        }
+        try:
+            await self._ensure_consumer().commit(marked)
+        except CommitFailedError as error:
+            if "already rebalanced" in str(error):
+                return False
+            await self.crash(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - as upstream: the process ends, through the crash
+            await self.crash(error)
+            return False
+        return True
+
+    async def marks(self, partitions: Iterable[TP]) -> Mapping[TP, tuple[int, str]]:
+        """What the group has committed: offset and mark."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - upstream offers the offset alone
+        places = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        found = await self.call_thread(coordinator.fetch_committed_offsets, places)
+        return {TP(at.topic, at.partition): (one.offset, one.metadata) for at, one in found.items()}
 
 
 class BatchConsumer(driver.Consumer):
@@ -39,6 +73,10 @@ class BatchConsumer(driver.Consumer):
         self._commit_lock = asyncio.Lock()
         self._dropped: set[TP] = set()
         self._gather_until_s = 0.0
+        self._loop_of_commits: asyncio.AbstractEventLoop | None = None
+
+    def _new_consumer_thread(self) -> MarkingThread:
+        return MarkingThread(self, loop=self.loop, beacon=self.beacon)
 
     # -- fetching ------------------------------------------------------------------------------------------------
 
@@ -68,12 +106,81 @@ class BatchConsumer(driver.Consumer):
             self._gather_until_s = time.monotonic() + limits.gather_s
         for fetched_tp, records in fetched.items():
             tp = TP(fetched_tp.topic, fetched_tp.partition)
-            for row, size_bytes in cut(records, limits.batch_records, limits.batch_bytes):
-                batch = None if self._is_stale(generation) else await self._enter(tp, row, size_bytes, generation)
+            for row, size_bytes in self._rows(tp, records):
+                guarded = await self._guard(tp, row, generation)
+                stale = not guarded or self._is_stale(generation)
+                batch = None if stale else await self._enter(tp, row, size_bytes, generation)
                 if batch is None:
                     await self._seek_back(fetched)
                     return
                 yield tp, self._message(tp, batch, row[-1])
+
+    def _rows(self, tp: TP, records: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
+        """Cut what was fetched of a partition into batches, as small as suspicion asks for at that moment."""
+        limits, attempts = self.batching.limits, self.batching.attempts
+        while records:
+            offsets = [record.offset for record in records[: limits.batch_records]]
+            count = attempts.portion(tp, offsets, limits.batch_records)
+            if not attempts.careful:
+                count = len(records)
+            for row, size_bytes in cut(records[:count], limits.batch_records, limits.batch_bytes):
+                yield row, size_bytes
+            records = records[count:]
+
+    async def _guard(self, tp: TP, row: Sequence[Any], generation: int) -> bool:
+        """While a partition is suspect: all before is done and committed, and the mark of this batch is written, before it is begun."""
+        attempts = self.batching.attempts
+        if not (attempts.careful or attempts.untold):
+            return True
+        while self.batching.ledger.held_batches:
+            self.batching.fetch_rests()
+            self.batching.freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.batching.freed.wait(), _FULL_WAIT_S)
+            if self.should_stop or self._is_stale(generation):
+                return False
+        await self.commit()
+        if attempts.careful:
+            attempts.take(tp, row[0].offset, row[-1].offset)
+        else:
+            attempts.put_down()
+        return await self.commit_marks()
+
+    async def commit_marks(self) -> bool:
+        """Commit the same offsets again, with what is to stand beside them now; False: a rebalance passed."""
+        attempts = self.batching.attempts
+        offsets = {tp: base for tp in self.assignment() if (base := attempts.base(tp)) is not None}
+        async with self._commit_lock:
+            if offsets and not await self._commit(offsets):
+                self.batching.commit_failed()
+                return False
+        attempts.told()
+        return True
+
+    async def _leave(self) -> None:
+        """Whoever comes next is to know that nobody died here."""
+        self.batching.attempts.leaving(self.assignment())
+        await self.commit()
+
+    def leave_soon(self, limit_s: float) -> None:
+        """From another thread, before the process ends of a fault that we know: say so, as far as there is time."""
+        if self._loop_of_commits is None:
+            return
+        with contextlib.suppress(Exception):  # then the next owner is careful for nothing
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop_of_commits).result(limit_s)
+
+    async def _take_marks(self, ours: Iterable[TP], begins: Mapping[TP, int | None]) -> None:
+        """Learn whether the last owners of our partitions died, and say that we have them in hand now."""
+        attempts = self.batching.attempts
+        self._loop_of_commits = asyncio.get_running_loop()
+        found = await cast("MarkingThread", self._thread).marks(ours)
+        running = [tp for tp, (_, text) in found.items() if Mark.parse(text).suspicious]
+        ends = await self.highwaters(*running) if running else {}
+        for tp in ours:
+            committed, text = found.get(tp, (-1, ""))
+            base = committed if committed >= 0 else begins.get(tp)
+            attempts.assigned(tp, base, text, lambda tp=tp: int(ends.get(tp) or 0), begins.get(tp))
+        await self.commit_marks()
 
     def _is_stale(self, generation: int) -> bool:
         """Whether what was fetched under this generation may no longer be delivered."""
@@ -201,7 +308,7 @@ class BatchConsumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
         """Commit behind each partition's unbroken row of finished batches; False: there was nothing, or a rebalance passed."""
         ours = self.assignment()
-        offsets: dict[Partition, int] = {
+        offsets: dict[Partition, int] = self.batching.attempts.left(ours) | {
             tp: offset for tp, offset in self.batching.ledger.committable().items() if tp in ours
         }
         if not offsets:
@@ -248,7 +355,7 @@ class BatchConsumer(driver.Consumer):
                 )
             except TimeoutError:
                 continue
-        await self.commit()
+        await self._leave()
         return not batching.ledger.started
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -266,6 +373,10 @@ class BatchConsumer(driver.Consumer):
         begins.update(await self._seek_to_begin([tp for tp, offset in begins.items() if not offset], begins))
         for tp, offset in begins.items():
             self.batching.ledger.expect(tp, offset)
+        try:
+            await self._take_marks(ours, begins)
+        except Exception as error:  # noqa: BLE001 - upstream would log it and read on without them
+            self._surprise("the marks of the last owners", error)
         self.batching.freed.set()
 
     async def _seek_to_begin(self, unsought: Sequence[TP], begins: Mapping[TP, int | None]) -> Mapping[TP, int]:

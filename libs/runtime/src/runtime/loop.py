@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime import metrics as m
 from runtime.attempts import Attempts
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer
 from runtime.errors import DeliveryFailed, Rejected, RxtractError, Stopped
@@ -169,6 +170,7 @@ class ConsumerLoop:
         topics: Full names of the topics to read.
         stop: Set by `stop`; share it with `runtime.retry.retrying`.
         attempts: Shared with `runtime.attempts.quarantined` around the handler.
+        errors: Takes what the consumer says in place of records; share its `heard` with the client as ``error_cb``.
     """
 
     def __init__(
@@ -185,6 +187,7 @@ class ConsumerLoop:
         readiness: Readiness | None = None,
         backoff: Backoff | None = None,
         attempts: Attempts | None = None,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
         self._producer = producer
@@ -198,6 +201,7 @@ class ConsumerLoop:
         self._pauses_s = (backoff or Backoff()).pauses_s
         self._attempts = attempts or Attempts(3, self._metrics)
         self._died = False
+        self._errors = errors or ConsumerErrors(self._metrics, self._readiness)
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
         self._held: list[Message] = []
@@ -237,6 +241,7 @@ class ConsumerLoop:
 
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
+        self._errors.check()
         self._settle()
         self._measure_lag()
         if self._is_full():
@@ -344,13 +349,13 @@ class ConsumerLoop:
         """Whether it is one, and not a word of the client's; that a partition's end was reached is noted."""
         error = message.error()
         if error is None:
+            self._errors.fine(message.topic())
             return True
-        if error.fatal():
-            raise KafkaException(error)
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            self._errors.fine(message.topic())
             self._ends_reached[message.topic() or "", message.partition() or 0] = message.offset() or 0
         else:
-            _log.warning("consumer", code=error.name())
+            self._errors.saw(error, message.topic() or "")
         return False
 
     # -- handling

@@ -61,12 +61,21 @@ DIED_IN_HAND = MetricSpec(
     (),
     "Partitions that came to this process and whose last owner had died with records in hand.",
 )
+CONSUMER_ERRORS = MetricSpec(
+    "rxtract_consumer_errors_total",
+    Kind.COUNTER,
+    "errors",
+    ("kind",),
+    "What consumers were told in place of records: forbidden (a right is missing), missing_topic, away (the broker), position (an offset "
+    "out of range), group (membership lost), fatal or other.",
+)
 RETRIES = MetricSpec(
     "rxtract_retries_total",
     Kind.COUNTER,
     "batches",
     ("cause",),
-    "Batches tried again: cause is recoverable (something outside was away) or delivery (the broker did not acknowledge).",
+    "Batches tried again: cause is recoverable (something outside was away), subject (the registry has lost the topic's subject) or "
+    "delivery (the broker did not acknowledge).",
 )
 COMMITS = MetricSpec(
     "rxtract_commits_total",
@@ -130,6 +139,7 @@ METRICS: tuple[MetricSpec, ...] = (
     RECORDS_DELIVERED,
     DEAD_LETTERS,
     DIED_IN_HAND,
+    CONSUMER_ERRORS,
     RETRIES,
     COMMITS,
     REBALANCES,

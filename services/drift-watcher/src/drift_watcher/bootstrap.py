@@ -30,7 +30,7 @@ from drift_watcher.adapters.references import ModelReferences
 from drift_watcher.adapters.said import PublishedRecords
 from drift_watcher.adapters.states import StoredStates
 from drift_watcher.agent import declare
-from drift_watcher.handler import Codecs, DriftHandler, Topics
+from drift_watcher.handler import STAGE, Codecs, DriftHandler, Topics
 from drift_watcher.keeper import WatcherKeeper
 from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
@@ -39,6 +39,8 @@ GROUP = "rxtract-drift-watcher"
 
 _LIMITS = BatchLimits(gather_s=2.0, commit_interval_s=2.0)
 """Statistics come in many small pieces and no one waits for a decision within seconds: batches would cost more than deciding does."""
+
+_LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
 _log = get_logger(__name__)
 
@@ -68,7 +70,7 @@ class DriftWatcher:
     zone: ZoneInfo
     make_sender: Callable[[], Sender]
     metrics: Metrics
-    liveness: Liveness = field(default_factory=Liveness)
+    liveness: Liveness = field(default_factory=lambda: Liveness(_LIVE_WITHOUT_TICK_S))
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNED))
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -118,6 +120,8 @@ class DriftWatcher:
             readiness=self.readiness,
             limits=_LIMITS,
             session_timeout_s=settings.session_timeout_s,
+            stage=STAGE,
+            tries=settings.kill_tries,
         )
         app.batching.restore = keeper.restore
 

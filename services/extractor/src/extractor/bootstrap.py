@@ -44,7 +44,7 @@ from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
-from extractor.handler import Codecs, ExtractionHandler, Topics
+from extractor.handler import STAGE, Codecs, ExtractionHandler, Topics
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
 from extractor.models import Announcement, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
@@ -156,6 +156,8 @@ class Extractor:
             limits=self.limits,
             session_timeout_s=settings.session_timeout_s,
             instance_id=settings.group_instance_id,
+            stage=STAGE,
+            tries=settings.kill_tries,
         )
         declare(app)
         return app

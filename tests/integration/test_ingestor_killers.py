@@ -79,7 +79,6 @@ def test_the_memory_of_a_large_bomb_is_given_back(stack, tmp_path: Path) -> None
             over.set()
             watcher.join()
         after = process.memory_info().rss
-        print(f"MiB before {before >> 20}, peak {peak >> 20}, after {after >> 20}")
         assert peak - before < 900 * MIB  # the client's copy and ours: see docs/scale.md for what no client can bound
         assert after - before < 200 * MIB
         assert rig.process.poll() is None

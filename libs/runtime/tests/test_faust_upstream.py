@@ -41,7 +41,11 @@ OVERRIDDEN = [
     (Consumer.verify_event_path, "7759907d47b59259", "livelock check only logs, on two clocks"),
     (driver.Consumer.verify_event_path, "883ce70ac0a6007f", "livelock check only logs, on two clocks"),
     (driver.Consumer._new_consumer_thread, "8fd0d41b15145615", "our thread"),
-    (Thread._commit, "78c931ecfa8dde44", "metadata beside the offset; False only when the group has rebalanced, else crash"),
+    (
+        Thread._commit,
+        "78c931ecfa8dde44",
+        "metadata beside the offset; False only when the group has rebalanced, else crash",
+    ),
     (App._new_transport, "11beddacb9fee5b0", "our transport"),
     (App._create_directories, "11b6b0b79e317509", "writes a data folder"),
     (services.Service._crash, "023e36034cd9b2b1", "a crash stops in good order and commits on the way"),
@@ -49,7 +53,11 @@ OVERRIDDEN = [
 ]
 
 RELIED_UPON = [
-    (group_coordinator.GroupCoordinator.fetch_committed_offsets, "c83e0cafbf1e78a4", "offset and metadata of the group"),
+    (
+        group_coordinator.GroupCoordinator.fetch_committed_offsets,
+        "c83e0cafbf1e78a4",
+        "offset and metadata of the group",
+    ),
     (Delegate.highwaters, "6503ef269eab219d", "where a suspect partition ends"),
     (Consumer.__init__, "00f02908cf84d93a", "attributes that our consumer reads"),
     (Consumer.on_stop, "7accc1bf4f9759a1", "commits through our commit when it stops"),

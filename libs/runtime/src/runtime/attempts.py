@@ -31,7 +31,7 @@ Partition = tuple[str, int]
 SUSPECT_RECORDS = 8_192
 """So many records behind a commit may have been in hand when a process died: more than any loop of ours has under way."""
 PORTION_RECORDS = 64
-_SHRINK = 8
+_SHRINK_BITS = 3
 _FORGET_S = (
     60.0  # a partition that ends in something that is no record (a transaction's marker) would stay suspect for ever
 )
@@ -214,7 +214,7 @@ class Attempts:
             return min(most, PORTION_RECORDS, len(offsets))
         if suspect.deaths >= self.tries - 1:
             return 1
-        return max(1, min(most, PORTION_RECORDS // _SHRINK ** (suspect.deaths - 1), len(offsets)))
+        return max(1, min(most, PORTION_RECORDS >> _SHRINK_BITS * (suspect.deaths - 1), len(offsets)))
 
     def begin(self, partition: Partition, offset: int) -> None:
         """Reading begins at an offset on a partition without a committed one."""

@@ -6,8 +6,9 @@ when nothing has been read since, it ends after a bound with one line, and a fre
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -35,6 +36,8 @@ class ErrorKind(StrEnum):
     OTHER = "other"
 
 
+ASK_ANEW = frozenset({ErrorKind.FORBIDDEN, ErrorKind.MISSING_TOPIC, ErrorKind.POSITION, ErrorKind.FATAL})
+"""After which a reader with positions of its own had better ask for them again."""
 _LASTING = {
     ErrorKind.FORBIDDEN: "Kafka does not let us read {topic}: give this principal the right to read it and to use its group",
     ErrorKind.MISSING_TOPIC: "{topic} does not exist: run `rxtract topics apply`",
@@ -72,12 +75,40 @@ _KINDS = {
         "BROKER_NOT_AVAILABLE",
     ),
 }
+_WORDS = {
+    "authoriz": ErrorKind.FORBIDDEN,
+    "rebalanc": ErrorKind.GROUP,
+    "heartbeat": ErrorKind.GROUP,
+    "not found in cluster": ErrorKind.MISSING_TOPIC,
+    "connect": ErrorKind.AWAY,
+    "metadata": ErrorKind.AWAY,
+    "coordinator": ErrorKind.AWAY,
+    "offset": ErrorKind.POSITION,
+}
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
 
 
 def kind_of(name: str, *, fatal: bool = False) -> ErrorKind:
     """The kind of an error by Kafka's name for it."""
     return ErrorKind.FATAL if fatal else _KIND_OF.get(name, ErrorKind.OTHER)
+
+
+def kind_of_line(line: str) -> ErrorKind:
+    """The kind of an error that a client only logs, by the words of its line."""
+    words = line.lower()
+    for part, kind in _WORDS.items():
+        if part in words:
+            return kind
+    return ErrorKind.OTHER
+
+
+class _Lasting(NamedTuple):
+    since_s: float
+    kind: ErrorKind
+    why: str
+
+
+_NOTHING = _Lasting(0.0, ErrorKind.OTHER, "")
 
 
 class ConsumerErrors:
@@ -101,15 +132,18 @@ class ConsumerErrors:
         self._readiness = readiness
         self._limit_s = limit_s
         self._clock = clock
-        self._lasting: dict[str, tuple[float, str]] = {}
+        self._lasting: dict[str, _Lasting] = {}
         self._told_at_s: dict[str, float] = {}
 
-    def saw(self, error: KafkaError, topic: str = "") -> ErrorKind:
-        """Take an error that came in place of a record, or by ``error_cb``.
+    def saw(self, error: KafkaError, topic: str = "") -> ErrorKind | None:
+        """Take an error that came in place of a record; None: it is none, a partition's end was reached.
 
         Raises:
             KafkaException: It is fatal: this client will never read again.
         """
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            self.fine(topic)
+            return None
         kind = self.take(error.name(), topic, fatal=error.fatal())
         if kind is ErrorKind.FATAL:
             raise KafkaException(error)
@@ -124,13 +158,21 @@ class ConsumerErrors:
             self._told_at_s[name] = now_s
             _log.warning("the consumer met an error", code=name, kind=kind.value)
         if kind in _LASTING:
-            since_s, _ = self._lasting.get(topic, (now_s, ""))
-            self._lasting[topic] = (since_s, _LASTING[kind].format(topic=topic or "what is read here"))
-            self._tell()
+            self._last(kind, topic)
         return kind
 
+    def count(self, kind: ErrorKind, count: int = 1) -> None:
+        """Count what another client only logs."""
+        self._count.labels(kind.value).inc(count)
+
+    def lasts(self, kind: ErrorKind, topic: str) -> None:
+        """Found by looking, as often as one looks: something that no waiting mends. Counted once."""
+        if topic not in self._lasting:
+            self.count(kind)
+        self._last(kind, topic)
+
     def heard(self, error: KafkaError) -> None:
-        """librdkafka's ``error_cb``: what concerns the connection, not a topic. Must not raise; a fatal one comes in place of a record too."""
+        """Take what ``error_cb`` gives: what concerns the connection, not a topic. Must not raise; a fatal one comes in place of a record too."""
         kind = kind_of(error.name(), fatal=error.fatal())
         if kind is ErrorKind.FATAL:
             self._count.labels(kind.value).inc()
@@ -138,15 +180,25 @@ class ConsumerErrors:
             self.take(error.name(), "")
 
     def fine(self, topic: str | None) -> None:
-        """Something of a topic was read: what was wrong with it, or with the connection, is over."""
+        """Something of a topic was read, or its end: what was wrong with it, or with the connection, is over."""
         if self._lasting and (topic in self._lasting or "" in self._lasting):
             self._lasting.pop(topic or "", None)
             self._lasting.pop("", None)
             self._tell()
 
+    def exists(self, topics: Iterable[str]) -> None:
+        """These topics are there (which says nothing of the right to read them)."""
+        gone = [
+            topic
+            for topic in topics
+            if self._lasting and self._lasting.get(topic, _NOTHING).kind is ErrorKind.MISSING_TOPIC
+        ]
+        for topic in gone:
+            self.fine(topic)
+
     def begin_again(self) -> None:
         """A fresh client asks everything anew: what lasts has the whole limit once more, and is still told."""
-        self._lasting = {topic: (self._clock(), why) for topic, (_, why) in self._lasting.items()}
+        self._lasting = {topic: one._replace(since_s=self._clock()) for topic, one in self._lasting.items()}
 
     def check(self) -> None:
         """Called now and then.
@@ -156,12 +208,19 @@ class ConsumerErrors:
         """
         if not self._lasting:
             return
-        since_s, why = min(self._lasting.values())
-        if self._clock() - since_s >= self._limit_s:
-            raise ReadingBroken(f"{why} (for {self._limit_s:.0f} s now: this process ends, so that a fresh one begins)")
+        oldest = min(self._lasting.values(), key=lambda one: one.since_s)
+        if self._clock() - oldest.since_s >= self._limit_s:
+            raise ReadingBroken(
+                f"{oldest.why} (for {self._limit_s:.0f} s now: this process ends, so that a fresh one begins)"
+            )
+
+    def _last(self, kind: ErrorKind, topic: str) -> None:
+        since_s = self._lasting[topic].since_s if topic in self._lasting else self._clock()
+        self._lasting[topic] = _Lasting(since_s, kind, _LASTING[kind].format(topic=topic or "what is read here"))
+        self._tell()
 
     def _tell(self) -> None:
         if self._lasting:
-            self._readiness.miss(KAFKA, "; ".join(sorted(why for _, why in self._lasting.values())))
+            self._readiness.miss(KAFKA, "; ".join(sorted(one.why for one in self._lasting.values())))
         else:
             self._readiness.meet(KAFKA)

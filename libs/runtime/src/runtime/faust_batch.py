@@ -27,8 +27,10 @@ import faust
 from faust import Stream, streams
 from faust.types import EventT, StreamT
 
+from runtime import logs
 from runtime.attempts import quarantined
-from runtime.errors import RxtractError
+from runtime.consumer_errors import ConsumerErrors, ErrorKind, kind_of_line
+from runtime.errors import ReadingBroken, RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_ledger import Batch
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchLimits, BatchState
@@ -90,6 +92,7 @@ class BatchApp(faust.App):
         contiguous: See `runtime.faust_batch_ledger.OffsetLedger`.
         stage: Who refuses a record that killed the process `tries` times, for its dead letter; the group's name when empty.
         tries: See `runtime.attempts`.
+        errors: Takes what consumers are told in place of records; may be shared with others of the same process.
     """
 
     logger = logging.getLogger("faust.app")  # else mode's chatter would carry our name and our level
@@ -112,14 +115,20 @@ class BatchApp(faust.App):
         contiguous: bool = True,
         stage: str = "",
         tries: int = 3,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         check_accelerator()
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
-        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous, tries=tries)
+        self.batching = BatchState(
+            limits, self.fail_stop, metrics, liveness, readiness, contiguous=contiguous, tries=tries
+        )
         handler = quarantined(handler, self.batching.attempts, stage or group, metrics)
-        self.worker = BatchWorker(handler, sender, self._worker_failed, metrics, self.batching.ledger.start, self.batching.waits_for)
+        self.worker = BatchWorker(
+            handler, sender, self._worker_failed, metrics, self.batching.ledger.start, self.batching.waits_for
+        )
         self.sender = sender
+        self.errors = errors or ConsumerErrors(metrics, readiness)
         super().__init__(
             settings.group(group),
             broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
@@ -274,6 +283,7 @@ async def _tick(app: BatchApp) -> None:
         reported = stuck
         app.batching.publish_progress()
         _check_coordinator(app)
+        _check_reading(app)
         await asyncio.sleep(_TICK_S)
 
 
@@ -284,6 +294,24 @@ def _check_coordinator(app: BatchApp) -> None:
         cast("BatchConsumer", app.consumer).check_coordinator()
     except Exception as error:  # noqa: BLE001 - whatever it died of, no partition would ever come again
         app.fail_stop("the group coordinator", error)
+
+
+def _check_reading(app: BatchApp) -> None:
+    """What the client only logs is counted; a topic that is gone is told, and ends the process when it stays away."""
+    for kind, count in logs.third_party.taken():
+        app.errors.count(kind_of_line(kind), count)
+    if app.fail_stop.stopping:
+        return
+    topic = app.batches.get_topic_name()
+    exists = cast("BatchConsumer", app.consumer).topic_exists(topic)
+    if exists is False:
+        app.errors.lasts(ErrorKind.MISSING_TOPIC, topic)
+    elif exists:
+        app.errors.fine(topic)
+    try:
+        app.errors.check()
+    except ReadingBroken as error:
+        app.fail_stop("reading", error)
 
 
 async def _stop(app: BatchApp) -> None:

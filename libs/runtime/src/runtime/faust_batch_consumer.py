@@ -10,16 +10,20 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service, ServiceT
 
 from runtime.attempts import Mark
+from runtime.consumer_errors import ErrorKind
+from runtime.errors import ReadingBroken
 from runtime.faust_batch_ledger import Batch, OffsetGapError, Partition, cut
+from runtime.faust_batch_state import ASSIGNED
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
@@ -123,8 +127,7 @@ class BatchConsumer(driver.Consumer):
             count = attempts.portion(tp, offsets, limits.batch_records)
             if not attempts.careful:
                 count = len(records)
-            for row, size_bytes in cut(records[:count], limits.batch_records, limits.batch_bytes):
-                yield row, size_bytes
+            yield from cut(records[:count], limits.batch_records, limits.batch_bytes)
             records = records[count:]
 
     async def _guard(self, tp: TP, row: Sequence[Any], generation: int) -> bool:
@@ -174,12 +177,16 @@ class BatchConsumer(driver.Consumer):
         attempts = self.batching.attempts
         self._loop_of_commits = asyncio.get_running_loop()
         found = await cast("MarkingThread", self._thread).marks(ours)
-        running = [tp for tp, (_, text) in found.items() if Mark.parse(text).suspicious]
-        ends = await self.highwaters(*running) if running else {}
+        suspicious = [tp for tp, (_, text) in found.items() if Mark.parse(text).suspicious]
+        ends = await self.highwaters(*suspicious) if suspicious else {}
+
+        def end(tp: TP) -> int:
+            return int(ends.get(tp) or 0)
+
         for tp in ours:
             committed, text = found.get(tp, (-1, ""))
             base = committed if committed >= 0 else begins.get(tp)
-            attempts.assigned(tp, base, text, lambda tp=tp: int(ends.get(tp) or 0), begins.get(tp))
+            attempts.assigned(tp, base, text, partial(end, tp), begins.get(tp))
         await self.commit_marks()
 
     def _is_stale(self, generation: int) -> bool:
@@ -279,6 +286,14 @@ class BatchConsumer(driver.Consumer):
         if coordinator is not None:
             coordinator.check_errors()
 
+    def topic_exists(self, topic: str) -> bool | None:
+        """Whether the cluster has the topic, as far as the client knows; None before it knows anything."""
+        consumer = getattr(getattr(self, "_thread", None), "_consumer", None)
+        cluster = getattr(getattr(consumer, "_client", None), "cluster", None)
+        if cluster is None or ASSIGNED in self.batching.readiness.missing or not cluster.brokers():
+            return None
+        return cluster.partitions_for_topic(topic) is not None
+
     def _check_thread(self) -> None:
         """Raise what the group coordinator or the consumer's thread died of; upstream never asks."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001 - upstream offers no other way
@@ -287,6 +302,10 @@ class BatchConsumer(driver.Consumer):
             raise self._thread.crash_reason or RuntimeError("the consumer's thread crashed")
 
     def _surprise(self, where: str, error: BaseException) -> None:
+        if isinstance(error, (TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
+            broken = "Kafka does not let us read: give this principal the right to read the topic and to use its group"
+            cast("Any", self.app).errors.count(ErrorKind.FORBIDDEN)
+            error = ReadingBroken(f"{broken}; this process ends, so that a fresh one begins")
         if not self.batching.fail_stop.stopping:
             self.batching.fail_stop(where, error)
 

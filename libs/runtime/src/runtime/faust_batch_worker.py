@@ -232,14 +232,15 @@ class BatchWorker:
         while True:
             try:
                 made = act()
-                self._on_waiting(None)
-                return made
             except (Recoverable, Rejected, RegistryUnavailable) as error:
                 self._retries.labels(cause_of(error)).inc()
                 self._on_waiting(error)
                 _log.warning(
                     "waiting to try a batch again", wait_s=wait_s, error=type(error).__name__, message=str(error)
                 )
+            else:
+                self._on_waiting(None)
+                return made
             if self._wait_polling(wait_s):
                 return None
             wait_s = min(wait_s * 2, _RETRY_MAX_S)

@@ -12,6 +12,7 @@ from contracts.record import Record
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 
+from runtime.consumer_errors import ConsumerErrors
 from runtime.logs import get_logger
 
 R = TypeVar("R", bound=Record)
@@ -31,6 +32,7 @@ class TopicFollower(Generic[R]):
             read again later.
         on_record: Called in the follower's thread, in the order of each partition. A record at which it raises comes again.
         make_consumer: Makes the client.
+        errors: Counts what is told in place of records; whoever owns it ends the process when it lasts.
     """
 
     def __init__(
@@ -40,12 +42,16 @@ class TopicFollower(Generic[R]):
         decode: Callable[[bytes | None], R],
         on_record: Callable[[R], None],
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._config = {**config, "group.id": "rxtract-follower-unused", "enable.auto.commit": False}
         self._topic = topic
         self._decode = decode
         self._on_record = on_record
         self._make_consumer = make_consumer
+        self._errors = errors
+        if errors is not None:
+            self._config["error_cb"] = errors.heard
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] | None = None
         self._caught_up = threading.Event()
@@ -85,6 +91,8 @@ class TopicFollower(Generic[R]):
             while not self._stopped.is_set():
                 self._turn(consumer)
         except KafkaException as error:
+            if self._errors is not None:
+                self._errors.take(error.args[0].name(), self._topic)
             return str(error.args[0].name())
         except RegistryUnavailable:
             return "the schema registry is away"
@@ -107,6 +115,8 @@ class TopicFollower(Generic[R]):
         if self._ends is None:
             self._ends = ends
         consumer.assign(places)
+        if self._errors is not None:
+            self._errors.exists([self._topic])
 
     def _turn(self, consumer: Consumer) -> None:
         for message in consumer.consume(_BATCH, timeout=0.2):
@@ -118,5 +128,7 @@ class TopicFollower(Generic[R]):
             except WireError as refused:
                 _log.warning("passed over", topic=self._topic, reason=refused.reason.value)
             self._next[number] = offset + 1
+            if self._errors is not None:
+                self._errors.fine(self._topic)
         if not self.caught_up and all(self._next[number] >= end for number, end in (self._ends or {}).items()):
             self._caught_up.set()

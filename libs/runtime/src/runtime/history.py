@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.record import Record
 from contracts.wire import WireError
 
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
 from runtime.logs import get_logger
 from runtime.loop import to_record
@@ -23,10 +24,14 @@ class History:
 
     Args:
         config: librdkafka's settings of a client.
+        errors: Counts what is told in place of records; whoever owns it ends the process when it lasts.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], errors: ConsumerErrors | None = None) -> None:
+        self._errors = errors
         self._config = {**config, "group.id": "rxtract-history-unused", "enable.auto.commit": False}
+        if errors is not None:
+            self._config["error_cb"] = errors.heard
         self._asking: _Reader | None = None
 
     def size(self, topic: str) -> int:
@@ -36,7 +41,7 @@ class History:
             Recoverable: The broker gave no answer.
         """
         if self._asking is None:
-            self._asking = _Reader(self._config)
+            self._asking = _Reader(self._config, self._errors)
         return sum(end - begin for _, begin, end in self._asking.ranges(topic))
 
     def read(self, topic: str) -> Iterator[InputRecord]:
@@ -45,7 +50,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with _Reader(self._config) as reader:
+        with _Reader(self._config, self._errors) as reader:
             yield from reader.read(topic, reader.ranges(topic))
 
     def decoded(self, topic: str, decode: Callable[[bytes | None], R]) -> Iterator[R]:
@@ -62,7 +67,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with _Reader(self._config) as reader:
+        with _Reader(self._config, self._errors) as reader:
             left = reader.ranges(topic)
             while left := [(number, begin, end) for number, begin, end in left if end > begin]:
                 each = -(-count // len(left))
@@ -72,8 +77,9 @@ class History:
 
 
 class _Reader:
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], errors: ConsumerErrors | None) -> None:
         self._consumer = Consumer(dict(config))
+        self._errors = errors
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +96,15 @@ class _Reader:
                 begin, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
                 found.append((number, begin, end))
         except KafkaException as error:
+            self._count(error.args[0].name(), topic)
             raise Recoverable(f"{topic} cannot be read: {error.args[0].name()}") from None
         if not found:
             raise Recoverable(f"{topic} does not exist yet: run `rxtract topics apply`")
         return found
+
+    def _count(self, name: str, topic: str) -> None:
+        if self._errors is not None:
+            self._errors.take(name, topic)
 
     def read(self, topic: str, ranges: list[tuple[int, int, int]]) -> Iterator[InputRecord]:
         ends = {number: end for number, begin, end in ranges if end > begin}
@@ -108,6 +119,7 @@ class _Reader:
                 raise Recoverable(f"{topic} cannot be read: the broker sends nothing")
             for message in messages:
                 if (error := message.error()) is not None:
+                    self._count(error.name(), topic)
                     raise Recoverable(f"{topic} cannot be read: {error.name()}")
                 record = to_record(message)
                 if record.partition in ends and record.offset < ends[record.partition]:

@@ -546,6 +546,7 @@ class ConsumerLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._take_marks(partitions)
+        self._errors.exists({partition.topic for partition in partitions})
         self._metrics.counter(m.REBALANCES).labels("assigned").inc()
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).inc(len(partitions))
         self._readiness.meet(ASSIGNMENT)

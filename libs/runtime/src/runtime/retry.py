@@ -76,15 +76,16 @@ def retrying(
         for pause_s in (backoff or Backoff()).pauses_s():
             try:
                 outputs = handler(records)
-                if waits_for_subject and readiness is not None:
-                    readiness.meet(SUBJECT)
-                return outputs
             except (Recoverable, RegistryUnavailable) as error:
                 log.warning("waiting", error=type(error).__name__, message=str(error), pause_s=round(pause_s, 2))
                 waits_for_subject = waits_for_subject or isinstance(error, SubjectMissing)
                 cause = cause_of(error)
                 if waits_for_subject and readiness is not None:
                     readiness.miss(SUBJECT, str(error))
+            else:
+                if waits_for_subject and readiness is not None:
+                    readiness.meet(SUBJECT)
+                return outputs
             wait(stop, pause_s, on_wait)
             on_retry(cause)
         raise AssertionError("pauses never end")

@@ -13,6 +13,7 @@ from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
 from drift.watcher import FindReferences
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
@@ -73,6 +74,11 @@ class DriftWatcher:
     liveness: Liveness = field(default_factory=lambda: Liveness(_LIVE_WITHOUT_TICK_S))
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNED))
     stop: threading.Event = field(default_factory=threading.Event)
+    errors: ConsumerErrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One place takes what all our consumers are told."""
+        self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
@@ -98,7 +104,7 @@ class DriftWatcher:
         )
         detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
         published = PublishedRecords(
-            History(settings.kafka_client_config()),
+            History(settings.kafka_client_config(), self.errors),
             detected,
             commands,
             Deserializer.for_topic(DriftDetected, self.registry, detected),
@@ -122,6 +128,7 @@ class DriftWatcher:
             session_timeout_s=settings.session_timeout_s,
             stage=STAGE,
             tries=settings.kill_tries,
+            errors=self.errors,
         )
         app.batching.restore = keeper.restore
 

@@ -23,6 +23,7 @@ from contracts.records import (
 )
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.wire import Deserializer, Serializer
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
@@ -102,6 +103,11 @@ class Extractor:
     spans: Spans | None = None
     episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
     stop: threading.Event = field(default_factory=threading.Event)
+    errors: ConsumerErrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One place takes what all our consumers are told."""
+        self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
@@ -125,7 +131,7 @@ class Extractor:
         """Threads beside the stream: the slow look at the alias, promotions as they are told, open drift."""
         config, topic = self.settings.kafka_client_config(), self.settings.topic
         parts: list[Reloader | TopicFollower[Any]] = [
-            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell)
+            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell, errors=self.errors)
         ]
         if reloader is not None:
 
@@ -134,7 +140,10 @@ class Extractor:
                     self._announce(event)
                     reloader.nudge(event.occurred_at)
 
-            parts += [reloader, TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event)]
+            parts += [
+                reloader,
+                TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event, errors=self.errors),
+            ]
         return parts
 
     def _announce(self, event: ModelEvent) -> None:
@@ -158,6 +167,7 @@ class Extractor:
             instance_id=settings.group_instance_id,
             stage=STAGE,
             tries=settings.kill_tries,
+            errors=self.errors,
         )
         declare(app)
         return app

@@ -109,4 +109,6 @@ def _tell(shared: Shared, error: Exception, pause_s: float) -> None:
     name = type(error).__name__
     shared.metrics.counter(DOOR_FAULTS).inc()
     shared.readiness.miss(ASSIGNMENT, f"the Kafka door failed ({name}) and begins again")
-    _log.error("the Kafka door failed", error=name, message=safe_message(error), pause_s=round(pause_s, 1), exc_info=error)
+    _log.error(
+        "the Kafka door failed", error=name, message=safe_message(error), pause_s=round(pause_s, 1), exc_info=error
+    )

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from contracts.registry import RegistryUnavailable
+from runtime.consumer_errors import ASK_ANEW, ConsumerErrors
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
@@ -39,6 +40,7 @@ class Follower:
         consumer: Made with `FOLLOWER_CONFIG`.
         topics: Full names.
         project: Applies a batch.
+        errors: Takes what the consumer says in place of records.
         history: Those of the topics that are kept for ever: nothing older than `LOOK_BACK_S` is read of them.
     """
 
@@ -53,6 +55,7 @@ class Follower:
         readiness: Readiness,
         metrics: Metrics,
         history: frozenset[str] = frozenset(),
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
         self._topics = topics
@@ -63,20 +66,29 @@ class Follower:
         self._readiness = readiness
         self._metrics = metrics
         self._history = history
+        self._errors = errors or ConsumerErrors(metrics, readiness)
         self._ends: dict[str, int] = {}
         self._next: dict[str, int] = {}
         self._whole = False
         self._reader = secrets.token_hex(8)
         self._sweep_at_s = 0.0
+        self._counted = False
 
     def run(self) -> None:
-        """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again."""
+        """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again.
+
+        Raises:
+            ReadingBroken: A right or a topic has been missing for too long.
+        """
         while not self._stop.is_set():
+            self._errors.check()
             try:
                 self._begin()
                 while not self._stop.is_set():
                     self._turn()
             except (Recoverable, RegistryUnavailable, KafkaException, *OURS) as error:
+                if isinstance(error, KafkaException) and not self._counted:
+                    self._errors.take(error.args[0].name(), "")
                 self._readiness.miss(QUEUE, "waiting for Kafka, the registry or Redis")
                 _log.warning("the queue waits", error=type(error).__name__)
                 self._liveness.tick()
@@ -85,6 +97,7 @@ class Follower:
 
     def _begin(self) -> None:
         """Assign everything, from the places that Redis remembers."""
+        self._counted = False
         self._whole = False
         self._store.begin_building(self._reader)  # first: a wipe from here on is seen
         saved = self._store.offsets() if self._store.is_ready() else {}
@@ -99,6 +112,7 @@ class Follower:
             partition.offset = min(max(begin, low), high)
             self._next[place], self._ends[place] = partition.offset, high
         self._consumer.assign(partitions)
+        self._errors.exists(self._topics)
 
     def _beginning(self, partition: TopicPartition, low: int, high: int) -> int:
         """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
@@ -118,7 +132,7 @@ class Follower:
     def _turn(self) -> None:
         self._liveness.tick()
         messages = self._consumer.consume(_BATCH, _WAIT_S)
-        records = [to_record(message) for message in messages if message.error() is None]
+        records = [to_record(message) for message in messages if self._is_record(message)]
         if not (self._store.is_ready() if self._whole else self._store.is_building(self._reader)):
             self._begin_again()
             return
@@ -129,6 +143,21 @@ class Follower:
             self._finish()
         self._sweep()
         self._measure()
+
+    def _is_record(self, message: Message) -> bool:
+        """Whether it is one; what the client says instead is counted, and may mean that all places must be asked for anew.
+
+        Raises:
+            KafkaException: That.
+        """
+        error = message.error()
+        if error is None:
+            self._errors.fine(message.topic())
+            return True
+        if self._errors.saw(error, message.topic() or "") in ASK_ANEW:
+            self._counted = True
+            raise KafkaException(error)
+        return False
 
     def _begin_again(self) -> None:
         _log.warning("Redis was wiped: the queue is read from the topics again")

@@ -11,10 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from contracts.records import ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import dead_letter
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
@@ -119,8 +120,10 @@ class OrderLoop:
         readiness: Readiness,
         stop: threading.Event,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
+        self._errors = errors or ConsumerErrors(metrics, readiness)
         self._topic = topic
         self._model_name = model_name
         self._decode = decode
@@ -158,7 +161,12 @@ class OrderLoop:
         self._stands_by = False
 
     def run(self) -> None:
-        """Serve until stopped."""
+        """Serve until stopped.
+
+        Raises:
+            ReadingBroken: A right or a topic has been missing for too long.
+            ProducerBroken: Nothing can be written to Kafka any more.
+        """
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone
         )
@@ -174,11 +182,14 @@ class OrderLoop:
 
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
+        self._errors.check()
         message = self._consumer.poll(_POLL_S)
-        if message is not None and message.error() is None and self._owned.is_set():
-            self._take(to_record(message))
-        elif message is not None and (error := message.error()) is not None and error.fatal():
-            raise KafkaException(error)
+        if message is not None and (error := message.error()) is not None:
+            self._errors.saw(error, message.topic() or "")
+        elif message is not None:
+            self._errors.fine(message.topic())
+            if self._owned.is_set():
+                self._take(to_record(message))
         lacking = self._ledger.lacking
         self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
         self._metrics.gauge(m.DEFERRED).set(len(lacking))
@@ -348,6 +359,7 @@ class OrderLoop:
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         self._assigned = list(partitions)
+        self._errors.exists({partition.topic for partition in partitions})
         self._stands_by = not partitions
         if not partitions:
             self._stand_by()

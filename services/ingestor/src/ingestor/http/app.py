@@ -83,7 +83,9 @@ class NotesApi:
             response = _problem(HttpRefusal(503, "STARTING", message, self._retry_after))
         except ProducerBroken as broken:
             self._on_broken(broken)
-            message = "this replica cannot write to Kafka any more and ends; send the same again, duplicates are harmless"
+            message = (
+                "this replica cannot write to Kafka any more and ends; send the same again, duplicates are harmless"
+            )
             response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
         except DeliveryFailed:
             message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"

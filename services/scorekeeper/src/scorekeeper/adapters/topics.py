@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, MODEL_EVENTS, QUALITY_MEASURED
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError
 from runtime.loop import to_record
 from runtime.records import InputRecord
@@ -65,10 +66,12 @@ class Topics:
     Args:
         consumer: Made without a group that counts; `close` closes it.
         names: Contract topic by full name.
+        errors: Takes what the consumer says in place of records.
     """
 
-    def __init__(self, consumer: Consumer, names: Mapping[str, str]) -> None:
+    def __init__(self, consumer: Consumer, names: Mapping[str, str], errors: ConsumerErrors) -> None:
         self._consumer = consumer
+        self._errors = errors
         self._names = names
         self._next: dict[Place, int] = {}
 
@@ -126,6 +129,7 @@ class Topics:
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Go to the starts."""
+        self._errors.exists(self._names)
         self._next = {place: start.read_from for place, start in starts.items()}
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
 
@@ -134,13 +138,16 @@ class Topics:
 
         Raises:
             KafkaException: The client cannot go on.
+            ReadingBroken: A right or a topic has been missing for too long.
         """
+        self._errors.check()
         records = []
         for message in self._consumer.consume(_BATCH, _WAIT_S):
             if (error := message.error()) is None:
+                self._errors.fine(message.topic())
                 records.append(to_record(message))
-            elif error.fatal():
-                raise KafkaException(error)
+            else:
+                self._errors.saw(error, message.topic() or "")
         return records
 
     def took(self, records: Sequence[InputRecord]) -> None:

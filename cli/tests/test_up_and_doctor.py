@@ -74,7 +74,8 @@ class Child:
 
 
 def running_with(tmp_path, child, ended=None):
-    stack = SimpleNamespace(ended=lambda: dict(ended or {}), restart=lambda name: ended.pop(name))
+    ended = ended or {}
+    stack = SimpleNamespace(ended=lambda: dict(ended), restart=ended.pop)
     (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "run" / "score.port").write_text("4711\n")
     addresses = StackAddresses("127.0.0.1:1", "http://r", "redis://r", "http://m", "http://i")

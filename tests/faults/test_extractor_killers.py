@@ -4,8 +4,10 @@ import threading
 import time
 
 import pytest
-from extractor_rig import Rig, judge, note
+from contracts.topics import NOTES_ACCEPTED
+from extractor_rig import Rig, judge, note, until
 from runtime.deadletter import REASON, header
+from runtime.faust_batch_stop import EXIT_SURPRISE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -70,3 +72,13 @@ def test_a_kill_from_outside_costs_no_note(extractor_rig: Rig) -> None:
     found = judge(sent, extractor_rig.events())
     assert found.lost == []
     assert extractor_rig.dead_letters() == []
+
+
+def test_a_topic_that_is_deleted_ends_the_extractor_with_one_line(extractor_rig: Rig) -> None:
+    process = extractor_rig.start(RXTRACT_FAULT_LIMIT_S="3")
+    until(lambda: process.ready, 60, "ready")
+    for future in extractor_rig.admin.delete_topics([extractor_rig.topic(NOTES_ACCEPTED)]).values():
+        future.result(30)
+    until(lambda: not process.ready, 60, "not ready")
+    assert process.child.wait(60) == EXIT_SURPRISE
+    assert "does not exist: run `rxtract topics apply`" in process.logged()

@@ -76,7 +76,7 @@ def test_a_kill_from_outside_costs_no_note(extractor_rig: Rig) -> None:
 
 def test_a_topic_that_is_deleted_ends_the_extractor_with_one_line(extractor_rig: Rig) -> None:
     process = extractor_rig.start(RXTRACT_FAULT_LIMIT_S="3")
-    until(lambda: process.ready or process.child.poll() is not None, 60, "ready")
+    until(lambda: process.ready or process.child.poll() is not None, 150, "ready")
     assert process.child.poll() is None, process.logged()
     for future in extractor_rig.admin.delete_topics([extractor_rig.topic(NOTES_ACCEPTED)]).values():
         future.result(30)

@@ -37,6 +37,8 @@ from ingestor.settings import IngestorSettings
 
 GROUP = "rxtract-ingestor"
 REGISTRY = "registry"
+FETCH_BYTES = 131_072
+"""Of one partition at once, as they are on the wire: what others send may be a thousand times as large once it is decompressed."""
 HTTP_DOOR = frozenset({REGISTRY, HTTP, PROCESS})
 """What the HTTP door needs, whatever becomes of the Kafka door: /ready/http."""
 
@@ -123,7 +125,7 @@ def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccept
 
 def make_consumer(settings: IngestorSettings, errors: ConsumerErrors) -> KafkaConsumer | Consumer:
     """The Kafka door's consumer."""
-    own = {"group.id": settings.group(GROUP), "error_cb": errors.heard}
+    own = {"group.id": settings.group(GROUP), "error_cb": errors.heard, "fetch.message.max.bytes": FETCH_BYTES}
     return Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own})
 
 

@@ -277,7 +277,9 @@ class ConsumerLoop:
         else:
             messages, rest = _bounded(messages, self._limits.batch_bytes)
         for message in messages:
-            attempts.begin((message.topic() or "", message.partition() or 0), message.offset() or 0)
+            partition = (message.topic() or "", message.partition() or 0)
+            if partition not in self._gone_while_fetching:
+                attempts.begin(partition, message.offset() or 0)
         if (attempts.careful or attempts.untold) and not self._write_marks(messages[0]):
             self._held = [*messages, *rest, *self._held]
             self._pause(_MARK_RETRY_S)  # as a member: a rebalance is what hinders most often
@@ -296,8 +298,10 @@ class ConsumerLoop:
 
     def _write_marks(self, first: Message) -> bool:
         """Tell the group what is in hand; all partitions when they came just now, or care begins or ends."""
-        all_of_them = _keys(self._consumer.assignment())
-        partitions = all_of_them if self._attempts.untold else [(first.topic() or "", first.partition() or 0)]
+        ours = set(
+            _keys(self._consumer.assignment())
+        )  # a group lets any member commit any partition: never one that has gone
+        partitions = ours if self._attempts.untold else ours & {(first.topic() or "", first.partition() or 0)}
         if not self._commit(partitions, asynchronous=False):
             return False
         self._attempts.told()

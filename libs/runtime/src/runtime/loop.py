@@ -247,7 +247,7 @@ class ConsumerLoop:
         if self._is_full():
             self._await_head()
             return
-        messages = self._guarded(self._fetch())
+        messages = self._guarded(self._fetch(), worker)
         if not messages:
             return
         batch = self._handling = _batch_of(messages, self._gone_while_fetching)
@@ -261,11 +261,11 @@ class ConsumerLoop:
             self._handling = None
         if self._attempts.careful and self._settle_all():
             self._attempts.put_down()
-            self._commit(batch.next_offsets, asynchronous=False)
+            self._commit_as_member(batch.next_offsets, worker)
 
     # -- what may kill
 
-    def _guarded(self, messages: list[Message]) -> list[Message]:
+    def _guarded(self, messages: list[Message], worker: ThreadPoolExecutor) -> list[Message]:
         """What may be handled at once, once the marks that are due are written; the rest is held."""
         if not messages:
             return messages
@@ -280,7 +280,7 @@ class ConsumerLoop:
             partition = (message.topic() or "", message.partition() or 0)
             if partition not in self._gone_while_fetching:
                 attempts.begin(partition, message.offset() or 0)
-        if (attempts.careful or attempts.untold) and not self._write_marks(messages[0]):
+        if (attempts.careful or attempts.untold) and not self._write_marks(messages[0], worker):
             self._held = [*messages, *rest, *self._held]
             self._pause(_MARK_RETRY_S)  # as a member: a rebalance is what hinders most often
             return []
@@ -296,14 +296,16 @@ class ConsumerLoop:
         chosen = {id(message) for message in portion}
         return portion, [message for message in messages if id(message) not in chosen]
 
-    def _write_marks(self, first: Message) -> bool:
+    def _write_marks(self, first: Message, worker: ThreadPoolExecutor) -> bool:
         """Tell the group what is in hand; all partitions when they came just now, or care begins or ends."""
         ours = set(
             _keys(self._consumer.assignment())
         )  # a group lets any member commit any partition: never one that has gone
         partitions = ours if self._attempts.untold else ours & {(first.topic() or "", first.partition() or 0)}
-        if not self._commit(partitions, asynchronous=False):
+        if not self._commit_as_member(partitions, worker):
             return False
+        if not ours.issuperset(_keys(self._consumer.assignment())):
+            return False  # others came while the broker answered: their marks are due too
         self._attempts.told()
         return True
 
@@ -514,10 +516,30 @@ class ConsumerLoop:
             else:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # Not committed is safe: the records come again, with the same identity.
-            self._metrics.counter(m.COMMITS).labels("failed").inc()
-            _log.warning("commit failed", code=error.args[0].name())
+            return self._not_committed(error)
+        return self._sent(offsets)
+
+    def _commit_as_member(self, partitions: Iterable[Partition], worker: ThreadPoolExecutor) -> bool:
+        """Commit, and wait for the broker's answer; one that is away is waited for as long as the client waits, polling meanwhile."""
+        offsets = self._marked_offsets(partitions)
+        if not offsets:
+            return True
+        future = worker.submit(self._consumer.commit, offsets=offsets, asynchronous=False)
+        self._wait_as_member(lambda slice_s: _is_done(future, slice_s) or self._stop.is_set(), tick=True)
+        if not future.done():
             return False
+        if isinstance(error := future.exception(), KafkaException):
+            return self._not_committed(error)
+        future.result()
+        return self._sent(offsets)
+
+    def _not_committed(self, error: KafkaException) -> bool:
+        """It is safe: the records come again, with the same identity."""
+        self._metrics.counter(m.COMMITS).labels("failed").inc()
+        _log.warning("commit failed", code=error.args[0].name())
+        return False
+
+    def _sent(self, offsets: Sequence[TopicPartition]) -> bool:
         self._metrics.counter(m.COMMITS).labels("sent").inc()
         told = {(offset.topic, offset.partition) for offset in offsets} & self._positions.untold
         self._positions.untold -= told

@@ -307,7 +307,7 @@ def _check_reading(app: BatchApp) -> None:
     if exists is False:
         app.errors.lasts(ErrorKind.MISSING_TOPIC, topic)
     elif exists:
-        app.errors.fine(topic)
+        app.errors.exists([topic])
     try:
         app.errors.check()
     except ReadingBroken as error:

@@ -204,7 +204,7 @@ def test_the_hot_path_pays_one_commit_for_an_assignment() -> None:
     live(broker, handler)
     assert handler.tries == Counter()
     attempts = Attempts(3, Metrics())
-    attempts.assigned(AT, 0, "", lambda: 0)
+    attempts.assigned(AT, 0, "", 0)
     assert attempts.untold
     attempts.told()
     assert not attempts.untold
@@ -217,7 +217,7 @@ def test_the_hot_path_pays_one_commit_for_an_assignment() -> None:
 def test_metadata_of_others_is_no_death(text: str | None) -> None:
     metrics = Metrics()
     attempts = Attempts(3, metrics)
-    attempts.assigned(AT, 10, text, lambda: 100)
+    attempts.assigned(AT, 10, text, 100)
     assert not attempts.careful
     assert metrics.counter(DIED_IN_HAND)._value.get() == 0
 
@@ -231,7 +231,7 @@ def test_a_mark_survives_being_stored() -> None:
 def test_a_suspect_partition_that_ends_in_no_record_is_forgotten() -> None:
     now = [0.0]
     attempts = Attempts(3, Metrics(), lambda: now[0])
-    attempts.assigned(AT, 10, Mark(0, running=True).text(), lambda: 12)
+    attempts.assigned(AT, 10, Mark(0, running=True).text(), 12)
     assert attempts.careful
     now[0] = 61.0
     assert not attempts.careful

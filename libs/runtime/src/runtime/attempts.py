@@ -116,7 +116,7 @@ class Attempts:
         partition: Partition,
         committed: int | None,
         text: str | None,
-        end: Callable[[], int],
+        end: int,
         begins: int | None = None,
     ) -> None:
         """Take a partition on.
@@ -125,7 +125,7 @@ class Attempts:
             partition: Which.
             committed: The committed offset, or where reading begins without one.
             text: What stands beside it.
-            end: Asks for the offset behind the last record; called only when somebody died.
+            end: The offset behind the last record; only asked for when somebody died.
             begins: Where reading goes on, when that is not where the commit is (state of our own is older).
         """
         self.gone([partition])
@@ -142,7 +142,7 @@ class Attempts:
         if mark.running:
             self._died.inc()
             if mark.first == _NONE:
-                until = min(max(base, begins) + SUSPECT_RECORDS, end())
+                until = min(max(base, begins) + SUSPECT_RECORDS, end)
                 narrow = until if deaths >= self.tries - 1 else begins
             else:
                 narrow, until = mark.last + 1, max(mark.until, mark.last + 1)

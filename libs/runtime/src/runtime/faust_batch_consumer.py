@@ -10,7 +10,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import CommitFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError
@@ -179,14 +178,10 @@ class BatchConsumer(driver.Consumer):
         found = await cast("MarkingThread", self._thread).marks(ours)
         suspicious = [tp for tp, (_, text) in found.items() if Mark.parse(text).suspicious]
         ends = await self.highwaters(*suspicious) if suspicious else {}
-
-        def end(tp: TP) -> int:
-            return int(ends.get(tp) or 0)
-
         for tp in ours:
             committed, text = found.get(tp, (-1, ""))
             base = committed if committed >= 0 else begins.get(tp)
-            attempts.assigned(tp, base, text, partial(end, tp), begins.get(tp))
+            attempts.assigned(tp, base, text, int(ends.get(tp) or 0), begins.get(tp))
         await self.commit_marks()
 
     def _is_stale(self, generation: int) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import metrics as m
-from runtime.attempts import Attempts
+from runtime.attempts import Attempts, Mark
 from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer
@@ -200,6 +200,7 @@ class ConsumerLoop:
         self._readiness = readiness or Readiness()
         self._pauses_s = (backoff or Backoff()).pauses_s
         self._attempts = attempts or Attempts(3, self._metrics)
+        self._unlearned: set[Partition] = set()
         self._died = False
         self._errors = errors or ConsumerErrors(self._metrics, self._readiness)
         self._in_flight: deque[_Batch] = deque()
@@ -270,6 +271,10 @@ class ConsumerLoop:
         if not messages:
             return messages
         attempts = self._attempts
+        if not self._learn_marks(worker):
+            self._held = [*messages, *self._held]
+            self._pause(_MARK_RETRY_S)
+            return []
         if attempts.careful:
             if not self._settle_all():
                 return []
@@ -323,17 +328,35 @@ class ConsumerLoop:
         found = ((one, self._positions.done.get(one, self._attempts.base(one))) for one in sorted(partitions))
         return [TopicPartition(*one, offset, self._attempts.mark(one)) for one, offset in found if offset is not None]
 
-    def _take_marks(self, partitions: list[TopicPartition]) -> None:
-        """Learn what the last owners of partitions left beside their offsets."""
-        for one in self._consumer.committed(partitions, timeout=_ANSWER_S) if partitions else ():
+    def _learn_marks(self, worker: ThreadPoolExecutor) -> bool:
+        """Learn what the last owners of new partitions left beside their offsets, before the first record of them is handled.
 
-            def end(partition: TopicPartition = one) -> int:
-                ends = self._consumer.get_watermark_offsets(
-                    TopicPartition(partition.topic, partition.partition), timeout=_ANSWER_S
-                )
-                return 0 if ends is None else ends[1]
+        As a member, like a mark's commit: never from within the assignment, where a broker that is silent would hold the thread.
+        """
+        if not self._unlearned:
+            return True
+        future = worker.submit(self._ask_marks, [TopicPartition(*partition) for partition in sorted(self._unlearned)])
+        self._wait_as_member(lambda slice_s: _is_done(future, slice_s) or self._stop.is_set(), tick=True)
+        if not future.done():
+            return False
+        if isinstance(error := future.exception(), KafkaException):
+            _log.warning("the marks of the last owners are not known yet", code=error.args[0].name())
+            return False
+        for one, end in future.result():
+            if (one.topic, one.partition) in self._unlearned:
+                self._unlearned.discard((one.topic, one.partition))
+                self._attempts.assigned((one.topic, one.partition), one.offset, one.metadata, end)
+        return not self._unlearned
 
-            self._attempts.assigned((one.topic, one.partition), one.offset, one.metadata, end)
+    def _ask_marks(self, partitions: list[TopicPartition]) -> list[tuple[TopicPartition, int]]:
+        """Ask for committed offsets with their marks, and for the end of each partition whose last owner died."""
+        found = []
+        for one in self._consumer.committed(partitions, timeout=_ANSWER_S):
+            ends = None
+            if Mark.parse(one.metadata).suspicious:
+                ends = self._consumer.get_watermark_offsets(TopicPartition(one.topic, one.partition), timeout=_ANSWER_S)
+            found.append((one, 0 if ends is None else ends[1]))
+        return found
 
     # -- fetching
 
@@ -571,7 +594,7 @@ class ConsumerLoop:
     # -- the group's changes; called from within the consumer's poll
 
     def _on_assign(self, _consumer: object, partitions: list[TopicPartition]) -> None:
-        self._take_marks(partitions)
+        self._unlearned.update(_keys(partitions))
         self._errors.exists({partition.topic for partition in partitions})
         self._metrics.counter(m.REBALANCES).labels("assigned").inc()
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).inc(len(partitions))
@@ -598,6 +621,7 @@ class ConsumerLoop:
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
         self._positions.forget(gone)
         self._attempts.gone(gone)
+        self._unlearned -= gone
         for partition in gone:
             self._ends_reached.pop(partition, None)
         for batch in self._batches_under_way():
@@ -659,7 +683,7 @@ def _bounded(messages: list[Message], most_bytes: int) -> tuple[list[Message], l
     return messages[:count], messages[count:]
 
 
-def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:
+def _is_done(future: Future[Any], timeout_s: float) -> bool:
     wait_for((future,), timeout_s)
     return future.done()
 

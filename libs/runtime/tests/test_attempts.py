@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from contracts.reasons import Reason
 from runtime.attempts import Attempts, Mark, quarantined
 from runtime.deadletter import REASON, header
@@ -197,6 +197,48 @@ def test_marks_that_cannot_be_written_hold_the_records_back() -> None:
     thread.join(5)
     assert broker.committed[AT] == 30
     assert seen[0] == 1  # the mark was written before the first record was handled
+
+
+class Fenced(DyingConsumer):
+    """Refuses every commit until it was polled, as a member whose session has ended."""
+
+    polled = False
+
+    def poll(self, timeout: float = -1) -> object:
+        self.polled = self.polled or bool(self.refused)
+        return super().poll(timeout)
+
+    refused = 0
+
+    def commit(self, **more: object) -> None:
+        if not self.polled:
+            self.refused += 1
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+        super().commit(**more)
+
+
+def test_a_member_whose_marks_are_refused_goes_on_polling() -> None:
+    broker, handler = filled(30), Deadly([])
+    fenced, stop = Fenced(broker), threading.Event()
+    loop = ConsumerLoop(
+        fenced,
+        DeliveryProducer({}, MemoryProducer(broker)),
+        handler,
+        ["in"],
+        stop=stop,
+        limits=QUICK,
+        metrics=Metrics(),
+    )
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    for _ in range(2_000):
+        if broker.committed.get(AT) == 30:
+            break
+        stop.wait(0.005)
+    stop.set()
+    thread.join(5)
+    assert fenced.polled
+    assert broker.committed[AT] == 30
 
 
 def test_the_hot_path_pays_one_commit_for_an_assignment() -> None:

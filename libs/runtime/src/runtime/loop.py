@@ -54,6 +54,7 @@ ASSIGNMENT = "assignment"
 
 _RECOMMIT_S = 5.0
 _MARK_RETRY_S = 0.5
+_MARK_POLL_S = 0.05
 _ANSWER_S = 10.0
 _LAG_INTERVAL_S = 2.0
 _log = get_logger(__name__)
@@ -273,7 +274,7 @@ class ConsumerLoop:
         attempts = self._attempts
         if not self._learn_marks(worker):
             self._held = [*messages, *self._held]
-            self._pause(_MARK_RETRY_S)
+            self._poll_for(_MARK_RETRY_S)
             return []
         if attempts.careful:
             if not self._settle_all():
@@ -287,7 +288,7 @@ class ConsumerLoop:
                 attempts.begin(partition, message.offset() or 0)
         if (attempts.careful or attempts.untold) and not self._write_marks(messages[0], worker):
             self._held = [*messages, *rest, *self._held]
-            self._pause(_MARK_RETRY_S)  # as a member: a rebalance is what hinders most often
+            self._poll_for(_MARK_RETRY_S)
             return []
         self._held = [*rest, *self._held]
         return messages
@@ -314,6 +315,11 @@ class ConsumerLoop:
         self._attempts.told()
         return True
 
+    def _poll_for(self, wait_s: float) -> None:
+        """Poll as a member for a while: what hinders a mark is most often a rebalance, which ends by polling alone."""
+        until_s = time.monotonic() + wait_s
+        self._wait_as_member(lambda _: self._stop.wait(_MARK_POLL_S) or time.monotonic() >= until_s, tick=True)
+
     def _settle_all(self) -> bool:
         """Wait until nothing is in flight; False: asked to stop meanwhile."""
         while self._in_flight:
@@ -336,7 +342,9 @@ class ConsumerLoop:
         if not self._unlearned:
             return True
         future = worker.submit(self._ask_marks, [TopicPartition(*partition) for partition in sorted(self._unlearned)])
-        self._wait_as_member(lambda slice_s: _is_done(future, slice_s) or self._stop.is_set(), tick=True)
+        self._wait_as_member(
+            lambda slice_s: _is_done(future, min(slice_s, _MARK_POLL_S)) or self._stop.is_set(), tick=True
+        )
         if not future.done():
             return False
         if isinstance(error := future.exception(), KafkaException):
@@ -548,7 +556,9 @@ class ConsumerLoop:
         if not offsets:
             return True
         future = worker.submit(self._consumer.commit, offsets=offsets, asynchronous=False)
-        self._wait_as_member(lambda slice_s: _is_done(future, slice_s) or self._stop.is_set(), tick=True)
+        self._wait_as_member(
+            lambda slice_s: _is_done(future, min(slice_s, _MARK_POLL_S)) or self._stop.is_set(), tick=True
+        )
         if not future.done():
             return False
         if isinstance(error := future.exception(), KafkaException):

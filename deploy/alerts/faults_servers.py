@@ -42,7 +42,8 @@ def _mlflow(world: World) -> Iterator[None]:
 @fault("somebody deletes the topic of submitted notes, and makes it again", "ReadingFails", "KafkaDoorFails")
 def _topic(world: World) -> Iterator[None]:
     config = {"bootstrap.servers": world.running.addresses.bootstrap_servers}
-    for future in AdminClient(config).delete_topics([NOTES_SUBMITTED]).values():
+    admin = AdminClient(config)  # its futures live as long as it does
+    for future in admin.delete_topics([NOTES_SUBMITTED]).values():
         future.result(30)
     yield
     apply_topics(config, {NOTES_SUBMITTED: load_topics()[NOTES_SUBMITTED]})

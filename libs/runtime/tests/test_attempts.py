@@ -254,7 +254,7 @@ def test_the_hot_path_pays_one_commit_for_an_assignment() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "someone else's", "rxtract1,1", "rxtract0,1,1,1,1,1,1", "rxtract1,a,b,c,d,e,f"]
+    "text", [None, "", "someone else's", "rxtract1,1", "rxtract0,me,1,1,1,1,1,1", "rxtract1,me,a,b,c,d,e,f"]
 )
 def test_metadata_of_others_is_no_death(text: str | None) -> None:
     metrics = Metrics()
@@ -262,6 +262,18 @@ def test_metadata_of_others_is_no_death(text: str | None) -> None:
     attempts.assigned(AT, 10, text, 100)
     assert not attempts.careful
     assert metrics.counter(DIED_IN_HAND)._value.get() == 0
+
+
+def test_a_process_that_lost_its_session_and_comes_back_did_not_die() -> None:
+    attempts = Attempts(3, Metrics())
+    attempts.assigned(AT, 10, "", 100)
+    attempts.told()
+    mine = attempts.mark(AT)
+    attempts.assigned(AT, 10, mine, 100)
+    assert not attempts.careful
+    others = Attempts(3, Metrics())
+    others.assigned(AT, 10, mine, 100)
+    assert others.careful
 
 
 def test_a_mark_survives_being_stored() -> None:
@@ -277,4 +289,4 @@ def test_a_suspect_partition_that_ends_in_no_record_is_forgotten() -> None:
     assert attempts.careful
     now[0] = 61.0
     assert not attempts.careful
-    assert attempts.mark(AT) == Mark(0, running=True).text()
+    assert Mark.parse(attempts.mark(AT)) == Mark(0, running=True)

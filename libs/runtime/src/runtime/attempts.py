@@ -12,9 +12,10 @@ Without a death the cost is one commit for each assignment; nothing is added to 
 rebalance between two tries forgets nothing. All of this is a decision over offsets: no client, no clock but the one that is given.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from contracts.reasons import Reason
@@ -49,6 +50,7 @@ class Mark:
         first, last: Those records, when they are one marked portion; -1: any behind the offset.
         narrow: Before this offset portions are small: the last one that killed ended here.
         until: Before this offset records are handled with care.
+        owner: Which process wrote it: one that lost its session and comes back did not die.
     """
 
     deaths: int = 0
@@ -57,6 +59,7 @@ class Mark:
     last: int = _NONE
     narrow: int = _NONE
     until: int = _NONE
+    owner: str = field(default="", compare=False)
 
     @property
     def suspicious(self) -> bool:
@@ -66,17 +69,17 @@ class Mark:
     def text(self) -> str:
         """As Kafka stores it."""
         numbers = (self.deaths, int(self.running), self.first, self.last, self.narrow, self.until)
-        return ",".join((_VERSION, *map(str, numbers)))
+        return ",".join((_VERSION, self.owner, *map(str, numbers)))
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """Read it; whatever is not ours (another tool moved the offset) counts as left in good order."""
-        version, *numbers = (text or "").split(",")
+        version, owner, *numbers = (text or "").split(",") if "," in (text or "") else ("", "")
         try:
             deaths, running, first, last, narrow, until = map(int, numbers)
         except ValueError:
             return cls()
-        return cls(deaths, bool(running), first, last, narrow, until) if version == _VERSION else cls()
+        return cls(deaths, bool(running), first, last, narrow, until, owner) if version == _VERSION else cls()
 
 
 @dataclass(slots=True)
@@ -103,6 +106,7 @@ class Attempts:
         self.tries = max(2, tries)
         self._died = metrics.counter(DIED_IN_HAND)
         self._clock = clock
+        self._owner = secrets.token_hex(4)
         self._suspects: dict[Partition, _Suspect] = {}
         self._bases: dict[Partition, int] = {}
         self._leaving: set[Partition] = set()
@@ -131,6 +135,8 @@ class Attempts:
         self.gone([partition])
         self._told_careful = None  # its mark is to be written
         mark = Mark.parse(text)
+        if mark.running and mark.owner == self._owner:
+            mark = replace(mark, running=False)
         if committed is not None and committed >= 0:
             self._bases[partition] = committed
         deaths = mark.deaths + mark.running
@@ -251,7 +257,9 @@ class Attempts:
     def mark(self, partition: Partition) -> str:
         """What to commit beside an offset of a partition."""
         suspect = self._suspects.get(partition)
-        mark = Mark() if suspect is None else Mark(suspect.deaths, narrow=suspect.narrow, until=suspect.until)
+        mark = Mark(owner=self._owner)
+        if suspect is not None:
+            mark = replace(mark, deaths=suspect.deaths, narrow=suspect.narrow, until=suspect.until)
         if suspect is not None and suspect.condemned is not None:
             mark = replace(mark, first=suspect.condemned, last=suspect.condemned)
         if partition in self._leaving:

@@ -3,12 +3,12 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, WriterSchemas
@@ -24,8 +24,9 @@ from ingestor.metrics import METRICS
 from ingestor.server import WriterToCome
 from ingestor.settings import IngestorSettings
 from runtime.delivery import DeliveryProducer
-from runtime.errors import Rejected
+from runtime.errors import ProducerBroken, Rejected
 from runtime.health import Liveness, Readiness
+from runtime.http_server import PROCESS
 from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
 
@@ -49,7 +50,7 @@ class MemoryResults:
 
 
 class Door:
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, producer: Callable[[MemoryBroker], Any] = MemoryProducer, **settings: Any) -> None:
         self.broker = MemoryBroker()
         self.results = MemoryResults()
         self.metrics = Metrics(METRICS)
@@ -73,7 +74,8 @@ class Door:
             Readiness(),
             threading.Event(),
         )
-        self.producer = DeliveryProducer({}, MemoryProducer(self.broker))
+        self.shared = shared
+        self.producer = DeliveryProducer({}, producer(self.broker))
         self.writer = WriterToCome()
         self.writer.come(write)
         self.app = bootstrap.http_door(
@@ -449,3 +451,18 @@ def test_a_repeated_or_conflicting_note_is_no_dead_letter(door):
     door.post(NOTE)
     assert door.post({**NOTE, "text": "another"}).status_code == 409
     assert letters(door) == []
+
+
+class Fatal(MemoryProducer):
+    def produce(self, *_: Any, **__: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "fatal", fatal=True))
+
+
+def test_a_producer_that_can_never_send_again_ends_the_process() -> None:
+    door = Door(Fatal)
+    assert door.post(NOTE).status_code == 503
+    assert door.shared.stop.is_set()
+    assert "can never send again" in door.shared.readiness.missing[PROCESS]
+    assert door.post(NOTE).status_code == 503
+    with pytest.raises(ProducerBroken):
+        door.shared.downfall.check()

@@ -19,6 +19,7 @@ import typer
 from embedded_stack.checks import Finding, Status
 from embedded_stack.errors import StackError
 from rxtract.addresses import StackAddresses
+from rxtract.bringup import Revivals, Running
 from rxtract.errors import UserError
 from typer.testing import CliRunner
 
@@ -33,13 +34,13 @@ def app_of(command):
     return app
 
 
-def fake_bring_up(failures, ended):
+def fake_bring_up(revive, ended):
     @contextlib.contextmanager
     def bring_up(data_dir, **_):
         stack = SimpleNamespace(rss_bytes=lambda: {"kafka": 300_000_000})
         addresses = StackAddresses("127.0.0.1:1", "http://r", "redis://r", "http://m", "http://i")
         try:
-            yield SimpleNamespace(stack=stack, data_dir=data_dir, addresses=addresses, services={}, failures=failures)
+            yield SimpleNamespace(stack=stack, data_dir=data_dir, addresses=addresses, services={}, revive=revive)
         finally:
             ended.append(True)
 
@@ -54,20 +55,68 @@ def _handlers_as_before():
         signal.signal(number, handler)
 
 
-def test_a_process_that_ends_by_itself_ends_everything_with_its_reason(monkeypatch, tmp_path):
-    ended = []
-    monkeypatch.setattr(
-        up_module, "bring_up", fake_bring_up(lambda: ["Kafka ended (exit code 1): the disk is full"], ended)
-    )
-    with pytest.raises(UserError, match=r"Kafka ended \(exit code 1\): the disk is full"):
+class Child:
+    """A service that dies as often as it is told to."""
+
+    def __init__(self, deaths):
+        self.left = deaths
+        self.starts = []
+
+    def running(self):
+        return self.left == 0
+
+    def why_ended(self):
+        return "scorekeeper ended (signal SIGKILL): its log says nothing of it (see x.log)"
+
+    def start_again(self, env):
+        self.left -= 1
+        self.starts.append(env)
+
+
+def running_with(tmp_path, child, ended=None):
+    ended = ended or {}
+    stack = SimpleNamespace(ended=lambda: dict(ended), restart=ended.pop)
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run" / "score.port").write_text("4711\n")
+    addresses = StackAddresses("127.0.0.1:1", "http://r", "redis://r", "http://m", "http://i")
+    return Running(stack, tmp_path, addresses, {}, {"scorekeeper": child})
+
+
+def test_what_died_is_started_again_where_it_was_and_shown(tmp_path):
+    child, lines = Child(1), []
+    running, revivals = running_with(tmp_path, child, {"kafka": "Kafka ended (exit code 1)"}), Revivals()
+    running.revive(revivals, lines.append)
+    running.revive(revivals, lines.append)
+    assert child.starts == [{"RXTRACT_SCORE_PORT": "4711"}]
+    assert lines == [
+        "Kafka ended (exit code 1); started again (1 of at most 5 within 10 minutes)",
+        f"{child.why_ended()}; started again (1 of at most 5 within 10 minutes)",
+    ]
+
+
+def test_what_dies_too_often_ends_everything_with_its_reason(monkeypatch, tmp_path):
+    child, ended = Child(99), []
+    running = running_with(tmp_path, child)
+    monkeypatch.setattr(up_module, "bring_up", fake_bring_up(running.revive, ended))
+    monkeypatch.setattr(up_module, "LOOK_EVERY_S", 0.0)
+    with pytest.raises(UserError, match=r"scorekeeper ended .* started again 5 times within 10 minutes"):
         up_module.up(tmp_path)
+    assert len(child.starts) == 5
     assert ended == [True]
+
+
+def test_deaths_long_ago_do_not_count(tmp_path):
+    now = [0.0]
+    revivals = Revivals(clock=lambda: now[0])
+    for _ in range(12):
+        assert revivals.count("kafka", "it ended") == "started again (1 of at most 5 within 10 minutes)"
+        now[0] += 601
 
 
 def test_ctrl_c_ends_everything_and_is_no_failure(monkeypatch, tmp_path):
     ended = []
 
-    def interrupt():
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(up_module, "bring_up", fake_bring_up(interrupt, ended))
@@ -109,7 +158,7 @@ def test_signals_end_it_in_order(tmp_path, number):
         import test_up_and_doctor as fakes
         import rxtract.commands.up as up
         from pathlib import Path
-        up.bring_up = fakes.fake_bring_up(list, [])
+        up.bring_up = fakes.fake_bring_up(lambda *_: None, [])
         try:
             up.up(Path({str(tmp_path)!r}))
         finally:

@@ -38,7 +38,7 @@ class FakeReader:
     def names(self) -> list[str]:
         return [TOPIC]
 
-    def read(self, topics, *, key=None, wanted=lambda _: True):
+    def read(self, topics, *, key=None, wanted=lambda _: True, on_open=None):
         assert topics == [TOPIC]
         return [one for one in self.kept if key in {None, one.key} and wanted(one.key)]
 

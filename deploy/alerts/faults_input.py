@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import httpx
 from catalogue import fault
+from contracts.apply import apply_schemas
 from contracts.records import DriftState
 from contracts.registry import ConfluentRegistry
-from contracts.topics import DRIFT_STATE, NOTES_ACCEPTED, REVIEW_REQUESTED
+from contracts.topics import DRIFT_STATE, NOTES_ACCEPTED, REVIEW_REQUESTED, subject_of
 from contracts.wire import Serializer
 from corpus import Shift, ShiftKind
 from faults_models import void_orders
@@ -39,6 +42,36 @@ def _registry(world: World) -> Iterator[None]:
         world.put(NOTES_ACCEPTED, UNKNOWN_SCHEMA, partition=number)
     yield
     world.stack.resume("registry")
+
+
+@fault("somebody deletes the subject of accepted notes, and notes name a schema that nobody has met", "SubjectMissing")
+def _subject(world: World) -> Iterator[None]:
+    registry = world.running.addresses.schema_registry_url
+    httpx.delete(f"{registry}/subjects/{subject_of(NOTES_ACCEPTED)}", timeout=10).raise_for_status()
+    for number in world.partitions(NOTES_ACCEPTED):
+        world.put(NOTES_ACCEPTED, UNKNOWN_SCHEMA, partition=number)
+    yield
+    apply_schemas(ConfluentRegistry(registry))
+
+
+@fault("a note that kills the extractor (the fault tests' own, in its place)", "RecordKills")
+def _killer(world: World) -> Iterator[None]:
+    since_s = time.time()
+    world.end("extractor")
+    world.post([replace(note, text=f"{note.text} KILLS") for note in world.notes(1)])
+    env = {**ENVIRONMENT["extractor"], "PYTHONPATH": os.pathsep.join([str(FAULTY.parent), *sys.path])}
+    deadly = world.running.start_service(FAULTY.stem, "extractor", env)
+
+    def is_refused() -> bool:
+        if not deadly.running():
+            deadly.start()  # as its supervisor would
+        world.write_targets()
+        return world.ever('rxtract_dead_letters_total{reason="KILLED_PROCESS"}', since_s)
+
+    until(is_refused, 3 * READY_S, "no dead letter")
+    yield
+    world.end("extractor")
+    world.start("extractor", "extractor")
 
 
 @fault("records that nobody can decode among the good ones", "DeadLetters", "DeskUnreadable")

@@ -7,7 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from catalogue import fault
+from confluent_kafka.admin import AdminClient
+from contracts.apply import apply_topics
 from contracts.records import ModelAction
+from contracts.topics import NOTES_SUBMITTED, load_topics
 from ingestor.adapters.tokens import hash_token
 from world import until
 
@@ -34,6 +37,16 @@ def _mlflow(world: World) -> Iterator[None]:
     order()
     yield
     world.stack.resume("mlflow")
+
+
+@fault("somebody deletes the topic of submitted notes, and makes it again", "ReadingFails", "KafkaDoorFails")
+def _topic(world: World) -> Iterator[None]:
+    config = {"bootstrap.servers": world.running.addresses.bootstrap_servers}
+    admin = AdminClient(config)  # its futures live as long as it does
+    for future in admin.delete_topics([NOTES_SUBMITTED]).values():
+        future.result(30)
+    yield
+    apply_topics(config, {NOTES_SUBMITTED: load_topics()[NOTES_SUBMITTED]})
 
 
 @fault("Kafka hangs (SIGSTOP) while two clients send all that they have", "HttpUnavailable", "HttpQueueFull")

@@ -166,6 +166,21 @@ OPERATIONS = (
         limit=0.1,
     ),
     Panel("Retries", "cps", rate("rxtract_retries_total", "job, cause", JOB), "Something outside is away or slow."),
+    Panel(
+        "Consumer errors",
+        "cps",
+        rate("rxtract_consumer_errors_total", "job, kind", JOB),
+        "What readers are told in place of records.",
+    ),
+    Panel(
+        "Deaths with records in hand",
+        "short",
+        (
+            (f"{events('rxtract_died_in_hand_total', '', '1d')} or vector(0)", "partitions"),
+            (f"{events('rxtract_kafka_door_faults_total', '', '1d')} or vector(0)", "faults of the Kafka door"),
+        ),
+        "Over a day: partitions whose owner died at work, and faults that the Kafka door began again after.",
+    ),
     Panel("Commits", "cps", rate("rxtract_commits_total", "job, result", JOB), "Failed ones mean repeated work later."),
     Panel(
         "Rebalances",

@@ -114,6 +114,30 @@ CASES = {
         50,
         {"job": "ingestor", "reason": "BAD"},
     ),
+    "RxtractRecordKills": Case(
+        {f'rxtract_dead_letters_total{{{WHO}, stage="extractor", reason="KILLED_PROCESS"}}': EVENT},
+        8,
+        40,
+        {"job": "extractor", "instance": "a", "stage": "extractor", "reason": "KILLED_PROCESS"},
+        4,
+    ),
+    "RxtractReadingFails": Case(
+        {f'rxtract_consumer_errors_total{{{WHO}, kind="forbidden"}}': FIRST_EVENT},
+        8,
+        40,
+        {"job": "extractor", "instance": "a", "kind": "forbidden"},
+        4,
+    ),
+    "RxtractKafkaDoorFails": Case(
+        {'rxtract_kafka_door_faults_total{job="ingestor", instance="a"}': EVENT},
+        8,
+        40,
+        {"job": "ingestor", "instance": "a"},
+        4,
+    ),
+    "RxtractSubjectMissing": Case(
+        {'rxtract_retries_total{job="extractor", cause="subject"}': RISING}, 20, 50, {"job": "extractor"}
+    ),
     "RxtractCommitsFail": Case(
         {'rxtract_commits_total{job="extractor", result="failed"}': RISING}, 20, 50, {"job": "extractor"}
     ),

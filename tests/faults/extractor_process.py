@@ -1,6 +1,8 @@
 """An extractor whose tagger misbehaves on request: started by the fault tests as a process of its own."""
 
 import argparse
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -55,6 +57,8 @@ class FaultyTagger:
     def _tag(self, text: str) -> Tagged:
         if "BREAKS" in text:
             raise BrokenNoteError
+        if "KILLS" in text:
+            os.kill(os.getpid(), signal.SIGSEGV)
         if "HANGS" in text:
             time.sleep(self._hang_s)
         confidence = 0.1 if "UNSURE" in text else 0.9

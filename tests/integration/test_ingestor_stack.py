@@ -44,8 +44,11 @@ OTHER_TOKEN = "token-of-another-source"
 class Rig:
     """A running ingestor on its own topics, and the two ends that a test holds."""
 
-    def __init__(self, stack, folder: Path) -> None:
+    command: tuple[str, ...] = (sys.executable, "-m", "ingestor")
+
+    def __init__(self, stack, folder: Path, **more: str) -> None:
         self.stack = stack
+        self._more = more
         self.prefix = f"t{uuid.uuid4().hex[:10]}."
         self.submitted = prefixed(self.prefix, NOTES_SUBMITTED)
         self.accepted = prefixed(self.prefix, NOTES_ACCEPTED)
@@ -73,11 +76,12 @@ class Rig:
             "HTTP_PORT_FILE": str(self._folder / "http.port"),
             "HEALTH_PORT_FILE": str(self._folder / "health.port"),
             "LOG_LEVEL": "DEBUG",
+            **self._more,
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RXTRACT_")}
         environment = clean | self.stack.addresses.as_environment() | {f"RXTRACT_{k}": v for k, v in own.items()}
         with self.log.open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "ingestor"], env=environment, stderr=log, stdout=log)
+            process = subprocess.Popen(self.command, env=environment, stderr=log, stdout=log)
         until(lambda: self._is_ready(process), 60)
         return process
 

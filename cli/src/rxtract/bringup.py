@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
+import time
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,38 @@ TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
 
+class Revivals:
+    """How often a child may be started again.
+
+    Args:
+        most: So often, each child.
+        within_s: In so many seconds.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, most: int = 5, within_s: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._within_s = within_s
+        self._clock = clock
+        self._at_s: dict[str, deque[float]] = {}
+
+    def count(self, name: str, why: str) -> str:
+        """Count one more; how often it was.
+
+        Raises:
+            StackError: That is too often.
+        """
+        now_s = self._clock()
+        times = self._at_s.setdefault(name, deque())
+        while times and times[0] < now_s - self._within_s:
+            times.popleft()
+        minutes = f"{self._within_s / 60:.0f} minutes"
+        if len(times) >= self._most:
+            raise StackError(f"{why}; it was started again {self._most} times within {minutes}: it does not help")
+        times.append(now_s)
+        return f"started again ({len(times)} of at most {self._most} within {minutes})"
+
+
 @dataclass(slots=True)
 class Running:
     """A whole stack that runs: servers, services, and where everything answers."""
@@ -63,6 +97,38 @@ class Running:
         """Return one line for each process that ended although nobody asked it to."""
         ended = [service.why_ended() for service in self.services.values() if not service.running()]
         return [*self.stack.failures(), *ended]
+
+    def revive(self, revivals: Revivals, say: Callable[[str], None]) -> None:
+        """Start again whatever ended although nobody asked it to.
+
+        Args:
+            revivals: How often that may happen.
+            say: Given one line for each.
+
+        Raises:
+            StackError: Something ended too often.
+        """
+        for name, why in self.stack.ended().items():
+            say(f"{why}; {revivals.count(name, why)}")
+            self.stack.restart(name)
+        for name, service in self.services.items():
+            if not service.running():
+                why = service.why_ended()
+                say(f"{why}; {revivals.count(name, why)}")
+                service.start_again(self._ports_of(name))
+
+    def _ports_of(self, name: str) -> dict[str, str]:
+        """The port that a service had, which people and stack.json know."""
+        place = {
+            "ingestor": ("RXTRACT_HTTP_PORT", HTTP_PORT_FILE),
+            "scorekeeper": ("RXTRACT_SCORE_PORT", SCORE_PORT_FILE),
+        }
+        if name not in place:
+            return {}
+        variable, file = place[name]
+        with contextlib.suppress(OSError):
+            return {variable: (self.data_dir / file).read_text(encoding="utf-8").strip()}
+        return {}
 
     def start_service(self, module: str, name: str = "", env: dict[str, str] | None = None) -> ServiceProcess:
         """Start one more replica of a service with this stack's settings; it ends with the stack."""

@@ -150,7 +150,7 @@ class TopicReader:
         finally:
             consumer.close()
 
-    def _fail(self, error: KafkaError) -> NoReturn:
+    def _fail(self, error: KafkaError, _topic: str = "") -> NoReturn:
         raise UserError(f"Kafka at {self._addresses.bootstrap_servers} cannot be read: {error.str()}") from None
 
     def _consumer(self) -> Consumer:

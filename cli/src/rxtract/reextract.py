@@ -213,5 +213,5 @@ class Reextraction:
         return OutputRecord(self._topic, record.key, self._encode(replace(note, origin=Origin.REEXTRACT)))
 
 
-def _fail(error: KafkaError) -> NoReturn:
+def _fail(error: KafkaError, _topic: str) -> NoReturn:
     raise KafkaException(error)

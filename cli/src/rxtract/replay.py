@@ -9,7 +9,7 @@ from contracts.identity import note_key
 from contracts.registry import ConfluentRegistry
 from contracts.topics import DLQ_SUFFIX, subject_of
 from contracts.wire import Serializer
-from runtime.deadletter import ATTEMPT, ERROR_HEADERS, SOURCE
+from runtime.deadletter import ATTEMPT, ERROR_HEADERS, OFFSET, PARTITION, REPLAYED, SOURCE, TOPIC, VALUE_BYTES
 from runtime.delivery import DeliveryProducer
 from runtime.records import OutputRecord
 
@@ -29,11 +29,12 @@ DELIVERY_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many dead letters were sent back, how many had been tried too often, and how many are no record at all."""
+    """How many dead letters were sent back, how many had been tried too often, are no record at all, or hold no bytes."""
 
     sent: int
     exhausted: int
     unreadable: int
+    without_bytes: int = 0
 
 
 def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: int = MAX_ATTEMPTS) -> Replayed:
@@ -42,8 +43,11 @@ def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: 
     A note that came by HTTP is JSON; it goes to the topic as the record that it says it is.
     """
     records: list[OutputRecord] = []
-    exhausted = unreadable = 0
+    exhausted = unreadable = without_bytes = 0
     for letter in letters:
+        if bytes_left_out(letter):
+            without_bytes += 1
+            continue
         if attempts(letter) >= max_attempts:
             exhausted += 1
             continue
@@ -52,7 +56,28 @@ def replay(addresses: StackAddresses, letters: Iterable[Seen], *, max_attempts: 
         except UserError:
             unreadable += 1
     _send(addresses, records)
-    return Replayed(len(records), exhausted, unreadable)
+    return Replayed(len(records), exhausted, unreadable, without_bytes)
+
+
+def bytes_left_out(letter: Seen) -> int:
+    """Return how many bytes a letter's record had that the letter does not hold; 0 for a letter that holds its record."""
+    size = letter.header(VALUE_BYTES) if letter.value is None else ""  # beside a value the header is the sender's own
+    return int(size) if size.isdigit() else 0
+
+
+def check_bytes(letter: Seen) -> None:
+    """Refuse a letter that holds no bytes, and say where they stand.
+
+    Raises:
+        UserError: It holds none.
+    """
+    if not (size := bytes_left_out(letter)):
+        return
+    raise UserError(
+        f"this letter holds no bytes: the {size} of the record were more than a dead letter may have; they stand at "
+        f"{letter.header(TOPIC)} {letter.header(PARTITION)}:{letter.header(OFFSET)} for as long as that topic keeps them "
+        "(read them there with kcat -t TOPIC -p PARTITION -o OFFSET -c 1), and a mended record is sent with --with"
+    )
 
 
 def _as_record(addresses: StackAddresses, letter: Seen) -> OutputRecord:
@@ -82,8 +107,13 @@ def _with(addresses: StackAddresses, letter: Seen, original: OutputRecord, field
 
 def as_it_was(letter: Seen) -> OutputRecord:
     """Return the record as it lay on its topic before it was refused."""
-    headers = tuple((name, value) for name, value in letter.headers if name not in ERROR_HEADERS)
-    return OutputRecord(letter.topic.removesuffix(DLQ_SUFFIX), letter.key, letter.value, headers)
+    headers = tuple((name, value) for name, value in letter.headers if name not in {*ERROR_HEADERS, REPLAYED, ATTEMPT})
+    counted = ((ATTEMPT, str(attempts(letter)).encode()), (REPLAYED, _place(letter).encode()))
+    return OutputRecord(letter.topic.removesuffix(DLQ_SUFFIX), letter.key, letter.value, headers + counted)
+
+
+def _place(letter: Seen) -> str:
+    return f"{letter.topic} {letter.partition}:{letter.offset}"
 
 
 def attempts(letter: Seen) -> int:

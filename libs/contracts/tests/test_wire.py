@@ -12,7 +12,7 @@ from contracts import files, records, safety
 from contracts._generated.codec import READERS, RESOLVED
 from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, EntityLabel, ModelEvent, NoteAccepted, NoteSubmitted, Origin
-from contracts.registry import InMemoryRegistry, RegistryUnavailable, SchemaNotFound
+from contracts.registry import InMemoryRegistry, RegistryUnavailable, SchemaNotFound, SubjectMissing
 from contracts.topics import load_topics, subject_of
 from contracts.varint import write_long
 from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer, WireError, schema_id_of
@@ -225,6 +225,23 @@ def test_a_schema_of_another_topic_is_refused() -> None:
     wire = Wire("NoteAccepted")
     other = wire.registry.register("elsewhere-value", files.schema_text("NoteSubmitted"))
     assert wire.reason(b"\x00" + other.to_bytes(4, "big") + b"\x00" * 40) is Reason.UNKNOWN_SCHEMA
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_subject_that_the_registry_lost_is_no_fault_of_the_record(*, known: bool) -> None:
+    wire = Wire("NoteAccepted")
+    value = wire.write(wire.examples()[0])
+    if not known:
+        value = b"\x00" + (4711).to_bytes(4, "big") + value[5:]
+    wire.registry.delete_subject(subject_of(wire.topic))
+    for _ in range(2):
+        with pytest.raises(SubjectMissing, match=subject_of(wire.topic)):
+            wire.read(value)
+    wire.registry.register(subject_of(wire.topic), files.schema_text("NoteAccepted"))
+    if known:
+        assert wire.read(value) == wire.examples()[0]
+    else:
+        assert wire.reason(value) is Reason.UNKNOWN_SCHEMA
 
 
 def test_a_registry_that_is_down_is_no_fault_of_the_record(wire: Wire) -> None:

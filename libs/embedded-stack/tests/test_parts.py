@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import stat
+from datetime import UTC, datetime
 
 import pytest
 from embedded_stack import bytecode, java, logfiles, ports
@@ -155,6 +156,32 @@ def test_a_lock_that_is_none_is_refused_with_its_line(text, line):
 def test_the_telling_line_of_a_log(tmp_path, log, said):
     (tmp_path / "log").write_text(log)
     assert said in logfiles.telling_line(tmp_path / "log")
+
+
+ENDED = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC).timestamp()
+SAID_OLD = '{"event": "delivery failed", "level": "error", "timestamp": "2026-11-30T11:57:55.123456Z"}'
+SAID_NOW = '{"event": "stopped", "level": "critical", "error": "LeaseLost", "message": "another has it", "timestamp": "2026-11-30T11:59:59Z"}'
+INFO_NOW = '{"event": "an errand without failures", "level": "info", "timestamp": "2026-11-30T11:59:59Z"}'
+
+
+@pytest.mark.parametrize(
+    ("log", "killed", "said"),
+    [
+        (SAID_OLD, True, ""),
+        (f"{SAID_OLD}\n{INFO_NOW}", True, ""),
+        (f"{SAID_OLD}\n{SAID_NOW}", False, "stopped: LeaseLost: another has it"),
+        (f"{SAID_OLD}\nTraceback of a minute ago", True, ""),
+        ("[2026-11-30 11:57:00+00:00] ERROR old\n[2026-11-30 11:59:58+00:00] ERROR new", False, "ERROR new"),
+        ("RXTRACT_X is missing: set it", False, "RXTRACT_X is missing: set it"),
+        ("all is well", True, ""),
+        ("", False, ""),
+    ],
+)
+def test_an_end_is_not_explained_by_what_was_logged_long_before(tmp_path, log, killed, said):
+    (tmp_path / "log").write_text(log)
+    words = logfiles.last_words(tmp_path / "log", 0, ENDED, killed=killed)
+    assert words.endswith(said)
+    assert bool(words) == bool(said)
 
 
 def test_only_what_was_logged_since_the_start_counts(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import textwrap
+import time
 
 import pytest
 from embedded_stack.errors import StackError
@@ -21,6 +23,13 @@ SERVICE = textwrap.dedent("""
     print("serving", os.environ["RXTRACT_COLOUR"], flush=True)
     server.serve_forever()
 """)
+
+
+def until_ended(service):
+    deadline = time.monotonic() + 20
+    while service.running():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -53,6 +62,19 @@ def test_two_replicas_have_two_names(tmp_path, env):
     finally:
         end_services(both)
     assert not any(one.running() for one in both)
+
+
+def test_started_again_it_is_where_it_was(tmp_path, env):
+    with ServiceProcess("tiny_service", tmp_path, env) as service:
+        service.wait_ready(60)
+        url = service.health_url
+        os.kill(service.pid, signal.SIGKILL)
+        until_ended(service)
+        assert "ended (signal SIGKILL): its log says nothing of it" in service.why_ended()
+        service.start_again({"RXTRACT_COLOUR": "red"})
+        service.wait_ready(60)
+        assert service.health_url == url
+        assert "serving red" in service.log_path.read_text()
 
 
 def test_killed_and_started_again_it_is_ready_at_its_new_port(tmp_path, env):

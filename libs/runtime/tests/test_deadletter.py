@@ -1,5 +1,7 @@
 """Dead letters keep what came, and say why without saying what."""
 
+import hashlib
+
 import pytest
 from contracts.reasons import Reason
 from contracts.records import Origin
@@ -14,13 +16,17 @@ from runtime.deadletter import (
     ORIGIN,
     PARTITION,
     REASON,
+    REPLAYED,
     SCHEMA_ID,
     STAGE,
     TOPIC,
+    VALUE_BYTES,
+    VALUE_SHA256,
     DeadLetterBudget,
     dead_letter,
     header,
     origin_of,
+    without_value,
 )
 from runtime.errors import BudgetExceeded
 from runtime.records import InputRecord
@@ -68,8 +74,31 @@ def test_a_value_without_a_schema_id_has_none(value: bytes | None, expected: byt
     ("seen", "attempt"), [(b"1", b"2"), (b"41", b"42"), (b"x", b"1"), (b"", b"1"), (b"9" * 5000, b"1")]
 )
 def test_a_replayed_record_counts_its_attempts(seen: bytes, attempt: bytes) -> None:
-    letter = dead_letter(RECORD._replace(headers=((ATTEMPT, seen),)), Reason.TRUNCATED, "ingestor")
+    headers = ((ATTEMPT, seen), (REPLAYED, b"in.dlq 0:7"))
+    letter = dead_letter(RECORD._replace(headers=headers), Reason.TRUNCATED, "ingestor")
     assert header(letter.headers, ATTEMPT) == attempt
+
+
+def test_a_senders_own_attempt_header_counts_nothing() -> None:
+    letter = dead_letter(RECORD._replace(headers=((ATTEMPT, b"99"),)), Reason.TRUNCATED, "ingestor")
+    assert header(letter.headers, ATTEMPT) == b"1"
+
+
+@pytest.mark.parametrize("large", ["key", "header", "neither"])
+def test_a_letter_without_its_value_says_how_long_it_was_and_where_it_stands(large: str) -> None:
+    value, much = b"x" * 1_000, b"y" * 100_000
+    own = (("trace", much if large == "header" else b"1"),)
+    record = RECORD._replace(value=value, key=much if large == "key" else b"k", headers=own)
+    letter = dead_letter(record, Reason.TOO_LARGE, "ingestor")
+    less = without_value(letter)
+    assert (less.value, less.topic) == (None, letter.topic)
+    assert header(less.headers, VALUE_BYTES) == b"1000"
+    assert header(less.headers, VALUE_SHA256) == hashlib.sha256(value).hexdigest().encode()
+    for name in (TOPIC, PARTITION, OFFSET, REASON, ATTEMPT):
+        assert header(less.headers, name) == header(letter.headers, name)
+    assert (less.key == b"k") == (large != "key")
+    assert (header(less.headers, "trace") == b"1") == (large == "neither")
+    assert len(less.key or b"") + sum(len(name) + len(content or b"") for name, content in less.headers) < 70_000
 
 
 def test_a_letter_can_be_as_large_as_the_record() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from contracts.reasons import Reason
+from runtime.deadletter import OFFSET, VALUE_BYTES, dead_letter, header
 from runtime.delivery import PRODUCER_DEFAULTS, DeliveryProducer
-from runtime.errors import DeliveryFailed, Rejected
+from runtime.errors import DeliveryFailed, ProducerBroken, Rejected
 from runtime.memory import MemoryBroker, MemoryProducer
-from runtime.records import OutputRecord
+from runtime.records import InputRecord, OutputRecord
 
 RECORDS = [OutputRecord("out", b"k", b"%d" % number) for number in range(10)]
 
@@ -37,13 +39,58 @@ def test_one_failed_record_fails_the_batch() -> None:
     assert failure.value.retriable
 
 
-@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError._FATAL])
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG])
 def test_what_can_never_succeed_is_not_retriable(code: int) -> None:
     broker = MemoryBroker()
     broker.delivery_faults["out"] = [code]
     with pytest.raises(DeliveryFailed) as failure:
         make(broker).send(RECORDS).wait(1)
     assert not failure.value.retriable
+
+
+def test_a_fatal_error_breaks_the_producer_for_good() -> None:
+    broker = MemoryBroker()
+    broker.delivery_faults["out"] = [KafkaError._FATAL] * 20
+    producer = DeliveryProducer({}, MemoryProducer(broker))
+    for _ in range(2):
+        with pytest.raises(ProducerBroken, match="_FATAL"):
+            producer.send(RECORDS).wait(1)
+    assert producer.broken is not None
+
+
+class Strict(MemoryProducer):
+    """Takes no value above 100 bytes: refuses it before it is queued, or lets the broker do that."""
+
+    def __init__(self, broker: MemoryBroker, *, at_once: bool) -> None:
+        super().__init__(broker)
+        self._at_once = at_once
+
+    def produce(self, topic: str, value: bytes | None = None, key: bytes | None = None, **more: Any) -> None:
+        if len(value or b"") <= 100:
+            super().produce(topic, value, key, **more)
+        elif self._at_once:
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        else:
+            more["on_delivery"](KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_dead_letter_that_nobody_takes_goes_without_its_bytes(*, at_once: bool) -> None:
+    broker = MemoryBroker()
+    large = dead_letter(InputRecord("in", 3, 9, 0, b"k", b"x" * 101), Reason.TOO_LARGE, "tester")
+    small = dead_letter(InputRecord("in", 3, 10, 0, b"k", b"x" * 100), Reason.TOO_LARGE, "tester")
+    DeliveryProducer({}, Strict(broker, at_once=at_once)).send([large, small]).wait(1)
+    assert broker.values("in.dlq") == [None, b"x" * 100]
+    headers = tuple(broker.messages("in.dlq")[0].headers() or ())
+    assert header(headers, VALUE_BYTES) == b"101"
+    assert header(headers, OFFSET) == b"9"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_any_other_record_that_is_too_large_is_a_failure(*, at_once: bool) -> None:
+    producer = DeliveryProducer({}, Strict(MemoryBroker(), at_once=at_once))
+    with pytest.raises(DeliveryFailed, match="MSG_SIZE_TOO_LARGE"):
+        producer.send([OutputRecord("out", b"k", b"x" * 101)]).wait(1)
 
 
 def test_a_silent_broker_is_a_failure_in_time() -> None:

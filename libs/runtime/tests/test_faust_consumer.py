@@ -11,6 +11,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 from runtime import faust_batch
+from runtime.attempts import Mark
 from runtime.faust_batch import BatchApp, BatchLimits, credentials
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchState
@@ -18,6 +19,7 @@ from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
 from runtime.health import Liveness, Readiness
 from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, EXPIRED_RECORDS, METRICS, OFFSET_RESETS, Metrics
 from runtime.positions import IN_REACH, Jump
+from runtime.records import InputRecord
 from runtime.settings import ServiceSettings
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
@@ -54,6 +56,7 @@ class FakeThread:
     seeks: list = field(default_factory=list)
     stored: dict = field(default_factory=dict)
     earliest: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
     commit_answer: bool = True
     commit_s: float = 0.0
     crashed: bool = False
@@ -61,13 +64,13 @@ class FakeThread:
     during_fetch: object = None
     active: set = field(default_factory=set)
     claims: dict = field(default_factory=dict)
-    highwaters: dict = field(default_factory=dict)
+    ends: dict = field(default_factory=dict)
 
     def assignment(self):
         return self.ours
 
     def highwater(self, tp):
-        return self.highwaters.get(tp, 1_000)
+        return self.ends.get(tp, 1_000)
 
     async def getmany(self, active_partitions, timeout):  # noqa: ASYNC109 - upstream's signature
         self.asked += 1
@@ -93,6 +96,12 @@ class FakeThread:
 
     async def seek_to_committed(self):
         return {TopicPartition(*tp): self.stored.get(tp) for tp in self.ours}
+
+    async def marks(self, partitions):
+        return {tp: (self.stored.get(tp, -1), self.metadata.get(tp, "")) for tp in partitions}
+
+    async def highwaters(self, *partitions):
+        return dict.fromkeys(partitions, 1_000)
 
     async def earliest_offsets(self, *partitions):
         return {tp: self.earliest.get(tp, 0) for tp in partitions}
@@ -143,6 +152,7 @@ class Rig:
         self.consumer._set_active_tps({TP0, TP1})
         for tp in (TP0, TP1):
             self.batching.ledger.expect(tp, 10)
+        self.batching.attempts.told()  # the marks of this assignment are written
 
     async def fetch(self) -> list:
         return [message async for _, message in self.consumer.getmany(timeout=1.0)]
@@ -177,6 +187,70 @@ async def test_one_batch_for_each_partition_and_poll():
     ]
     assert {m.generation_id for m in messages} == {1}
     assert all(m.key is None and m.headers is None for m in messages)
+
+
+async def handed_over(rig: Rig) -> list[tuple[int, int, str]]:
+    """First and last offset of each batch, and the mark that stood when it was handed over; each is finished before the next."""
+    found = []
+    async for tp, message in rig.consumer.getmany(timeout=1.0):
+        batch = message.value
+        rig.batching.ledger.start(batch)
+        found.append((batch.first, batch.last, rig.batching.attempts.mark(tp)))
+        rig.finish(batch)
+    return found
+
+
+@in_loop
+async def test_after_a_death_one_marked_portion_is_handled_at_a_time():
+    rig = Rig()
+    rig.thread.stored = {TP0: 10, TP1: 10}
+    rig.thread.metadata = {TP0: Mark(running=True).text(), TP1: Mark().text()}
+    await rig.consumer.perform_seek()
+    rig.consumer.resume_flow()
+    assert rig.batching.attempts.careful
+    rig.thread.fetches = [{TP0: rows(0, 10, 159)}]
+    found = await handed_over(rig)
+    assert [(first, last) for first, last, _ in found] == [(10, 73), (74, 137), (138, 159)]
+    assert [(Mark.parse(mark).first, Mark.parse(mark).last) for _, _, mark in found] == [
+        (10, 73),
+        (74, 137),
+        (138, 159),
+    ]
+    assert all(Mark.parse(mark).running and Mark.parse(mark).deaths == 1 for _, _, mark in found)
+    assert rig.exits == []
+
+
+@in_loop
+async def test_the_second_death_is_followed_record_by_record_and_the_third_refuses_the_one():
+    rig = Rig()
+    rig.thread.stored = {TP0: 10, TP1: 10}
+    rig.thread.metadata = {TP0: Mark(1, running=True, first=10, last=13, narrow=10, until=300).text()}
+    await rig.consumer.perform_seek()
+    rig.consumer.resume_flow()
+    rig.thread.fetches = [{TP0: rows(0, 10, 15)}]
+    assert [(first, last) for first, last, _ in await handed_over(rig)] == [
+        (10, 10),
+        (11, 11),
+        (12, 12),
+        (13, 13),
+        (14, 15),
+    ]
+    again = Rig()
+    again.thread.stored = {TP0: 10, TP1: 10}
+    again.thread.metadata = {TP0: Mark(2, running=True, first=10, last=10, narrow=14, until=300).text()}
+    await again.consumer.perform_seek()
+    assert again.batching.attempts.is_condemned(InputRecord("in", 0, 10, 0, None, b""))
+
+
+@in_loop
+async def test_leaving_in_order_says_so_beside_every_offset():
+    rig = Rig()
+    rig.thread.stored = {TP0: 10, TP1: 10}
+    await rig.consumer.perform_seek()
+    assert Mark.parse(rig.batching.attempts.mark(TP0)) == Mark(running=True)
+    await rig.consumer.finish_and_commit(0.1)
+    assert rig.thread.commits[-1] == {TP0: 10, TP1: 10}
+    assert Mark.parse(rig.batching.attempts.mark(TP0)) == Mark()
 
 
 @in_loop
@@ -395,7 +469,7 @@ async def test_a_partition_without_a_committed_offset_is_no_error():
 async def test_markers_at_the_end_are_passed_and_committed_and_no_lag(monkeypatch):
     monkeypatch.setattr("runtime.faust_batch_consumer._LOOK_FOR_MARKERS_S", 0.0)
     rig = Rig()
-    rig.thread.highwaters = {TP0: 13, TP1: 10}
+    rig.thread.ends = {TP0: 13, TP1: 10}
     rig.thread.claims = {TP0: 11}
     rig.thread.fetches = [{TP0: rows(0, 10, 10)}]
     (message,) = await rig.fetch()

@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
 from mode import services
 from runtime.faust_batch import BatchApp, check_accelerator
-from runtime.faust_batch_consumer import BatchConsumer, BatchTransport, ReadCommittedThread
+from runtime.faust_batch_consumer import BatchConsumer, BatchConsumerThread, BatchTransport
 
 Consumer = consumer.Consumer
 Delegate = consumer.ThreadDelegateConsumer
@@ -46,7 +46,12 @@ OVERRIDDEN = [
         "reads what was aborted; else round-robin, bounds, credentials",
     ),
     (Thread.highwater, "745f6cb718454330", "the end of the log, though an open transaction may stand before it"),
-    (driver.Consumer._new_consumer_thread, "8fd0d41b15145615", "the thread that reads what was committed"),
+    (driver.Consumer._new_consumer_thread, "8fd0d41b15145615", "our thread"),
+    (
+        Thread._commit,
+        "78c931ecfa8dde44",
+        "metadata beside the offset; False only when the group has rebalanced, else crash",
+    ),
     (App._new_transport, "11beddacb9fee5b0", "our transport"),
     (App._create_directories, "11b6b0b79e317509", "writes a data folder"),
     (services.Service._crash, "023e36034cd9b2b1", "a crash stops in good order and commits on the way"),
@@ -54,6 +59,12 @@ OVERRIDDEN = [
 ]
 
 RELIED_UPON = [
+    (
+        group_coordinator.GroupCoordinator.fetch_committed_offsets,
+        "c83e0cafbf1e78a4",
+        "offset and metadata of the group",
+    ),
+    (Delegate.highwaters, "6503ef269eab219d", "where a suspect partition ends"),
     (Consumer.__init__, "00f02908cf84d93a", "attributes that our consumer reads"),
     (Consumer.on_stop, "7accc1bf4f9759a1", "commits through our commit when it stops"),
     (Consumer.stop_flow, "aa77389dc23a1981", "blocks the fetch loop"),
@@ -72,7 +83,6 @@ RELIED_UPON = [
     (Thread.earliest_offsets, "469bc24dff2a48ab", "where an uncommitted partition begins"),
     (AIOKafkaConsumer.seek_to_committed, "9c20926f17126a19", "seeks nothing without a committed offset: we do"),
     (Delegate.threadsafe_partitions_revoked, "f848859a8b85d387", "the revocation waits for us"),
-    (Thread._commit, "78c931ecfa8dde44", "False only when the group has rebalanced, else crash"),
     (Thread._fetch_records, "9e7369fc572de4d0", "returns nothing while flow is stopped"),
     (Thread._seek_wait, "98f8aa716db26656", "seeks and waits for the position"),
     (Thread.position, "733b7b57f3bcdc54", "how far the client has passed markers: a claim"),
@@ -126,15 +136,16 @@ def test_upstream_source_is_the_one_we_read(row):
         (BatchConsumer.getmany, Consumer.getmany),
         (BatchConsumer._drain_messages, Consumer._drain_messages),
         (BatchConsumer.commit, Consumer.commit),
+        (BatchConsumer._new_consumer_thread, driver.Consumer._new_consumer_thread),
+        (BatchConsumerThread._commit, Thread._commit),
         (BatchConsumer.force_commit, Consumer.force_commit),
         (BatchConsumer.ack, Consumer.ack),
         (BatchConsumer.on_partitions_revoked, Consumer.on_partitions_revoked),
         (BatchConsumer.on_partitions_assigned, Consumer.on_partitions_assigned),
         (BatchConsumer.perform_seek, Consumer.perform_seek),
         (BatchConsumer.verify_event_path, Consumer.verify_event_path),
-        (BatchConsumer._new_consumer_thread, driver.Consumer._new_consumer_thread),
-        (ReadCommittedThread._create_worker_consumer, Thread._create_worker_consumer),
-        (ReadCommittedThread.highwater, Thread.highwater),
+        (BatchConsumerThread._create_worker_consumer, Thread._create_worker_consumer),
+        (BatchConsumerThread.highwater, Thread.highwater),
         (BatchApp._new_transport, App._new_transport),
         (BatchApp._create_directories, App._create_directories),
         (BatchApp._crash, services.Service._crash),
@@ -149,7 +160,7 @@ def test_signatures_are_upstreams(ours, theirs):
 
 def test_every_overridden_method_is_in_the_table():
     pinned = {name(row).split(".")[-1] for row in OVERRIDDEN}
-    classes = (BatchConsumer, BatchTransport, BatchApp, ReadCommittedThread)
+    classes = (BatchConsumer, BatchTransport, BatchApp, BatchConsumerThread)
     for ours in classes:
         base = ours.__mro__[1]
         for attribute, value in vars(ours).items():

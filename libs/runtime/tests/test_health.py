@@ -22,6 +22,19 @@ def get(server: HealthServer, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def test_a_door_is_asked_for_alone() -> None:
+    readiness = Readiness("http", "assignment", "registry")
+    server = HealthServer(readiness=readiness, parts={"http": frozenset({"http", "registry"})})
+    readiness.meet("http")
+    assert server.answer("/ready/http")[0] == 503
+    readiness.meet("registry")
+    assert server.answer("/ready/http")[0] == 200
+    assert json.loads(server.answer("/ready")[2])["missing"] == {"assignment": "starting"}
+    assert server.answer("/ready/other")[0] == 404
+    assert server.answer("/ready/")[0] == 404
+    server.close()
+
+
 def test_every_path(tmp_path: Path) -> None:
     now = [0.0]
     metrics = Metrics()

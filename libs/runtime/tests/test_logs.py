@@ -1,8 +1,11 @@
 """Logs are JSON lines and cannot carry a note, whatever is thrown at them."""
 
 import json
+import logging
 import subprocess
 import sys
+
+from runtime.logs import Seldom
 
 CANARY = "canary-phrase-that-is-a-note"
 
@@ -68,3 +71,26 @@ def test_an_exception_is_told_by_type_and_place_and_our_own_messages_in_full() -
     assert lines["waits"]["message"] == "the registry is away"
     assert lines["crashed"]["error"] == "ValueError"
     assert lines["crashed"]["where"]
+
+
+def test_a_library_that_repeats_itself_is_shown_now_and_then_and_counted() -> None:
+    now = [0.0]
+    seldom = Seldom("aiokafka", 5.0, lambda: now[0])
+    shown: list[str] = []
+
+    def say(name: str, message: str, *values: object, level: int = logging.ERROR) -> None:
+        record = logging.LogRecord(name, level, "", 0, message, values, None)
+        if seldom.filter(record):
+            shown.append(record.getMessage())
+
+    for second in range(20):  # 75 a second: two kinds, many values
+        for _ in range(75):
+            now[0] += 1 / 75
+            say("aiokafka.client", "Unable connect to node %s", second)
+            say("aiokafka.group", "Group Coordinator Request failed: %s", second)
+        say("runtime.loop", "ours", level=logging.INFO)
+    assert shown.count("ours") == 20
+    assert 8 <= len(shown) - 20 <= 12
+    assert any("like it were left out" in line for line in shown)
+    assert dict(seldom.taken()) == {"Unable connect to node %s": 1500, "Group Coordinator Request failed: %s": 1500}
+    assert seldom.taken() == []

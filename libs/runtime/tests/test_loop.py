@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import KafkaError
@@ -49,14 +50,14 @@ class Rig:
         self.loop = self.loop_over(self.consumer)
         self.error: Exception | None = None
 
-    def loop_over(self, consumer: MemoryConsumer) -> ConsumerLoop:
+    def loop_over(self, consumer: MemoryConsumer, limits: LoopLimits = QUICK) -> ConsumerLoop:
         return ConsumerLoop(
             consumer,
             DeliveryProducer({}, MemoryProducer(self.broker)),
             self.handler,
             ["in"],
             stop=self.stop,
-            limits=QUICK,
+            limits=limits,
             metrics=self.metrics,
             liveness=self.liveness,
             readiness=self.readiness,
@@ -292,6 +293,60 @@ def test_what_was_fetched_before_its_partition_went_is_neither_handled_nor_commi
         rig.until(lambda: len(calls) > 10)
     assert rig.broker.values("out") == []
     assert rig.committed == 0
+
+
+class TakenAway(MemoryConsumer):
+    """The group takes everything within the first poll after `when` is set."""
+
+    def __init__(self, broker: MemoryBroker, when: threading.Event) -> None:
+        super().__init__(broker)
+        self.when = when
+        self.taken = threading.Event()
+        self.polls_after = 0
+
+    def poll(self, timeout: float = -1):
+        if self.taken.is_set():
+            self.polls_after += 1
+        elif self.when.is_set():
+            self.taken.set()
+            self.take_away(asked=True)
+        return super().poll(timeout)
+
+
+def test_what_is_held_when_its_partition_goes_is_not_handled() -> None:
+    """A batch was cut at its bytes, and the rest waits while the first record is handled."""
+    entered = threading.Event()
+    seen: list[int] = []
+
+    def slow(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        seen.extend(record.offset for record in records)
+        entered.set()
+        consumer.taken.wait(5)
+        return copy_out(records)
+
+    rig = Rig(slow, records=5)
+    consumer = TakenAway(rig.broker, entered)
+    rig.loop = rig.loop_over(consumer, replace(QUICK, batch_bytes=1))
+    with rig.running():
+        rig.until(lambda: consumer.polls_after > 20)
+    assert seen == [0]
+    assert rig.committed == 0
+
+
+def test_what_waits_for_its_mark_when_its_partition_goes_is_not_handled() -> None:
+    class Marking(TakenAway):
+        def commit(self, **more) -> None:
+            if not self.when.is_set():
+                self.when.set()
+                self.taken.wait(5)
+            super().commit(**more)
+
+    rig = Rig(records=5)
+    consumer = Marking(rig.broker, threading.Event())
+    rig.loop = rig.loop_over(consumer)
+    with rig.running():
+        rig.until(lambda: consumer.polls_after > 20)
+    assert rig.broker.values("out") == []
 
 
 class Careless(MemoryConsumer):

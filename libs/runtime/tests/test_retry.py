@@ -21,7 +21,7 @@ def test_it_tries_until_it_passes(fault: Exception) -> None:
             raise faults.pop()
         return list(records)
 
-    wrapped = retrying(handler, threading.Event(), backoff=QUICK, on_retry=lambda: retries.append(1))
+    wrapped = retrying(handler, threading.Event(), backoff=QUICK, on_retry=retries.append)
     assert wrapped(["record"]) == ["record"]
     assert len(retries) == 7
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import types
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,7 +29,7 @@ from drift_watcher.settings import DriftWatcherSettings
 from faust.types import TP
 from prometheus_client import Gauge
 from runtime.deadletter import REASON, DeadLetterBudget, header
-from runtime.errors import Recoverable, SettingsError
+from runtime.errors import Recoverable, SettingsError, Unreadable
 from runtime.metrics import Metrics
 from runtime.model_registry import ModelVersion, RegistryAwayError
 from runtime.records import InputRecord
@@ -200,6 +201,34 @@ def test_references_are_fetched_once_by_version(monkeypatch):
     for version in ("away", "damaged", "large"):
         with pytest.raises(Recoverable):
             find(dataclasses.replace(MODEL, version=version))
+
+
+def test_a_version_that_can_never_be_read_is_not_waited_for_without_end(monkeypatch):
+    class Models:
+        def by_version(self, name, version):
+            return ModelVersion(name, version, 1, "digest")
+
+        def tables(self, version):
+            return b"damaged"
+
+    def load(data, sha256):
+        if damaged:
+            raise ArtifactRefused("damaged")
+        return types.SimpleNamespace(
+            metadata={"reference": {"oov_share": {"mean": 0.1, "sd": 0.08, "block_mean_sd": 0.016}}}
+        )
+
+    damaged, now_s = [True], [0.0]
+    monkeypatch.setattr(references, "load", load)
+    find = ModelReferences(Models(), clock=lambda: now_s[0])
+    for now_s[0] in (0.0, 60.0, 119.0):
+        with pytest.raises(Unreadable, match="damaged"):
+            find(MODEL)
+    now_s[0] = 120.0
+    assert find(MODEL) == {}
+    damaged.clear()
+    now_s[0] = 160.0
+    assert find(MODEL) == {"oov_share": Reference(0.1, 0.016)}
 
 
 def test_a_version_that_is_missing_is_asked_for_again():

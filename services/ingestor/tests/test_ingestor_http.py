@@ -5,13 +5,13 @@ import gzip
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, WriterSchemas
@@ -26,8 +26,9 @@ from ingestor.metrics import METRICS
 from ingestor.server import WriterToCome
 from ingestor.settings import IngestorSettings
 from runtime.delivery import DeliveryProducer
-from runtime.errors import Rejected
+from runtime.errors import ProducerBroken, Rejected
 from runtime.health import Liveness, Readiness
+from runtime.http_server import PROCESS
 from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
 from runtime.pseudonyms import Pseudonyms
@@ -66,7 +67,7 @@ class MemoryLog:
 
 
 class Door:
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, producer: Callable[[MemoryBroker], Any] = MemoryProducer, **settings: Any) -> None:
         self.broker = MemoryBroker()
         self.results = MemoryResults()
         self.metrics = Metrics(METRICS)
@@ -90,7 +91,8 @@ class Door:
             Readiness(),
             threading.Event(),
         )
-        self.producer = DeliveryProducer({}, MemoryProducer(self.broker))
+        self.shared = shared
+        self.producer = DeliveryProducer({}, producer(self.broker))
         self.writer = WriterToCome()
         self.writer.come(write)
         self.app = bootstrap.http_door(
@@ -689,3 +691,18 @@ def test_bodies_in_hand_end_at_a_budget_of_each_client_and_of_all() -> None:
     assert (full.status_code, full.json()["reason"]) == (503, "BUSY")
     door.broker.holding = False
     assert door.post(large).status_code == 202  # all came back
+
+
+class Fatal(MemoryProducer):
+    def produce(self, *_: Any, **__: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "fatal", fatal=True))
+
+
+def test_a_producer_that_can_never_send_again_ends_the_process() -> None:
+    door = Door(Fatal)
+    assert door.post(NOTE).status_code == 503
+    assert door.shared.stop.is_set()
+    assert "can never send again" in door.shared.readiness.missing[PROCESS]
+    assert door.post(NOTE).status_code == 503
+    with pytest.raises(ProducerBroken):
+        door.shared.downfall.check()

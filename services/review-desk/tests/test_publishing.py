@@ -10,7 +10,7 @@ from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from review_desk.adapters.publisher import TopicPublisher
 from review_desk.desk import Unsendable
-from runtime.errors import DeliveryFailed, Recoverable, Rejected
+from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 
 
 def raising(error: Exception) -> Callable[[object], None]:
@@ -31,6 +31,14 @@ def raising(error: Exception) -> Callable[[object], None]:
 def test_what_is_away_is_sent_again(error: Exception) -> None:
     with pytest.raises(Recoverable):
         TopicPublisher(raising(error))(None)
+
+
+def test_a_producer_that_can_never_send_again_ends_the_desk() -> None:
+    told: list[ProducerBroken] = []
+    publish = TopicPublisher(raising(ProducerBroken("_FATAL")), on_broken=told.append)
+    with pytest.raises(Recoverable):
+        publish(None)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from outcomes.questions import open_records, select
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.access_log import AccessLog
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.memory import MemoryBroker, MemoryConsumer
@@ -842,7 +843,7 @@ def test_new_partitions_are_read_from_their_beginning_and_the_numbers_are_whole_
     client.list_topics = lambda timeout: SimpleNamespace(
         topics={"t": SimpleNamespace(partitions=dict.fromkeys(numbers))}
     )
-    topics = Topics(client, {"t": "notes"})
+    topics = Topics(client, {"t": "notes"}, ConsumerErrors(Metrics(), Readiness()))
     topics.begin({("t", 0): Start(0, 0, 1, 0)})
     assert [record.value for record in topics.read()] == [b"old"]
     assert topics.grown() == {}

@@ -19,7 +19,7 @@ from rxtract.commands.tap import as_object, describe
 from rxtract.errors import UserError
 from rxtract.highlight import printable
 from rxtract.reading import Seen, TopicReader
-from rxtract.replay import MAX_ATTEMPTS, attempts, replay, replay_mended
+from rxtract.replay import MAX_ATTEMPTS, attempts, bytes_left_out, check_bytes, replay, replay_mended
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 Stack = Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")]
@@ -78,7 +78,7 @@ def show(topic: TopicArgument, place: Place, stack: Stack = None, as_json: AsJso
     console.print(describe(seen))
     for name, value in seen.headers:
         console.print(f"  {name}: {printable((value or b'').decode(errors='replace'))}", style="dim", markup=False)
-    if seen.record is None:
+    if seen.record is None and seen.value is not None:
         console.print(f"  first bytes: {(seen.value or b'')[:64].hex(' ')}", style="dim")
 
 
@@ -104,6 +104,7 @@ def replay_(
         raise UserError("say which: PARTITION:OFFSET, --reason CODE or --all")
     if place is not None:
         letters = [_find(addresses, topic, place)]
+        check_bytes(letters[0])
     else:
         found = TopicReader(addresses).read([_dlq(addresses, topic)])
         letters = [seen for seen in found if reason in (None, _reason(seen))]
@@ -111,6 +112,8 @@ def replay_(
     left = f"; {done.exhausted} left out: tried {max_attempts} times or more" if done.exhausted else ""
     if done.unreadable:
         left += f"; {done.unreadable} left out: no whole record, mend them one by one with --with"
+    if done.without_bytes:
+        left += f"; {done.without_bytes} left out: their bytes stand on the topic, `rxtract dlq replay {topic} PLACE` says where"
     print(f"dlq: {done.sent} sent to {_dlq(addresses, topic).removesuffix(DLQ_SUFFIX)}{left}")
 
 
@@ -153,5 +156,5 @@ def _summary(seen: Seen) -> dict[str, Any]:
         "stage": seen.header("rxtract.stage"),
         "attempt": attempts(seen),
         "key": seen.key.decode(errors="replace") if seen.key is not None else None,
-        "bytes": len(seen.value or b""),
+        "bytes": bytes_left_out(seen) or len(seen.value or b""),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from embedded_stack.errors import StackError
 from embedded_stack.progress import Checklist, PlainLines, Stopwatch
 from rich.console import Console
 
-from rxtract.bringup import bring_up, links
+from rxtract.bringup import Revivals, bring_up, links
 from rxtract.errors import UserError
 from rxtract.signals import INTERRUPTED, end_as_by_ctrl_c
 
@@ -44,7 +45,7 @@ def up(
             )
             checklist.close()
             _tell(running, clock.seconds)
-            _watch(running)
+            _watch(running, console)
     except KeyboardInterrupt:
         console.print(f"stopped{'' if running else ' before everything was up'}")
         if running is None:
@@ -64,8 +65,11 @@ def _tell(running: Running, seconds: float) -> None:
     sys.stdout.flush()
 
 
-def _watch(running: Running) -> None:
-    """Stay until Ctrl-C; a server or service that ends by itself ends everything, with its reason."""
-    while not (failures := running.failures()):
+def _watch(running: Running, console: Console) -> None:
+    """Stay until Ctrl-C. A server or service that ends by itself is started again, and shown; one that ends too often ends everything."""
+    revivals = Revivals()
+    while True:
+        running.revive(
+            revivals, lambda line: console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", markup=False)
+        )
         time.sleep(LOOK_EVERY_S)
-    raise StackError("; ".join(failures))

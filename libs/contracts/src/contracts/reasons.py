@@ -28,6 +28,7 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     MISSING_FIELD = "MISSING_FIELD"
     HANDLER_FAILED = "HANDLER_FAILED"
+    KILLED_PROCESS = "KILLED_PROCESS"
 
     @property
     def sentence(self) -> str:
@@ -58,4 +59,5 @@ _SENTENCES = {
     Reason.OUT_OF_RANGE: "A number is outside the range that its field allows; see the contract.",
     Reason.MISSING_FIELD: "A field that must be there is missing or empty; add it.",
     Reason.HANDLER_FAILED: "The record is legal but could not be processed; look at the service's log, then replay it.",
+    Reason.KILLED_PROCESS: "The process died each time it had this record in hand; find out of what before it is replayed.",
 }

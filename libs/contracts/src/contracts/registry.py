@@ -38,6 +38,10 @@ class RegistryUnavailable(ConnectionError):
     """The registry gave no usable answer. Wait and try again; nothing is known about the schema."""
 
 
+class SubjectMissing(RegistryUnavailable):
+    """The registry has lost the whole subject of a topic: a fault of the registry, not of the records that name its schemas. They wait."""
+
+
 class OldNamespace(RuntimeError):
     """A subject holds schemas of the contract before this one, whose records cannot be read. One line that says what to do."""
 
@@ -56,6 +60,9 @@ class Registry(Protocol):
 
     def versions_of_subject(self, subject: str) -> tuple[str, ...]:
         """Return the texts of all versions of a subject, oldest first; none when the subject does not exist."""
+
+    def has_subject(self, subject: str) -> bool:
+        """Tell whether there is such a subject, with any version."""
 
     def register(self, subject: str, schema: str) -> int:
         """Register a schema, or find it again, and return its id. Raises IncompatibleSchema."""
@@ -112,6 +119,13 @@ class ConfluentRegistry:
         except SchemaNotFound:
             return ()
         return tuple(str(self._version(subject, version).schema.schema_str) for version in sorted(versions))
+
+    def has_subject(self, subject: str) -> bool:
+        """See Registry."""
+        try:
+            return bool(_ask(lambda: self._client.get_versions(subject)))
+        except SchemaNotFound:
+            return False
 
     def _version(self, subject: str, version: int) -> Any:
         return _ask(lambda: self._client.get_version(subject, version))
@@ -233,6 +247,15 @@ class InMemoryRegistry:
         texts = {schema_id: text for text, schema_id in self._ids.items()}
         return tuple(texts[schema_id] for schema_id in self._subjects.get(subject, ()))
 
+    def has_subject(self, subject: str) -> bool:
+        """See Registry."""
+        self._called()
+        return bool(self._subjects.get(subject))
+
+    def delete_subject(self, subject: str) -> None:
+        """Lose a subject, as a registry's operator can."""
+        self._subjects.pop(subject, None)
+
     def register(self, subject: str, schema: str) -> int:
         """See Registry."""
         if not self.is_compatible(subject, schema):
@@ -317,6 +340,7 @@ class WriterSchemas:
             SchemaNotAllowed: it has, but not under this subject.
             UnsafeSchemaError: it is under this subject, but reading it could exhaust memory or the stack.
             RegistryUnavailable: the registry gave no usable answer.
+            SubjectMissing: it answers, but has lost the subject: nothing is known about the schema.
         """
         known = self._allowed.get(schema_id)
         if known is not None:
@@ -324,7 +348,15 @@ class WriterSchemas:
         self._raise_if_just_refused(schema_id)
         try:
             allowed = self._ask(schema_id)
-        except (SchemaNotFound, SchemaNotAllowed, safety.UnsafeSchemaError) as error:
+        except (SchemaNotFound, SchemaNotAllowed) as error:
+            if not self._registry.has_subject(self._subject):
+                raise SubjectMissing(
+                    f"the schema registry has no subject {self._subject}: run `rxtract schemas apply`, then register the "
+                    "producers' own versions again; nothing is refused meanwhile"
+                ) from None
+            self._refuse(schema_id, type(error))
+            raise
+        except safety.UnsafeSchemaError as error:
             self._refuse(schema_id, type(error))
             raise
         self._allowed[schema_id] = allowed

@@ -113,6 +113,11 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_offset = 0
         self._settled_group = 0
+        self._ended_at_s = 0.0
+
+    def set_env(self, env: Mapping[str, str]) -> None:
+        """Add to its environment, from its next start on."""
+        self._env.update(env)
 
     @property
     def pid(self) -> int:
@@ -127,6 +132,7 @@ class ChildProcess:
         try:
             self._log_offset = logfiles.turn(self.log_path)
             self._process = self._spawn()
+            self._ended_at_s = 0.0
         except OSError as error:
             raise StackError(
                 f"{self.name} could not be started: {error.strerror}: {error.filename or self._argv[0]}"
@@ -167,6 +173,7 @@ class ChildProcess:
             return None
         code = self._process.poll()
         if code is not None:
+            self._ended_at_s = self._ended_at_s or time.time()
             self._settle(self._process.pid)
         return code
 
@@ -187,9 +194,13 @@ class ChildProcess:
         return time.monotonic() - began
 
     def why_ended(self) -> str:
-        """One line: that it ended, how, and what its log says about it."""
-        line = logfiles.telling_line(self.log_path, self._log_offset)
-        return f"{self.name} ended ({_exit_words(self.exit_code())}): {logfiles.explain(line)} (see {self.log_path})"
+        """One line: that it ended, how, and what its log says about it; nothing that was written long before."""
+        code = self.exit_code()
+        line = logfiles.last_words(
+            self.log_path, self._log_offset, self._ended_at_s or time.time(), killed=(code or 0) < 0
+        )
+        why = logfiles.explain(line) if line else "its log says nothing of it"
+        return f"{self.name} ended ({_exit_words(code)}): {why} (see {self.log_path})"
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to its process group and return at once; `end` waits."""

@@ -28,8 +28,8 @@ def no_proxy_env() -> dict[str, str]:
 class ServiceProcess:
     """One replica of a service: `python -m MODULE` with settings in its environment.
 
-    It gets any free port for its health server and writes the port it took to a file that we read. It is never restarted
-    by us: a service that ends is a fact to look at. It ends with us, however we end.
+    It gets any free port for its health server and writes the port it took to a file that we read. Whoever
+    starts it decides whether it is started again when it ends. It ends with us, however we end.
 
     Args:
         module: What to run, such as `ingestor`.
@@ -79,6 +79,12 @@ class ServiceProcess:
         self._port_file.parent.mkdir(parents=True, exist_ok=True)
         self._port_file.unlink(missing_ok=True)
         self._child.start()
+
+    def start_again(self, env: Mapping[str, str] | None = None) -> None:
+        """Start it anew where it was: on the health port that it had, with more settings if given."""
+        port = self.health_url.rpartition(":")[2]
+        self._child.set_env({**({"RXTRACT_HEALTH_PORT": port} if port else {}), **(env or {})})
+        self.start()
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
         """Wait until it says that it is ready. Returns the seconds waited.

@@ -151,6 +151,10 @@ class EmbeddedStack:
         """Resident memory in bytes of every server with its descendants."""
         return {name: child.rss_bytes() for name, child in self._children.items()}
 
+    def ended(self) -> dict[str, str]:
+        """The servers that have ended although nobody asked them to, with one line for each."""
+        return {name: child.why_ended() for name, child in self._children.items() if not child.running()}
+
     def failures(self) -> list[str]:
         """One line for each server that has ended although nobody asked it to."""
         return [child.why_ended() for child in self._children.values() if not child.running()]

@@ -1,8 +1,12 @@
 """Dead letters: the original key, bytes and headers, and beside them why, where and how often.
 
 Header names are Kafka's own (KIP-1034), so that existing tools read them; ours begin with ``rxtract.``. No header holds text of a note.
+
+A value that is larger than the producer or the topic takes is left out: its length and digest stand in its place, and the bytes stay where
+topic, partition and offset say, for as long as that topic keeps them.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -26,13 +30,33 @@ ATTEMPT = "rxtract.attempt"
 SCHEMA_ID = "rxtract.schema-id"
 ORIGIN = "rxtract.origin"
 SOURCE = "rxtract.source"
+VALUE_BYTES = "rxtract.value-bytes"
+"""How long the value was that the letter does not hold; a letter without this header holds its value."""
+VALUE_SHA256 = "rxtract.value-sha256"
+REPLAYED = "rxtract.replayed"
+"""Set by a replay: the place of the letter it was made of. Only beside it is ``rxtract.attempt`` ours, and not the sender's."""
 
 ERROR_HEADERS = frozenset(
-    {EXCEPTION, MESSAGE, STACKTRACE, TOPIC, PARTITION, OFFSET, REASON, STAGE, SCHEMA_ID, ORIGIN, SOURCE}
+    {
+        EXCEPTION,
+        MESSAGE,
+        STACKTRACE,
+        TOPIC,
+        PARTITION,
+        OFFSET,
+        REASON,
+        STAGE,
+        SCHEMA_ID,
+        ORIGIN,
+        SOURCE,
+        VALUE_BYTES,
+        VALUE_SHA256,
+    }
 )
 """What a replay takes off again. ``rxtract.attempt`` stays, so that replays are counted."""
 
 _WIRE_PREFIX_BYTES = 5
+_KEPT_BYTES = 65_536  # of key and sender's headers beside a value that was left out: what any topic takes
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -41,8 +65,11 @@ def header(headers: Headers, name: str) -> bytes | None:
 
 
 def attempt_of(record: InputRecord) -> int:
-    """How often this record was tried: 1, or one more than the attempt it was replayed from."""
-    seen = header(record.headers, ATTEMPT) or b""
+    """How often this record was tried: 1, or one more than the attempt it was replayed from.
+
+    A sender may use our header's name for something of its own: only a replay's counts.
+    """
+    seen = (header(record.headers, ATTEMPT) or b"") if header(record.headers, REPLAYED) is not None else b""
     return int(seen) + 1 if seen.isdigit() and len(seen) < _WIRE_PREFIX_BYTES else 1
 
 
@@ -98,6 +125,26 @@ def dead_letter(
         added.append((SOURCE, source))
     headers = record.headers + tuple((name, value.encode()) for name, value in added)
     return OutputRecord(dlq_of(record.topic), record.key, record.value, headers)
+
+
+def is_dead_letter(record: OutputRecord) -> bool:
+    """Whether a record is one of ours."""
+    return bool(record.headers) and header(record.headers, REASON) is not None
+
+
+def without_value(letter: OutputRecord) -> OutputRecord:
+    """The letter without its value, which nobody takes: its length and digest instead, small enough for every topic.
+
+    The key and the sender's headers stay unless they are large themselves.
+    """
+    value = letter.value or b""
+    added = ((VALUE_BYTES, str(len(value)).encode()), (VALUE_SHA256, hashlib.sha256(value).hexdigest().encode()))
+    size = len(letter.key or b"") + sum(len(name) + len(content or b"") for name, content in letter.headers)
+    if size <= _KEPT_BYTES:
+        return letter._replace(value=None, headers=letter.headers + added)
+    ours = {name: content for name, content in letter.headers if name in ERROR_HEADERS or name == ATTEMPT}
+    key = letter.key if letter.key is not None and len(letter.key) <= _KEPT_BYTES else None
+    return letter._replace(key=key, value=None, headers=(*ours.items(), *added))
 
 
 class DeadLetterBudget:

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from runtime.errors import DeliveryFailed, Rejected
+from runtime.deadletter import is_dead_letter, without_value
+from runtime.errors import DeliveryFailed, ProducerBroken, Rejected
 from runtime.records import OutputRecord
 
 PRODUCER_DEFAULTS: Mapping[str, Any] = {
@@ -32,6 +33,7 @@ PRODUCER_DEFAULTS: Mapping[str, Any] = {
 }
 
 Report = Callable[[KafkaError | None, Message | None], None]
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 _ENQUEUE_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 _PUMP_S = 0.001
@@ -103,11 +105,20 @@ class Delivery:
             self._failed, self._total, self._first_error.name(), retriable=_is_retriable(self._first_error)
         )
 
+    @property
+    def broken(self) -> ProducerBroken | None:
+        """Set when a report says that the client can never send again."""
+        error = self._first_error
+        if error is None or not (error.fatal() or error.code() == KafkaError._FATAL):  # noqa: SLF001 - that is how the client names its own codes
+            return None
+        return ProducerBroken(error.name())
+
     def wait(self, timeout_s: float) -> None:
         """Poll until the batch is settled.
 
         Raises:
             DeliveryFailed: Not all was acknowledged within the time.
+            ProducerBroken: Nothing will ever be acknowledged: end the process.
         """
         deadline = time.monotonic() + timeout_s
         while not self.settled:
@@ -115,14 +126,14 @@ class Delivery:
             if left <= 0:
                 raise self.unfinished()
             self._producer.poll(min(left, _POLL_S))
-        if (failure := self.failure) is not None:
-            raise failure
+        self._raise_failure()
 
     async def done(self, timeout_s: float | None = None) -> None:
         """Wait on the event loop until the batch is settled; `DeliveryProducer` polls meanwhile.
 
         Raises:
             DeliveryFailed: Not all was acknowledged, or not within the time.
+            ProducerBroken: Nothing will ever be acknowledged: end the process.
         """
         if not self.settled:
             if self._future is None:
@@ -131,12 +142,15 @@ class Delivery:
                 await asyncio.wait_for(asyncio.shield(self._future), timeout_s)
             except TimeoutError:
                 raise self.unfinished() from None
-        if (failure := self.failure) is not None:
-            raise failure
+        self._raise_failure()
 
     def unfinished(self) -> DeliveryFailed:
         """The error for reports that did not come in time. The records may still arrive."""
         return DeliveryFailed(self._pending + self._failed, self._total, "_TIMED_OUT", retriable=True)
+
+    def _raise_failure(self) -> None:
+        if (error := self.broken or self.failure) is not None:
+            raise error
 
     def _settle(self) -> None:
         self._on_settled(self)
@@ -154,8 +168,14 @@ class DeliveryProducer:
 
     def __init__(self, config: Mapping[str, Any], producer: KafkaProducer | None = None) -> None:
         self._producer: KafkaProducer | Producer = producer or Producer({**PRODUCER_DEFAULTS, **config})
+        self._broken: ProducerBroken | None = None
         self._in_flight: set[Delivery] = set()
         self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def broken(self) -> ProducerBroken | None:
+        """Why this client can never send again (a fatal error of the idempotent producer): only a new process mends that. Else None."""
+        return self._broken
 
     @property
     def in_flight(self) -> int:
@@ -179,7 +199,7 @@ class DeliveryProducer:
         Raises:
             Rejected: The local queue stayed full: the broker is away or slow. What was queued before may still arrive.
         """
-        delivery = Delivery(self._producer, len(records), self._in_flight.discard)
+        delivery = Delivery(self._producer, len(records), self._settled)
         if records:
             self._in_flight.add(delivery)
         try:
@@ -223,6 +243,8 @@ class DeliveryProducer:
                 continue
 
     def _produce(self, record: OutputRecord, report: Report) -> None:
+        if is_dead_letter(record):
+            report = partial(self._report_letter, record, report)
         try:
             if record.partition is not None:
                 self._producer.produce(
@@ -241,6 +263,25 @@ class DeliveryProducer:
         except KafkaException as error:
             # Refused before it was queued (too large, fatal producer state): count it as its report.
             report(error.args[0], None)
+
+    def _report_letter(
+        self, letter: OutputRecord, report: Report, error: KafkaError | None, message: Message | None
+    ) -> None:
+        """A dead letter must never stop the line: one that is larger than the producer or the topic takes goes without its bytes."""
+        if error is None or error.code() not in _TOO_LARGE:
+            report(error, message)
+            return
+        less = without_value(letter)
+        try:
+            self._producer.produce(less.topic, less.value, less.key, on_delivery=report, headers=list(less.headers))
+        except BufferError:  # its place in the queue is free again only after this callback: sent again with its batch
+            report(KafkaError(KafkaError._QUEUE_FULL), None)  # noqa: SLF001 - that is how the client names its own codes
+        except KafkaException as refused:
+            report(refused.args[0], None)
+
+    def _settled(self, delivery: Delivery) -> None:
+        self._in_flight.discard(delivery)
+        self._broken = self._broken or delivery.broken
 
     def _start_pump(self) -> None:
         if not self._in_flight or (self._pump is not None and not self._pump.done()):

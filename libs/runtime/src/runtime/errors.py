@@ -19,6 +19,10 @@ class Recoverable(RxtractError):
     """Something outside is away for now: wait and try the same records again."""
 
 
+class Unreadable(Recoverable):
+    """Something outside answers, but what it has cannot be used: waiting may not help, people must look."""
+
+
 class Rejected(RxtractError):
     """We are full: hold the records back, nothing is wrong with them.
 
@@ -47,6 +51,20 @@ class DeliveryFailed(RxtractError):
         self.total = total
         self.code = code
         self.retriable = retriable
+
+
+class ProducerBroken(RxtractError):
+    """The client to Kafka met a fatal error and will never send again. Waiting helps nobody: end the process, a new one is whole."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            f"the producer met a fatal error ({code}) and can never send again: this process ends, start a new one"
+        )
+        self.code = code
+
+
+class ReadingBroken(RxtractError):
+    """Nothing can be read any more, and waiting has not helped: a right or a topic is gone. The message says what to do."""
 
 
 class BudgetExceeded(RxtractError):

@@ -27,7 +27,10 @@ import faust
 from faust import Stream, streams
 from faust.types import EventT, StreamT
 
-from runtime.errors import RxtractError
+from runtime import logs
+from runtime.attempts import quarantined
+from runtime.consumer_errors import ConsumerErrors, ErrorKind, kind_of_line
+from runtime.errors import ReadingBroken, RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_ledger import Batch
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchLimits, BatchState
@@ -45,6 +48,7 @@ _log = get_logger(__name__)
 
 _TICK_S = 0.5
 _CLOSE_WAIT_S = 5.0
+_LEAVE_WAIT_S = 2.0
 _COLLECT_AFTER_OBJECTS = 50_000
 _STREAM_BUFFER_BATCHES = (
     65_536  # never full: the ledger's bounds stop the fetching long before; a full one would sleep a second
@@ -87,6 +91,10 @@ class BatchApp(faust.App):
         limits: Bounds.
         session_timeout_s: How long the partitions of a killed process stand still; the broker's floor is 6 s.
         instance_id: Static membership; a restart under the same id takes its partitions over without a rebalance.
+        contiguous: See `runtime.faust_batch_ledger.OffsetLedger`.
+        stage: Who refuses a record that killed the process `tries` times, for its dead letter; the group's name when empty.
+        tries: See `runtime.attempts`.
+        errors: Takes what consumers are told in place of records; may be shared with others of the same process.
     """
 
     logger = logging.getLogger("faust.app")  # else mode's chatter would carry our name and our level
@@ -106,13 +114,20 @@ class BatchApp(faust.App):
         fail_stop: FailStop | None = None,
         session_timeout_s: float = 8.0,
         instance_id: str | None = None,
+        stage: str = "",
+        tries: int = 3,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         check_accelerator()
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
-        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness)
-        self.worker = BatchWorker(handler, sender, self.fail_stop, metrics, self.batching.ledger.start)
+        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, tries=tries)
+        handler = quarantined(handler, self.batching.attempts, stage or group, metrics)
+        self.worker = BatchWorker(
+            handler, sender, self._worker_failed, metrics, self.batching.ledger.start, self.batching.waits_for
+        )
         self.sender = sender
+        self.errors = errors or ConsumerErrors(metrics, readiness)
         super().__init__(
             settings.group(group),
             broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
@@ -157,6 +172,12 @@ class BatchApp(faust.App):
             loop.call_soon_threadsafe(event.ack)
 
         self.worker.submit(batch, done)
+
+    def _worker_failed(self, where: str, error: BaseException) -> None:
+        """A fault that we name ourselves (the budget of dead letters) is no death of the record in hand: the next owner is told so."""
+        if isinstance(error, RxtractError):
+            cast("BatchConsumer", self.consumer).leave_soon(_LEAVE_WAIT_S)
+        self.fail_stop(where, error)
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -262,6 +283,7 @@ async def _tick(app: BatchApp) -> None:
         reported = stuck
         app.batching.publish_progress()
         _check_coordinator(app)
+        _check_reading(app)
         await asyncio.sleep(_TICK_S)
 
 
@@ -272,6 +294,24 @@ def _check_coordinator(app: BatchApp) -> None:
         cast("BatchConsumer", app.consumer).check_coordinator()
     except Exception as error:  # noqa: BLE001 - whatever it died of, no partition would ever come again
         app.fail_stop("the group coordinator", error)
+
+
+def _check_reading(app: BatchApp) -> None:
+    """What the client only logs is counted; a topic that is gone is told, and ends the process when it stays away."""
+    for kind, count in logs.third_party.taken():
+        app.errors.count(kind_of_line(kind), count)
+    if app.fail_stop.stopping:
+        return
+    topic = app.batches.get_topic_name()
+    exists = cast("BatchConsumer", app.consumer).topic_exists(topic)
+    if exists is False:
+        app.errors.lasts(ErrorKind.MISSING_TOPIC, topic)
+    elif exists:
+        app.errors.exists([topic])
+    try:
+        app.errors.check()
+    except ReadingBroken as error:
+        app.fail_stop("reading", error)
 
 
 async def _stop(app: BatchApp) -> None:

@@ -9,16 +9,27 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service, ServiceT
 
+from runtime.attempts import Mark
+from runtime.consumer_errors import ErrorKind
+from runtime.errors import ReadingBroken
 from runtime.faust_batch_ledger import Batch, Partition, cut
+from runtime.faust_batch_state import ASSIGNED
 from runtime.logs import get_logger
 
 if TYPE_CHECKING:
@@ -31,8 +42,11 @@ _FULL_WAIT_S = 1.0
 _LOOK_FOR_MARKERS_S = 0.5
 
 
-class ReadCommittedThread(driver.AIOKafkaConsumerThread):
-    """Upstream reads what was aborted too, unless it is itself in a transaction."""
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Reads only what was committed, and commits with the mark of each partition beside its offset, see `runtime.attempts`.
+
+    Upstream reads what was aborted too, unless it is itself in a transaction, and says nothing beside an offset.
+    """
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -42,6 +56,33 @@ class ReadCommittedThread(driver.AIOKafkaConsumerThread):
     def highwater(self, tp: TP) -> int:
         """The offset behind the last record that can be read, not the end of the log: an open transaction may stand between."""
         return cast("int", self._ensure_consumer().last_stable_offset(tp))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        attempts = cast("BatchConsumer", self.consumer).batching.attempts
+        ours = self.assignment()
+        marked = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, attempts.mark(tp))
+            for tp, offset in offsets.items()
+            if tp in ours
+        }
+        try:
+            await self._ensure_consumer().commit(marked)
+        except CommitFailedError as error:
+            if "already rebalanced" in str(error):
+                return False
+            await self.crash(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - as upstream: the process ends, through the crash
+            await self.crash(error)
+            return False
+        return True
+
+    async def marks(self, partitions: Iterable[TP]) -> Mapping[TP, tuple[int, str]]:
+        """What the group has committed: offset and mark."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - upstream offers the offset alone
+        places = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
+        found = await self.call_thread(coordinator.fetch_committed_offsets, places)
+        return {TP(at.topic, at.partition): (one.offset, one.metadata) for at, one in found.items()}
 
 
 class BatchConsumer(driver.Consumer):
@@ -56,9 +97,10 @@ class BatchConsumer(driver.Consumer):
         self._dropped: set[TP] = set()
         self._gather_until_s = 0.0
         self._look_for_markers_at_s = 0.0
+        self._loop_of_commits: asyncio.AbstractEventLoop | None = None
 
-    def _new_consumer_thread(self) -> ReadCommittedThread:
-        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # -- fetching ------------------------------------------------------------------------------------------------
 
@@ -92,8 +134,8 @@ class BatchConsumer(driver.Consumer):
             if self._is_stale(generation):
                 await self._seek_back(fetched)
                 return
-            for row, size_bytes in cut(self._admit(tp, records), limits.batch_records, limits.batch_bytes):
-                if self._is_stale(generation):
+            for row, size_bytes in self._rows(tp, self._admit(tp, records)):
+                if not await self._guard(tp, row, generation) or self._is_stale(generation):
                     await self._seek_back(fetched)
                     return
                 yield tp, self._message(tp, self.batching.ledger.deliver(tp, row, size_bytes), row[-1])
@@ -104,6 +146,73 @@ class BatchConsumer(driver.Consumer):
         if look_again:
             self._dropped.add(tp)
         return records if stop - first == len(records) else records[first:stop]
+
+    def _rows(self, tp: TP, records: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
+        """Cut what was fetched of a partition into batches, as small as suspicion asks for at that moment."""
+        limits, attempts = self.batching.limits, self.batching.attempts
+        while records:
+            offsets = [record.offset for record in records[: limits.batch_records]]
+            count = attempts.portion(tp, offsets, limits.batch_records)
+            if not attempts.careful:
+                count = len(records)
+            yield from cut(records[:count], limits.batch_records, limits.batch_bytes)
+            records = records[count:]
+
+    async def _guard(self, tp: TP, row: Sequence[Any], generation: int) -> bool:
+        """While a partition is suspect: all before is done and committed, and the mark of this batch is written, before it is begun."""
+        attempts = self.batching.attempts
+        if not (attempts.careful or attempts.untold):
+            return True
+        while self.batching.ledger.held_batches:
+            self.batching.fetch_rests()
+            self.batching.freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.batching.freed.wait(), _FULL_WAIT_S)
+            if self.should_stop or self._is_stale(generation):
+                return False
+        await self.commit()
+        if attempts.careful:
+            attempts.take(tp, row[0].offset, row[-1].offset)
+        else:
+            attempts.put_down()
+        return await self.commit_marks()
+
+    async def commit_marks(self) -> bool:
+        """Commit the same offsets again, with what is to stand beside them now; False: a rebalance passed."""
+        attempts = self.batching.attempts
+        offsets = {tp: base for tp in self.assignment() if (base := attempts.base(tp)) is not None}
+        async with self._commit_lock:
+            if offsets and not await self._commit(offsets):
+                self.batching.commit_failed()
+                return False
+        attempts.told()
+        return True
+
+    async def _leave(self) -> None:
+        """Whoever comes next is to know that nobody died here."""
+        self.batching.attempts.leaving(self.assignment())
+        await self.commit()
+
+    def leave_soon(self, limit_s: float) -> None:
+        """From another thread, before the process ends of a fault that we know: say so, as far as there is time."""
+        if self._loop_of_commits is None:
+            return
+        with contextlib.suppress(Exception):  # then the next owner is careful for nothing
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop_of_commits).result(limit_s)
+
+    async def _take_marks(self, ours: Iterable[TP], lows: Mapping[TP, int]) -> None:
+        """Learn whether the last owners of our partitions died, and say that we have them in hand now."""
+        attempts = self.batching.attempts
+        self._loop_of_commits = asyncio.get_running_loop()
+        found = await cast("BatchConsumerThread", self._thread).marks(ours)
+        suspicious = [tp for tp, (_, text) in found.items() if Mark.parse(text).suspicious]
+        ends = await self.highwaters(*suspicious) if suspicious else {}
+        for tp in ours:
+            committed, text = found.get(tp, (-1, ""))
+            begins = self.batching.ledger.expected(tp)
+            base = max(committed, lows[tp]) if committed >= 0 else begins
+            attempts.assigned(tp, base, text, int(ends.get(tp) or 0), begins)
+        await self.commit_marks()
 
     def _is_stale(self, generation: int) -> bool:
         """Whether what was fetched under this generation may no longer be delivered."""
@@ -217,6 +326,14 @@ class BatchConsumer(driver.Consumer):
         if coordinator is not None:
             coordinator.check_errors()
 
+    def topic_exists(self, topic: str) -> bool | None:
+        """Whether the cluster has the topic, as far as the client knows; None before it knows anything."""
+        consumer = getattr(getattr(self, "_thread", None), "_consumer", None)
+        cluster = getattr(getattr(consumer, "_client", None), "cluster", None)
+        if cluster is None or ASSIGNED in self.batching.readiness.missing or not cluster.brokers():
+            return None
+        return cluster.partitions_for_topic(topic) is not None
+
     def _check_thread(self) -> None:
         """Raise what the group coordinator or the consumer's thread died of; upstream never asks."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001 - upstream offers no other way
@@ -225,6 +342,10 @@ class BatchConsumer(driver.Consumer):
             raise self._thread.crash_reason or RuntimeError("the consumer's thread crashed")
 
     def _surprise(self, where: str, error: BaseException) -> None:
+        if isinstance(error, (TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
+            broken = "Kafka does not let us read: give this principal the right to read the topic and to use its group"
+            cast("Any", self.app).errors.count(ErrorKind.FORBIDDEN)
+            error = ReadingBroken(f"{broken}; this process ends, so that a fresh one begins")
         if not self.batching.fail_stop.stopping:
             self.batching.fail_stop(where, error)
 
@@ -246,7 +367,7 @@ class BatchConsumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
         """Commit behind each partition's unbroken row of finished batches; False: there was nothing, or a rebalance passed."""
         ours = self.assignment()
-        offsets: dict[Partition, int] = {
+        offsets: dict[Partition, int] = self.batching.attempts.left(ours) | {
             tp: offset for tp, offset in self.batching.ledger.committable().items() if tp in ours
         }
         if not offsets:
@@ -293,7 +414,7 @@ class BatchConsumer(driver.Consumer):
                 )
             except TimeoutError:
                 continue
-        await self.commit()
+        await self._leave()
         return not batching.ledger.started
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -316,6 +437,10 @@ class BatchConsumer(driver.Consumer):
         now = self.assignment()  # the next rebalance may be under way
         if still := {tp: self.batching.ledger.expected(tp) or 0 for tp in known if tp in now}:
             await self.seek_wait(still)
+        try:
+            await self._take_marks(ours, lows)
+        except Exception as error:  # noqa: BLE001 - upstream would log it and read on without them
+            self._surprise("the marks of the last owners", error)
         self.batching.freed.set()
 
     async def _restore(self, ours: Iterable[TP]) -> Mapping[TP, int]:

@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from contracts.registry import SubjectMissing
+
+from runtime.attempts import Attempts
+from runtime.errors import Unreadable
 from runtime.faust_batch_ledger import OffsetLedger, Partition
 from runtime.faust_batch_stop import FailStop
 from runtime.health import Liveness, Readiness
@@ -18,6 +22,7 @@ from runtime.metrics import (
 )
 from runtime.positions import IN_REACH, Positions, counting, cut_off
 from runtime.progress import Progress
+from runtime.retry import SUBJECT
 
 BATCHES_HELD = MetricSpec(
     "rxtract_batches_held", Kind.GAUGE, "batches", (), "Batches fetched and not done: waiting, worked on or in flight."
@@ -26,6 +31,8 @@ BYTES_HELD = MetricSpec("rxtract_batches_held_bytes", Kind.GAUGE, "bytes", (), "
 BATCH_METRICS: tuple[MetricSpec, ...] = (BATCHES_HELD, BYTES_HELD)
 """What a batch application measures beside `runtime.metrics.METRICS`."""
 
+UNREADABLE = "version"
+"""The readiness condition that what a batch needs can be read at all. Not named at the start: it is missed when it cannot."""
 ASSIGNED = "assigned"
 """The readiness condition that partitions were assigned to this process (none may be left for it: that counts too)."""
 
@@ -76,9 +83,11 @@ class BatchState:
         metrics: Where counts go.
         liveness: Ticked while all is well.
         readiness: Its condition `ASSIGNED` follows the assignment.
+        tries: See `runtime.attempts.Attempts`.
         clock: Monotonic seconds.
 
     Attributes:
+        attempts: What killed earlier owners of our partitions.
         restore: Set by an application that keeps state of its own; called in a thread after each assignment.
     """
 
@@ -90,6 +99,7 @@ class BatchState:
         liveness: Liveness,
         readiness: Readiness,
         *,
+        tries: int = 3,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -98,6 +108,7 @@ class BatchState:
         self.liveness = liveness
         self.readiness = readiness
         self.ledger = OffsetLedger(Positions(counting(metrics)))
+        self.attempts = Attempts(tries, metrics)
         metrics.gauge(BATCHES_HELD).set_function(lambda: self.ledger.held_batches)
         metrics.gauge(BYTES_HELD).set_function(lambda: self.ledger.held_bytes)
         self.restore: Restore | None = None
@@ -108,6 +119,7 @@ class BatchState:
         self._fetched_at_s: float | None = None
         self._finished_at_s = clock()
         self._committable_at_s: float | None = None
+        self._waiting = ""
 
     def has_room(self) -> bool:
         """Whether another fetch may begin."""
@@ -121,6 +133,15 @@ class BatchState:
     def fetch_rests(self) -> None:
         """The fetch loop waits for room or for partitions: standing still is right."""
         self._fetched_at_s = None
+
+    def waits_for(self, error: Exception | None) -> None:
+        """What the batch in hand waits for; None: it goes on. Only what somebody must mend makes us not ready."""
+        if isinstance(error, SubjectMissing | Unreadable):
+            self._waiting = SUBJECT if isinstance(error, SubjectMissing) else UNREADABLE
+            self.readiness.miss(self._waiting, str(error))
+        elif error is None and self._waiting:
+            self.readiness.meet(self._waiting)
+            self._waiting = ""
 
     def batch_finished(self) -> None:
         """A batch is done and acknowledged."""
@@ -142,6 +163,7 @@ class BatchState:
         self.ledger.forget(partitions)
         if not self.ledger.positions.halted:
             self.readiness.meet(IN_REACH)
+        self.attempts.gone(partitions)
         for partition in partitions:
             self.ends.pop(partition, None)
         self._note_committable()
@@ -152,6 +174,8 @@ class BatchState:
     def commit_moved(self, offsets: Mapping[Partition, int]) -> None:
         """The broker stored these offsets."""
         self.ledger.committed(dict(offsets))
+        for partition, offset in offsets.items():
+            self.attempts.moved(partition, offset)
         self._progress.moved(offsets)
         self._note_committable()
         self.metrics.counter(COMMITS).labels("ok").inc()

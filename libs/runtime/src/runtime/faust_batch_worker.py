@@ -16,7 +16,6 @@ from contracts.registry import RegistryUnavailable
 
 from runtime.errors import DeliveryFailed, Recoverable, Rejected
 from runtime.faust_batch_ledger import Batch
-from runtime.faust_batch_stop import FailStop
 from runtime.logs import get_logger
 from runtime.metrics import (
     BATCH_RECORDS,
@@ -29,6 +28,7 @@ from runtime.metrics import (
     Metrics,
 )
 from runtime.records import Handler, InputRecord, OutputRecord
+from runtime.retry import cause_of
 
 _log = get_logger(__name__)
 _Result = TypeVar("_Result")
@@ -43,6 +43,7 @@ _PASSING = frozenset(
         "_MSG_TIMED_OUT",
         "_TIMED_OUT",
         "_TIMED_OUT_QUEUE",
+        "_QUEUE_FULL",
         "_TRANSPORT",
         "_ALL_BROKERS_DOWN",
         "REQUEST_TIMED_OUT",
@@ -53,6 +54,10 @@ _PASSING = frozenset(
         "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
     }
 )  # what a broker that comes back mends; a missing topic or a forbidden one is for people
+
+
+def _nothing(_: Exception | None) -> None:
+    """Nobody is told."""
 
 
 class Reports(Protocol):
@@ -102,6 +107,7 @@ class BatchWorker:
         fail_stop: Called with anything that is neither poison nor recoverable.
         metrics: Where counts and times go.
         begin: Asked before each batch; False means that the batch is no longer ours.
+        on_waiting: Told what a batch waits for, and None when it does not.
         delivery_timeout_s: How long a batch may wait for its reports before that is a surprise; above the producer's own timeout, at
             which it reports the batch as failed.
     """
@@ -110,9 +116,10 @@ class BatchWorker:
         self,
         handler: Handler,
         sender: Sender,
-        fail_stop: FailStop,
+        fail_stop: Callable[[str, BaseException], None],
         metrics: Metrics,
         begin: Callable[[Batch], bool],
+        on_waiting: Callable[[Exception | None], None] = _nothing,
         delivery_timeout_s: float = 180.0,
     ) -> None:
         self._handler = handler
@@ -120,6 +127,7 @@ class BatchWorker:
         self._fail_stop = fail_stop
         self._delivery_timeout_s = delivery_timeout_s
         self._begin = begin
+        self._on_waiting = on_waiting
         self._inbox: queue.SimpleQueue[tuple[Batch, Callable[[Batch], None]] | None] = queue.SimpleQueue()
         self._sent: list[_Sent] = []
         self._stop = threading.Event()
@@ -223,12 +231,16 @@ class BatchWorker:
         wait_s = _RETRY_FIRST_S
         while True:
             try:
-                return act()
+                made = act()
             except (Recoverable, Rejected, RegistryUnavailable) as error:
-                self._retries.labels("recoverable").inc()
+                self._retries.labels(cause_of(error)).inc()
+                self._on_waiting(error)
                 _log.warning(
                     "waiting to try a batch again", wait_s=wait_s, error=type(error).__name__, message=str(error)
                 )
+            else:
+                self._on_waiting(None)
+                return made
             if self._wait_polling(wait_s):
                 return None
             wait_s = min(wait_s * 2, _RETRY_MAX_S)

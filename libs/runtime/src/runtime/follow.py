@@ -12,7 +12,8 @@ from contracts.record import Record
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 
-from runtime.errors import RxtractError
+from runtime.consumer_errors import ConsumerErrors, ErrorKind
+from runtime.errors import Recoverable, RxtractError
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
@@ -35,6 +36,7 @@ class TopicFollower(Generic[R]):
         on_record: Called in the follower's thread, in the order of each partition. A record at which it raises comes again.
         metrics: Where a jump of our position is counted.
         make_consumer: Makes the client.
+        errors: Counts what is told in place of records; whoever owns it ends the process when it lasts.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class TopicFollower(Generic[R]):
         on_record: Callable[[R], None],
         metrics: Metrics | None = None,
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._config = {**POSITION_CONFIG, **config, "group.id": "rxtract-follower-unused"}
         self._topic = topic
@@ -52,6 +55,9 @@ class TopicFollower(Generic[R]):
         self._on_record = on_record
         self._on_jump = unheard if metrics is None else counting(metrics)
         self._make_consumer = make_consumer
+        self._errors = errors
+        if errors is not None:
+            self._config["error_cb"] = errors.heard
         self._next: dict[Partition, int] = {}
         self._ends: dict[Partition, int] | None = None
         self._caught_up = threading.Event()
@@ -88,13 +94,16 @@ class TopicFollower(Generic[R]):
         consumer = self._make_consumer(self._config)
         try:
             growth = Growth(consumer, [self._topic])
-            reading = PositionedConsumer(consumer, self._on_jump, _raise)
-            self._begin(reading, growth.partitions())
+            on_fine = None if self._errors is None else self._errors.fine
+            reading = PositionedConsumer(consumer, self._on_jump, _raise, on_fine=on_fine)
+            self._begin(reading, self._partitions(growth))
             while not self._stopped.is_set():
                 self._turn(reading)
                 if new := growth.new(reading.positions.partitions):
                     reading.add(dict.fromkeys(new))
         except KafkaException as error:
+            if self._errors is not None:
+                self._errors.take(error.args[0].name(), self._topic)
             return str(error.args[0].name())
         except RegistryUnavailable:
             return "the schema registry is away"
@@ -112,6 +121,16 @@ class TopicFollower(Generic[R]):
             self._ends = {partition: end for partition, (_, end) in found.items()}
         known = {partition: self._next.get(partition) for partition in partitions}
         reading.begin(known, {partition: low for partition, (low, _) in found.items()})
+        if self._errors is not None:
+            self._errors.exists([self._topic])
+
+    def _partitions(self, growth: Growth) -> list[Partition]:
+        try:
+            return growth.partitions()
+        except Recoverable:
+            if self._errors is not None:
+                self._errors.lasts(ErrorKind.MISSING_TOPIC, self._topic)
+            raise
 
     def _turn(self, reading: PositionedConsumer) -> None:
         for record in reading.fetch(_BATCH, 0.2):
@@ -126,5 +145,5 @@ class TopicFollower(Generic[R]):
                 self._caught_up.set()
 
 
-def _raise(error: KafkaError) -> None:
+def _raise(error: KafkaError, _topic: str) -> None:
     raise KafkaException(error)

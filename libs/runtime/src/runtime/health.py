@@ -186,6 +186,7 @@ class HealthServer:
         port: 0 takes any free one; `port` tells which.
         host: Address to listen on.
         port_file: Where the actual port is written, for whoever started us with port 0.
+        parts: Doors that serve while another does not: /ready/NAME asks for these conditions alone.
         info: Called for each /info; gives plain data such as the model's version.
     """
 
@@ -199,10 +200,12 @@ class HealthServer:
         registry: CollectorRegistry | None = None,
         info: Callable[[], Mapping[str, Any]] = _no_info,
         port_file: Path | None = None,
+        parts: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self.liveness = liveness or Liveness()
         self.readiness = readiness or Readiness()
         self._registry = registry
+        self._parts = dict(parts or {})
         self._info = info
         self._server = _Listener((host, port), self._request_handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
@@ -218,6 +221,7 @@ class HealthServer:
         readiness: Readiness,
         metrics: Metrics,
         info: Callable[[], Mapping[str, Any]],
+        parts: Mapping[str, frozenset[str]] | None = None,
     ) -> Self:
         """The health server of a service, where its settings say; its metrics tell its readiness too."""
         metrics.gauge(READY).set_function(lambda: float(readiness.ready))
@@ -230,6 +234,7 @@ class HealthServer:
             readiness=readiness,
             registry=metrics.registry,
             info=info,
+            parts=parts,
         )
 
     @property
@@ -262,8 +267,9 @@ class HealthServer:
                 live = self.liveness.alive
                 return _json(200 if live else 503, {"alive": live, "tick_age_s": round(self.liveness.age_s, 3)})
             case "/ready":
-                missing = self.readiness.missing
-                return _json(503 if missing else 200, {"ready": not missing, "missing": missing})
+                return _ready(self.readiness.missing)
+            case asked if (part := self._parts.get(asked.removeprefix("/ready/"))) is not None and asked != "/ready/":
+                return _ready({name: why for name, why in self.readiness.missing.items() if name in part})
             case "/metrics":
                 body = generate_latest(self._registry) if self._registry is not None else b""
                 return 200, CONTENT_TYPE_LATEST, body
@@ -296,6 +302,10 @@ class HealthServer:
                 """Probes are not worth a line."""
 
         return Request
+
+
+def _ready(missing: Mapping[str, str]) -> tuple[int, str, bytes]:
+    return _json(503 if missing else 200, {"ready": not missing, "missing": missing})
 
 
 def write_port(path: Path, port: int) -> None:

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from contracts.record import Record
 from contracts.wire import WireError
 
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
 from runtime.logs import get_logger
 from runtime.positioned import POSITION_CONFIG, PositionedConsumer
@@ -24,10 +25,12 @@ class History:
 
     Args:
         config: librdkafka's settings of a client.
+        errors: Counts what is told in place of records; whoever owns it ends the process when it lasts.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], errors: ConsumerErrors | None = None) -> None:
         self._config = config
+        self._errors = errors
         self._asking: RangeReader | None = None
 
     def size(self, topic: str) -> int:
@@ -37,7 +40,7 @@ class History:
             Recoverable: The broker gave no answer.
         """
         if self._asking is None:
-            self._asking = RangeReader(self._config)
+            self._asking = RangeReader(self._config, self._errors)
         return sum(end - begin for _, begin, end in self._asking.ranges(topic))
 
     def read(self, topic: str) -> Iterator[InputRecord]:
@@ -46,7 +49,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with RangeReader(self._config) as reader:
+        with RangeReader(self._config, self._errors) as reader:
             yield from reader.read(topic, reader.ranges(topic))
 
     def decoded(self, topic: str, decode: Callable[[bytes | None], R]) -> Iterator[R]:
@@ -63,7 +66,7 @@ class History:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with RangeReader(self._config) as reader:
+        with RangeReader(self._config, self._errors) as reader:
             left = reader.ranges(topic)
             while left := [(number, begin, end) for number, begin, end in left if end > begin]:
                 each = -(-count // len(left))
@@ -77,11 +80,15 @@ class RangeReader:
 
     Args:
         config: librdkafka's settings of a client.
+        errors: See `History`.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._consumer = Consumer({**POSITION_CONFIG, **config, "group.id": "rxtract-history-unused"})
-        self._reading = PositionedConsumer(self._consumer, on_error=self._fail)
+    def __init__(self, config: Mapping[str, Any], errors: ConsumerErrors | None = None) -> None:
+        hears = {} if errors is None else {"error_cb": errors.heard}
+        self._consumer = Consumer({**POSITION_CONFIG, **config, "group.id": "rxtract-history-unused", **hears})
+        self._errors = errors
+        on_fine = None if errors is None else errors.fine
+        self._reading = PositionedConsumer(self._consumer, on_error=self._fail, on_fine=on_fine)
         self._topic = ""
 
     def __enter__(self) -> Self:
@@ -104,6 +111,8 @@ class RangeReader:
             self._fail(error.args[0])
         if not found:
             raise Recoverable(f"{topic} does not exist yet: run `rxtract topics apply`")
+        if self._errors is not None:
+            self._errors.exists([topic])
         return found
 
     def range(self, topic: str, partition: int) -> tuple[int, int]:
@@ -141,7 +150,9 @@ class RangeReader:
             elif time.monotonic() - heard_at_s > _TIMEOUT_S:
                 raise Recoverable(f"{topic} cannot be read: the broker sends nothing")
 
-    def _fail(self, error: KafkaError) -> NoReturn:
+    def _fail(self, error: KafkaError, _topic: str = "") -> NoReturn:
+        if self._errors is not None:
+            self._errors.take(error.name(), self._topic)
         raise Recoverable(f"{self._topic} cannot be read: {error.name()}") from None
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from runtime.errors import SettingsError, Stopped
+from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.health import Liveness, Readiness, write_port
 from runtime.http_connections import Bounded, Connection, Crowd, Patience, room_for
 from runtime.metrics import CONNECTIONS_CLOSED, DOOR_METRICS, HTTP_BUSY, Metrics
@@ -21,6 +21,8 @@ from runtime.tls import DoorTls
 
 HTTP = "http"
 """The readiness condition that the server listens."""
+PROCESS = "process"
+"""The readiness condition that nothing has happened that only a fresh process mends. Not named at the start."""
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -182,6 +184,34 @@ def listen(host: str, port: int, variable: str, port_file: Path | None, backlog:
     if port_file is not None:
         write_port(port_file, listening.getsockname()[1])
     return listening
+
+
+class Downfall:
+    """A fault, met while a request was answered, that only a fresh process mends.
+
+    Not ready at once; the server stops as it is asked to; then the main thread raises it, and that is the process's last line.
+
+    Args:
+        stop: Set by the first fault.
+        readiness: Told of it.
+    """
+
+    def __init__(self, stop: threading.Event, readiness: Readiness) -> None:
+        self._stop = stop
+        self._readiness = readiness
+        self._error: RxtractError | None = None
+
+    def __call__(self, error: RxtractError) -> None:
+        """Let the process end of this; from any thread, as often as it is met."""
+        if self._error is None:
+            self._error = error
+            self._readiness.miss(PROCESS, str(error))
+            self._stop.set()
+
+    def check(self) -> None:
+        """Raise what was met, once HTTP has ended."""
+        if self._error is not None:
+            raise self._error
 
 
 class OtherThread:

@@ -7,8 +7,10 @@ message is our own or comes from the operating system, Kafka or Redis; libraries
 import logging
 import sys
 import threading
+import time
 import traceback
-from collections.abc import MutableMapping
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +32,52 @@ _OURS = (
 _MESSAGE_IS_SAFE = (RxtractError, OSError)
 _SAFE_MODULES = ("confluent_kafka", "cimpl", "redis")
 _MAX_FRAMES = 12
+
+
+class Seldom(logging.Filter):
+    """Lets a library that repeats itself many times a second say each thing now and then, and counts the rest.
+
+    Args:
+        prefix: Loggers whose name begins so.
+        every_s: A line of one kind at most so often; a kind is the logger and the line without its values.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, prefix: str, every_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._prefix = prefix
+        self._every_s = every_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shown: dict[tuple[str, str], tuple[float, int]] = {}
+        self._seen: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See logging.Filter."""
+        if not record.name.startswith(self._prefix):
+            return True
+        kind, now_s = (record.name, str(record.msg)), self._clock()
+        with self._lock:
+            self._seen[kind[1]] += record.levelno >= logging.WARNING
+            shown_at_s, left_out = self._shown.get(kind, (-self._every_s, 0))
+            shows = now_s - shown_at_s >= self._every_s
+            if len(self._shown) < _MOST_KINDS or kind in self._shown:
+                self._shown[kind] = (now_s, 0) if shows else (shown_at_s, left_out + 1)
+        if shows and left_out:
+            record.msg = f"{record.getMessage()} ({left_out} like it were left out)"
+            record.args = None
+        return shows
+
+    def taken(self) -> list[tuple[str, int]]:
+        """What was logged as a warning or worse since the last call, shown or not: the line without its values, and how often."""
+        with self._lock:
+            seen, self._seen = self._seen, Counter()
+        return [(line, count) for line, count in seen.items() if count]
+
+
+_MOST_KINDS = 1_000
+third_party = Seldom("aiokafka")
+"""aiokafka says 75 times a second that the broker is away."""
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -122,6 +170,7 @@ def _send_root_to_stderr(shared: list[structlog.typing.Processor]) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(third_party)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "faust", "mode"):

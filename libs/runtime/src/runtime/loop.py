@@ -6,6 +6,7 @@ Top to bottom: `ConsumerLoop.run` is the life of a process, `_turn` one round of
 * Several batches may be in flight; they are settled in the order in which they were fetched.
 * A handler that takes long (or waits for something that is away) keeps the group membership: partitions are paused and polled.
 * Anything unexpected stops the loop with the offset uncommitted. SIGTERM finishes what was begun, commits and returns.
+* A record that kills the process is found and dead-lettered after a bounded number of tries, see `runtime.attempts`.
 """
 
 import threading
@@ -20,9 +21,11 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime import metrics as m
+from runtime.attempts import Attempts, Mark
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer
-from runtime.errors import DeliveryFailed, Rejected, Stopped
+from runtime.errors import DeliveryFailed, Rejected, RxtractError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.positioned import POSITION_CONFIG, KafkaConsumer, PositionedConsumer, to_record
@@ -56,6 +59,9 @@ ASSIGNMENT = "assignment"
 """The readiness condition that the loop meets when it has its first partitions."""
 
 _RECOMMIT_S = 5.0
+_MARK_RETRY_S = 0.5
+_MARK_POLL_S = 0.05
+_ANSWER_S = 10.0
 _LAG_INTERVAL_S = 2.0
 _log = get_logger(__name__)
 
@@ -66,6 +72,8 @@ class LoopLimits:
 
     Attributes:
         batch_records: Records handed to the handler at once, at most.
+        batch_bytes: Bytes of their values, at most, unless a single one is larger: what a client holds is decompressed, however little
+            it was on the wire.
         max_in_flight: Batches sent and not acknowledged, at most.
         max_in_flight_bytes: No further batch is fetched while so much is not acknowledged.
         poll_s: How long an idle loop waits for the first record of a batch.
@@ -76,6 +84,7 @@ class LoopLimits:
     """
 
     batch_records: int = 500
+    batch_bytes: int = 8_388_608
     max_in_flight: int = 8
     max_in_flight_bytes: int = 33_554_432
     poll_s: float = 0.1
@@ -117,13 +126,6 @@ class _Done:
             self.done.pop(partition, None)
             self.untold.discard(partition)
 
-    def as_offsets(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
-        return [
-            TopicPartition(topic, number, self.done[topic, number])
-            for topic, number in sorted(partitions)
-            if (topic, number) in self.done
-        ]
-
 
 class ConsumerLoop:
     """Runs a handler over topics until it is stopped.
@@ -134,6 +136,8 @@ class ConsumerLoop:
         handler: Records in, records out. Runs in a thread of its own, one batch at a time.
         topics: Full names of the topics to read.
         stop: Set by `stop`; share it with `runtime.retry.retrying`.
+        attempts: Shared with `runtime.attempts.quarantined` around the handler.
+        errors: Takes what the consumer says in place of records; share its `heard` with the client as ``error_cb``.
     """
 
     def __init__(
@@ -149,10 +153,11 @@ class ConsumerLoop:
         liveness: Liveness | None = None,
         readiness: Readiness | None = None,
         backoff: Backoff | None = None,
+        attempts: Attempts | None = None,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
         self._metrics = metrics or m.Metrics()
-        self._reading = PositionedConsumer(consumer, counting(self._metrics), self._on_error, self._on_halt)
         self._producer = producer
         self._handler = handler
         self._topics = list(topics)
@@ -161,6 +166,12 @@ class ConsumerLoop:
         self._liveness = liveness or Liveness()
         self._readiness = readiness or Readiness()
         self._pauses_s = (backoff or Backoff()).pauses_s
+        self._attempts = attempts or Attempts(3, self._metrics)
+        self._died = False
+        self._errors = errors or ConsumerErrors(self._metrics, self._readiness)
+        self._reading = PositionedConsumer(
+            consumer, counting(self._metrics), self._on_error, self._on_halt, on_fine=self._errors.fine
+        )
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
         self._held: list[InputRecord] = []
@@ -188,17 +199,23 @@ class ConsumerLoop:
                     self._turn(worker)
         except Stopped:
             pass
+        except (RxtractError, KafkaException):
+            raise
+        except BaseException:
+            self._died = True  # of what was in hand: the next owner must know
+            raise
         finally:
             self._finish()
 
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
+        self._errors.check()
         self._settle()
         self._measure_lag()
         if self._is_full():
             self._await_head()
             return
-        records = self._fetch()
+        records = self._guarded(self._fetch(), worker)
         if not records:
             return
         batch = self._handling = _batch_of(records)
@@ -207,6 +224,79 @@ class ConsumerLoop:
             self._send(batch)
         finally:
             self._handling = None
+        if self._attempts.careful and self._settle_all():
+            self._attempts.put_down()
+            self._commit_as_member(batch.next_offsets, worker)
+
+    # -- what may kill
+
+    def _guarded(self, records: list[InputRecord], worker: ThreadPoolExecutor) -> list[InputRecord]:
+        """What may be handled at once, once the marks that are due are written; the rest is held."""
+        if not records:
+            return records
+        attempts = self._attempts
+        if not (attempts.careful or attempts.untold):
+            records, rest = _bounded(records, self._limits.batch_bytes)
+            self._held = [*rest, *self._held]
+            return records
+        self._held = [*records, *self._held]  # where a revocation that comes meanwhile finds them
+        if attempts.careful and not self._settle_all():
+            return []
+        portion = self._careful_portion() if attempts.careful else _bounded(self._held, self._limits.batch_bytes)[0]
+        if not portion:
+            return []
+        if not self._write_marks(portion[0], worker):
+            self._poll_for(_MARK_RETRY_S)
+            return []
+        chosen = {id(record) for record in portion}
+        ready = [record for record in self._held if id(record) in chosen]
+        self._held = [record for record in self._held if id(record) not in chosen]
+        return ready
+
+    def _careful_portion(self) -> list[InputRecord]:
+        if not self._held:
+            return []
+        first = (self._held[0].topic, self._held[0].partition)
+        own = [record for record in self._held if (record.topic, record.partition) == first]
+        count = self._attempts.portion(first, [record.offset for record in own], len(own))
+        portion, _ = _bounded(own[:count], self._limits.batch_bytes)
+        self._attempts.take(first, portion[0].offset, portion[-1].offset)
+        return portion
+
+    def _write_marks(self, first: InputRecord, worker: ThreadPoolExecutor) -> bool:
+        """Tell the group what is in hand; all partitions when they came just now, or care begins or ends."""
+        # A group lets any member commit any partition: never one that has gone.
+        ours = set(_keys(self._consumer.assignment()))
+        partitions = ours if self._attempts.untold else ours & {(first.topic, first.partition)}
+        if not self._commit_as_member(partitions, worker):
+            return False
+        if not ours.issuperset(_keys(self._consumer.assignment())):
+            return False  # others came while the broker answered: their marks are due too
+        self._attempts.told()
+        return True
+
+    def _poll_for(self, wait_s: float) -> None:
+        """Poll as a member for a while: what hinders a mark is most often a rebalance, which ends by polling alone."""
+        until_s = time.monotonic() + wait_s
+        self._wait_as_member(lambda _: self._stop.wait(_MARK_POLL_S) or time.monotonic() >= until_s, tick=True)
+
+    def _settle_all(self) -> bool:
+        """Wait until nothing is in flight; False: asked to stop meanwhile."""
+        while self._in_flight:
+            self._settle()
+            if self._stop.is_set():
+                return False
+            if self._in_flight:
+                self._await_head()
+        return not self._stop.is_set()
+
+    def _marked_offsets(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        done = self._done.done
+        return [
+            TopicPartition(*partition, done[partition], self._attempts.mark(partition))
+            for partition in sorted(partitions)
+            if partition in done
+        ]
 
     # -- fetching
 
@@ -228,11 +318,11 @@ class ConsumerLoop:
             and position > done
         }
         if passed:
-            self._done.advance(passed)
+            self._advance(passed)
 
-    def _on_error(self, error: KafkaError) -> None:
-        """What the client says that is neither fatal nor about a position."""
-        _log.warning("consumer", code=error.name())
+    def _on_error(self, error: KafkaError, topic: str) -> None:
+        """What the client says that is not about a position; a fatal error raises."""
+        self._errors.saw(error, topic)
 
     def _on_halt(self, partition: Partition) -> None:
         """A log ends before our position: nobody may guess where to go on. Its partition stands still, and the others flow."""
@@ -264,7 +354,8 @@ class ConsumerLoop:
                 self._measure_lag()
                 paused = self._reading.pause()
                 # Partitions that came just now are not paused yet: what they deliver is held, never dropped.
-                self._held += self._reading.fetch(1, 0)
+                found = self._reading.fetch(1, 0)  # first: a revocation within it takes records off what is held
+                self._held += found
         finally:
             self._reading.resume(paused)
 
@@ -316,7 +407,7 @@ class ConsumerLoop:
             DeliveryFailed: Sending the same bytes again cannot help.
         """
         if not failure.retriable:
-            raise failure
+            raise self._producer.broken or failure
         for pause_s in self._pauses_s():
             _log.warning("delivery failed", failed=failure.failed, total=failure.total, code=failure.code)
             self._metrics.counter(m.RETRIES).labels("delivery").inc()
@@ -331,7 +422,7 @@ class ConsumerLoop:
             del self._resending[0]
 
     def _complete(self, batch: _Batch) -> None:
-        self._done.advance(batch.next_offsets)
+        self._advance(batch.next_offsets)
         self._metrics.histogram(m.DELIVERY_SECONDS).observe(time.monotonic() - _delivery(batch).sent_at_s)
         self._metrics.gauge(m.BATCHES_IN_FLIGHT).set(len(self._in_flight))
         for topic, count in Counter(output.topic for output in batch.outputs).items():
@@ -340,6 +431,11 @@ class ConsumerLoop:
             if output.headers and (reason := header(output.headers, REASON)) is not None:
                 stage = header(output.headers, STAGE) or b""
                 self._metrics.counter(m.DEAD_LETTERS).labels(stage.decode(), reason.decode()).inc()
+
+    def _advance(self, next_offsets: Mapping[Partition, int]) -> None:
+        self._done.advance(next_offsets)
+        for partition, offset in next_offsets.items():
+            self._attempts.moved(partition, offset)
 
     def _pause(self, pause_s: float) -> None:
         deadline_s = time.monotonic() + pause_s
@@ -375,25 +471,48 @@ class ConsumerLoop:
         ours = set(_keys(self._consumer.assignment()))
         self._commit(ours & (self._done.done.keys() if again else self._done.untold), asynchronous=True)
 
-    def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> None:
-        offsets = self._done.as_offsets(partitions)
+    def _commit(self, partitions: Iterable[Partition], *, asynchronous: bool) -> bool:
+        offsets = self._marked_offsets(partitions)
         self._done.told_at_s = time.monotonic()
         if not offsets:
-            return
+            return True
         try:
             if asynchronous:
                 self._consumer.commit(offsets=offsets, asynchronous=True)
             else:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # Not committed is safe: the records come again, with the same identity.
-            self._metrics.counter(m.COMMITS).labels("failed").inc()
-            _log.warning("commit failed", code=error.args[0].name())
-        else:
-            self._metrics.counter(m.COMMITS).labels("sent").inc()
-            told = {(offset.topic, offset.partition) for offset in offsets} & self._done.untold
-            self._done.untold -= told
-            self._progress.moved(told)
+            return self._not_committed(error)
+        return self._sent(offsets)
+
+    def _commit_as_member(self, partitions: Iterable[Partition], worker: ThreadPoolExecutor) -> bool:
+        """Commit, and wait for the broker's answer; one that is away is waited for as long as the client waits, polling meanwhile."""
+        offsets = self._marked_offsets(partitions)
+        if not offsets:
+            return True
+        future = worker.submit(self._consumer.commit, offsets=offsets, asynchronous=False)
+        self._wait_as_member(
+            lambda slice_s: _is_done(future, min(slice_s, _MARK_POLL_S)) or self._stop.is_set(), tick=True
+        )
+        if not future.done():
+            return False
+        if isinstance(error := future.exception(), KafkaException):
+            return self._not_committed(error)
+        future.result()
+        return self._sent(offsets)
+
+    def _not_committed(self, error: KafkaException) -> bool:
+        """It is safe: the records come again, with the same identity."""
+        self._metrics.counter(m.COMMITS).labels("failed").inc()
+        _log.warning("commit failed", code=error.args[0].name())
+        return False
+
+    def _sent(self, offsets: Sequence[TopicPartition]) -> bool:
+        self._metrics.counter(m.COMMITS).labels("sent").inc()
+        told = {(offset.topic, offset.partition) for offset in offsets} & self._done.untold
+        self._done.untold -= told
+        self._progress.moved(told)
+        return True
 
     def _drain(self) -> None:
         """Wait a bounded time for what is in flight and complete what was acknowledged, up to the first that was not."""
@@ -407,7 +526,10 @@ class ConsumerLoop:
     def _finish(self) -> None:
         try:
             self._drain()
-            self._commit(self._done.done, asynchronous=False)
+            ours = _keys(self._consumer.assignment())
+            if not self._died:
+                self._attempts.leaving(ours)
+            self._commit(ours, asynchronous=False)
         finally:
             self._in_flight.clear()
             self._consumer.close()
@@ -421,25 +543,39 @@ class ConsumerLoop:
         ours = _keys(partitions)
         for pause_s in self._pauses_s():
             try:
-                self._reading.add(self._reading.committed(ours))
+                self._take_on(ours)
                 break
             except KafkaException as error:
                 _log.warning("waiting for committed offsets", code=error.args[0].name())
+                self._errors.saw(error.args[0])
+            self._errors.check()
             self._liveness.tick()
             if self._stop.wait(min(pause_s, 1.0)):
                 self._consumer.incremental_assign([])  # else the client would begin by itself
                 return
-        positions = self._reading.positions
-        self._done.begin({partition: positions.get(partition) or 0 for partition in ours})
+        self._errors.exists({topic for topic, _ in ours})
         self._metrics.counter(m.REBALANCES).labels("assigned").inc()
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).inc(len(partitions))
         self._readiness.meet(ASSIGNMENT)
         _log.info("assigned", partitions=_names(partitions))
 
+    def _take_on(self, ours: Sequence[Partition]) -> None:
+        """Learn where the last owners left off and whether they died, and read on there."""
+        found = self._reading.committed(ours)
+        suspicious = {one: Mark.parse(left.metadata).suspicious for one, left in found.items()}
+        ends = {one: self._reading.ends_of(one)[1] for one in ours if suspicious[one]}
+        self._reading.add({one: left.offset for one, left in found.items()})
+        starts = {one: self._reading.positions.get(one) or 0 for one in ours}
+        self._done.begin(starts)
+        for one, start in starts.items():
+            self._attempts.assigned(one, start, found[one].metadata, ends.get(one, 0))
+
     def _on_revoke(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         """Partitions move to another process: complete and commit what is in flight, so that little comes twice."""
         self._metrics.counter(m.REBALANCES).labels("revoked").inc()
         self._drain()
+        if not self._died:
+            self._attempts.leaving(_keys(partitions))
         self._commit(_keys(partitions), asynchronous=False)
         self._forget(partitions)
 
@@ -455,6 +591,7 @@ class ConsumerLoop:
             self._readiness.meet(IN_REACH)
         self._metrics.gauge(m.ASSIGNED_PARTITIONS).dec(len(partitions))
         self._done.forget(gone)
+        self._attempts.gone(gone)
         for batch in self._batches_under_way():
             for partition in gone & batch.next_offsets.keys():
                 del batch.next_offsets[partition]
@@ -493,7 +630,17 @@ def _batch_of(records: Sequence[InputRecord]) -> _Batch:
     return _Batch(records, nexts)
 
 
-def _is_done(future: Future[Sequence[OutputRecord]], timeout_s: float) -> bool:
+def _bounded(records: list[InputRecord], most_bytes: int) -> tuple[list[InputRecord], list[InputRecord]]:
+    """As many records as stay within so many bytes, at least one; and the rest."""
+    size = 0
+    for count, record in enumerate(records):
+        size += len(record.value or b"")
+        if count and size > most_bytes:
+            return records[:count], records[count:]
+    return records, []
+
+
+def _is_done(future: Future[Any], timeout_s: float) -> bool:
     wait_for((future,), timeout_s)
     return future.done()
 

@@ -24,6 +24,10 @@ class MemoryMessage:
     its_headers: Sequence[tuple[str, bytes | None]] | None = None
     its_error: KafkaError | None = None
 
+    def __len__(self) -> int:
+        """How long its value is."""
+        return len(self.its_value or b"")
+
     def topic(self) -> str:
         """Its topic."""
         return self.at[0]
@@ -71,6 +75,7 @@ class MemoryBroker:
         self.partitions = partitions
         self.logs: dict[tuple[str, int], list[Message]] = defaultdict(list)
         self.committed: dict[tuple[str, int], int] = {}
+        self.metadata: dict[tuple[str, int], str] = {}
         self.delivery_faults: dict[str, list[int]] = defaultdict(list)
         self.holding = False
         self.queue_limit = 100_000
@@ -172,13 +177,11 @@ class MemoryConsumer:
         return taken
 
     def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        """What the group committed; -1001 where it did not."""
+        """What the group committed, with its metadata; -1001 where it did not."""
         del timeout
-        stored = self._broker.committed
-        return [
-            TopicPartition(one.topic, one.partition, stored.get((one.topic, one.partition), -1001))
-            for one in partitions
-        ]
+        keys = [(one.topic, one.partition) for one in partitions]
+        broker = self._broker
+        return [TopicPartition(*key, broker.committed.get(key, -1001), broker.metadata.get(key, "")) for key in keys]
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         """Store positions."""
@@ -187,6 +190,7 @@ class MemoryConsumer:
             raise KafkaException(KafkaError(self.commit_faults.pop(0)))
         self.commits.append({(offset.topic, offset.partition): offset.offset for offset in offsets})
         self._broker.committed.update(self.commits[-1])
+        self._broker.metadata.update({(one.topic, one.partition): one.metadata or "" for one in offsets})
 
     def assignment(self) -> list[TopicPartition]:
         """All that is assigned."""

@@ -54,12 +54,28 @@ DEAD_LETTERS = MetricSpec(
     ("stage", "reason"),
     "Records that were refused and published to a dead-letter topic.",
 )
+DIED_IN_HAND = MetricSpec(
+    "rxtract_died_in_hand_total",
+    Kind.COUNTER,
+    "partitions",
+    (),
+    "Partitions that came to this process and whose last owner had died with records in hand.",
+)
+CONSUMER_ERRORS = MetricSpec(
+    "rxtract_consumer_errors_total",
+    Kind.COUNTER,
+    "errors",
+    ("kind",),
+    "What consumers were told in place of records: forbidden (a right is missing), missing_topic, away (the broker), position (an offset; "
+    "what it led to is counted by rxtract_offset_resets_total), group (membership lost), fatal or other.",
+)
 RETRIES = MetricSpec(
     "rxtract_retries_total",
     Kind.COUNTER,
     "batches",
     ("cause",),
-    "Batches tried again: cause is recoverable (something outside was away) or delivery (the broker did not acknowledge).",
+    "Batches tried again: cause is recoverable (something outside was away), subject (the registry has lost the topic's subject) or "
+    "delivery (the broker did not acknowledge).",
 )
 COMMITS = MetricSpec(
     "rxtract_commits_total",
@@ -138,6 +154,8 @@ METRICS: tuple[MetricSpec, ...] = (
     RECORDS_CONSUMED,
     RECORDS_DELIVERED,
     DEAD_LETTERS,
+    DIED_IN_HAND,
+    CONSUMER_ERRORS,
     RETRIES,
     COMMITS,
     REBALANCES,

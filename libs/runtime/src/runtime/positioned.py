@@ -7,7 +7,7 @@ Records are taken by ``poll``, never by ``consume(n)``, which moves the client's
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -47,7 +47,7 @@ class KafkaConsumer(Protocol):
         """Commit positions."""
 
     def committed(self, partitions: list[TopicPartition], timeout: float = ...) -> list[TopicPartition]:
-        """What the group committed."""
+        """What the group committed, with its metadata."""
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         """Read these, from their offsets."""
@@ -79,13 +79,22 @@ class KafkaConsumer(Protocol):
         """Leave the group."""
 
 
+class Committed(NamedTuple):
+    """What a group left of a partition: the offset (None: it never was there), and the metadata beside it."""
+
+    offset: int | None
+    metadata: str | None
+
+
 class PositionedConsumer:
     """Reads records from positions that we keep.
 
     Args:
         consumer: Made with `POSITION_CONFIG`.
         on_jump: Hears of every jump that nobody decided.
-        on_error: Hears of an error of the client that is neither fatal nor about a position.
+        on_error: Hears of an error of the client that is not about a position, and of which topic ("": of none). Behind a fatal one
+            `fetch` raises in any case.
+        on_fine: Hears of which topic something was read, or its end.
         on_halt: Hears that a partition stands still because its log was cut off.
         eager: Whether the group's protocol is, so that partitions are only ever assigned all together.
     """
@@ -94,15 +103,17 @@ class PositionedConsumer:
         self,
         consumer: KafkaConsumer | Consumer,
         on_jump: OnJump = unheard,
-        on_error: Callable[[KafkaError], None] | None = None,
+        on_error: Callable[[KafkaError, str], object] | None = None,
         on_halt: Callable[[Partition], None] | None = None,
         *,
+        on_fine: Callable[[str], None] | None = None,
         eager: bool = False,
     ) -> None:
         self.positions = Positions(on_jump)
         self._consumer = consumer
         self._on_error = on_error or _log_error
         self._on_halt = on_halt or _raise_truncated
+        self._on_fine = on_fine or _unheard
         self._eager = eager
         self._rows: dict[Partition, list[InputRecord]] = {}
         self._ends: dict[Partition, int] = {}
@@ -111,18 +122,19 @@ class PositionedConsumer:
 
     # -- partitions come and go
 
-    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
-        """Ask where the group left off; None where it never was.
+    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
+        """Ask where the group left off.
 
         Raises:
             KafkaException: The broker gave no answer.
         """
-        found: dict[Partition, int | None] = {}
+        found: dict[Partition, Committed] = {}
         places = [TopicPartition(*partition) for partition in partitions]
         for place in self._consumer.committed(places, timeout=_ANSWER_S) if places else ():
             if place.error is not None:
                 raise KafkaException(place.error)
-            found[place.topic, place.partition] = place.offset if place.offset >= 0 else None
+            offset = place.offset if place.offset >= 0 else None
+            found[place.topic, place.partition] = Committed(offset, place.metadata)
         return found
 
     def ends_of(self, partition: Partition) -> tuple[int, int]:
@@ -250,6 +262,7 @@ class PositionedConsumer:
         self._consumer.close()
 
     def _admit(self, partition: Partition, row: Sequence[InputRecord]) -> Sequence[InputRecord]:
+        self._on_fine(partition[0])
         first, stop, look_again = self.positions.admit(partition, row)
         if stop > first:
             self.positions.advance(partition, row[stop - 1].offset + 1)
@@ -261,8 +274,10 @@ class PositionedConsumer:
         """Something that is not a record."""
         code = error.code()
         if error.fatal():
+            self._on_error(error, partition[0])
             raise KafkaException(error)
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            self._on_fine(partition[0])
             end = message.offset() or 0
             if self.positions.reach(partition, end):
                 self._place(partition)
@@ -277,7 +292,7 @@ class PositionedConsumer:
             elif partition in self.positions.partitions:
                 self._place(partition)
         else:
-            self._on_error(error)
+            self._on_error(error, partition[0])
 
     def _find_places(self) -> None:
         """Decide where to go on in partitions whose position the broker does not have."""
@@ -285,7 +300,7 @@ class PositionedConsumer:
             try:
                 low, _ = self.ends_of(partition)
             except KafkaException as error:
-                self._on_error(error.args[0])
+                self._on_error(error.args[0], partition[0])
                 return
             self._unplaced.discard(partition)
             if self.positions.get(partition) is None:
@@ -385,8 +400,12 @@ def to_record(message: Message) -> InputRecord:
     )
 
 
-def _log_error(error: KafkaError) -> None:
+def _log_error(error: KafkaError, _topic: str) -> None:
     _log.warning("consumer", code=error.name())
+
+
+def _unheard(_topic: str) -> None:
+    pass
 
 
 def _raise_truncated(partition: Partition) -> None:

@@ -5,11 +5,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.registry import RegistryUnavailable
+from contracts.registry import RegistryUnavailable, SubjectMissing
 
 from runtime.errors import Recoverable, Stopped
+from runtime.health import Readiness
 from runtime.logs import get_logger
 from runtime.records import Handler, InputRecord, OutputRecord
+
+SUBJECT = "subject"
+"""The readiness condition that the registry has the subject of what we read. Not named at the start: it is missed when it has not."""
 
 _SLICE_S = 0.5
 
@@ -34,13 +38,23 @@ def nothing() -> None:
     """Do nothing; the default for callbacks."""
 
 
+def ignored(_: str) -> None:
+    """Do nothing with a cause; the default for callbacks."""
+
+
+def cause_of(error: Exception) -> str:
+    """Why something is tried again, as ``rxtract_retries_total`` calls it."""
+    return "subject" if isinstance(error, SubjectMissing) else "recoverable"
+
+
 def retrying(
     handler: Handler,
     stop: threading.Event,
     *,
     backoff: Backoff | None = None,
     on_wait: Callable[[], None] = nothing,
-    on_retry: Callable[[], None] = nothing,
+    on_retry: Callable[[str], object] = ignored,
+    readiness: Readiness | None = None,
 ) -> Handler:
     """Wrap a handler so that a `Recoverable` fault is waited out, without a limit: records wait in Kafka, which is what it is for.
 
@@ -49,7 +63,8 @@ def retrying(
         stop: Ends the waiting; the records are then left uncommitted.
         backoff: Pauses between tries.
         on_wait: Called at least twice a second while waiting, to show that we are alive.
-        on_retry: Called before each further try.
+        on_retry: Called before each further try with its cause: recoverable, or subject.
+        readiness: Told of a subject that the registry has lost, and of its return.
 
     Raises:
         Stopped: From the wrapped handler, when asked to stop while waiting.
@@ -57,13 +72,22 @@ def retrying(
     log = get_logger(__name__)
 
     def handle(records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        waits_for_subject = False
         for pause_s in (backoff or Backoff()).pauses_s():
             try:
-                return handler(records)
+                outputs = handler(records)
             except (Recoverable, RegistryUnavailable) as error:
                 log.warning("waiting", error=type(error).__name__, message=str(error), pause_s=round(pause_s, 2))
+                waits_for_subject = waits_for_subject or isinstance(error, SubjectMissing)
+                cause = cause_of(error)
+                if waits_for_subject and readiness is not None:
+                    readiness.miss(SUBJECT, str(error))
+            else:
+                if waits_for_subject and readiness is not None:
+                    readiness.meet(SUBJECT)
+                return outputs
             wait(stop, pause_s, on_wait)
-            on_retry()
+            on_retry(cause)
         raise AssertionError("pauses never end")
 
     return handle

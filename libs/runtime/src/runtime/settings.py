@@ -110,6 +110,14 @@ class ServiceSettings(KafkaSecurity):
     health_port: int = Field(0, ge=0, le=65535, description="their port; 0 takes any free one")
     health_port_file: Path | None = Field(None, description="where the actual health port is written")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    kill_tries: int = Field(
+        3, ge=2, le=10, description="how often a record may be in hand when a process dies, before it is a dead letter"
+    )
+    fault_limit_s: float = Field(
+        60.0,
+        gt=0,
+        description="how long a right or a topic may be missing before the process ends, so that a fresh one begins",
+    )
     tracing_endpoint: str | None = Field(
         None,
         pattern="^https?://",

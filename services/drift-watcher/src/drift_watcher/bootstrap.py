@@ -13,6 +13,7 @@ from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
 from drift.watcher import FindReferences
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
@@ -30,7 +31,7 @@ from drift_watcher.adapters.references import ModelReferences
 from drift_watcher.adapters.said import PublishedRecords
 from drift_watcher.adapters.states import StoredStates
 from drift_watcher.agent import declare
-from drift_watcher.handler import Codecs, DriftHandler, Topics
+from drift_watcher.handler import STAGE, Codecs, DriftHandler, Topics
 from drift_watcher.keeper import WatcherKeeper
 from drift_watcher.metrics import METRICS
 from drift_watcher.settings import DriftWatcherSettings
@@ -39,6 +40,8 @@ GROUP = "rxtract-drift-watcher"
 
 _LIMITS = BatchLimits(gather_s=2.0, commit_interval_s=2.0)
 """Statistics come in many small pieces and no one waits for a decision within seconds: batches would cost more than deciding does."""
+
+_LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
 _log = get_logger(__name__)
 
@@ -68,9 +71,14 @@ class DriftWatcher:
     zone: ZoneInfo
     make_sender: Callable[[], Sender]
     metrics: Metrics
-    liveness: Liveness = field(default_factory=Liveness)
+    liveness: Liveness = field(default_factory=lambda: Liveness(_LIVE_WITHOUT_TICK_S))
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNED))
     stop: threading.Event = field(default_factory=threading.Event)
+    errors: ConsumerErrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One place takes what all our consumers are told."""
+        self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
@@ -96,7 +104,7 @@ class DriftWatcher:
         )
         detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
         published = PublishedRecords(
-            History(settings.kafka_client_config()),
+            History(settings.kafka_client_config(), self.errors),
             detected,
             commands,
             Deserializer.for_topic(DriftDetected, self.registry, detected),
@@ -118,6 +126,9 @@ class DriftWatcher:
             readiness=self.readiness,
             limits=_LIMITS,
             session_timeout_s=settings.session_timeout_s,
+            stage=STAGE,
+            tries=settings.kill_tries,
+            errors=self.errors,
         )
         app.batching.restore = keeper.restore
 

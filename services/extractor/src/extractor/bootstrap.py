@@ -23,6 +23,7 @@ from contracts.records import (
 )
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.wire import Deserializer, Serializer
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import DeadLetterBudget
 from runtime.delivery import DeliveryProducer
 from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
@@ -44,7 +45,7 @@ from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 from extractor.domain.tagging import LoadedModel, Tagger
-from extractor.handler import Codecs, ExtractionHandler, Topics
+from extractor.handler import STAGE, Codecs, ExtractionHandler, Topics
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
 from extractor.models import Announcement, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
@@ -102,6 +103,11 @@ class Extractor:
     spans: Spans | None = None
     episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
     stop: threading.Event = field(default_factory=threading.Event)
+    errors: ConsumerErrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One place takes what all our consumers are told."""
+        self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
@@ -125,7 +131,9 @@ class Extractor:
         """Threads beside the stream: the slow look at the alias, promotions as they are told, open drift."""
         config, topic = self.settings.kafka_client_config(), self.settings.topic
         parts: list[Reloader | TopicFollower[Any]] = [
-            TopicFollower(config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell, self.metrics)
+            TopicFollower(
+                config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell, self.metrics, errors=self.errors
+            )
         ]
         if reloader is not None:
 
@@ -136,7 +144,9 @@ class Extractor:
 
             parts += [
                 reloader,
-                TopicFollower(config, topic(topics.MODEL_EVENTS), made.model_event, on_event, self.metrics),
+                TopicFollower(
+                    config, topic(topics.MODEL_EVENTS), made.model_event, on_event, self.metrics, errors=self.errors
+                ),
             ]
         return parts
 
@@ -159,6 +169,9 @@ class Extractor:
             limits=self.limits,
             session_timeout_s=settings.session_timeout_s,
             instance_id=settings.group_instance_id,
+            stage=STAGE,
+            tries=settings.kill_tries,
+            errors=self.errors,
         )
         declare(app)
         return app

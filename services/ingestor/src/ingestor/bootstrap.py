@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer
@@ -12,10 +12,12 @@ from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable,
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
+from runtime.attempts import Attempts, quarantined
 from runtime.budget import ByteBudget, Rates
+from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
-from runtime.http_server import HTTP
+from runtime.http_server import HTTP, PROCESS, Downfall
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
 from runtime.metrics import RETRIES, Metrics
@@ -29,7 +31,7 @@ from ingestor.adapters.results import FirstResults, NoResults, RedisResults, con
 from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
 from ingestor.domain.rules import Rules
-from ingestor.handler import SubmittedNotes, now_ms
+from ingestor.handler import STAGE, SubmittedNotes, now_ms
 from ingestor.http.app import Allowance, NotesApi, make_app
 from ingestor.http.intake import Intake, Queue
 from ingestor.metrics import METRICS
@@ -37,6 +39,10 @@ from ingestor.settings import IngestorSettings
 
 GROUP = "rxtract-ingestor"
 REGISTRY = "registry"
+FETCH_BYTES = 131_072
+"""Of one partition at once, as they are on the wire: what others send may be a thousand times as large once it is decompressed."""
+HTTP_DOOR = frozenset({REGISTRY, HTTP, PROCESS})
+"""What the HTTP door needs, whatever becomes of the Kafka door: /ready/http."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,14 @@ class Shared:
     readiness: Readiness
     stop: threading.Event
     spans: Spans | None = None
+    falls: list[Downfall] = field(default_factory=list)
+
+    @property
+    def downfall(self) -> Downfall:
+        """What only a fresh process mends."""
+        if not self.falls:
+            self.falls.append(Downfall(self.stop, self.readiness))
+        return self.falls[0]
 
 
 def share(settings: IngestorSettings) -> Shared:
@@ -81,6 +95,7 @@ def health_server(shared: Shared) -> HealthServer:
         readiness=shared.readiness,
         metrics=shared.metrics,
         info=lambda: {"service": settings.service, "pseudonym_key_id": shared.acceptance.pseudonyms.key_id},
+        parts={HTTP: HTTP_DOOR},
     )
 
 
@@ -112,10 +127,15 @@ def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccept
     raise AssertionError("pauses never end")
 
 
-def make_consumer(settings: IngestorSettings) -> KafkaConsumer | Consumer:
+def make_consumer(settings: IngestorSettings, errors: ConsumerErrors) -> KafkaConsumer | Consumer:
     """The Kafka door's consumer."""
-    group = {"group.id": settings.group(GROUP)}
-    return Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **group})
+    own = {"group.id": settings.group(GROUP), "error_cb": errors.heard, "fetch.message.max.bytes": FETCH_BYTES}
+    return Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own})
+
+
+def consumer_errors(shared: Shared) -> ConsumerErrors:
+    """What the Kafka door's consumers are told in place of records."""
+    return ConsumerErrors(shared.metrics, shared.readiness, shared.settings.fault_limit_s)
 
 
 def kafka_door(
@@ -125,27 +145,33 @@ def kafka_door(
     *,
     consumer: KafkaConsumer | Consumer | None = None,
     producer: KafkaProducer | None = None,
+    errors: ConsumerErrors | None = None,
 ) -> ConsumerLoop:
     """The loop over submitted notes."""
     settings = shared.settings
+    errors = errors or consumer_errors(shared)
     source, target = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
     read = Deserializer.for_topic(NoteSubmitted, registry, source)
+    attempts = Attempts(settings.kill_tries, shared.metrics)
     handler = retrying(
         SubmittedNotes(read, write, shared.acceptance, target, shared.metrics),
         shared.stop,
         on_wait=shared.liveness.tick,
-        on_retry=shared.metrics.counter(RETRIES).labels("recoverable").inc,
+        on_retry=lambda cause: shared.metrics.counter(RETRIES).labels(cause).inc(),
+        readiness=shared.readiness,
     )
     return ConsumerLoop(
-        consumer or make_consumer(settings),
+        consumer or make_consumer(settings, errors),
         DeliveryProducer(settings.kafka_client_config(), producer),
-        traced(handler, shared.spans, by_place),
+        traced(quarantined(handler, attempts, STAGE), shared.spans, by_place),
         [source],
         stop=shared.stop,
         limits=LoopLimits(batch_records=settings.batch_records),
         metrics=shared.metrics,
         liveness=shared.liveness,
         readiness=shared.readiness,
+        attempts=attempts,
+        errors=errors,
     )
 
 
@@ -216,5 +242,6 @@ def http_door(
         max_body_bytes=settings.http_max_body_bytes,
         max_notes=settings.http_max_notes,
         retry_after_s=settings.http_retry_after_s,
+        on_broken=shared.downfall,
     )
     return make_app(api, settings.http_max_notes)

@@ -56,6 +56,13 @@ HTTP_NOTES = MetricSpec(
 HTTP_WAITING = MetricSpec(
     "rxtract_http_waiting_notes", Kind.GAUGE, "notes", (), "Notes of HTTP requests that wait for the broker."
 )
+DOOR_FAULTS = MetricSpec(
+    "rxtract_kafka_door_faults_total",
+    Kind.COUNTER,
+    "faults",
+    (),
+    "Faults that ended the Kafka door's loop; it begins again by itself, and the HTTP door serves meanwhile.",
+)
 DEDUPLICATION_UP = MetricSpec(
     "rxtract_deduplication_up",
     Kind.GAUGE,
@@ -76,6 +83,7 @@ METRICS = (
     HTTP_SECONDS,
     HTTP_NOTES,
     HTTP_WAITING,
+    DOOR_FAULTS,
     DEDUPLICATION_UP,
 )
 """All of them."""

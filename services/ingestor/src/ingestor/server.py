@@ -1,17 +1,28 @@
-"""Both doors in one process: Kafka in a thread, HTTP in the main one. If one ends, so does the other."""
+"""Both doors in one process: Kafka in a thread, HTTP in the main one. A fault of the Kafka door does not close the HTTP door.
 
+A loop that failed is as good as new when it is made anew: client, positions and marks come from Kafka. So it begins again after a pause,
+without end, and readiness, a counter and an alert say so; /ready/http is for whoever only sends by HTTP. What only a fresh process mends
+(a crash in C, a broken producer of the HTTP door) ends both.
+"""
+
+import time
 from collections.abc import Callable
 
 from contracts.records import NoteAccepted
-from runtime.errors import Recoverable
+from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.http_server import HttpServer, OtherThread, door_limits, listen
-from runtime.logs import get_logger
+from runtime.logs import get_logger, safe_message
+from runtime.loop import ASSIGNMENT
 from runtime.process import on_stop_signal
+from runtime.retry import Backoff, wait
 
 from ingestor import bootstrap
 from ingestor.bootstrap import Shared
+from ingestor.metrics import DOOR_FAULTS
 from ingestor.settings import IngestorSettings
 
+_STEADY_S = 60.0
+_PAUSES = Backoff(first_s=1.0, max_s=30.0)
 _log = get_logger(__name__)
 
 
@@ -20,7 +31,7 @@ def serve(settings: IngestorSettings) -> None:
 
     Raises:
         SettingsError: The key, the tokens or a port is not usable.
-        Exception: Whatever stopped the Kafka door.
+        ProducerBroken: The HTTP door can never write to Kafka again.
     """
     shared = bootstrap.share(settings)
     limits = door_limits(settings, shared.metrics)
@@ -44,6 +55,7 @@ def serve(settings: IngestorSettings) -> None:
         ).run([listening])
         shared.stop.set()
         door.finish()
+        shared.downfall.check()
     _log.info("stopped")
 
 
@@ -69,8 +81,35 @@ class WriterToCome:
 
 
 def kafka_door(shared: Shared, write: WriterToCome) -> None:
-    """The Kafka door, once the registry is there; runs until stopped."""
+    """The Kafka door, once the registry is there; runs until stopped, and begins again after a fault.
+
+    Raises:
+        Stopped: Asked to stop while it waited.
+    """
     registry = bootstrap.make_registry(shared.settings)
     writer = bootstrap.accepted_writer(shared, registry)
     write.come(writer)
-    bootstrap.kafka_door(shared, registry, writer).run()
+    errors = bootstrap.consumer_errors(shared)
+    pauses = _PAUSES.pauses_s()
+    while not shared.stop.is_set():
+        began_s = time.monotonic()
+        try:
+            bootstrap.kafka_door(shared, registry, writer, errors=errors).run()
+        except (Stopped, SettingsError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no fault of the HTTP door
+            if time.monotonic() - began_s > _STEADY_S:
+                pauses = _PAUSES.pauses_s()
+            pause_s = next(pauses)
+            _tell(shared, error, pause_s)
+            errors.begin_again()
+            wait(shared.stop, pause_s, shared.liveness.tick)
+
+
+def _tell(shared: Shared, error: Exception, pause_s: float) -> None:
+    name = type(error).__name__
+    shared.metrics.counter(DOOR_FAULTS).inc()
+    shared.readiness.miss(ASSIGNMENT, f"the Kafka door failed ({name}) and begins again")
+    _log.error(
+        "the Kafka door failed", error=name, message=safe_message(error), pause_s=round(pause_s, 1), exc_info=error
+    )

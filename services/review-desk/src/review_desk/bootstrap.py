@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer
@@ -19,10 +19,11 @@ from contracts.topics import (
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.access_log import AccessLog, TopicAccesses
+from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
-from runtime.http_server import HTTP
+from runtime.http_server import HTTP, Downfall
 from runtime.metrics import Metrics
 from runtime.people import People
 from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
@@ -69,6 +70,14 @@ class Shared:
     readiness: Readiness
     stop: threading.Event
     spans: Spans | None = None
+    falls: list[Downfall] = field(default_factory=list)
+
+    @property
+    def downfall(self) -> Downfall:
+        """What only a fresh process mends."""
+        if not self.falls:
+            self.falls.append(Downfall(self.stop, self.readiness))
+        return self.falls[0]
 
 
 def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
@@ -158,7 +167,8 @@ def follower(
         shared.metrics,
         arrivals(shared.spans),
     )
-    client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG})
+    errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
+    client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG, "error_cb": errors.heard})
     return Follower(
         client,
         list(names),
@@ -169,6 +179,7 @@ def follower(
         shared.readiness,
         shared.metrics,
         history=frozenset({settings.topic(ANNOTATIONS_VALIDATED)}),
+        errors=errors,
     )
 
 
@@ -198,7 +209,7 @@ def publisher(shared: Shared, registry: Registry, producer: KafkaProducer | None
         record = OutputRecord(topic, note_key(event.source, event.note_id).encode(), writers[0](event))
         delivery.send([record]).wait(settings.desk_delivery_timeout_s + 1)
 
-    return TopicPublisher(send)
+    return TopicPublisher(send, on_broken=shared.downfall)
 
 
 def _writer(registry: Registry, topic: str) -> Serializer[AnnotationValidated]:

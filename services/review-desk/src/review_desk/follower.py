@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from contracts.registry import RegistryUnavailable
+from runtime.consumer_errors import ASK_ANEW, ConsumerErrors
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
@@ -39,6 +40,7 @@ class Follower:
         consumer: Made with `FOLLOWER_CONFIG`.
         topics: Full names.
         project: Applies a batch.
+        errors: Takes what the consumer says in place of records.
         history: Those of the topics that are kept for ever: nothing older than `LOOK_BACK_S` is read of them.
     """
 
@@ -53,10 +55,14 @@ class Follower:
         readiness: Readiness,
         metrics: Metrics,
         history: frozenset[str] = frozenset(),
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
         self._growth = Growth(consumer, topics)
-        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt)
+        self._errors = errors or ConsumerErrors(metrics, readiness)
+        self._reading = PositionedConsumer(
+            consumer, counting(metrics), self._on_error, self._on_halt, on_fine=self._errors.fine
+        )
         self._project = project
         self._store = store
         self._stop = stop
@@ -68,15 +74,23 @@ class Follower:
         self._whole = self._growing = False
         self._reader = secrets.token_hex(8)
         self._sweep_at_s = 0.0
+        self._counted = False
 
     def run(self) -> None:
-        """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again."""
+        """Follow until asked to stop. What is away is waited for; a batch that was not applied is read again.
+
+        Raises:
+            ReadingBroken: A right or a topic has been missing for too long.
+        """
         while not self._stop.is_set():
+            self._errors.check()
             try:
                 self._begin()
                 while not self._stop.is_set():
                     self._turn()
             except (Recoverable, RegistryUnavailable, KafkaException, *OURS) as error:
+                if isinstance(error, KafkaException) and not self._counted:
+                    self._errors.take(error.args[0].name(), "")
                 self._readiness.miss(QUEUE, "waiting for Kafka, the registry or Redis")
                 _log.warning("the queue waits", error=type(error).__name__)
                 self._liveness.tick()
@@ -85,6 +99,7 @@ class Follower:
 
     def _begin(self) -> None:
         """Assign everything, from the places that Redis remembers."""
+        self._counted = False
         self._whole = self._growing = False
         self._store.begin_building(self._reader)  # first: a wipe from here on is seen
         saved = self._store.offsets() if self._store.is_ready() else {}
@@ -99,6 +114,7 @@ class Follower:
         self._ends = ends
         if not self._reading.positions.halted:
             self._readiness.meet(IN_REACH)
+        self._errors.exists({topic for topic, _ in ends})
 
     def _beginning(self, partition: Partition, end: int) -> int | None:
         """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
@@ -143,6 +159,16 @@ class Follower:
     def _is_read(self) -> bool:
         here = self._reading.positions.get
         return all((here(partition) or 0) >= end for partition, end in self._ends.items())
+
+    def _on_error(self, error: KafkaError, topic: str) -> None:
+        """What the client says is counted, and may mean that all places must be asked for anew.
+
+        Raises:
+            KafkaException: That.
+        """
+        if self._errors.saw(error, topic) in ASK_ANEW:
+            self._counted = True
+            raise KafkaException(error)
 
     def _begin_again(self) -> None:
         _log.warning("Redis was wiped: the queue is read from the topics again")

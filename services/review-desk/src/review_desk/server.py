@@ -15,6 +15,7 @@ def serve(settings: ReviewDeskSettings) -> None:
 
     Raises:
         SettingsError: The key, the tokens or a port is not usable.
+        ProducerBroken: Nothing can be written to Kafka any more.
         Exception: Whatever stopped the follower.
     """
     shared = bootstrap.share(settings)
@@ -44,4 +45,5 @@ def serve(settings: ReviewDeskSettings) -> None:
         ).run([listening])
         shared.stop.set()
         thread.finish()
+        shared.downfall.check()
     _log.info("stopped")

@@ -18,6 +18,7 @@ from outcomes.kpis import Assumptions
 from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest
 from redis import Redis
 from runtime.access_log import AccessLog, TopicAccesses
+from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
@@ -204,14 +205,22 @@ def make_reader(shared: Shared, made: Codecs, lease: HoldsLease) -> Reader:
         most_rows=settings.sink_rows,
         merge_every_s=settings.merge_every_s,
     )
+    errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
     consumer = Consumer(
         {**CONSUMER_DEFAULTS, **settings.kafka_client_config()}
-        | {"group.id": "rxtract-scorekeeper-unused"}  # librdkafka wants one; nothing is committed
+        | {
+            "group.id": "rxtract-scorekeeper-unused",
+            "error_cb": errors.heard,
+        }  # the group only because librdkafka wants one
     )
     fold = FoldHandler(made.readers, names, shared.board, said, sink, shared.metrics, arrivals(shared.spans))
     return Reader(
         Topics(
-            consumer, names, counting(shared.metrics), lambda place: shared.readiness.miss(IN_REACH, cut_off(place))
+            consumer,
+            names,
+            errors,
+            counting(shared.metrics),
+            lambda place: shared.readiness.miss(IN_REACH, cut_off(place)),
         ),
         fold,
         retrying(fold, shared.stop, on_wait=shared.liveness.tick),

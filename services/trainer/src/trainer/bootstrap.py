@@ -25,6 +25,7 @@ from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
 from lifecycle.snapshot import CorpusConfig, CorpusConfigError
 from redis import Redis
+from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
@@ -131,6 +132,11 @@ class Trainer:
     liveness: Liveness = field(default_factory=Liveness)
     readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
     stop: threading.Event = field(default_factory=threading.Event)
+    errors: ConsumerErrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One place takes what all our consumers are told."""
+        self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -170,9 +176,8 @@ class Trainer:
                 publish.close()
 
     def _follower(self, topic: str, decode: Deserializer[R], take: Callable[[R], None]) -> TopicFollower[R]:
-        follower = TopicFollower(
-            self.settings.kafka_client_config(), self.settings.topic(topic), decode, take, self.metrics
-        )
+        config = self.settings.kafka_client_config()
+        follower = TopicFollower(config, self.settings.topic(topic), decode, take, self.metrics, errors=self.errors)
         follower.start()
         return follower
 
@@ -187,9 +192,10 @@ class Trainer:
     ) -> OrderLoop:
         """Make the loop; it joins the group when it is run."""
         settings, name = self.settings, self.settings.topic
-        history = History(settings.kafka_client_config())
+        history = History(settings.kafka_client_config(), self.errors)
         consumer = Consumer(
             {**CONSUMER_DEFAULTS, **settings.kafka_client_config(), "group.id": settings.group(GROUP)}
+            | {"error_cb": self.errors.heard}
             | {"partition.assignment.strategy": "range"}  # the loop sets positions of a whole assignment
         )
 
@@ -228,6 +234,7 @@ class Trainer:
             self.liveness,
             self.readiness,
             self.stop,
+            errors=self.errors,
         )
 
     def _handler(

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ModelCommand, ModelEvent
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
+from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import dead_letter
 from runtime.errors import Recoverable
 from runtime.health import Liveness, Readiness
@@ -121,9 +122,13 @@ class OrderLoop:
         readiness: Readiness,
         stop: threading.Event,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        errors: ConsumerErrors | None = None,
     ) -> None:
         self._consumer = consumer
-        self._reading = PositionedConsumer(consumer, counting(metrics), on_halt=self._on_halt, eager=True)
+        self._errors = errors or ConsumerErrors(metrics, readiness)
+        self._reading = PositionedConsumer(
+            consumer, counting(metrics), self._errors.saw, self._on_halt, on_fine=self._errors.fine, eager=True
+        )
         self._topic = topic
         self._model_name = model_name
         self._decode = decode
@@ -161,7 +166,12 @@ class OrderLoop:
         self._stands_by = False
 
     def run(self) -> None:
-        """Serve until stopped."""
+        """Serve until stopped.
+
+        Raises:
+            ReadingBroken: A right or a topic has been missing for too long.
+            ProducerBroken: Nothing can be written to Kafka any more.
+        """
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone
         )
@@ -177,6 +187,7 @@ class OrderLoop:
 
     def _turn(self, worker: ThreadPoolExecutor) -> None:
         self._liveness.tick()
+        self._errors.check()
         for record in self._reading.fetch(1, _POLL_S):
             self._take(record)
         lacking = self._ledger.lacking
@@ -350,6 +361,7 @@ class OrderLoop:
         """Read nothing yet: where to begin is known when all that is there was folded."""
         self._consumer.assign([])
         self._assigned = [(place.topic, place.partition) for place in partitions]
+        self._errors.exists({topic for topic, _ in self._assigned})
         self._stands_by = not partitions
         if not partitions:
             self._stand_by()

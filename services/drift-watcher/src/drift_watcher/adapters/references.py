@@ -7,12 +7,13 @@ from clinical_ner.artifact import load
 from clinical_ner.tagger import ArtifactRefused
 from contracts.records import ModelRef
 from drift.reference import References, references_of
-from runtime.errors import Recoverable
+from runtime.errors import Recoverable, Unreadable
 from runtime.logs import get_logger
 from runtime.model_registry import MlflowModels, RegistryAwayError, UnusableVersionError
 
 _log = get_logger(__name__)
 _ASK_AGAIN_S = 30.0
+_GIVE_UP_S = 120.0
 
 
 class ModelReferences:
@@ -28,13 +29,16 @@ class ModelReferences:
         self._clock = clock
         self._known: dict[tuple[str, str], References] = {}
         self._missing: dict[tuple[str, str], float] = {}
+        self._unreadable: dict[tuple[str, str], float] = {}
 
     def __call__(self, model: ModelRef) -> References:
         """The references of a model; empty when there is no such version or it carries none.
 
         Raises:
-            Recoverable: MLflow is away, its copy is damaged or there is no memory for it: decisions wait, since skipping
-                would change them. While MLflow is away, a version that was missing before stays missing.
+            Recoverable: MLflow is away: decisions wait, since skipping would change them. While MLflow is away, a version that was
+                missing before stays missing.
+            Unreadable: MLflow's copy is damaged, or there is no memory for it: decisions wait for people, not for ever. After a while
+                the version counts as missing, so that its notes are not judged and those of others are.
         """
         key = (model.name, model.version)
         if key in self._known:
@@ -45,16 +49,21 @@ class ModelReferences:
             found = self._fetch(model)
         except RegistryAwayError as error:
             if key not in self._missing:
-                raise _later(model, error) from None
+                raise Recoverable(_why(model, error)) from None
             found = None  # as far as anybody knows: to wait now would stop what goes on without it
         except (UnusableVersionError, ArtifactRefused, MemoryError) as error:
-            raise _later(model, error) from None
+            since_s = self._unreadable.setdefault(key, self._clock())
+            if key not in self._missing and self._clock() - since_s < _GIVE_UP_S:
+                raise Unreadable(_why(model, error)) from None
+            found = None
         if found is None:
             if key not in self._missing:
-                _log.error("no such model version: its notes are not judged", version=model.version)
+                _log.error("no readable model version: its notes are not judged", version=model.version)
             self._missing[key] = self._clock()
             return {}
         self._known[key] = found
+        self._missing.pop(key, None)
+        self._unreadable.pop(key, None)
         return found
 
     def _fetch(self, model: ModelRef) -> References | None:
@@ -68,5 +77,5 @@ class ModelReferences:
         return references
 
 
-def _later(model: ModelRef, error: Exception) -> Recoverable:
-    return Recoverable(f"references of model {model.version}: {str(error) or type(error).__name__}")
+def _why(model: ModelRef, error: Exception) -> str:
+    return f"references of model {model.version}: {str(error) or type(error).__name__}"

@@ -1,13 +1,14 @@
 """The FastAPI application: POST /v1/notes, and a page that explains it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from runtime.budget import ByteBudget, OverBudget, Rates
-from runtime.errors import DeliveryFailed, Recoverable, Rejected
+from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 from runtime.metrics import Metrics
 from starlette.requests import Request
 
@@ -90,6 +91,7 @@ class NotesApi:
         max_body_bytes: int,
         max_notes: int,
         retry_after_s: int,
+        on_broken: Callable[[ProducerBroken], None],
     ) -> None:
         self._intake = intake
         self._tokens = tokens
@@ -98,6 +100,7 @@ class NotesApi:
         metrics.gauge(HTTP_BYTES).set_function(lambda: allowance.in_flight.held)
         self._max_body_bytes = max_body_bytes
         self._max_notes = max_notes
+        self._on_broken = on_broken
         self._retry_after = {"Retry-After": str(retry_after_s)}
 
     async def post_notes(self, request: Request) -> Response:
@@ -120,6 +123,12 @@ class NotesApi:
         except Recoverable:
             message = "the ingestor is starting; try again soon"
             response = _problem(HttpRefusal(503, "STARTING", message, self._retry_after))
+        except ProducerBroken as broken:
+            self._on_broken(broken)
+            message = (
+                "this replica cannot write to Kafka any more and ends; send the same again, duplicates are harmless"
+            )
+            response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
         except DeliveryFailed:
             message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"
             response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))

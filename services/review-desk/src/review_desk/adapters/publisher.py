@@ -7,7 +7,7 @@ from contracts.reasons import Reason
 from contracts.records import AnnotationValidated
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
-from runtime.errors import DeliveryFailed, Recoverable, Rejected
+from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 
 from review_desk.adapters.patience import PATIENCE_S, in_turn
 from review_desk.desk import Unsendable
@@ -17,16 +17,27 @@ _TOO_LARGE = (
 )
 
 
+def _nothing(_: object) -> None:
+    """Nobody is told."""
+
+
 class TopicPublisher:
     """`Publisher` on Kafka, one at a time: a producer belongs to one thread.
 
     Args:
         send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
         patience_s: How long one waits behind others.
+        on_broken: Told that nothing can be sent any more: only a fresh process mends that.
     """
 
-    def __init__(self, send: Callable[[AnnotationValidated], None], patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        send: Callable[[AnnotationValidated], None],
+        patience_s: float = PATIENCE_S,
+        on_broken: Callable[[ProducerBroken], None] = _nothing,
+    ) -> None:
         self._send = send
+        self._on_broken = on_broken
         self._patience_s = patience_s
         self._lock = threading.Lock()
 
@@ -40,6 +51,11 @@ class TopicPublisher:
             self._send(event)
         except WireError as error:
             raise _unsendable(error.reason) from None
+        except ProducerBroken as broken:
+            self._on_broken(broken)
+            raise Recoverable(
+                "the desk cannot write to Kafka any more and starts again; send it again in a moment"
+            ) from None
         except DeliveryFailed as error:
             if error.code == "MSG_SIZE_TOO_LARGE":
                 raise _unsendable(Reason.TOO_LARGE) from None

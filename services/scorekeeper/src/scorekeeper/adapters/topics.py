@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, MODEL_EVENTS, QUALITY_MEASURED
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError
 from runtime.positioned import Growth, PositionedConsumer
 from runtime.positions import OnJump, Partition, unheard
@@ -66,6 +67,7 @@ class Topics:
     Args:
         consumer: Made without a group that counts; `close` closes it.
         names: Contract topic by full name.
+        errors: Takes what the consumer says in place of records.
         on_jump: Hears of every jump of a position that nobody decided.
         on_halt: Hears that a partition stands still because its log was cut off.
     """
@@ -74,12 +76,14 @@ class Topics:
         self,
         consumer: Consumer,
         names: Mapping[str, str],
+        errors: ConsumerErrors,
         on_jump: OnJump = unheard,
         on_halt: Callable[[Partition], None] | None = None,
     ) -> None:
         self._consumer = consumer
+        self._errors = errors
         self._names = names
-        self._reading = PositionedConsumer(consumer, on_jump, on_halt=on_halt)
+        self._reading = PositionedConsumer(consumer, on_jump, errors.saw, on_halt, on_fine=errors.fine)
         self._growth = Growth(consumer, names)
 
     def cluster(self) -> str:
@@ -133,6 +137,7 @@ class Topics:
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Go to the starts."""
+        self._errors.exists(self._names)
         begins = {place: start.read_from for place, start in starts.items()}
         self._reading.begin(begins, begins)
 
@@ -156,7 +161,9 @@ class Topics:
 
         Raises:
             KafkaException: The client cannot go on.
+            ReadingBroken: A right or a topic has been missing for too long.
         """
+        self._errors.check()
         return self._reading.fetch(_BATCH, _WAIT_S)
 
     def reached(self, ends: Mapping[Place, int]) -> bool:

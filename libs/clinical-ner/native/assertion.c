@@ -37,7 +37,7 @@ static int is_item_end(const cn_reader_t *r, int64_t at, int64_t from) {
     if (at >= r->n || r->pieces[at].segment != r->pieces[from].segment) return 1;
     const cn_piece *p = r->pieces + at;
     return p->sign == ',' || p->sign == '.' || p->sign == ')' || p->sign == '/' || p->sign == '&' || p->sign == ']' ||
-           (p->kind == CN_LETTERS && (r->roles[p->word] & CN_IS_JOIN) && p->end - p->start <= 3 && p->end - p->start > 1);
+           (r->roles[p->word] & CN_IS_CONJUNCTION);
 }
 
 /* Do the marks of this segment stand behind their names? They do if the last one does. */
@@ -66,16 +66,6 @@ static int is_postfix(const cn_reader_t *r, const cn_cue *cue) {
     return next->inside && p->sign != ':' && marks_trail(r, cue->first);
 }
 
-static int looks_both_ways(const cn_reader_t *r, int32_t row) {
-    int sides = 0;
-    const cn_phrase *first = &r->phrases[row];
-    for (const cn_phrase *p = first;; p = &r->phrases[p->next]) {
-        if (p->kind <= CN_OTHER_PERSON) sides |= p->a;
-        if (p->next < 0) break;
-    }
-    return sides == (AHEAD | BACK);
-}
-
 /* --- one cue and one entity ------------------------------------------------------------------------------------------ */
 
 static int only_list_between(const cn_reader_t *r, int64_t from, int64_t to, int flags) {
@@ -100,6 +90,10 @@ static void propose(judgement *j, int64_t cue, int32_t kind, int32_t distance, i
         if (j->lasting < 0) j->lasting = cue, j->lasting_distance = distance;
         return;
     }
+    if (kind == CN_OTHER_PERSON && d->cue >= 0 && d->kind == CN_FAMILY && !back && !d->back) { /* the neighbour's son */
+        *d = (decision){cue, kind, d->distance, 0};
+        return;
+    }
     if (d->cue < 0) {
         *d = (decision){cue, kind, distance, back};
         return;
@@ -117,7 +111,7 @@ static int concerns(const judgement *j, const cn_phrase *p) {
 
 /* The cue's words are part of the entity: only what opens it counts ("old MI", "?dengue"). */
 static int is_opening(const judgement *j, const cn_cue *cue, const cn_phrase *p) {
-    return p->a == AHEAD && cue->first == j->span->first && cue->end <= j->span->last;
+    return p->a == AHEAD && p->kind <= CN_HISTORICAL && cue->first == j->span->first && cue->end <= j->span->last;
 }
 
 static void look_before(judgement *j, int64_t nearest) {
@@ -136,7 +130,7 @@ static void look_before(judgement *j, int64_t nearest) {
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != AHEAD || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
-        if (looks_both_ways(r, cue->row) && is_postfix(r, cue)) continue;
+        if (phrase->both && is_postfix(r, cue)) continue;
         decision *d = &j->best[axis_of(phrase->kind)];
         if (phrase->kind == CN_NEGATED && d->cue >= 0 && !d->back && d->kind != CN_NEGATED && d->kind != CN_PRESENT &&
             r->cues[d->cue].first - cue->end <= 1 && r->cues[d->cue].first >= cue->end) {
@@ -172,7 +166,7 @@ static void look_behind(judgement *j, int64_t next) {
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != BACK || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
-        if (!(phrase->d & MARK) && p->kind == CN_SIGN && p->sign != ':' && looks_both_ways(r, cue->row) && !is_postfix(r, cue)) continue;
+        if (!(phrase->d & MARK) && p->kind == CN_SIGN && p->sign != ':' && phrase->both && !is_postfix(r, cue)) continue;
         if (!follows_well(j, cue, phrase)) continue;
         propose(j, at, phrase->kind, gap, 1);
     }
@@ -206,7 +200,7 @@ static int lasts_by_itself(const judgement *j) {
     if (d->cue < 0 || d->kind != CN_NEGATED || d->back || j->lasting < 0 || j->lasting_distance > 1) return 0;
     if (!commas(r, r->cues[d->cue].end, j->span->first)) return 0;
     const cn_piece *before = r->pieces + j->span->first - 1;
-    return !(before->kind == CN_LETTERS && (r->roles[before->word] & CN_IS_JOIN));
+    return !(r->roles[before->word] & CN_IS_CONJUNCTION);
 }
 
 static void settle(judgement *j) {
@@ -215,6 +209,9 @@ static void settle(judgement *j) {
     if (j->denied_first && status->cue >= 0) *status = (decision){j->denial, CN_NEGATED, status->distance, 0};
     if (status->cue >= 0 && status->kind == CN_POSSIBLE && j->hypothesis >= 0)
         *status = (decision){j->hypothesis, CN_HYPOTHETICAL, status->distance, 0};
+    /* What was never there, or may not be given, is neither over nor planned. */
+    if (status->cue >= 0 && (status->kind == CN_NEGATED || status->kind == CN_ALLERGY || status->kind == CN_REFUSED)) time->cue = -1;
+    if (status->cue >= 0 && status->kind == CN_REFUSED) j->best[WHO].cue = -1; /* who refuses is not who would be treated */
     if (j->lasting >= 0 && time->cue >= 0 && time->kind == CN_HISTORICAL && (!time->back || time->distance > j->lasting_distance))
         *time = (decision){j->lasting, CN_CURRENT, 0, 1};
 }
@@ -227,7 +224,8 @@ static void follow_heading(judgement *j) {
         const cn_phrase *phrase = &r->phrases[row];
         if (phrase->kind != CN_HEADING || phrase->d > CN_OTHER_PERSON || !(phrase->c & j->span->class)) continue;
         if (phrase->d == CN_HISTORICAL && j->lasting >= 0) continue;
-        decision *d = &j->best[axis_of(phrase->d)];
+        decision *d = &j->best[axis_of(phrase->d)], *status = &j->best[STATUS];
+        if (axis_of(phrase->d) == TIME && status->cue >= 0 && status->kind >= CN_NEGATED && (status->kind == CN_NEGATED || status->kind == CN_ALLERGY || status->kind == CN_REFUSED)) continue;
         if (d->cue < 0) *d = (decision){heading - 1, phrase->d, 0, 0};
     }
 }
@@ -239,7 +237,8 @@ static void write_row(const judgement *j, int32_t *row) {
     row[0] = status->cue < 0 ? CN_IS_PRESENT : STATUS_OF[status->kind];
     row[1] = time->cue < 0 || time->kind == CN_CURRENT ? CN_TIME_CURRENT : time->kind == CN_PLANNED ? CN_TIME_PLANNED : CN_TIME_HISTORICAL;
     row[2] = who->cue < 0 ? CN_WHO_PATIENT : who->kind == CN_FAMILY ? CN_WHO_FAMILY : CN_WHO_OTHER;
-    const int64_t cue = status->cue >= 0 ? status->cue : time->cue >= 0 ? time->cue : who->cue;
+    const int over = time->cue >= 0 && time->kind != CN_CURRENT;
+    const int64_t cue = status->cue >= 0 ? status->cue : over ? time->cue : who->cue;
     row[3] = cue < 0 ? -1 : j->r->pieces[j->r->cues[cue].first].start;
     row[4] = cue < 0 ? -1 : j->r->pieces[j->r->cues[cue].end - 1].end;
 }

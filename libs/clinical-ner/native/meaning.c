@@ -271,7 +271,7 @@ int cn_find_cues(cn_reader_t *r, int layer, int64_t from, int64_t to, cn_cue **c
 
 int cn_is_list_piece(const cn_piece *p, const cn_reader_t *r) {
     return p->inside || p->sign == ',' || p->sign == '/' || p->sign == '&' || p->sign == '+' ||
-           (p->kind == CN_LETTERS && (r->roles[p->word] & CN_IS_JOIN) && p->end - p->start <= 3);
+           (r->roles[p->word] & CN_IS_CONJUNCTION);
 }
 
 /* --- one note -------------------------------------------------------------------------------------------------------- */
@@ -371,12 +371,13 @@ static int32_t child(cn_reader_t *r, int32_t node, int32_t word, int layer) {
 static void note_word(cn_reader_t *r, int32_t word, const cn_phrase *phrase) {
     if (phrase->layer == CN_ASSERT && phrase->kind == CN_JOINS) r->roles[word] |= CN_IS_JOIN;
     if (phrase->layer == CN_ASSERT && phrase->kind == CN_ABBREVIATION) r->roles[word] |= CN_IS_SHORT;
+    if (phrase->layer == CN_ASSERT && phrase->kind == CN_CONJUNCTION) r->roles[word] |= CN_IS_CONJUNCTION;
     if (phrase->layer == CN_PRESCRIBE && phrase->kind == CN_NUMBER) r->numbers[word] = phrase->a / 100.0;
 }
 
 static int add_phrase(cn_reader_t *r, const uint32_t *text, int64_t length, int32_t number) {
     cn_phrase *phrase = r->phrases + number;
-    const int joins = phrase->layer == CN_ASSERT && (phrase->kind == CN_JOINS || phrase->kind == CN_ABBREVIATION);
+    const int joins = phrase->layer == CN_ASSERT && phrase->kind >= CN_JOINS;
     int32_t node = 0, word = 0;
     if (cut(r, text, length) || !r->n || r->n > MAX_PHRASE) return CN_BAD_ARGUMENT;
     for (int64_t at = 0; at < r->n; at++) {
@@ -391,6 +392,13 @@ static int add_phrase(cn_reader_t *r, const uint32_t *text, int64_t length, int3
     phrase->next = r->node_phrase[node];
     r->node_phrase[node] = number;
     return 0;
+}
+
+static void mark_sides(cn_reader_t *r, int32_t node) {
+    int sides = 0;
+    for (int32_t at = r->node_phrase[node]; at >= 0; at = r->phrases[at].next)
+        if (r->phrases[at].layer == CN_ASSERT && r->phrases[at].kind <= CN_OTHER_PERSON) sides |= r->phrases[at].a;
+    for (int32_t at = r->node_phrase[node]; at >= 0; at = r->phrases[at].next) r->phrases[at].both = sides == 3;
 }
 
 static int make_room(cn_reader_t *r, int64_t characters) {
@@ -417,10 +425,11 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     for (int64_t i = 0; i < n_rows && !failed; i++) {
         const int32_t *row = rows + i * CN_PHRASE_FIELDS;
         if (row[0] < 0 || row[0] >= CN_LAYERS) failed = 1;
-        r->phrases[i] = (cn_phrase){row[0], row[1], row[2], row[3], row[4], row[5], -1};
+        r->phrases[i] = (cn_phrase){row[0], row[1], row[2], row[3], row[4], row[5], -1, 0};
         failed = failed || add_phrase(r, text + bounds[i], bounds[i + 1] - bounds[i], (int32_t)i);
     }
     r->n_phrases = (int32_t)n_rows;
+    for (int32_t node = 0; node < r->n_nodes && !failed; node++) mark_sides(r, node);
     if (!failed) return r;
     cn_reader_free(r);
     return NULL;

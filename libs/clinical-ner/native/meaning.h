@@ -13,10 +13,11 @@ enum { CN_ASSERT, CN_RELATE, CN_PRESCRIBE, CN_LAYERS }; /* each table is matched
 enum {
     CN_NEGATED, CN_POSSIBLE, CN_HYPOTHETICAL, CN_ALLERGY, CN_REFUSED, CN_PRESENT,
     CN_HISTORICAL, CN_PLANNED, CN_CURRENT, CN_FAMILY, CN_OTHER_PERSON,
-    CN_NEUTRAL, CN_END, CN_HEADING, CN_JOINS, CN_ABBREVIATION
+    CN_NEUTRAL, CN_END, CN_HEADING, CN_JOINS, CN_ABBREVIATION, CN_CONJUNCTION
 };
 enum {
-    CN_FOR, CN_ON, CN_BECAUSE, CN_CAUSE, CN_PREVENT, CN_AVOID, CN_STOPPED, CN_FAIL, CN_IMPROVE, CN_BREAK, CN_LETS_ASSERT
+    CN_FOR, CN_ON, CN_BECAUSE, CN_CAUSE, CN_PREVENT, CN_AVOID, CN_STOPPED, CN_FAIL, CN_IMPROVE, CN_BREAK, CN_LETS_ASSERT,
+    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT
 };
 enum {
     CN_FORM, CN_STRENGTH_UNIT, CN_DOSE_UNIT, CN_FREQUENCY, CN_EVERY, CN_HOURLY, CN_TIMES, CN_TIME_UNIT, CN_DAYPART,
@@ -27,6 +28,7 @@ enum {
 typedef struct {
     int32_t layer, kind, a, b, c, d;
     int32_t next; /* another row of the same phrase; -1 */
+    int32_t both; /* the phrase can look ahead and back */
 } cn_phrase;
 
 /* --- a note ----------------------------------------------------------------------------------------------------- */
@@ -76,7 +78,7 @@ struct cn_reader {
     int32_t *roots;       /* by layer and word: the node after that word; 0 if none */
     int32_t *node_phrase; /* by node: the first row that ends there; -1 */
     double *numbers;      /* by word */
-    uint8_t *roles;       /* by word: CN_IS_JOIN, CN_IS_SHORT */
+    uint8_t *roles;       /* by word: CN_IS_JOIN, CN_IS_SHORT, CN_IS_CONJUNCTION */
 
     cn_piece *pieces;
     int64_t n, piece_room;
@@ -91,7 +93,7 @@ struct cn_reader {
     cn_buffer texts; /* strength and dose of the prescriptions that have one: two UTF-8 lines each */
 };
 typedef cn_reader cn_reader_t;
-enum { CN_IS_JOIN = 1, CN_IS_SHORT = 2 };
+enum { CN_IS_JOIN = 1, CN_IS_SHORT = 2, CN_IS_CONJUNCTION = 4 };
 
 static inline const cn_phrase *cn_phrase_of(const cn_reader_t *r, const cn_cue *cue) { return &r->phrases[cue->row]; }
 static inline int cn_is_sign(const cn_piece *p, uint32_t sign) { return p->sign == sign; }

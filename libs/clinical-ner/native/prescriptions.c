@@ -296,7 +296,9 @@ static void take_phrase(sig *s, const cn_phrase *p, int64_t at) {
             set_frequency(p->d ? &s->weak : &s->strong, p->a, p->b, p->c);
             s->found = 1;
             break;
-        case CN_DAYPART: s->dayparts |= p->a; /* fall through: "after dinner" is both */
+        case CN_DAYPART:
+            s->dayparts |= p->a; /* "after dinner" is both */
+            /* fall through */
         case CN_WHEN:
             if (p->b) s->when_clash |= s->when && s->when != p->b, s->when = p->b;
             s->found = 1;
@@ -407,7 +409,7 @@ static int ends_here(const sig *s, int64_t at, int64_t start) {
         const cn_piece *before = p - 1;
         const int is_for = before->kind == CN_LETTERS && (kind_at(s, at - 1, CN_FOR_DURATION, &end) || kind_at(s, at - 1, CN_AS_NEEDED, &end) ||
                                                           kind_at(s, at - 1, CN_GOES_ON, &end));
-        return !is_for && !(before->inside || (s->r->roles[before->word] & CN_IS_JOIN));
+        return !is_for && !(before->inside || (s->r->roles[before->word] & CN_IS_CONJUNCTION));
     }
     return 0;
 }

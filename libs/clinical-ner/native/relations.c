@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     cn_reader_t *r;
-    const int32_t *assertions; /* of this note's entities */
+    int32_t *assertions; /* of this note's entities */
     int64_t note, made;
 } context;
 
@@ -63,6 +63,41 @@ static int64_t tail_end(const context *c, int64_t at) {
     return end;
 }
 
+/* Does the entity's name hold a word of this kind? */
+static int holds(const context *c, int64_t entity, int32_t kind) {
+    const cn_span *s = span(c, entity);
+    int64_t end;
+    for (int64_t at = s->first; at <= s->last; at++)
+        for (int32_t row = cn_longest(c->r, CN_RELATE, at, s->last + 1, &end); row >= 0; row = c->r->phrases[row].next)
+            if (c->r->phrases[row].kind == kind) return 1;
+    return 0;
+}
+
+static int opens_segment(const context *c, int64_t at) {
+    return at == 0 || c->r->pieces[at - 1].segment != c->r->pieces[at].segment;
+}
+
+/* "penicillin allergy - rash", "ibuprofen (rash)": a mark announces what follows. */
+static int is_marked(const context *c, int64_t from, int64_t to) {
+    for (int64_t at = from; at < to; at++) {
+        const uint32_t sign = c->r->pieces[at].sign;
+        if (sign == '(' || sign == '-' || sign == ':' || sign == '>' || sign == '=') return 1;
+    }
+    return 0;
+}
+
+/* "HTN: amlodipine", "GERD - tab pantoprazole": a disease as the label of its treatment. */
+static int is_label(const context *c, int64_t from, int64_t to) {
+    int64_t end;
+    if (to - from > 4 || from >= to || (c->r->pieces[from].sign != ':' && c->r->pieces[from].sign != '-')) return 0;
+    for (int64_t at = from + 1; at < to; at++) {
+        if (c->r->pieces[at].sign == '.') continue;
+        const int32_t row = cn_longest(c->r, CN_PRESCRIBE, at, to, &end);
+        if (row < 0 || (c->r->phrases[row].kind != CN_FORM && c->r->phrases[row].kind != CN_DOSE_UNIT && c->r->phrases[row].kind != CN_ROUTE)) return 0;
+    }
+    return 1;
+}
+
 /* --- groups ------------------------------------------------------------------------------------------------------------ */
 
 static int goes_on(const context *c, int64_t last, int64_t next) {
@@ -70,7 +105,9 @@ static int goes_on(const context *c, int64_t last, int64_t next) {
     if (left->class != right->class || segment_of(c, last) != segment_of(c, next)) return 0;
     const int32_t gap = right->first - left->last - 1;
     if (gap > (left->class == DISEASE ? LIST_GAP : DOSE_GAP)) return 0;
-    return !(kinds_in(c, left->last + 1, right->first, BETWEEN) & ~(1u << CN_IMPROVE));
+    if (kinds_in(c, left->last + 1, right->first, BETWEEN) & ~(1u << CN_IMPROVE | 1u << CN_LETS_ASSERT)) return 0;
+    const int64_t after = right->last + 1; /* "X, Y added" */
+    return left->class == DISEASE || !HAS(kinds_in(c, after, after + 1, BETWEEN), CN_SPLIT);
 }
 
 static group group_from(const context *c, int64_t first) {
@@ -107,13 +144,15 @@ static finding connect(const context *c, const group *t, const group *d) {
     const int32_t *fact = c->assertions + t->first * CN_ASSERTION_FIELDS;
     if (HAS(between, CN_BREAK)) return NOTHING;
     if (fact[0] == CN_IS_ALLERGY) {
-        const int reaction = HAS(between, CN_CAUSE) || (before && gap <= 2 && to > from && c->r->pieces[to - 1].sign == '(');
+        const int reaction = HAS(between, CN_CAUSE) || (before && gap <= 4 && is_marked(c, from, to));
         return reaction ? found(CN_R_CAUSES, RULE_REACTION, gap, 1) : NOTHING;
     }
     const uint32_t all = between | lead | tail;
-    const int joined = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE);
-    const int has_reason = HAS(between, CN_BECAUSE) || (HAS(lead, CN_BECAUSE) && !before);
+    const int with = HAS(between, CN_WITH);
+    const int joined = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE) || with || (!before && is_label(c, from, to));
+    const int has_reason = HAS(between, CN_BECAUSE) || (HAS(lead, CN_BECAUSE) && !before && opens_segment(c, lead_start(c, start)));
     if (HAS(between, CN_CAUSE) && !HAS(between, CN_IMPROVE)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
+    if (with && !HAS(between, CN_IMPROVE) && holds(c, d->first, CN_REACTION)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
     if (HAS(tail, CN_CAUSE) && (joined || before)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
     if (HAS(between, CN_AVOID) || (HAS(lead, CN_AVOID) && before && joined) || (HAS(tail, CN_AVOID) && !before && gap <= 4))
         return found(CN_R_CONTRAINDICATED, RULE_AVOID, gap, 1);
@@ -141,6 +180,7 @@ static int by_assertions(const int32_t *treatment, const int32_t *disease, int t
     if (treatment[0] == CN_IS_REFUSED) return CN_R_REFUSED;
     if (treatment[0] == CN_IS_NEGATED || treatment[0] == CN_IS_ALLERGY || disease[0] == CN_IS_NEGATED) return -1;
     if (treatment[1] == CN_TIME_PLANNED) return CN_R_PLANNED;
+    if (treatment[0] == CN_IS_HYPOTHETICAL) return -1;
     if (treatment[1] == CN_TIME_HISTORICAL || disease[1] == CN_TIME_HISTORICAL) return CN_R_TREATED;
     return CN_R_TREATS;
 }
@@ -148,14 +188,19 @@ static int by_assertions(const int32_t *treatment, const int32_t *disease, int t
 static int add(context *c, const group *t, const group *d, finding f) {
     for (int64_t treatment = t->first; treatment <= t->last; treatment++)
         for (int64_t disease = d->first; disease <= d->last; disease++) {
-            const int type = by_assertions(c->assertions + treatment * CN_ASSERTION_FIELDS,
+            int type = by_assertions(c->assertions + treatment * CN_ASSERTION_FIELDS,
                                            c->assertions + disease * CN_ASSERTION_FIELDS, f.type);
+            if (type == CN_R_TREATS && holds(c, treatment, CN_VACCINE)) type = CN_R_PREVENTS;
             if (type < 0 || c->made == MAX_NOTE_RELATIONS) continue;
             int32_t *row = cn_new_row(&c->r->relations, CN_RELATION_FIELDS);
             if (!row) return CN_NO_MEMORY;
             row[0] = (int32_t)c->note, row[1] = (int32_t)treatment, row[2] = (int32_t)disease;
             row[3] = type, row[4] = f.rule;
             c->made++;
+            int32_t *fact = c->assertions + disease * CN_ASSERTION_FIELDS;
+            int32_t *taken = c->assertions + treatment * CN_ASSERTION_FIELDS;
+            if (type == CN_R_TREATED && taken[1] == CN_TIME_CURRENT) taken[1] = CN_TIME_HISTORICAL;
+            if (type == CN_R_PREVENTS && fact[0] == CN_IS_PRESENT) fact[0] = CN_IS_HYPOTHETICAL;
         }
     return 0;
 }

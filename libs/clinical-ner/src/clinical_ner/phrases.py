@@ -34,9 +34,9 @@ WHENS = ("AC", "PC", "HS")
 
 _ROLES = (
     "negated possible hypothetical allergy refused present historical planned current family other neutral end heading "
-    "joins abbreviation"
+    "joins abbreviation conjunction"
 ).split()
-_LINKS = "for on because cause prevent avoid stopped fail improve break lets-assert".split()
+_LINKS = "for on because cause prevent avoid stopped fail improve break lets-assert vaccine with reaction split".split()
 _PARTS = (
     "form strength-unit dose-unit frequency every hourly times time-unit daypart when as-needed route number second-phase "
     "stop skip lead for goes-on"
@@ -109,6 +109,7 @@ _SPECIAL: Mapping[tuple[int, str], Mapping[str, _Setting]] = {
     (0, "neutral"): {},
     (0, "joins"): {},
     (0, "abbreviation"): {},
+    (0, "conjunction"): {},
     (2, "form"): {"is": (0, _one_of(FORMS)), "route": (1, _one_of(ROUTES))},
     (2, "dose-unit"): {"form": (0, _one_of(FORMS)), "route": (1, _one_of(ROUTES))},
     (2, "frequency"): {"times": (0, int), "period": (1, int), "unit": _UNIT, "weak": (3, 1)},

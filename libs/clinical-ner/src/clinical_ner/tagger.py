@@ -11,6 +11,7 @@ import numpy as np
 
 from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
 from clinical_ner.decoder import Decoded, Decoder
+from clinical_ner.meaning import UNJUDGED, Assertion, Prescription, Relation, RelationType
 from clinical_ner.native import word_key
 from clinical_ner.notes import Label
 from clinical_ner.tokens import tokenise
@@ -31,12 +32,17 @@ _LABELS = np.array([Label.DISEASE, Label.DISEASE, Label.TREATMENT], dtype=object
 
 
 class Entity(NamedTuple):
-    """An entity of a note: `text[start:end]` in code points; `confidence` is calibrated where the model has a curve."""
+    """An entity of a note: `text[start:end]` in code points; `confidence` is calibrated where the model has a curve.
+
+    `prescription` is None for diseases, and where nothing is written.
+    """
 
     label: Label
     start: int
     end: int
     confidence: float
+    assertion: Assertion = UNJUDGED
+    prescription: Prescription | None = None
 
 
 class NoteStatistics(NamedTuple):
@@ -60,14 +66,21 @@ class NoteStatistics(NamedTuple):
 class TaggedNote(NamedTuple):
     """What was found in one note.
 
-    `pairs` are (treatment, disease) as indices into `entities`. `confidence` is the calibrated probability that all of
-    the note's entities are right.
+    `pairs` are (treatment, disease) as indices into `entities`: the relations of type TREATS. `confidence` is the
+    calibrated probability that all of the note's entities are right.
     """
 
     entities: tuple[Entity, ...]
     pairs: tuple[tuple[int, int], ...]
     confidence: float
     statistics: NoteStatistics
+    relations: tuple[Relation, ...] = ()
+
+
+def _pairs(relations: tuple[Relation, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        [(relation.treatment, relation.disease) for relation in relations if relation.type is RelationType.TREATS]
+    )
 
 
 def _made(kind: type[Row], *columns: Iterable[Any]) -> Iterator[Row]:
@@ -107,17 +120,23 @@ class Tagger:
         if not texts:
             return []
         found = self.decoder.decode(texts)
-        entities, pairs = self._entities(found), tuple(zip(*found.pairs[:, 1:].T.tolist(), strict=True))
+        entities, relations = self._entities(found), found.meanings.relations
         edges = np.arange(len(texts) + 1)
         bounds = np.searchsorted(found.entities[:, 0], edges).tolist()
-        pair_bounds = np.searchsorted(found.pairs[:, 0], edges).tolist()
+        relation_bounds = np.searchsorted(found.meanings.relation_notes, edges).tolist()
         confidences = self._calibrated("note", found.note_scores[:, 1]).tolist()
         means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
         statistics = _made(NoteStatistics, *found.counts.T.tolist(), means)
         # No Python frame is spent on a note: that would cost as much as decoding it.
         mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
-        theirs = map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:]))
-        return list(_made(TaggedNote, mine, theirs, confidences, statistics))
+        related = list(map(relations.__getitem__, map(slice, relation_bounds, relation_bounds[1:])))
+        pairs = [_pairs(each) if each else () for each in related]
+        return list(_made(TaggedNote, mine, pairs, confidences, statistics, related))
+
+    @property
+    def rules_version(self) -> str:
+        """The version of the rules behind assertions, relations and prescriptions."""
+        return self.decoder.rules_version
 
     def unknown_words(self, text: str) -> list[str]:
         """Return the tokens of a text, as written, that no training note held. Slow beside `tag`: for few notes."""
@@ -131,7 +150,8 @@ class Tagger:
         confidences = np.where(found.entities[:, 1] == 1, first, second)
         starts, ends = found.entities[:, 2:4].T.tolist()
         labels = _LABELS[found.entities[:, 1]].tolist()
-        return tuple(_made(Entity, labels, starts, ends, confidences.tolist()))
+        read = found.meanings
+        return tuple(_made(Entity, labels, starts, ends, confidences.tolist(), read.assertions, read.prescriptions))
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         curve = self._curves.get(name)

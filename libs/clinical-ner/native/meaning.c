@@ -45,6 +45,7 @@ static inline int is_blank(uint32_t c) { return c < 128 ? c <= ' ' : cn_class_of
 static inline int is_line_end(uint32_t c) { return c == '\n' || c == '\r' || c == 0x2028 || c == 0x2029 || c == 0x85; }
 
 static uint32_t plain_sign(uint32_t c) {
+    if (c < 0xB0) return c;
     if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212 || c == 0xFE63 || c == 0xFF0D) return '-';
     if (c == 0x2019 || c == 0x2018) return '\'';
     if (c == 0x2022 || c == 0x25CF || c == 0x25AA || c == 0x00B7 || c == 0x2023) return 0x2022;
@@ -162,6 +163,12 @@ static void cut_segments(cn_reader_t *r, const uint32_t *text) {
     int open = 0;
     for (int64_t at = 0; at < r->n; at++) {
         cn_piece *p = r->pieces + at;
+        /* Nearly always a word and one blank stand before. */
+        if (at && p[-1].kind == CN_LETTERS && p->kind == CN_LETTERS && p->start == p[-1].end + 1 && text[p[-1].end] == ' ') {
+            p->segment = segment;
+            p->line = line;
+            continue;
+        }
         if (at) {
             if (p->start - p[-1].end)
                 for (int32_t c = p[-1].end; c < p->start; c++) line += is_line_end(text[c]);

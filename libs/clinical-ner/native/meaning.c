@@ -45,6 +45,7 @@ static inline int is_blank(uint32_t c) { return c < 128 ? c <= ' ' : cn_class_of
 static inline int is_line_end(uint32_t c) { return c == '\n' || c == '\r' || c == 0x2028 || c == 0x2029 || c == 0x85; }
 
 static uint32_t plain_sign(uint32_t c) {
+    if (c < 0xB0) return c;
     if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212 || c == 0xFE63 || c == 0xFF0D) return '-';
     if (c == 0x2019 || c == 0x2018) return '\'';
     if (c == 0x2022 || c == 0x25CF || c == 0x25AA || c == 0x00B7 || c == 0x2023) return 0x2022;
@@ -54,6 +55,15 @@ static uint32_t plain_sign(uint32_t c) {
 static inline uint64_t add_letter(uint64_t hash, uint32_t c) { return (hash ^ c) * UINT64_C(0x100000001B3); }
 #define FIRST_HASH UINT64_C(0xCBF29CE484222325)
 static inline uint64_t finished(uint64_t hash) { return (hash ^ hash >> 29) | 1; }
+
+static inline int32_t find_word(const cn_reader_t *r, uint64_t hash) {
+    const uint32_t tag = (uint32_t)(hash >> 48);
+    for (uint32_t at = (uint32_t)hash & r->slot_mask;; at = (at + 1) & r->slot_mask) {
+        const uint32_t slot = r->slots[at];
+        if (!slot) return 0;
+        if (slot >> 16 == tag && r->hashes[slot & 0xFFFF] == hash) return (int32_t)(slot & 0xFFFF);
+    }
+}
 
 /* A figure or a group of three behind a comma goes on with the number. */
 static int64_t end_of_number(const uint32_t *text, int64_t length, int64_t at, double *value) {
@@ -102,11 +112,8 @@ static void take_piece(const cn_reader_t *r, const uint32_t *text, int64_t lengt
         for (at++; runs && at < length && plain_sign(text[at]) == p->sign; at++) {}
     }
     p->end = (int32_t)at;
-    const int64_t word = cn_table_find(&r->words, finished(hash));
-    if (word > 0) {
-        p->word = (int32_t)word;
-        p->number = r->numbers[word];
-    }
+    p->word = find_word(r, finished(hash));
+    p->number = r->numbers[p->word];
 }
 
 /* --- segments ---------------------------------------------------------------------------------------------------- */
@@ -156,6 +163,12 @@ static void cut_segments(cn_reader_t *r, const uint32_t *text) {
     int open = 0;
     for (int64_t at = 0; at < r->n; at++) {
         cn_piece *p = r->pieces + at;
+        /* Nearly always a word and one blank stand before. */
+        if (at && p[-1].kind == CN_LETTERS && p->kind == CN_LETTERS && p->start == p[-1].end + 1 && text[p[-1].end] == ' ') {
+            p->segment = segment;
+            p->line = line;
+            continue;
+        }
         if (at) {
             if (p->start - p[-1].end)
                 for (int32_t c = p[-1].end; c < p->start; c++) line += is_line_end(text[c]);
@@ -193,12 +206,15 @@ static int cut(cn_reader_t *r, const uint32_t *text, int64_t length) {
 
 /* --- phrases ------------------------------------------------------------------------------------------------------ */
 
-static inline uint64_t edge_key(int32_t node, int32_t word) { return cn_mix((uint64_t)node << 32 | (uint32_t)word) | 1; }
-
 static inline int32_t step(const cn_reader_t *r, int32_t node, int32_t word, int layer) {
     if (!node) return r->roots[(int64_t)word * CN_LAYERS + layer];
-    const int64_t found = cn_table_find(&r->edges, edge_key(node, word));
-    return found < 0 ? 0 : (int32_t)found;
+    int32_t low = r->edge_starts[node], high = r->edge_starts[node + 1];
+    while (low < high) {
+        const int32_t middle = (low + high) / 2;
+        if (r->edge_words[middle] < word) low = middle + 1;
+        else high = middle;
+    }
+    return low < r->edge_starts[node + 1] && r->edge_words[low] == word ? r->edge_nodes[low] : 0;
 }
 
 typedef struct {
@@ -342,30 +358,69 @@ cn_meaning cn_meaning_of(const cn_reader_t *r) {
 
 /* --- making ----------------------------------------------------------------------------------------------------------- */
 
+/* The tables while they are read: edges as they come. */
+typedef struct {
+    int32_t node, word, child;
+} edge;
+
+typedef struct {
+    edge *edges;
+    int32_t n_edges;
+    cn_table places; /* of an edge's node and word */
+} builder;
+
+static inline uint64_t edge_key(int32_t node, int32_t word) { return cn_mix(((uint64_t)node << 32 | (uint32_t)word) + 1); }
+
 static int32_t word_number(cn_reader_t *r, const uint32_t *text, const cn_piece *p) {
     if (p->sign == '#') return CN_NUMBER_WORD;
     if (p->sign == '@') return CN_YEAR_WORD;
     uint64_t hash = FIRST_HASH;
     if (p->kind == CN_SIGN) hash = add_letter(hash, p->sign);
     else
-        for (int32_t at = p->start; at < p->end; at++) hash = add_letter(hash, text[at] < 128 ? text[at] | 32 : cn_lower_of(text[at]));
-    const uint64_t key = finished(hash);
-    const int64_t found = cn_table_find(&r->words, key);
-    if (found >= 0) return (int32_t)found;
-    cn_table_put(&r->words, key, r->n_words);
+        for (int32_t at = p->start; at < p->end; at++)
+            hash = add_letter(hash, text[at] < 128 ? text[at] | 32 : cn_lower_of(text[at]));
+    hash = finished(hash);
+    const int32_t found = find_word(r, hash);
+    if (found) return found;
+    uint32_t at = (uint32_t)hash & r->slot_mask;
+    while (r->slots[at]) at = (at + 1) & r->slot_mask;
+    r->slots[at] = (uint32_t)(hash >> 48) << 16 | (uint32_t)r->n_words;
+    r->hashes[r->n_words] = hash;
     return r->n_words++;
 }
 
-static int32_t child(cn_reader_t *r, int32_t node, int32_t word, int layer) {
+static int32_t child(cn_reader_t *r, builder *b, int32_t node, int32_t word, int layer) {
     if (!node) {
         int32_t *root = &r->roots[(int64_t)word * CN_LAYERS + layer];
         if (!*root) *root = r->n_nodes++;
         return *root;
     }
-    const int64_t found = cn_table_find(&r->edges, edge_key(node, word));
-    if (found >= 0) return (int32_t)found;
-    cn_table_put(&r->edges, edge_key(node, word), r->n_nodes);
+    const int64_t found = cn_table_find(&b->places, edge_key(node, word));
+    if (found >= 0) return b->edges[found].child;
+    cn_table_put(&b->places, edge_key(node, word), b->n_edges);
+    b->edges[b->n_edges++] = (edge){node, word, r->n_nodes};
     return r->n_nodes++;
+}
+
+static int by_node_and_word(const void *left, const void *right) {
+    const edge *a = left, *b = right;
+    return a->node != b->node ? (a->node > b->node) - (a->node < b->node) : (a->word > b->word) - (a->word < b->word);
+}
+
+static int lay_out_edges(cn_reader_t *r, builder *b) {
+    const size_t count = (size_t)b->n_edges + 1;
+    r->edge_starts = calloc((size_t)r->n_nodes + 2, sizeof *r->edge_starts);
+    r->edge_words = malloc(count * sizeof *r->edge_words);
+    r->edge_nodes = malloc(count * sizeof *r->edge_nodes);
+    if (!r->edge_starts || !r->edge_words || !r->edge_nodes) return CN_NO_MEMORY;
+    qsort(b->edges, (size_t)b->n_edges, sizeof *b->edges, by_node_and_word);
+    for (int32_t at = 0; at < b->n_edges; at++) {
+        r->edge_starts[b->edges[at].node + 1]++;
+        r->edge_words[at] = b->edges[at].word;
+        r->edge_nodes[at] = b->edges[at].child;
+    }
+    for (int32_t node = 0; node <= r->n_nodes; node++) r->edge_starts[node + 1] += r->edge_starts[node];
+    return 0;
 }
 
 static void note_word(cn_reader_t *r, int32_t word, const cn_phrase *phrase) {
@@ -375,7 +430,7 @@ static void note_word(cn_reader_t *r, int32_t word, const cn_phrase *phrase) {
     if (phrase->layer == CN_PRESCRIBE && phrase->kind == CN_NUMBER) r->numbers[word] = phrase->a / 100.0;
 }
 
-static int add_phrase(cn_reader_t *r, const uint32_t *text, int64_t length, int32_t number) {
+static int add_phrase(cn_reader_t *r, builder *b, const uint32_t *text, int64_t length, int32_t number) {
     cn_phrase *phrase = r->phrases + number;
     const int joins = phrase->layer == CN_ASSERT && phrase->kind >= CN_JOINS;
     int32_t node = 0, word = 0;
@@ -383,9 +438,10 @@ static int add_phrase(cn_reader_t *r, const uint32_t *text, int64_t length, int3
     for (int64_t at = 0; at < r->n; at++) {
         const cn_piece *p = r->pieces + at;
         if (p->kind == CN_NUMERAL) return CN_BAD_ARGUMENT;
-        if (cn_table_grow(&r->words) || cn_table_grow(&r->edges)) return CN_NO_MEMORY;
+        if (r->n_words > 0xFFFF) return CN_BAD_ARGUMENT;
+        if (cn_table_grow(&b->places)) return CN_NO_MEMORY;
         word = word_number(r, text, p);
-        if (!joins && !(phrase->layer == CN_PRESCRIBE && phrase->kind == CN_NUMBER)) node = child(r, node, word, phrase->layer);
+        if (!joins && !(phrase->layer == CN_PRESCRIBE && phrase->kind == CN_NUMBER)) node = child(r, b, node, word, phrase->layer);
     }
     note_word(r, word, phrase);
     if (!node) return 0;
@@ -401,15 +457,21 @@ static void mark_sides(cn_reader_t *r, int32_t node) {
     for (int32_t at = r->node_phrase[node]; at >= 0; at = r->phrases[at].next) r->phrases[at].both = sides == 3;
 }
 
-static int make_room(cn_reader_t *r, int64_t characters) {
-    const size_t words = (size_t)characters + 16;
+static int make_room(cn_reader_t *r, builder *b, int64_t characters) {
+    const size_t words = (size_t)characters + 16; /* each piece of a phrase has one character at least */
+    uint32_t slots = 1024;
+    while (slots < words / 2 && slots < 1u << 17) slots *= 2;
+    r->slot_mask = slots - 1;
+    r->slots = calloc(slots, sizeof *r->slots);
+    r->hashes = calloc(words, sizeof *r->hashes);
     r->roots = calloc(words * CN_LAYERS, sizeof *r->roots);
     r->node_phrase = malloc(words * sizeof *r->node_phrase);
     r->numbers = malloc(words * sizeof *r->numbers);
     r->roles = calloc(words, 1);
-    if (!r->roots || !r->node_phrase || !r->numbers || !r->roles) return CN_NO_MEMORY;
+    b->edges = malloc(words * sizeof *b->edges);
+    if (!r->slots || !r->hashes || !r->roots || !r->node_phrase || !r->numbers || !r->roles || !b->edges) return CN_NO_MEMORY;
     for (size_t i = 0; i < words; i++) r->node_phrase[i] = -1, r->numbers[i] = -1;
-    return cn_table_init(&r->words, 4096) || cn_table_init(&r->edges, 4096) ? CN_NO_MEMORY : 0;
+    return cn_table_init(&b->places, 4096);
 }
 
 cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const int32_t *rows, int64_t n_rows) {
@@ -421,15 +483,19 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     r->n_words = CN_FIRST_WORD;
     r->n_nodes = 1;
     r->phrases = calloc((size_t)n_rows + 1, sizeof *r->phrases);
-    int failed = !r->phrases || make_room(r, bounds[n_rows]);
+    builder b = {0};
+    int failed = !r->phrases || make_room(r, &b, bounds[n_rows]);
     for (int64_t i = 0; i < n_rows && !failed; i++) {
         const int32_t *row = rows + i * CN_PHRASE_FIELDS;
         if (row[0] < 0 || row[0] >= CN_LAYERS) failed = 1;
         r->phrases[i] = (cn_phrase){row[0], row[1], row[2], row[3], row[4], row[5], -1, 0};
-        failed = failed || add_phrase(r, text + bounds[i], bounds[i + 1] - bounds[i], (int32_t)i);
+        failed = failed || add_phrase(r, &b, text + bounds[i], bounds[i + 1] - bounds[i], (int32_t)i);
     }
     r->n_phrases = (int32_t)n_rows;
     for (int32_t node = 0; node < r->n_nodes && !failed; node++) mark_sides(r, node);
+    failed = failed || lay_out_edges(r, &b);
+    free(b.edges);
+    cn_table_free(&b.places);
     if (!failed) return r;
     cn_reader_free(r);
     return NULL;
@@ -437,8 +503,11 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
 
 void cn_reader_free(cn_reader_t *r) {
     if (!r) return;
-    cn_table_free(&r->words);
-    cn_table_free(&r->edges);
+    free(r->slots);
+    free(r->hashes);
+    free(r->edge_starts);
+    free(r->edge_words);
+    free(r->edge_nodes);
     free(r->phrases);
     free(r->roots);
     free(r->node_phrase);

@@ -72,10 +72,15 @@ typedef struct {
 } cn_rows;
 
 struct cn_reader {
-    cn_table words, edges;
+    /* Words by hash: 16 bits of the hash, then 16 bits of the word's number; 0 is free. Small enough to stay in the
+     * cache; what the 16 bits let through is compared with the whole hash. */
+    uint32_t *slots, slot_mask;
+    uint64_t *hashes; /* by word */
     cn_phrase *phrases;
     int32_t n_phrases, n_words, n_nodes;
-    int32_t *roots;       /* by layer and word: the node after that word; 0 if none */
+    int32_t *roots; /* by layer and word: the node after that word; 0 if none */
+    /* Edges of node i: edge_words (ascending) and edge_nodes from edge_starts[i] to edge_starts[i + 1]. */
+    int32_t *edge_starts, *edge_words, *edge_nodes;
     int32_t *node_phrase; /* by node: the first row that ends there; -1 */
     double *numbers;      /* by word */
     uint8_t *roles;       /* by word: CN_IS_JOIN, CN_IS_SHORT, CN_IS_CONJUNCTION */

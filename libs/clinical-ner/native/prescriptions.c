@@ -21,6 +21,11 @@ typedef struct {
 } frequency;
 
 typedef struct {
+    int64_t at, limit, end;
+    int32_t row;
+} kept;
+
+typedef struct {
     const cn_reader_t *r;
     const uint32_t *text;
     int64_t end, own_first, own_end; /* of the stretch, and of the treatment's name */
@@ -30,6 +35,7 @@ typedef struct {
     range strength;
     double dose_low, dose_high; /* -1: none */
     range dose_unit;
+    kept looked_up[2];
 } sig;
 
 /* --- reading one thing at a place ----------------------------------------------------------------------------------- */
@@ -39,16 +45,27 @@ static int is_at(const sig *s, int64_t at, uint32_t sign) { return at < s->end &
 static int has_number(const sig *s, int64_t at) { return at < s->end && s->r->pieces[at].number >= 0; }
 static int is_numeral(const sig *s, int64_t at) { return at < s->end && s->r->pieces[at].kind == CN_NUMERAL; }
 
+/* The longest phrase at `at`; what was looked up last is kept, for a number's unit is asked for many times. */
+static int32_t row_at(sig *s, int64_t at, int64_t *end) {
+    kept *k = &s->looked_up[at & 1];
+    if (k->at != at || k->limit != s->end) {
+        *k = (kept){at, s->end, at, -1};
+        k->row = cn_longest(s->r, CN_PRESCRIBE, at, s->end, &k->end);
+    }
+    if (k->row >= 0) *end = k->end;
+    return k->row;
+}
+
 /* The phrase at `at`, with the piece after it in *end; NULL if there is none. */
-static const cn_phrase *phrase_at(const sig *s, int64_t at, int64_t *end) {
+static const cn_phrase *phrase_at(sig *s, int64_t at, int64_t *end) {
     if (at >= s->end) return NULL;
-    const int32_t row = cn_longest(s->r, CN_PRESCRIBE, at, s->end, end);
+    const int32_t row = row_at(s, at, end);
     return row < 0 ? NULL : &s->r->phrases[row];
 }
 
-static const cn_phrase *kind_at(const sig *s, int64_t at, int32_t kind, int64_t *end) {
+static const cn_phrase *kind_at(sig *s, int64_t at, int32_t kind, int64_t *end) {
     if (at >= s->end) return NULL;
-    for (int32_t row = cn_longest(s->r, CN_PRESCRIBE, at, s->end, end); row >= 0; row = s->r->phrases[row].next)
+    for (int32_t row = row_at(s, at, end); row >= 0; row = s->r->phrases[row].next)
         if (s->r->phrases[row].kind == kind) return &s->r->phrases[row];
     return NULL;
 }
@@ -350,8 +367,8 @@ static int64_t read_at(sig *s, int64_t at) {
         const int64_t after = read_number(s, at);
         return after > at ? after : at + 1;
     }
-    if (own && (p->kind == CN_LETTERS) && kind_at(s, at, CN_DOSE_UNIT, &end) && s->r->phrases[cn_longest(s->r, CN_PRESCRIBE, at, s->end, &end)].a)
-        s->form = s->form ? s->form : s->r->phrases[cn_longest(s->r, CN_PRESCRIBE, at, s->end, &end)].a, s->found = 1;
+    if (own && (p->kind == CN_LETTERS) && kind_at(s, at, CN_DOSE_UNIT, &end) && s->r->phrases[row_at(s, at, &end)].a)
+        s->form = s->form ? s->form : s->r->phrases[row_at(s, at, &end)].a, s->found = 1;
     else if (phrase && phrase->kind == CN_DOSE_UNIT && phrase->a) {
         if (!s->form) s->form = phrase->a;
         set_route(s, phrase->b);
@@ -386,7 +403,7 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
     return start;
 }
 
-static int goes_on_here(const sig *s, int64_t at) {
+static int goes_on_here(sig *s, int64_t at) {
     int64_t end;
     const cn_piece *p = s->r->pieces + at;
     if (p->inside) return 0;
@@ -397,7 +414,7 @@ static int goes_on_here(const sig *s, int64_t at) {
 }
 
 /* Ends the stretch at a disease that the treatment is not for, and at a line or sentence that begins something else. */
-static int ends_here(const sig *s, int64_t at, int64_t start) {
+static int ends_here(sig *s, int64_t at, int64_t start) {
     const cn_piece *p = s->r->pieces + at;
     if (at == start || (at >= s->own_first && at < s->own_end)) return 0;
     if (p->segment != p[-1].segment && at > s->own_end - 1) {
@@ -507,7 +524,7 @@ int cn_prescribe(cn_reader_t *r, const uint32_t *text, int64_t first_entity) {
         int64_t end = next < 0 ? r->n : lead_of(r, r->spans + next, span->last + 1);
         if (end > span->last + MAX_STRETCH) end = span->last + MAX_STRETCH;
         if (end <= span->last) end = span->last + 1;
-        sig s = {.r = r, .text = text, .end = end, .own_first = span->first, .own_end = span->last + 1, .dose_low = -1, .dose_high = -1};
+        sig s = {.r = r, .text = text, .end = end, .own_first = span->first, .own_end = span->last + 1, .dose_low = -1, .dose_high = -1, .looked_up = {{-1, 0, 0, -1}, {-1, 0, 0, -1}}};
         int64_t at = start;
         while (at >= 0 && at < end && !s.second_phase && !ends_here(&s, at, start)) {
             const int64_t after = read_at(&s, at);

@@ -216,39 +216,50 @@ static int relate_group(context *c, const group *left, const group *t, const gro
     return behind.type >= 0 ? add(c, t, right, behind) : 0;
 }
 
-static int same_segment(const context *c, const group *left, const group *right) {
-    return segment_of(c, left->last) == segment_of(c, right->first);
-}
-
-static int has_both(const cn_reader_t *r) {
-    int classes = 0;
-    for (int64_t at = 0; at < r->n_spans; at++)
-        if (is_usable(r->spans + at)) classes |= r->spans[at].class;
-    return classes == (DISEASE | TREATMENT);
-}
-
-int cn_relate(cn_reader_t *r, int64_t note, int64_t first_assertion) {
-    if (!has_both(r)) return 0;
-    if (cn_find_cues(r, CN_RELATE, 0, r->n, &r->links, &r->n_links, &r->link_room)) return CN_NO_MEMORY;
-    context c = {r, r->assertions.rows + first_assertion * CN_ASSERTION_FIELDS, note, 0};
+/* The entities first..end - 1 of one segment, the last of whose pieces is `last`. */
+static int relate_segment(context *c, int64_t first, int64_t end, int32_t last) {
+    cn_reader_t *r = c->r;
+    const int64_t from = lead_start(c, span(c, first)->first), to = tail_end(c, last);
+    if (cn_find_cues(r, CN_RELATE, from, to, &r->links, &r->n_links, &r->link_room)) return CN_NO_MEMORY;
     group left = {0, -1, 0}, middle = {0, -1, 0};
-    for (int64_t at = 0; at <= r->n_spans;) {
+    for (int64_t at = first; at <= end;) {
         group next = {at, at - 1, 0};
-        if (at < r->n_spans) {
-            if (!is_usable(span(&c, at))) {
+        if (at < end) {
+            if (!is_usable(span(c, at))) {
                 at++;
                 continue;
             }
-            next = group_from(&c, at);
+            next = group_from(c, at);
         }
         if (middle.class == TREATMENT) {
-            const int l = left.class == DISEASE && same_segment(&c, &left, &middle);
-            const int n = next.class == DISEASE && same_segment(&c, &middle, &next);
-            if (relate_group(&c, l ? &left : NULL, &middle, n ? &next : NULL)) return CN_NO_MEMORY;
+            const int l = left.class == DISEASE;
+            const int n = next.class == DISEASE;
+            if (relate_group(c, l ? &left : NULL, &middle, n ? &next : NULL)) return CN_NO_MEMORY;
         }
         left = middle, middle = next;
-        if (at == r->n_spans) break;
+        if (at == end) break;
         at = next.last + 1;
+    }
+    return 0;
+}
+
+int cn_relate(cn_reader_t *r, int64_t note, int64_t first_assertion) {
+    context c = {r, r->assertions.rows + first_assertion * CN_ASSERTION_FIELDS, note, 0};
+    for (int64_t first = 0, end; first < r->n_spans; first = end) {
+        int classes = 0;
+        int32_t last = -1;
+        end = first;
+        if (!is_usable(r->spans + first)) {
+            end++;
+            continue;
+        }
+        const int32_t segment = segment_of(&c, first);
+        for (; end < r->n_spans && (!is_usable(r->spans + end) || segment_of(&c, end) == segment); end++) {
+            if (!is_usable(r->spans + end)) continue;
+            classes |= r->spans[end].class;
+            if (r->spans[end].last > last) last = r->spans[end].last;
+        }
+        if (classes == (DISEASE | TREATMENT) && relate_segment(&c, first, end, last)) return CN_NO_MEMORY;
     }
     return 0;
 }

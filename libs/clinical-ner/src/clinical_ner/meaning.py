@@ -85,7 +85,10 @@ UNJUDGED = Assertion(Status.UNKNOWN, Time.UNKNOWN, Experiencer.UNKNOWN, -1, -1)
 
 
 class Relation(NamedTuple):
-    """A treatment and a disease, as places among the note's entities."""
+    """A treatment and a disease, as places among the note's entities.
+
+    `confidence` is that of the rule with ends that are right; what a tagger returns holds its doubt of both ends too.
+    """
 
     type: RelationType
     treatment: int
@@ -127,7 +130,7 @@ _SPAN_FIELDS, _ASSERTION_FIELDS, _RELATION_FIELDS, _PRESCRIPTION_FIELDS = 7, 5, 
 
 # How often a relation of each rule was right on the lines of tests/data/meaning_lines.txt and its like, lowered towards
 # one half by two lines of each kind (rule of succession), because that is few lines.
-_CONFIDENCES = (0.9, 0.9, 0.8, 0.85, 0.85, 0.85, 0.8, 0.8)
+_CONFIDENCES = np.array((0.9, 0.9, 0.8, 0.85, 0.85, 0.85, 0.8, 0.8))
 
 
 class Reader:
@@ -225,12 +228,15 @@ def joined(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]
 
 
 class Meanings(NamedTuple):
-    """What a native call has read, as Python objects over all notes of the batch."""
+    """What a native call has read, over all notes of the batch.
+
+    `statuses` are places in `Status`, one an entity; `relation_rows` are (note, treatment, disease, type, rule).
+    """
 
     assertions: tuple[Assertion, ...]
     prescriptions: list[Prescription | None]
-    relations: tuple[Relation, ...]
-    relation_notes: NDArray[np.int32]
+    statuses: NDArray[np.int32]
+    relation_rows: NDArray[np.int32]
 
 
 def meanings(result: MeaningResult) -> Meanings:
@@ -252,17 +258,16 @@ def meanings(result: MeaningResult) -> Meanings:
         )
     )
     found = copied(result.relations, np.int32, result.n_relations, _RELATION_FIELDS)
-    _, treatments, diseases, types, rules = found.T.tolist()
-    relations = tuple(
-        map(
-            tuple.__new__,
-            repeat(Relation),
-            zip(
-                map(_TYPES.__getitem__, types), treatments, diseases, map(_CONFIDENCES.__getitem__, rules), strict=True
-            ),
-        )
-    )
-    return Meanings(assertions, _prescriptions(result), relations, found[:, 0])
+    return Meanings(assertions, _prescriptions(result), rows[:, 0], found)
+
+
+def relations_of(rows: NDArray[np.int32], sure: NDArray[np.float64] | float = 1.0) -> tuple[Relation, ...]:
+    """Turn rows of relations into objects; `sure` is how sure both ends of each are right."""
+    _, treatments, diseases, types, rules = rows.T
+    confidences = (_CONFIDENCES[rules] * sure).tolist()
+    kinds = map(_TYPES.__getitem__, types.tolist())
+    columns = zip(kinds, treatments.tolist(), diseases.tolist(), confidences, strict=True)
+    return tuple(map(tuple.__new__, repeat(Relation), columns))
 
 
 def _prescriptions(result: MeaningResult) -> list[Prescription | None]:
@@ -292,12 +297,13 @@ def _prescriptions(result: MeaningResult) -> list[Prescription | None]:
 def read_result(result: MeaningResult, bounds: NDArray[np.int64]) -> list[NoteMeaning]:
     """Cut what was read by notes: `bounds` are where each note's entities begin."""
     whole = meanings(result)
-    edges = np.searchsorted(whole.relation_notes, np.arange(len(bounds))).tolist()
+    relations = relations_of(whole.relation_rows)
+    edges = np.searchsorted(whole.relation_rows[:, 0], np.arange(len(bounds))).tolist()
     starts = bounds.tolist()
     return list(
         starmap(
             lambda first, end, left, right: NoteMeaning(
-                whole.assertions[first:end], tuple(whole.prescriptions[first:end]), whole.relations[left:right]
+                whole.assertions[first:end], tuple(whole.prescriptions[first:end]), relations[left:right]
             ),
             zip(starts, starts[1:], edges, edges[1:], strict=False),
         )

@@ -164,7 +164,7 @@ class ExtractionHandler:
         """Append what a note gives; or say why it gives nothing."""
         chosen = self._sampling(note, tagged.confidence, model.ref.serial)
         review = chosen.review
-        event = extracted(note, tagged, model.ref, review, now_ms)
+        event = extracted(note, tagged, model.ref, model.tagger.rules_version, review, now_ms)
         try:
             request = self._review_request(note, event, chosen) if review.requested else None
             if review.requested and request is None:

@@ -329,7 +329,7 @@ int cn_read_note(cn_reader_t *r, int64_t note, const uint32_t *text, int64_t len
     if (!failed) failed = cn_find_cues(r, CN_ASSERT, 0, r->n, &r->cues, &r->n_cues, &r->cue_room);
     if (!failed) failed = cn_assert(r);
     if (!failed) failed = cn_relate(r, note, first);
-    return failed ? failed : cn_prescribe(r, text, first);
+    return failed || !r->prescribes ? failed : cn_prescribe(r, text, first);
 }
 
 void cn_forget_results(cn_reader_t *r) {
@@ -482,6 +482,7 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     }
     r->n_words = CN_FIRST_WORD;
     r->n_nodes = 1;
+    r->prescribes = 1;
     r->phrases = calloc((size_t)n_rows + 1, sizeof *r->phrases);
     builder b = {0};
     int failed = !r->phrases || make_room(r, &b, bounds[n_rows]);
@@ -500,6 +501,8 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     cn_reader_free(r);
     return NULL;
 }
+
+void cn_reader_prescribes(cn_reader_t *r, int prescribes) { r->prescribes = prescribes; }
 
 void cn_reader_free(cn_reader_t *r) {
     if (!r) return;

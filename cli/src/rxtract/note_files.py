@@ -11,7 +11,6 @@ import itertools
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinical_ner.notes import Span
@@ -21,6 +20,7 @@ from rxtract.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_FIELD_CHARS = 2**27
@@ -72,7 +72,9 @@ def read_notes(path: Path) -> Iterator[Row]:
     readers = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv_rows, ".txt": _text_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UserError(f"{path}: the kind of this file is unknown: give .jsonl, .csv or .txt, or a folder of .txt files")
+        raise UserError(
+            f"{path}: the kind of this file is unknown: give .jsonl, .csv or .txt, or a folder of .txt files"
+        )
     return reader(_content(path), path)
 
 
@@ -164,7 +166,11 @@ def _row_id(record: Mapping[str, Any], number: int) -> RowId:
     given = record.get("id")
     if given is None:
         return number
-    if not isinstance(given, str | int) or isinstance(given, bool) or (isinstance(given, str) and _SURROGATE.search(given)):
+    if (
+        not isinstance(given, str | int)
+        or isinstance(given, bool)
+        or (isinstance(given, str) and _SURROGATE.search(given))
+    ):
         raise _RowError('"id" must be a string or a whole number')
     return given
 
@@ -228,7 +234,7 @@ def _csv_row(number: int, record: dict[str, str], surplus: int) -> Row:
     try:
         row_id = _checked(record["id"], "id") if record.get("id") else number
         if surplus > 0:
-            raise _RowError(f"{surplus} cells more than the header: quote texts that hold commas")
+            return BadRow(row_id, f"{surplus} cells more than the header: quote texts that hold commas")
         return NoteRow(row_id, _checked(record.get("text")))
     except _RowError as error:
         return BadRow(row_id, str(error))

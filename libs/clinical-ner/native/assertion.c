@@ -137,6 +137,8 @@ static void look_before(judgement *j, int64_t nearest) {
             j->denied_first = 1, j->denial = at;
             continue;
         }
+        /* Cues come nearest first: a farther one matters only in the cases that `propose` and `settle` name. */
+        if (d->cue >= 0 && !d->back && phrase->kind != CN_HYPOTHETICAL && phrase->kind != CN_OTHER_PERSON) continue;
         propose(j, at, phrase->kind, gap + COMMA * commas(r, cue->end, j->span->first), 0);
     }
 }

@@ -122,6 +122,8 @@ void cn_reader_free(cn_reader *reader);
  * starts; those of note i are span_bounds[i]..span_bounds[i + 1]. */
 int cn_read(cn_reader *reader, const uint32_t *text, const int64_t *bounds, int64_t n_notes, const int32_t *spans,
             const int64_t *span_bounds, cn_meaning *result);
+/* For measuring: without the prescription attributes, or with them (as it is made). */
+void cn_reader_prescribes(cn_reader *reader, int prescribes);
 cn_meaning cn_meaning_of(const cn_reader *reader);
 /* The pieces of a text, each array of capacity `length`. */
 int64_t cn_pieces(cn_reader *reader, const uint32_t *text, int64_t length, int32_t *starts, int32_t *ends, int32_t *segments);

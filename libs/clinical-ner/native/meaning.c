@@ -329,7 +329,7 @@ int cn_read_note(cn_reader_t *r, int64_t note, const uint32_t *text, int64_t len
     if (!failed) failed = cn_find_cues(r, CN_ASSERT, 0, r->n, &r->cues, &r->n_cues, &r->cue_room);
     if (!failed) failed = cn_assert(r);
     if (!failed) failed = cn_relate(r, note, first);
-    return failed ? failed : cn_prescribe(r, text, first);
+    return failed || !r->prescribes ? failed : cn_prescribe(r, text, first);
 }
 
 void cn_forget_results(cn_reader_t *r) {
@@ -371,6 +371,23 @@ typedef struct {
 
 static inline uint64_t edge_key(int32_t node, int32_t word) { return cn_mix(((uint64_t)node << 32 | (uint32_t)word) + 1); }
 
+static void place_word(cn_reader_t *r, int32_t word) {
+    const uint64_t hash = r->hashes[word];
+    uint32_t at = (uint32_t)hash & r->slot_mask;
+    while (r->slots[at]) at = (at + 1) & r->slot_mask;
+    r->slots[at] = (uint32_t)(hash >> 48) << 16 | (uint32_t)word;
+}
+
+/* Places all words in a table of this many slots. */
+static int place_words(cn_reader_t *r, uint32_t slots) {
+    free(r->slots);
+    r->slots = calloc(slots, sizeof *r->slots);
+    r->slot_mask = slots - 1;
+    if (!r->slots) return CN_NO_MEMORY;
+    for (int32_t word = CN_FIRST_WORD; word < r->n_words; word++) place_word(r, word);
+    return 0;
+}
+
 static int32_t word_number(cn_reader_t *r, const uint32_t *text, const cn_piece *p) {
     if (p->sign == '#') return CN_NUMBER_WORD;
     if (p->sign == '@') return CN_YEAR_WORD;
@@ -382,11 +399,9 @@ static int32_t word_number(cn_reader_t *r, const uint32_t *text, const cn_piece 
     hash = finished(hash);
     const int32_t found = find_word(r, hash);
     if (found) return found;
-    uint32_t at = (uint32_t)hash & r->slot_mask;
-    while (r->slots[at]) at = (at + 1) & r->slot_mask;
-    r->slots[at] = (uint32_t)(hash >> 48) << 16 | (uint32_t)r->n_words;
-    r->hashes[r->n_words] = hash;
-    return r->n_words++;
+    r->hashes[r->n_words++] = hash;
+    place_word(r, r->n_words - 1);
+    return r->n_words - 1;
 }
 
 static int32_t child(cn_reader_t *r, builder *b, int32_t node, int32_t word, int layer) {
@@ -440,6 +455,7 @@ static int add_phrase(cn_reader_t *r, builder *b, const uint32_t *text, int64_t 
         if (p->kind == CN_NUMERAL) return CN_BAD_ARGUMENT;
         if (r->n_words > 0xFFFF) return CN_BAD_ARGUMENT;
         if (cn_table_grow(&b->places)) return CN_NO_MEMORY;
+        if ((uint32_t)r->n_words * 2 > r->slot_mask && place_words(r, (r->slot_mask + 1) * 2)) return CN_NO_MEMORY;
         word = word_number(r, text, p);
         if (!joins && !(phrase->layer == CN_PRESCRIBE && phrase->kind == CN_NUMBER)) node = child(r, b, node, word, phrase->layer);
     }
@@ -459,17 +475,13 @@ static void mark_sides(cn_reader_t *r, int32_t node) {
 
 static int make_room(cn_reader_t *r, builder *b, int64_t characters) {
     const size_t words = (size_t)characters + 16; /* each piece of a phrase has one character at least */
-    uint32_t slots = 1024;
-    while (slots < words / 2 && slots < 1u << 17) slots *= 2;
-    r->slot_mask = slots - 1;
-    r->slots = calloc(slots, sizeof *r->slots);
     r->hashes = calloc(words, sizeof *r->hashes);
     r->roots = calloc(words * CN_LAYERS, sizeof *r->roots);
     r->node_phrase = malloc(words * sizeof *r->node_phrase);
     r->numbers = malloc(words * sizeof *r->numbers);
     r->roles = calloc(words, 1);
     b->edges = malloc(words * sizeof *b->edges);
-    if (!r->slots || !r->hashes || !r->roots || !r->node_phrase || !r->numbers || !r->roles || !b->edges) return CN_NO_MEMORY;
+    if (place_words(r, 1024) || !r->hashes || !r->roots || !r->node_phrase || !r->numbers || !r->roles || !b->edges) return CN_NO_MEMORY;
     for (size_t i = 0; i < words; i++) r->node_phrase[i] = -1, r->numbers[i] = -1;
     return cn_table_init(&b->places, 4096);
 }
@@ -482,6 +494,7 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     }
     r->n_words = CN_FIRST_WORD;
     r->n_nodes = 1;
+    r->prescribes = 1;
     r->phrases = calloc((size_t)n_rows + 1, sizeof *r->phrases);
     builder b = {0};
     int failed = !r->phrases || make_room(r, &b, bounds[n_rows]);
@@ -500,6 +513,8 @@ cn_reader_t *cn_reader_new(const uint32_t *text, const int64_t *bounds, const in
     cn_reader_free(r);
     return NULL;
 }
+
+void cn_reader_prescribes(cn_reader_t *r, int prescribes) { r->prescribes = prescribes; }
 
 void cn_reader_free(cn_reader_t *r) {
     if (!r) return;

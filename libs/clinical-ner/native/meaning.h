@@ -92,7 +92,7 @@ struct cn_reader {
     cn_cue *cues, *links;
     int64_t n_cues, n_links, cue_room, link_room;
     int32_t *headings; /* by piece: 1 + the cue of the heading that governs it; filled only if the note has one */
-    int has_headings;
+    int has_headings, prescribes;
 
     cn_rows assertions, relations, prescriptions;
     cn_buffer texts; /* strength and dose of the prescriptions that have one: two UTF-8 lines each */

@@ -106,7 +106,11 @@ def test_a_hundred_thousand_tokens_without_a_sentence_end_are_read_in_a_second_o
 
 def test_a_long_run_of_treatments_and_diseases_is_bounded():
     text = "aspirin for MI " * 6_000
-    spans = [Span(at + o, at + o + n, label) for at in range(0, len(text), 15) for o, n, label in ((0, 7, Label.TREATMENT), (12, 2, Label.DISEASE))]
+    spans = [
+        Span(at + o, at + o + n, label)
+        for at in range(0, len(text), 15)
+        for o, n, label in ((0, 7, Label.TREATMENT), (12, 2, Label.DISEASE))
+    ]
     assert len(read_spans(text, spans).relations) == 4_096
 
 
@@ -171,7 +175,9 @@ def test_scopes(text, wanted):
 def test_a_heading_governs_until_the_next_one():
     text = "Family history: DM. HTN in parents.\nPast history:\nTB\nasthma\n\nmigraine\nAllergies: sulfa\nRx: aspirin"
     names = ["DM", "HTN", "TB", "asthma", "migraine"]
-    found = assert_spans(text, [disease(text, name) for name in names] + [treatment(text, "sulfa"), treatment(text, "aspirin")])
+    found = assert_spans(
+        text, [disease(text, name) for name in names] + [treatment(text, "sulfa"), treatment(text, "aspirin")]
+    )
     assert [each.experiencer for each in found[:5]] == ["FAMILY", "FAMILY", "PATIENT", "PATIENT", "PATIENT"]
     assert [each.time for each in found[:5]] == ["CURRENT", "CURRENT", "HISTORICAL", "HISTORICAL", "CURRENT"]
     assert [each.status for each in found[5:]] == ["ALLERGY", "PRESENT"]

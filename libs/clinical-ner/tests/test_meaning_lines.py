@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from clinical_ner.meaning import read_spans
 from clinical_ner.notes import Label, Span
 
@@ -94,7 +93,9 @@ def test_relations():
             continue
         found = {(str(r.type), r.treatment, r.disease) for r in read(each).relations}
         right, total = right + (found == each.relations), total + 1
-        treats = {name: {r for r in those if r[0] == "TREATS"} for name, those in (("found", found), ("gold", each.relations))}
+        treats = {
+            name: {r for r in those if r[0] == "TREATS"} for name, those in (("found", found), ("gold", each.relations))
+        }
         counts["found"] += len(treats["found"] & treats["gold"])
         counts["gold"] += len(treats["gold"])
         counts["wrong"] += len(treats["found"] - treats["gold"])

@@ -50,7 +50,10 @@ def extract(
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw what is printed into this file.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object: entities, relations, confidence, model. With --file: one a note.")
+        bool,
+        typer.Option(
+            "--json", help="One JSON object: entities, relations, confidence, model. With --file: one a note."
+        ),
     ] = False,
 ) -> None:
     """Print the diseases and treatments of TEXT, and what it says of them. Offsets count Unicode code points.
@@ -58,12 +61,11 @@ def extract(
     With --file and --json each note gives one line {id, entities, relations}, in order; a row that cannot be used gives
     {id, error}, and the exit code is then 1. A row of .jsonl with `spans` keeps them as its entities.
     """
-    if (text is None) == (file is None):
-        raise UserError("give either TEXT (or -) or --file FILE")
-    if file is not None:
+    if file is not None and text is None:
         _extract_file(file, model, as_json=as_json, svg=svg)
         return
-    assert text is not None
+    if text is None or file is not None:
+        raise UserError("give either TEXT (or -) or --file FILE")
     note = sys.stdin.read() if text == "-" else text
     if not note.strip():
         raise UserError("the note is empty: give its text, or pipe it in with -")

@@ -1,6 +1,6 @@
 """What a note says of its entities: whether they are there, when and whose, what treats what, and how it is taken.
 
-The words are defined in docs/meaning.md; the phrases that decide are the tables in `data/meaning`, the rules are native
+The phrases that decide are the tables in `data/meaning`, the rules are native
 code that runs in the same call as the tagging. Nothing here is learnt.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from clinical_ner.native import MeaningResult, code_points, library
 from clinical_ner.notes import Label
-from clinical_ner.phrases import FORMS, ROUTES, UNITS, WHENS, Tables, TableInvalid, shipped_tables
+from clinical_ner.phrases import FORMS, ROUTES, UNITS, WHENS, TableInvalid, Tables, shipped_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,7 +161,9 @@ class Reader:
             for index in order:
                 span = each[index]
                 if not 0 <= span.start <= span.end <= len(text):
-                    raise ValueError(f"the span {span.start}-{span.end} is not inside its text of {len(text)} characters")
+                    raise ValueError(
+                        f"the span {span.start}-{span.end} is not inside its text of {len(text)} characters"
+                    )
                 rows[at, :4] = note, _CLASSES[Label(span.label)], span.start, span.end
                 at += 1
         points, bounds = joined(texts)
@@ -275,7 +277,11 @@ def _prescriptions(result: MeaningResult) -> list[Prescription | None]:
     if not result.n_prescriptions:
         return prescriptions
     rows = copied(result.prescriptions, np.int32, result.n_prescriptions, _PRESCRIPTION_FIELDS).tolist()
-    lines = iter(ctypes.string_at(result.texts, result.n_text).decode("utf-8", "replace").split("\n")) if result.n_text else iter(())
+    lines = (
+        iter(ctypes.string_at(result.texts, result.n_text).decode("utf-8", "replace").split("\n"))
+        if result.n_text
+        else iter(())
+    )
     for entity, form, times, period, unit, when, needed, duration, duration_unit, route, has_text in rows:
         strength, dose = (next(lines) or None, next(lines) or None) if has_text else (None, None)
         prescriptions[entity] = Prescription(

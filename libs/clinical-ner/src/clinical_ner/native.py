@@ -88,6 +88,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_cached_words": (_LONG, [_POINTER]),
     "cn_reader_new": (_POINTER, [_POINTER, _POINTER, _POINTER, _LONG]),
     "cn_reader_free": (None, [_POINTER]),
+    "cn_reader_prescribes": (None, [_POINTER, ctypes.c_int]),
     "cn_read": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER, _POINTER]),
     "cn_model_reads": (None, [_POINTER, _POINTER]),
     "cn_pieces": (_LONG, [_POINTER, _POINTER, _LONG, _POINTER, _POINTER, _POINTER]),

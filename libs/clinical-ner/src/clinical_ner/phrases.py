@@ -22,25 +22,112 @@ if TYPE_CHECKING:
 CODE_VERSION = 1
 """Rises with each change of the native rules that changes an answer: it is part of `rules_version`."""
 
-FORMS = (
-    "tablet capsule syrup suspension injection drops cream ointment gel lotion inhaler nebuliser rotacap spray sachet powder "
-    "patch suppository pessary solution gargle mouthwash shampoo soap granules infusion lozenge paste elixir respule"
-).split()
-ROUTES = (
-    "oral intravenous intramuscular subcutaneous inhalation nasal ophthalmic otic topical sublingual rectal vaginal"
-).split()
+FORMS = [
+    "tablet",
+    "capsule",
+    "syrup",
+    "suspension",
+    "injection",
+    "drops",
+    "cream",
+    "ointment",
+    "gel",
+    "lotion",
+    "inhaler",
+    "nebuliser",
+    "rotacap",
+    "spray",
+    "sachet",
+    "powder",
+    "patch",
+    "suppository",
+    "pessary",
+    "solution",
+    "gargle",
+    "mouthwash",
+    "shampoo",
+    "soap",
+    "granules",
+    "infusion",
+    "lozenge",
+    "paste",
+    "elixir",
+    "respule",
+]
+ROUTES = [
+    "oral",
+    "intravenous",
+    "intramuscular",
+    "subcutaneous",
+    "inhalation",
+    "nasal",
+    "ophthalmic",
+    "otic",
+    "topical",
+    "sublingual",
+    "rectal",
+    "vaginal",
+]
 UNITS = ("h", "d", "wk", "mo")
 WHENS = ("AC", "PC", "HS")
 
-_ROLES = (
-    "negated possible hypothetical allergy refused present historical planned current family other neutral end heading "
-    "joins abbreviation conjunction"
-).split()
-_LINKS = "for on because cause prevent avoid stopped fail improve break lets-assert vaccine with reaction split".split()
-_PARTS = (
-    "form strength-unit dose-unit frequency every hourly times time-unit daypart when as-needed route number second-phase "
-    "stop skip lead for goes-on"
-).split()
+_ROLES = [
+    "negated",
+    "possible",
+    "hypothetical",
+    "allergy",
+    "refused",
+    "present",
+    "historical",
+    "planned",
+    "current",
+    "family",
+    "other",
+    "neutral",
+    "end",
+    "heading",
+    "joins",
+    "abbreviation",
+    "conjunction",
+]
+_LINKS = [
+    "for",
+    "on",
+    "because",
+    "cause",
+    "prevent",
+    "avoid",
+    "stopped",
+    "fail",
+    "improve",
+    "break",
+    "lets-assert",
+    "vaccine",
+    "with",
+    "reaction",
+    "split",
+]
+_PARTS = [
+    "form",
+    "strength-unit",
+    "dose-unit",
+    "frequency",
+    "every",
+    "hourly",
+    "times",
+    "time-unit",
+    "daypart",
+    "when",
+    "as-needed",
+    "route",
+    "number",
+    "second-phase",
+    "stop",
+    "skip",
+    "lead",
+    "for",
+    "goes-on",
+]
 _SIDES = {"ahead": 1, "back": 2}
 _OF = {"disease": 1, "treatment": 2, "any": 3}
 _BACK = 16
@@ -121,7 +208,11 @@ _SPECIAL: Mapping[tuple[int, str], Mapping[str, _Setting]] = {
     (2, "route"): {"is": (1, _one_of(ROUTES))},
     (2, "number"): {"value": (0, _hundredths)},
 }
-_LAYERS = (("assertion.txt", _ROLES, _CUE), ("relations.txt", _LINKS, _LINK), ("prescriptions.txt", _PARTS, {}))
+_LAYERS: tuple[tuple[str, Sequence[str], Mapping[str, _Setting]], ...] = (
+    ("assertion.txt", _ROLES, _CUE),
+    ("relations.txt", _LINKS, _LINK),
+    ("prescriptions.txt", _PARTS, {}),
+)
 _NEEDED = {"reach", "is", "value", "times", "gives"}
 _FOLDER = Path(__file__).with_name("data") / "meaning"
 
@@ -174,7 +265,9 @@ def _read_table(place: _Place, text: str) -> list[Phrase]:
             # The same phrase may do another thing, look another way, or be of another label; but not the same twice.
             sense = row[:3] + (row[4:] if place.kinds[row[1]] == "end" else row[4:5])
             if (phrase, sense) in seen:
-                raise TableInvalid(f"{where}: the phrase {phrase!r} stands in line {seen[phrase, sense]} already: remove one")
+                raise TableInvalid(
+                    f"{where}: the phrase {phrase!r} stands in line {seen[phrase, sense]} already: remove one"
+                )
             seen[phrase, sense] = number
             phrases.append(Phrase(phrase, row))
     if not phrases:

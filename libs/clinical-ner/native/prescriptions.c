@@ -296,7 +296,7 @@ static int64_t read_every(sig *s, int64_t after) {
     double low = range_at(s, after, &high, &end);
     if (low < 0) low = 1, end = after;
     const cn_phrase *unit = kind_at(s, end, CN_TIME_UNIT, &unit_end);
-    if (!unit || low < 1 || low != (int32_t)low) return after;
+    if (!unit || low < 1 || low > 999 || low != (int32_t)low) return after;
     if (unit->c) set_frequency(&s->strong, 1, (int32_t)low, unit->c);
     s->found = 1;
     return unit_end;

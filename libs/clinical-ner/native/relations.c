@@ -105,7 +105,7 @@ static int goes_on(const context *c, int64_t last, int64_t next) {
     if (left->class != right->class || segment_of(c, last) != segment_of(c, next)) return 0;
     const int32_t gap = right->first - left->last - 1;
     if (gap > (left->class == DISEASE ? LIST_GAP : DOSE_GAP)) return 0;
-    if (kinds_in(c, left->last + 1, right->first, BETWEEN) & ~(1u << CN_IMPROVE | 1u << CN_LETS_ASSERT)) return 0;
+    if (kinds_in(c, left->last + 1, right->first, BETWEEN) & ~(1u << CN_IMPROVE | 1u << CN_LETS_ASSERT | 1u << CN_WITH)) return 0;
     const int64_t after = right->last + 1; /* "X, Y added" */
     return left->class == DISEASE || !HAS(kinds_in(c, after, after + 1, BETWEEN), CN_SPLIT);
 }

@@ -30,7 +30,6 @@ T2DM, HTN, METFORMIN = (
 def tagged(*pairs: tuple[int, int]) -> TaggedNote:
     return TaggedNote(
         entities=(T2DM, HTN, METFORMIN),
-        pairs=pairs,
         confidence=0.7,
         statistics=cast("NoteStatistics", None),
         relations=tuple(Relation(RelationType.TREATS, *pair, 0.4) for pair in pairs),

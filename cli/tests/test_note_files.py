@@ -33,7 +33,7 @@ class Tagger:
             Entity(span.label, span.start, span.end, 0.9, said, taken)
             for span, said, taken in zip(spans, found.assertions, found.prescriptions, strict=True)
         )
-        return TaggedNote(entities, (), 0.9, NoteStatistics(*[0] * 8, 0.9), found.relations)
+        return TaggedNote(entities, found.relations, 0.9, NoteStatistics(*[0] * 10, 0.9))
 
 
 @pytest.fixture

@@ -70,22 +70,23 @@ class NoteStatistics(NamedTuple):
 class TaggedNote(NamedTuple):
     """What was found in one note.
 
-    `pairs` are (treatment, disease) as indices into `entities`: the relations of type TREATS. A relation's confidence is
-    that of its rule times those of both ends, taken as independent. `confidence` is the calibrated probability that all
-    of the note's entities are right.
+    A relation's confidence is that of its rule times those of both ends, taken as independent. `confidence` is the
+    calibrated probability that all of the note's entities are right.
     """
 
     entities: tuple[Entity, ...]
-    pairs: tuple[tuple[int, int], ...]
+    relations: tuple[Relation, ...]
     confidence: float
     statistics: NoteStatistics
-    relations: tuple[Relation, ...] = ()
 
-
-def _pairs(relations: tuple[Relation, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple(
-        [(relation.treatment, relation.disease) for relation in relations if relation.type is RelationType.TREATS]
-    )
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """(treatment, disease) as indices into `entities`: the relations of type TREATS."""
+        return tuple(
+            (relation.treatment, relation.disease)
+            for relation in self.relations
+            if relation.type is RelationType.TREATS
+        )
 
 
 def _made(kind: type[Row], *columns: Iterable[Any]) -> Iterator[Row]:
@@ -104,6 +105,8 @@ class Tagger:
             self.decoder = Decoder(tables)
         except ValueError as error:
             raise ArtifactRefused("the model file cannot be used: its tables contradict each other") from error
+        self.rules_version: str = self.decoder.rules_version
+        """The version of the rules behind assertions, relations and prescriptions."""
         curves = tables.metadata["calibration"]["curves"]
         self._curves = {name: (np.array(c["raw"]), np.array(c["calibrated"])) for name, c in curves.items()}
 
@@ -139,14 +142,8 @@ class Tagger:
         statistics = _made(NoteStatistics, *found.counts.T.tolist(), *_stated(found), means)
         # No Python frame is spent on a note: that would cost as much as decoding it.
         mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
-        related = list(map(relations.__getitem__, map(slice, relation_bounds, relation_bounds[1:])))
-        pairs = [_pairs(each) if each else () for each in related]
-        return list(_made(TaggedNote, mine, pairs, confidences, statistics, related))
-
-    @property
-    def rules_version(self) -> str:
-        """The version of the rules behind assertions, relations and prescriptions."""
-        return self.decoder.rules_version
+        related = map(relations.__getitem__, map(slice, relation_bounds, relation_bounds[1:]))
+        return list(_made(TaggedNote, mine, related, confidences, statistics))
 
     def unknown_words(self, text: str) -> list[str]:
         """Return the tokens of a text, as written, that no training note held. Slow beside `tag`: for few notes."""

@@ -141,8 +141,7 @@ class ExtractionHandler:
                 outputs.append(self._dead_letter(record, refused, note))
         self._observe(observations, model, records, outputs)
         outputs += self._words([observation.note for observation in observations[:_WORD_NOTES]], model)
-        for one in dead:
-            self._budget.count(dead=one)
+        self._budget.count_all(dead)
         return outputs
 
     def _read_all(self, records: Sequence[InputRecord]) -> Sequence[NoteAccepted | Reason]:

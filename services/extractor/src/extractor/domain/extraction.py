@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import product
 
 from contracts.identity import event_id
 from contracts.records import (
@@ -34,13 +33,8 @@ _STATUSES, _TIMES, _EXPERIENCERS, _TYPES = (
     {member.value: member for member in kind} for kind in (AssertionStatus, AssertionTime, Experiencer, RelationType)
 )
 
-# What no words decided, as nearly always: one object for all entities.
-_WITHOUT_CUE = {
-    (status.value, time.value, experiencer.value, -1, -1): Assertion(
-        status=status, time=time, experiencer=experiencer, cue_start=-1, cue_end=-1
-    )
-    for status, time, experiencer in product(AssertionStatus, AssertionTime, Experiencer)
-}
+_WITHOUT_CUE: dict[TaggedAssertion, Assertion] = {}
+"""What no words decided, as nearly always; there are few such, and the tagger shares them too, so a look-up compares nothing."""
 
 
 @lru_cache(maxsize=4_096)
@@ -142,13 +136,16 @@ def _entities(text: str, tagged: TaggedNote) -> tuple[Entity, ...]:
 
 
 def _assertion(found: TaggedAssertion) -> Assertion:
-    return Assertion(
+    made = Assertion(
         status=_STATUSES[found.status],
         time=_TIMES[found.time],
         experiencer=_EXPERIENCERS[found.experiencer],
         cue_start=found.cue_start,
         cue_end=found.cue_end,
     )
+    if made.cue_start < 0:
+        _WITHOUT_CUE[found] = made
+    return made
 
 
 @lru_cache(maxsize=4_096)

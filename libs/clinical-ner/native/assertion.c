@@ -227,7 +227,7 @@ static void follow_heading(judgement *j) {
         if (phrase->kind != CN_HEADING || phrase->d > CN_OTHER_PERSON || !(phrase->c & j->span->class)) continue;
         if (phrase->d == CN_HISTORICAL && j->lasting >= 0) continue;
         decision *d = &j->best[axis_of(phrase->d)], *status = &j->best[STATUS];
-        if (axis_of(phrase->d) == TIME && status->cue >= 0 && status->kind >= CN_NEGATED && (status->kind == CN_NEGATED || status->kind == CN_ALLERGY || status->kind == CN_REFUSED)) continue;
+        if (axis_of(phrase->d) == TIME && status->cue >= 0 && (status->kind == CN_NEGATED || status->kind == CN_ALLERGY || status->kind == CN_REFUSED)) continue;
         if (d->cue < 0) *d = (decision){heading - 1, phrase->d, 0, 0};
     }
 }
@@ -295,6 +295,12 @@ static int opens_unknown_heading(const cn_reader_t *r, int64_t at) {
     return 0;
 }
 
+/* Does something follow the heading, and its colon, in the same line? */
+static int goes_on_in_line(const cn_reader_t *r, const cn_cue *cue) {
+    const int64_t next = cue->end + is_colon(r, cue->end);
+    return next < r->n && r->pieces[next].line == r->pieces[cue->first].line;
+}
+
 static void place_headings(cn_reader_t *r) {
     int64_t cue = 0;
     int32_t governing = 0, line = 0;
@@ -308,8 +314,7 @@ static void place_headings(cn_reader_t *r) {
             if (cn_phrase_of(r, &r->cues[c])->kind == CN_HEADING && governs(r, &r->cues[c])) {
                 governing = (int32_t)c + 1;
                 line = p->line;
-                has_content = r->cues[c].end < r->n && r->pieces[r->cues[c].end + is_colon(r, r->cues[c].end) < r->n ? r->cues[c].end + is_colon(r, r->cues[c].end) : r->cues[c].end].line == line &&
-                              r->cues[c].end + is_colon(r, r->cues[c].end) < r->n;
+                has_content = goes_on_in_line(r, &r->cues[c]);
                 known = 1;
             }
         if (!known && governing) {

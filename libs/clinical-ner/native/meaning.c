@@ -222,12 +222,14 @@ typedef struct {
     int layer;
     int64_t limit, end;
     int32_t row;
+    const cn_piece *like; /* a phrase may not leave this piece's segment and entity; NULL: it may */
 } search;
 
 static void walk(search *s, int32_t node, int64_t at, int depth) {
     if (node && s->r->node_phrase[node] >= 0 && at > s->end) s->end = at, s->row = s->r->node_phrase[node];
     if (at >= s->limit || depth == MAX_PHRASE) return;
     const cn_piece *p = s->r->pieces + at;
+    if (s->like && (p->segment != s->like->segment || p->inside != s->like->inside)) return;
     if (p->word) {
         const int32_t next = step(s->r, node, p->word, s->layer);
         if (next) walk(s, next, at + 1, depth + 1);
@@ -239,7 +241,7 @@ static void walk(search *s, int32_t node, int64_t at, int depth) {
 }
 
 int32_t cn_longest(const cn_reader_t *r, int layer, int64_t at, int64_t limit, int64_t *end) {
-    search s = {r, layer, limit, at, -1};
+    search s = {r, layer, limit, at, -1, NULL};
     const cn_piece *p = r->pieces + at;
     if (!p->word) return -1;
     if (!r->roots[(int64_t)p->word * CN_LAYERS + layer] && p->number < 0) return -1;
@@ -248,23 +250,18 @@ int32_t cn_longest(const cn_reader_t *r, int layer, int64_t at, int64_t limit, i
     return s.row;
 }
 
-/* A phrase ends where its segment ends, and stands wholly inside an entity or wholly outside. */
-static int64_t end_of_stretch(const cn_reader_t *r, int64_t at, int64_t to) {
-    int64_t end = at + 1;
-    const cn_piece *p = r->pieces + at;
-    while (end < to && end < at + MAX_PHRASE && r->pieces[end].segment == p->segment && r->pieces[end].inside == p->inside)
-        end++;
-    return end;
-}
-
 int cn_find_cues(cn_reader_t *r, int layer, int64_t from, int64_t to, cn_cue **cues, int64_t *count, int64_t *room) {
     *count = 0;
     for (int64_t at = from; at < to;) {
         const cn_piece *p = r->pieces + at;
         int64_t end = at;
         int32_t row = -1;
-        if (p->word && (r->roots[(int64_t)p->word * CN_LAYERS + layer] || p->number >= 0))
-            row = cn_longest(r, layer, at, end_of_stretch(r, at, to), &end);
+        if (p->word && (r->roots[(int64_t)p->word * CN_LAYERS + layer] || p->number >= 0)) {
+            /* A phrase ends where its segment ends, and stands wholly inside an entity or wholly outside. */
+            search s = {r, layer, to, at, -1, p};
+            walk(&s, 0, at, 0);
+            row = s.row, end = s.end;
+        }
         if (row < 0) {
             at++;
             continue;

@@ -29,9 +29,10 @@ RULES_SERIAL = 0
 """Of the rules that come with this program: none was released yet. Of two events about one note the higher one counts."""
 
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
-_STATUSES, _TIMES, _EXPERIENCERS, _TYPES = (
-    {member.value: member for member in kind} for kind in (AssertionStatus, AssertionTime, Experiencer, RelationType)
-)
+_STATUSES = {member.value: member for member in AssertionStatus}
+_TIMES = {member.value: member for member in AssertionTime}
+_EXPERIENCERS = {member.value: member for member in Experiencer}
+_TYPES = {member.value: member for member in RelationType}
 
 _WITHOUT_CUE: dict[TaggedAssertion, Assertion] = {}
 """What no words decided, as nearly always; there are few such, and the tagger shares them too, so a look-up compares nothing."""

@@ -16,6 +16,7 @@ class WrongTaggerError(RxtractError):
 class TaggedAssertion(Protocol):
     """What a note says of a mention, in the contract's words; hashable. `clinical_ner.meaning.Assertion` is one."""
 
+    def __hash__(self) -> int: ...
     @property
     def status(self) -> str: ...  # noqa: D102
     @property
@@ -31,6 +32,7 @@ class TaggedAssertion(Protocol):
 class TaggedPrescription(Protocol):
     """How a treatment is taken; hashable. `clinical_ner.meaning.Prescription` is one."""
 
+    def __hash__(self) -> int: ...
     @property
     def form(self) -> str | None: ...  # noqa: D102
     @property

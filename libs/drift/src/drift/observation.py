@@ -103,6 +103,7 @@ def observe(
         for segment, rows in segments.items()
         for begin in range(0, len(rows), notes_per_record)
     ]
+    times = [max(note.written_at, note.accepted_at) for _, note, _ in observations]
     sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
     for (segment, rows), of_rows in zip(chunks, sums, strict=True):
         yield StatisticsObserved(
@@ -111,7 +112,7 @@ def observe(
             note_partition=note_partition,
             first_offset=observations[rows[0]].offset,
             last_offset=observations[rows[-1]].offset,
-            observed_at=max(max(observations[row].note.written_at, observations[row].note.accepted_at) for row in rows),
+            observed_at=max([times[row] for row in rows]),
             n=len(rows),
             statistics=(),
             sums=of_rows,

@@ -261,3 +261,12 @@ def test_a_model_whose_reference_has_no_shares_of_statuses_is_watched_as_before(
     alarms = streams.run(streams.watcher(find=lambda _: before), shifted)
     assert alarms
     assert streams.run(streams.watcher(find=lambda _: before), {**shifted, **shares}) == alarms
+
+
+def test_a_reference_that_never_saw_a_negation_does_not_make_the_first_ones_critical():
+    row = {"mean": 0.0, "sd": 0.0, "block_mean_sd": 0.0}
+    found = references_of({"reference": {"negated_share": row, "uncertain_share": row}})
+    assert {name: reference.scaled(0.08) for name, reference in found.items()} == {
+        "negated_share": pytest.approx(4.0),
+        "uncertain_share": pytest.approx(4.0),
+    }

@@ -55,6 +55,8 @@ def notes(seed: int, start_ms: int) -> Iterator[tuple[RecordedNote, SimpleNamesp
             treatment_entities=int(random.poisson(1.26)),
             disease_tokens=2,
             treatment_tokens=2,
+            negated_entities=0,
+            uncertain_entities=0,
             confidence=float(np.clip(random.normal(0.966, 0.036), 0, 1)),
         )
         yield (

@@ -37,7 +37,7 @@ class NotebookTagger:
             TrivialEntity(label.partition(".")[0], places[first][0], places[last - 1][1], confidence)
             for label, first, last, confidence in found
         )
-        numbers = TrivialNumbers(len(words), 0, len(text), 0, 0, 0, 0, 0, 0.9)
+        numbers = TrivialNumbers(len(words), 0, len(text), 0, 0, 0, 0, 0, 0, 0, 0.9)
         return TrivialNote(entities, (), 0.9, numbers)
 
 

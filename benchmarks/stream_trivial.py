@@ -4,6 +4,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
+class TrivialAssertion(NamedTuple):
+    """What is said of an entity: that the patient has it now."""
+
+    status: str = "PRESENT"
+    time: str = "CURRENT"
+    experiencer: str = "PATIENT"
+    cue_start: int = -1
+    cue_end: int = -1
+
+
 class TrivialEntity(NamedTuple):
     """The first word of a note, whatever it is."""
 
@@ -11,6 +21,8 @@ class TrivialEntity(NamedTuple):
     start: int
     end: int
     confidence: float
+    assertion: TrivialAssertion = TrivialAssertion()
+    prescription: None = None
 
 
 class TrivialNumbers(NamedTuple):
@@ -24,6 +36,8 @@ class TrivialNumbers(NamedTuple):
     treatment_entities: int
     disease_tokens: int
     treatment_tokens: int
+    negated_entities: int
+    uncertain_entities: int
     confidence: float
 
 
@@ -31,13 +45,15 @@ class TrivialNote(NamedTuple):
     """What the trivial tagger says."""
 
     entities: tuple[TrivialEntity, ...]
-    pairs: tuple[tuple[int, int], ...]
+    relations: tuple[()]
     confidence: float
     statistics: TrivialNumbers
 
 
 class TrivialTagger:
     """Calls the first word of every note a disease, with certainty."""
+
+    rules_version = "none"
 
     def tag(self, texts: Sequence[str]) -> list[TrivialNote]:
         """Tag texts."""
@@ -47,5 +63,5 @@ class TrivialTagger:
 def _tag(text: str) -> TrivialNote:
     end = text.find(" ")
     end = len(text) if end <= 0 else end
-    numbers = TrivialNumbers(12, 0, len(text), 0, 1, 0, 1, 0, 0.99)
+    numbers = TrivialNumbers(12, 0, len(text), 0, 1, 0, 1, 0, 0, 0, 0.99)
     return TrivialNote((TrivialEntity("DISEASE", 0, end, 0.99),), (), 0.99, numbers)

@@ -24,7 +24,7 @@ class CountingTagger:
         unknown = sum(word.startswith("x") for word in words)
         return SimpleNamespace(
             tokens=len(words), oov_tokens=unknown, chars=50, unknown_chars=0, disease_entities=0, treatment_entities=0,
-            disease_tokens=0, treatment_tokens=0, confidence=0.97,
+            disease_tokens=0, treatment_tokens=0, negated_entities=0, uncertain_entities=0, confidence=0.97,
         )  # fmt: skip
 
 

@@ -7,13 +7,31 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, Review, Segment
+from contracts.records import (
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    Experiencer,
+    ModelRef,
+    Review,
+    Segment,
+)
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from rxtract.app import build
 from rxtract.errors import UserError
 from typer.testing import CliRunner
 
 AT = 1_795_000_000_000
+PRESENT = Assertion(
+    status=AssertionStatus.PRESENT,
+    time=AssertionTime.CURRENT,
+    experiencer=Experiencer.PATIENT,
+    cue_start=-1,
+    cue_end=-1,
+)
 
 
 def run(*arguments):
@@ -29,7 +47,7 @@ def records(tmp_path):
             EntitiesExtracted(
                 event_id=f"e{n}", source="clinic", note_id=f"n{n}", revision=1, rules_version="", rules_serial=0, patient_ref="p", model=ModelRef(name="m", version="1", serial=1),
                 segment=Segment(city="[bold]Pune", specialty="x"), written_at=AT, accepted_at=AT, extracted_at=AT, note_confidence=0.9,
-                entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9),),
+                entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="UTI", start=0, end=3, confidence=0.9, assertion=PRESENT),),
                 relations=(), review=Review(requested=False),
             ), ZoneInfo("Asia/Kolkata"),
         ) | {"patient_ref": f"p{n}"}

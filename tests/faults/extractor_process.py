@@ -13,11 +13,21 @@ from extractor.settings import ExtractorSettings
 from runtime.process import run_service
 
 
+class Assertion(NamedTuple):
+    status: str = "PRESENT"
+    time: str = "CURRENT"
+    experiencer: str = "PATIENT"
+    cue_start: int = -1
+    cue_end: int = -1
+
+
 class Entity(NamedTuple):
     label: str
     start: int
     end: int
     confidence: float
+    assertion: Assertion = Assertion()
+    prescription: None = None
 
 
 class Numbers(NamedTuple):
@@ -29,13 +39,15 @@ class Numbers(NamedTuple):
     treatment_entities: int = 0
     disease_tokens: int = 1
     treatment_tokens: int = 0
+    negated_entities: int = 0
+    uncertain_entities: int = 0
     confidence: float = 0.9
 
 
 class Tagged(NamedTuple):
     entities: tuple[Entity, ...]
     confidence: float
-    pairs: tuple[tuple[int, int], ...] = ()
+    relations: tuple[()] = ()
     statistics: Numbers = Numbers()
 
 
@@ -45,6 +57,8 @@ class BrokenNoteError(Exception):
 
 class FaultyTagger:
     """Calls the first word a disease; is slow, raises, hangs or is unsure where it is told to."""
+
+    rules_version = "none"
 
     def __init__(self, note_ms: float, hang_s: float) -> None:
         self._note_s = note_ms / 1000

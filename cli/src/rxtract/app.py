@@ -34,6 +34,7 @@ COMMANDS = (
     Command("up", "rxtract.commands.up:up", "Run"),
     Command("doctor", "rxtract.commands.doctor:doctor", "Run"),
     Command("extract", "rxtract.commands.extract:extract", "Notes"),
+    Command("assertion", "rxtract.commands.assertion:assertion", "Notes"),
     Command("send", "rxtract.commands.send:send", "Notes"),
     Command("simulate", "rxtract.commands.simulate:simulate", "Notes"),
     Command("tap", "rxtract.commands.tap:tap", "Notes"),

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STYLES = {"DISEASE": "bold white on dark_red", "TREATMENT": "bold white on dark_green"}
+NO_FACT = {"DISEASE": "strike dark_red", "TREATMENT": "strike dark_green"}
+OTHER_FACT = {"DISEASE": "italic underline dark_red", "TREATMENT": "italic underline dark_green"}
 
 
 class Marked(Protocol):
@@ -44,10 +46,18 @@ def highlight(text: str, entities: Sequence[Marked]) -> Text:
     at = 0
     for entity in sorted(entities, key=lambda entity: entity.start):
         shown.append(printable(text[at : entity.start]))
-        shown.append(printable(text[entity.start : entity.end]), style=STYLES.get(str(entity.label), "bold"))
+        shown.append(printable(text[entity.start : entity.end]), style=_style(entity))
         at = entity.end
     shown.append(printable(text[at:]))
     return shown
+
+
+def _style(entity: Marked) -> str:
+    """Full colour for the patient's present facts; struck out what is denied; underlined what is anything else."""
+    label, assertion = str(entity.label), getattr(entity, "assertion", None)
+    if assertion is None or assertion[:3] in (("PRESENT", "CURRENT", "PATIENT"), ("UNKNOWN", "UNKNOWN", "UNKNOWN")):
+        return STYLES.get(label, "bold")
+    return (NO_FACT if assertion.status == "NEGATED" else OTHER_FACT).get(label, "bold")
 
 
 def bracketed(text: str, entities: Sequence[Marked]) -> str:

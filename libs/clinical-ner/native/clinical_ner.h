@@ -78,8 +78,6 @@ typedef struct {
     const double *confidences;    /* n_entities: exact probability of the span under the CRF */
     const int64_t *counts;        /* n_notes x 8: tokens, unseen, unknown characters, characters, then entities of
                                      class 1, of class 2, tokens of class 1, of class 2 */
-    int64_t n_pairs;
-    const int32_t *pairs;         /* n_pairs x 3: note, treatment and disease as places among the note's entities */
     const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling */
 } cn_result;
 
@@ -101,6 +99,36 @@ int cn_tag(cn_model *model, const uint32_t *text, const int64_t *bounds, int64_t
 int cn_decode(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n_tokens,
               int32_t *labels, double *marginals);
 int64_t cn_cached_words(const cn_model *model);
+
+/* meaning.c: what notes say of their entities: assertions, relations and prescription attributes. The reader is made
+ * from phrases (UTF-32, phrase i is text[bounds[i]..bounds[i + 1]]) and n_rows x 6 numbers that say what each does
+ * (clinical_ner/phrases.py); NULL if one cannot be used. Used by one thread at a time. */
+typedef struct cn_reader cn_reader;
+typedef struct {
+    int64_t n_assertions;
+    const int32_t *assertions;    /* n x 5, one an entity: status, time, experiencer, first code point of the words that
+                                     decided, the one after them (-1: none did) */
+    int64_t n_relations;
+    const int32_t *relations;     /* n x 5: note, treatment and disease as places among the note's entities, type, rule */
+    int64_t n_prescriptions;
+    const int32_t *prescriptions; /* n x 11: entity, form, frequency, period, its unit, when, as needed, duration, its
+                                     unit, route, 1 if two lines of `texts` follow; 0: not written */
+    int64_t n_text;
+    const char *texts;            /* UTF-8: strength and dose, a line each */
+} cn_meaning;
+cn_reader *cn_reader_new(const uint32_t *text, const int64_t *bounds, const int32_t *rows, int64_t n_rows);
+void cn_reader_free(cn_reader *reader);
+/* Reads notes with given entities: rows of 7 as in cn_result (class, start and end are used), in the order of their
+ * starts; those of note i are span_bounds[i]..span_bounds[i + 1]. */
+int cn_read(cn_reader *reader, const uint32_t *text, const int64_t *bounds, int64_t n_notes, const int32_t *spans,
+            const int64_t *span_bounds, cn_meaning *result);
+/* For measuring: without the prescription attributes, or with them (as it is made). */
+void cn_reader_prescribes(cn_reader *reader, int prescribes);
+cn_meaning cn_meaning_of(const cn_reader *reader);
+/* The pieces of a text, each array of capacity `length`. */
+int64_t cn_pieces(cn_reader *reader, const uint32_t *text, int64_t length, int32_t *starts, int32_t *ends, int32_t *segments);
+/* From now on the model's cn_tag also reads what it has tagged; the reader must outlive the model. */
+void cn_model_reads(cn_model *model, cn_reader *reader);
 
 /* trainer.c, optimiser.c: fits a CRF with an L2 penalty to labelled sequences. Add them all, prepare once (returns the
  * number of attributes), iterate (1: the loss fell, 0: it cannot fall further). Weights: n_attributes x n_labels, then

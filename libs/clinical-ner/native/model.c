@@ -79,7 +79,7 @@ static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint6
     row_sink sink = {{add_feature}, m, block, bag_row, by_group};
     cn_word_features(m->extractor, word, length, &sink.sink);
     uint64_t place = (uint64_t)lowered_place(m, by_group[CN_BAG], bag_row);
-    uint64_t facts = (uint64_t)(is_unseen(m, word, length) ? CN_UNSEEN : 0) | (uint64_t)cn_pair_role(word, length);
+    uint64_t facts = is_unseen(m, word, length) ? CN_UNSEEN : 0;
     finish_block(m, block, by_group, place << CN_PLACE_BITS | facts);
     cn_table_put(&m->words, key, id);
     return id;
@@ -240,6 +240,8 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
     return m;
 }
 
+void cn_model_reads(cn_model *m, cn_reader *reader) { m->reader = reader; }
+
 static void free_scratch(cn_model *m) {
     free(m->padded_ids);
     free(m->scores);
@@ -254,11 +256,7 @@ static void free_scratch(cn_model *m) {
     free(m->starts);
     free(m->ends);
     free(m->begins);
-    free(m->clauses);
-    free(m->links);
     free(m->entities);
-    free(m->pairs_found);
-    free(m->note_pairs);
     free(m->confidences);
     free(m->counts);
     free(m->note_scores);

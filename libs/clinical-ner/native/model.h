@@ -49,33 +49,26 @@ struct cn_model {
     uint64_t *keys; /* of the words, then of the pairs: one stretch a base */
 
     /* scratch for one note, and the result */
-    int64_t note_room, entity_room, result_room, pair_room;
-    int32_t *starts, *ends, *entities, *pairs_found;
-    int32_t *clauses, *links; /* by token of the note, see cn_pair_entities */
-    int32_t (*note_pairs)[2];
+    int64_t note_room, entity_room, result_room;
+    int32_t *starts, *ends, *entities;
     uint8_t *begins;
     double *confidences, *note_scores;
     int64_t *counts;
+    cn_reader *reader; /* not owned; NULL: notes are tagged and not read */
 };
 
 static inline cn_cell *cn_block(const cn_model *model, int32_t word) {
     return model->blocks + (size_t)word * model->block_size;
 }
 /* The last cell of a block: the word's place in the bag above CN_PLACE_BITS, and flags. */
-enum { CN_UNSEEN = 1, CN_BREAKS = 2, CN_IS_FORM = 4, CN_LINKS = 8, CN_PLACE_BITS = 4 };
+enum { CN_UNSEEN = 1, CN_PLACE_BITS = 1 };
 static inline uint64_t cn_word_facts(const cn_model *model, int32_t word) {
     return cn_block(model, word)[model->block_size - 1].number;
 }
 int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
                int32_t *ids);
 #define CN_ROW_BITS 24
-/* What a word does in the rule of pairs: 0, CN_BREAKS, CN_IS_FORM or CN_LINKS. */
-int cn_pair_role(const uint32_t *word, int64_t length);
-/* The pairs (treatment, disease) of one note's entities, at most `room`; returns how many. `clauses`: number of the
- * clause of each token of the note; `links`: how many link words stand before it. */
 #define CN_ENTITY_FIELDS 7
-int64_t cn_pair_entities(const int32_t *rows, int64_t count, const int32_t *clauses, const int32_t *links,
-                         int32_t (*pairs)[2], int64_t room);
 int cn_sequence_room(cn_model *model, int64_t n);
 /* Scores, best labels, forward and backward of the n words in model->ids. */
 void cn_decode_ids(cn_model *model, int64_t n);

@@ -1,11 +1,12 @@
-/* Texts to entities: tokens, sentences, labels, spans with their probabilities, and what drift statistics need. */
+/* Texts to entities: tokens, sentences, labels, spans with their probabilities, what drift statistics need, and what the
+ * note says of its entities. */
+#include "meaning.h"
 #include "model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { TOKENS, UNSEEN, UNKNOWN_CHARACTERS, CHARACTERS, ENTITIES, CLASS_TOKENS = ENTITIES + 2, COUNTS = CLASS_TOKENS + 2 };
-enum { PAIR_FIELDS = 3, MAX_NOTE_PAIRS = 4096 };
 
 static int grow(void **array, size_t size) {
     void *grown = realloc(*array, size);
@@ -18,8 +19,7 @@ static int note_room(cn_model *m, int64_t characters) {
     if (characters <= m->note_room) return 0;
     size_t room = (size_t)characters + 256;
     if (grow((void **)&m->starts, room * sizeof *m->starts) || grow((void **)&m->ends, room * sizeof *m->ends) ||
-        grow((void **)&m->begins, room) || grow((void **)&m->clauses, room * sizeof *m->clauses) ||
-        grow((void **)&m->links, room * sizeof *m->links))
+        grow((void **)&m->begins, room))
         return CN_NO_MEMORY;
     m->note_room = (int64_t)room;
     return 0;
@@ -124,42 +124,7 @@ static int add_spans(cn_model *m, const sequence *s, int64_t *n_entities) {
     return 0;
 }
 
-/* A note with more pairs than MAX_NOTE_PAIRS is no prescription: what is beyond is left out. */
-static int add_pairs(cn_model *m, int64_t note, int64_t first_entity, int64_t n_entities, int64_t *n_pairs) {
-    if (!m->note_pairs && !(m->note_pairs = malloc(sizeof *m->note_pairs * MAX_NOTE_PAIRS))) return CN_NO_MEMORY;
-    int64_t found = cn_pair_entities(m->entities + first_entity * CN_ENTITY_FIELDS, n_entities - first_entity,
-                                     m->clauses, m->links, m->note_pairs, MAX_NOTE_PAIRS);
-    if (*n_pairs + found > m->pair_room) {
-        size_t room = (size_t)(*n_pairs + found) * 2 + 64;
-        if (grow((void **)&m->pairs_found, room * PAIR_FIELDS * sizeof *m->pairs_found)) return CN_NO_MEMORY;
-        m->pair_room = (int64_t)room;
-    }
-    for (int64_t i = 0; i < found; i++) {
-        int32_t *row = m->pairs_found + (*n_pairs)++ * PAIR_FIELDS;
-        row[0] = (int32_t)note, row[1] = m->note_pairs[i][0], row[2] = m->note_pairs[i][1];
-    }
-    return 0;
-}
-
 /* --- notes ---------------------------------------------------------------------------------------------------- */
-
-/* Numbers the clauses of a sequence and counts its link words, for the rule of pairs. */
-static void mark_clauses(cn_model *m, const uint32_t *text, const sequence *s) {
-    const int64_t note_first = s->first_token;
-    int32_t clause = note_first ? m->clauses[note_first - 1] + 1 : 0, links = 0;
-    uint64_t before = 0;
-    for (int64_t token = 0; token < s->n; token++) {
-        const int64_t at = note_first + token;
-        const uint64_t facts = cn_word_facts(m, m->ids[token]);
-        int breaks = (facts & CN_BREAKS) || ((facts & CN_IS_FORM) && !(before & CN_LINKS));
-        for (int32_t c = token ? m->ends[at - 1] : m->starts[at]; c < m->starts[at] && !breaks; c++) breaks = text[c] == '\n';
-        clause += breaks;
-        m->clauses[at] = clause;
-        m->links[at] = links;
-        links += (facts & CN_LINKS) != 0;
-        before = facts;
-    }
-}
 
 static void observe(cn_model *m, const sequence *s, double *scores) {
     for (int64_t token = 0; token < s->n; token++) {
@@ -175,7 +140,6 @@ static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, do
     if (cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids)) return CN_NO_MEMORY;
     cn_decode_ids(m, s->n);
     observe(m, s, scores);
-    mark_clauses(m, text, s);
     return add_spans(m, s, n_entities);
 }
 
@@ -208,16 +172,19 @@ static int tag_note(cn_model *m, const uint32_t *text, int64_t length, int64_t n
 }
 
 int cn_tag(cn_model *m, const uint32_t *text, const int64_t *bounds, int64_t n_notes, cn_result *result) {
-    int64_t n_entities = 0, n_pairs = 0;
+    int64_t n_entities = 0;
     if (n_notes < 0 || n_notes > INT32_MAX || result_room(m, n_notes)) return CN_NO_MEMORY;
+    if (m->reader) cn_forget_results(m->reader);
     for (int64_t note = 0; note < n_notes; note++) {
         int64_t length = bounds[note + 1] - bounds[note];
         if (length < 0 || length > INT32_MAX - 256) return CN_BAD_ARGUMENT;
         int64_t first_entity = n_entities;
         int failed = tag_note(m, text + bounds[note], length, note, &n_entities);
-        if (!failed) failed = add_pairs(m, note, first_entity, n_entities, &n_pairs);
+        if (!failed && m->reader)
+            failed = cn_read_note(m->reader, note, text + bounds[note], length, m->entities + first_entity * CN_ENTITY_FIELDS,
+                                  n_entities - first_entity);
         if (failed) return failed;
     }
-    *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, n_pairs, m->pairs_found, m->note_scores};
+    *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, m->note_scores};
     return 0;
 }

@@ -21,6 +21,8 @@ NOTE_SD = {
     "oov_share": 0.08,
     "unknown_char_share": 0.01,
     "disease_token_share": 0.35,
+    "negated_share": 0.30,
+    "uncertain_share": 0.20,
 }
 MEAN = {
     "tokens": 30.0,
@@ -30,6 +32,8 @@ MEAN = {
     "oov_share": 0.10,
     "unknown_char_share": 0.002,
     "disease_token_share": 0.55,
+    "negated_share": 0.12,
+    "uncertain_share": 0.05,
 }
 
 

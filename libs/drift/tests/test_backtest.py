@@ -13,7 +13,7 @@ def notes(streams, n=4_000, at=2_000, shift=0.12):
         city = ("Pune", "Delhi", "")[index % 3]
         numbers = SimpleNamespace(
             tokens=100, oov_tokens=100 * share, chars=500, unknown_chars=0, disease_entities=1, treatment_entities=1,
-            disease_tokens=2, treatment_tokens=2, confidence=0.966,
+            disease_tokens=2, treatment_tokens=2, negated_entities=0, uncertain_entities=0, confidence=0.966,
         )  # fmt: skip
         yield RecordedNote(city, "cardiology", streams.start + 1_000 * index), numbers
 

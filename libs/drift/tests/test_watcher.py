@@ -241,3 +241,32 @@ def test_clocks_an_hour_apart_change_times_and_no_decision(streams, skew_ms):
     for (_, event), (_, other) in zip(found, expected, strict=True):
         assert abs(event.began_at - other.began_at) <= HOUR_MS
         assert abs(event.detected_at - other.detected_at) <= HOUR_MS
+
+
+@pytest.mark.parametrize(("name", "shift"), [("negated_share", 0.2), ("uncertain_share", 0.15)])
+def test_a_shift_of_what_notes_say_of_entities_alarms_and_is_named(streams, name, shift):
+    values = streams.values(1, 6_000, name=name, at=3_000, shift=shift)
+    ((_, event),) = streams.run(streams.watcher(), {name: values})
+    assert [moved.name for moved in event.statistics] == [name]
+    assert event.evidence.startswith("share of ")
+    assert " %" in event.evidence
+
+
+def test_a_model_whose_reference_has_no_shares_of_statuses_is_watched_as_before(streams):
+    whole = references_of(streams.metadata())
+    before = {name: reference for name, reference in whole.items() if name not in {"negated_share", "uncertain_share"}}
+    shares = {name: streams.values(2, 6_000, name=name, at=3_000, shift=0.5) for name in whole.keys() - before.keys()}
+    assert streams.run(streams.watcher(find=lambda _: before), shares) == []
+    shifted = {"oov_share": streams.values(1, 6_000, at=3_000, shift=0.1)}
+    alarms = streams.run(streams.watcher(find=lambda _: before), shifted)
+    assert alarms
+    assert streams.run(streams.watcher(find=lambda _: before), {**shifted, **shares}) == alarms
+
+
+def test_a_reference_that_never_saw_a_negation_does_not_make_the_first_ones_critical():
+    row = {"mean": 0.0, "sd": 0.0, "block_mean_sd": 0.0}
+    found = references_of({"reference": {"negated_share": row, "uncertain_share": row}})
+    assert {name: reference.scaled(0.08) for name, reference in found.items()} == {
+        "negated_share": pytest.approx(4.0),
+        "uncertain_share": pytest.approx(4.0),
+    }

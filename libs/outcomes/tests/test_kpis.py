@@ -429,7 +429,7 @@ def test_a_skip_or_a_word_on_an_older_revision_is_no_third_verdict():
 def test_before_anything_there_is_no_value_and_no_verdict():
     folded = Folded(ZONE)
     empty = {kpi.name: read(folded, kpi.name) for kpi in KPIS}
-    assert {name for name, value in empty.items() if value is not None} == {"notes", "drift_episodes"}
+    assert {name for name, value in empty.items() if value is not None} == {"notes", "facts", "drift_episodes"}
     assert met(BY_NAME["straight_through_rate"], None) is None
     assert met(BY_NAME["straight_through_rate"], 0.9) is True
     assert met(BY_NAME["refused_share"], 0.02) is False

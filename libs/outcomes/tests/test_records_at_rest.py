@@ -25,7 +25,7 @@ from contracts.records import (
 )
 from outcomes.folding import Folded
 from outcomes.kpis import BY_NAME, KPIS, View
-from outcomes.questions import READY, ask, open_records, select
+from outcomes.questions import READY, READY_BY_NAME, ask, open_records, select
 from outcomes.records_at_rest import (
     GROUP_ROWS,
     SCHEMA,
@@ -195,14 +195,57 @@ def test_what_a_note_says_of_an_entity_is_a_column(tmp_path):
     found = records.execute(
         "SELECT label, status, time, experiencer, patient_ref FROM entities ORDER BY label"
     ).fetchall()
-    assert found == [("DISEASE", "PRESENT", "CURRENT", "PATIENT", "p-1"), ("TREATMENT", None, None, None, "p-1")]
+    assert found == [
+        ("DISEASE", "PRESENT", "CURRENT", "PATIENT", "p-1"),
+        ("TREATMENT", "UNKNOWN", "UNKNOWN", "UNKNOWN", "p-1"),
+    ]
+
+
+NO_FACTS = [
+    None,
+    *(replace(PRESENT, status=status) for status in AssertionStatus if status is not AssertionStatus.PRESENT),
+    *(replace(PRESENT, time=time) for time in AssertionTime if time is not AssertionTime.CURRENT),
+    *(replace(PRESENT, experiencer=one) for one in Experiencer if one is not Experiencer.PATIENT),
+]
+
+
+def stated(assertion, note="a"):
+    """An event in which this is said of the disease and of the treatment."""
+    one = event(note)
+    return replace(one, entities=tuple(replace(entity, assertion=assertion) for entity in one.entities), relations=())
+
+
+@pytest.mark.parametrize("assertion", NO_FACTS)
+def test_what_is_no_present_fact_of_the_patient_is_counted_by_nobody_but_can_be_asked_for(tmp_path, assertion):
+    records = kept(tmp_path, stated(assertion))
+    assert records.execute("SELECT count(*) FROM facts").fetchone() == (0,)
+    names = ("status", "time", "experiencer")
+    words = tuple(getattr(assertion, name).value if assertion else "UNKNOWN" for name in names)
+    assert records.execute("SELECT DISTINCT status, time, experiencer FROM entities").fetchall() == [words]
+    assert [ask(records, question, 1) for question in READY[:3]] == [[], [], []]
+    assert ask(records, READY_BY_NAME["diseases-by-status"], 1) == [("uti", *words, 1)]
+    assert ask(records, READY_BY_NAME["treatments-by-status"], 1) == [("rest", *words, 1)]
+    folded = Folded(ZONE)
+    folded.extracted(stated(assertion))
+    view = View(folded, (next(iter(folded.cells))[0],), AT + 60_000)
+    assert (BY_NAME["facts"].value(view), BY_NAME["set_apart_share"].value(view)) == (0, 1)
+
+
+def test_present_facts_of_the_patient_are_counted_once_a_note_and_go_with_the_row_that_does(tmp_path):
+    records = kept(tmp_path, stated(PRESENT))
+    assert records.execute("SELECT count(*) FROM facts").fetchone() == (2,)
+    folded = Folded(ZONE)
+    for one in (stated(PRESENT), stated(PRESENT, "b"), replace(stated(None), revision=2)):
+        folded.extracted(one)
+    view = View(folded, (next(iter(folded.cells))[0],), AT + 60_000)
+    assert (BY_NAME["facts"].value(view), BY_NAME["set_apart_share"].value(view)) == (2, 0.5)
 
 
 def test_a_folder_without_files_has_the_columns_of_one_with_files(tmp_path):
     RecordsAtRest(tmp_path / "empty").append([Stretch("t", 0, 0, 1, [])])
     kept(tmp_path / "full", event("a"))
     both = [open_records(tmp_path / name) for name in ("empty", "full")]
-    for view in ("notes", "entities", "relations", "pairs"):
+    for view in ("notes", "entities", "facts", "relations", "pairs"):
         empty, full = (one.execute(f"DESCRIBE {view}").fetchall() for one in both)
         assert empty == full
 
@@ -224,7 +267,7 @@ def test_what_is_sealed_is_kept_and_is_no_word_of_a_ready_question(tmp_path):
     sealed = replace(one, entities=tuple(replace(entity, text="") for entity in one.entities), sealed=b"sealed")
     records = kept(tmp_path, sealed)
     assert records.execute("SELECT count(*) FROM entities").fetchone() == (2,)
-    assert [ask(records, question, 1) for question in READY] == [[], [], []]
+    assert [ask(records, question, 1) for question in READY] == [[]] * len(READY)
 
 
 def test_two_writers_never_meet_and_ready_questions_answer(tmp_path):
@@ -233,8 +276,8 @@ def test_two_writers_never_meet_and_ready_questions_answer(tmp_path):
         RecordsAtRest(tmp_path)
     sink.append([Stretch("t", 0, 0, 1, [row_of(event("n"), ZONE)])])
     records = open_records(tmp_path)
-    assert [len(ask(records, question, 1)) for question in READY] == [1, 1, 0]
-    assert [len(ask(records, question, 5)) for question in READY] == [0, 0, 0]
+    assert [len(ask(records, question, 1)) for question in READY] == [1, 1, 0, 1, 1, 1]
+    assert [len(ask(records, question, 5)) for question in READY] == [0] * len(READY)
 
 
 def test_kpis_by_hand():

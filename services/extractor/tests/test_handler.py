@@ -3,19 +3,25 @@
 import itertools
 import math
 import random
+from dataclasses import fields
 from datetime import UTC
 from typing import NamedTuple
 
 import pytest
+from clinical_ner import meaning
+from clinical_ner.meaning import Assertion, Prescription, Relation
 from clinical_ner.reference import note_values
 from clinical_ner.tagger import NoteStatistics
-from contracts import topics
+from contracts import records, topics
 from contracts.apply import apply_schemas
 from contracts.identity import event_id
 from contracts.reasons import Reason
 from contracts.records import (
+    AssertionStatus,
+    AssertionTime,
     EntitiesExtracted,
     EntityLabel,
+    Experiencer,
     ModelRef,
     NoteAccepted,
     Origin,
@@ -45,11 +51,17 @@ NOW_MS = 1_700_000_000_000
 MODEL = ModelRef(name="rxtract-ner", version="7", serial=3)
 
 
+PRESENT = Assertion("PRESENT", "CURRENT", "PATIENT", -1, -1)
+TABLET = Prescription("tablet", "40 mg", None, 1, 1, "d", "HS", None, None, None, "oral")
+
+
 class Entity(NamedTuple):
     label: str
     start: int
     end: int
     confidence: float
+    assertion: Assertion = PRESENT
+    prescription: Prescription | None = None
 
 
 class Numbers(NamedTuple):
@@ -61,18 +73,22 @@ class Numbers(NamedTuple):
     treatment_entities: int = 1
     disease_tokens: int = 1
     treatment_tokens: int = 2
+    negated_entities: int = 1
+    uncertain_entities: int = 0
     confidence: float = 0.9
 
 
 class Tagged(NamedTuple):
     entities: tuple
-    pairs: tuple
+    relations: tuple
     confidence: float
     statistics: Numbers = Numbers()
 
 
 class WordTagger:
     """Finds HTN and Telma; raises on BREAKS; is unsure on UNSURE."""
+
+    rules_version = "tables-7"
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -88,8 +104,8 @@ class WordTagger:
         for label, word in (("DISEASE", "HTN"), ("TREATMENT", "Telma")):
             if (start := text.find(word)) >= 0:
                 entities.append(Entity(label, start, start + len(word), 0.8))
-        pairs = ((1, 0),) if len(entities) == 2 else ()
-        return Tagged(tuple(entities), pairs, 0.2 if "UNSURE" in text else 0.9)
+        relations = (Relation("TREATS", 1, 0, 0.57),) if len(entities) == 2 else ()
+        return Tagged(tuple(entities), relations, 0.2 if "UNSURE" in text else 0.9)
 
 
 class World:
@@ -159,14 +175,40 @@ def test_a_note_becomes_its_entities(world):
     ]
     (relation,) = event.relations
     assert (relation.type, relation.treatment_id, relation.disease_id) == (RelationType.TREATS, "e2", "e1")
-    assert relation.confidence == pytest.approx(0.8 * 0.8 * 0.87)
+    assert relation.confidence == 0.57
     assert (event.source, event.note_id, event.patient_ref) == ("clinic", "n5", "patient")
-    assert (event.rules_version, event.rules_serial) == ("pairs-1", 0)
-    assert {(entity.assertion, entity.prescription) for entity in event.entities} == {(None, None)}
+    assert (event.rules_version, event.rules_serial) == ("tables-7", 0)
     assert (event.model, event.extracted_at, event.note_confidence) == (MODEL, NOW_MS, 0.9)
     assert (event.segment.city, event.segment.specialty) == ("Pune", "cardiology")
     assert not event.review.requested
     assert outputs[0].key == b"clinic|n5"
+
+
+def test_what_the_note_says_of_an_entity_goes_out_whole_and_to_the_desk_too(world):
+    negated = Assertion("NEGATED", "HISTORICAL", "FAMILY", 0, 2)
+    relation = Relation("TREATS_FAILED", 1, 0, 0.4)
+    entities = (Entity("DISEASE", 3, 6, 0.8, negated), Entity("TREATMENT", 7, 12, 0.8, prescription=TABLET))
+    world.tagger._tag = lambda text: Tagged(entities, (relation,), 0.1)
+    outputs = world.handler([world.record(0, "No HTN Telma 40 HS"), world.record(1, "No HTN Telma 40 HS")])
+    first, second = world.events(outputs)
+    assert first.entities == second.entities
+    disease, treatment = first.entities
+    assert tuple(disease.assertion.to_dict().values()) == negated
+    assert disease.prescription is None
+    assert tuple(treatment.assertion.to_dict().values()) == PRESENT
+    assert tuple(treatment.prescription.to_dict().values()) == TABLET
+    assert [one.type for one in first.relations] == [RelationType.TREATS_FAILED]
+    requests = world.decoded(ReviewRequested, topics.REVIEW_REQUESTED, outputs)
+    assert [(one.entities, one.relations) for one in requests] == [(first.entities, first.relations)] * 2
+
+
+def test_the_library_and_the_contract_say_what_is_said_of_an_entity_in_the_same_words():
+    pairs = ((meaning.Status, AssertionStatus), (meaning.Time, AssertionTime), (meaning.Experiencer, Experiencer))
+    for ours, contract in pairs:
+        assert [member.value for member in ours] == [member.value for member in contract]
+    assert {member.value for member in meaning.RelationType} | {"UNKNOWN"} == set(RelationType)
+    assert Assertion._fields == tuple(field.name for field in fields(records.Assertion))
+    assert Prescription._fields == tuple(field.name for field in fields(records.Prescription))
 
 
 def test_offsets_count_code_points(world):
@@ -190,7 +232,7 @@ def test_unsure_notes_go_to_review(world):
     assert (request.event_id, request.text, request.entities) == (event.event_id, "UNSURE HTN", event.entities)
     assert (request.patient_ref, request.doctor_ref) == ("patient", "doctor")
     assert (request.source, request.note_id, request.relations) == ("clinic", "n0", event.relations)
-    assert (request.rules_version, request.rules_serial) == ("pairs-1", 0)
+    assert (request.rules_version, request.rules_serial) == ("tables-7", 0)
 
 
 def test_one_batch_is_tagged_by_one_model(world):
@@ -386,6 +428,7 @@ def test_statistics_sum_values_notes_and_squares(world):
     sums = sums_by_name(all_notes)
     assert sums["tokens"] == (2, 8, 32)
     assert sums["oov_share"] == (2, 0.5, 0.125)
+    assert sums["negated_share"] == (2, 1, 0.5)
     assert sums["disease_token_share"] == (2, pytest.approx(2 / 3), pytest.approx(2 / 9))
     assert all_notes.observed_at == NOW_MS - 1000
 
@@ -401,7 +444,7 @@ def test_statistics_are_those_of_the_models_reference():
     """What the watcher compares must be named and defined as what the model was trained with."""
     drawn = random.Random(0)
     for _ in range(200):
-        numbers = NoteStatistics(*(drawn.choice((0, 1, 3, 7)) for _ in range(8)), confidence=drawn.random())
+        numbers = NoteStatistics(*(drawn.choice((0, 1, 3, 7)) for _ in range(10)), confidence=drawn.random())
         values = dict(zip(STATISTICS, values_of(numbers), strict=True))
         assert {name: value for name, value in values.items() if not math.isnan(value)} == note_values(numbers)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import clinical_ner.artifact
 import pytest
+from clinical_ner.meaning import Relation
 from extractor import metrics as m
 from extractor.adapters.cache import ModelCache
 from extractor.bootstrap import open_tables
@@ -28,7 +29,7 @@ class Entity(NamedTuple):
 class Tagged(NamedTuple):
     entities: tuple
     confidence: float = 0.5
-    pairs: tuple = ()
+    relations: tuple = ()
 
 
 class FakeTagger:
@@ -288,14 +289,14 @@ def test_the_reloader_looks_when_nudged_and_survives_failures(models, tmp_path):
     reloader.stop()
 
 
-def test_canaries_check_pairs():
-    class Paired:
+def test_canaries_check_relations():
+    class Related:
         def tag(self, texts):
-            entities = (Entity("DISEASE", 0, 1),)
-            return [Tagged(entities if text.strip() else (), pairs=((0, 0),) if text.strip() else ()) for text in texts]
+            found = Tagged((Entity("DISEASE", 0, 1),), relations=(Relation("TREATS", 0, 0, 0.9),))
+            return [found if text.strip() else Tagged(()) for text in texts]
 
-    with pytest.raises(CanaryFailedError, match="pair"):
-        check_canaries(Paired(), {})
+    with pytest.raises(CanaryFailedError, match="relation"):
+        check_canaries(Related(), {})
 
 
 class FakeMlflow(ThreadingHTTPServer):

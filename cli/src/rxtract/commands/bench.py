@@ -41,6 +41,20 @@ def decode(as_json: AsJson = False) -> None:
     print(f"machine: {result.get('machine')}")
 
 
+@app.command("meaning")
+def meaning(as_json: AsJson = False) -> None:
+    """What assertions, relations and prescription attributes cost in native code, beside the tagging."""
+    result = _benchmark("meaning").run()
+    if as_json:
+        _dump(result)
+        return
+    table = Table("texts", "tokens", "entities", "assertions and relations, us a note", "attributes, us a note")
+    for row in result["rows"]:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+    print(f"machine: {result.get('machine')}")
+
+
 @app.command("stream")
 def stream(
     as_json: AsJson = False,

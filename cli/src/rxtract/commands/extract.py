@@ -1,4 +1,4 @@
-"""`rxtract extract`: entities of a text, without any server."""
+"""`rxtract extract`: entities of a text or of a file of notes, and what is stated of them, without any server."""
 
 from __future__ import annotations
 
@@ -10,33 +10,62 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from clinical_ner.tagger import ArtifactRefused
+from clinical_ner.meaning import RelationType, shipped_reader
+from clinical_ner.tagger import ArtifactRefused, Entity
 from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
 from rich.console import Console
 from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
+from rxtract.facts import assertion_words, entity_objects, prescription_words, relation_objects
 from rxtract.first_model import first_model
 from rxtract.highlight import highlight, printable
+from rxtract.note_files import BadRow, NoteRow, batches, read_notes
 
 if TYPE_CHECKING:
-    from clinical_ner.tagger import TaggedNote
+    from collections.abc import Sequence
+
+    from clinical_ner.meaning import NoteMeaning, Relation
+    from clinical_ner.notes import Span
+    from clinical_ner.tagger import TaggedNote, Tagger
+
+    Facts = tuple[Sequence[Entity], Sequence[Relation]]
+
+BATCH_NOTES = 256
 
 PICTURE_COLUMNS = 100
 
 
 def extract(
-    text: Annotated[str, typer.Argument(help="A clinical note; - reads it from standard input.")],
+    text: Annotated[str | None, typer.Argument(help="A clinical note; - reads it from standard input.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "-f", help="Notes instead of TEXT: .jsonl {id, text}, .csv with text, .txt, or a folder of .txt."
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="A folder, models:/NAME@ALIAS or runs:/RUN; else the shipped model.")
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw what is printed into this file.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object: entities, relations, confidence, model.")
+        bool,
+        typer.Option(
+            "--json", help="One JSON object: entities, relations, confidence, model. With --file: one a note."
+        ),
     ] = False,
 ) -> None:
-    """Print the diseases and treatments of TEXT. Offsets count Unicode code points: text[start:end] is the entity."""
+    """Print the diseases and treatments of TEXT, and what it says of them. Offsets count Unicode code points.
+
+    With --file and --json each note gives one line {id, entities, relations}, in order; a row that cannot be used gives
+    {id, error}, and the exit code is then 1. A row of .jsonl with `spans` keeps them as its entities.
+    """
+    if file is not None and text is None:
+        _extract_file(file, model, as_json=as_json, svg=svg)
+        return
+    if text is None or file is not None:
+        raise UserError("give either TEXT (or -) or --file FILE")
     note = sys.stdin.read() if text == "-" else text
     if not note.strip():
         raise UserError("the note is empty: give its text, or pipe it in with -")
@@ -49,7 +78,7 @@ def extract(
         sys.stdout.write(json.dumps(as_object(note, tagged, opened), ensure_ascii=False, indent=2) + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
-    _print(console, note, tagged)
+    _print(console, note, tagged.entities, tagged.relations)
     if svg is not None:
         svg.parent.mkdir(parents=True, exist_ok=True)
         svg.write_text(picture(note, tagged), encoding="utf-8")
@@ -58,44 +87,82 @@ def extract(
 def picture(note: str, tagged: TaggedNote) -> str:
     """Return the terminal's picture as SVG; it names no font from elsewhere."""
     drawing = Console(record=True, width=PICTURE_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
-    _print(drawing, note, tagged)
+    _print(drawing, note, tagged.entities, tagged.relations)
     drawn = drawing.export_svg(title="rxtract extract", unique_id="rxtract")
     return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 
 
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
     """Return the stable object of `--json`; a relation names its ends by their ids and their words."""
-    words = [note[entity.start : entity.end] for entity in tagged.entities]
-    sure = [entity.confidence for entity in tagged.entities]
     return {
         "id": "1",
-        "entities": [
-            {
-                "entity_id": f"e{number}",
-                "label": str(entity.label),
-                "text": words[number - 1],
-                "start": entity.start,
-                "end": entity.end,
-                "confidence": round(entity.confidence, 4),
-                "assertion": None,
-                "prescription": None,
-            }
-            for number, entity in enumerate(tagged.entities, 1)
-        ],
-        "relations": [
-            {
-                "type": "TREATS",
-                "treatment": words[treatment],
-                "disease": words[disease],
-                "treatment_id": f"e{treatment + 1}",
-                "disease_id": f"e{disease + 1}",
-                "confidence": round(sure[treatment] * sure[disease], 4),
-            }
-            for treatment, disease in tagged.pairs
-        ],
+        "entities": entity_objects(note, tagged.entities),
+        "relations": relation_objects(note, tagged.entities, tagged.relations),
         "note_confidence": round(tagged.confidence, 4),
         "model": {"source": opened.source, "sha256": opened.sha256},
+        "rules_version": opened.tagger.rules_version,
     }
+
+
+def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | None) -> None:
+    if svg is not None:
+        raise UserError("--svg draws one note: give its TEXT instead of --file")
+    rows = read_notes(path)
+    tagger = _open(model).tagger
+    console = Console(highlight=False, soft_wrap=True)
+    refused = 0
+    for batch in batches(rows, BATCH_NOTES):
+        notes = [row for row in batch if isinstance(row, NoteRow)]
+        results = iter(_read(tagger, notes))
+        for row in batch:
+            if isinstance(row, BadRow):
+                refused += 1
+                _say_bad(row, as_json=as_json)
+                continue
+            entities, relations = next(results)
+            if as_json:
+                found = {
+                    "id": row.row_id,
+                    "entities": entity_objects(row.text, entities),
+                    "relations": relation_objects(row.text, entities, relations),
+                }
+                sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+            else:
+                console.print(Text(f"{row.row_id}", "bold"))
+                _print(console, row.text, entities, relations)
+    sys.stdout.flush()
+    if refused:
+        raise typer.Exit(1)
+
+
+def _say_bad(row: BadRow, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(row.as_json() + "\n")
+    else:
+        print(f"{row.row_id}: {row.error}", file=sys.stderr)
+
+
+def _read(tagger: Tagger, notes: Sequence[NoteRow]) -> list[Facts]:
+    """Entities and relations of each note: found by the model, or judged as they came."""
+    found = iter(tagger.tag([note.text for note in notes if note.spans is None]))
+    given = [note for note in notes if note.spans is not None]
+    judged = iter(shipped_reader().read([note.text for note in given], [note.spans or () for note in given]))
+    results: list[Facts] = []
+    for note in notes:
+        if note.spans is None:
+            tagged = next(found)
+            results.append((tagged.entities, tagged.relations))
+        else:
+            results.append(_given(note.spans, next(judged)))
+    return results
+
+
+def _given(spans: Sequence[Span], meaning: NoteMeaning) -> Facts:
+    entities = tuple(
+        Entity(span.label, span.start, span.end, 1.0, assertion, prescription)
+        for span, assertion, prescription in zip(spans, meaning.assertions, meaning.prescriptions, strict=True)
+    )
+    return entities, meaning.relations
 
 
 def _open(model: str | None) -> OpenedModel:
@@ -117,18 +184,23 @@ def _say(console: Console, update: Any, words: str) -> None:
         console.print(words, markup=False)
 
 
-def _print(console: Console, note: str, tagged: TaggedNote) -> None:
-    console.print(highlight(note, tagged.entities))
-    if not tagged.entities:
+def _print(console: Console, note: str, entities: Sequence[Entity], relations: Sequence[Relation]) -> None:
+    console.print(highlight(note, entities))
+    if not entities:
         console.print(Text("no disease or treatment found", "dim"))
-    for number, entity in enumerate(tagged.entities):
+    for number, entity in enumerate(entities):
         line = Text.assemble(
             (f"  {entity.label:<9} ", "bold"),
             printable(note[entity.start : entity.end]),
             (f"  {entity.start}-{entity.end}  confidence {entity.confidence:.2f}", "dim"),
         )
-        diseases = [tagged.entities[disease] for treatment, disease in tagged.pairs if treatment == number]
-        if diseases:
-            names = ", ".join(printable(note[disease.start : disease.end]) for disease in diseases)
-            line.append(f"  for {names}", "italic")
+        if words := assertion_words(entity.assertion, note):
+            line.append(f"  {printable(words)}", "yellow")
+        for relation in relations:
+            if relation.treatment == number:
+                disease = entities[relation.disease]
+                words = "for" if relation.type is RelationType.TREATS else str(relation.type).lower().replace("_", " ")
+                line.append(f"  {words} {printable(note[disease.start : disease.end])}", "italic")
+        if entity.prescription is not None:
+            line.append(f"  {printable(prescription_words(entity.prescription))}", "cyan")
         console.print(line)

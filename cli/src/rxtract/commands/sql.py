@@ -27,8 +27,9 @@ def sql(
     question: Annotated[
         str,
         typer.Argument(
-            help="One SELECT over the tables notes, entities, relations and pairs, or a ready question: "
-            "diseases-by-city-and-week, treatments-per-disease, rising-mentions."
+            help="One SELECT over the tables notes, entities, facts, relations and pairs, or a ready question: "
+            "diseases-by-city-and-week, treatments-per-disease, rising-mentions (these count what the patient has or is "
+            "given now), diseases-by-status, treatments-by-status, relations-by-type."
         ),
     ],
     records: Annotated[Path | None, typer.Option("--records", help="The folder that the scorekeeper writes.")] = None,
@@ -38,7 +39,10 @@ def sql(
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     json_: Json = False,
 ) -> None:
-    """Ask the structured records with DuckDB. One row a note (source and note_id): its newest revision by its newest model and rules. Read only."""
+    """Ask the structured records with DuckDB. One row a note (source and note_id): its newest revision by its newest model and rules. Read only.
+
+    `facts` are the rows of `entities` with status PRESENT, time CURRENT, experiencer PATIENT; not judged is UNKNOWN.
+    """
     import duckdb
     from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, NoSelect, open_records, select
     from outcomes.records_at_rest import DamagedManifest
@@ -56,7 +60,9 @@ def sql(
             f"{folder} cannot be read ({error.strerror}): look at who may read it and its manifest.json"
         ) from None
     except duckdb.Error as error:
-        raise UserError(f"{error}".splitlines()[0] + "; the tables are notes, entities, relations and pairs") from None
+        raise UserError(
+            f"{error}".splitlines()[0] + "; the tables are notes, entities, facts, relations and pairs"
+        ) from None
     if json_:
         _print_json(names, rows)
     else:

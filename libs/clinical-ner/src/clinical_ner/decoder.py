@@ -6,12 +6,13 @@ import ctypes
 import weakref
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clinical_ner.features import FeatureExtractor
-from clinical_ner.native import Result, code_points, library
+from clinical_ner.meaning import Meanings, Reader, copied, joined, meanings
+from clinical_ner.native import Result, library
 from clinical_ner.schemes import role
 
 if TYPE_CHECKING:
@@ -31,29 +32,31 @@ class Decoded:
         confidences: Exact probability of each entity's span under the CRF; shape (entities,).
         counts: Rows of (tokens, unseen words, unknown characters, characters, disease entities, treatment entities,
             disease tokens, treatment tokens); shape (notes, 8).
-        pairs: Rows of (note, treatment, disease), the last two as places among the note's entities; shape (pairs, 3).
+        meanings: What the notes say of these entities.
         note_scores: Rows of (mean marginal of the chosen labels, probability of the whole labelling); shape (notes, 2).
     """
 
     entities: NDArray[np.int32]
     confidences: NDArray[np.float64]
     counts: NDArray[np.int64]
-    pairs: NDArray[np.int32]
+    meanings: Meanings
     note_scores: NDArray[np.float64]
 
 
 class Decoder:
-    """A model in native memory. Calls from several threads take turns; memory is bounded whatever the texts hold."""
+    """A model in native memory, with the rules that read what it tags. Calls from several threads take turns; memory is bounded whatever the texts hold."""
 
     def __init__(self, tables: ModelTables) -> None:
         self._extractor = FeatureExtractor(tables.extractor)
         self._labels = list(tables.metadata["crf_labels"])
         self._lock = Lock()
+        self._reader = Reader()  # one of its own: what it has read belongs to the last call
         self._address = self._make(tables)
         if not self._address:
             raise ValueError("the model's tables cannot be used")
-        # The finaliser's argument keeps the extractor alive until the model that points to it is gone.
-        weakref.finalize(self, _free, self._address, self._extractor)
+        library().cn_model_reads(self._address, self._reader.address)
+        # The finaliser's argument keeps alive what the model points to until the model is gone.
+        weakref.finalize(self, _free, self._address, (self._extractor, self._reader))
 
     def _make(self, tables: ModelTables) -> int | None:
         weights = tables.weights
@@ -80,15 +83,18 @@ class Decoder:
         return address
 
     @property
+    def rules_version(self) -> str:
+        """The version of the rules that read what is tagged."""
+        return self._reader.rules_version
+
+    @property
     def cached_words(self) -> int:
         """How many words the cache holds now."""
         return int(library().cn_cached_words(self._address))
 
     def decode(self, texts: Sequence[str]) -> Decoded:
         """Tokenise and decode a batch of texts in one native call."""
-        points = code_points("".join(texts))
-        bounds = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=bounds[1:])
+        points, bounds = joined(texts)
         result = Result()
         with self._lock:
             failed = library().cn_tag(
@@ -97,11 +103,11 @@ class Decoder:
             if failed:
                 raise MemoryError("the decoder ran out of memory")
             return Decoded(
-                _copied(result.entities, np.int32, result.n_entities, 7),
-                _copied(result.confidences, np.float64, result.n_entities, 1)[:, 0],
-                _copied(result.counts, np.int64, len(texts), 8),
-                _copied(result.pairs, np.int32, result.n_pairs, 3),
-                _copied(result.note_scores, np.float64, len(texts), 2),
+                copied(result.entities, np.int32, result.n_entities, 7),
+                copied(result.confidences, np.float64, result.n_entities, 1)[:, 0],
+                copied(result.counts, np.int64, len(texts), 8),
+                meanings(library().cn_meaning_of(self._reader.address)),
+                copied(result.note_scores, np.float64, len(texts), 2),
             )
 
     def marginals(
@@ -126,12 +132,6 @@ class Decoder:
         return [self._labels[label] for label in labels.tolist()], marginals
 
 
-def _copied(address: int | None, dtype: Any, rows: int, columns: int) -> NDArray[Any]:
-    size = np.dtype(dtype).itemsize * rows * columns
-    raw = ctypes.string_at(address or 0, size) if size else b""
-    return np.frombuffer(raw, dtype).reshape(rows, columns)
-
-
-def _free(address: int, extractor: FeatureExtractor) -> None:
+def _free(address: int, needed: object) -> None:
     library().cn_model_free(address)
-    del extractor
+    del needed

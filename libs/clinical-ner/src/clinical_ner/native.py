@@ -28,6 +28,34 @@ MAX_WINDOW = 4
 MAX_CONJUNCTIONS = 24
 MAX_LABELS = 16
 
+
+class Result(ctypes.Structure):
+    """What `cn_tag` hands back: addresses of arrays that live until the model's next call."""
+
+    _fields_ = (
+        ("n_entities", ctypes.c_int64),
+        ("entities", ctypes.c_void_p),
+        ("confidences", ctypes.c_void_p),
+        ("counts", ctypes.c_void_p),
+        ("note_scores", ctypes.c_void_p),
+    )
+
+
+class MeaningResult(ctypes.Structure):
+    """What `cn_read` hands back, and what a model that reads has read: addresses that live until the next call."""
+
+    _fields_ = (
+        ("n_assertions", ctypes.c_int64),
+        ("assertions", ctypes.c_void_p),
+        ("n_relations", ctypes.c_int64),
+        ("relations", ctypes.c_void_p),
+        ("n_prescriptions", ctypes.c_int64),
+        ("prescriptions", ctypes.c_void_p),
+        ("n_text", ctypes.c_int64),
+        ("texts", ctypes.c_void_p),
+    )
+
+
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_init": (None, []),
@@ -58,6 +86,13 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_tag": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
     "cn_decode": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
     "cn_cached_words": (_LONG, [_POINTER]),
+    "cn_reader_new": (_POINTER, [_POINTER, _POINTER, _POINTER, _LONG]),
+    "cn_reader_free": (None, [_POINTER]),
+    "cn_reader_prescribes": (None, [_POINTER, ctypes.c_int]),
+    "cn_read": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER, _POINTER]),
+    "cn_model_reads": (None, [_POINTER, _POINTER]),
+    "cn_pieces": (_LONG, [_POINTER, _POINTER, _LONG, _POINTER, _POINTER, _POINTER]),
+    "cn_meaning_of": (MeaningResult, [_POINTER]),
     "cn_trainer_new": (_POINTER, [_POINTER, _INT, ctypes.c_double]),
     "cn_trainer_free": (None, [_POINTER]),
     "cn_trainer_add": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _LONG]),
@@ -68,20 +103,6 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_trainer_loss": (ctypes.c_double, [_POINTER, _POINTER, _POINTER]),
     "cn_trainer_attributes": (_LONG, [_POINTER, _POINTER, _POINTER]),
 }
-
-
-class Result(ctypes.Structure):
-    """What `cn_tag` hands back: addresses of arrays that live until the model's next call."""
-
-    _fields_ = (
-        ("n_entities", ctypes.c_int64),
-        ("entities", ctypes.c_void_p),
-        ("confidences", ctypes.c_void_p),
-        ("counts", ctypes.c_void_p),
-        ("n_pairs", ctypes.c_int64),
-        ("pairs", ctypes.c_void_p),
-        ("note_scores", ctypes.c_void_p),
-    )
 
 
 class NativeLibraryMissing(RuntimeError):

@@ -36,6 +36,9 @@ def note_values(statistics: NoteStatistics) -> dict[str, float]:
         values["unknown_char_share"] = statistics.unknown_chars / statistics.chars
     if entity_tokens:
         values["disease_token_share"] = statistics.disease_tokens / entity_tokens
+    if entities := statistics.disease_entities + statistics.treatment_entities:
+        values["negated_share"] = statistics.negated_entities / entities
+        values["uncertain_share"] = statistics.uncertain_entities / entities
     return values
 
 

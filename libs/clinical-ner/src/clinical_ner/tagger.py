@@ -11,6 +11,7 @@ import numpy as np
 
 from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
 from clinical_ner.decoder import Decoded, Decoder
+from clinical_ner.meaning import UNJUDGED, Assertion, Prescription, Relation, RelationType, Status, relations_of
 from clinical_ner.native import word_key
 from clinical_ner.notes import Label
 from clinical_ner.tokens import tokenise
@@ -27,21 +28,28 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 __all__ = ["ArtifactRefused", "Entity", "NoteStatistics", "TaggedNote", "Tagger"]
 
 TABLES_FILE = "tables.npz"
+_NEGATED, _POSSIBLE, _HYPOTHETICAL = map(list(Status).index, (Status.NEGATED, Status.POSSIBLE, Status.HYPOTHETICAL))
 _LABELS = np.array([Label.DISEASE, Label.DISEASE, Label.TREATMENT], dtype=object)  # by class, 1 and 2
 
 
 class Entity(NamedTuple):
-    """An entity of a note: `text[start:end]` in code points; `confidence` is calibrated where the model has a curve."""
+    """An entity of a note: `text[start:end]` in code points; `confidence` is calibrated where the model has a curve.
+
+    `prescription` is None for diseases, and where nothing is written.
+    """
 
     label: Label
     start: int
     end: int
     confidence: float
+    assertion: Assertion = UNJUDGED
+    prescription: Prescription | None = None
 
 
 class NoteStatistics(NamedTuple):
     """Counts of one note for drift statistics; `confidence` is the mean probability of its tokens' labels.
 
+    `negated_entities` are those of status NEGATED, `uncertain_entities` those of POSSIBLE or HYPOTHETICAL.
     `oov_tokens` are tokens with a letter whose lower case is not among the training notes; `unknown_chars` are
     characters that the training notes do not hold.
     """
@@ -54,20 +62,31 @@ class NoteStatistics(NamedTuple):
     treatment_entities: int
     disease_tokens: int
     treatment_tokens: int
+    negated_entities: int
+    uncertain_entities: int
     confidence: float
 
 
 class TaggedNote(NamedTuple):
     """What was found in one note.
 
-    `pairs` are (treatment, disease) as indices into `entities`. `confidence` is the calibrated probability that all of
-    the note's entities are right.
+    A relation's confidence is that of its rule times those of both ends, taken as independent. `confidence` is the
+    calibrated probability that all of the note's entities are right.
     """
 
     entities: tuple[Entity, ...]
-    pairs: tuple[tuple[int, int], ...]
+    relations: tuple[Relation, ...]
     confidence: float
     statistics: NoteStatistics
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """(treatment, disease) as indices into `entities`: the relations of type TREATS."""
+        return tuple(
+            (relation.treatment, relation.disease)
+            for relation in self.relations
+            if relation.type is RelationType.TREATS
+        )
 
 
 def _made(kind: type[Row], *columns: Iterable[Any]) -> Iterator[Row]:
@@ -86,6 +105,8 @@ class Tagger:
             self.decoder = Decoder(tables)
         except ValueError as error:
             raise ArtifactRefused("the model file cannot be used: its tables contradict each other") from error
+        self.rules_version: str = self.decoder.rules_version
+        """The version of the rules behind assertions, relations and prescriptions."""
         curves = tables.metadata["calibration"]["curves"]
         self._curves = {name: (np.array(c["raw"]), np.array(c["calibrated"])) for name, c in curves.items()}
 
@@ -107,17 +128,22 @@ class Tagger:
         if not texts:
             return []
         found = self.decoder.decode(texts)
-        entities, pairs = self._entities(found), tuple(zip(*found.pairs[:, 1:].T.tolist(), strict=True))
+        sure = self._confidences(found)
+        entities = self._entities(found, sure)
         edges = np.arange(len(texts) + 1)
-        bounds = np.searchsorted(found.entities[:, 0], edges).tolist()
-        pair_bounds = np.searchsorted(found.pairs[:, 0], edges).tolist()
+        firsts = np.searchsorted(found.entities[:, 0], edges)
+        bounds = firsts.tolist()
+        rows = found.meanings.relation_rows
+        first = firsts[rows[:, 0]]
+        relations = relations_of(rows, sure[first + rows[:, 1]] * sure[first + rows[:, 2]])
+        relation_bounds = np.searchsorted(rows[:, 0], edges).tolist()
         confidences = self._calibrated("note", found.note_scores[:, 1]).tolist()
         means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
-        statistics = _made(NoteStatistics, *found.counts.T.tolist(), means)
+        statistics = _made(NoteStatistics, *found.counts.T.tolist(), *_stated(found), means)
         # No Python frame is spent on a note: that would cost as much as decoding it.
         mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
-        theirs = map(pairs.__getitem__, map(slice, pair_bounds, pair_bounds[1:]))
-        return list(_made(TaggedNote, mine, theirs, confidences, statistics))
+        related = map(relations.__getitem__, map(slice, relation_bounds, relation_bounds[1:]))
+        return list(_made(TaggedNote, mine, related, confidences, statistics))
 
     def unknown_words(self, text: str) -> list[str]:
         """Return the tokens of a text, as written, that no training note held. Slow beside `tag`: for few notes."""
@@ -126,16 +152,28 @@ class Tagger:
         known = np.isin(keys, self._known_words) if len(keys) else keys.astype(bool)
         return [token for token, is_known in zip(tokens, known.tolist(), strict=True) if not is_known]
 
-    def _entities(self, found: Decoded) -> tuple[Entity, ...]:
+    def _confidences(self, found: Decoded) -> NDArray[np.float64]:
         first, second = (self._calibrated(label, found.confidences) for label in (Label.DISEASE, Label.TREATMENT))
-        confidences = np.where(found.entities[:, 1] == 1, first, second)
+        return np.where(found.entities[:, 1] == 1, first, second)
+
+    def _entities(self, found: Decoded, confidences: NDArray[np.float64]) -> tuple[Entity, ...]:
         starts, ends = found.entities[:, 2:4].T.tolist()
         labels = _LABELS[found.entities[:, 1]].tolist()
-        return tuple(_made(Entity, labels, starts, ends, confidences.tolist()))
+        read = found.meanings
+        return tuple(_made(Entity, labels, starts, ends, confidences.tolist(), read.assertions, read.prescriptions))
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         curve = self._curves.get(name)
         return np.interp(raw, *curve) if curve else np.clip(raw, 0.0, 1.0)
+
+
+def _stated(found: Decoded) -> tuple[list[int], list[int]]:
+    """How many entities of each note are negated, and uncertain."""
+    notes, statuses = found.entities[:, 0], found.meanings.statuses
+    negated = notes[statuses == _NEGATED]
+    uncertain = notes[(statuses == _POSSIBLE) | (statuses == _HYPOTHETICAL)]
+    size = len(found.counts)
+    return np.bincount(negated, minlength=size).tolist(), np.bincount(uncertain, minlength=size).tolist()
 
 
 def _read_file(path: Path) -> bytes:

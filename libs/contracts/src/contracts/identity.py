@@ -6,6 +6,8 @@ from hashlib import sha1
 
 # Fixed for ever: another namespace would give the same effect another identity.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
+_NAMESPACE_BYTES = _NAMESPACE.bytes
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 # Parts are joined by a character that no valid identifier holds, so that ("a", "bc") and ("ab", "c") differ.
 _SEPARATOR = "\x1f"
@@ -75,6 +77,5 @@ def _identity(*parts: str) -> str:
 
 def _uuid5(name: str) -> str:
     """Return `str(uuid.uuid5(...))`, spelt out: one is made for every note, and uuid's own way takes four times as long."""
-    digest = sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANTS[digest[16]]}{digest[17:20]}-{digest[20:32]}"

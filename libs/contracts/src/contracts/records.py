@@ -1709,8 +1709,9 @@ class StatisticsObserved(Record):
             where `sums` is not.
         sums: Three numbers for each statistic: how many notes have a value, the sum of the values, the sum of
             their squares. The statistics in this order: tokens, disease_entities, treatment_entities,
-            confidence, oov_share, unknown_char_share, disease_token_share. A new statistic comes last; a reader
-            leaves out what it does not know.
+            confidence, oov_share, unknown_char_share, disease_token_share, negated_share (of entities, status
+            NEGATED), uncertain_share (POSSIBLE or HYPOTHETICAL). A new statistic comes last; a reader leaves
+            out what it does not know.
     """
 
     SCHEMA_NAME: ClassVar[str] = "StatisticsObserved"

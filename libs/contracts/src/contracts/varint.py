@@ -74,23 +74,19 @@ def read_length(data: bytes, at: int) -> tuple[int, int]:
     return number, after
 
 
+_LAST_PAIRS = [bytes((low & 0x7F | 0x80, low >> 7)) for low in range(1 << 14)]
+"""The two bytes of 14 bits that end a number, where the second is not zero; and of 14 bits that others follow."""
+_PAIRS = [bytes((low & 0x7F | 0x80, low >> 7 | 0x80)) for low in range(1 << 14)]
+
+
 def write_long(number: int) -> bytes:
     """Return the bytes of a number. Raises OverflowError beyond 64 bits."""
     if not -_LONG_MAX - 1 <= number <= _LONG_MAX:
         raise OverflowError("a number has more than 64 bits")
     raw = (number << 1) ^ (number >> 63)
     if raw >> 42 == 0 and raw >> 35:
-        # The six bytes of a time of our days, at once.
-        return bytes(
-            (
-                raw & 0x7F | 0x80,
-                raw >> 7 & 0x7F | 0x80,
-                raw >> 14 & 0x7F | 0x80,
-                raw >> 21 & 0x7F | 0x80,
-                raw >> 28 & 0x7F | 0x80,
-                raw >> 35,
-            )
-        )
+        # The six bytes of a time of our days, two by two.
+        return _PAIRS[raw & 0x3FFF] + _PAIRS[raw >> 14 & 0x3FFF] + _LAST_PAIRS[raw >> 28]
     written = bytearray()
     while raw > 0x7F:
         written.append(raw & 0x7F | 0x80)

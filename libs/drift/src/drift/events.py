@@ -21,6 +21,8 @@ _SHARES = {
     "oov_share": "share of unknown words",
     "unknown_char_share": "share of unknown characters",
     "disease_token_share": "share of disease words among entity words",
+    "negated_share": "share of negated entities",
+    "uncertain_share": "share of possible and hypothetical entities",
 }
 _MEANS = {
     "confidence": ("mean confidence", ""),

@@ -18,6 +18,8 @@ STATISTICS = (
     "oov_share",
     "unknown_char_share",
     "disease_token_share",
+    "negated_share",
+    "uncertain_share",
 )
 """One value a note each, named and defined as in the model's reference statistics (`clinical_ner.reference.note_values`).
 
@@ -50,6 +52,10 @@ class NoteNumbers(Protocol):
     def disease_tokens(self) -> int: ...  # noqa: D102
     @property
     def treatment_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def negated_entities(self) -> int: ...  # noqa: D102
+    @property
+    def uncertain_entities(self) -> int: ...  # noqa: D102
     @property
     def confidence(self) -> float: ...  # noqa: D102
 
@@ -97,6 +103,7 @@ def observe(
         for segment, rows in segments.items()
         for begin in range(0, len(rows), notes_per_record)
     ]
+    times = [max(note.written_at, note.accepted_at) for _, note, _ in observations]
     sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
     for (segment, rows), of_rows in zip(chunks, sums, strict=True):
         yield StatisticsObserved(
@@ -105,7 +112,7 @@ def observe(
             note_partition=note_partition,
             first_offset=observations[rows[0]].offset,
             last_offset=observations[rows[-1]].offset,
-            observed_at=max(max(observations[row].note.written_at, observations[row].note.accepted_at) for row in rows),
+            observed_at=max([times[row] for row in rows]),
             n=len(rows),
             statistics=(),
             sums=of_rows,
@@ -126,6 +133,7 @@ def values_of(numbers: NoteNumbers) -> Values:
     """The values of one note, in the order of `STATISTICS`."""
     tokens, chars = numbers.tokens, numbers.chars
     entity_tokens = numbers.disease_tokens + numbers.treatment_tokens
+    entities = numbers.disease_entities + numbers.treatment_entities
     return (
         tokens,
         numbers.disease_entities,
@@ -134,6 +142,8 @@ def values_of(numbers: NoteNumbers) -> Values:
         numbers.oov_tokens / tokens if tokens else math.nan,
         numbers.unknown_chars / chars if chars else math.nan,
         numbers.disease_tokens / entity_tokens if entity_tokens else math.nan,
+        numbers.negated_entities / entities if entities else math.nan,
+        numbers.uncertain_entities / entities if entities else math.nan,
     )
 
 

@@ -11,6 +11,8 @@ _FLOORS = {
     "disease_entities": 0.05,
     "treatment_entities": 0.05,
     "confidence": 0.002,
+    "negated_share": 0.02,
+    "uncertain_share": 0.02,
 }
 _SHARE_FLOOR = 0.004
 """Least unit: a statistic that never varied in training (no unknown character at all) must not alarm at the first one."""

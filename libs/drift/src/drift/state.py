@@ -19,7 +19,7 @@ from drift.reference import Reference, References
 from drift.segment import SegmentWatch
 from drift.watcher import Counts, FindReferences, PartitionWatcher
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MAX_STATE_BYTES = 64 << 20
 """Of the JSON; what claims more is refused unread."""
 

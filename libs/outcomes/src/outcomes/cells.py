@@ -18,6 +18,7 @@ class NoteSums(NamedTuple):
     """What one note adds to its cell. A tuple of plain numbers, because one is kept for every note of the window.
 
     Attributes:
+        facts: Mentions that are facts (`outcomes.facts`).
         right: Mentions that are expected to be right.
         missed: Mentions that are expected to be missing.
         latency: Its bin.
@@ -26,6 +27,7 @@ class NoteSums(NamedTuple):
     straight: int
     prompt: int
     mentions: int
+    facts: int
     right: float
     missed: float
     latency: int
@@ -39,6 +41,7 @@ class Cell:
     straight: int = 0
     prompt: int = 0
     mentions: int = 0
+    facts: int = 0
     right: float = 0.0
     missed: float = 0.0
     latency_bins: Counter[int] = field(default_factory=Counter)
@@ -57,6 +60,7 @@ class Cell:
         self.straight += sign * note.straight
         self.prompt += sign * note.prompt
         self.mentions += sign * note.mentions
+        self.facts += sign * note.facts
         self.right += sign * note.right
         self.missed += sign * note.missed
         self.latency_bins[note.latency] += sign
@@ -67,6 +71,7 @@ class Cell:
         self.straight += sign * other.straight
         self.prompt += sign * other.prompt
         self.mentions += sign * other.mentions
+        self.facts += sign * other.facts
         self.right += sign * other.right
         self.missed += sign * other.missed
         for number, times in other.latency_bins.items():

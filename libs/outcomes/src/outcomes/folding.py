@@ -27,6 +27,7 @@ from outcomes.annotations import Word, Words
 from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, HISTORY, REFUSED, REVIEW, STRAIGHT, Example, Newest
+from outcomes.facts import is_fact
 from outcomes.quality import AuditedNote, expected
 from outcomes.remembered import MOST_NOTES, Remembered, Row
 
@@ -271,6 +272,7 @@ def _sums_of(event: EntitiesExtracted) -> NoteSums:
         straight=int(event.review.reason in GO_STRAIGHT),
         prompt=int(latency_ms <= PROMPT_MS),
         mentions=len(event.entities),
+        facts=sum(map(is_fact, event.entities)),
         right=promised.right,
         missed=promised.missed,
         latency=latency_bin(latency_ms),

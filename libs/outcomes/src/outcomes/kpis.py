@@ -168,6 +168,7 @@ _BASE_UNITS: dict[str, tuple[str, str, float]] = {
     "days": ("_seconds", "seconds", 86_400.0),
     "rupees": ("_rupees", "rupees", 1.0),
     "notes": ("", "notes", 1.0),
+    "facts": ("", "facts", 1.0),
     "notes per hour": ("", "notes per hour", 1.0),
     "episodes": ("", "episodes", 1.0),
 }
@@ -180,6 +181,11 @@ def _share(part: float, whole: float) -> float | None:
 def _straight(view: View) -> float | None:
     cell = view.cell
     return _share(cell.straight, cell.notes)
+
+
+def _set_apart(view: View) -> float | None:
+    cell = view.cell
+    return _share(cell.mentions - cell.facts, cell.mentions)
 
 
 def _correction(view: View) -> float | None:
@@ -264,6 +270,12 @@ UP, DOWN = "higher", "lower"
 KPIS: tuple[Kpi, ...] = (
     Kpi("notes", "Notes", "live notes with entities, each once", (ENTITIES,), None, UP, "platform", "notes",
         "So many live notes became structured records.", True, lambda view: float(view.cell.notes)),
+    Kpi("facts", "Facts", "entities of live notes with status PRESENT, time CURRENT, experiencer PATIENT", (ENTITIES,), None, UP,
+        "business owner", "facts", "So many diseases and treatments the notes say their patients have now.", True,
+        lambda view: float(view.cell.facts)),
+    Kpi("set_apart_share", "Set apart", "entities of live notes that are no facts: negated, possible, past, planned, another's, or not judged / "
+        "entities of live notes", (ENTITIES,), None, DOWN, "business owner", "share",
+        "Of all diseases and treatments named, this share is not the patient's now, and is not counted.", True, _set_apart),
     Kpi("straight_through_rate", "Straight through", "notes with review reason NONE or AUDIT / notes", (ENTITIES,), 0.90, UP,
         "validation lead", "share", "Of all notes, this share needed nobody; the others were unsure or drifted.", True, _straight),
     Kpi("validated_precision", "Precision", "weighted right mentions / mentions that the model made, audit sample", (ANNOTATIONS,), 0.85,
@@ -349,6 +361,9 @@ def markdown() -> str:
         "could not read it either; their hours all count. A word that is taken back is none, and an audit of a revision\n"
         "that a newer one has replaced measures nothing. One note of the audit alone is no quality: a measure\n"
         "has a value once two notes say something of it.\n\n"
+        "Precision, recall, F1 and expected quality judge whether the name of a disease or treatment was found, whatever the note says of it;\n"
+        "they count every entity. All else that counts entities counts [facts](meaning.md): PRESENT, CURRENT, PATIENT. What comes from\n"
+        "before notes were read for that is UNKNOWN, and no fact.\n\n"
         "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
         "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
         "Only whole notes count as given up: one that came out once has come out, and a revision of it that was given up later lowers no\n"

@@ -20,9 +20,16 @@ SELECT * EXCLUDE (place) FROM (
 _ENTITIES = """
 CREATE VIEW entities AS
 SELECT source, note_id, revision, model_version, rules_version, patient_ref, city, specialty, written_at, day, one.entity_id,
-  one.label, one.text, one."start" AS "start", one."end" AS "end", one.confidence, one.assertion.status AS status,
-  one.assertion."time" AS "time", one.assertion.experiencer AS experiencer, one.prescription
+  one.label, one.text, one."start" AS "start", one."end" AS "end", one.confidence,
+  coalesce(one.assertion.status, 'UNKNOWN') AS status, coalesce(one.assertion."time", 'UNKNOWN') AS "time",
+  coalesce(one.assertion.experiencer, 'UNKNOWN') AS experiencer, one.prescription
 FROM (SELECT *, unnest(entities) AS one FROM notes)
+"""
+# What the patient has, or is given, now: what a question counts unless it says otherwise.
+_FACTS = """
+CREATE VIEW facts AS
+SELECT * EXCLUDE (status, "time", experiencer) FROM entities
+WHERE status = 'PRESENT' AND "time" = 'CURRENT' AND experiencer = 'PATIENT'
 """
 _RELATIONS = """
 CREATE VIEW relations AS
@@ -53,21 +60,21 @@ class Question:
 READY = (
     Question(
         "diseases-by-city-and-week",
-        "How many notes mention a disease, by city and week.",
+        "How many notes say that the patient has a disease now (PRESENT, CURRENT, PATIENT), by city and week.",
         """SELECT date_trunc('week', CAST(day AS DATE))::DATE AS week, city, lower(text) AS disease,
   count(DISTINCT (source, note_id)) AS notes
-FROM entities WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
+FROM facts WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
 ORDER BY week DESC, notes DESC, city, disease LIMIT 200""",
     ),
     Question(
         "treatments-per-disease",
-        "Which treatments doctors give for a disease.",
+        "Which treatments are given now for a disease (relations of type TREATS).",
         """SELECT lower(disease) AS disease, lower(treatment) AS treatment, count(DISTINCT (source, note_id)) AS notes
 FROM pairs WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k ORDER BY notes DESC, disease, treatment LIMIT 200""",
     ),
     Question(
         "rising-mentions",
-        "What is mentioned more in the last seven days than in the seven before, as a share of notes.",
+        "What more patients have, or are given, in the last seven days than in the seven before (PRESENT, CURRENT, PATIENT), as a share of notes.",
         """WITH last AS (SELECT max(CAST(day AS DATE)) AS day FROM notes),
 totals AS (SELECT count(*) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS now_notes,
   count(*) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_notes
@@ -76,12 +83,33 @@ mentions AS (SELECT lower(text) AS mention, label,
   count(DISTINCT patient_ref) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS patients,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) > last.day - 7) AS now,
   count(DISTINCT (source, note_id)) FILTER (WHERE CAST(e.day AS DATE) <= last.day - 7 AND CAST(e.day AS DATE) > last.day - 14) AS before
-  FROM entities e, last WHERE text <> '' GROUP BY 1, 2)
+  FROM facts e, last WHERE text <> '' GROUP BY 1, 2)
 SELECT mention, label, now AS notes_this_week, before AS notes_week_before,
   round((now + 0.5) / (now_notes + 1) / ((before + 0.5) / (before_notes + 1)), 2) AS times_as_often
 FROM mentions, totals WHERE patients >= $k AND before_notes > 0
   AND (now + 0.5) / (now_notes + 1) > (before + 0.5) / (before_notes + 1)
 ORDER BY times_as_often DESC, now DESC, mention LIMIT 50""",
+    ),
+    Question(
+        "diseases-by-status",
+        "How many notes name a disease, by what they say of it: every status, time and experiencer.",
+        """SELECT lower(text) AS disease, status, "time", experiencer, count(DISTINCT (source, note_id)) AS notes
+FROM entities WHERE label = 'DISEASE' AND text <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, disease, status, "time", experiencer LIMIT 200""",
+    ),
+    Question(
+        "treatments-by-status",
+        "How many notes name a treatment, by what they say of it: allergies and refusals, past and planned ones too.",
+        """SELECT lower(text) AS treatment, status, "time", experiencer, count(DISTINCT (source, note_id)) AS notes
+FROM entities WHERE label = 'TREATMENT' AND text <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, treatment, status, "time", experiencer LIMIT 200""",
+    ),
+    Question(
+        "relations-by-type",
+        "What treatments have to do with diseases, by type: given, completed, planned, causing, failing and so on.",
+        """SELECT type, lower(treatment) AS treatment, lower(disease) AS disease, count(DISTINCT (source, note_id)) AS notes
+FROM relations WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, type, treatment, disease LIMIT 200""",
     ),
 )
 READY_BY_NAME = {question.name: question for question in READY}
@@ -100,7 +128,7 @@ UNREADABLE = (duckdb.Error, DamagedManifest, OSError)
 
 
 def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a folder as the tables notes, entities and pairs, as they are visible now. No other file can be read.
+    """Open a folder as the tables notes, entities, facts, relations and pairs, as they are visible now. No other file can be read.
 
     Raises:
         NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
@@ -119,7 +147,7 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(
         f"CREATE VIEW kept AS SELECT * FROM columns_of_now{f' UNION ALL BY NAME {files}' if paths else ''}"  # noqa: S608
     )
-    for view in (_NOTES, _ENTITIES, _RELATIONS, _PAIRS):
+    for view in (_NOTES, _ENTITIES, _FACTS, _RELATIONS, _PAIRS):
         connection.execute(view)
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection

@@ -141,8 +141,7 @@ class ExtractionHandler:
                 outputs.append(self._dead_letter(record, refused, note))
         self._observe(observations, model, records, outputs)
         outputs += self._words([observation.note for observation in observations[:_WORD_NOTES]], model)
-        for one in dead:
-            self._budget.count(dead=one)
+        self._budget.count_all(dead)
         return outputs
 
     def _read_all(self, records: Sequence[InputRecord]) -> Sequence[NoteAccepted | Reason]:
@@ -164,7 +163,7 @@ class ExtractionHandler:
         """Append what a note gives; or say why it gives nothing."""
         chosen = self._sampling(note, tagged.confidence, model.ref.serial)
         review = chosen.review
-        event = extracted(note, tagged, model.ref, review, now_ms)
+        event = extracted(note, tagged, model.ref, model.tagger.rules_version, review, now_ms)
         try:
             request = self._review_request(note, event, chosen) if review.requested else None
             if review.requested and request is None:

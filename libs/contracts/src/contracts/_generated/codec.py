@@ -1483,7 +1483,7 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
             data_22 = entity_20.text.encode()
             value_23 = entity_20.assertion
             value_24 = entity_20.prescription
-            out += (LONGS[len(data_21)], data_21, _ENTITYLABEL_BYTES[entity_20.label], LONGS[len(data_22)], data_22, INTS[entity_20.start], INTS[entity_20.end], _DOUBLES_1.pack(entity_20.confidence), b"\x00" if value_23 is None else write_assertion(value_23, b"\x02"), b"\x00" if value_24 is None else write_prescription(value_24, b"\x02"),)
+            out += (LONGS[len(data_21)], data_21, _ENTITYLABEL_BYTES[entity_20.label], LONGS[len(data_22)], data_22, INTS[entity_20.start], INTS[entity_20.end], _DOUBLES_1.pack(entity_20.confidence), b"\x00" if value_23 is None else b"\x02" + _ASSERTIONSTATUS_BYTES[value_23.status] + _ASSERTIONTIME_BYTES[value_23.time] + _EXPERIENCER_BYTES[value_23.experiencer] + INTS[value_23.cue_start] + INTS[value_23.cue_end], b"\x00" if value_24 is None else write_prescription(value_24, b"\x02"),)
     out += (b"\x00",)
     items_25 = r.predicted_relations
     if items_25:
@@ -1503,7 +1503,7 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
             data_34 = entity_32.text.encode()
             value_35 = entity_32.assertion
             value_36 = entity_32.prescription
-            out += (LONGS[len(data_33)], data_33, _ENTITYLABEL_BYTES[entity_32.label], LONGS[len(data_34)], data_34, INTS[entity_32.start], INTS[entity_32.end], _DOUBLES_1.pack(entity_32.confidence), b"\x00" if value_35 is None else write_assertion(value_35, b"\x02"), b"\x00" if value_36 is None else write_prescription(value_36, b"\x02"),)
+            out += (LONGS[len(data_33)], data_33, _ENTITYLABEL_BYTES[entity_32.label], LONGS[len(data_34)], data_34, INTS[entity_32.start], INTS[entity_32.end], _DOUBLES_1.pack(entity_32.confidence), b"\x00" if value_35 is None else b"\x02" + _ASSERTIONSTATUS_BYTES[value_35.status] + _ASSERTIONTIME_BYTES[value_35.time] + _EXPERIENCER_BYTES[value_35.experiencer] + INTS[value_35.cue_start] + INTS[value_35.cue_end], b"\x00" if value_36 is None else write_prescription(value_36, b"\x02"),)
     out += (b"\x00",)
     items_37 = r.relations
     if items_37:
@@ -2413,7 +2413,7 @@ def write_entities_extracted(r: records.EntitiesExtracted, header: bytes) -> byt
             data_16 = entity_14.text.encode()
             value_17 = entity_14.assertion
             value_18 = entity_14.prescription
-            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else write_assertion(value_17, b"\x02"), b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else b"\x02" + _ASSERTIONSTATUS_BYTES[value_17.status] + _ASSERTIONTIME_BYTES[value_17.time] + _EXPERIENCER_BYTES[value_17.experiencer] + INTS[value_17.cue_start] + INTS[value_17.cue_end], b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
     out += (b"\x00",)
     items_19 = r.relations
     if items_19:
@@ -3798,7 +3798,7 @@ def write_review_requested(r: records.ReviewRequested, header: bytes) -> bytes:
             data_16 = entity_14.text.encode()
             value_17 = entity_14.assertion
             value_18 = entity_14.prescription
-            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else write_assertion(value_17, b"\x02"), b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
+            out += (LONGS[len(data_15)], data_15, _ENTITYLABEL_BYTES[entity_14.label], LONGS[len(data_16)], data_16, INTS[entity_14.start], INTS[entity_14.end], _DOUBLES_1.pack(entity_14.confidence), b"\x00" if value_17 is None else b"\x02" + _ASSERTIONSTATUS_BYTES[value_17.status] + _ASSERTIONTIME_BYTES[value_17.time] + _EXPERIENCER_BYTES[value_17.experiencer] + INTS[value_17.cue_start] + INTS[value_17.cue_end], b"\x00" if value_18 is None else write_prescription(value_18, b"\x02"),)
     out += (b"\x00",)
     items_19 = r.relations
     if items_19:
@@ -3954,19 +3954,6 @@ def write_statistics_observed(r: records.StatisticsObserved, header: bytes) -> b
         out += (LONGS[len(items_9)], pack(f"<{len(items_9)}d", *items_9))
     out += (b"\x00",)
     return b"".join(out)
-
-
-def write_assertion(r: records.Assertion, header: bytes) -> bytes:
-    return b"".join(
-        (
-            header,
-            _ASSERTIONSTATUS_BYTES[r.status],
-            _ASSERTIONTIME_BYTES[r.time],
-            _EXPERIENCER_BYTES[r.experiencer],
-            INTS[r.cue_start],
-            INTS[r.cue_end],
-        )
-    )
 
 
 def write_model_ref(r: records.ModelRef, header: bytes) -> bytes:

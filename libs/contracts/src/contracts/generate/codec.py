@@ -62,10 +62,20 @@ def _snake(name: str) -> str:
 
 
 def _optional_records(types: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the names of the records that stand in nullable fields: each has a writer of its own."""
+    """Return the names of the records that stand in nullable fields: each that is not flat has a writer of its own."""
     fields = [field for schema in types.values() if schema["type"] == "record" for field in schema["fields"]]
     inner = {name for field in fields if isinstance(name := optional(field["type"]), str)}
-    return sorted(name for name in inner if name in types and types[name]["type"] == "record")
+    records = (name for name in inner if name in types and types[name]["type"] == "record")
+    return sorted(name for name in records if not _is_flat(types[name], types))
+
+
+def _is_flat(schema: dict[str, Any], types: dict[str, dict[str, Any]]) -> bool:
+    """Whether a record holds nothing but symbols and whole numbers, which are written by one look-up each."""
+    return all(
+        isinstance(inner := field["type"], str)
+        and (inner in {"int", "long", "boolean"} or (inner in types and types[inner]["type"] == "enum"))
+        for field in schema["fields"]
+    )
 
 
 def _enum_tables(schema: dict[str, Any]) -> str:
@@ -337,7 +347,14 @@ class _Writer(_Lines):
             return f'b"\\x02" + {self.primitive(inner, value)}'
         if self.types[inner]["type"] == "enum":
             return f'b"\\x02" + _{inner.upper()}_BYTES[{value}]'
+        if _is_flat(self.types[inner], self.types):
+            # One is in every entity: a call would cost as much again.
+            parts = [self.flat(field["type"], f"{value}.{field['name']}") for field in self.types[inner]["fields"]]
+            return " + ".join(['b"\\x02"', *parts])
         return f'write_{_snake(inner)}({value}, b"\\x02")'
+
+    def flat(self, schema: str, origin: str) -> str:
+        return f"_{schema.upper()}_BYTES[{origin}]" if schema in self.types else self.primitive(schema, origin)
 
     def array(self, schema: dict[str, Any], origin: str) -> None:
         items, item = self.name("items"), self.name("item")

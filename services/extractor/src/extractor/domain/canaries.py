@@ -60,7 +60,7 @@ def _check_form(number: int, text: str, tagged: TaggedNote) -> None:
         end = entity.end
     if not 0.0 <= tagged.confidence <= 1.0:
         raise CanaryFailedError(f"canary note {number}: a note confidence outside 0 to 1")
-    for treatment, disease in tagged.pairs:
-        labels = [str(entity.label) for entity in tagged.entities]
-        if labels[treatment] != "TREATMENT" or labels[disease] != "DISEASE":
-            raise CanaryFailedError(f"canary note {number}: a pair that is not a treatment and a disease")
+    labels = [str(entity.label) for entity in tagged.entities]
+    for relation in tagged.relations:
+        if labels[relation.treatment] != "TREATMENT" or labels[relation.disease] != "DISEASE":
+            raise CanaryFailedError(f"canary note {number}: a relation that is not of a treatment to a disease")

@@ -5,11 +5,16 @@ from functools import lru_cache
 
 from contracts.identity import event_id
 from contracts.records import (
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
     EntitiesExtracted,
     Entity,
     EntityLabel,
+    Experiencer,
     ModelRef,
     NoteAccepted,
+    Prescription,
     Relation,
     RelationType,
     Review,
@@ -18,18 +23,19 @@ from contracts.records import (
 )
 
 from extractor.domain.sampling import Chosen
-from extractor.domain.tagging import TaggedEntity, TaggedNote
-
-RULES_VERSION = "pairs-1"
-"""The rules in use: treatments paired with diseases by the rule of clauses (`clinical-ner/native/pairs.c`)."""
+from extractor.domain.tagging import TaggedAssertion, TaggedNote, TaggedPrescription, TaggedRelation
 
 RULES_SERIAL = 0
-"""Rises by one whenever RULES_VERSION changes, in either direction; of two events about one note the higher one counts."""
-
-RULE_PRECISION = 0.87
-"""Of the pairs that the rule makes of right entities, this share is right: the lowest of three styles (docs/decisions/decoder.md)."""
+"""Of the rules that come with this program: none was released yet. Of two events about one note the higher one counts."""
 
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
+_STATUSES = {member.value: member for member in AssertionStatus}
+_TIMES = {member.value: member for member in AssertionTime}
+_EXPERIENCERS = {member.value: member for member in Experiencer}
+_TYPES = {member.value: member for member in RelationType}
+
+_WITHOUT_CUE: dict[TaggedAssertion, Assertion] = {}
+"""What no words decided, as nearly always; there are few such, and the tagger shares them too, so a look-up compares nothing."""
 
 
 @lru_cache(maxsize=4_096)
@@ -45,7 +51,7 @@ def entity_id(index: int) -> str:
 
 
 def extracted(
-    note: NoteAccepted, tagged: TaggedNote, model: ModelRef, review: Review, extracted_at: int
+    note: NoteAccepted, tagged: TaggedNote, model: ModelRef, rules_version: str, review: Review, extracted_at: int
 ) -> EntitiesExtracted:
     """The event that says what one model found in one revision of a note.
 
@@ -53,6 +59,7 @@ def extracted(
         note: The accepted note.
         tagged: What the tagger said of its text.
         model: Which model version said it.
+        rules_version: Of the rules that read what the note says of the entities.
         review: Whether people look at it too.
         extracted_at: UTC milliseconds.
     """
@@ -63,7 +70,7 @@ def extracted(
         revision=note.revision,
         origin=note.origin,
         model=model,
-        rules_version=RULES_VERSION,
+        rules_version=rules_version,
         rules_serial=RULES_SERIAL,
         segment=segment(note.city, note.specialty),
         patient_ref=note.patient_ref,
@@ -72,7 +79,7 @@ def extracted(
         extracted_at=extracted_at,
         note_confidence=tagged.confidence,
         entities=_entities(note.text, tagged),
-        relations=_relations(tagged.entities, tagged.pairs) if tagged.pairs else (),
+        relations=_relations(tagged.relations) if tagged.relations else (),
         review=review,
         pseudonym_key_id=note.pseudonym_key_id,
         purpose=note.purpose,
@@ -121,22 +128,54 @@ def _entities(text: str, tagged: TaggedNote) -> tuple[Entity, ...]:
                 start=entity.start,
                 end=entity.end,
                 confidence=entity.confidence,
+                assertion=_WITHOUT_CUE.get(entity.assertion) or _assertion(entity.assertion),
+                prescription=None if entity.prescription is None else _prescription(entity.prescription),
             )
             for index, entity in enumerate(tagged.entities)
         ]
     )
 
 
-def _relations(entities: Sequence[TaggedEntity], pairs: Sequence[tuple[int, int]]) -> tuple[Relation, ...]:
-    """Pairs as relations: as sure as both ends, taken as independent of each other, and the rule together."""
+def _assertion(found: TaggedAssertion) -> Assertion:
+    made = Assertion(
+        status=_STATUSES[found.status],
+        time=_TIMES[found.time],
+        experiencer=_EXPERIENCERS[found.experiencer],
+        cue_start=found.cue_start,
+        cue_end=found.cue_end,
+    )
+    if made.cue_start < 0:
+        _WITHOUT_CUE[found] = made
+    return made
+
+
+@lru_cache(maxsize=4_096)
+def _prescription(found: TaggedPrescription) -> Prescription:
+    """The record; doctors write few of them, again and again."""
+    return Prescription(
+        form=found.form,
+        strength=found.strength,
+        dose=found.dose,
+        frequency=found.frequency,
+        period=found.period,
+        period_unit=found.period_unit,
+        when=found.when,
+        as_needed=found.as_needed,
+        duration=found.duration,
+        duration_unit=found.duration_unit,
+        route=found.route,
+    )
+
+
+def _relations(relations: Sequence[TaggedRelation]) -> tuple[Relation, ...]:
     return tuple(
         [
             Relation(
-                type=RelationType.TREATS,
-                treatment_id=entity_id(treatment),
-                disease_id=entity_id(disease),
-                confidence=entities[treatment].confidence * entities[disease].confidence * RULE_PRECISION,
+                type=_TYPES[relation.type],
+                treatment_id=entity_id(relation.treatment),
+                disease_id=entity_id(relation.disease),
+                confidence=relation.confidence,
             )
-            for treatment, disease in pairs
+            for relation in relations
         ]
     )

@@ -13,6 +13,70 @@ class WrongTaggerError(RxtractError):
     """The tagger does not do what a tagger does; no result of it can be trusted."""
 
 
+class TaggedAssertion(Protocol):
+    """What a note says of a mention, in the contract's words; hashable. `clinical_ner.meaning.Assertion` is one."""
+
+    def __hash__(self) -> int: ...
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def time(self) -> str: ...  # noqa: D102
+    @property
+    def experiencer(self) -> str: ...  # noqa: D102
+    @property
+    def cue_start(self) -> int: ...  # noqa: D102
+    @property
+    def cue_end(self) -> int: ...  # noqa: D102
+
+
+class TaggedPrescription(Protocol):
+    """How a treatment is taken; hashable. `clinical_ner.meaning.Prescription` is one."""
+
+    def __hash__(self) -> int: ...
+    @property
+    def form(self) -> str | None: ...  # noqa: D102
+    @property
+    def strength(self) -> str | None: ...  # noqa: D102
+    @property
+    def dose(self) -> str | None: ...  # noqa: D102
+    @property
+    def frequency(self) -> int | None: ...  # noqa: D102
+    @property
+    def period(self) -> int | None: ...  # noqa: D102
+    @property
+    def period_unit(self) -> str | None: ...  # noqa: D102
+    @property
+    def when(self) -> str | None: ...  # noqa: D102
+    @property
+    def as_needed(self) -> bool | None: ...  # noqa: D102
+    @property
+    def duration(self) -> int | None: ...  # noqa: D102
+    @property
+    def duration_unit(self) -> str | None: ...  # noqa: D102
+    @property
+    def route(self) -> str | None: ...  # noqa: D102
+
+
+class TaggedRelation(Protocol):
+    """What a treatment has to do with a disease."""
+
+    @property
+    def type(self) -> str:
+        """In the contract's words."""
+
+    @property
+    def treatment(self) -> int:
+        """Its place among the mentions."""
+
+    @property
+    def disease(self) -> int:
+        """Its place among the mentions."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability that both ends and the type are right."""
+
+
 class TaggedEntity(Protocol):
     """A mention: code point offsets into the text, a calibrated probability."""
 
@@ -32,6 +96,14 @@ class TaggedEntity(Protocol):
     def confidence(self) -> float:
         """Probability that span and label are both right."""
 
+    @property
+    def assertion(self) -> TaggedAssertion:
+        """What the note says of it."""
+
+    @property
+    def prescription(self) -> TaggedPrescription | None:
+        """How it is taken; None for diseases, and where nothing is written."""
+
 
 class TaggedNote(Protocol):
     """What a tagger says of one text."""
@@ -41,8 +113,8 @@ class TaggedNote(Protocol):
         """Mentions in text order."""
 
     @property
-    def pairs(self) -> Sequence[tuple[int, int]]:
-        """Indices of a treatment and the disease that it treats."""
+    def relations(self) -> Sequence[TaggedRelation]:
+        """Of treatments to diseases."""
 
     @property
     def confidence(self) -> float:
@@ -55,6 +127,10 @@ class TaggedNote(Protocol):
 
 class Tagger(Protocol):
     """Texts in, one result for each text out, in order."""
+
+    @property
+    def rules_version(self) -> str:
+        """Version of the rules behind assertions, relations and prescriptions."""
 
     def tag(self, texts: Sequence[str]) -> Sequence[TaggedNote]:
         """Tag texts. A text that cannot be tagged raises; which one is found out by the caller."""

@@ -48,6 +48,8 @@ _CARDS = (
     ("refused_share", REFUSED),
 )
 _MORE = (
+    "facts",
+    "set_apart_share",
     "validated_precision",
     "validated_recall",
     "estimated_f1",

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from outcomes.questions import READY, UNREADABLE, NoRecordsAtRest, ask, open_records
+from outcomes.questions import READY_BY_NAME, UNREADABLE, NoRecordsAtRest, ask, open_records
 from runtime.logs import get_logger
 
 KEEP_S = 15.0
+SHOWN = ("diseases-by-city-and-week", "treatments-per-disease", "rising-mentions")
+"""What the page shows; the others are for `rxtract sql`."""
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Rows of each ready question by its name, and how many notes they were asked of. Empty before the first file.
+    """Rows of each question that is shown by its name, and how many notes they were asked of. Empty before the first file.
 
     Attributes:
         stale: The records could not be read: these are the answers before.
@@ -70,4 +72,5 @@ class Questions:
             return Answers(0, {})
         with connection:
             (notes,) = connection.execute("SELECT count(*) FROM notes").fetchall()[0]
-            return Answers(int(notes), {one.name: ask(connection, one, self._least_patients) for one in READY})
+            rows = {name: ask(connection, READY_BY_NAME[name], self._least_patients) for name in SHOWN}
+            return Answers(int(notes), rows)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 NONE = "no data yet"
 _UNITS = {
     "notes": "",
+    "facts": "",
     "episodes": "",
     "seconds": "s",
     "minutes": "min",

@@ -323,7 +323,7 @@ def test_no_question_shows_a_text_that_fewer_than_five_patients_have(tmp_path, p
 
 def test_every_question_shows_a_text_that_five_patients_have(tmp_path):
     found = asked_of(tmp_path, ["a", "b", "c", "d", "e", "e", None])
-    assert all("uti" in str(rows) for rows in found.values()), found
+    assert all("uti" in str(rows) or "rest" in str(rows) for rows in found.values()), found
     assert {row[-1] for row in found["treatments-per-disease"]} == {14}
 
 
@@ -336,7 +336,7 @@ def test_records_from_before_the_pseudonym_came_are_read_and_count_for_no_patien
         pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["patient_ref"]), path)
         with open_records(tmp_path) as records:
             assert records.execute("SELECT count(*) FROM notes").fetchone() == (2,)
-            assert [ask(records, question, 2) for question in READY] == [[], [], []]
+            assert [ask(records, question, 2) for question in READY] == [[]] * len(READY)
 
 
 def many(first, count, **columns):

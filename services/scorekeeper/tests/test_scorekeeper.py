@@ -610,7 +610,10 @@ def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
 @pytest.mark.parametrize(("patients", "shown"), [(1, False), (4, False), (5, True)])
 def test_the_page_without_a_login_shows_no_words_of_few_patients(tmp_path, patients, shown):
     records = RecordsAtRest(tmp_path)
+    fact = {"status": "PRESENT", "time": "CURRENT", "experiencer": "PATIENT", "cue_start": -1, "cue_end": -1}
     rows = [row_of(event(f"n{place}"), ZONE) | {"patient_ref": f"p{place % patients}"} for place in range(20)]
+    for row in rows:
+        row["entities"] = [entity | {"assertion": fact} for entity in row["entities"]]
     words = {entity["text"].lower() for row in rows for entity in row["entities"]}
     records.append([Stretch("t", 0, 0, 20, rows)])
     records.close()

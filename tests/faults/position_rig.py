@@ -16,7 +16,7 @@ from contracts import topics
 from contracts.files import schema_text
 from contracts.records import NoteSubmitted
 from contracts.wire import Serializer
-from extractor_rig import Rig, patiently, until
+from extractor_rig import SOURCE, Rig, key_of, patiently, until
 from ingestor.bootstrap import accepted_writer, kafka_door, share
 from ingestor.settings import IngestorSettings
 from runtime.metrics import ASSIGNED_PARTITIONS, CONSUMER_LAG
@@ -37,6 +37,7 @@ os._exit(0)
 def submitted(note_id: str) -> NoteSubmitted:
     """A note that every rule takes."""
     return NoteSubmitted(
+        source=SOURCE,
         note_id=note_id,
         revision=1,
         prescription_id="RX",
@@ -139,7 +140,7 @@ class Doors:
             while not stop.wait(0.02):
                 for _ in range(int((time.monotonic() - begun) * notes_per_s) - len(sent)):
                     note_id = uuid.uuid4().hex
-                    producer.produce(self.source, self.write(submitted(note_id)), note_id)
+                    producer.produce(self.source, self.write(submitted(note_id)), key_of(note_id))
                     sent.append(note_id)
                 producer.poll(0)
 
@@ -153,7 +154,7 @@ class Doors:
             assert producer.flush(60) == 0
 
     def transaction(self, topic: str, values: dict[str, bytes], *, commit: bool | None) -> Producer:
-        """Write in a transaction, and commit or abort it; None: leave it open."""
+        """Write notes by their ids in a transaction, and commit or abort it; None: leave it open."""
         producer = Producer(
             {
                 "bootstrap.servers": self.rig.bootstrap,
@@ -164,7 +165,7 @@ class Doors:
         patiently(lambda: producer.init_transactions(30))
         producer.begin_transaction()
         for key, value in values.items():
-            producer.produce(topic, value, key)
+            producer.produce(topic, value, key_of(key))
         producer.flush(30)
         if commit is not None:
             (producer.commit_transaction if commit else producer.abort_transaction)(30)
@@ -183,7 +184,8 @@ class Doors:
 
     def accepted(self) -> list[str]:
         """Ids of the accepted notes, as often as they are there."""
-        return [(message.key() or b"").decode() for message in self.rig.read(self.rig.topic(topics.NOTES_ACCEPTED))]
+        keys = [(message.key() or b"").decode() for message in self.rig.read(self.rig.topic(topics.NOTES_ACCEPTED))]
+        return [key.partition("|")[2] for key in keys]
 
     def committed(self, topic: str, group: str) -> dict[int, int]:
         consumer = Consumer({"bootstrap.servers": self.rig.bootstrap, "group.id": group})

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from contracts.topics import NOTES_ACCEPTED
-from extractor_rig import Rig, judge, note, until
+from extractor_rig import Rig, judge, key_of, note, until
 from runtime.deadletter import REASON, header
 from runtime.faust_batch_stop import EXIT_SURPRISE
 
@@ -50,8 +50,8 @@ def test_killers_are_dead_lettered_after_three_tries_and_all_others_have_effects
         for replica in replicas:
             replica.stop()
     letters = extractor_rig.dead_letters()
-    assert {(letter.key().decode(), header(tuple(letter.headers()), REASON)) for letter in letters} == {
-        (killer, b"KILLED_PROCESS") for killer in killers
+    assert {(letter.key(), header(tuple(letter.headers()), REASON)) for letter in letters} == {
+        (key_of(killer), b"KILLED_PROCESS") for killer in killers
     }
     assert len(letters) == len(killers)
     assert all(b"KILLS" in letter.value() for letter in letters)

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 from confluent_kafka import Producer
-from test_ingestor_stack import Rig, body_of, header_of, note
+from contracts.identity import note_key
+from test_ingestor_stack import SOURCE, Rig, body_of, header_of, note
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -119,7 +120,7 @@ def test_killers_are_dead_lettered_after_three_tries_and_all_others_pass(stack, 
         for one in ordered:
             rig.produce(rig.write(one), key="same")
         letters = rig.dead_letters("same", 2, seconds=200)
-        wanted = {one.note_id.encode() for one in notes}
+        wanted = {note_key(SOURCE, one.note_id).encode() for one in notes}
         deadline = time.monotonic() + 60
         passed: set[bytes] = set()
         while passed != wanted and time.monotonic() < deadline:

@@ -133,7 +133,7 @@ def test_nothing_that_leaves_the_job_spells_a_word_of_one_patient(tmp_path):
     for number, (name, person) in enumerate([(few, 0)] * 6 + [(many, person) for person in range(200)]):
         note = annotations(1)[0].to_dict()
         text = f"K/c/o {name} since {number} days, rest advised"
-        note |= {"annotation_id": f"a{number}", "note_id": f"n{number}", "text": text, "treatment_pairs": []}
+        note |= {"annotation_id": f"a{number}", "note_id": f"n{number}", "text": text, "relations": []}
         note |= {"patient_ref": f"{name}{person}", "doctor_ref": f"d{person % 9}", "annotated_at": number}
         at = text.index(name)
         note["entities"] = [

@@ -15,7 +15,7 @@ from contracts.topics import ACCESS_LOGGED
 from contracts.wire import Serializer, WireError
 
 from runtime.delivery import DeliveryProducer, KafkaProducer
-from runtime.errors import DeliveryFailed, Recoverable, Rejected
+from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 from runtime.metrics import ACCESSES, Metrics
 from runtime.people import Person
 from runtime.pseudonyms import Pseudonyms
@@ -24,6 +24,8 @@ from runtime.settings import ServiceSettings
 
 Publish = Callable[[Sequence[AccessLogged]], None]
 _NOT_LOGGED = "nothing is shown that cannot be logged, and the access log does not answer; try again in a moment"
+
+_NOT_TAKEN = (DeliveryFailed, ProducerBroken, Rejected, RegistryUnavailable, SchemaNotFound, WireError, TimeoutError)
 
 
 class AccessLog:
@@ -117,10 +119,10 @@ class TopicAccesses:
             return
         try:
             self._publish(records)
-        except (DeliveryFailed, Rejected, RegistryUnavailable, SchemaNotFound, WireError, TimeoutError) as error:
+        except _NOT_TAKEN as error:
             self._counter.labels("failed").inc(len(records))
-            if isinstance(error, DeliveryFailed) and not error.retriable:
-                self._delivery = None  # a producer that will never send again: the next access makes another
+            if isinstance(error, ProducerBroken):
+                self._delivery = None  # the next access makes another
             raise Recoverable(_NOT_LOGGED) from None
         self._counter.labels("logged").inc(len(records))
 

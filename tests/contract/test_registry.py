@@ -14,6 +14,7 @@ from contracts.registry import (
     RegistryUnavailable,
     SchemaNotAllowed,
     SchemaNotFound,
+    SubjectMissing,
     WriterSchemas,
 )
 from contracts.safety import UnsafeSchemaError
@@ -96,13 +97,23 @@ def test_every_earlier_version_counts(registry: Registry, subject: str) -> None:
 
 def test_writer_schemas_are_those_of_the_subject(registry: Registry, subject: str) -> None:
     writers = WriterSchemas(registry, subject)
+    mine = registry.register(subject, schema(A))
     other = registry.register(f"{subject}-other", schema(A, name="Other"))
     with pytest.raises(SchemaNotAllowed):
         writers.parsed(other)
     with pytest.raises(SchemaNotFound):
         writers.parsed(2_000_000_000)
-    mine = registry.register(subject, schema(A))
     assert writers.parsed(mine).schema["name"] == "Probe"
+
+
+def test_of_a_subject_that_is_gone_nothing_is_refused(registry: Registry, subject: str) -> None:
+    other = registry.register(f"{subject}-other", schema(A))
+    writers = WriterSchemas(registry, subject)
+    for schema_id in (other, 2_000_000_000):
+        with pytest.raises(SubjectMissing):
+            writers.parsed(schema_id)
+    mine = registry.register(subject, schema(A, B_OPTIONAL))
+    assert len(writers.parsed(mine).schema["fields"]) == 2
 
 
 def test_a_schema_shared_by_two_subjects_is_allowed_in_both(registry: Registry, subject: str) -> None:
@@ -159,7 +170,7 @@ def test_refusals_are_remembered_for_a_moment_only() -> None:
     for _ in range(100):
         with pytest.raises(SchemaNotFound):
             writers.parsed(2)
-    assert registry.calls == before + 1
+    assert registry.calls == before + 2  # for the schema, and for the subject, which may be gone
     assert registry.register("s", schema(A, B_OPTIONAL)) == 2
     now[0] += 60
     assert len(writers.parsed(2).schema["fields"]) == 2
@@ -170,8 +181,10 @@ def test_refusals_are_remembered_for_a_moment_only() -> None:
 
 def test_made_up_ids_cost_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("contracts.registry.MAX_UNKNOWN_IDS", 100)
-    writers = WriterSchemas(InMemoryRegistry(), "s")
-    for schema_id in range(1000):
+    registry = InMemoryRegistry()
+    registry.register("s", schema(A))
+    writers = WriterSchemas(registry, "s")
+    for schema_id in range(1_000, 2_000):
         with pytest.raises(SchemaNotFound):
             writers.parsed(schema_id)
     assert len(writers._refused_until) == 100

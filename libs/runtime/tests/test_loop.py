@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 from contracts.reasons import Reason
 from runtime.deadletter import DeadLetterBudget, budgeted, dead_letter
 from runtime.delivery import DeliveryProducer
@@ -455,6 +455,28 @@ def test_a_transport_error_between_messages_is_not_the_end() -> None:
     rig.consumer.errors = [KafkaError(KafkaError._ALL_BROKERS_DOWN), KafkaError(KafkaError._TRANSPORT)]
     with rig.running():
         rig.until(lambda: rig.committed == 10)
+
+
+def test_errors_one_after_another_leave_the_loop_alive_and_free_to_stop() -> None:
+    class Forbidden(MemoryConsumer):
+        left = 2_000
+
+        def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
+            if self.left:
+                self.left -= 1
+                self.errors = [KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)]
+                time.sleep(0.001)
+            return super().consume(num_messages, timeout)
+
+    rig = Rig()
+    consumer = Forbidden(rig.broker)
+    rig.loop = rig.loop_over(consumer)
+    with rig.running():
+        rig.until(lambda: consumer.left <= 1_600)  # twice as long as the loop may be silent, at least
+        rig.until(lambda: rig.liveness.alive, 0.5)
+        assert not rig.readiness.ready
+    assert consumer.left
+    assert rig.error is None
 
 
 def test_a_fatal_error_of_the_client_is() -> None:

@@ -47,6 +47,17 @@ class Client(MemoryConsumer):
         self.sought.append(partition.offset)
 
 
+class Endless(list[KafkaError]):
+    """Errors of which there is one more for as long as a test asks."""
+
+    left = 50
+
+    def pop(self, _index: Any = -1) -> KafkaError:
+        assert self.left, "whoever reads never turned"
+        self.left -= 1
+        return self[0]
+
+
 @pytest.fixture
 def broker() -> MemoryBroker:
     broker = MemoryBroker()
@@ -190,6 +201,26 @@ def test_a_report_about_another_place_than_ours_stops_nothing(reading, client, j
     assert values(reading) == [b"2", b"3", b"4"]
     assert lost.code() == KafkaError._AUTO_OFFSET_RESET
     assert jumps == []
+
+
+def test_a_client_that_gives_errors_without_end_does_not_keep_whoever_reads(client):
+    heard: list[tuple[KafkaError, str]] = []
+    reading = PositionedConsumer(client, on_error=lambda *told: heard.append(told))
+    reading.begin({P: None})
+    client.errors = Endless([KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)])
+    for turn in range(1, 4):
+        assert reading.fetch(3, 0) == []
+        assert len(heard) == turn
+    client.errors = []
+    assert values(reading) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_an_error_among_records_loses_none_of_them(reading, client):
+    answers = [client.poll(), MemoryMessage(("", 0, 0), None, None, its_error=KafkaError(KafkaError._TRANSPORT))]
+    real = client.poll
+    client.poll = lambda timeout=-1: answers.pop(0) if answers else real(timeout)
+    assert [record.value for record in reading.fetch(3, 0)] == [b"0"]
+    assert values(reading) == [b"1", b"2", b"3", b"4"]
 
 
 def test_a_partition_that_is_added_begins_at_its_beginning_and_the_others_go_on(reading, broker):

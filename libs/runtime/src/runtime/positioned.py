@@ -210,6 +210,8 @@ class PositionedConsumer:
     def fetch(self, limit: int, timeout_s: float) -> list[InputRecord]:
         """The next records: one is waited for, and whatever else has come is taken with it. They count as handed over.
 
+        An error ends it: a client may give one after another for as long as it is asked, and whoever reads must turn meanwhile.
+
         Raises:
             KafkaException: The client cannot go on.
         """
@@ -239,6 +241,8 @@ class PositionedConsumer:
                 taken += admitted
                 if len(admitted) == len(before) or error.fatal():  # else it is about a place that we have left
                     self._hear(error, partition, message)
+                if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+                    break
             message = poll(0)
         for partition, found in rows.items():
             taken += self._admit(partition, found)

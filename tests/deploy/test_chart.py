@@ -154,7 +154,7 @@ def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
         one["metadata"]["name"]: [(port["name"], port["port"]) for port in one["spec"]["ports"]]
         for one in of_kind(given, "Service")
     }
-    assert ports[f"r-rxtract-{service}"] == [("health", 9100), ("https", 443)]
+    assert ports[f"r-{service}"] == [("health", 9100), ("https", 443)]
     assert sum(("https", 443) in listed for listed in ports.values()) == 1
     variables = environments(given)[service]
     files = {variables[f"RXTRACT_HTTP_TLS_{one}_FILE"]["value"] for one in ("CERTIFICATE", "KEY")}
@@ -162,7 +162,7 @@ def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
     (pod,) = [
         one["spec"]["template"]["spec"]
         for one in of_kind(given, "Deployment")
-        if one["metadata"]["name"] == f"r-rxtract-{service}"
+        if one["metadata"]["name"] == f"r-{service}"
     ]
     assert {"name": "http-tls", "secret": {"secretName": "door-tls", "defaultMode": 0o440}} in pod["volumes"]
     assert "RXTRACT_HTTP_TLS_KEY_FILE" not in str(environments(render())[service])

@@ -410,6 +410,8 @@ BUSINESS = (
     Panel("Audited notes", "short", (('rxtract_quality_audited_notes{city="",version=""}', "notes"), (events("rxtract_quality_measurements_total", "", "1h"), "measurements published")), "What the quality rests on."),
     Panel("What showing the marks does", "percentunit", (("rxtract_quality_prefill_bias_ratio", "version {{version}}"),), "F1 of audit notes shown with the model's marks minus F1 of those without: above 0 people wave them through."),
     Panel("Straight through, refused, corrected", "percentunit", (('rxtract_kpi_straight_through_ratio{window="today",city="",version=""}', "needed nobody"), ('rxtract_kpi_refused_ratio{window="today",city="",version=""}', "refused"), ('rxtract_kpi_correction_ratio{window="today",city="",version=""}', "corrected, of those reviewed"), ('rxtract_kpi_availability_ratio{window="today",city="",version=""}', "in time")), "Shares of today's notes."),
+    Panel("Facts", "short", (('rxtract_kpi_facts{window="today",city="",version=""}', "facts"),), "Diseases and treatments that the patients of today's notes have now."),
+    Panel("Set apart", "percentunit", (('rxtract_kpi_set_apart_ratio{window="today",city="",version=""}', "set apart"),), "Of all names of today, the share that is negated, possible, past, planned or another's: it is not counted."),
     Panel("Work saved", "s", (('rxtract_kpi_person_time_saved_seconds{window="week",city="",version=""}', "typing saved, this week"),), "Less the time that validators spent."),
     Panel("A validator's pace", "short", (('rxtract_kpi_notes_per_validator_hour{window="week",city="",version=""}', "notes an hour"),), "Of the week."),
     Panel("Time to structured record", "s", (('rxtract_kpi_time_to_structured_p50_seconds{window="today",city="",version=""}', "p50"), ('rxtract_kpi_time_to_structured_p95_seconds{window="today",city="",version=""}', "p95")), "From acceptance to record, today."),
@@ -420,7 +422,7 @@ BUSINESS = (
     Panel("Scorekeeper's trouble", "short", ((events("rxtract_scorekeeper_records_gone_total", "", "1d"), "left Kafka before they were kept"), (events("rxtract_scorekeeper_unreadable_records_total", "", "1d"), "unreadable"), (events("rxtract_scorekeeper_notes_forgotten_total", "", "1d"), "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
     Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
     Panel("Not reviewed", "short", ((events("rxtract_reviews_unsent_total", "reason", "1d"), "too large: {{reason}}"), (events("rxtract_drift_unreviewed_total", "", "1d"), "beyond the drift budget"), (events("rxtract_desk_texts_gone_total", "", "1d"), "gone by age")), "Notes that were due for review and got none."),
-    Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt")), "Rare."),
+    Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt"), (events("rxtract_desk_sealed_requests_total", "", "1h"), "sealed: passed over")), "Rare."),
 )  # fmt: skip
 DASHBOARDS = {
     "operations": ("Rxtract operations", OPERATIONS),

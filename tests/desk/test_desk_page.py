@@ -411,7 +411,7 @@ def test_two_tabs_never_show_one_note(rig: Rig, desk: DeskPage) -> None:
 def test_a_note_taken_by_another_says_so(rig: Rig, desk: DeskPage) -> None:
     notes = rig.ask_for([ONE])
     desk.see("C/o fever")
-    rig.redis.set(f"{rig.prefix}rxtract:desk:lease:{notes[0]}", "v-somebody|else")
+    rig.redis.set(rig.key("lease", notes[0]), "v-somebody|else")
     desk.press("j", "x", "Enter")
     desk.see_notice("another person has this note now")
     assert rig.said() == []
@@ -549,7 +549,7 @@ def test_a_decision_that_is_refused_stays_until_the_person_says_what_becomes_of_
 def test_a_correction_of_a_note_that_was_taken_away_is_kept(rig: Rig, desk: DeskPage) -> None:
     notes = rig.ask_for([ONE])
     desk.see("C/o fever")
-    rig.redis.set(f"{rig.prefix}rxtract:desk:lease:{notes[0]}", "v-somebody|else")
+    rig.redis.set(rig.key("lease", notes[0]), "v-somebody|else")
     desk.press("j", "x")
     desk.see_notice("taken off the desk")
     desk.see_refused(1)

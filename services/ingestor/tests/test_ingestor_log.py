@@ -11,7 +11,7 @@ class Cluster:
     """A topic with two partitions, and what replicas remember of it."""
 
     def __init__(self) -> None:
-        self.topic_id, self.offsets = "t1", {0: (0, 0), 1: (0, 0)}
+        self.topic_id, self.offsets = "kUn/+8Ng/Q0", {0: (0, 0), 1: (0, 0)}
         self.away = False
         self.asked = 0
         self.known: Acknowledged | None = Acknowledged()

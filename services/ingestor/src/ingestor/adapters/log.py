@@ -195,7 +195,7 @@ class WatchedLog:
     def _has(self, mark: str) -> bool:
         if self._extent is None:
             return False
-        epoch, partition, offset = mark.split("/")
+        epoch, partition, offset = mark.rsplit("/", 2)  # a topic's identity is base64: it may have a slash
         first, after = self._extent.offsets.get(int(partition), (0, 0))
         return epoch == self._epoch(self._extent) and first <= int(offset) < after
 

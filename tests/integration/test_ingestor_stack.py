@@ -148,7 +148,7 @@ class Rig:
             message = consumer.poll(1)
             if message is not None and message.error() is None:
                 left -= 1
-                found += message.key() == note_id.encode()
+                found += message.key() == note_key(SOURCE, note_id).encode()
         consumer.close()
         return found
 

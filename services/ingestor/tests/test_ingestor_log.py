@@ -1,10 +1,10 @@
 """A place of the log counts while the log holds it: by age, by a new topic, by a restore from before, as replicas see it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
-from ingestor.adapters.log import LOOK_AGAIN_S, Acknowledged, Extent, WatchedLog
+from ingestor.adapters.log import JUST_NOW_S, LOOK_AGAIN_S, Acknowledged, Extent, WatchedLog
 
 
 class Cluster:
@@ -82,6 +82,22 @@ def test_what_another_replica_stored_is_seen_though_it_is_beyond_the_last_look()
     asyncio.run(scenario())
 
 
+def test_what_was_stored_just_after_a_look_is_held() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        log = cluster.replica()
+        mark = await cluster.store(log)
+        cluster.later(1)
+        for _ in range(3):
+            assert await held(log, mark)  # looks
+            cluster.later(JUST_NOW_S / 10)
+            mark = await cluster.store(log)
+            cluster.later(JUST_NOW_S / 10)
+            assert await held(log, mark)
+
+    asyncio.run(scenario())
+
+
 def test_a_topic_made_anew_holds_nothing_of_before() -> None:
     async def scenario() -> None:
         cluster = Cluster()
@@ -92,6 +108,30 @@ def test_a_topic_made_anew_holds_nothing_of_before() -> None:
         assert not await held(log, mark)
 
     asyncio.run(scenario())
+
+
+def test_what_the_log_lost_a_moment_ago_is_no_duplicate() -> None:
+    def topic_anew(cluster: Cluster) -> None:
+        cluster.topic_id = "t2"
+
+    def by_age(cluster: Cluster) -> None:
+        cluster.offsets[0] = (1, 1)
+
+    def restored(cluster: Cluster) -> None:
+        cluster.offsets[0] = (0, 0)
+
+    async def scenario(lose: Callable[[Cluster], None]) -> None:
+        cluster = Cluster()
+        log = cluster.replica()
+        mark = await cluster.store(log)
+        cluster.later(1)
+        assert await held(log, mark)
+        lose(cluster)
+        cluster.later(JUST_NOW_S)
+        assert not await held(log, mark)
+
+    for lose in (topic_anew, by_age, restored):
+        asyncio.run(scenario(lose))
 
 
 def test_a_log_restored_from_before_is_not_believed_even_when_it_has_grown_again() -> None:

@@ -6,6 +6,7 @@ place meanwhile, an epoch: it changes with the topic, and when the log is seen t
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 LOOK_AGAIN_S = 5.0
-_BEYOND_S = 0.5
+JUST_NOW_S = 0.5
 _ANSWER_S = 2.0
 _log = get_logger(__name__)
 
@@ -152,7 +153,7 @@ class RedisMemory:
 
 
 class WatchedLog:
-    """`AcceptedLog` that looks at the log every few seconds while notes come, and sooner for a place beyond what it has seen.
+    """`AcceptedLog` that looks at the log every few seconds while notes come, and just before it says of a place that it is held.
 
     Args:
         extents: Asks the cluster.
@@ -166,12 +167,12 @@ class WatchedLog:
         self._clock = clock
         self._extent: Extent | None = None
         self._shortened = 0
-        self._looked_at_s = -LOOK_AGAIN_S
+        self._looked_at_s = -math.inf
         self._looking = asyncio.Lock()
 
     async def marks(self, places: Sequence[Place]) -> Sequence[str | None]:
         """See `AcceptedLog`."""
-        await self._look(LOOK_AGAIN_S)
+        await self._look(self._clock() - LOOK_AGAIN_S)
         if self._extent is None:
             return [None] * len(places)
         last: dict[int, int] = {}
@@ -184,9 +185,11 @@ class WatchedLog:
         """See `AcceptedLog`."""
         if not marks:
             return []
-        await self._look(LOOK_AGAIN_S)
+        # Whoever is answered "duplicate" never sends again: no older look will do.
+        asked_at_s = self._clock()
+        await self._look(asked_at_s - JUST_NOW_S)
         if not all(self._has(mark) for mark in marks):
-            await self._look(_BEYOND_S)  # perhaps put there since by another replica, or by us
+            await self._look(asked_at_s)  # perhaps put there since by another replica, or by us
         return [self._has(mark) for mark in marks]
 
     def _epoch(self, extent: Extent) -> str:
@@ -199,10 +202,12 @@ class WatchedLog:
         first, after = self._extent.offsets.get(int(partition), (0, 0))
         return epoch == self._epoch(self._extent) and first <= int(offset) < after
 
-    async def _look(self, older_than_s: float) -> None:
+    async def _look(self, not_before_s: float) -> None:
+        """Ask, unless that was begun since then; what came meanwhile shares the answer."""
         async with self._looking:
-            if self._clock() - self._looked_at_s < older_than_s:
+            if self._looked_at_s > not_before_s:
                 return
+            self._looked_at_s = self._clock()
             # In this order: what was acknowledged before the log is asked must be in its answer.
             known = await self._memory.read()
             try:
@@ -210,7 +215,6 @@ class WatchedLog:
             except (KafkaException, TimeoutError) as error:
                 self._extent = None
                 _log.warning("accepting without deduplication: the log does not answer", error=type(error).__name__)
-            self._looked_at_s = self._clock()
             if known is not None:
                 self._shortened = known.shortened
                 await self._compare(known)

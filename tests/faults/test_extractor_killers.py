@@ -37,7 +37,7 @@ class Supervised:
         self._thread.join(30)
 
 
-def test_killers_are_dead_lettered_after_three_tries_and_all_others_have_effects(extractor_rig: Rig) -> None:
+def test_killers_are_dead_lettered_after_four_tries_and_all_others_have_effects(extractor_rig: Rig) -> None:
     killers = {"k0", "k1"}
     notes = [note(f"n{number}", "fever and cough") for number in range(400)]
     notes[120:120] = [note("k0", "KILLS fever")]
@@ -58,7 +58,7 @@ def test_killers_are_dead_lettered_after_three_tries_and_all_others_have_effects
     found = judge([(one.note_id, 1) for one in notes], extractor_rig.events(), [(killer, 1) for killer in killers])
     assert found.lost == []
     assert found.double_effects == []
-    assert 2 <= sum(replica.deaths for replica in replicas) <= 3 * len(killers)
+    assert 2 <= sum(replica.deaths for replica in replicas) <= 4 * len(killers)
 
 
 def test_a_kill_from_outside_costs_no_note(extractor_rig: Rig) -> None:

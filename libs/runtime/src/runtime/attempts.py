@@ -6,7 +6,8 @@ commit carries a few bytes of metadata, which Kafka stores with the offset and g
 * ``running``: somebody had records behind this offset in hand. Who finds it on a partition knows that the last owner died.
 * After a death the records that can have been in hand are handled with care: one portion at a time, its bounds marked before it is begun,
   everything before it acknowledged and committed. What dies then is known to lie in that portion.
-* A portion that killed is handled record by record. A record that killed alone is dead-lettered, at the latest at the try after ``tries``.
+* A portion that killed is handled record by record. A record that was alone in hand at two deaths running is dead-lettered, at the death
+  that ``tries`` names at the latest. Once alone proves nothing: whoever kills from outside meets one innocent record or the other.
 
 Without a death the cost is one commit for each assignment; nothing is added to a batch. Whoever leaves in good order says so, and a
 rebalance between two tries forgets nothing. All of this is a decision over offsets: no client, no clock but the one that is given.
@@ -49,6 +50,7 @@ class Mark:
         first, last: Those records, when they are one marked portion; -1: any behind the offset.
         narrow: Before this offset portions are small: the last one that killed ended here.
         until: Before this offset records are handled with care.
+        accused: The record that was alone in hand at the last death; -1: none was.
         owner: Which process wrote it: one that lost its session and comes back did not die.
     """
 
@@ -58,6 +60,7 @@ class Mark:
     last: int = _NONE
     narrow: int = _NONE
     until: int = _NONE
+    accused: int = _NONE
     owner: str = field(default="", compare=False)
 
     @property
@@ -67,7 +70,7 @@ class Mark:
 
     def text(self) -> str:
         """As Kafka stores it."""
-        numbers = (self.deaths, int(self.running), self.first, self.last, self.narrow, self.until)
+        numbers = (self.deaths, int(self.running), self.first, self.last, self.narrow, self.until, self.accused)
         return ",".join((_VERSION, self.owner, *map(str, numbers)))
 
     @classmethod
@@ -75,10 +78,10 @@ class Mark:
         """Read it; whatever is not ours (another tool moved the offset) counts as left in good order."""
         version, owner, *numbers = (text or "").split(",") if "," in (text or "") else ("", "")
         try:
-            deaths, running, first, last, narrow, until = map(int, numbers)
+            deaths, running, first, last, narrow, until, accused = map(int, numbers)
         except ValueError:
             return cls()
-        return cls(deaths, bool(running), first, last, narrow, until, owner) if version == _VERSION else cls()
+        return cls(deaths, bool(running), first, last, narrow, until, accused, owner) if version == _VERSION else cls()
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class _Suspect:
     deaths: int
     narrow: int
     until: int
+    accused: int
     condemned: int | None
     seen_at_s: float
 
@@ -96,13 +100,14 @@ class Attempts:
     """Who died with what in hand, for the partitions of one process.
 
     Args:
-        tries: So often a record may kill before it is dead-lettered; at least 2, since the first death does not name the record.
+        tries: So often a record may kill before it is dead-lettered; at least 3: the first death does not name the record, and the second may
+            be another's doing.
         metrics: Deaths are counted.
         clock: Monotonic seconds.
     """
 
     def __init__(self, tries: int, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
-        self.tries = max(2, tries)
+        self.tries = max(3, tries)
         self._died = metrics.counter(DIED_IN_HAND)
         self._clock = clock
         self._owner = secrets.token_hex(4)
@@ -148,13 +153,14 @@ class Attempts:
             self._died.inc()
             if mark.first == _NONE:
                 until = min(max(base, begins) + SUSPECT_RECORDS, end)
-                narrow = until if deaths >= self.tries - 1 else begins
+                narrow = until if deaths >= self.tries - 2 else begins
             else:
                 narrow, until = mark.last + 1, max(mark.until, mark.last + 1)
         alone = mark.first != _NONE and mark.first == mark.last
-        condemned = mark.first if alone and deaths >= self.tries else None
+        condemned = mark.first if alone and mark.first == mark.accused and deaths >= self.tries else None
+        accused = mark.first if alone else mark.accused
         if until > begins:
-            self._suspects[partition] = _Suspect(deaths, narrow, until, condemned, self._clock())
+            self._suspects[partition] = _Suspect(deaths, narrow, until, accused, condemned, self._clock())
             _log.error(
                 "a process died with records in hand",
                 topic=partition[0],
@@ -217,7 +223,7 @@ class Attempts:
             return before or 1
         if offsets[0] >= suspect.narrow:
             return min(most, PORTION_RECORDS, len(offsets))
-        if suspect.deaths >= self.tries - 1:
+        if suspect.deaths >= self.tries - 2:
             return 1
         return max(1, min(most, PORTION_RECORDS >> _SHRINK_BITS * (suspect.deaths - 1), len(offsets)))
 
@@ -238,7 +244,9 @@ class Attempts:
         suspect.seen_at_s = self._clock()
         if suspect.condemned is not None and next_offset > suspect.condemned:
             suspect.condemned = None
-            suspect.deaths = self.tries - 1
+            suspect.deaths = self.tries - 2
+        if next_offset > suspect.accused:
+            suspect.accused = _NONE
         if next_offset >= suspect.narrow:
             suspect.deaths = 1
         if next_offset >= suspect.until:
@@ -254,7 +262,9 @@ class Attempts:
         suspect = self._suspects.get(partition)
         mark = Mark(owner=self._owner)
         if suspect is not None:
-            mark = replace(mark, deaths=suspect.deaths, narrow=suspect.narrow, until=suspect.until)
+            mark = replace(
+                mark, deaths=suspect.deaths, narrow=suspect.narrow, until=suspect.until, accused=suspect.accused
+            )
         if suspect is not None and suspect.condemned is not None:
             mark = replace(mark, first=suspect.condemned, last=suspect.condemned)
         if partition in self._leaving:

@@ -111,7 +111,7 @@ class ServiceSettings(KafkaSecurity):
     health_port_file: Path | None = Field(None, description="where the actual health port is written")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     kill_tries: int = Field(
-        3, ge=2, le=10, description="how often a record may be in hand when a process dies, before it is a dead letter"
+        4, ge=3, le=10, description="how often a record may be in hand when a process dies, before it is a dead letter"
     )
     fault_limit_s: float = Field(
         60.0,

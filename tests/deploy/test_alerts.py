@@ -490,7 +490,10 @@ def test_a_counter_that_was_not_read_for_a_while_is_not_taken_for_a_new_one(name
     """Else what it counted in its whole life fires once more, as long after the gap as the rule looks back."""
     test = {
         "interval": "1m",
-        "input_series": [{"series": series, "values": GAPS[gap]} for series in CASES[name].series],
+        # A log cut off under us is no event that passes: it fires for as long as the process stands there.
+        "input_series": [
+            {"series": series, "values": GAPS[gap]} for series in CASES[name].series if '"truncated"' not in series
+        ],
         "promql_expr_test": [
             {"expr": f'max_over_time(ALERTS{{alertname="{name}"}}[130m])', "eval_time": "210m", "exp_samples": []}
         ],

@@ -166,6 +166,8 @@ def _write_files(folder):
     for name, column in (("notes_sent", 0), ("notes_label", 1)):
         (folder / name).write_text("\n\n".join("\n".join(word[column] for word in row) for row in rows) + "\n")
     lines = [note.fields() for note in simulate(seed=7, n=60)]
+    for line in lines:
+        del line["source"]  # the running stack's own is taken
     (folder / "notes.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (folder / "roles.key").write_bytes(b"r" * 40)
 

@@ -139,6 +139,6 @@ def test_what_the_patient_has_not_is_told_apart_and_counted_by_nobody(
 
 
 def asked(question: str) -> str:
-    answer = CliRunner().invoke(build(["sql"]), ["sql", "--json", "--least-notes", "1", question])
+    answer = CliRunner().invoke(build(["sql"]), ["sql", "--json", "--least-patients", "1", question])
     assert answer.exit_code == 0, answer.output
     return answer.output.strip()

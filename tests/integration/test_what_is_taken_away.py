@@ -99,7 +99,11 @@ def own_settings(user: str, folder: Path) -> dict[str, str]:
             "RXTRACT_HTTP_PORT_FILE": str(folder / "http.port"),
         },
         "extractor": {"RXTRACT_MODEL_CACHE_DIR": str(folder / "models")},
-        "review-desk": {"RXTRACT_DESK_KEY_FILE": str(key), "RXTRACT_DESK_TOKENS_FILE": str(people)},
+        "review-desk": {
+            "RXTRACT_DESK_KEY_FILE": str(key),
+            "RXTRACT_DESK_TOKENS_FILE": str(people),
+            "RXTRACT_PSEUDONYM_KEY_FILE": str(key),
+        },
         "scorekeeper": {"RXTRACT_RECORDS_DIR": str(folder / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
     }[user]
 

@@ -38,9 +38,9 @@ class FakeReader:
     def names(self) -> list[str]:
         return [TOPIC]
 
-    def read(self, topics, *, key=None, wanted=lambda _: True, on_open=None):
+    def read(self, topics, *, wanted=lambda _: True, on_open=None):
         assert topics == [TOPIC]
-        return [one for one in self.kept if key in {None, one.key} and wanted(one.key)]
+        return [one for one in self.kept if wanted(one.key)]
 
 
 @pytest.fixture

@@ -114,7 +114,6 @@ class TopicReader:
         self,
         topics: Sequence[str],
         *,
-        key: bytes | None = None,
         wanted: Callable[[bytes | None], bool] = lambda _: True,
         follow: bool = False,
         from_end: bool = False,
@@ -124,8 +123,8 @@ class TopicReader:
     ) -> Iterator[Seen]:
         """Yield the records of `topics` (full names), partition by partition as they come.
 
-        With `key` only that key's records are given, with `wanted` those whose key it takes, of all partitions: a key's
-        partition changes when a topic grows, and not all producers choose alike. Without `follow` the reading ends at the last
+        Only records whose key is `wanted` are given, of all partitions: a key's partition changes when a topic grows, and not
+        all producers choose alike. Without `follow` the reading ends at the last
         records that could be read when it began; `last` starts that many records before the end of each partition. It also ends when `until` says so. `on_open` hears of topics
         with offsets behind an open transaction: nobody can read them before it ends.
         """
@@ -141,7 +140,7 @@ class TopicReader:
             reading = PositionedConsumer(consumer, on_error=self._fail)
             reading.begin(begins if follow else {place: begins[place] for place in ends}, begins)
             for record in _following(reading, growth, until) if follow else _up_to(reading, ends, until):
-                if key in {None, record.key} and wanted(record.key):
+                if wanted(record.key):
                     yield self._seen(record)
         except KafkaException as error:
             self._fail(error.args[0])

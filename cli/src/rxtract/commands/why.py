@@ -69,9 +69,10 @@ def _records_of(reader: TopicReader, prefix: str, note_id: str, source: str | No
     existing = set(reader.names())
     keyed = [prefixed(prefix, name) for name, topic in load_topics().items() if topic.key == NOTE_KEY]
     topics = [name for topic in keyed for name in (topic, topic + DLQ_SUFFIX) if name in existing]
-    if source is not None:
-        return list(reader.read(topics, key=note_key(source, note_id).encode(), on_open=say_open))
-    return list(reader.read(topics, wanted=lambda key: _id_of(key) == note_id, on_open=say_open))
+    if source is None:
+        return list(reader.read(topics, wanted=lambda key: _id_of(key) == note_id, on_open=say_open))
+    of_note = note_key(source, note_id).encode()
+    return list(reader.read(topics, wanted=lambda key: key == of_note, on_open=say_open))
 
 
 def by_source(found: list[Seen]) -> dict[str, list[Seen]]:

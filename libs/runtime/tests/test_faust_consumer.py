@@ -221,7 +221,7 @@ async def test_after_a_death_one_marked_portion_is_handled_at_a_time():
 
 
 @in_loop
-async def test_the_second_death_is_followed_record_by_record_and_the_third_refuses_the_one():
+async def test_the_second_death_is_followed_record_by_record_and_the_fourth_refuses_the_one():
     rig = Rig()
     rig.thread.stored = {TP0: 10, TP1: 10}
     rig.thread.metadata = {TP0: Mark(1, running=True, first=10, last=13, narrow=10, until=300).text()}
@@ -237,7 +237,7 @@ async def test_the_second_death_is_followed_record_by_record_and_the_third_refus
     ]
     again = Rig()
     again.thread.stored = {TP0: 10, TP1: 10}
-    again.thread.metadata = {TP0: Mark(2, running=True, first=10, last=10, narrow=14, until=300).text()}
+    again.thread.metadata = {TP0: Mark(3, running=True, first=10, last=10, narrow=14, until=300, accused=10).text()}
     await again.consumer.perform_seek()
     assert again.batching.attempts.is_condemned(InputRecord("in", 0, 10, 0, None, b""))
 

@@ -29,6 +29,8 @@ from runtime.records import Handler, InputRecord, OutputRecord
 
 _log = get_logger(__name__)
 
+TRIES = 4
+"""So often a record may kill before it is dead-lettered, where nobody sets it."""
 SUSPECT_RECORDS = 8_192
 """So many records behind a commit may have been in hand when a process died: more than any loop of ours has under way."""
 PORTION_RECORDS = 64

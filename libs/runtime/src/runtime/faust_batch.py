@@ -28,7 +28,7 @@ from faust import Stream, streams
 from faust.types import EventT, StreamT
 
 from runtime import logs
-from runtime.attempts import quarantined
+from runtime.attempts import TRIES, quarantined
 from runtime.consumer_errors import ConsumerErrors, ErrorKind, kind_of_line
 from runtime.errors import ReadingBroken, RxtractError
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
@@ -115,7 +115,7 @@ class BatchApp(faust.App):
         session_timeout_s: float = 8.0,
         instance_id: str | None = None,
         stage: str = "",
-        tries: int = 3,
+        tries: int = TRIES,
         errors: ConsumerErrors | None = None,
     ) -> None:
         check_accelerator()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contracts.registry import SubjectMissing
 
-from runtime.attempts import Attempts
+from runtime.attempts import TRIES, Attempts
 from runtime.errors import Unreadable
 from runtime.faust_batch_ledger import OffsetLedger, Partition
 from runtime.faust_batch_stop import FailStop
@@ -99,7 +99,7 @@ class BatchState:
         liveness: Liveness,
         readiness: Readiness,
         *,
-        tries: int = 3,
+        tries: int = TRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits

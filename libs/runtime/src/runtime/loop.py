@@ -166,7 +166,7 @@ class ConsumerLoop:
         self._liveness = liveness or Liveness()
         self._readiness = readiness or Readiness()
         self._pauses_s = (backoff or Backoff()).pauses_s
-        self._attempts = attempts or Attempts(3, self._metrics)
+        self._attempts = attempts or Attempts(TRIES, self._metrics)
         self._died = False
         self._errors = errors or ConsumerErrors(self._metrics, self._readiness)
         self._reading = PositionedConsumer(

@@ -21,7 +21,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime import metrics as m
-from runtime.attempts import Attempts, Mark
+from runtime.attempts import TRIES, Attempts, Mark
 from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer

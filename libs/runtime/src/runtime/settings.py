@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.addresses import check_servers, check_url
+from runtime.attempts import TRIES
 from runtime.errors import SettingsError
 from runtime.known_variables import ENV_PREFIX
 
@@ -111,7 +112,10 @@ class ServiceSettings(KafkaSecurity):
     health_port_file: Path | None = Field(None, description="where the actual health port is written")
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     kill_tries: int = Field(
-        4, ge=3, le=10, description="how often a record may be in hand when a process dies, before it is a dead letter"
+        TRIES,
+        ge=3,
+        le=10,
+        description="how often a record may be in hand when a process dies, before it is a dead letter",
     )
     fault_limit_s: float = Field(
         60.0,

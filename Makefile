@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)))
 SOURCES := $(addsuffix /src,$(PACKAGES))
+UNIT := libs services cli tests/contract
+# Two tests at a time, each file by one worker with servers of its own: most of the time they wait.
+WORKERS := 2
+ARGS ?=
 NATIVE := $(wildcard libs/clinical-ner/hatch_build.py libs/clinical-ner/native/*)
 
 .PHONY: help
@@ -49,15 +53,15 @@ up: $(READY) tools ## start everything and leave it running; prints the links
 
 .PHONY: test
 test: $(READY) test-tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-unit
-test-unit: $(READY) ## only the tests that need no server
-	@$(BIN)/python -m pytest -m "not stack and not long"
+test-unit: $(READY) ## the quick tests that need no server (ARGS="-k gate" for some of them)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not stack and not slow and not long" $(UNIT) $(ARGS)
 
 .PHONY: test-long
 test-long: $(READY) tools ## the tests that are too long for every push
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## ruff and the import contracts

@@ -14,6 +14,7 @@ from rxtract.models.versions import Version
 from rxtract.reextract import Sent
 
 
+@pytest.mark.slow
 def test_kept_names_are_never_in_notes_that_may_be_labelled():
     kept, labelled = words_of(Part.KEPT), words_of(Part.LABELLED)
     assert kept

@@ -33,6 +33,7 @@ def run(monkeypatch):
     return door, lambda *words: CliRunner().invoke(app, [*words, "--seed", "5"])
 
 
+@pytest.mark.slow
 def test_a_shift_reaches_only_its_city_after_its_note(run):
     door, invoke = run
     words = "--notes 300 --rate 0 --drift new_diseases,new_drugs --city Pune --city-share 0.5 --after 100 --share 0.9"

@@ -44,6 +44,7 @@ def test_pairing_is_narrower_than_the_difference_of_two_intervals():
     assert paired < unpaired / 2
 
 
+@pytest.mark.slow
 def test_coverage_of_the_interval_is_about_what_it_says():
     truth = 2 * 0.7 / 1.7
     hits = 0

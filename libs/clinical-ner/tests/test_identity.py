@@ -122,6 +122,7 @@ def assert_same(text: str, config: TrainingConfig, extractor: FeatureExtractor, 
     max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
 )
 @given(seed=st.integers(0, 2**32 - 1), text=st.one_of(st.text(max_size=120), st.just(None)))
+@pytest.mark.slow
 def test_labels_and_marginals_are_crfsuites_own(scheme, count, seed, text, tmp_path_factory):
     config, extractor, model = random_model(seed, scheme, tmp_path_factory.mktemp("model"))
     assert len(read_weights(model).labels) == count

@@ -56,6 +56,7 @@ def test_without_any_compiler_it_says_what_to_install(tmp_path, monkeypatch):
         hook.compile_library(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_sources_compile_without_a_warning(tmp_path, monkeypatch):
     if not shutil.which("cc"):
         pytest.skip("no cc on this machine")

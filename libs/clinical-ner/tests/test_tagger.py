@@ -92,6 +92,7 @@ def resident_bytes() -> int:
     return int(pages) * 4096
 
 
+@pytest.mark.slow
 def test_a_million_new_words_do_not_grow_memory(model):
     tagger = model.tagger()
     rng = random.Random(0)
@@ -109,6 +110,7 @@ def test_a_million_new_words_do_not_grow_memory(model):
     assert tagger.decoder.cached_words <= model.metadata["cache_words"]
 
 
+@pytest.mark.slow
 def test_words_forgotten_and_seen_again_give_the_same(model):
     tagger = model.tagger()
     text = "The patient with dengue was treated with dialysis and improved."

@@ -92,6 +92,7 @@ def test_prescriptions_look_like_prescriptions():
         assert shorthand in text, shorthand
 
 
+@pytest.mark.slow
 def test_held_out_names_never_stand_in_the_training_corpus():
     kinds = {}
     for vocabulary in (Vocabulary.TRAIN, Vocabulary.HELDOUT):

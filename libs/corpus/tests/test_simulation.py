@@ -48,6 +48,7 @@ def test_new_names_are_new(kind):
 
 
 @pytest.mark.parametrize("kind", [ShiftKind.NEW_DISEASES, ShiftKind.NEW_DRUGS])
+@pytest.mark.slow
 def test_the_kept_half_of_the_new_names_is_never_labelled(kind):
     labelled, kept = novel_names(kind, Part.LABELLED), novel_names(kind, Part.KEPT)
     assert not set(labelled) & set(kept)
@@ -71,6 +72,7 @@ def test_the_new_stems_are_no_building_blocks():
     assert not any(block.endswith(("vell", "lyx", "zumyx")) for block in blocks)
 
 
+@pytest.mark.slow
 def test_several_shifts_happen_together_in_one_city():
     shifts = [Shift(kind, after=50, city="Pune", share=0.6) for kind in ShiftKind]
     notes = list(simulate(9, 1_000, shift=shifts, city_share=("Pune", 0.5)))

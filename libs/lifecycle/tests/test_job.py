@@ -19,6 +19,8 @@ from lifecycle.job import run_job
 from lifecycle.leakage import TEXTS, packed, text_hashes
 from lifecycle.roles import Role, role_of
 
+pytestmark = pytest.mark.slow  # it trains
+
 KEY = b"k" * 32
 GATE = GateConfig(resamples=200, min_gold_mentions=50, min_recent_notes=5, margin=0.5, min_speed_ratio=0.05)
 CORPUS = {"notes": 150, "gold_notes": 100}

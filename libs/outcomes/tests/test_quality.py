@@ -4,6 +4,7 @@ from outcomes.quality import LABELS, AuditedNote, Counts, expected, measure, rat
 
 
 @pytest.mark.parametrize("rates", [{1.0: 50}, {1.0: 150}, {0.01: 10, 0.2: 100}, {0.01: 5, 0.2: 20}])
+@pytest.mark.slow
 def test_intervals_cover_the_truth_in_a_thousand_simulated_weeks(rates):
     """Each rate of the audit with the notes that it finds, more or fewer."""
     chance = np.random.default_rng(7)

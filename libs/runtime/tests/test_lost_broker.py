@@ -106,6 +106,7 @@ def broker() -> Iterator[OneBroker]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_a_consumer_finds_a_broker_that_was_fenced_for_a_moment(broker: OneBroker) -> None:
     address = {"bootstrap.servers": f"127.0.0.1:{broker.port}", "group.id": GROUP, "log_level": 3}
     consumer = Consumer({**CONSUMER_DEFAULTS, **address, "topic.metadata.refresh.interval.ms": 500})

@@ -54,6 +54,7 @@ def chosen(sampling: Sampling, count: int, **more):
     return [sampling(note(number, **more), 0.9, 3) for number in range(count)]
 
 
+@pytest.mark.slow
 def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
     first = chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000)
     audit = [one for one in first if one.sample is Sample.AUDIT]
@@ -66,6 +67,7 @@ def test_the_audit_takes_its_share_half_of_it_bare_and_the_same_notes_again():
     assert first != chosen(Sampling(0.5, KEY, RATES, OpenEpisodes()), 20_000, source="lab")
 
 
+@pytest.mark.slow
 def test_a_segment_has_its_own_rate_and_its_notes_weigh_by_it():
     rates = RATES._replace(audit_of={"city=Pune": 0.1, "specialty=cardiology": 0.05, "city=Delhi|specialty=ent": 0.5})
     sampling = Sampling(0.5, KEY, rates, OpenEpisodes())

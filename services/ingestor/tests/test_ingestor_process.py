@@ -58,6 +58,7 @@ def test_a_taken_port_is_one_line(key: str) -> None:
     assert f"RXTRACT_HTTP_PORT {port}" in done.stderr
 
 
+@pytest.mark.slow
 def test_while_the_servers_are_away_it_lives_answers_503_and_stops_in_order(key: str, tmp_path: Path) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RXTRACT_")},

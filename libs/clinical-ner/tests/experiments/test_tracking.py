@@ -18,6 +18,8 @@ from clinical_ner.tracking import CHAMPION, connect, dataset_record, log_and_reg
 from clinical_ner.tracking_download import ModelUnavailable, open_model
 from clinical_ner.train import train
 
+pytestmark = pytest.mark.slow  # it trains
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)))
 SOURCES := $(addsuffix /src,$(PACKAGES))
+TOOLS := $(wildcard benchmarks/*.py requirements/*.py deploy/*.py deploy/alerts/*.py deploy/compose/*.py deploy/crds/*.py deploy/grafana/*.py deploy/stand_ins/*.py)
 UNIT := libs services cli tests/contract
 # Two tests at a time, each file by one worker with servers of its own: most of the time they wait.
 WORKERS := 2
@@ -70,8 +71,8 @@ lint: $(READY) ## ruff and the import contracts
 	@$(BIN)/lint-imports
 
 .PHONY: types
-types: $(READY) ## mypy, strict, over every package
-	@$(BIN)/mypy $(SOURCES)
+types: $(READY) ## mypy, strict, over every package, the benchmarks and what deploy runs
+	@$(BIN)/mypy $(SOURCES) $(TOOLS)
 
 .PHONY: format
 format: $(READY) ## let ruff mend what it can

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+from typing import Any
 
 import faust
 from stream_work import Task, Work
@@ -36,7 +37,7 @@ def application(task: Task, work: Work) -> faust.App:
     )
 
     @app.agent(source)
-    async def extract(stream: faust.Stream[bytes]) -> None:
+    async def extract(stream: faust.StreamT[Any]) -> None:
         async for event in stream.events():
             await target.send(key=event.key, value=work.one(event.value))
 

@@ -73,7 +73,9 @@ class Work:
         self._decode = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
         self._encode = Serializer(EntitiesExtracted, task.event_schema_id)
         self._choose = Sampling(0.5, None, SamplingRates(), OpenEpisodes())
-        self._tag = (tagger or TrivialTagger()).tag
+        tagger = tagger or TrivialTagger()
+        self._tag = tagger.tag
+        self._rules = (tagger.rules_version, 0)
 
     def one(self, value: bytes) -> bytes:
         """Work on one note."""
@@ -85,6 +87,6 @@ class Work:
         tagged = self._tag([note.text for note in notes])
         chosen = [self._choose(note, result.confidence, 0) for note, result in zip(notes, tagged, strict=True)]
         return [
-            self._encode(extracted(note, result, MODEL, chosen[row].review, NOW_MS))
+            self._encode(extracted(note, result, MODEL, self._rules, chosen[row].review, NOW_MS))
             for row, (note, result) in enumerate(zip(notes, tagged, strict=True))
         ]

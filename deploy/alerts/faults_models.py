@@ -125,7 +125,8 @@ def void_orders(world: World) -> None:
 
 def job(world: World) -> psutil.Process:
     """The process of the training that has begun."""
-    trainer, found = psutil.Process(world.services["trainer"].pid), []
+    trainer = psutil.Process(world.services["trainer"].pid)
+    found: list[psutil.Process] = []
 
     def looked() -> bool:
         found[:] = [child for child in trainer.children(recursive=True) if "lifecycle.job_process" in child.cmdline()]

@@ -1,6 +1,6 @@
 """How many notes the ingestor takes in a second, by each door. Starts nothing: it is given the addresses of what runs.
 
-    python benchmarks/ingestor.py --stack DIR/stack.json [--topic-prefix P] [--door kafka|http|both] [--notes N]
+    python benchmarks/ingestor_doors.py --stack DIR/stack.json [--topic-prefix P] [--door kafka|http|both] [--notes N]
 
 Kafka door: notes are written to `notes.submitted.v1` faster than they are taken, and the growth of `notes.accepted.v1` is timed
 from the moment at which the last one was written (so that writing takes no part of the machine) until the last was accepted.

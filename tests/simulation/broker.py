@@ -84,6 +84,8 @@ class Member:
     revoking: bool = False
     kicked: bool = False
     joined: int = 0
+    served: int = -1
+    """Up to which change of the group it did what it had to."""
     asked: bool = True
     """Whether it was told of its assignment (also of an empty one) since the last rebalance."""
 
@@ -96,7 +98,7 @@ class Group:
         self.name = name
         self.members: list[Member] = []
         self.committed: dict[Place, tuple[int, str]] = {}
-        self.generation = 0
+        self.changes = 0
 
     def join(self, member: Member) -> None:
         member.kicked, member.owned, member.target, member.to_revoke = False, set(), set(), set()
@@ -120,7 +122,7 @@ class Group:
 
     def rebalance(self) -> None:
         """Decide anew who reads what."""
-        self.generation += 1
+        self.changes += 1
         if not self.members:
             return
         chance = self.broker.random
@@ -155,6 +157,7 @@ class Group:
     def revoked(self, member: Member, places: Iterable[Place]) -> None:
         member.owned -= set(places)
         member.to_revoke -= set(places)
+        self.changes += 1
         for other in self.members:
             other.signal.notify()
 

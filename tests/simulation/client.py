@@ -18,6 +18,8 @@ from tests.simulation.kernel import Killed, Process, Signal
 
 NEVER = float("inf")
 _BEGIN_S = 0.02
+_TICK_S = 0.02
+"""Whoever waits for nothing waits so long at least: on a busy machine it is no less, and a world has fewer turns."""
 _METADATA_S = 10.0
 
 
@@ -79,7 +81,7 @@ class SimConsumer:
         self._reset = config.get("auto.offset.reset", "largest")
         self._tells_ends = bool(config.get("enable.partition.eof"))
         self._committed_only = config.get("isolation.level", "read_committed") == "read_committed"
-        self._group_name = config.get("group.id", "")
+        self._group = broker.group(config.get("group.id", ""))
         self._eager = "cooperative" not in config.get("partition.assignment.strategy", "range")
         self._off_by_one = off_by_one
         self._fetching: dict[Place, Fetching] = {}
@@ -109,7 +111,7 @@ class SimConsumer:
 
     def _join(self) -> None:
         assert self._member is not None
-        group = self._broker.group(self._group_name)
+        group = self._group
         group.join(self._member)
         self._known = {topic: len(self._broker.topics.get(topic, ())) for topic in self._member.topics}
         self._broker.watch_session(group, self._member)
@@ -119,7 +121,7 @@ class SimConsumer:
             if self._closed:
                 return
             now = {topic: len(self._broker.topics.get(topic, ())) for topic in member.topics}
-            group = self._broker.group(self._group_name)
+            group = self._group
             if now != self._known and member in group.members:
                 self._known = now
                 group.rebalance()
@@ -129,10 +131,12 @@ class SimConsumer:
 
     def _serve(self) -> None:
         """What the group wants; runs the callbacks."""
-        member = self._member
+        member, group = self._member, self._group
         if member is None or self._in_callback or self._broker.away:
             return
-        group = self._broker.group(self._group_name)
+        if member.served == group.changes and not member.kicked:
+            return
+        member.served = group.changes
         if member.kicked:
             lost = sorted(member.owned)
             self._callback("on_lost" if "on_lost" in self._callbacks else "on_revoke", lost)
@@ -241,7 +245,7 @@ class SimConsumer:
     def poll(self, timeout: float = NEVER) -> SimMessage | None:
         """One message; runs what the group wants first."""
         self._process.step()
-        until_s = self._kernel.now + max(0.0, timeout)
+        until_s = self._kernel.now + (max(timeout, _TICK_S) if timeout > 0 else 0.0)
         waited = False
         while True:
             self._serve()
@@ -349,7 +353,7 @@ class SimConsumer:
 
     def committed(self, partitions: list[TopicPartition], timeout: float = NEVER) -> list[TopicPartition]:
         self._ask(timeout)
-        stored = self._broker.group(self._group_name).committed
+        stored = self._group.committed
         found = []
         for one in partitions:
             left = stored.get((one.topic, one.partition))
@@ -378,7 +382,7 @@ class SimConsumer:
         return -1 if self._member is None or self._member.kicked else self._member.joined
 
     def _store(self, offsets: list[TopicPartition], lost: bool, asked: int) -> bool:
-        group = self._broker.group(self._group_name)
+        group = self._group
         member = self._member
         if lost or self._broker.away or member is None or asked != member.joined or member not in group.members:
             return False
@@ -419,7 +423,7 @@ class SimConsumer:
             if gone:
                 self._callback("on_revoke", gone)
             self._drop(gone)
-            self._broker.group(self._group_name).leave(member)
+            self._group.leave(member)
         self._closed = True
         self._member = None
 

@@ -188,7 +188,8 @@ class SimConsumer:
 
     def _add(self, partitions: Iterable[TopicPartition]) -> None:
         for one in partitions:
-            begins = self._kernel.now + self._broker.random.uniform(0, _BEGIN_S)
+            chance = self._broker.random
+            begins = self._kernel.now + (chance.uniform(0, _BEGIN_S) if chance.random() < 0.6 else 0.0)
             self._fetching[one.topic, one.partition] = Fetching(max(0, one.offset), begins)
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
@@ -464,7 +465,7 @@ class SimProducer:
         self._open = 0
         self._wire: deque[tuple[_Queued, float]] = deque()
         self._busy = False
-        self._acked_at_s = 0.0
+        self._acked_at_s: dict[Place, float] = {}
         self.fatal = False
 
     def produce(
@@ -528,12 +529,16 @@ class SimProducer:
         self._later(ack_s, queued, None, SimMessage((queued.topic, number), offset))
 
     def _later(self, delay_s: float, queued: _Queued, error: KafkaError | None, message: SimMessage | None) -> None:
+        """Report, in order for each partition; those of different partitions may overtake each other."""
+
         def report() -> None:
             self._reports.append((queued, error, message))
             self._signal.notify()
 
-        self._acked_at_s = max(self._acked_at_s, self._kernel.now + delay_s)
-        self._kernel.at(self._acked_at_s - self._kernel.now, report)
+        place = (queued.topic, -1 if message is None else message.partition())
+        at_s = max(self._acked_at_s.get(place, 0.0), self._kernel.now + delay_s)
+        self._acked_at_s[place] = at_s
+        self._kernel.at(at_s - self._kernel.now, report)
 
     def poll(self, timeout: float = 0.0) -> int:
         self._process.step()

@@ -65,6 +65,7 @@ class Process:
         self.name = name
         self.dead = False
         self.frozen = False
+        self.ended = False
         self.fuse: int | None = None
         self.tasks: list[Task] = []
         self.asleep: list[Task] = []

@@ -156,6 +156,8 @@ class Running(NamedTuple):
     stop: Callable[[], None]
     readiness: Readiness
     expired: Callable[[], float]
+    behind: Callable[[], str] = str
+    judge: Callable[[], str] = str
 
 
 def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Handler:
@@ -169,6 +171,7 @@ def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Ha
         for record in records:
             if record.value is not None and deadly in record.value:
                 outlook.on_killer(record)
+                process.ended = True
                 process.kill()
                 raise Killed
         if chance.random() < moods.away:

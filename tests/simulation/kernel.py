@@ -7,6 +7,7 @@ clock jumps. A killed process' tasks never go on: each call that they make from 
 import heapq
 import itertools
 import time
+from asyncio import events
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -215,7 +216,12 @@ class Kernel:
         task.timer += 1
         if timeout_s < float("inf"):
             self.at(max(0.0, timeout_s), self._elapsed, task, task.timer)
+        loop = events._get_running_loop()
+        if loop is not None:
+            events._set_running_loop(None)
         self.hub.switch()
+        if loop is not None:
+            events._set_running_loop(loop)
         if task.process.dead:
             raise Killed
         for signal in signals:

@@ -106,7 +106,7 @@ def _work(first: int, end: int, step: int, folder: Path | None = None, *, stop_a
     """Run worlds in a fresh interpreter."""
     order = json.dumps({"first": first, "end": end, "step": step, "stop_at_first": stop_at_first})
     done = subprocess.run(
-        [sys.executable, "-m", "tests.simulation.worker", order],
+        [sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order],
         cwd=ROOT,
         env=_environment(folder),
         capture_output=True,
@@ -125,7 +125,7 @@ def tell_one(seed: int, patch: Path | None = None) -> int:
             sys.exit(f"{patch.stem}: {why}")
         order = json.dumps({"first": seed, "end": seed + 1, "step": 1, "tell": True})
         environment = _environment(Path(folder) if patch else None)
-        return subprocess.run([sys.executable, "-m", "tests.simulation.worker", order], cwd=ROOT, env=environment).returncode
+        return subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order], cwd=ROOT, env=environment).returncode
 
 
 def _environment(folder: Path | None) -> dict[str, str]:

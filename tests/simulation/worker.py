@@ -11,7 +11,7 @@ kernel.install_clock()  # first: the defaults of what is imported below keep the
 
 import structlog  # noqa: E402
 
-from tests.simulation import readers, services  # noqa: E402
+from tests.simulation import faust_process, readers, services  # noqa: E402
 from tests.simulation.story import printed  # noqa: E402
 from tests.simulation.world import World  # noqa: E402
 
@@ -23,6 +23,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     services.install()
     readers.install()
+    faust_process.install()
     if order.get("tell"):
         sys.exit(tell(order["first"]))
     gc.freeze()

@@ -18,7 +18,7 @@ from runtime.errors import RxtractError
 from runtime.loop import LoopLimits
 from runtime.positions import IN_REACH
 
-from tests.simulation import readers, services
+from tests.simulation import faust_process, readers, services
 from tests.simulation.broker import Broker, Chances, Entry, Group, Place
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.services import ACCEPTED, ENTITIES, EXTRACTORS, INGESTORS, SUBMITTED, Moods, Outlook, Running
@@ -64,7 +64,7 @@ GENTLE = frozenset(
 HOLDING, MOVING = frozenset({"slow handlers", "registry away"}), frozenset({"joins and leaves", "growth"})
 """A batch that is in a handler when its partition moves is done by both owners: the contract says that rebalances repeat."""
 READERS = ("scorekeeper", "desk", "replica")
-BUSY_S = 20.0
+BUSY_S = 17.0
 LIMIT_S = 400.0
 Ident = tuple[str, int]
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder with a random name of its own
@@ -214,13 +214,15 @@ class World:
             on_killer=self._killer_met,
         )
         self.slots = [Slot("ingestor-0", services.ingestor), Slot("ingestor-1", services.ingestor)]
-        self.slots += [Slot("extractor-0", services.extractor)]
+        self.extractor = chance.choice((services.extractor, faust_process.extractor))
+        self.slots += [Slot("extractor-0", self.extractor)]
         if chance.random() < 0.5:
-            self.slots.append(Slot("extractor-1", services.extractor))
+            self.slots.append(Slot("extractor-1", self.extractor))
         for name in ("scorekeeper", "desk", "replica"):
             if has(name):
                 self.slots.append(Slot(f"{name}-0", getattr(self, f"_{name}")))
-        self.tell("world", seed=self.seed, partitions=partitions, troubles=sorted(self.troubles))
+        engine = "Faust" if self.extractor is faust_process.extractor else "loop"
+        self.tell("world", seed=self.seed, partitions=partitions, extractor=engine, troubles=sorted(self.troubles))
 
     def _scorekeeper(self, outlook: Outlook, process: Process) -> Running:
         if self.disk is None:
@@ -244,7 +246,7 @@ class World:
         self._judge()
 
     def _submit_end(self) -> float:
-        return BUSY_S - 5.0
+        return BUSY_S - 4.0
 
     # -- replicas
 
@@ -312,7 +314,7 @@ class World:
                 kernel.at(at_s, act)
                 at_s += chance.expovariate(1 / every_s) + 0.2
         if "truncation" in self.troubles:
-            kernel.at(chance.uniform(5.0, BUSY_S - 6.0), self._truncate)
+            kernel.at(chance.uniform(4.0, BUSY_S - 6.0), self._truncate)
         self.notes = self._notes()
         at_s = 0.5
         while at_s < self._submit_end():
@@ -357,7 +359,7 @@ class World:
                 self.tell("asked to stop", process=slot.process.name)
                 slot.running.stop()
         elif len(ours) < 4:
-            make = services.ingestor if kind == "ingestor" else services.extractor
+            make = services.ingestor if kind == "ingestor" else self.extractor
             slot = Slot(f"{kind}-{len(self.slots)}", make)
             self.slots.append(slot)
             self._start(slot)
@@ -581,7 +583,7 @@ class World:
         self.tell("calm")
         self.broker.chances = Chances(sticky=True)
         self.moods.slow = self.moods.bug = self.moods.away = 0.0
-        for kind, make in (("ingestor", services.ingestor), ("extractor", services.extractor)):
+        for kind, make in (("ingestor", services.ingestor), ("extractor", self.extractor)):
             if not any(slot.name.startswith(kind) and slot.wanted for slot in self.slots):
                 slot = Slot(f"{kind}-{len(self.slots)}", make)
                 self.slots.append(slot)

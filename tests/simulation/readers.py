@@ -116,9 +116,9 @@ def scorekeeper(outlook: Outlook, process: Process, disk: Disk) -> Running:
 
     def behind() -> str:
         left = [
-            f"{ENTITIES}[{number}] kept to {sink.next_offset(ENTITIES, number)} of {log.stable}"
+            f"{ENTITIES}[{number}] kept to {records.next_offset(ENTITIES, number)} of {log.stable}"
             for number, log in enumerate(broker.topics[ENTITIES])
-            if (sink.next_offset(ENTITIES, number) or 0) != log.stable
+            if (records.next_offset(ENTITIES, number) or 0) != log.stable
         ]
         return "; ".join(left)
 

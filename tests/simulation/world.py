@@ -545,6 +545,10 @@ class World:
         if self.tell_all:
             self.tell("append", topic=topic, partition=partition, offset=entry.offset, key=entry.key)
 
+    def _broken(self, what: str) -> None:
+        """End the world: said from within a call of the product's, which might catch what is raised there."""
+        self.kernel.error = self.kernel.error or Violation(what)
+
     def _committed(self, group: Group, place: Place, offset: int, metadata: str) -> None:
         if self.tell_all:
             self.tell("commit", group=group.name, topic=place[0], partition=place[1], offset=offset, mark=metadata)
@@ -552,11 +556,13 @@ class World:
         if place in self.cut:
             return
         if offset > log.high:
-            raise Violation(f"{group.name} committed {offset} of {place[0]}[{place[1]}], which ends at {log.high}")
+            self._broken(f"{group.name} committed {offset} of {place[0]}[{place[1]}], which ends at {log.high}")
+            return
         begin = max(self.checked.get((group.name, place), 0), log.low)
         for at in range(begin, offset):
             if log.entry(at).kind == "data" and not self._has_effect(place, at):
-                raise Violation(f"{group.name} committed {place[0]}[{place[1]}] past offset {at}, which has no effect yet")
+                self._broken(f"{group.name} committed {place[0]}[{place[1]}] past offset {at}, which has no effect yet")
+                return
         self.checked[group.name, place] = max(begin, offset)
 
     def _has_effect(self, place: Place, offset: int) -> bool:

@@ -55,6 +55,10 @@ test: $(READY) test-tools lint types ## every check: style, types, imports, unit
 test-unit: $(READY) ## only the tests that need no server
 	@$(BIN)/python -m pytest -m "not stack and not long"
 
+.PHONY: simulate
+simulate: $(READY) ## the engine in SEEDS=1000 simulated worlds, then with faults put back (SEED=123 tells one world's story)
+	@SEEDS='$(SEEDS)' SEED='$(SEED)' FAULTS='$(FAULTS)' $(BIN)/python -m tests.simulation
+
 .PHONY: test-long
 test-long: $(READY) tools ## the tests that are too long for every push
 	@$(BIN)/python -m pytest -m long

@@ -147,7 +147,9 @@ class Group:
             member.to_revoke = set(member.owned) if member.eager else member.owned - member.target
             member.asked = False
             member.signal.notify()
-        self.broker.tell("rebalance", group=self.name, to={m.name: sorted(p for _, p in m.target) for m in self.members})
+        self.broker.tell(
+            "rebalance", group=self.name, to={m.name: sorted(p for _, p in m.target) for m in self.members}
+        )
 
     @property
     def settled(self) -> bool:
@@ -307,4 +309,3 @@ class Broker:
         self.away = False
         self.tell("broker back")
         self.back.notify()
-

@@ -272,7 +272,9 @@ class SimConsumer:
         return found
 
     def _pause_s(self, left_s: float) -> float:
-        waiting = any(not one.paused and not one.given_up and self._is_ahead(p, one) for p, one in self._fetching.items())
+        waiting = any(
+            not one.paused and not one.given_up and self._is_ahead(p, one) for p, one in self._fetching.items()
+        )
         return min(left_s, 0.01) if waiting else left_s
 
     def _is_ahead(self, place: Place, one: Fetching) -> bool:
@@ -367,13 +369,14 @@ class SimConsumer:
         if asynchronous:
             lost = broker.random.random() < broker.chances.refused_commit
             asked = self._joined()
-            kernel.at(broker.random.uniform(0.001, 0.02), self._store, offsets, lost, asked)
+            if not lost:
+                kernel.at(broker.random.uniform(0.001, 0.02), self._store, offsets, asked)
             return None
         asked = self._joined()
         self._ask(5.0)
         if broker.random.random() < broker.chances.refused_commit and not self._in_callback:
             raise KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
-        if not self._store(offsets, False, asked):
+        if not self._store(offsets, asked):
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
         self._process.step()
         return offsets
@@ -382,10 +385,10 @@ class SimConsumer:
         """Which of its memberships a commit belongs to."""
         return -1 if self._member is None or self._member.kicked else self._member.joined
 
-    def _store(self, offsets: list[TopicPartition], lost: bool, asked: int) -> bool:
+    def _store(self, offsets: list[TopicPartition], asked: int) -> bool:
         group = self._group
         member = self._member
-        if lost or self._broker.away or member is None or asked != member.joined or member not in group.members:
+        if self._broker.away or member is None or asked != member.joined or member not in group.members:
             return False
         for one in offsets:
             self._broker.commit(group, (one.topic, one.partition), one.offset, one.metadata or "")
@@ -432,7 +435,9 @@ class SimConsumer:
 def metadata_of(broker: Broker, topic: str | None = None) -> SimpleNamespace:
     """What `list_topics` gives."""
     topics = {
-        name: SimpleNamespace(topic=name, partitions={number: SimpleNamespace(id=number) for number in range(len(logs))})
+        name: SimpleNamespace(
+            topic=name, partitions={number: SimpleNamespace(id=number) for number in range(len(logs))}
+        )
         for name, logs in broker.topics.items()
         if topic in (None, name)
     }

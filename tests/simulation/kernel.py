@@ -9,7 +9,7 @@ import itertools
 import time
 from asyncio import events
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import greenlet
 
@@ -164,7 +164,7 @@ class Kernel:
         self._numbers = itertools.count()
         self.turns = 0
 
-    def __enter__(self) -> "Kernel":
+    def __enter__(self) -> Self:
         _world.append(self)
         return self
 
@@ -296,7 +296,7 @@ class SimExecutor:
         self._process = task.process
         self._last: SimFuture | None = None
 
-    def __enter__(self) -> "SimExecutor":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

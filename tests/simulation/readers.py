@@ -94,9 +94,7 @@ def scorekeeper(outlook: Outlook, process: Process, disk: Disk) -> Running:
     board.lock = _Unlocked()  # tasks are no threads
     read = _sometimes_away(outlook, contract().read_entities)
     fold_handler = FoldHandler({topics.ENTITIES_EXTRACTED: read}, names, board, said, sink, metrics)
-    consumer = SimConsumer(
-        broker, process, {**CONSUMER_DEFAULTS, "group.id": "unused"}, off_by_one=outlook.off_by_one
-    )
+    consumer = SimConsumer(broker, process, {**CONSUMER_DEFAULTS, "group.id": "unused"}, off_by_one=outlook.off_by_one)
     reader = Reader(
         Topics(consumer, names, errors, counting(metrics)),
         fold_handler,
@@ -281,4 +279,3 @@ _os = at_rest.os
 def install() -> None:
     """See `services.install`."""
     at_rest.os = _QuickDisk()
-

@@ -18,7 +18,13 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).with_name("faults")
-SOURCES = ("libs/runtime/src", "services/ingestor/src", "services/extractor/src", "services/scorekeeper/src", "services/review-desk/src")
+SOURCES = (
+    "libs/runtime/src",
+    "services/ingestor/src",
+    "services/extractor/src",
+    "services/scorekeeper/src",
+    "services/review-desk/src",
+)
 """What a fault may change."""
 CORES = os.cpu_count() or 1
 
@@ -47,7 +53,9 @@ def main() -> None:
         found = list(pool.map(try_fault, faults))
     print(f"{len(faults)} faults in {time.monotonic() - began_s:.0f} s")
     caught = sum(found)
-    print(f"{outcome.seeds} seeds, {len(outcome.failures)} failures; {caught} of {len(faults)} faults put back were found")
+    print(
+        f"{outcome.seeds} seeds, {len(outcome.failures)} failures; {caught} of {len(faults)} faults put back were found"
+    )
     sys.exit(1 if outcome.failures or caught < len(faults) else 0)
 
 
@@ -94,11 +102,27 @@ def put_back(patch: Path, folder: Path) -> str | None:
     for source in SOURCES:
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    apply = ["patch", "-p1", "--batch", "--fuzz=2", "--no-backup-if-mismatch", "-r", "-", "-d", str(folder), "-i", str(patch)]
+    apply = [
+        "patch",
+        "-p1",
+        "--batch",
+        "--fuzz=2",
+        "--no-backup-if-mismatch",
+        "-r",
+        "-",
+        "-d",
+        str(folder),
+        "-i",
+        str(patch),
+    ]
     done = subprocess.run(apply, capture_output=True, text=True)
     if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if "FAILED" in line or "ignored" in line or "can't find" in line]
-        return f"the patch no longer applies ({lines[0] if lines else 'see patch'}): write it anew against today's sources"
+        lines = [
+            line for line in done.stdout.splitlines() if "FAILED" in line or "ignored" in line or "can't find" in line
+        ]
+        return (
+            f"the patch no longer applies ({lines[0] if lines else 'see patch'}): write it anew against today's sources"
+        )
     return None
 
 
@@ -125,7 +149,9 @@ def tell_one(seed: int, patch: Path | None = None) -> int:
             sys.exit(f"{patch.stem}: {why}")
         order = json.dumps({"first": seed, "end": seed + 1, "step": 1, "tell": True})
         environment = _environment(Path(folder) if patch else None)
-        return subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order], cwd=ROOT, env=environment).returncode
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order], cwd=ROOT, env=environment
+        ).returncode
 
 
 def _environment(folder: Path | None) -> dict[str, str]:

@@ -195,7 +195,11 @@ def extractor(outlook: Outlook, process: Process) -> Running:
     """The extractor's handler in the plain loop."""
     metrics = Metrics(EXTRACTOR_METRICS)
     return looped(
-        outlook, process, extraction_handler(metrics), (EXTRACTORS, ACCEPTED, extraction.STAGE, KILLS_EXTRACTOR), metrics
+        outlook,
+        process,
+        extraction_handler(metrics),
+        (EXTRACTORS, ACCEPTED, extraction.STAGE, KILLS_EXTRACTOR),
+        metrics,
     )
 
 
@@ -248,7 +252,7 @@ def looped(
         attempts=attempts,
         errors=errors,
     )
-    return Running(running.run, running.stop, readiness, lambda: metrics.counter(EXPIRED_RECORDS)._value.get())
+    return Running(running.run, running.stop, readiness, metrics.counter(EXPIRED_RECORDS)._value.get)
 
 
 def note(note_id: str, revision: int, text: str) -> NoteSubmitted:

@@ -57,7 +57,16 @@ TROUBLES = (
     "wipes",
 )
 GENTLE = frozenset(
-    {"joins and leaves", "growth", "transactions", "off by one", "slow handlers", "registry away", "duplicates", "bad notes"}
+    {
+        "joins and leaves",
+        "growth",
+        "transactions",
+        "off by one",
+        "slow handlers",
+        "registry away",
+        "duplicates",
+        "bad notes",
+    }
     | {"eager", "shuffled assignments", "small queue", "large letters", "scorekeeper", "desk", "replica", "wipes"}
 )
 """After these nothing may come twice: every process leaves in good order, and the broker answers."""
@@ -67,7 +76,7 @@ READERS = ("scorekeeper", "desk", "replica")
 BUSY_S = 17.0
 LIMIT_S = 400.0
 Ident = tuple[str, int]
-_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder with a random name of its own
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class Violation(AssertionError):
@@ -668,7 +677,9 @@ class World:
         submitted = Counter(fate.ident for fate in self.submitted.values() if fate.ident)
         for ident, count in submitted.items():
             if self.accepted[ident] > count:
-                raise Violation(f"{ident} was accepted {self.accepted[ident]} times, submitted {count}: nobody died or failed")
+                raise Violation(
+                    f"{ident} was accepted {self.accepted[ident]} times, submitted {count}: nobody died or failed"
+                )
         for ident, count in self.effects.items():
             if count > self.accepted[ident]:
                 raise Violation(f"{ident} has {count} effects, accepted {self.accepted[ident]}: nobody died or failed")
@@ -689,4 +700,6 @@ class World:
         for name, topic in ((INGESTORS, SUBMITTED), (EXTRACTORS, ACCEPTED)):
             for place, (offset, _) in self.broker.group(name).committed.items():
                 if place[0] == topic and offset != self.broker.log(place).stable:
-                    raise Violation(f"{name} ends at {offset} of {place}, which ends at {self.broker.log(place).stable}")
+                    raise Violation(
+                        f"{name} ends at {offset} of {place}, which ends at {self.broker.log(place).stable}"
+                    )

@@ -548,7 +548,7 @@ class SimProducer:
     def poll(self, timeout: float = 0.0) -> int:
         self._process.step()
         if not self._reports and timeout > 0 and self._open:
-            self._kernel.wait(timeout, (self._signal,))
+            self._kernel.wait(max(timeout, _TICK_S), (self._signal,))
             self._process.step()
         elif not self._reports and timeout > 0:
             self._kernel.wait(timeout)

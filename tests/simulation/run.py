@@ -6,26 +6,18 @@ the real ones on its path.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).with_name("faults")
-SOURCES = (
-    "libs/runtime/src",
-    "services/ingestor/src",
-    "services/extractor/src",
-    "services/scorekeeper/src",
-    "services/review-desk/src",
-)
-"""What a fault may change."""
 CORES = os.cpu_count() or 1
 
 
@@ -98,10 +90,21 @@ def title_of(patch: Path) -> str:
 
 
 def put_back(patch: Path, folder: Path) -> str | None:
-    """Copy the sources and change them; what is wrong when the patch no longer applies, or None."""
-    for source in SOURCES:
-        if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    """Copy the packages that a patch changes, and change them; what is wrong when it no longer applies, or None."""
+    for source in sources_of(patch):
+        shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("*.so"))
+    return refusal_of(patch, folder)
+
+
+def sources_of(patch: Path) -> list[str]:
+    """The `src` folders of the packages that a patch changes."""
+    return sorted(
+        set(re.findall(r"^\+\+\+ b/((?:libs|services)/[^/]+/src)/", patch.read_text(encoding="utf-8"), re.MULTILINE))
+    )
+
+
+def refusal_of(patch: Path, folder: Path, *options: str) -> str | None:
+    """Apply a patch to a tree; why it does not apply, in one line, or None."""
     apply = [
         "patch",
         "-p1",
@@ -115,7 +118,7 @@ def put_back(patch: Path, folder: Path) -> str | None:
         "-i",
         str(patch),
     ]
-    done = subprocess.run(apply, capture_output=True, text=True)
+    done = subprocess.run([*apply, *options], capture_output=True, text=True)
     if done.returncode:
         lines = [
             line for line in done.stdout.splitlines() if "FAILED" in line or "ignored" in line or "can't find" in line
@@ -156,6 +159,5 @@ def tell_one(seed: int, patch: Path | None = None) -> int:
 
 def _environment(folder: Path | None) -> dict[str, str]:
     """A fault's copy stands first on the path; sets have one order, or a seed would not replay."""
-    before: Iterator[str] = iter(()) if folder is None else (str(folder / source) for source in SOURCES)
-    path: Sequence[str] = [*before, str(ROOT)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    copies = [] if folder is None else sorted(str(one) for one in folder.glob("*/*/src"))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((*copies, str(ROOT))), "PYTHONHASHSEED": "0"}

@@ -67,6 +67,7 @@ class Chances:
     refused_commit: float = 0.0
     fetch_gap: float = 0.3
     sticky: bool = True
+    late_news: float = 0.5
 
 
 @dataclass(eq=False)
@@ -191,6 +192,7 @@ class Broker:
         self.groups: dict[str, Group] = {}
         self.away = False
         self.disk_full = False
+        self.leaderless: set[Place] = set()
         self.back = Signal()
         self.on_append: list[Callable[[str, int, Entry], None]] = []
         self.on_commit: list[Callable[[Group, Place, int, str], None]] = []

@@ -94,6 +94,7 @@ class SimConsumer:
         self._closed = False
         self._last: Place | None = None
         self._known: dict[str, int] = {}
+        self._commit_at_s = 0.0
         process.on_death.append(self._died)
 
     def _died(self) -> None:
@@ -136,6 +137,8 @@ class SimConsumer:
             return
         if member.served == group.changes and not member.kicked:
             return
+        if not member.kicked and self._broker.random.random() < self._broker.chances.late_news:
+            return  # the news comes between two records, not always before the first
         member.served = group.changes
         if member.kicked:
             lost = sorted(member.owned)
@@ -275,7 +278,8 @@ class SimConsumer:
         waiting = any(
             not one.paused and not one.given_up and self._is_ahead(p, one) for p, one in self._fetching.items()
         )
-        return min(left_s, 0.01) if waiting else left_s
+        news = self._member is not None and self._member.served != self._group.changes
+        return min(left_s, 0.01) if waiting or news else left_s
 
     def _is_ahead(self, place: Place, one: Fetching) -> bool:
         log = self._broker.log(place)
@@ -301,7 +305,7 @@ class SimConsumer:
                 places.remove(self._last)
                 places.insert(0, self._last)
         for place in places:
-            if self._kernel.now < self._fetching[place].begins_at_s:
+            if self._kernel.now < self._fetching[place].begins_at_s or place in self._broker.leaderless:
                 continue
             message = self._read(place, self._fetching[place])
             if message is not None:
@@ -369,10 +373,13 @@ class SimConsumer:
         if asynchronous:
             lost = broker.random.random() < broker.chances.refused_commit
             asked = self._joined()
-            if not lost:
-                kernel.at(broker.random.uniform(0.001, 0.02), self._store, offsets, asked)
+            if not lost:  # one connection: commits arrive in the order in which they were sent
+                self._commit_at_s = max(self._commit_at_s, kernel.now + broker.random.uniform(0.001, 0.02))
+                kernel.at(self._commit_at_s - kernel.now, self._store, offsets, asked)
             return None
         asked = self._joined()
+        if self._commit_at_s > kernel.now:
+            kernel.wait(self._commit_at_s - kernel.now)
         self._ask(5.0)
         if broker.random.random() < broker.chances.refused_commit and not self._in_callback:
             raise KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
@@ -493,6 +500,8 @@ class SimProducer:
         if len(value or b"") > self._broker.most_bytes.get(topic, 1 << 30):
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         self._open += 1
+        if partition is None:
+            partition = self._broker.partition_of(topic, key)
         self._wire.append((_Queued(topic, key, value, tuple(headers or ()), partition, on_delivery), self._kernel.now))
         if not self._busy:
             self._busy = True
@@ -504,22 +513,27 @@ class SimProducer:
         self._busy = False
         if self._process.dead and (broker.away or broker.disk_full or broker.random.random() < 0.5):
             self._wire.clear()
+        kept: list[tuple[_Queued, float]] = []
         for _ in range(min(len(self._wire), broker.random.randint(1, 20))):
-            queued, sent_at_s = self._wire[0]
-            if not self.fatal and (broker.away or broker.disk_full) and kernel.now - sent_at_s < self._delivery_s:
-                break
-            self._wire.popleft()
-            self._take(queued)
+            queued, sent_at_s = self._wire.popleft()
+            waits = broker.away or broker.disk_full or (queued.topic, queued.partition) in broker.leaderless
+            if not self.fatal and waits and kernel.now - sent_at_s < self._delivery_s:
+                kept.append((queued, sent_at_s))  # all of its partition wait, so that they stay in order
+            else:
+                self._take(queued)
+        self._wire.extendleft(reversed(kept))
         if self._wire:
             self._busy = True
-            kernel.at(0.1 if broker.away or broker.disk_full else broker.random.uniform(0.001, 0.006), self._arrive)
+            kernel.at(
+                0.1 if broker.away or broker.disk_full or kept else broker.random.uniform(0.001, 0.006), self._arrive
+            )
 
     def _take(self, queued: _Queued) -> None:
         broker, chances = self._broker, self._broker.chances
         if self.fatal:
             self._later(0.001, queued, KafkaError(KafkaError._FATAL, "fatal", fatal=True), None)
             return
-        if broker.away or broker.disk_full:
+        if broker.away or broker.disk_full or (queued.topic, queued.partition) in broker.leaderless:
             self._later(0.0, queued, KafkaError(KafkaError._MSG_TIMED_OUT), None)
             return
         if broker.random.random() < chances.failed_produce:

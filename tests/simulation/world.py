@@ -55,9 +55,11 @@ TROUBLES = (
     "desk",
     "replica",
     "wipes",
+    "leaders away",
 )
 GENTLE = frozenset(
     {
+        "late acks",
         "joins and leaves",
         "growth",
         "transactions",
@@ -132,6 +134,7 @@ class World:
         self.last_accepted: dict[str, int] = {}
         self.last_effect: dict[str, int] = {}
         self.checked: dict[tuple[str, Place], int] = {}
+        self.offsets: dict[tuple[str, Place], int] = {}
         self.deaths: Counter[tuple[str, int, int]] = Counter()
         self.gone: set[tuple[str, int, int]] = set()
         self.people_at_work = False
@@ -313,6 +316,7 @@ class World:
             "transactions": (self._transact, 2.0),
             "broker away": (self._go_away, 12.0),
             "disk full": (self._fill_disk, 12.0),
+            "leaders away": (self._lose_leader, 5.0),
             "fatal producers": (self._break_producer, 10.0),
             "wipes": (self._wipe, 8.0),
         }
@@ -433,7 +437,7 @@ class World:
         group, high = self.broker.group(INGESTORS), self.broker.log(place).high
         self.tell("people set the group's offset", topic=place[0], partition=place[1], offset=high)
         self.cut.discard(place)
-        self.checked[group.name, place] = high
+        self.checked[group.name, place] = self.offsets[group.name, place] = high
         group.committed[place] = (high, "")
         self.people_at_work = False
 
@@ -464,6 +468,12 @@ class World:
             self.tell("the broker's disk is full")
             self.broker.disk_full = True
         self.kernel.at(self.chance.choice((1.0, 8.0)), self._empty_disk)
+
+    def _lose_leader(self) -> None:
+        place = self.chance.choice(self.broker.places([SUBMITTED, ACCEPTED, ENTITIES, f"{SUBMITTED}.dlq"]))
+        self.tell("a partition has no leader", topic=place[0], partition=place[1])
+        self.broker.leaderless.add(place)
+        self.kernel.at(self.chance.choice((0.5, 3.0, 8.0)), self.broker.leaderless.discard, place)
 
     def _empty_disk(self) -> None:
         self.tell("the disk has room")
@@ -567,6 +577,10 @@ class World:
         if offset > log.high:
             self._broken(f"{group.name} committed {offset} of {place[0]}[{place[1]}], which ends at {log.high}")
             return
+        before = self.offsets.get((group.name, place), 0)
+        if offset < before:
+            self._broken(f"{group.name} went back from {before} to {offset} in {place[0]}[{place[1]}]")
+        self.offsets[group.name, place] = offset
         begin = max(self.checked.get((group.name, place), 0), log.low)
         for at in range(begin, offset):
             if log.entry(at).kind == "data" and not self._has_effect(place, at):
@@ -606,7 +620,7 @@ class World:
         self.quiet = True
 
     def _at_end(self) -> bool:
-        if not self.quiet or self.cut or self.broker.away or self.broker.disk_full:
+        if not self.quiet or self.cut or self.broker.leaderless or self.broker.away or self.broker.disk_full:
             return False
         return not self._behind() and not self._readers_behind()
 

@@ -60,6 +60,10 @@ test: $(READY) test-tools lint types ## every check: style, types, imports, unit
 test-unit: $(READY) ## the quick tests that need no server (ARGS="-k gate" for some of them)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not stack and not slow and not long" $(UNIT) $(ARGS)
 
+.PHONY: simulate
+simulate: $(READY) ## the engine in SEEDS=1000 simulated worlds, then with faults put back (SEED=123 tells one world's story)
+	@SEEDS='$(SEEDS)' SEED='$(SEED)' FAULTS='$(FAULTS)' $(BIN)/python -m tests.simulation
+
 .PHONY: test-long
 test-long: $(READY) tools ## the tests that are too long for every push
 	@$(BIN)/python -m pytest -m long $(ARGS)

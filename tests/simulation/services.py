@@ -1,0 +1,271 @@
+"""The product's own code, put on simulated clients: what a service's bootstrap does, less the servers around it."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+from clinical_ner.meaning import Assertion
+from contracts import topics
+from contracts.apply import apply_schemas
+from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted
+from contracts.registry import InMemoryRegistry, RegistryUnavailable
+from contracts.wire import Deserializer, Serializer
+from extractor import handler as extraction
+from extractor.bootstrap import codecs
+from extractor.domain.tagging import LoadedModel
+from extractor.metrics import METRICS as EXTRACTOR_METRICS
+from extractor.settings import ExtractorSettings
+from ingestor.domain.acceptance import Acceptance
+from ingestor.domain.rules import Rules
+from ingestor.handler import STAGE, SubmittedNotes
+from ingestor.metrics import METRICS as INGESTOR_METRICS
+from runtime import loop
+from runtime.attempts import TRIES, Attempts, quarantined
+from runtime.consumer_errors import ConsumerErrors
+from runtime.deadletter import DeadLetterBudget
+from runtime.delivery import DeliveryProducer
+from runtime.health import Liveness, Readiness
+from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.metrics import EXPIRED_RECORDS, Metrics
+from runtime.pseudonyms import Pseudonyms
+from runtime.records import Handler, InputRecord, OutputRecord
+from runtime.retry import Backoff, retrying
+
+from tests.simulation.broker import Broker
+from tests.simulation.client import SimConsumer, SimProducer
+from tests.simulation.kernel import EPOCH_MS, Killed, Process, SimEvent, SimExecutor, sim_wait
+
+SUBMITTED, ACCEPTED, ENTITIES = topics.NOTES_SUBMITTED, topics.NOTES_ACCEPTED, topics.ENTITIES_EXTRACTED
+INGESTORS, EXTRACTORS = "rxtract-ingestor", "rxtract-extractor"
+KILLS_INGESTOR, KILLS_EXTRACTOR, BREAKS, EMPTY = "KILLINGESTOR", "KILLEXTRACTOR", "BREAKS", " "
+MODEL = ModelRef(name="rxtract-ner", version="7", serial=3)
+
+
+def install() -> None:
+    """Put simulated threads in the place of real ones."""
+    loop.ThreadPoolExecutor = SimExecutor
+    loop.wait_for = sim_wait
+
+
+class Codecs(NamedTuple):
+    """Bytes and records."""
+
+    registry: InMemoryRegistry
+    submitted: Serializer[NoteSubmitted]
+    read_submitted: Deserializer[NoteSubmitted]
+    write_accepted: Serializer[NoteAccepted]
+    read_accepted: Deserializer[NoteAccepted]
+    read_entities: Deserializer[EntitiesExtracted]
+    extractor: Any
+
+
+@cache
+def contract() -> Codecs:
+    """The contract's own codecs, made once."""
+    registry = InMemoryRegistry()
+    apply_schemas(registry, "")
+    settings = ExtractorSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x")
+    return Codecs(
+        registry,
+        Serializer.for_topic(NoteSubmitted, registry, SUBMITTED),
+        Deserializer.for_topic(NoteSubmitted, registry, SUBMITTED),
+        Serializer.for_topic(NoteAccepted, registry, ACCEPTED),
+        Deserializer.for_topic(NoteAccepted, registry, ACCEPTED),
+        Deserializer.for_topic(EntitiesExtracted, registry, ENTITIES),
+        codecs(registry, settings),
+    )
+
+
+class Entity(NamedTuple):
+    label: str
+    start: int
+    end: int
+    confidence: float
+    assertion: Assertion = Assertion("PRESENT", "CURRENT", "PATIENT", -1, -1)
+    prescription: None = None
+
+
+class Numbers(NamedTuple):
+    tokens: int = 4
+    oov_tokens: int = 1
+    chars: int = 20
+    unknown_chars: int = 2
+    disease_entities: int = 1
+    treatment_entities: int = 1
+    disease_tokens: int = 1
+    treatment_tokens: int = 2
+    negated_entities: int = 1
+    uncertain_entities: int = 0
+    confidence: float = 0.9
+
+
+class Tagged(NamedTuple):
+    entities: tuple[Entity, ...]
+    relations: tuple[()] = ()
+    confidence: float = 0.9
+    statistics: Numbers = Numbers()
+
+
+class StubTagger:
+    """Finds HTN; fails on one word."""
+
+    rules_version = "tables-7"
+
+    def tag(self, texts: Sequence[str]) -> list[Tagged]:
+        return [self._tag(text) for text in texts]
+
+    def _tag(self, text: str) -> Tagged:
+        if BREAKS in text:
+            raise ValueError
+        at = text.find("HTN")
+        return Tagged((Entity("DISEASE", at, at + 3, 0.8),) if at >= 0 else ())
+
+
+@dataclass
+class Moods:
+    """What handlers meet, as chances for each batch."""
+
+    slow: float = 0.0
+    bug: float = 0.0
+    away: float = 0.0
+    seconds: float = 0.003
+
+
+@dataclass
+class Outlook:
+    """What every process of the world is given."""
+
+    broker: Broker
+    chance: random.Random
+    moods: Moods
+    limits: LoopLimits
+    off_by_one: bool = False
+    eager: bool = False
+    delivery_s: float = 6.0
+    queue: int = 200
+    on_killer: Callable[[InputRecord], None] = lambda _: None
+    producers: list[tuple[Process, SimProducer]] = field(default_factory=list)
+
+
+class Running(NamedTuple):
+    """A process that was made."""
+
+    run: Callable[[], object]
+    stop: Callable[[], None]
+    readiness: Readiness
+    expired: Callable[[], float]
+    behind: Callable[[], str] = str
+    judge: Callable[[], str] = str
+
+
+def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Handler:
+    """A handler that takes time, fails now and then, and dies of a record that kills."""
+    kernel, chance, moods = outlook.broker.kernel, outlook.chance, outlook.moods
+    deadly = word.encode()
+
+    def handle(records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        kernel.wait(chance.uniform(1.0, 4.0) if chance.random() < moods.slow else chance.uniform(0, moods.seconds))
+        process.step()
+        for record in records:
+            if record.value is not None and deadly in record.value:
+                outlook.on_killer(record)
+                process.ended = True
+                process.kill()
+                raise Killed
+        if chance.random() < moods.away:
+            raise RegistryUnavailable("simulated")
+        if chance.random() < moods.bug:
+            raise ZeroDivisionError
+        return handler(records)
+
+    return handle
+
+
+def ingestor(outlook: Outlook, process: Process) -> Running:
+    """The Kafka door, as `ingestor.bootstrap.kafka_door` makes it."""
+    made, metrics = contract(), Metrics(INGESTOR_METRICS)
+    acceptance = Acceptance(Rules(), Pseudonyms(b"k" * 32))
+    handler = SubmittedNotes(made.read_submitted, made.write_accepted, acceptance, ACCEPTED, metrics)
+    return looped(outlook, process, handler, (INGESTORS, SUBMITTED, STAGE, KILLS_INGESTOR), metrics)
+
+
+def extractor(outlook: Outlook, process: Process) -> Running:
+    """The extractor's handler in the plain loop."""
+    metrics = Metrics(EXTRACTOR_METRICS)
+    return looped(
+        outlook,
+        process,
+        extraction_handler(metrics),
+        (EXTRACTORS, ACCEPTED, extraction.STAGE, KILLS_EXTRACTOR),
+        metrics,
+    )
+
+
+def extraction_handler(metrics: Metrics) -> Handler:
+    """As `extractor.bootstrap` makes it, with a stub for the model."""
+    model = LoadedModel(MODEL, StubTagger())
+    return extraction.ExtractionHandler(
+        lambda: model,
+        contract().extractor,
+        extraction.Topics(ENTITIES, topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED),
+        DeadLetterBudget(),
+        metrics,
+        review_below=0.5,
+    )
+
+
+def looped(
+    outlook: Outlook, process: Process, handler: Handler, names: tuple[str, str, str, str], metrics: Metrics
+) -> Running:
+    """A handler in `runtime.loop.ConsumerLoop`."""
+    group, topic, stage, deadly = names
+    kernel = outlook.broker.kernel
+    stop = SimEvent(kernel)
+    readiness, liveness = Readiness(ASSIGNMENT, age_s=lambda: kernel.now), Liveness()
+    errors = ConsumerErrors(metrics, readiness)
+    attempts = Attempts(TRIES, metrics)
+    tried = retrying(
+        moody(handler, outlook, process, deadly),
+        stop,
+        backoff=Backoff(0.1, 2.0, 1.0),
+        on_wait=liveness.tick,
+        readiness=readiness,
+    )
+    config = {**CONSUMER_DEFAULTS, "group.id": group}
+    if outlook.eager:
+        config["partition.assignment.strategy"] = "range"
+    producer = SimProducer(outlook.broker, process, delivery_s=outlook.delivery_s, most=outlook.queue)
+    outlook.producers.append((process, producer))
+    running = ConsumerLoop(
+        SimConsumer(outlook.broker, process, config, off_by_one=outlook.off_by_one),
+        DeliveryProducer({}, producer),
+        quarantined(tried, attempts, stage),
+        [topic],
+        stop=stop,
+        limits=outlook.limits,
+        metrics=metrics,
+        liveness=liveness,
+        readiness=readiness,
+        backoff=Backoff(0.1, 2.0, 1.0),
+        attempts=attempts,
+        errors=errors,
+    )
+    return Running(running.run, running.stop, readiness, metrics.counter(EXPIRED_RECORDS)._value.get)
+
+
+def note(note_id: str, revision: int, text: str) -> NoteSubmitted:
+    """A note as the platform submits it."""
+    return NoteSubmitted(
+        source="clinic-app",
+        note_id=note_id,
+        revision=revision,
+        prescription_id="RX1",
+        patient_ref="P1",
+        doctor_ref="D1",
+        city="Pune",
+        specialty="gp",
+        written_at=EPOCH_MS,
+        text=text,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from clinical_ner.meaning import RelationType, shipped_reader
+from clinical_ner.objects import entity_objects, note_object, relation_objects
 from clinical_ner.tagger import ArtifactRefused, Entity
 from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
-from rxtract.facts import assertion_words, entity_objects, prescription_words, relation_objects
+from rxtract.facts import assertion_words, prescription_words
 from rxtract.first_model import first_model
 from rxtract.highlight import highlight, printable
 from rxtract.note_files import BadRow, NoteRow, batches, read_notes
@@ -94,14 +95,8 @@ def picture(note: str, tagged: TaggedNote) -> str:
 
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
     """Return the stable object of `--json`; a relation names its ends by their ids and their words."""
-    return {
-        "id": "1",
-        "entities": entity_objects(note, tagged.entities),
-        "relations": relation_objects(note, tagged.entities, tagged.relations),
-        "note_confidence": round(tagged.confidence, 4),
-        "model": {"source": opened.source, "sha256": opened.sha256},
-        "rules_version": opened.tagger.rules_version,
-    }
+    model = {"source": opened.source, "sha256": opened.sha256}
+    return note_object("1", note, tagged) | {"model": model, "rules_version": opened.tagger.rules_version}
 
 
 def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | None) -> None:

@@ -21,9 +21,9 @@ from contracts.records import (
     ReviewRequested,
     Segment,
 )
+from serving.tagging import TaggedAssertion, TaggedNote, TaggedPrescription, TaggedRelation
 
 from extractor.domain.sampling import Chosen
-from extractor.domain.tagging import TaggedAssertion, TaggedNote, TaggedPrescription, TaggedRelation
 
 RULES_SERIAL = 0
 """Of the rules that come with this program: none was released yet. Of two events about one note the higher one counts."""

@@ -16,10 +16,10 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.model_registry import ModelVersion, RegistryAwayError, UnusableVersionError
 
-from extractor import metrics as m
-from extractor.adapters.cache import ModelCache
-from extractor.domain.canaries import check_canaries
-from extractor.domain.tagging import LoadedModel, Tagger
+from serving import metrics as m
+from serving.cache import ModelCache
+from serving.canaries import check_canaries
+from serving.tagging import LoadedModel, Tagger
 
 _log = get_logger(__name__)
 _HASTY_S = 2.0
@@ -77,7 +77,7 @@ class ModelKeeper:
         opener: Makes a tagger of bytes.
         name: Registered model.
         alias: Alias to follow.
-        metrics: Built from `extractor.metrics.METRICS`.
+        metrics: Built from `serving.metrics.MODEL_METRICS`.
         clock: Monotonic seconds.
     """
 

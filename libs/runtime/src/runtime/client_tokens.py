@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from contracts.identity import SOURCE_SYNTAX, is_source
+
 from runtime.errors import SettingsError
 from runtime.metrics import Metrics
 from runtime.secret_files import TokenFile, hash_token, is_token_hash

@@ -1,0 +1,76 @@
+"""The champion of a service that serves one: its keeper, and the threads that keep it the champion."""
+
+from collections.abc import Callable
+from typing import Any
+
+from clinical_ner.tagger import Tagger
+from contracts import topics
+from contracts.records import ModelEvent, ModelEventKind
+from contracts.registry import Registry
+from contracts.wire import Deserializer
+from runtime.consumer_errors import ConsumerErrors
+from runtime.follow import TopicFollower
+from runtime.metrics import Metrics
+from runtime.model_registry import MlflowModels
+
+from serving.cache import ModelCache
+from serving.models import Announcement, ModelKeeper, Models, OpenedTagger, Reloader
+from serving.settings import ServedModelSettings
+
+MODEL_LOADED = "model"
+"""The readiness condition that a model serves."""
+_SERVING = (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)
+
+
+def open_tables(data: bytes, sha256: str) -> OpenedTagger:
+    """Open a model's tables with the shared tagger, which checks the digest first."""
+    return Tagger.open(data, sha256=sha256)
+
+
+def make_keeper(
+    settings: ServedModelSettings,
+    metrics: Metrics,
+    models: Models | None = None,
+    opener: Callable[[bytes, str], OpenedTagger] = open_tables,
+) -> ModelKeeper:
+    """The keeper of the model that the settings name.
+
+    Args:
+        settings: Name, alias, cache and MLflow's address.
+        metrics: Built from `serving.metrics.MODEL_METRICS` among others.
+        models: Instead of MLflow.
+        opener: Makes a tagger of a model's bytes.
+    """
+    mlflow = None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url)
+    cache = ModelCache(settings.model_cache_dir)
+    return ModelKeeper(models or mlflow, cache, opener, settings.model_name, settings.model_alias, metrics)
+
+
+def event_reader(registry: Registry, settings: ServedModelSettings) -> Deserializer[ModelEvent]:
+    """Reads what happened to models.
+
+    Raises:
+        RegistryUnavailable: The registry is away.
+        SchemaNotFound: Our schemas are not registered yet.
+    """
+    return Deserializer.for_topic(ModelEvent, registry, settings.topic(topics.MODEL_EVENTS))
+
+
+def followers(
+    settings: ServedModelSettings,
+    keeper: ModelKeeper,
+    read: Callable[[bytes | None], ModelEvent],
+    metrics: Metrics,
+    errors: ConsumerErrors,
+) -> "list[Reloader | TopicFollower[Any]]":
+    """Two threads to be started: the slow look at the alias, and promotions as they are told."""
+    reloader = Reloader(keeper, settings.model_poll_s)
+
+    def on_event(event: ModelEvent) -> None:
+        if event.model_name == settings.model_name and event.kind in _SERVING:
+            if event.model_version is not None and event.serial is not None:
+                keeper.announce(Announcement(event.model_version, event.serial, event.artifact_sha256))
+            reloader.nudge(event.occurred_at)
+
+    topic = settings.topic(topics.MODEL_EVENTS)
+    return [reloader, TopicFollower(settings.kafka_client_config(), topic, read, on_event, metrics, errors=errors)]

@@ -39,10 +39,10 @@ class Pages:
             for one in examples.values()
         )
         answers = "".join(
-            f"<tr><th scope=row>{status}</th><td>{escape(answer['description'])}</td></tr>"
+            f"<tr><th scope=row>{status}</th><td>{_code(answer['description'])}</td></tr>"
             for status, answer in sorted(operation["responses"].items())
         )
-        items = "".join(f"<li>{escape(point.removeprefix('* '))}</li>" for point in points if point.strip())
+        items = "".join(f"<li>{_code(point.removeprefix('* '))}</li>" for point in points if point.strip())
         return HTMLResponse(
             _read("docs.html")
             .replace("{{first}}", escape(first))
@@ -50,6 +50,13 @@ class Pages:
             .replace("{{answers}}", answers)
             .replace("{{calls}}", calls)
         )
+
+
+def _code(text: str) -> str:
+    """Words between backticks as code."""
+    return "".join(
+        f"<code>{escape(part)}</code>" if number % 2 else escape(part) for number, part in enumerate(text.split("`"))
+    )
 
 
 def _read(name: str) -> str:

@@ -49,10 +49,13 @@ export function paper(text, entities) {
   let from = 0;
   for (const entity of entities) {
     parts.push(...stretch(chars, from, entity.start, cues));
-    const said = [SHORT[entity.label], remark(entity.assertion)].filter(Boolean).join(" ");
+    const what = remark(entity.assertion);
+    const said = [SHORT[entity.label], what].filter(Boolean).join(" ");
     const link = element("a", "", element("span", "words", ...stretch(chars, entity.start, entity.end, cues)), element("small", "", said));
     link.href = `#${entity.entity_id}`;
-    parts.push(element("mark", entity.label.toLowerCase() + (isFact(entity.assertion) ? "" : " no-fact"), link));
+    link.setAttribute("aria-label", [entity.text, plain(entity.label), what].filter(Boolean).join(", "));
+    const kind = isFact(entity.assertion) ? "" : entity.assertion.status === "NEGATED" ? " no-fact denied" : " no-fact";
+    parts.push(element("mark", entity.label.toLowerCase() + kind, link));
     from = entity.end;
   }
   parts.push(...stretch(chars, from, chars.length, cues));

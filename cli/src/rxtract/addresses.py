@@ -37,6 +37,7 @@ class StackAddresses:
     desk_lead_token: str = field(default="", repr=False)
     score_url: str = ""
     answer_url: str = ""
+    stack_id: str = ""
     records_dir: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +67,7 @@ def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> Stac
     found = dict(named)
     for item in fields(StackAddresses):
         value = environ.get(f"RXTRACT_{item.name.upper()}")
-        if value and item.name != "metrics":
+        if value and item.name not in {"metrics", "stack_id"}:
             found[item.name] = value
     known = {item.name for item in fields(StackAddresses)}
     return StackAddresses(**{name: value for name, value in found.items() if name in known})

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics, refuse_old_contract
 from contracts.files import OLD_NAMESPACE
 from contracts.registry import ConfluentRegistry, OldNamespace
@@ -277,6 +278,7 @@ def _publish_addresses(running: Running) -> None:
         desk_url=_url(running, DESK_PORT_FILE) if loop else "",
         score_url=_url(running, SCORE_PORT_FILE) if loop else "",
         answer_url=_url(running, ANSWER_PORT_FILE) if loop else "",
+        stack_id=_cluster_id(running),
         records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
@@ -290,10 +292,17 @@ def _publish_addresses(running: Running) -> None:
         "desk_lead_token",
         "score_url",
         "answer_url",
+        "stack_id",
         "records_dir",
     )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
+
+
+def _cluster_id(running: Running) -> str:
+    """Kafka's own name of its data: another folder, or an ephemeral stack, has another."""
+    admin = AdminClient({"bootstrap.servers": running.addresses.bootstrap_servers})
+    return str(admin.describe_cluster(request_timeout=10).result(10).cluster_id)
 
 
 def _url(running: Running, port_file: str) -> str:

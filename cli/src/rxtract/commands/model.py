@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from contracts.records import ModelAction
 from rich.console import Console
-from rich.table import Table
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
@@ -18,6 +17,7 @@ from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
 from rxtract.models.orders import Answer, Outcome, carry_out, checked_segment, new_command
 from rxtract.models.versions import Version, Versions
+from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,21 +52,24 @@ def _group() -> None:
 
 
 @app.command("list")
-def list_(name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False) -> None:
+def list_(
+    name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False, csv_: Csv = False
+) -> None:
     """Print every version: which one serves, why it was trained, what the gate decided."""
+    one_form(as_json=json_, as_csv=csv_)
     rows = Versions(need_mlflow(tracking_uri, stack), name).all()
     if json_:
         print(json.dumps({"name": name, "versions": [row.to_dict() for row in rows]}, indent=2))
         return
-    table = Table("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
-    for row in rows:
-        made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
-        serial = "-" if row.serial is None else str(row.serial)
-        table.add_row(
-            row.version, ", ".join(row.aliases), serial, row.trigger or "-", row.gate or "-",
-            f"{made:%Y-%m-%d %H:%M}", why(row),
-        )  # fmt: skip
-    Console(highlight=False).print(table)
+    names = ("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
+    (write_csv if csv_ else print_table)(names, [_row(row) for row in rows])
+
+
+def _row(row: Version) -> tuple[object, ...]:
+    made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
+    serial = "-" if row.serial is None else row.serial
+    aliases = ", ".join(row.aliases)
+    return (row.version, aliases, serial, row.trigger or "-", row.gate or "-", f"{made:%Y-%m-%d %H:%M}", why(row))
 
 
 def why(row: Version) -> str:

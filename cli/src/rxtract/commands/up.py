@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.5
 NEXT = (
     "rxtract simulate --notes 500",
     "rxtract tap entities.extracted.v1 --from-start --limit 5",
-    "rxtract sql treatments-per-disease",
+    'rxtract sql "SELECT text, label, count(*) AS times FROM facts GROUP BY ALL ORDER BY times DESC LIMIT 5"',
 )
 """What a newcomer does next: notes in, entities out, a question to them."""
 

@@ -342,6 +342,7 @@ def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
         "RXTRACT_HTTP_TOKENS_FILE": place / "tokens",
         "RXTRACT_DESK_TOKENS_FILE": place / "desk.tokens",
         "RXTRACT_SCORE_TOKENS_FILE": place / "desk.tokens",
+        "RXTRACT_SCORE_CLIENT_TOKENS_FILE": place / "tokens",
     }
     return {name: str(path) for name, path in {**keys, **files}.items()}
 

@@ -153,6 +153,20 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str) -> dict[str, Any] | None:
+    """The row of a note that counts, with every column; None when there is none. Times are UTC milliseconds."""
+    asked = connection.execute(
+        # A time with a zone needs a package more to become Python's.
+        "SELECT * REPLACE (epoch_ms(written_at) AS written_at, epoch_ms(accepted_at) AS accepted_at, "
+        "epoch_ms(extracted_at) AS extracted_at) FROM kept WHERE source = $source AND note_id = $note_id "
+        "ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC LIMIT 1",
+        {"source": source, "note_id": note_id},
+    )
+    names = [column[0] for column in asked.description or ()]
+    row = asked.fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
     """Ask a question of one's own. What may be read may also be written, as DuckDB sees it, so only a SELECT is taken.
 

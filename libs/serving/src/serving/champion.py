@@ -1,6 +1,6 @@
 """The champion of a service that serves one: its keeper, and the threads that keep it the champion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clinical_ner.tagger import Tagger
@@ -58,19 +58,29 @@ def event_reader(registry: Registry, settings: ServedModelSettings) -> Deseriali
 
 def followers(
     settings: ServedModelSettings,
-    keeper: ModelKeeper,
+    kept: Mapping[str, ModelKeeper],
     read: Callable[[bytes | None], ModelEvent],
     metrics: Metrics,
     errors: ConsumerErrors,
 ) -> "list[Reloader | TopicFollower[Any]]":
-    """Two threads to be started: the slow look at the alias, and promotions as they are told."""
-    reloader = Reloader(keeper, settings.model_poll_s)
+    """Threads to be started: a slow look at the alias of each, and one that hears of promotions.
+
+    Args:
+        settings: How often to look, and where Kafka is.
+        kept: Keepers by the registered model that each follows.
+        read: Reads what happened to models.
+        metrics: Counts jumps of the reader.
+        errors: Told what the reader is told in place of records.
+    """
+    reloaders = {name: Reloader(keeper, settings.model_poll_s) for name, keeper in kept.items()}
 
     def on_event(event: ModelEvent) -> None:
-        if event.model_name == settings.model_name and event.kind in _SERVING:
+        if event.model_name in kept and event.kind in _SERVING:
             if event.model_version is not None and event.serial is not None:
-                keeper.announce(Announcement(event.model_version, event.serial, event.artifact_sha256))
-            reloader.nudge(event.occurred_at)
+                told = Announcement(event.model_version, event.serial, event.artifact_sha256)
+                kept[event.model_name].announce(told)
+            reloaders[event.model_name].nudge(event.occurred_at)
 
     topic = settings.topic(topics.MODEL_EVENTS)
-    return [reloader, TopicFollower(settings.kafka_client_config(), topic, read, on_event, metrics, errors=errors)]
+    follower = TopicFollower(settings.kafka_client_config(), topic, read, on_event, metrics, errors=errors)
+    return [*reloaders.values(), follower]

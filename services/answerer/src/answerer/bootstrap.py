@@ -103,7 +103,8 @@ def keep_champion(shared: Shared, registry: Registry | None = None) -> None:
     if read is None:
         return
     errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
-    parts = followers(settings, shared.keeper, read, shared.metrics, errors)
+    kept = {settings.model_name: shared.keeper}
+    parts = followers(settings, kept, read, shared.metrics, errors)
     for part in parts:
         part.start()
     try:

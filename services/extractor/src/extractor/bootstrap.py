@@ -120,7 +120,8 @@ class Extractor:
         drift = TopicFollower(config, topic, made.drift, self.episodes.tell, self.metrics, errors=self.errors)
         if self.keeper is None:
             return [drift]
-        return [drift, *followers(self.settings, self.keeper, made.model_event, self.metrics, self.errors)]
+        kept = {self.settings.model_name: self.keeper}
+        return [drift, *followers(self.settings, kept, made.model_event, self.metrics, self.errors)]
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""

@@ -105,6 +105,7 @@ class World:
             consumer,
             "commands",
             "m",
+            "r",
             lambda value: value,
             nothing,
             self.asked.append,

@@ -1151,7 +1151,7 @@ class ModelEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ModelEvent(Record):
-    """What happened to a model.
+    """What happened to a model, or to a release of rules.
 
     Extractors load what PROMOTED and ROLLED_BACK name.
 
@@ -1171,6 +1171,7 @@ class ModelEvent(Record):
         merged_into: command_id of the open run that took the command over. Only with MERGED_INTO.
         taught_by: Notes that the version learnt from, by the pseudonym of each annotator whose word they carry.
             Only with MODEL_TRAINED.
+        rules_version: Version of the rules that the event is about. Null: it is about a model.
     """
 
     SCHEMA_NAME: ClassVar[str] = "ModelEvent"
@@ -1189,6 +1190,7 @@ class ModelEvent(Record):
     metrics: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     merged_into: str | None = None
     taught_by: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    rules_version: str | None = None
 
     def __new__(
         cls,
@@ -1207,6 +1209,7 @@ class ModelEvent(Record):
         metrics: Mapping[str, float] = _NOTHING,
         merged_into: str | None = None,
         taught_by: Mapping[str, int] = _NOTHING,
+        rules_version: str | None = None,
     ) -> Self:
         self: Any = _new(twins.ModelEvent)
         self.event_id = event_id
@@ -1223,6 +1226,7 @@ class ModelEvent(Record):
         self.metrics = metrics
         self.merged_into = merged_into
         self.taught_by = taught_by
+        self.rules_version = rules_version
         self.__class__ = cls
         return self
 

@@ -360,6 +360,7 @@ def resolved_model_event(d: dict[str, Any]) -> records.ModelEvent:
     r.metrics = d["metrics"]
     r.merged_into = d["merged_into"]
     r.taught_by = d["taught_by"]
+    r.rules_version = d["rules_version"]
     r.__class__ = records.ModelEvent
     return r
 
@@ -2736,6 +2737,19 @@ def read_model_event(b: bytes, i: int) -> records.ModelEvent:
             count_25 = number_28
             i += 1
     record.taught_by = entries_22
+    branch_29 = b[i]
+    i += 1
+    if branch_29 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.rules_version = b[i : (i := i + n)].decode()
+    elif branch_29 == 0:
+        record.rules_version = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.ModelEvent
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -2773,7 +2787,8 @@ def write_model_event(r: records.ModelEvent, header: bytes) -> bytes:
         for key_23, item_24 in entries_22.items():
             data_25 = key_23.encode()
             out += (LONGS[len(data_25)], data_25, INTS[item_24],)
-    out += (b"\x00",)
+    value_26 = r.rules_version
+    out += (b"\x00", b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27,)
     return b"".join(out)
 
 

@@ -258,6 +258,7 @@ class ModelEvent(Record):
         "metrics",
         "merged_into",
         "taught_by",
+        "rules_version",
     )
 
 

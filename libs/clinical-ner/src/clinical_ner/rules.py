@@ -86,7 +86,9 @@ def _texts(data: bytes) -> dict[str, str]:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        raise TableInvalid("the file of rules is no JSON: give a folder of tables, or a file that was released") from None
+        raise TableInvalid(
+            "the file of rules is no JSON: give a folder of tables, or a file that was released"
+        ) from None
     if not isinstance(found, dict) or set(found) != set(TABLE_NAMES) or not all(map(_is_text, found.values())):
         raise TableInvalid(f"the file of rules must hold {', '.join(TABLE_NAMES)}, each as text")
     return found

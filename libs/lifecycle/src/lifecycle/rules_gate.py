@@ -90,7 +90,7 @@ class ClassScore:
     @property
     def f1(self) -> float:
         """Of precision and recall; 1 where there is nothing to say and nothing was said."""
-        return 2 * self.right / (self.gold + self.found) if self.gold + self.found else 1.0
+        return 2.0 * self.right / (self.gold + self.found) if self.gold + self.found else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Paired:
     def chance(self) -> float:
         """How often as many of the answers that differ would be lost if both were equally good."""
         differ = self.lost + self.won
-        return sum(comb(differ, at) for at in range(self.lost, differ + 1)) / 2**differ
+        return float(sum(comb(differ, at) for at in range(self.lost, differ + 1)) / 2**differ)
 
 
 def compare(serving: Rules, offered: Rules, gold: Sequence[GoldNote]) -> dict[str, Paired]:
@@ -202,7 +202,9 @@ def _right(place: int, note: GoldNote) -> Iterator[_Unit]:
 
 def _said(rules: Rules, gold: Sequence[GoldNote]) -> set[_Unit]:
     read = Reader(rules.tables).read([note.text for note in gold], [note.spans for note in gold])
-    return {unit for place, (note, meaning) in enumerate(zip(gold, read, strict=True)) for unit in _of(place, note, meaning)}
+    return {
+        unit for place, (note, meaning) in enumerate(zip(gold, read, strict=True)) for unit in _of(place, note, meaning)
+    }
 
 
 def _of(place: int, note: GoldNote, meaning: NoteMeaning) -> Iterator[_Unit]:
@@ -221,4 +223,6 @@ def _of(place: int, note: GoldNote, meaning: NoteMeaning) -> Iterator[_Unit]:
 def attributes(prescription: Prescription | None) -> dict[str, str]:
     """What is written of a prescription, by name, as words."""
     values = {} if prescription is None else prescription._asdict()
-    return {name: str(value).lower() if value is True else str(value) for name, value in values.items() if value is not None}
+    return {
+        name: str(value).lower() if value is True else str(value) for name, value in values.items() if value is not None
+    }

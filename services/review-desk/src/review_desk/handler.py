@@ -40,6 +40,11 @@ def word_of(event: AnnotationValidated) -> Word:
     return Word(*said, tokens, labelled, spans, event.seconds_spent)
 
 
+def _is_of_model(event: ModelEvent) -> bool:
+    """A release of rules has no teachers to thank."""
+    return event.rules_version is None and event.kind in _MODEL_KINDS
+
+
 def _note(event: ReviewRequested | AnnotationValidated) -> str:
     return note_key(event.source, event.note_id)
 
@@ -130,7 +135,7 @@ class Projection:
                 self._store.set_drift(event.segment, str(event.level) if event.level in _LEVELS else None)
             elif isinstance(event, DriftWords):
                 self._store.set_new_words(event.segment, [found.word for found in event.words])
-            elif isinstance(event, ModelEvent) and event.kind in _MODEL_KINDS and event.model_version:
+            elif isinstance(event, ModelEvent) and _is_of_model(event) and event.model_version:
                 self._store.add_model(event.model_version, str(event.kind), event.occurred_at, event.taught_by)
         if requests or annotations:
             self._apply(requests, annotations)

@@ -281,7 +281,8 @@ class OrderHandler:
         offered = None if command.target_version is None else self._models.version(command.target_version)
         if offered is None:
             self._teller.fail(
-                command, f"there is no version {command.target_version}: `rxtract {self.words} list` shows which there are"
+                command,
+                f"there is no version {command.target_version}: `rxtract {self.words} list` shows which there are",
             )
             return
         if _is_champion(offered, champion):
@@ -337,7 +338,8 @@ class OrderHandler:
         version = self._models.by_alias(CHALLENGER) if wanted is None else self._models.version(wanted)
         if version is None:
             self._teller.fail(
-                command, f"there is no version {wanted or CHALLENGER}: `rxtract {self.words} list` shows which there are"
+                command,
+                f"there is no version {wanted or CHALLENGER}: `rxtract {self.words} list` shows which there are",
             )
         elif _is_champion(version, champion):
             self._reject(command, version, [_serves_already(version)])

@@ -444,6 +444,9 @@ class AnnotationChanges(Record):
         removed: Predicted entities that were wrong.
         moved: Entities whose span was corrected.
         relabelled: Entities whose label was corrected.
+        restated: Kept entities of which a status, a time or an experiencer was corrected.
+        represcribed: Kept treatments of which the prescription was corrected.
+        related: Relations that were added, removed or given another type.
     """
 
     SCHEMA_NAME: ClassVar[str] = "AnnotationChanges"
@@ -453,6 +456,9 @@ class AnnotationChanges(Record):
     removed: int
     moved: int
     relabelled: int
+    restated: int = 0
+    represcribed: int = 0
+    related: int = 0
 
     def __new__(
         cls,
@@ -462,6 +468,9 @@ class AnnotationChanges(Record):
         removed: int,
         moved: int,
         relabelled: int,
+        restated: int = 0,
+        represcribed: int = 0,
+        related: int = 0,
     ) -> Self:
         self: Any = _new(twins.AnnotationChanges)
         self.kept = kept
@@ -469,6 +478,9 @@ class AnnotationChanges(Record):
         self.removed = removed
         self.moved = moved
         self.relabelled = relabelled
+        self.restated = restated
+        self.represcribed = represcribed
+        self.related = related
         self.__class__ = cls
         return self
 
@@ -1421,7 +1433,9 @@ class LabelQuality(Record):
     """Exact-span quality of one label with its interval.
 
     Attributes:
-        label: DISEASE, TREATMENT, or ALL for both together.
+        label: DISEASE, TREATMENT, or ALL for both together; or what is said of entities that were rightly
+            found, such as "status NEGATED", "time HISTORICAL", "experiencer FAMILY", "relation TREATS" or
+            "prescription frequency".
         precision: Weighted share of predicted entities that are right, 0 to 1.
         recall: Weighted share of right entities that were found, 0 to 1.
         f1: Harmonic mean of both, 0 to 1.

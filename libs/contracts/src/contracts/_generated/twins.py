@@ -87,6 +87,9 @@ class AnnotationChanges(Record):
         "removed",
         "moved",
         "relabelled",
+        "restated",
+        "represcribed",
+        "related",
     )
 
 

@@ -42,7 +42,16 @@ def test_a_phrase_that_cannot_be_used_is_named_by_file_and_line(phrases: str, tm
 
 
 HALF_A_CHARACTER = json.dumps(dict.fromkeys(TABLE_NAMES, "\ud800")).encode()
-NO_RULES = [b"", b"[]", b"{}", b"\xff", b'{"assertion.txt": 1}', b"[" * 100_000, b" " * (MAX_BYTES + 1), HALF_A_CHARACTER]
+NO_RULES = [
+    b"",
+    b"[]",
+    b"{}",
+    b"\xff",
+    b'{"assertion.txt": 1}',
+    b"[" * 100_000,
+    b" " * (MAX_BYTES + 1),
+    HALF_A_CHARACTER,
+]
 
 
 @pytest.mark.parametrize("data", NO_RULES, ids=range(len(NO_RULES)))

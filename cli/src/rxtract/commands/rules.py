@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,17 +11,26 @@ from typing import Annotated
 import typer
 from clinical_ner.phrases import TableInvalid
 from clinical_ner.rules import Rules, read_rules, shipped_rules
-from contracts.records import ModelAction
+from contracts.records import AnnotationValidated, ModelAction
+from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
+from outcomes.proposals import LEAST_PATIENTS, Corrections
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.commands.model import By, Timeout, TrainerTimeout, order, why
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, mlflow_told, need_mlflow
 from rxtract.models.versions import Version, Versions
+from rxtract.reading import TopicReader
 
-app = typer.Typer(name="rules", help="Releases of rules: check, release, list, show, roll back.", no_args_is_help=True)
+app = typer.Typer(
+    name="rules",
+    help="Releases of rules: check, release, list, show, roll back; what people correct.",
+    no_args_is_help=True,
+)
 
 NAME = "rxtract-rules"
 TRAINER_TIMEOUT_S = 15.0
@@ -38,7 +48,7 @@ Tables = Annotated[
 
 @app.callback()
 def _group() -> None:
-    """Releases of rules: check, release, list, show, roll back."""
+    """Releases of rules: check, release, list, show, roll back; what people correct."""
 
 
 @app.command("check")
@@ -112,6 +122,36 @@ def list_(name: Name = NAME, tracking_uri: TrackingUri = "", stack: Stack = None
             row.version, ", ".join(row.aliases), "-" if row.serial is None else str(row.serial), row.rules_version,
             row.trigger or "-", row.gate or "-", f"{made:%Y-%m-%d %H:%M}", why(row),
         )  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+@app.command("proposals")
+def proposals(
+    least_patients: Annotated[
+        int, typer.Option(min=LEAST_PATIENTS, help="Distinct patients whose notes must share a phrase.")
+    ] = LEAST_PATIENTS,
+    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 50,
+    stack: Stack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Print what validators often correct of statuses, times, experiencers and relations, by the words beside the entity.
+
+    No entity shows, and no word that fewer patients' notes share.
+    """
+    addresses = read_addresses(stack)
+    corrections = Corrections(least_patients)
+    for seen in TopicReader(addresses).read([prefixed(addresses.topic_prefix, ANNOTATIONS_VALIDATED)]):
+        if isinstance(seen.record, AnnotationValidated):
+            corrections.take(seen.record)
+    rows = corrections.proposals()[:limit]
+    if json_:
+        print(json.dumps({"least_patients": least_patients, "proposals": [asdict(row) for row in rows]}, indent=2))
+        return
+    if not rows:
+        print(f"nothing that {least_patients} patients' notes share was corrected")
+        return
+    table = Table("kind", "phrase", "from", "to", "corrections", "patients")
+    for row in rows:
+        table.add_row(row.kind, escape(row.phrase), row.before, row.after, str(row.count), str(row.patients))
     Console(highlight=False).print(table)
 
 

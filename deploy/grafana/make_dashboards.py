@@ -401,8 +401,11 @@ MODEL = (
     Panel(
         "Serial by extractor",
         "short",
-        (("max by (instance) (rxtract_model_serial)", "{{instance}}"),),
-        "All the same, but for a minute after a promotion.",
+        (
+            ("max by (instance) (rxtract_model_serial)", "model {{instance}}"),
+            ("max by (instance) (rxtract_rules_serial)", "rules {{instance}}"),
+        ),
+        "All the same, but for a minute after a promotion or a release.",
     ),
 )
 BUSINESS = (

@@ -34,6 +34,10 @@ def open_door(tables: bytes, tmp_path) -> Iterator[Callable[..., str]]:
         def tables(self, version: ModelVersion) -> bytes:
             return tables
 
+    class NoRules:
+        def by_alias(self, name: str, alias: str) -> None:
+            return None
+
     running = []
 
     def start(**settings: object) -> str:
@@ -46,8 +50,9 @@ def open_door(tables: bytes, tmp_path) -> Iterator[Callable[..., str]]:
                 **settings,
             ),
             models=Models(),
+            rules=NoRules(),
         )
-        shared.keeper.load_first()
+        bootstrap.load_first(shared)
         listening = listen("127.0.0.1", 0, "RXTRACT_HTTP_PORT", None, backlog=64)
         server = HttpServer(bootstrap.http_door(shared), shared.stop, shared.http_liveness, shared.readiness, drain_s=0)
         thread = threading.Thread(target=server.run, args=([listening],))

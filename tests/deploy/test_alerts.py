@@ -165,6 +165,16 @@ CASES = {
         {"job": "extractor", "instance": "a", "result": "refused"},
         4,
     ),
+    "RxtractRulesDiffer": Case(
+        {'rxtract_rules_serial{instance="a"}': "1x30 2x40", 'rxtract_rules_serial{instance="b"}': "2x70"}, 20, 40
+    ),
+    "RxtractRulesRefused": Case(
+        {f'rxtract_rules_loads_total{{{WHO}, result="refused"}}': FIRST_EVENT},
+        8,
+        40,
+        {"job": "extractor", "instance": "a", "result": "refused"},
+        4,
+    ),
     "RxtractModelCheckOld": Case(
         {f"rxtract_model_check_age_seconds{{{WHO}}}": "0+60x30 0x30"}, 25, 45, {"job": "extractor"}, 8
     ),

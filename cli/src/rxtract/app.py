@@ -45,6 +45,7 @@ COMMANDS = (
     Command("sql", "rxtract.commands.sql:sql", "Notes"),
     Command("quality", "rxtract.commands.quality:quality", "Models"),
     Command("model", "rxtract.commands.model:app", "Models"),
+    Command("rules", "rxtract.commands.rules:app", "Models"),
     Command("train", "rxtract.commands.train:train", "Models"),
     Command("evaluate", "rxtract.commands.evaluate:evaluate", "Models"),
     Command("compare", "rxtract.commands.compare:compare", "Models"),

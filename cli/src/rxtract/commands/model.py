@@ -110,7 +110,7 @@ def retrain(
 ) -> None:
     """Train a challenger on all that is labelled, have the gate judge it, and promote it when it passes."""
     wanted = checked_segment(segment)
-    _order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=wanted)
+    order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=wanted)
 
 
 @app.command("evaluate")
@@ -123,7 +123,7 @@ def evaluate(
 
     The champion itself is measured on what is labelled by now, and nothing moves.
     """
-    _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
 @app.command("promote")
@@ -133,7 +133,7 @@ def promote(
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Let a version serve. Void when another champion came meanwhile."""
-    _order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
 @app.command("rollback")
@@ -147,13 +147,14 @@ def rollback(
 
     A second time without a name is refused: the version before would be the one that was just left.
     """
-    _order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
-def _order(
+def order(
     action: ModelAction, version: str | None, name: str, by: str, trainer_timeout_s: float, timeout_s: float,
-    tracking_uri: str, stack: Path | None, as_json: bool, segment: str | None = None,
+    tracking_uri: str, stack: Path | None, as_json: bool, segment: str | None = None, called: str = "",
 ) -> None:  # fmt: skip
+    """Give an order to the trainer, print what became of it (under the action's name, or as it is `called`), and end."""
     versions = Versions(need_mlflow(tracking_uri, stack), name)
     if version is not None:
         versions.need(version)
@@ -170,16 +171,16 @@ def _order(
         group=os.environ.get("RXTRACT_GROUP_PREFIX", "") + "rxtract-trainer",
         say=lambda words: console.print(words, markup=False),
     )
-    _tell(answer, action, as_json=as_json)
+    _tell(answer, called or action.lower(), as_json=as_json)
     raise typer.Exit(EXIT_CODES[answer.outcome])
 
 
-def _tell(answer: Answer, action: ModelAction, *, as_json: bool) -> None:
+def _tell(answer: Answer, called: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer.to_dict(), indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{action.lower()}: {answer.outcome.lower().replace('_', ' ')}", markup=False)
+    console.print(f"{called}: {answer.outcome.lower().replace('_', ' ')}", markup=False)
     for reason in answer.reasons:
         console.print(f"  {reason}", markup=False)
     if answer.last is not None:

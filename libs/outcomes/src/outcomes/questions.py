@@ -1,10 +1,12 @@
 """Records at rest as tables for DuckDB, and the questions that are always asked."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from contracts.records import AssertionStatus, AssertionTime, Experiencer
 
 from outcomes.records_at_rest import MANIFEST, SCHEMA, DamagedManifest, Manifest
 
@@ -17,14 +19,21 @@ SELECT * EXCLUDE (place) FROM (
   FROM kept
 ) WHERE place = 1
 """
-_ENTITIES = """
+
+
+def _known(name: str, words: type[StrEnum]) -> str:
+    """A column of what is said; what is not, and what a newer writer says, is UNKNOWN."""
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return f"""CASE WHEN one.assertion."{name}" IN ({listed}) THEN one.assertion."{name}" ELSE 'UNKNOWN' END AS "{name}\""""
+
+
+_ENTITIES = f"""
 CREATE VIEW entities AS
 SELECT source, note_id, revision, model_version, rules_version, patient_ref, city, specialty, written_at, day, one.entity_id,
   one.label, one.text, one."start" AS "start", one."end" AS "end", one.confidence,
-  coalesce(one.assertion.status, 'UNKNOWN') AS status, coalesce(one.assertion."time", 'UNKNOWN') AS "time",
-  coalesce(one.assertion.experiencer, 'UNKNOWN') AS experiencer, one.prescription
+  {_known("status", AssertionStatus)}, {_known("time", AssertionTime)}, {_known("experiencer", Experiencer)}, one.prescription
 FROM (SELECT *, unnest(entities) AS one FROM notes)
-"""
+"""  # noqa: S608 - of our own words
 # What the patient has, or is given, now: what a question counts unless it says otherwise.
 _FACTS = """
 CREATE VIEW facts AS

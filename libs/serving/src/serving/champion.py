@@ -1,8 +1,9 @@
-"""The champion of a service that serves one: its keeper, and the threads that keep it the champion."""
+"""The champion, and the rules that read what it tags, of a service that serves them: their keepers, and the threads that keep them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clinical_ner.rules import open_rules
 from clinical_ner.tagger import Tagger
 from contracts import topics
 from contracts.records import ModelEvent, ModelEventKind
@@ -11,11 +12,12 @@ from contracts.wire import Deserializer
 from runtime.consumer_errors import ConsumerErrors
 from runtime.follow import TopicFollower
 from runtime.metrics import Metrics
-from runtime.model_registry import MlflowModels
+from runtime.model_registry import RULES, TABLES, MlflowModels
 
 from serving.cache import ModelCache
-from serving.models import Announcement, ModelKeeper, Models, OpenedTagger, Reloader
+from serving.models import Announcement, Keeper, ModelKeeper, Models, OpenedTagger, Reloader, RulesKeeper
 from serving.settings import ServedModelSettings
+from serving.tagging import Rules
 
 MODEL_LOADED = "model"
 """The readiness condition that a model serves."""
@@ -41,9 +43,40 @@ def make_keeper(
         models: Instead of MLflow.
         opener: Makes a tagger of a model's bytes.
     """
-    mlflow = None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url)
     cache = ModelCache(settings.model_cache_dir)
-    return ModelKeeper(models or mlflow, cache, opener, settings.model_name, settings.model_alias, metrics)
+    registry = models or _mlflow(settings, TABLES)
+    return ModelKeeper(registry, cache, opener, settings.model_name, settings.model_alias, metrics)
+
+
+def open_released_rules(data: bytes, sha256: str) -> Rules:
+    """Open a release of rules, whose digest is checked first."""
+    return open_rules(data, sha256)
+
+
+def make_rules_keeper(
+    settings: ServedModelSettings, metrics: Metrics, keeper: ModelKeeper, models: Models | None = None
+) -> RulesKeeper:
+    """The keeper of the rules that the settings name; new ones are tried with the model that is kept.
+
+    Args:
+        settings: Name, alias, cache and MLflow's address.
+        metrics: Built from `serving.metrics.MODEL_METRICS` among others.
+        keeper: Of the model.
+        models: Instead of MLflow.
+    """
+    return RulesKeeper(
+        models or _mlflow(settings, RULES),
+        ModelCache(settings.model_cache_dir / "rules", ".json"),
+        open_released_rules,
+        keeper.current,
+        settings.rules_name,
+        settings.model_alias,
+        metrics,
+    )
+
+
+def _mlflow(settings: ServedModelSettings, file: str) -> MlflowModels | None:
+    return None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url, file)
 
 
 def event_reader(registry: Registry, settings: ServedModelSettings) -> Deserializer[ModelEvent]:
@@ -58,7 +91,7 @@ def event_reader(registry: Registry, settings: ServedModelSettings) -> Deseriali
 
 def followers(
     settings: ServedModelSettings,
-    kept: Mapping[str, ModelKeeper],
+    kept: Mapping[str, Keeper[Any]],
     read: Callable[[bytes | None], ModelEvent],
     metrics: Metrics,
     errors: ConsumerErrors,

@@ -1,4 +1,4 @@
-"""What a process measures of the model that it serves."""
+"""What a process measures of the model and the rules that it serves."""
 
 from runtime.metrics import Kind, MetricSpec
 
@@ -32,6 +32,38 @@ MODEL_LOADS = MetricSpec(
     ("result",),
     "Models loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable (none is there, or no memory).",
 )
+RULES_RELOAD_SECONDS = MetricSpec(
+    "rxtract_rules_reload_seconds",
+    Kind.GAUGE,
+    "seconds",
+    (),
+    "Time from the last release's or rollback's event of rules to their serving here.",
+)
+RULES_INFO = MetricSpec(
+    "rxtract_rules_info", Kind.GAUGE, "", ("name", "version"), "1 for the release of rules that is served."
+)
+RULES_SERIAL = MetricSpec(
+    "rxtract_rules_serial",
+    Kind.GAUGE,
+    "",
+    (),
+    "Serial of the served rules; rises with each release or rollback; 0: those of this program, none were released.",
+)
+RULES_CHECK_AGE = MetricSpec(
+    "rxtract_rules_check_age_seconds",
+    Kind.GAUGE,
+    "seconds",
+    (),
+    "Time since the model registry last answered which rules serve.",
+)
+RULES_LOADS = MetricSpec(
+    "rxtract_rules_loads_total",
+    Kind.COUNTER,
+    "loads",
+    ("result",),
+    "Releases of rules loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable (no memory, or nothing known).",
+)
+
 
 MODEL_METRICS: tuple[MetricSpec, ...] = (
     RELOAD_SECONDS,
@@ -40,5 +72,10 @@ MODEL_METRICS: tuple[MetricSpec, ...] = (
     MODEL_SERIAL,
     MODEL_CHECK_AGE,
     MODEL_LOADS,
+    RULES_RELOAD_SECONDS,
+    RULES_INFO,
+    RULES_SERIAL,
+    RULES_CHECK_AGE,
+    RULES_LOADS,
 )
 """All of them."""

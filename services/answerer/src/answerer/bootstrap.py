@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.rules import Rules
@@ -16,8 +17,8 @@ from runtime.health import AllAlive, HealthServer, Liveness, Readiness
 from runtime.http_server import HTTP
 from runtime.metrics import Metrics
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
-from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, open_tables
-from serving.models import ModelKeeper, Models, NoModelError, OpenedTagger
+from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
+from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, RulesKeeper, Serving
 
 from answerer.handler import Answers
 from answerer.http.app import ExtractApi, make_app
@@ -36,6 +37,7 @@ class Shared:
     settings: AnswererSettings
     tokens: Tokens | None
     keeper: ModelKeeper
+    rules: RulesKeeper
     metrics: Metrics
     liveness: Liveness
     http_liveness: Liveness
@@ -48,6 +50,7 @@ def share(
     *,
     models: Models | None = None,
     opener: Callable[[bytes, str], OpenedTagger] = open_tables,
+    rules: Models | None = None,
 ) -> Shared:
     """Make what both hold.
 
@@ -66,7 +69,8 @@ def share(
     metrics.build_all()
     keeper = make_keeper(settings, metrics, models, opener)
     readiness = Readiness(CONTRACT_READ, MODEL_LOADED, HTTP)
-    return Shared(settings, tokens, keeper, metrics, Liveness(), Liveness(), readiness, threading.Event())
+    kept = make_rules_keeper(settings, metrics, keeper, rules)
+    return Shared(settings, tokens, keeper, kept, metrics, Liveness(), Liveness(), readiness, threading.Event())
 
 
 def health_server(shared: Shared) -> HealthServer:
@@ -88,6 +92,16 @@ def info(shared: Shared) -> dict[str, object]:
     return {"service": shared.settings.service, "model": model, "serial": serial, "open": shared.settings.http_open}
 
 
+def load_first(shared: Shared) -> None:
+    """Load the champion and the released rules.
+
+    Raises:
+        NoModelError: One of them is not to be had now.
+    """
+    shared.keeper.load_first()
+    shared.rules.load_first()
+
+
 def keep_champion(shared: Shared, registry: Registry | None = None) -> None:
     """Load the champion, and follow it until stopped.
 
@@ -98,12 +112,12 @@ def keep_champion(shared: Shared, registry: Registry | None = None) -> None:
     chosen = registry or ConfluentRegistry(settings.schema_registry_url)
     wait = partial(until_made, stop=shared.stop, liveness=shared.liveness, readiness=shared.readiness)
     # The model first: it answers although the registry is away.
-    wait(shared.keeper.load_first, MODEL_LOADED, settings.model_retry_s, waits_for=(NoModelError,))
+    wait(partial(load_first, shared), MODEL_LOADED, settings.model_retry_s, waits_for=(NoModelError,))
     read = wait(lambda: event_reader(chosen, settings), CONTRACT_READ, CONTRACT_RETRY_S)
     if read is None:
         return
     errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
-    kept = {settings.model_name: shared.keeper}
+    kept: dict[str, Keeper[Any]] = {settings.model_name: shared.keeper, settings.rules_name: shared.rules}
     parts = followers(settings, kept, read, shared.metrics, errors)
     for part in parts:
         part.start()
@@ -121,7 +135,9 @@ def http_door(shared: Shared) -> FastAPI:
     settings = shared.settings
     rules = Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens)
     api = ExtractApi(
-        Answers(shared.keeper, rules, settings.tag_attempts, shared.metrics),
+        Answers(
+            Serving(shared.keeper.current, shared.rules.current).current, rules, settings.tag_attempts, shared.metrics
+        ),
         shared.tokens,
         shared.metrics,
         allowance=Allowance.of(settings, shared.metrics),

@@ -1,6 +1,6 @@
 """Notes in, what they say out. Nothing is stored and nothing is published."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,6 @@ from contracts.reasons import Reason
 from contracts.rules import Rules, name_fault, normalise, text_fault
 from runtime.metrics import Metrics
 from serving.metrics import TAGGER_FAILURES
-from serving.models import ModelKeeper
 from serving.tagging import LoadedModel, tag_each
 
 from answerer.metrics import NOTES_ANSWERED
@@ -39,14 +38,14 @@ class Answers:
     """Says what notes say.
 
     Args:
-        keeper: Of the champion.
+        current: The model with the rules that read what it tags.
         rules: Which texts are valid: those of the ingestor.
         attempts: Tries for a note on which the tagger fails.
         metrics: Counts by client and result.
     """
 
-    def __init__(self, keeper: ModelKeeper, rules: Rules, attempts: int, metrics: Metrics) -> None:
-        self._keeper = keeper
+    def __init__(self, current: Callable[[], LoadedModel], rules: Rules, attempts: int, metrics: Metrics) -> None:
+        self._current = current
         self._rules = rules
         self._attempts = attempts
         self._notes = metrics.counter(NOTES_ANSWERED)
@@ -62,7 +61,7 @@ class Answers:
         Raises:
             NoModelError: No model is loaded yet.
         """
-        model = self._keeper.current()
+        model = self._current()
         asked = [read_note(element, number, self._rules) for number, element in enumerate(elements, start=1)]
         valid = [one for one in asked if not one.faults]
         tagged = tag_each(model.tagger, [one.text for one in valid], self._attempts, self._failed)

@@ -35,8 +35,8 @@ from runtime.secret_files import read_key
 from runtime.settings import time_zone
 from runtime.tracing import Spans, open_spans, traced
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
-from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, open_tables
-from serving.models import ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
+from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
+from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader, RulesKeeper, Serving
 from serving.tagging import LoadedModel, Tagger
 
 from extractor.agent import declare
@@ -80,6 +80,7 @@ class Extractor:
     settings: ExtractorSettings
     registry: Registry
     keeper: ModelKeeper | None
+    rules: RulesKeeper | None
     fixed_model: LoadedModel | None
     make_sender: Callable[[], Sender]
     metrics: Metrics
@@ -118,9 +119,9 @@ class Extractor:
         """Threads beside the stream: open drift, the slow look at the alias, promotions as they are told."""
         config, topic = self.settings.kafka_client_config(), self.settings.topic(topics.DRIFT_DETECTED)
         drift = TopicFollower(config, topic, made.drift, self.episodes.tell, self.metrics, errors=self.errors)
-        if self.keeper is None:
+        if self.keeper is None or self.rules is None:
             return [drift]
-        kept = {self.settings.model_name: self.keeper}
+        kept: dict[str, Keeper[Any]] = {self.settings.model_name: self.keeper, self.settings.rules_name: self.rules}
         return [drift, *followers(self.settings, kept, made.model_event, self.metrics, self.errors)]
 
     def app(self, made: Codecs) -> BatchApp:
@@ -148,7 +149,7 @@ class Extractor:
     def handler(self, made: Codecs) -> ExtractionHandler:
         """Make the handler over the served model."""
         return ExtractionHandler(
-            self._current,
+            self._serving(),
             made,
             Topics(
                 entities=self.settings.topic(topics.ENTITIES_EXTRACTED),
@@ -184,11 +185,22 @@ class Extractor:
         served = self.fixed_model if self.keeper is None else self.keeper.served
         model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
         serial = None if served is None else served.ref.serial
-        return {"service": self.settings.service, "model": model, "serial": serial, "group": self.settings.group(GROUP)}
+        rules = None if self.rules is None or self.rules.served is None else self.rules.served.ref
+        return {
+            "service": self.settings.service,
+            "model": model,
+            "serial": serial,
+            "rules": None if rules is None else {"name": rules.name, "version": rules.version},
+            "rules_serial": None if rules is None else rules.serial,
+            "group": self.settings.group(GROUP),
+        }
 
-    def _current(self) -> LoadedModel:
-        if self.keeper is not None:
-            return self.keeper.current()
+    def _serving(self) -> Callable[[], LoadedModel]:
+        if self.keeper is not None and self.rules is not None:
+            return Serving(self.keeper.current, self.rules.current).current
+        return self._fixed
+
+    def _fixed(self) -> LoadedModel:
         if self.fixed_model is None:
             raise NoModelError("no model is loaded")
         return self.fixed_model
@@ -207,6 +219,8 @@ class Extractor:
     def _load_model(self) -> bool:
         if self.keeper is not None:
             self.keeper.load_first()
+        if self.rules is not None:
+            self.rules.load_first()
         return True
 
     def _health_server(self) -> HealthServer:
@@ -226,6 +240,7 @@ def bootstrap(
     tagger: Tagger | None = None,
     registry: Registry | None = None,
     models: Models | None = None,
+    rules: Models | None = None,
     opener: Callable[[bytes, str], OpenedTagger] = open_tables,
     make_sender: Callable[[], Sender] | None = None,
     limits: BatchLimits | None = None,
@@ -237,6 +252,7 @@ def bootstrap(
         tagger: Serve this instead of a registered model (benchmarks and crash tests).
         registry: Schema registry.
         models: Model registry.
+        rules: Registry of the rules, if it is another one.
         opener: Makes a tagger of a model's bytes.
         make_sender: Makes the producer.
         limits: Bounds.
@@ -244,10 +260,12 @@ def bootstrap(
     metrics = Metrics(METRICS)
     metrics.build_all()
     fixed = None if tagger is None else LoadedModel(ModelRef(name="fixed", version="0", serial=0), tagger)
+    keeper = None if fixed is not None else make_keeper(settings, metrics, models, opener)
     return Extractor(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        keeper=None if fixed is not None else make_keeper(settings, metrics, models, opener),
+        keeper=keeper,
+        rules=None if keeper is None else make_rules_keeper(settings, metrics, keeper, rules or models),
         fixed_model=fixed,
         make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
         metrics=metrics,

@@ -164,7 +164,8 @@ class ExtractionHandler:
         """Append what a note gives; or say why it gives nothing."""
         chosen = self._sampling(note, tagged.confidence, model.ref.serial)
         review = chosen.review
-        event = extracted(note, tagged, model.ref, model.tagger.rules_version, review, now_ms)
+        rules = model.tagger.rules_version, model.rules_serial
+        event = extracted(note, tagged, model.ref, rules, review, now_ms)
         try:
             request = self._review_request(note, event, chosen) if review.requested else None
             if review.requested and request is None:

@@ -87,9 +87,11 @@ generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/python deploy/grafana/make_dashboards.py
 
 .PHONY: pictures
-pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pictures; brings Graphviz
+pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pictures, and the page to try a note; brings Graphviz
 	@./deploy/tools.sh dot
 	@$(BIN)/rxtract generate --pictures
+	@RXTRACT_ARTIFACTS=build/pages $(BIN)/python -m pytest -q tests/answerer -k seen_with_all
+	@cp build/pages/try-test_a_note_is_seen_with_all_that_is_said_of_it-0.png docs/pictures/try-page.png
 
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/

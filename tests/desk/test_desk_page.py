@@ -6,7 +6,7 @@ import time
 
 import pytest
 from contracts.records import AnnotationOutcome, Prescription, Relation, RelationType, Sample
-from desk_page import DeskPage
+from desk_page import WAIT_MS, DeskPage
 from desk_rig import SOURCE, Asked, Rig, assertion, until
 from playwright.sync_api import expect
 from review_desk.page.pages import SHORTCUTS
@@ -729,3 +729,17 @@ def test_whoever_only_looks_takes_nothing_and_sees_no_more_than_he_may(rig: Rig,
     looks = [line for line in rig.log.read_text().splitlines() if '"action": "look"' in line]
     assert len(looks) == 3
     assert notes[0] not in rig.log.read_text()
+
+
+def test_a_link_may_bring_the_token_which_does_not_stay_in_the_address(rig: Rig, chromium) -> None:
+    page = chromium.new_context().new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{rig.url}/login#token=token-anna")
+    expect(page.locator("#state")).to_be_visible(timeout=WAIT_MS)
+    assert "token" not in page.url
+    page.context.close()
+    stranger = chromium.new_context().new_page()
+    stranger.goto(f"{rig.url}/login#token=wrong")
+    expect(stranger.get_by_role("alert")).to_contain_text("not known", timeout=WAIT_MS)
+    assert "wrong" not in stranger.url
+    stranger.context.close()

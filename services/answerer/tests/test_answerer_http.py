@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +15,13 @@ from answerer.metrics import NOTES_ANSWERED
 from answerer.settings import AnswererSettings
 from clinical_ner.meaning import UNJUDGED
 from clinical_ner.tagger import Entity, TaggedNote
+from contracts.registry import InMemoryRegistry, RegistryUnavailable
 from runtime.client_tokens import hash_token
 from runtime.errors import SettingsError
 from runtime.metrics import HTTP_REQUESTS, HTTP_THROTTLED
 from runtime.model_registry import ModelVersion
+from runtime.waiting import CONTRACT_READ
+from serving.champion import MODEL_LOADED
 from serving.metrics import TAGGER_FAILURES
 
 JSON = {"Content-Type": "application/json"}
@@ -253,3 +258,46 @@ def test_the_document_names_the_token_only_where_one_is_asked_for(tmp_path, door
 def test_the_page_has_twenty_examples(door):
     examples = door.ask("GET", "/static/examples.json").json()
     assert len({one["title"] for one in examples}) == len({one["text"] for one in examples}) == 20
+
+
+def test_it_answers_although_the_registry_is_away(tmp_path, monkeypatch):
+    def away(*_: object) -> None:
+        raise RegistryUnavailable("no registry")
+
+    monkeypatch.setattr(bootstrap, "event_reader", away)
+    door = Door(tmp_path, load=False)
+    thread = threading.Thread(target=bootstrap.keep_champion, args=(door.shared, InMemoryRegistry()))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while CONTRACT_READ not in door.shared.readiness.missing or not door.shared.keeper.served:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert door.post({"text": "HTN"}).status_code == 200
+        assert "no registry" in door.shared.readiness.missing[CONTRACT_READ]
+    finally:
+        door.shared.stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_model_that_is_not_there_yet_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(bootstrap, "event_reader", lambda *_: lambda value: None)
+    monkeypatch.setattr(bootstrap, "followers", lambda *_: [])
+    door = Door(tmp_path, load=False, model_retry_s=0.01)
+    version, door.models._version = door.models._version, None
+    thread = threading.Thread(target=bootstrap.keep_champion, args=(door.shared, InMemoryRegistry()))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while "no alias" not in door.shared.readiness.missing.get(MODEL_LOADED, ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        door.models._version = version
+        while MODEL_LOADED in door.shared.readiness.missing:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        door.shared.stop.set()
+        thread.join(10)
+    assert door.post({"text": "HTN"}).status_code == 200

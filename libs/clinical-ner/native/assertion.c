@@ -53,16 +53,25 @@ static int marks_trail(const cn_reader_t *r, int64_t at) {
     return 0;
 }
 
+/* "DM: no  HTN: yes": the name after the mark has a colon of its own. */
+static int has_own_colon(const cn_reader_t *r, int64_t at) {
+    const int32_t inside = r->pieces[at].inside;
+    while (at < r->n && inside && r->pieces[at].inside == inside) at++;
+    return inside && at < r->n && r->pieces[at].sign == ':';
+}
+
 /* A mark stands behind a name, and its item ends with it. */
 static int is_postfix(const cn_reader_t *r, const cn_cue *cue) {
     const cn_piece *p = r->pieces + cue->first;
     if (!cue->first || p[-1].segment != p->segment) return 0;
-    int follows = p[-1].inside != 0;
-    if (!follows && cue->first > 1) follows = p[-1].sign == '/' && p[-2].inside;
+    int follows = p[-1].inside != 0, colon = 0;
+    if (!follows && cue->first > 1 && p[-2].inside) follows = p[-1].sign == '/' || (colon = p[-1].sign == ':');
     if (!follows) return 0;
     if (is_item_end(r, cue->end, cue->first)) return 1;
     const cn_piece *next = r->pieces + cue->end;
-    if (p->sign == '?') return 0;
+    if (colon) return has_own_colon(r, cue->end);
+    /* "jaundice? old records awaited": a question mark belongs to the name that it touches. */
+    if (p->sign == '?') return !next->inside && p[-1].end == p->start && next->start > p->end;
     return next->inside && p->sign != ':' && marks_trail(r, cue->first);
 }
 
@@ -114,6 +123,21 @@ static int is_opening(const judgement *j, const cn_cue *cue, const cn_phrase *p)
     return p->a == AHEAD && p->kind <= CN_HISTORICAL && cue->first == j->span->first && cue->end <= j->span->last;
 }
 
+/* "father had MI, allergic to penicillin": after a comma, words that are usually of the patient open a clause of their own. */
+static int opens_own_clause(const cn_reader_t *r, const cn_cue *cue, const cn_phrase *phrase) {
+    if (phrase->a != AHEAD || !cue->first || r->pieces[cue->first - 1].sign != ',' || r->pieces[cue->first].kind == CN_SIGN) return 0;
+    return phrase->kind <= CN_REFUSED || (phrase->kind == CN_CURRENT && phrase->c == 3);
+}
+
+/* "counselled for insulin for DM", "?dengue, IV fluids": the words are of the name that stands between. */
+static int is_of_another(const judgement *j, const cn_cue *cue, const cn_phrase *phrase) {
+    const cn_reader_t *r = j->r;
+    if (phrase->kind != CN_HYPOTHETICAL && phrase->kind != CN_POSSIBLE) return 0;
+    const int32_t inside = r->pieces[cue->end].inside;
+    if (!inside || inside == r->pieces[j->span->first].inside || r->spans[inside - 1].class == j->span->class) return 0;
+    return phrase->kind == CN_HYPOTHETICAL ? phrase->c == 1 : commas(r, cue->end, j->span->first) > 0;
+}
+
 static void look_before(judgement *j, int64_t nearest) {
     const cn_reader_t *r = j->r;
     const cn_piece *first = r->pieces + j->span->first;
@@ -131,6 +155,8 @@ static void look_before(judgement *j, int64_t nearest) {
         }
         if (!concerns(j, phrase) || phrase->a != AHEAD || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
         if (phrase->both && is_postfix(r, cue)) continue;
+        if (is_of_another(j, cue, phrase)) continue;
+        if (opens_own_clause(r, cue, phrase)) ended |= 1u << CN_FAMILY | 1u << CN_OTHER_PERSON;
         decision *d = &j->best[axis_of(phrase->kind)];
         if (phrase->kind == CN_NEGATED && d->cue >= 0 && !d->back && d->kind != CN_NEGATED && d->kind != CN_PRESENT &&
             r->cues[d->cue].first - cue->end <= 1 && r->cues[d->cue].first >= cue->end) {
@@ -143,9 +169,20 @@ static void look_before(judgement *j, int64_t nearest) {
     }
 }
 
+/* "itching - no response to X", "ulcer - no NSAIDs": the denial is of what follows. */
+static int denies_what_follows(const judgement *j, const cn_cue *cue) {
+    const cn_reader_t *r = j->r;
+    int64_t end;
+    if (cue->end >= r->n || r->pieces[cue->end].segment != r->pieces[cue->first].segment) return 0;
+    const int32_t inside = r->pieces[cue->end].inside;
+    if (inside) return j->span->class != r->spans[inside - 1].class;
+    return r->pieces[cue->first].kind == CN_SIGN && r->pieces[cue->end].kind == CN_LETTERS && cn_longest(r, CN_ASSERT, cue->end - 1, r->n, &end) >= 0 && end > cue->end;
+}
+
 static int follows_well(const judgement *j, const cn_cue *cue, const cn_phrase *phrase) {
     const cn_reader_t *r = j->r;
     const int64_t after = j->span->last + 1;
+    if ((phrase->d & COMMA_LIST) && phrase->kind == CN_NEGATED && denies_what_follows(j, cue)) return 0;
     if ((phrase->d & MARK) && !is_postfix(r, cue)) return 0;
     if ((phrase->d & DIRECT) && cue->first != after) return 0;
     if (phrase->d & (SLASH_LIST | COMMA_LIST)) return only_list_between(r, after, cue->first, phrase->d);

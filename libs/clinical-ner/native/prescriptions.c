@@ -30,7 +30,8 @@ typedef struct {
     const uint32_t *text;
     int64_t end, own_first, own_end; /* of the stretch, and of the treatment's name */
     int32_t form, form_route, when, route, duration, duration_unit;
-    int as_needed, when_clash, route_clash, duration_clash, second_phase, dayparts, found, dose_clash;
+    int32_t unit_route; /* that the unit of the dose implies ("puffs") */
+    int as_needed, once, when_clash, route_clash, duration_clash, second_phase, dayparts, found, dose_clash;
     frequency strong, weak;
     range strength;
     double dose_low, dose_high; /* -1: none */
@@ -272,8 +273,9 @@ static int64_t read_dose(sig *s, int64_t at) {
     if (p && p->kind == CN_LETTERS && p->end - p->start == 1 && (s->text[p->start] | 32) == 'a') unit++; /* half a tablet */
     const cn_phrase *phrase = kind_at(s, unit, CN_DOSE_UNIT, &after);
     if (phrase) {
+        if (at >= s->own_first && at < s->own_end && unit >= s->own_end) return unit; /* "Candid V6 pessary" */
         if (low > 0) set_dose(s, low, high, (range){unit, after});
-        if (phrase->b) set_route(s, phrase->b);
+        if (phrase->b) s->unit_route = phrase->b;
         if (phrase->a && !s->form) s->form = phrase->a;
         s->found = 1;
         return after;
@@ -305,6 +307,7 @@ static int64_t read_every(sig *s, int64_t after) {
 static void take_phrase(sig *s, const cn_phrase *p, int64_t at) {
     switch (p->kind) {
         case CN_FORM:
+            if (at >= s->own_first && at < s->own_end && s->r->pieces[at].end - s->r->pieces[at].start == 1) break; /* T-bact */
             if (!s->form || at < s->own_end) s->form = s->form && at >= s->own_first ? s->form : p->a;
             if (p->b) s->form_route = s->form_route ? s->form_route : p->b;
             s->found = 1;
@@ -321,6 +324,7 @@ static void take_phrase(sig *s, const cn_phrase *p, int64_t at) {
             s->found = 1;
             break;
         case CN_AS_NEEDED: s->as_needed = s->found = 1; break;
+        case CN_ONCE: s->once = s->found = 1; break;
         case CN_ROUTE:
             set_route(s, p->b);
             s->found = 1;
@@ -371,7 +375,7 @@ static int64_t read_at(sig *s, int64_t at) {
         s->form = s->form ? s->form : s->r->phrases[row_at(s, at, &end)].a, s->found = 1;
     else if (phrase && phrase->kind == CN_DOSE_UNIT && phrase->a) {
         if (!s->form) s->form = phrase->a;
-        set_route(s, phrase->b);
+        if (phrase->b) s->unit_route = phrase->b;
         s->found = 1;
         return end;
     }
@@ -478,6 +482,7 @@ static void write_dose(sig *s, cn_buffer *out) {
 static frequency settled(const sig *s) {
     if (s->second_phase || s->strong.clash) return (frequency){0, 0, 0, 0, 0};
     if (s->strong.known) return s->strong;
+    if (s->once) return (frequency){0, 0, 0, 0, 0};
     const int parts = __builtin_popcount((unsigned)s->dayparts);
     if (s->weak.known && (s->weak.unit != UNIT_D || s->weak.period != 1 || parts < 2)) return s->weak;
     return parts ? (frequency){parts, 1, UNIT_D, 1, 0} : s->weak;
@@ -485,7 +490,7 @@ static frequency settled(const sig *s) {
 
 static int write_row(sig *s, cn_reader_t *r, int64_t entity) {
     const frequency f = settled(s);
-    const int32_t route = s->route_clash ? 0 : s->route ? s->route : s->form_route;
+    const int32_t route = s->route_clash ? 0 : s->route ? s->route : s->form_route ? s->form_route : s->unit_route;
     const int duration = s->duration && !s->duration_clash && !s->second_phase;
     const int32_t when = s->when_clash ? 0 : s->when;
     const int dose = s->dose_low >= 0 && !s->dose_clash;

@@ -36,7 +36,7 @@ static int axis_of(int32_t kind) { return kind <= CN_PRESENT ? STATUS : kind <= 
 static int is_item_end(const cn_reader_t *r, int64_t at, int64_t from) {
     if (at >= r->n || r->pieces[at].segment != r->pieces[from].segment) return 1;
     const cn_piece *p = r->pieces + at;
-    return p->sign == ',' || p->sign == '.' || p->sign == ')' || p->sign == '/' || p->sign == '&' || p->sign == ']' ||
+    return p->sign == ',' || p->sign == '.' || p->sign == ')' || p->sign == '/' || p->sign == '&' || p->sign == ']' || p->sign == ';' ||
            (r->roles[p->word] & CN_IS_CONJUNCTION);
 }
 
@@ -332,6 +332,13 @@ static int opens_unknown_heading(const cn_reader_t *r, int64_t at) {
     return 0;
 }
 
+/* A new sentence that is no item of a list: "D/D: 1. psoriasis 2. eczema". */
+static int is_sentence_start(const cn_reader_t *r, int64_t at) {
+    const cn_piece *p = r->pieces + at;
+    if (!at || p[-1].segment == p->segment || p->kind != CN_LETTERS) return 0;
+    return at < 2 || p[-1].sign != '.' || p[-2].kind != CN_NUMERAL;
+}
+
 /* Does something follow the heading, and its colon, in the same line? */
 static int goes_on_in_line(const cn_reader_t *r, const cn_cue *cue) {
     const int64_t next = cue->end + is_colon(r, cue->end);
@@ -355,7 +362,11 @@ static void place_headings(cn_reader_t *r) {
                 known = 1;
             }
         if (!known && governing) {
-            if (has_content ? p->line != line : at && p->line > p[-1].line + 1) governing = 0;
+            /* "D/D: malaria, dengue. Cough since ...": a list of suspicions ends with its sentence. */
+            const cn_cue *heading = r->cues + governing - 1;
+            if (has_content && is_sentence_start(r, at) && cn_phrase_of(r, heading)->d == CN_POSSIBLE)
+                governing = 0;
+            else if (has_content ? p->line != line : at && p->line > p[-1].line + 1) governing = 0;
             else if (starts && opens_unknown_heading(r, at) && !(cue < r->n_cues && r->cues[cue].first == at)) governing = 0;
         }
         r->headings[at] = governing;

@@ -137,8 +137,11 @@ static int point_ends(const cn_reader_t *r, int64_t point, int64_t first) {
     const cn_piece *p = r->pieces + point, *next = p + 1;
     if (!adjacent(p, next)) return !is_short_form(r, point, first);
     if (p->end - p->start > 1) return 0;
-    if (point == first || next->kind != CN_LETTERS || p[-1].kind != CN_LETTERS || !adjacent(p - 1, p)) return 0;
-    return p[-1].end - p[-1].start >= 3 && next->end - next->start >= 2;
+    if (point == first || next->kind != CN_LETTERS || !adjacent(p - 1, p)) return 0;
+    if (p[-1].kind == CN_NUMERAL) return point - 1 > first && next->end - next->start >= 2; /* "in 2016.No fever" */
+    if (p[-1].kind != CN_LETTERS || (r->roles[p[-1].word] & CN_IS_SHORT)) return 0;           /* "Tab.Dolo" */
+    const int32_t before = p[-1].end - p[-1].start, after = next->end - next->start;
+    return (before >= 3 && after >= 2) || (before == 2 && after >= 3);
 }
 
 static int begins_segment(const cn_reader_t *r, const uint32_t *text, int64_t at, int64_t first, int open) {

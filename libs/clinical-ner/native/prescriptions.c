@@ -348,6 +348,7 @@ static int64_t read_number(sig *s, int64_t at) {
 static int64_t read_at(sig *s, int64_t at) {
     const cn_piece *p = s->r->pieces + at;
     const int own = at >= s->own_first && at < s->own_end;
+    if (p->inside && !own) return at + 1; /* the T of "T2DM" is no tablet */
     int64_t end;
     const cn_phrase *phrase = p->word > CN_YEAR_WORD ? phrase_at(s, at, &end) : NULL;
     if (!phrase && p->number >= 0) phrase = phrase_at(s, at, &end);
@@ -392,7 +393,7 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
         if (p->segment != r->pieces[span->first].segment || p->inside) break;
         if (p->sign == '.' || p->sign == '/' || p->sign == '-') continue;
         if (p->number >= 0 && start > at) { /* a number only before a unit that is part of the lead already */
-            if (start != at + 1 && !(start == at + 2)) break;
+            if (start != at + 1 && !(start == at + 2 && p[1].sign != '.')) break;
             start = at;
             continue;
         }
@@ -401,7 +402,7 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
             const int32_t kind = r->phrases[row].kind;
             fits = kind == CN_FORM || kind == CN_ROUTE || kind == CN_DOSE_UNIT || kind == CN_LEAD || kind == CN_STRENGTH_UNIT;
         }
-        if (!fits) break;
+        if (!fits || (at > floor && p->end - p->start == 1 && p[-1].sign == '/')) break; /* the t of "d/t" */
         start = at;
     }
     return start;

@@ -156,13 +156,14 @@ static finding connect(const context *c, const group *t, const group *d) {
     const int joined = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE) || with || (!before && is_label(c, from, to));
     const int has_reason = HAS(between, CN_BECAUSE) || (HAS(lead, CN_BECAUSE) && !before && opens_segment(c, lead_start(c, start)));
     if (HAS(between, CN_CAUSE) && !HAS(between, CN_IMPROVE)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
-    if (with && !HAS(between, CN_IMPROVE) && holds(c, d->first, CN_REACTION)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
-    if (!before && gap == 1 && (with || HAS(between, CN_ON)) && holds(c, d->last, CN_EFFECT)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
+    const int failed = HAS(lead, CN_FAIL) || HAS(tail, CN_FAIL);
+    if (with && !failed && !HAS(between, CN_IMPROVE) && holds(c, d->first, CN_REACTION)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
+    if (!before && gap == 1 && !failed && (with || HAS(between, CN_ON)) && holds(c, d->last, CN_EFFECT)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
     if (HAS(tail, CN_CAUSE) && (joined || before)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
     if (HAS(lead, CN_CAUSE) && !before && gap == 1 && (HAS(between, CN_ON) || with)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
     if (HAS(between, CN_AVOID) || (HAS(lead, CN_AVOID) && before && joined) || (HAS(tail, CN_AVOID) && !before && gap <= 4))
         return found(CN_R_CONTRAINDICATED, RULE_AVOID, gap, 1);
-    if (HAS(between, CN_FAIL) || ((HAS(lead, CN_FAIL) || HAS(tail, CN_FAIL)) && joined))
+    if (HAS(between, CN_FAIL) || (failed && joined))
         return found(CN_R_FAILED, RULE_FAIL, gap, 1);
     if (HAS(between, CN_PREVENT) || ((HAS(tail, CN_PREVENT) || HAS(lead, CN_PREVENT)) && (joined || gap <= 2)))
         return found(CN_R_PREVENTS, RULE_PREVENT, gap, 1);

@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinical_ner.evaluate import Counts
-from clinical_ner.meaning import Experiencer, NoteMeaning, Prescription, Reader, RelationType, Status, Time
+from clinical_ner.meaning import (
+    UNJUDGED,
+    Assertion,
+    Experiencer,
+    NoteMeaning,
+    Prescription,
+    Reader,
+    RelationType,
+    Status,
+    Time,
+)
 from clinical_ner.notes import NOT_ANNOTATED, Label
 
 if TYPE_CHECKING:
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.notes import AnnotatedNote
     from clinical_ner.phrases import Tables
+    from clinical_ner.predictions import Mention, Prediction
 
 ASSERTION_FIELDS = ("status", "time", "experiencer")
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -28,7 +39,12 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """The classes that figures are given for, by group; a class that nobody annotated or found has none."""
 
+DAILY_UNITS = "max_units_a_day"
+"""What a note's `meta` calls the largest number of units a day that its directions allow."""
+
 _BATCH_NOTES = 256
+_DAYS = {"h": 1 / 24, "d": 1, "wk": 7, "mo": 30}
+_UNITS_TOLERANCE = 0.02
 Class = tuple[str, str]
 
 
@@ -73,7 +89,8 @@ def figures(found: Iterable[NoteOutcome]) -> dict[str, Any]:
         support (gold), predicted and right. `shares`: by name the part that is right and of how many: `status`, `time`,
         `experiencer` of the annotated spans; `assertion` (all that is annotated of a span); `relations` (notes with a
         treatment and a disease whose relations are all right and no other); `attributes` (of all that were written or
-        found); `prescription_lines` (notes whose attributes are all right). `treats_wrong`: relations of type TREATS that
+        found); `prescription_lines` (notes whose attributes are all right); `daily_units` (directions
+        whose largest number of units a day was read). `treats_wrong`: relations of type TREATS that
         were found and are not there. What nobody annotated is left out.
     """
     counts: dict[Class, Counts] = {}
@@ -115,7 +132,10 @@ def figures(found: Iterable[NoteOutcome]) -> dict[str, Any]:
 
 def annotated(notes: Iterable[AnnotatedNote]) -> bool:
     """Whether any note says what is stated of its spans."""
-    return any(note.relations is not None or any(each != NOT_ANNOTATED for each in note.meanings) for note in notes)
+    return any(
+        note.relations is not None or DAILY_UNITS in note.meta or any(each != NOT_ANNOTATED for each in note.meanings)
+        for note in notes
+    )
 
 
 def outcome(note: AnnotatedNote, read: NoteMeaning) -> NoteOutcome:
@@ -138,7 +158,64 @@ def outcome(note: AnnotatedNote, read: NoteMeaning) -> NoteOutcome:
         tally.share("prescription_lines", all(lines))
     if note.relations is not None:
         tally.relations(note, read)
+    if DAILY_UNITS in note.meta and read.prescriptions:
+        units = daily_units(read.prescriptions[0])
+        tally.share("daily_units", units is not None and abs(units - float(note.meta[DAILY_UNITS])) < _UNITS_TOLERANCE)
     return NoteOutcome(tally.counts, tally.shares)
+
+
+def daily_units(found: Prescription | None) -> float | None:
+    """Return the largest number of units a day that a prescription allows, one where no dose is written; None if unclear."""
+    if found is None or found.frequency is None or found.period is None or found.period_unit is None:
+        return None
+    dose = float(found.dose.split()[0].rpartition("-")[2]) if found.dose else 1.0
+    return dose * found.frequency / (found.period * _DAYS[found.period_unit])
+
+
+def _assertion(mention: Mention) -> Assertion:
+    return getattr(mention, "assertion", UNJUDGED)
+
+
+def score_own_entities(notes: Sequence[AnnotatedNote], predicted: Sequence[Prediction]) -> dict[str, Any]:
+    """Return what becomes of annotated spans in a tagger's own entities; UNKNOWN where those carry no assertion.
+
+    Returns:
+        `found`: annotated spans that some entity of the same label touches, of how many. `status`, `time`, `experiencer`: the part of
+        the found ones that is right, by the entity that covers most. `negated_as_present` and `affirmed_as_negated`:
+        how many spans some entity that touches them calls so, of how many negated and affirmed ones.
+    """
+    shares: dict[str, list[int]] = {}
+
+    def count(name: str, right: object) -> None:
+        share = shares.setdefault(name, [0, 0])
+        share[0], share[1] = share[0] + bool(right), share[1] + 1
+
+    for note, prediction in zip(notes, predicted, strict=True):
+        for span, gold in zip(note.spans, note.meanings, strict=bool(note.meanings)):
+            negated = gold.negated if gold.status is None else gold.status == Status.NEGATED
+            if negated is None:
+                continue
+            touching = [
+                each
+                for each in prediction.mentions
+                if each.start < span.end and span.start < each.end and each.label == span.label
+            ]
+            count("found", touching)
+            statuses = {str(_assertion(each).status) for each in touching}
+            count(
+                "negated_as_present" if negated else "affirmed_as_negated",
+                ("PRESENT" if negated else "NEGATED") in statuses,
+            )
+            if not touching:
+                continue
+            best = max(touching, key=lambda each: min(each.end, span.end) - max(each.start, span.start))
+            for name in ASSERTION_FIELDS:
+                if (wanted := getattr(gold, name)) is not None:
+                    count(name, getattr(_assertion(best), name) == wanted)
+    return {
+        name: {"count": right, "of": total} if "_as_" in name else {"share": right / total, "of": total}
+        for name, (right, total) in shares.items()
+    }
 
 
 class _Tally:

@@ -140,16 +140,15 @@ static int is_of_another(const judgement *j, const cn_cue *cue, const cn_phrase 
 
 static void look_before(judgement *j, int64_t nearest) {
     const cn_reader_t *r = j->r;
-    const cn_piece *first = r->pieces + j->span->first;
+    const int32_t segment = r->pieces[j->span->first].segment;
     uint32_t ended = 0;
     for (int64_t at = nearest; at >= 0; at--) {
         const cn_cue *cue = r->cues + at;
-        const cn_piece *p = r->pieces + cue->first;
-        const cn_phrase *phrase = cn_phrase_of(r, cue);
         const int32_t gap = (int32_t)(j->span->first - cue->end);
-        if (p->segment != first->segment || gap > MAX_REACH) break;
-        if (p->inside) continue;
-        if (phrase->kind == CN_END) {
+        if (cue->segment != segment || gap > MAX_REACH) break;
+        if (cue->inside || (cue->kind > CN_OTHER_PERSON && cue->kind != CN_END)) continue;
+        const cn_phrase *phrase = cn_phrase_of(r, cue);
+        if (cue->kind == CN_END) {
             ended |= (uint32_t)phrase->d;
             continue;
         }
@@ -191,20 +190,20 @@ static int follows_well(const judgement *j, const cn_cue *cue, const cn_phrase *
 
 static void look_behind(judgement *j, int64_t next) {
     const cn_reader_t *r = j->r;
-    const cn_piece *last = r->pieces + j->span->last;
+    const int32_t segment = r->pieces[j->span->last].segment;
     uint32_t ended = 0;
     for (int64_t at = next; at < r->n_cues; at++) {
         const cn_cue *cue = r->cues + at;
-        const cn_piece *p = r->pieces + cue->first;
-        const cn_phrase *phrase = cn_phrase_of(r, cue);
         const int32_t gap = cue->first - j->span->last - 1;
-        if (p->segment != last->segment || gap > BACK_REACH) break;
-        if (p->inside) continue;
-        if (phrase->kind == CN_END) {
+        if (cue->segment != segment || gap > BACK_REACH) break;
+        if (cue->inside || (cue->kind > CN_OTHER_PERSON && cue->kind != CN_END)) continue;
+        const cn_phrase *phrase = cn_phrase_of(r, cue);
+        if (cue->kind == CN_END) {
             ended |= (uint32_t)phrase->d >> BACK_BITS;
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != BACK || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
+        const cn_piece *p = r->pieces + cue->first;
         if (!(phrase->d & MARK) && p->kind == CN_SIGN && p->sign != ':' && phrase->both && !is_postfix(r, cue)) continue;
         if (!follows_well(j, cue, phrase)) continue;
         propose(j, at, phrase->kind, gap, 1);
@@ -222,8 +221,9 @@ static void look_inside(judgement *j, int64_t from) {
 
 /* --- one entity ---------------------------------------------------------------------------------------------------------- */
 
-static int64_t first_cue_from(const cn_reader_t *r, int64_t piece) {
-    int64_t low = 0, high = r->n_cues;
+static int64_t first_cue_from(const cn_reader_t *r, int64_t piece, int64_t low) {
+    int64_t high = r->n_cues;
+    if (low < high && r->cues[low].first >= piece) return low;
     while (low < high) {
         const int64_t middle = (low + high) / 2;
         if (r->cues[middle].first >= piece) high = middle;
@@ -291,10 +291,10 @@ static int judge(cn_reader_t *r, int64_t entity) {
         return 0;
     }
     judgement j = {r, span, (int32_t)entity + 1, {{-1, 0, 0, 0}, {-1, 0, 0, 0}, {-1, 0, 0, 0}}, -1, -1, 0, 0, -1};
-    const int64_t from = first_cue_from(r, span->first);
+    const int64_t from = first_cue_from(r, span->first, 0);
     look_inside(&j, from);
     look_before(&j, from - 1);
-    look_behind(&j, first_cue_from(r, span->last + 1));
+    look_behind(&j, first_cue_from(r, span->last + 1, from));
     settle(&j);
     follow_heading(&j);
     write_row(&j, row);
@@ -352,10 +352,9 @@ static void place_headings(cn_reader_t *r) {
     for (int64_t at = 0; at < r->n; at++) {
         const cn_piece *p = r->pieces + at;
         while (cue < r->n_cues && r->cues[cue].first < at) cue++;
-        const int starts = is_segment_start(r, at);
         int known = 0;
         for (int64_t c = cue; c < r->n_cues && r->cues[c].first == at && !known; c++)
-            if (cn_phrase_of(r, &r->cues[c])->kind == CN_HEADING && governs(r, &r->cues[c])) {
+            if (r->cues[c].kind == CN_HEADING && governs(r, &r->cues[c])) {
                 governing = (int32_t)c + 1;
                 line = p->line;
                 has_content = goes_on_in_line(r, &r->cues[c]);
@@ -367,7 +366,7 @@ static void place_headings(cn_reader_t *r) {
             if (has_content && is_sentence_start(r, at) && cn_phrase_of(r, heading)->d == CN_POSSIBLE)
                 governing = 0;
             else if (has_content ? p->line != line : at && p->line > p[-1].line + 1) governing = 0;
-            else if (starts && opens_unknown_heading(r, at) && !(cue < r->n_cues && r->cues[cue].first == at)) governing = 0;
+            else if (p->kind == CN_LETTERS && is_segment_start(r, at) && opens_unknown_heading(r, at) && !(cue < r->n_cues && r->cues[cue].first == at)) governing = 0;
         }
         r->headings[at] = governing;
     }
@@ -376,7 +375,7 @@ static void place_headings(cn_reader_t *r) {
 int cn_assert(cn_reader_t *r) {
     r->has_headings = 0;
     for (int64_t cue = 0; cue < r->n_cues && !r->has_headings; cue++)
-        r->has_headings = cn_phrase_of(r, &r->cues[cue])->kind == CN_HEADING;
+        r->has_headings = r->cues[cue].kind == CN_HEADING;
     if (r->has_headings) place_headings(r);
     for (int64_t entity = 0; entity < r->n_spans; entity++)
         if (judge(r, entity)) return CN_NO_MEMORY;

@@ -49,6 +49,7 @@ typedef struct {
 
 typedef struct {
     int32_t first, end, row; /* pieces first..end - 1 are the phrase of `row` */
+    int32_t kind, segment, inside; /* of its phrase and its first piece, at hand for the loops over cues */
 } cn_cue;
 
 #define CN_ASSERTION_FIELDS 5    /* status, time, experiencer, cue start, cue end */

@@ -462,6 +462,14 @@ static void write_strength(sig *s, cn_buffer *out) {
 
 static void write_number(double value, cn_buffer *out) {
     char text[32];
+    if (value >= 0 && value < 10) { /* nearly always 1 or 2, or a half */
+        const int tenths = (int)(value * 10 + 0.5), whole = tenths / 10;
+        if (tenths % 10 == 0 && value == whole) {
+            text[0] = (char)('0' + whole);
+            cn_buffer_add(out, text, 1);
+            return;
+        }
+    }
     const int size = snprintf(text, sizeof text, "%.10g", (double)(int64_t)(value * 1000 + 0.5) / 1000);
     cn_buffer_add(out, text, (size_t)size);
 }
@@ -522,12 +530,13 @@ static int64_t next_treatment(const cn_reader_t *r, int64_t entity) {
 }
 
 int cn_prescribe(cn_reader_t *r, const uint32_t *text, int64_t first_entity) {
-    int64_t floor = 0;
+    int64_t floor = 0, known_lead = -1; /* of the next treatment */
     for (int64_t entity = 0; entity < r->n_spans; entity++) {
         const cn_span *span = r->spans + entity;
         if (span->class != TREATMENT || span->first > span->last) continue;
-        const int64_t start = lead_of(r, span, floor), next = next_treatment(r, entity);
+        const int64_t start = known_lead >= floor ? known_lead : lead_of(r, span, floor), next = next_treatment(r, entity);
         int64_t end = next < 0 ? r->n : lead_of(r, r->spans + next, span->last + 1);
+        known_lead = next == entity + 1 ? end : -1;
         if (end > span->last + MAX_STRETCH) end = span->last + MAX_STRETCH;
         if (end <= span->last) end = span->last + 1;
         sig s = {.r = r, .text = text, .end = end, .own_first = span->first, .own_end = span->last + 1, .dose_low = -1, .dose_high = -1, .looked_up = {{-1, 0, 0, -1}, {-1, 0, 0, -1}}};

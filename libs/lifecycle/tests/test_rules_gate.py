@@ -107,4 +107,20 @@ def test_settings_that_make_no_gate_are_refused(given) -> None:
 def test_gold_names_what_rules_can_say() -> None:
     known = {str(name) for names in (Status, Time, Experiencer) for name in names}
     assert Assertion._fields[:3] == ("status", "time", "experiencer")
-    assert {name for note in shipped_gold() for row in note.assertions or () for name in row} <= known
+    assert {name for note in shipped_gold() for row in note.assertions or () for name in row or ()} <= known
+
+
+def test_notes_of_the_corpus_judge_too_and_what_one_does_not_say_is_not_judged() -> None:
+    from clinical_ner.notes import AnnotatedNote, Label, Span, SpanMeaning
+    from lifecycle.rules_gold import of_corpus
+
+    spans = (Span(0, 5, Label.DISEASE), Span(6, 9, Label.TREATMENT))
+    said = SpanMeaning("PRESENT", "CURRENT", "PATIENT", None, {"frequency": 2, "as_needed": True})
+    gold = of_corpus(AnnotatedNote("fever met", spans, meanings=(SpanMeaning(), said)))
+    assert gold.assertions == (None, ("PRESENT", "CURRENT", "PATIENT"))
+    assert gold.prescriptions == (None, {"frequency": "2", "as_needed": "true"})
+    assert gold.relations is None
+    verdict, pairs = judge_rules(shipped_rules(), shipped_rules(), [gold], CONFIG)
+    assert (pairs["PRESENT"].offered.gold, pairs["PRESENT"].offered.found) == (1, 1)
+    assert verdict.decision is Decision.PASS
+    assert len(shipped_gold()) > 1_000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str], int]
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Rises with each change of the native rules that changes an answer: it is part of `rules_version`."""
 
 FORMS = [
@@ -108,6 +108,10 @@ _LINKS = [
     "with",
     "reaction",
     "split",
+    "effect",
+    "persists",
+    "complaint",
+    "background",
 ]
 _PARTS = [
     "form",
@@ -129,6 +133,7 @@ _PARTS = [
     "lead",
     "for",
     "goes-on",
+    "once",
 ]
 _SIDES = {"ahead": 1, "back": 2}
 _OF = {"disease": 1, "treatment": 2, "any": 3}

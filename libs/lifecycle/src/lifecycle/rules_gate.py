@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from math import comb
 from typing import TYPE_CHECKING, Any
 
-from clinical_ner.meaning import Prescription, Reader
+from clinical_ner.meaning import Reader
 
 from lifecycle.gate import Decision, Verdict
 from lifecycle.gate_config import GateConfigError
+from lifecycle.rules_gold import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ _Unit = tuple[int, str, Any]
 
 
 def _floors() -> dict[str, float]:
-    return {"NEGATED": 0.9, "relation TREATS": 0.8}
+    return {"NEGATED": 0.96, "relation TREATS": 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +194,11 @@ def _broken(name: str, pair: Paired, config: RulesGateConfig) -> Iterator[str]:
 
 def _right(place: int, note: GoldNote) -> Iterator[_Unit]:
     for at, assertion in enumerate(note.assertions or ()):
-        yield from ((place, name, at) for name in assertion)
+        yield from ((place, name, at) for name in assertion or ())
     for kind, treatment, disease in note.relations or ():
         yield place, f"relation {kind}", (treatment, disease)
     for at, attributes in enumerate(note.prescriptions or ()):
-        yield from ((place, f"prescription {name}", (at, value)) for name, value in attributes.items())
+        yield from ((place, f"prescription {name}", (at, value)) for name, value in (attributes or {}).items())
 
 
 def _said(rules: Rules, gold: Sequence[GoldNote]) -> set[_Unit]:
@@ -210,19 +211,14 @@ def _said(rules: Rules, gold: Sequence[GoldNote]) -> set[_Unit]:
 def _of(place: int, note: GoldNote, meaning: NoteMeaning) -> Iterator[_Unit]:
     if note.assertions is not None:
         for at, found in enumerate(meaning.assertions):
-            yield from ((place, str(name), at) for name in found[:3])
+            if note.assertions[at] is not None:
+                yield from ((place, str(name), at) for name in found[:3])
     if note.relations is not None:
         for one in meaning.relations:
             yield place, f"relation {one.type}", (one.treatment, one.disease)
     if note.prescriptions is not None:
         for at, prescription in enumerate(meaning.prescriptions):
-            named = attributes(prescription).items()
+            if note.prescriptions[at] is None:
+                continue
+            named = in_words({} if prescription is None else prescription._asdict()).items()
             yield from ((place, f"prescription {name}", (at, value)) for name, value in named)
-
-
-def attributes(prescription: Prescription | None) -> dict[str, str]:
-    """What is written of a prescription, by name, as words."""
-    values = {} if prescription is None else prescription._asdict()
-    return {
-        name: str(value).lower() if value is True else str(value) for name, value in values.items() if value is not None
-    }

@@ -26,13 +26,15 @@ setup: $(READY) tools ## make .venv with everything, the CLI at .venv/bin/rxtrac
 $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject.toml,$(PACKAGES)) $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "rxtract needs Python 3.11 to 3.13; found $$($(PYTHON) --version 2>&1): run make PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	@test -x $(BIN)/python || ./deploy/step.sh "setup 1/4: making $(VENV)" $(PYTHON) -m venv $(VENV) || \
 	  { echo "this Python cannot make an environment: install its venv package (Debian: apt install python3-venv)"; exit 1; }
-	@echo "setup: installing the locked packages into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@./deploy/step.sh "setup 2/4: the installer" \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@./deploy/step.sh "setup 3/4: $$(grep -c == requirements/dev.txt) locked packages (about a minute; the first time they are downloaded)" \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@command -v cc >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/compiler.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --reinstall-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(PACKAGES)))) $(addprefix -e ,$(PACKAGES))
+	@./deploy/step.sh "setup 4/4: our own packages, with the native code" \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --reinstall-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(PACKAGES)))) $(addprefix -e ,$(PACKAGES))
 	@touch $@
 	@echo "setup: done; try $(BIN)/rxtract --help"
 
@@ -94,9 +96,11 @@ generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/python deploy/grafana/make_dashboards.py
 
 .PHONY: pictures
-pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pictures; brings Graphviz
+pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pictures, and the page to try a note; brings Graphviz
 	@./deploy/tools.sh dot
 	@$(BIN)/rxtract generate --pictures
+	@RXTRACT_ARTIFACTS=build/pages $(BIN)/python -m pytest -q tests/answerer -k seen_with_all
+	@cp build/pages/try-test_a_note_is_seen_with_all_that_is_said_of_it-0.png docs/pictures/try-page.png
 
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/

@@ -36,6 +36,7 @@ _IN_GROUPS = ("ingestor", "extractor", "drift-watcher", "trainer")
 """Who reads as a consumer group, which is named after it."""
 _FOLLOWS = {
     "extractor": ("rxtract-follower-unused",),
+    "answerer": ("rxtract-follower-unused",),
     "drift-watcher": ("rxtract-history-unused",),
     "trainer": ("rxtract-follower-unused", "rxtract-history-unused"),
     "review-desk": ("rxtract-desk-unused",),

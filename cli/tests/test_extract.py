@@ -5,12 +5,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+import rxtract.commands.extract as extract_module
+from clinical_ner.html import Shown
 from clinical_ner.meaning import Assertion, Experiencer, Relation, RelationType, Status, Time
 from clinical_ner.notes import Label
 from clinical_ner.tagger import Entity, TaggedNote
 from clinical_ner.tracking_download import OpenedModel
 from rich.console import Console
+from rxtract.app import build
 from rxtract.commands.extract import _print, as_object
+from rxtract.errors import UserError
+from typer.testing import CliRunner
 
 if TYPE_CHECKING:
     from clinical_ner.tagger import NoteStatistics, Tagger
@@ -61,3 +66,43 @@ def test_scripts_get_every_relation_with_ids_and_words():
         {"type": "TREATS", "treatment": "metformin", "disease": words, "treatment_id": "e3", "disease_id": name, "confidence": 0.4}
         for words, name in (("T2DM", "e1"), ("HTN", "e2"))
     ]  # fmt: skip
+
+
+@pytest.fixture
+def extract_cli(monkeypatch):
+    """Runs the command over a tagger that finds what `tagged` has, wherever the note is `NOTE`."""
+    tagger = SimpleNamespace(rules_version="r1", tag=lambda texts: [tagged((2, 0)) for _ in texts])
+    monkeypatch.setattr(extract_module, "_open", lambda _: OpenedModel(cast("Tagger", tagger), "shipped", "ab"))
+    return lambda *words, **more: CliRunner().invoke(build(["extract"]), ["extract", *map(str, words)], **more)
+
+
+def test_the_name_of_a_file_is_no_note(extract_cli, tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text(NOTE)
+    for name, words in ((file, "is a file: read its notes with"), ("none.csv", "there is no file none.csv")):
+        result = extract_cli(name)
+        assert isinstance(result.exception, UserError)
+        assert words in str(result.exception)
+    assert extract_cli(NOTE + ".txt").exit_code == 0, "a note may end so"
+
+
+def test_latin_1_is_read_and_said(extract_cli):
+    result = extract_cli("-", "--json", input="na\xefve T2DM".encode("latin-1"))
+    assert result.exit_code == 0
+    assert "read as Latin-1" in result.stderr
+    assert "read as" not in extract_cli("-", input="na\xefve T2DM".encode()).stderr
+
+
+def test_a_page_shows_notes_in_colour_and_reads_none_of_them_as_html(extract_cli, tmp_path):
+    page = tmp_path / "made" / "notes.html"
+    assert extract_cli(NOTE, "--html", page).exit_code == 0
+    html = page.read_text()
+    assert (
+        '<mark class="disease fact" title="disease, confidence 0.90"><span>T2DM</span><small>D</small></mark>' in html
+    )
+    denied = T2DM._replace(start=3, end=9, assertion=PRESENT._replace(status=Status.NEGATED))
+    shown = Shown("no <b>DM", tagged()._replace(entities=(denied._replace(end=8),)))._repr_html_()
+    assert "no &lt;b" not in shown.partition("<mark")[2]
+    assert "<b>" not in shown
+    assert '<mark class="disease denied"' in shown
+    assert "<small>D not</small>" in shown

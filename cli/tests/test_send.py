@@ -330,3 +330,22 @@ def test_ctrl_c_says_how_to_go_on(cli, tmp_path: Path) -> None:
     door.dies_at = -1
     assert "going on after row 20" in runner.invoke(app, [str(path)]).output
     assert len(door.ids) == 50
+
+
+def test_what_one_stack_got_is_sent_to_another(cli, tmp_path: Path, monkeypatch) -> None:
+    runner, app, door = cli
+    path = write_jsonl(tmp_path / "n.jsonl", rows(3))
+    places = iter(["one", "one", "other", "other", "other"])
+    monkeypatch.setattr(
+        command, "read_addresses", lambda _: StackAddresses(ingest_url="http://d", stack_id=next(places))
+    )
+    assert "BACKFILL" in runner.invoke(app, [str(path)]).output
+    assert "was sent before" in runner.invoke(app, [str(path)]).output
+    elsewhere = runner.invoke(app, [str(path)]).output
+    assert "another stack, door or origin before" in elsewhere
+    assert "3 notes sent" in elsewhere
+    live = runner.invoke(app, [str(path), "--origin", "LIVE"]).output
+    assert "3 notes sent" in live
+    assert "BACKFILL" not in live
+    assert "3 notes sent" in runner.invoke(app, [str(path), "--origin", "LIVE", "--door", "kafka"]).output
+    assert len(door.ids) == 12

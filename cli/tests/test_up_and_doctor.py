@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -18,9 +20,11 @@ import rxtract.commands.up as up_module
 import typer
 from embedded_stack.checks import Finding, Status
 from embedded_stack.errors import StackError
-from rxtract.addresses import StackAddresses
+from rxtract.addresses import StackAddresses, read_addresses, remember_stack
+from rxtract.app import build
 from rxtract.bringup import Revivals, Running
 from rxtract.errors import UserError
+from rxtract.stack_ports import door_ports, ports_from
 from typer.testing import CliRunner
 
 PROBLEM = Finding("redis", Status.PROBLEM, "no redis-server", "run 'make tools'")
@@ -204,3 +208,47 @@ def test_doctor_asks_a_running_stack(stack, tmp_path):
     answer = CliRunner().invoke(app_of(doctor_module.doctor), ["--data", str(tmp_path), "--json"])
     asked = {one["name"]: one["status"] for one in json.loads(answer.output) if one["name"].startswith("stack: ")}
     assert asked == {f"stack: {name}": "ok" for name in ("kafka", "registry", "redis", "mlflow")}
+
+
+def test_a_stack_in_another_folder_is_found_as_long_as_it_runs(monkeypatch, tmp_path):
+    monkeypatch.setenv("RXTRACT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    written = tmp_path / "far" / "stack.json"
+    written.parent.mkdir()
+    written.write_text('{"bootstrap_servers": "far:1"}')
+    remember_stack(written)
+    assert read_addresses(None, {}).bootstrap_servers == "far:1"
+    near = tmp_path / ".rxtract" / "stack.json"
+    near.parent.mkdir()
+    near.write_text('{"bootstrap_servers": "near:1"}')
+    assert read_addresses(None, {}).bootstrap_servers == "near:1"
+    near.unlink()
+    written.unlink()
+    with pytest.raises(UserError, match=r"no running stack found in \.rxtract"):
+        read_addresses(None, {}).need("bootstrap_servers")
+
+
+def test_doors_keep_their_ports_in_a_folder(tmp_path):
+    first = door_ports(tmp_path)
+    assert door_ports(tmp_path) == first
+    with socket.create_server(("127.0.0.1", first["answerer"])):
+        again = door_ports(tmp_path)
+    assert again["answerer"] != first["answerer"]
+    assert again["scorekeeper"] == first["scorekeeper"]
+
+
+def test_a_port_base_names_every_port_and_one_that_is_taken_is_said(tmp_path):
+    doors, servers = ports_from(21_000)
+    assert sorted([*doors.values(), *servers.values()]) == list(range(21_000, 21_009))
+    assert doors["answerer"] == 21_000
+    for base in (80, 65_530):
+        with pytest.raises(StackError, match="--port-base"):
+            ports_from(base)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StackError, match="is taken"):
+        door_ports(tmp_path, {"answerer": taken.getsockname()[1]})
+
+
+def test_the_version_is_told():
+    result = CliRunner().invoke(build(["--version"]), ["--version"])
+    assert result.exit_code == 0
+    assert re.fullmatch(r"rxtract \d+\.\d+\.\d+\n", result.stdout)

@@ -197,8 +197,24 @@ OPERATIONS = (
     Panel(
         "Assigned partitions", "short", ((f"rxtract_assigned_partitions{JOB}", "{{job}} {{instance}}"),), "By process."
     ),
-    Panel("HTTP requests", "reqps", rate("rxtract_http_requests_total", "status"), "Answers of POST /v1/notes."),
-    Panel("HTTP latency", "s", quantiles("rxtract_http_request_seconds"), "With Kafka's acknowledgement."),
+    Panel(
+        "HTTP requests",
+        "reqps",
+        rate("rxtract_http_requests_total", "job, status"),
+        "Answers of POST /v1/notes and /v1/extract.",
+    ),
+    Panel(
+        "HTTP latency",
+        "s",
+        quantiles("rxtract_http_request_seconds", "job"),
+        "The ingestor's with Kafka's acknowledgement.",
+    ),
+    Panel(
+        "Notes answered at once",
+        "cps",
+        rate("rxtract_notes_answered_total", "producer, result"),
+        "By client and result, at the answerer.",
+    ),
     Panel(
         "Notes in an HTTP request", "short", quantiles("rxtract_http_request_notes"), "Larger arrays cost less a note."
     ),
@@ -385,8 +401,11 @@ MODEL = (
     Panel(
         "Serial by extractor",
         "short",
-        (("max by (instance) (rxtract_model_serial)", "{{instance}}"),),
-        "All the same, but for a minute after a promotion.",
+        (
+            ("max by (instance) (rxtract_model_serial)", "model {{instance}}"),
+            ("max by (instance) (rxtract_rules_serial)", "rules {{instance}}"),
+        ),
+        "All the same, but for a minute after a promotion or a release.",
     ),
 )
 BUSINESS = (

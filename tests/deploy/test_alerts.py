@@ -39,7 +39,7 @@ CASES = {
         {
             **{
                 f'up{{job="{job}"}}': "1x60"
-                for job in ("ingestor", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+                for job in ("ingestor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper")
             },
             'up{job="extractor"}': "1x10 _x20 1x30",
             'rxtract_ready{job="ingestor"}': "1x60",
@@ -165,10 +165,20 @@ CASES = {
         {"job": "extractor", "instance": "a", "result": "refused"},
         4,
     ),
+    "RxtractRulesDiffer": Case(
+        {'rxtract_rules_serial{instance="a"}': "1x30 2x40", 'rxtract_rules_serial{instance="b"}': "2x70"}, 20, 40
+    ),
+    "RxtractRulesRefused": Case(
+        {f'rxtract_rules_loads_total{{{WHO}, result="refused"}}': FIRST_EVENT},
+        8,
+        40,
+        {"job": "extractor", "instance": "a", "result": "refused"},
+        4,
+    ),
     "RxtractModelCheckOld": Case(
         {f"rxtract_model_check_age_seconds{{{WHO}}}": "0+60x30 0x30"}, 25, 45, {"job": "extractor"}, 8
     ),
-    "RxtractTaggerFails": Case({f"rxtract_tagger_failures_total{{{WHO}}}": RISING}, 20, 50),
+    "RxtractTaggerFails": Case({f"rxtract_tagger_failures_total{{{WHO}}}": RISING}, 20, 50, {"job": "extractor"}),
     "RxtractDriftCritical": Case(
         {'rxtract_drift_alarms_total{level="CRITICAL", segment_kind="city"}': FIRST_EVENT},
         8,
@@ -189,11 +199,13 @@ CASES = {
     "RxtractDeduplicationDown": Case({'rxtract_deduplication_up{job="ingestor"}': "0x20 1x20"}, 15, 30),
     "RxtractHttpUnavailable": Case(
         {
-            'rxtract_http_requests_total{status="503"}': RISING,
-            'rxtract_http_requests_total{status="202"}': "0+60x90",
+            'rxtract_http_requests_total{job="answerer", status="503"}': RISING,
+            'rxtract_http_requests_total{job="answerer", status="200"}': "0+60x90",
+            'rxtract_http_requests_total{job="ingestor", status="202"}': "0+60000x90",
         },
         20,
         50,
+        {"job": "answerer"},
     ),
     "RxtractClientThrottled": Case(
         {
@@ -323,7 +335,7 @@ NEW_POD = {
 }
 
 
-EVERY = ("ingestor", "extractor", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+EVERY = ("ingestor", "extractor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper")
 
 
 def alive(**labels):

@@ -57,7 +57,7 @@ def test_every_pod_is_restricted_and_has_no_token():
     documents = render()
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 8
+    assert len(specs) == 9
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -147,7 +147,7 @@ def environments(documents):
     return found
 
 
-@pytest.mark.parametrize("service", ["ingestor", "review-desk", "scorekeeper"])
+@pytest.mark.parametrize("service", ["answerer", "ingestor", "review-desk", "scorekeeper"])
 def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
     given = render(**{f"services.{service}.httpTlsSecret": "door-tls"})
     ports = {
@@ -421,7 +421,7 @@ def test_every_pod_takes_images_from_a_private_registry():
     documents = render(**{"image.pullSecrets": ["registry-login"]})
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 8
+    assert len(specs) == 9
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
 
 

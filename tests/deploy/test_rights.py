@@ -20,7 +20,9 @@ def sources(folder):
 
 @pytest.mark.parametrize("service", RIGHTS)
 def test_what_a_service_serialises_and_decodes_is_in_its_rights(service):
-    found = NAMED.findall(sources(f"services/{service}"))
+    code = sources(f"services/{service}")
+    shared = sources("libs/serving") if "from serving" in code else ""
+    found = NAMED.findall(code + shared)
     writes = {getattr(topics, name) for kind, name in found if kind == "Serializer"}
     reads = {getattr(topics, name) for kind, name in found if kind == "Deserializer"}
     reads |= {"review-desk": set(FOLLOWED_BY_THE_DESK), "scorekeeper": set(READ_BY_THE_SCOREKEEPER)}.get(service, set())

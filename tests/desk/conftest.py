@@ -1,9 +1,6 @@
 """Fixtures of the review desk's tests: a desk of their own, and a real browser."""
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,23 +15,6 @@ def rig(stack, tmp_path: Path):
     rig = Rig(stack, tmp_path)
     yield rig
     rig.remove()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    """A headless Chromium. It is a Debian package: `make tools` brings it."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "no chromium: the page of the review desk is not tested (run `make tools`)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -90,7 +90,14 @@ class DeskPage:
 
     @property
     def pairs(self) -> list[str]:
-        return [" ".join(words.removesuffix("×").split()) for words in self.page.locator("#pairs li").all_inner_texts()]
+        """Treatment, how they belong together, disease."""
+        words = "l => [...l.querySelectorAll('.chip')].map(c => c.textContent).join(` ${l.querySelector('select').selectedOptions[0].text} `)"
+        return self.page.locator("#pairs li").evaluate_all(f"found => found.map({words})")
+
+    @property
+    def said(self) -> list[str]:
+        """What the side says of each entity, in text order: what is not as usual, and the prescription."""
+        return self.page.locator("#entities .said").all_text_contents()
 
     def see(self, text: str) -> None:
         """Wait until the note on the paper begins so."""

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlsplit
@@ -23,9 +23,14 @@ from contracts.identity import annotation_id, event_id, note_key
 from contracts.records import (
     AccessLogged,
     AnnotationValidated,
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
     Entity,
     EntityLabel,
+    Experiencer,
     ModelRef,
+    Prescription,
     Relation,
     ReviewRequested,
     Sample,
@@ -63,6 +68,21 @@ class Asked:
     source: str = SOURCE
     relations: Sequence[Relation] = ()
     sealed: bytes | None = None
+    assertions: Sequence[Assertion] = ()
+    prescriptions: Mapping[int, Prescription] = field(default_factory=dict)
+
+
+def assertion(
+    status: str = "PRESENT", time: str = "CURRENT", whose: str = "PATIENT", cue: tuple[int, int] = (-1, -1)
+) -> Assertion:
+    """What rules say of an entity."""
+    return Assertion(
+        status=AssertionStatus[status],
+        time=AssertionTime[time],
+        experiencer=Experiencer[whose],
+        cue_start=cue[0],
+        cue_end=cue[1],
+    )
 
 
 def span(word: str, label: str, text: str = TEXT) -> dict[str, object]:
@@ -249,6 +269,8 @@ def request(note_id: str, place: int, count: int, asked: Asked) -> ReviewRequest
                 start=mark["start"],
                 end=mark["end"],
                 confidence=confidence,
+                assertion=asked.assertions[number - 1] if asked.assertions else None,
+                prescription=asked.prescriptions.get(number),
             )
         )
     return ReviewRequested(

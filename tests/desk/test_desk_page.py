@@ -5,9 +5,9 @@ import signal
 import time
 
 import pytest
-from contracts.records import AnnotationOutcome, Sample
-from desk_page import DeskPage
-from desk_rig import SOURCE, Asked, Rig, until
+from contracts.records import AnnotationOutcome, Prescription, Relation, RelationType, Sample
+from desk_page import WAIT_MS, DeskPage
+from desk_rig import SOURCE, Asked, Rig, assertion, until
 from playwright.sync_api import expect
 from review_desk.page.pages import SHORTCUTS
 
@@ -95,6 +95,116 @@ def test_every_correction_by_keyboard(rig: Rig, desk: DeskPage) -> None:
     ]
     assert [(pair.treatment_id, pair.disease_id) for pair in said.relations] == [("e3", "e2")]
     assert (said.changes.kept, said.changes.added, said.changes.removed, said.changes.moved) == (1, 3, 1, 1)
+
+
+SAID = Asked(
+    NOTE,
+    FOUND,
+    assertions=(assertion("NEGATED", cue=(0, 3)), assertion(), assertion()),
+    prescriptions={3: Prescription(form="tablet", strength="500 mg", frequency=1, period=1, period_unit="d")},
+    relations=(Relation(type=RelationType.TREATS, treatment_id="e3", disease_id="e2", confidence=0.8),),
+)
+
+
+def said_of(annotation) -> list[tuple[str, str, str]]:
+    return [
+        (str(one.assertion.status), str(one.assertion.time), str(one.assertion.experiencer))
+        for one in annotation.entities
+        if one.assertion
+    ]
+
+
+def test_what_the_rules_said_is_seen_and_accepted_as_it_is(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([SAID])
+    desk.see("C/o fever")
+    assert desk.said == ["negated", "", "tablet · 500 mg · 1/1d"]
+    assert desk.pairs == ["azithromycin for type 2 diabetes"]
+    desk.press("Enter")
+    desk.see_saved()
+    word = only_word(rig)
+    assert word.outcome is AnnotationOutcome.ACCEPTED
+    assert word.entities == word.predicted_entities
+    assert word.relations == word.predicted_relations
+    assert (word.changes.restated, word.changes.represcribed, word.changes.related) == (0, 0, 0)
+
+
+def test_what_is_said_is_corrected_by_one_key_each(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([SAID])
+    desk.see("C/o fever")
+    desk.press("j")
+    for key, seen in (
+        ("e", ""), ("n", "negated"), ("m", "possible"), ("i", "hypothetical"), ("h", "hypothetical · past"),
+        ("l", "hypothetical · planned"), ("c", "hypothetical"), ("v", "hypothetical · family"),
+        ("o", "hypothetical · another person"), ("y", "hypothetical"), ("u", "hypothetical · another person"), ("r", "hypothetical"),
+    ):  # fmt: skip
+        desk.press(key)
+        assert desk.said[0] == seen, key
+    desk.press("g")
+    desk.see_hint("only a treatment")
+    desk.press("j", "j")
+    assert desk.cursor == "azithromycin"
+    for number, words in enumerate(
+        ("for", "was for", "planned for", "prevents", "causes", "not to be given in", "refused for", "failed for"),
+        start=1,
+    ):
+        desk.press(f"Shift+Digit{number}")
+        assert desk.pairs == [f"azithromycin {words} type 2 diabetes"]
+    desk.press("Shift+Digit5", "w")
+    assert desk.said[2].startswith("refused · ")
+    desk.press("g")
+    assert desk.said[2] == "allergy · tablet · 500 mg · 1/1d"
+    desk.reach("metformin")
+    desk.press("t", "h")
+    assert desk.said[3] == "past", "what is drawn is there, now, and the patient's, until something else is said"
+    desk.press("Enter")
+    desk.see_saved()
+    word = only_word(rig)
+    assert word.outcome is AnnotationOutcome.CORRECTED
+    assert said_of(word) == [
+        ("HYPOTHETICAL", "CURRENT", "PATIENT"), ("PRESENT", "CURRENT", "PATIENT"), ("ALLERGY", "CURRENT", "PATIENT"),
+        ("PRESENT", "HISTORICAL", "PATIENT"),
+    ]  # fmt: skip
+    assert [(str(one.type), one.confidence) for one in word.relations] == [("CAUSES", 1.0)]
+    assert (word.changes.restated, word.changes.represcribed, word.changes.related) == (2, 0, 2)
+    assert (word.entities[0].assertion.cue_start, word.predicted_entities[0].assertion.cue_start) == (-1, 0)
+
+
+def test_a_prescription_is_corrected_attribute_by_attribute(rig: Rig, desk: DeskPage) -> None:
+    rig.ask_for([SAID, Asked()])
+    desk.see("C/o fever")
+    desk.press("j", "z")
+    desk.see_hint("a treatment first")
+    desk.press("j", "j", "z")
+    form = desk.page.locator("#prescription")
+    expect(form).to_be_visible()
+    desk.press("q")
+    desk.page.keyboard.type("2 times")
+    desk.press("Enter")
+    expect(form).to_be_visible()  # no frequency is written so
+    desk.press("Control+a")
+    desk.page.keyboard.type("2/1d")
+    desk.press("Enter")
+    expect(form).to_be_hidden()
+    assert desk.said[2] == "tablet · 500 mg · 2/1d"
+    desk.press("z", "u")
+    desk.page.keyboard.type("5 d")
+    desk.press("Tab")
+    desk.page.locator("#prescription select[name=route]").select_option("oral")
+    desk.page.get_by_role("button", name="Keep").click()
+    assert desk.said[2] == "tablet · 500 mg · 2/1d · 5 d · oral"
+    desk.press("z", "n", "Escape")  # nothing is kept
+    assert "SOS" not in desk.said[2]
+    desk.press("z", "n", "Enter")
+    assert "SOS" in desk.said[2]
+    desk.press("Enter")
+    desk.see("zebra-quartz-canary")
+    desk.see_saved()
+    word = only_word(rig)
+    assert word.entities[2].prescription == Prescription(
+        form="tablet", strength="500 mg", frequency=2, period=1, period_unit="d", as_needed=True, duration=5,
+        duration_unit="d", route="oral",
+    )  # fmt: skip
+    assert (word.changes.restated, word.changes.represcribed) == (0, 1)
 
 
 def test_the_mouse_marks_and_deletes(rig: Rig, desk: DeskPage) -> None:
@@ -619,3 +729,17 @@ def test_whoever_only_looks_takes_nothing_and_sees_no_more_than_he_may(rig: Rig,
     looks = [line for line in rig.log.read_text().splitlines() if '"action": "look"' in line]
     assert len(looks) == 3
     assert notes[0] not in rig.log.read_text()
+
+
+def test_a_link_may_bring_the_token_which_does_not_stay_in_the_address(rig: Rig, chromium) -> None:
+    page = chromium.new_context().new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{rig.url}/login#token=token-anna")
+    expect(page.locator("#state")).to_be_visible(timeout=WAIT_MS)
+    assert "token" not in page.url
+    page.context.close()
+    stranger = chromium.new_context().new_page()
+    stranger.goto(f"{rig.url}/login#token=wrong")
+    expect(stranger.get_by_role("alert")).to_contain_text("not known", timeout=WAIT_MS)
+    assert "wrong" not in stranger.url
+    stranger.context.close()

@@ -181,7 +181,7 @@ class Rig:
         return count
 
     @contextlib.contextmanager
-    def stream(self, notes_per_s: float) -> Iterator[list[tuple[str, int]]]:
+    def stream(self, notes_per_s: float, text: str = "fever and cough") -> Iterator[list[tuple[str, int]]]:
         """Publish notes at a steady rate for as long as the block runs; gives what was sent, complete after the block."""
         sent: list[tuple[str, int]] = []
         stop = threading.Event()
@@ -189,7 +189,7 @@ class Rig:
         def publish() -> None:
             while not stop.wait(0.1):
                 for _ in range(int(notes_per_s / 10)):
-                    one = note(f"s{len(sent)}", "fever and cough")
+                    one = note(f"s{len(sent)}", text)
                     self.send_bytes(key_of(one.note_id), self.serialize(one))
                     sent.append((one.note_id, 1))
                 self.producer.poll(0)

@@ -29,7 +29,7 @@ from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
-from ingestor.adapters.tokens import hash_token
+from runtime.client_tokens import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 

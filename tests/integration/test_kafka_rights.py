@@ -155,6 +155,12 @@ def own_settings(folder: Path) -> dict[str, dict[str, str]]:
             "RXTRACT_DESK_TOKENS_FILE": str(people),
         },
         "scorekeeper": {"RXTRACT_RECORDS_DIR": str(folder / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
+        # Last: it is ready when the trainer has made a model.
+        "answerer": {
+            "RXTRACT_HTTP_TOKENS": f"clinic:{hash_token(TOKEN)}",
+            "RXTRACT_MODEL_NAME": PREFIX + "ner",
+            "RXTRACT_MODEL_CACHE_DIR": str(folder / "models"),
+        },
     }
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from embedded_stack.services import ServiceProcess
 from embedded_stack.stack import SERVERS, EmbeddedStack
-from ingestor.adapters.tokens import hash_token
+from runtime.client_tokens import hash_token
 
 sys.path.insert(0, str(Path(__file__).parent))
 from secured_kafka import MECHANISM, PASSWORD, USER, Authority, SecuredKafka

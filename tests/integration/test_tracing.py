@@ -18,8 +18,8 @@ from contracts.apply import apply_schemas, apply_topics
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from embedded_stack.services import ServiceProcess
-from ingestor.adapters.tokens import hash_token
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from runtime.client_tokens import hash_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from embedded_stack.cache import default_cache_dir
 
 from rxtract.errors import UserError
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_STACK = Path(".rxtract/stack.json")
+NOTED = "last-stack"
+"""In the cache folder: the stack.json of the stack that was started last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class StackAddresses:
     desk_token: str = field(default="", repr=False)
     desk_lead_token: str = field(default="", repr=False)
     score_url: str = ""
+    answer_url: str = ""
+    stack_id: str = ""
     records_dir: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
@@ -39,12 +46,15 @@ class StackAddresses:
         """Return self, or raise the one line that says which address is missing and how to give it."""
         for name in names:
             if not getattr(self, name):
-                raise UserError(f"no {name}: start a stack with `rxtract up`, or set RXTRACT_{name.upper()}")
+                raise UserError(
+                    f"no running stack found in {DEFAULT_STACK.parent}: run `rxtract up`, pass `--stack DIR`, "
+                    f"or set RXTRACT_{name.upper()}"
+                )
         return self
 
 
 def read_addresses(stack: Path | None = None, environ: Mapping[str, str] = os.environ) -> StackAddresses:
-    """Return the addresses from `stack` (a stack.json or the folder with it; default `.rxtract`) and the environment.
+    """Return the addresses from `stack` (a stack.json or the folder with it; default `.rxtract`, or else the stack that was started last) and the environment.
 
     Raises:
         UserError: when a file was named and is not there or not readable.
@@ -57,14 +67,32 @@ def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> Stac
     found = dict(named)
     for item in fields(StackAddresses):
         value = environ.get(f"RXTRACT_{item.name.upper()}")
-        if value and item.name != "metrics":
+        if value and item.name not in {"metrics", "stack_id"}:
             found[item.name] = value
     known = {item.name for item in fields(StackAddresses)}
     return StackAddresses(**{name: value for name, value in found.items() if name in known})
 
 
+def remember_stack(path: Path) -> None:
+    """Note where the stack.json lies that was written last, so that commands find it from any folder."""
+    with contextlib.suppress(OSError):
+        noted = default_cache_dir() / NOTED
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text(str(path.absolute()), encoding="utf-8")
+
+
+def _running() -> Path:
+    """This folder's stack, or else the one that was started last, if it still runs."""
+    if not DEFAULT_STACK.exists():
+        with contextlib.suppress(OSError, ValueError):
+            noted = Path((default_cache_dir() / NOTED).read_text(encoding="utf-8").strip())
+            if noted.is_file():
+                return noted
+    return DEFAULT_STACK
+
+
 def _read_file(stack: Path | None) -> dict[str, Any]:
-    path = stack or DEFAULT_STACK
+    path = stack or _running()
     if path.is_dir():
         path = path / "stack.json"
     if not path.exists():

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from runtime.core_dumps import forbid_core_dumps
@@ -44,6 +45,7 @@ COMMANDS = (
     Command("sql", "rxtract.commands.sql:sql", "Notes"),
     Command("quality", "rxtract.commands.quality:quality", "Models"),
     Command("model", "rxtract.commands.model:app", "Models"),
+    Command("rules", "rxtract.commands.rules:app", "Models"),
     Command("train", "rxtract.commands.train:train", "Models"),
     Command("evaluate", "rxtract.commands.evaluate:evaluate", "Models"),
     Command("compare", "rxtract.commands.compare:compare", "Models"),
@@ -74,7 +76,17 @@ def build(argv: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _say_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        print(f"rxtract {metadata.version('rxtract')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[  # noqa: FBT002 - Typer makes an option of it
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
     """Clinical notes in, Disease and Treatment entities out."""
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_schemas, apply_topics, refuse_old_contract
 from contracts.files import OLD_NAMESPACE
 from contracts.registry import ConfluentRegistry, OldNamespace
@@ -17,12 +18,12 @@ from contracts.topics import load_topics
 from embedded_stack import progress as steps
 from embedded_stack.addresses import write_stack_json
 from embedded_stack.errors import StackError
-from embedded_stack.ports import free_ports
 from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
 
 from rxtract.addresses import StackAddresses
 from rxtract.first_model import first_model, has_champion, register_first_model
+from rxtract.stack_ports import door_ports, ports_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ CLIENT = "local"
 HTTP_PORT_FILE = "run/http.port"
 DESK_PORT_FILE = "run/desk.port"
 SCORE_PORT_FILE = "run/score.port"
+ANSWER_PORT_FILE = "run/answer.port"
 RECORDS = "records"
 LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper")
 """What closes the loop from drift to a new model, and shows how well that goes."""
@@ -44,6 +46,8 @@ PLACES = {
     "RXTRACT_SCORE_PORT_FILE": SCORE_PORT_FILE,
 }
 """Settings that name a place in the stack's folder."""
+ANSWERER = "answerer"
+"""What answers single notes at once, and has the page to try them."""
 TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
@@ -122,6 +126,7 @@ class Running:
         place = {
             "ingestor": ("RXTRACT_HTTP_PORT", HTTP_PORT_FILE),
             "scorekeeper": ("RXTRACT_SCORE_PORT", SCORE_PORT_FILE),
+            ANSWERER: ("RXTRACT_HTTP_PORT", ANSWER_PORT_FILE),
         }
         if name not in place:
             return {}
@@ -147,6 +152,7 @@ def bring_up(
     extractors: int = 1,
     close_loop: bool = False,
     service_env: Mapping[str, Mapping[str, str]] | None = None,
+    port_base: int | None = None,
 ) -> Iterator[Running]:
     """Run the whole stack for as long as the block runs.
 
@@ -157,17 +163,34 @@ def bring_up(
         extractors: How many.
         close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper.
         service_env: More settings by service.
+        port_base: The first of the ports to take; None: those of the last time in this folder, or free ones.
 
     Raises:
         StackError: something could not start; one line; everything that was started has been ended.
     """
-    with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress) as stack:
+    doors, servers = (None, None) if port_base is None else ports_from(port_base)
+    with EmbeddedStack(data_dir, ephemeral=ephemeral, progress=progress, ports=servers) as stack:
         folder = stack.data_dir
-        token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
+        ports = door_ports(folder, doors)
+        token, desk, lead = _tokens(folder)
         places = {name: str(folder / place) for name, place in PLACES.items()}
         records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
-        (port,) = free_ports(1)  # chosen here, for the control page to link to
-        pages = {"RXTRACT_DESK_PORT": str(port), "RXTRACT_SCORE_DESK_URL": f"http://127.0.0.1:{port}"}
+        pages = {
+            "RXTRACT_DESK_PORT": str(ports["review-desk"]),
+            "RXTRACT_SCORE_PORT": str(ports["scorekeeper"]),
+            "RXTRACT_SCORE_DESK_URL": f"http://127.0.0.1:{ports['review-desk']}",
+        }
+        own = {
+            "ingestor": {"RXTRACT_HTTP_PORT": str(ports["ingestor"])},
+            ANSWERER: {
+                "RXTRACT_HTTP_PORT": str(ports[ANSWERER]),
+                "RXTRACT_HTTP_PORT_FILE": str(folder / ANSWER_PORT_FILE),
+                "RXTRACT_HTTP_OPEN": "true",  # nobody but this machine reaches it
+            },
+        }
+        more = {
+            name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}
+        }
         keys = _secrets(folder, token, desk, lead)
         environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages}
         environment["RXTRACT_HTTP_DRAIN_S"] = "0"  # no load balancer stands before these: Ctrl-C is not made to wait
@@ -188,7 +211,7 @@ def bring_up(
                 done(f"{running.topics} topics, {running.subjects} subjects")
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
-            _start_services(running, progress, service_names(extractors, close_loop=close_loop), service_env or {})
+            _start_services(running, progress, service_names(extractors, close_loop=close_loop), more)
             _publish_addresses(running)
             yield running
         finally:
@@ -227,7 +250,7 @@ def _ensure_champion(running: Running, say: Callable[[str], None]) -> str:
 def service_names(extractors: int, *, close_loop: bool) -> list[str]:
     """Return the names of the replicas to start; a name is its module, with a number where there are several."""
     several = [f"extractor-{number}" for number in range(1, extractors + 1)]
-    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *(LOOP if close_loop else ())]
+    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *((ANSWERER, *LOOP) if close_loop else ())]
 
 
 def _start_services(
@@ -254,6 +277,8 @@ def _publish_addresses(running: Running) -> None:
         ingest_url=_url(running, HTTP_PORT_FILE),
         desk_url=_url(running, DESK_PORT_FILE) if loop else "",
         score_url=_url(running, SCORE_PORT_FILE) if loop else "",
+        answer_url=_url(running, ANSWER_PORT_FILE) if loop else "",
+        stack_id=_cluster_id(running),
         records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
@@ -266,10 +291,18 @@ def _publish_addresses(running: Running) -> None:
         "desk_token",
         "desk_lead_token",
         "score_url",
+        "answer_url",
+        "stack_id",
         "records_dir",
     )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
+
+
+def _cluster_id(running: Running) -> str:
+    """Kafka's own name of its data: another folder, or an ephemeral stack, has another."""
+    admin = AdminClient({"bootstrap.servers": running.addresses.bootstrap_servers})
+    return str(admin.describe_cluster(request_timeout=10).result(10).cluster_id)
 
 
 def _url(running: Running, port_file: str) -> str:
@@ -309,8 +342,22 @@ def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
         "RXTRACT_HTTP_TOKENS_FILE": place / "tokens",
         "RXTRACT_DESK_TOKENS_FILE": place / "desk.tokens",
         "RXTRACT_SCORE_TOKENS_FILE": place / "desk.tokens",
+        "RXTRACT_SCORE_CLIENT_TOKENS_FILE": place / "tokens",
     }
     return {name: str(path) for name, path in {**keys, **files}.items()}
+
+
+def _tokens(folder: Path) -> list[str]:
+    """Of the HTTP door's client, a validator and a lead; kept, so that a page that is open stays logged in."""
+    place = folder / "secrets"
+    place.mkdir(mode=0o700, exist_ok=True)
+    found = []
+    for name in ("client", "validator", "lead"):
+        path = place / f"{name}.token"
+        if not path.exists():
+            _write_secret(path, secrets.token_urlsafe(TOKEN_BYTES))
+        found.append(path.read_text(encoding="utf-8").strip())
+    return found
 
 
 def _hashed(token: str) -> str:
@@ -323,12 +370,14 @@ def _write_secret(path: Path, content: str) -> None:
 
 
 def links(running: Running) -> Sequence[tuple[str, str]]:
-    """Return what a person can open, by name."""
+    """Return what a person can open, by name; the desk's link logs in."""
     known = running.addresses
     return [
-        ("HTTP door", f"{known.ingest_url}/docs"),
-        *([("Review desk", known.desk_url)] if known.desk_url else []),
+        *([("Try a note", known.answer_url)] if known.answer_url else []),
         *([("Control page", known.score_url)] if known.score_url else []),
+        *([("Review desk", f"{known.desk_url}/login#token={known.desk_token}")] if known.desk_url else []),
+        *([("Review desk, lead", f"{known.desk_url}/login#token={known.desk_lead_token}")] if known.desk_url else []),
+        ("HTTP door", f"{known.ingest_url}/docs"),
         ("MLflow", known.mlflow_url),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),

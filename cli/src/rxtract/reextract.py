@@ -1,9 +1,9 @@
-"""Sends kept notes through the present champion once more, behind the live ones.
+"""Sends kept notes through the present champion and rules once more, behind the live ones.
 
 The notes are published again on the topic of accepted notes, with origin REEXTRACT, so that the very code that serves reads
 them; nothing of the extractor is repeated here. Live notes come first: no more than `max_lag` notes are ever waiting when a
-batch is added. A group for each time and champion keeps the place, so that a run that was ended goes on, and the next champion
-reads all of it again.
+batch is added. A group for each time, champion and release of rules keeps the place, so that a run that was ended goes on,
+and the next champion, or the next rules, read all of it again.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Plan:
     Attributes:
         since_ms: Notes whose record is at least as new, UTC milliseconds.
         serial: Under which the champion serves that they are meant for: a run for another one begins anew.
+        rules_serial: Under which the rules serve that they are meant for, likewise; 0: none were released.
         rate: Notes a second at most.
         max_lag: Notes that may be waiting for the extractors when more are added.
         again: Begin at `since_ms` even when an earlier run for this champion went further.
@@ -58,6 +59,12 @@ class Plan:
     rate: float
     max_lag: int
     again: bool = False
+    rules_serial: int = 0
+
+    @property
+    def meant_for(self) -> str:
+        """Names what the notes are meant for, in the name of the group."""
+        return f"{self.serial}-{self.rules_serial}" if self.rules_serial else str(self.serial)
 
 
 @dataclass(slots=True)
@@ -111,7 +118,7 @@ class Reextraction:
             {
                 **POSITION_CONFIG,
                 **config,
-                "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}-{plan.serial}",
+                "group.id": f"{group_prefix}{GROUP}-{plan.since_ms}-{plan.meant_for}",
                 "log_level": 0,
             }
         )

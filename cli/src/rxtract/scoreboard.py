@@ -38,6 +38,42 @@ def print_scores(console: Console, scores: Mapping[str, Any]) -> None:
         console.print(f"expected calibration error of entity confidence {scores['calibration']['ece']:.3f}")
 
 
+_SHARES = {
+    "status": "statuses right",
+    "time": "times right",
+    "experiencer": "experiencers right",
+    "assertion": "entities with all three right",
+    "relations": "notes with all relations right",
+    "attributes": "prescription attributes right",
+    "prescription_lines": "notes with all attributes right",
+    "daily_units": "directions with the right units a day",
+}
+
+
+def print_meaning(console: Console, scores: Mapping[str, Any]) -> None:
+    """Print what `meaning_evaluation.score_meaning` and `score_own_entities` returned."""
+    meaning = scores["meaning"]
+    title = f"What {scores['notes']:,} notes say, annotated entities given (rules {scores['rules_version']})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in ("precision", "recall", "F1", "support"):
+        table.add_column(name, justify="right")
+    for group, classes in meaning["classes"].items():
+        for name, found in classes.items():
+            table.add_row(f"{group} {name}", *_cells(found))
+    if meaning["classes"]:
+        console.print(table)
+    for name, words in _SHARES.items():
+        if name in meaning["shares"]:
+            one = meaning["shares"][name]
+            console.print(f"{words} {one['share']:.3f} of {one['of']:,}")
+    if "treats_wrong" in meaning:
+        console.print(f"wrong relations of type TREATS: {meaning['treats_wrong']:,}")
+    for name, one in scores.get("own_entities", {}).items():
+        figure = f"{one['count']:,}" if "count" in one else f"{one['share']:.3f}"
+        console.print(f"with the model's own entities, {name.replace('_', ' ')}: {figure} of {one['of']:,}")
+
+
 def print_cross_validation(console: Console, report: Mapping[str, Any]) -> None:
     """Print what `experiment.report` returned: means with their spread over folds."""
     title = f"{report['folds']}-fold cross-validation on {report['notes']:,} notes, mean ± sd over folds"

@@ -36,7 +36,7 @@ static int axis_of(int32_t kind) { return kind <= CN_PRESENT ? STATUS : kind <= 
 static int is_item_end(const cn_reader_t *r, int64_t at, int64_t from) {
     if (at >= r->n || r->pieces[at].segment != r->pieces[from].segment) return 1;
     const cn_piece *p = r->pieces + at;
-    return p->sign == ',' || p->sign == '.' || p->sign == ')' || p->sign == '/' || p->sign == '&' || p->sign == ']' ||
+    return p->sign == ',' || p->sign == '.' || p->sign == ')' || p->sign == '/' || p->sign == '&' || p->sign == ']' || p->sign == ';' ||
            (r->roles[p->word] & CN_IS_CONJUNCTION);
 }
 
@@ -53,16 +53,25 @@ static int marks_trail(const cn_reader_t *r, int64_t at) {
     return 0;
 }
 
+/* "DM: no  HTN: yes": the name after the mark has a colon of its own. */
+static int has_own_colon(const cn_reader_t *r, int64_t at) {
+    const int32_t inside = r->pieces[at].inside;
+    while (at < r->n && inside && r->pieces[at].inside == inside) at++;
+    return inside && at < r->n && r->pieces[at].sign == ':';
+}
+
 /* A mark stands behind a name, and its item ends with it. */
 static int is_postfix(const cn_reader_t *r, const cn_cue *cue) {
     const cn_piece *p = r->pieces + cue->first;
     if (!cue->first || p[-1].segment != p->segment) return 0;
-    int follows = p[-1].inside != 0;
-    if (!follows && cue->first > 1) follows = p[-1].sign == '/' && p[-2].inside;
+    int follows = p[-1].inside != 0, colon = 0;
+    if (!follows && cue->first > 1 && p[-2].inside) follows = p[-1].sign == '/' || (colon = p[-1].sign == ':');
     if (!follows) return 0;
     if (is_item_end(r, cue->end, cue->first)) return 1;
     const cn_piece *next = r->pieces + cue->end;
-    if (p->sign == '?') return 0;
+    if (colon) return has_own_colon(r, cue->end);
+    /* "jaundice? old records awaited": a question mark belongs to the name that it touches. */
+    if (p->sign == '?') return !next->inside && p[-1].end == p->start && next->start > p->end;
     return next->inside && p->sign != ':' && marks_trail(r, cue->first);
 }
 
@@ -114,23 +123,39 @@ static int is_opening(const judgement *j, const cn_cue *cue, const cn_phrase *p)
     return p->a == AHEAD && p->kind <= CN_HISTORICAL && cue->first == j->span->first && cue->end <= j->span->last;
 }
 
+/* "father had MI, allergic to penicillin": after a comma, words that are usually of the patient open a clause of their own. */
+static int opens_own_clause(const cn_reader_t *r, const cn_cue *cue, const cn_phrase *phrase) {
+    if (phrase->a != AHEAD || !cue->first || r->pieces[cue->first - 1].sign != ',' || r->pieces[cue->first].kind == CN_SIGN) return 0;
+    return phrase->kind <= CN_REFUSED || (phrase->kind == CN_CURRENT && phrase->c == 3);
+}
+
+/* "counselled for insulin for DM", "?dengue, IV fluids": the words are of the name that stands between. */
+static int is_of_another(const judgement *j, const cn_cue *cue, const cn_phrase *phrase) {
+    const cn_reader_t *r = j->r;
+    if (phrase->kind != CN_HYPOTHETICAL && phrase->kind != CN_POSSIBLE) return 0;
+    const int32_t inside = r->pieces[cue->end].inside;
+    if (!inside || inside == r->pieces[j->span->first].inside || r->spans[inside - 1].class == j->span->class) return 0;
+    return phrase->kind == CN_HYPOTHETICAL ? phrase->c == 1 : commas(r, cue->end, j->span->first) > 0;
+}
+
 static void look_before(judgement *j, int64_t nearest) {
     const cn_reader_t *r = j->r;
-    const cn_piece *first = r->pieces + j->span->first;
+    const int32_t segment = r->pieces[j->span->first].segment;
     uint32_t ended = 0;
     for (int64_t at = nearest; at >= 0; at--) {
         const cn_cue *cue = r->cues + at;
-        const cn_piece *p = r->pieces + cue->first;
-        const cn_phrase *phrase = cn_phrase_of(r, cue);
         const int32_t gap = (int32_t)(j->span->first - cue->end);
-        if (p->segment != first->segment || gap > MAX_REACH) break;
-        if (p->inside) continue;
-        if (phrase->kind == CN_END) {
+        if (cue->segment != segment || gap > MAX_REACH) break;
+        if (cue->inside || (cue->kind > CN_OTHER_PERSON && cue->kind != CN_END)) continue;
+        const cn_phrase *phrase = cn_phrase_of(r, cue);
+        if (cue->kind == CN_END) {
             ended |= (uint32_t)phrase->d;
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != AHEAD || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
         if (phrase->both && is_postfix(r, cue)) continue;
+        if (is_of_another(j, cue, phrase)) continue;
+        if (opens_own_clause(r, cue, phrase)) ended |= 1u << CN_FAMILY | 1u << CN_OTHER_PERSON;
         decision *d = &j->best[axis_of(phrase->kind)];
         if (phrase->kind == CN_NEGATED && d->cue >= 0 && !d->back && d->kind != CN_NEGATED && d->kind != CN_PRESENT &&
             r->cues[d->cue].first - cue->end <= 1 && r->cues[d->cue].first >= cue->end) {
@@ -143,9 +168,20 @@ static void look_before(judgement *j, int64_t nearest) {
     }
 }
 
+/* "itching - no response to X", "ulcer - no NSAIDs": the denial is of what follows. */
+static int denies_what_follows(const judgement *j, const cn_cue *cue) {
+    const cn_reader_t *r = j->r;
+    int64_t end;
+    if (cue->end >= r->n || r->pieces[cue->end].segment != r->pieces[cue->first].segment) return 0;
+    const int32_t inside = r->pieces[cue->end].inside;
+    if (inside) return j->span->class != r->spans[inside - 1].class;
+    return r->pieces[cue->first].kind == CN_SIGN && r->pieces[cue->end].kind == CN_LETTERS && cn_longest(r, CN_ASSERT, cue->end - 1, r->n, &end) >= 0 && end > cue->end;
+}
+
 static int follows_well(const judgement *j, const cn_cue *cue, const cn_phrase *phrase) {
     const cn_reader_t *r = j->r;
     const int64_t after = j->span->last + 1;
+    if ((phrase->d & COMMA_LIST) && phrase->kind == CN_NEGATED && denies_what_follows(j, cue)) return 0;
     if ((phrase->d & MARK) && !is_postfix(r, cue)) return 0;
     if ((phrase->d & DIRECT) && cue->first != after) return 0;
     if (phrase->d & (SLASH_LIST | COMMA_LIST)) return only_list_between(r, after, cue->first, phrase->d);
@@ -154,20 +190,20 @@ static int follows_well(const judgement *j, const cn_cue *cue, const cn_phrase *
 
 static void look_behind(judgement *j, int64_t next) {
     const cn_reader_t *r = j->r;
-    const cn_piece *last = r->pieces + j->span->last;
+    const int32_t segment = r->pieces[j->span->last].segment;
     uint32_t ended = 0;
     for (int64_t at = next; at < r->n_cues; at++) {
         const cn_cue *cue = r->cues + at;
-        const cn_piece *p = r->pieces + cue->first;
-        const cn_phrase *phrase = cn_phrase_of(r, cue);
         const int32_t gap = cue->first - j->span->last - 1;
-        if (p->segment != last->segment || gap > BACK_REACH) break;
-        if (p->inside) continue;
-        if (phrase->kind == CN_END) {
+        if (cue->segment != segment || gap > BACK_REACH) break;
+        if (cue->inside || (cue->kind > CN_OTHER_PERSON && cue->kind != CN_END)) continue;
+        const cn_phrase *phrase = cn_phrase_of(r, cue);
+        if (cue->kind == CN_END) {
             ended |= (uint32_t)phrase->d >> BACK_BITS;
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != BACK || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
+        const cn_piece *p = r->pieces + cue->first;
         if (!(phrase->d & MARK) && p->kind == CN_SIGN && p->sign != ':' && phrase->both && !is_postfix(r, cue)) continue;
         if (!follows_well(j, cue, phrase)) continue;
         propose(j, at, phrase->kind, gap, 1);
@@ -185,8 +221,9 @@ static void look_inside(judgement *j, int64_t from) {
 
 /* --- one entity ---------------------------------------------------------------------------------------------------------- */
 
-static int64_t first_cue_from(const cn_reader_t *r, int64_t piece) {
-    int64_t low = 0, high = r->n_cues;
+static int64_t first_cue_from(const cn_reader_t *r, int64_t piece, int64_t low) {
+    int64_t high = r->n_cues;
+    if (low < high && r->cues[low].first >= piece) return low;
     while (low < high) {
         const int64_t middle = (low + high) / 2;
         if (r->cues[middle].first >= piece) high = middle;
@@ -254,10 +291,10 @@ static int judge(cn_reader_t *r, int64_t entity) {
         return 0;
     }
     judgement j = {r, span, (int32_t)entity + 1, {{-1, 0, 0, 0}, {-1, 0, 0, 0}, {-1, 0, 0, 0}}, -1, -1, 0, 0, -1};
-    const int64_t from = first_cue_from(r, span->first);
+    const int64_t from = first_cue_from(r, span->first, 0);
     look_inside(&j, from);
     look_before(&j, from - 1);
-    look_behind(&j, first_cue_from(r, span->last + 1));
+    look_behind(&j, first_cue_from(r, span->last + 1, from));
     settle(&j);
     follow_heading(&j);
     write_row(&j, row);
@@ -295,6 +332,13 @@ static int opens_unknown_heading(const cn_reader_t *r, int64_t at) {
     return 0;
 }
 
+/* A new sentence that is no item of a list: "D/D: 1. psoriasis 2. eczema". */
+static int is_sentence_start(const cn_reader_t *r, int64_t at) {
+    const cn_piece *p = r->pieces + at;
+    if (!at || p[-1].segment == p->segment || p->kind != CN_LETTERS) return 0;
+    return at < 2 || p[-1].sign != '.' || p[-2].kind != CN_NUMERAL;
+}
+
 /* Does something follow the heading, and its colon, in the same line? */
 static int goes_on_in_line(const cn_reader_t *r, const cn_cue *cue) {
     const int64_t next = cue->end + is_colon(r, cue->end);
@@ -308,18 +352,21 @@ static void place_headings(cn_reader_t *r) {
     for (int64_t at = 0; at < r->n; at++) {
         const cn_piece *p = r->pieces + at;
         while (cue < r->n_cues && r->cues[cue].first < at) cue++;
-        const int starts = is_segment_start(r, at);
         int known = 0;
         for (int64_t c = cue; c < r->n_cues && r->cues[c].first == at && !known; c++)
-            if (cn_phrase_of(r, &r->cues[c])->kind == CN_HEADING && governs(r, &r->cues[c])) {
+            if (r->cues[c].kind == CN_HEADING && governs(r, &r->cues[c])) {
                 governing = (int32_t)c + 1;
                 line = p->line;
                 has_content = goes_on_in_line(r, &r->cues[c]);
                 known = 1;
             }
         if (!known && governing) {
-            if (has_content ? p->line != line : at && p->line > p[-1].line + 1) governing = 0;
-            else if (starts && opens_unknown_heading(r, at) && !(cue < r->n_cues && r->cues[cue].first == at)) governing = 0;
+            /* "D/D: malaria, dengue. Cough since ...": a list of suspicions ends with its sentence. */
+            const cn_cue *heading = r->cues + governing - 1;
+            if (has_content && is_sentence_start(r, at) && cn_phrase_of(r, heading)->d == CN_POSSIBLE)
+                governing = 0;
+            else if (has_content ? p->line != line : at && p->line > p[-1].line + 1) governing = 0;
+            else if (p->kind == CN_LETTERS && is_segment_start(r, at) && opens_unknown_heading(r, at) && !(cue < r->n_cues && r->cues[cue].first == at)) governing = 0;
         }
         r->headings[at] = governing;
     }
@@ -328,7 +375,7 @@ static void place_headings(cn_reader_t *r) {
 int cn_assert(cn_reader_t *r) {
     r->has_headings = 0;
     for (int64_t cue = 0; cue < r->n_cues && !r->has_headings; cue++)
-        r->has_headings = cn_phrase_of(r, &r->cues[cue])->kind == CN_HEADING;
+        r->has_headings = r->cues[cue].kind == CN_HEADING;
     if (r->has_headings) place_headings(r);
     for (int64_t entity = 0; entity < r->n_spans; entity++)
         if (judge(r, entity)) return CN_NO_MEMORY;

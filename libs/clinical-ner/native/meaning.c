@@ -52,9 +52,13 @@ static uint32_t plain_sign(uint32_t c) {
     return c;
 }
 
-static inline uint64_t add_letter(uint64_t hash, uint32_t c) { return (hash ^ c) * UINT64_C(0x100000001B3); }
-#define FIRST_HASH UINT64_C(0xCBF29CE484222325)
-static inline uint64_t finished(uint64_t hash) { return (hash ^ hash >> 29) | 1; }
+/* Seven bits a letter: no two words of up to nine letters share a hash, and a letter costs no multiplication. */
+static inline uint64_t add_letter(uint64_t hash, uint32_t c) { return (hash << 7 | hash >> 57) ^ c; }
+#define FIRST_HASH UINT64_C(0)
+static inline uint64_t finished(uint64_t hash) {
+    hash *= UINT64_C(0x9E3779B97F4A7C15);
+    return (hash ^ hash >> 29) | 1;
+}
 
 static inline int32_t find_word(const cn_reader_t *r, uint64_t hash) {
     const uint32_t tag = (uint32_t)(hash >> 48);
@@ -137,8 +141,11 @@ static int point_ends(const cn_reader_t *r, int64_t point, int64_t first) {
     const cn_piece *p = r->pieces + point, *next = p + 1;
     if (!adjacent(p, next)) return !is_short_form(r, point, first);
     if (p->end - p->start > 1) return 0;
-    if (point == first || next->kind != CN_LETTERS || p[-1].kind != CN_LETTERS || !adjacent(p - 1, p)) return 0;
-    return p[-1].end - p[-1].start >= 3 && next->end - next->start >= 2;
+    if (point == first || next->kind != CN_LETTERS || !adjacent(p - 1, p)) return 0;
+    if (p[-1].kind == CN_NUMERAL) return point - 1 > first && next->end - next->start >= 2; /* "in 2016.No fever" */
+    if (p[-1].kind != CN_LETTERS || (r->roles[p[-1].word] & CN_IS_SHORT)) return 0;           /* "Tab.Dolo" */
+    const int32_t before = p[-1].end - p[-1].start, after = next->end - next->start;
+    return (before >= 3 && after >= 2) || (before == 2 && after >= 3);
 }
 
 static int begins_segment(const cn_reader_t *r, const uint32_t *text, int64_t at, int64_t first, int open) {
@@ -163,8 +170,8 @@ static void cut_segments(cn_reader_t *r, const uint32_t *text) {
     int open = 0;
     for (int64_t at = 0; at < r->n; at++) {
         cn_piece *p = r->pieces + at;
-        /* Nearly always a word and one blank stand before. */
-        if (at && p[-1].kind == CN_LETTERS && p->kind == CN_LETTERS && p->start == p[-1].end + 1 && text[p[-1].end] == ' ') {
+        /* Nearly always a word or a number stands before, with one blank or none. */
+        if (at && p[-1].kind != CN_SIGN && p->kind == CN_LETTERS && (p->start == p[-1].end || (p->start == p[-1].end + 1 && text[p[-1].end] == ' '))) {
             p->segment = segment;
             p->line = line;
             continue;
@@ -226,17 +233,21 @@ typedef struct {
 } search;
 
 static void walk(search *s, int32_t node, int64_t at, int depth) {
-    if (node && s->r->node_phrase[node] >= 0 && at > s->end) s->end = at, s->row = s->r->node_phrase[node];
-    if (at >= s->limit || depth == MAX_PHRASE) return;
-    const cn_piece *p = s->r->pieces + at;
-    if (s->like && (p->segment != s->like->segment || p->inside != s->like->inside)) return;
-    if (p->word) {
-        const int32_t next = step(s->r, node, p->word, s->layer);
-        if (next) walk(s, next, at + 1, depth + 1);
-    }
-    if (p->number >= 0 && p->word != CN_NUMBER_WORD) {
-        const int32_t next = step(s->r, node, CN_NUMBER_WORD, s->layer);
-        if (next) walk(s, next, at + 1, depth + 1);
+    const cn_reader_t *r = s->r;
+    for (;; at++, depth++) {
+        if (node) {
+            if (r->node_phrase[node] >= 0 && at > s->end) s->end = at, s->row = r->node_phrase[node];
+            if (r->edge_starts[node] == r->edge_starts[node + 1]) return;
+        }
+        if (at >= s->limit || depth == MAX_PHRASE) return;
+        const cn_piece *p = r->pieces + at;
+        if (s->like && (p->segment != s->like->segment || p->inside != s->like->inside)) return;
+        const int32_t next = p->word ? step(r, node, p->word, s->layer) : 0;
+        /* A number goes on as itself and as "#". */
+        const int32_t number = p->number >= 0 && p->word != CN_NUMBER_WORD ? step(r, node, CN_NUMBER_WORD, s->layer) : 0;
+        if (next && number) walk(s, next, at + 1, depth + 1);
+        node = number ? number : next;
+        if (!node) return;
     }
 }
 
@@ -258,9 +269,15 @@ int cn_find_cues(cn_reader_t *r, int layer, int64_t from, int64_t to, cn_cue **c
         int32_t row = -1;
         if (p->word && (r->roots[(int64_t)p->word * CN_LAYERS + layer] || p->number >= 0)) {
             /* A phrase ends where its segment ends, and stands wholly inside an entity or wholly outside. */
-            search s = {r, layer, to, at, -1, p};
-            walk(&s, 0, at, 0);
-            row = s.row, end = s.end;
+            const int32_t node = r->roots[(int64_t)p->word * CN_LAYERS + layer];
+            const cn_piece *next = p + 1;
+            if (p->number < 0 && (r->edge_starts[node] == r->edge_starts[node + 1] || at + 1 >= to || !next->word)) {
+                row = r->node_phrase[node], end = at + 1; /* nothing can follow: no search */
+            } else {
+                search s = {r, layer, to, at, -1, p};
+                walk(&s, 0, at, 0);
+                row = s.row, end = s.end;
+            }
         }
         if (row < 0) {
             at++;
@@ -274,7 +291,7 @@ int cn_find_cues(cn_reader_t *r, int layer, int64_t from, int64_t to, cn_cue **c
                 if (grow((void **)cues, (size_t)larger * sizeof **cues)) return CN_NO_MEMORY;
                 *room = larger;
             }
-            (*cues)[(*count)++] = (cn_cue){(int32_t)at, (int32_t)end, each};
+            (*cues)[(*count)++] = (cn_cue){(int32_t)at, (int32_t)end, each, r->phrases[each].kind, p->segment, p->inside};
             looks_ahead |= r->phrases[each].kind > CN_OTHER_PERSON || r->phrases[each].a == 1 || p->kind != CN_SIGN;
         }
         at = looks_ahead ? end : at + 1;
@@ -289,9 +306,11 @@ int cn_is_list_piece(const cn_piece *p, const cn_reader_t *r) {
 
 /* --- one note -------------------------------------------------------------------------------------------------------- */
 
-/* The first piece that ends after `offset`. */
-static int64_t piece_after(const cn_reader_t *r, int32_t offset) {
-    int64_t low = 0, high = r->n;
+/* The first piece from `low` on that ends after `offset`. */
+static int64_t piece_after(const cn_reader_t *r, int32_t offset, int64_t low) {
+    int64_t high = r->n;
+    for (int near = 0; near < 8 && low < high; near++, low++)
+        if (r->pieces[low].end > offset) return low;
     while (low < high) {
         const int64_t middle = (low + high) / 2;
         if (r->pieces[middle].end > offset) high = middle;
@@ -307,9 +326,12 @@ static int place_entities(cn_reader_t *r, const int32_t *entities, int64_t count
         r->span_room = room;
     }
     r->n_spans = count;
+    int64_t from = 0;
     for (int64_t i = 0; i < count; i++) {
         const int32_t *row = entities + i * CN_ENTITY_FIELDS;
-        int64_t first = row[3] > row[2] ? piece_after(r, row[2]) : r->n, last = first - 1;
+        int64_t first = r->n, last;
+        if (row[3] > row[2]) from = first = piece_after(r, row[2], from);
+        last = first - 1;
         while (last + 1 < r->n && r->pieces[last + 1].start < row[3]) last++;
         r->spans[i] = (cn_span){row[1], (int32_t)first, (int32_t)last};
         for (int64_t at = first; at <= last; at++) r->pieces[at].inside = (int32_t)i + 1;

@@ -17,11 +17,11 @@ enum {
 };
 enum {
     CN_FOR, CN_ON, CN_BECAUSE, CN_CAUSE, CN_PREVENT, CN_AVOID, CN_STOPPED, CN_FAIL, CN_IMPROVE, CN_BREAK, CN_LETS_ASSERT,
-    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT
+    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT, CN_EFFECT, CN_PERSISTS, CN_COMPLAINT, CN_BACKGROUND
 };
 enum {
     CN_FORM, CN_STRENGTH_UNIT, CN_DOSE_UNIT, CN_FREQUENCY, CN_EVERY, CN_HOURLY, CN_TIMES, CN_TIME_UNIT, CN_DAYPART,
-    CN_WHEN, CN_AS_NEEDED, CN_ROUTE, CN_NUMBER, CN_SECOND_PHASE, CN_STOP, CN_SKIP, CN_LEAD, CN_FOR_DURATION, CN_GOES_ON
+    CN_WHEN, CN_AS_NEEDED, CN_ROUTE, CN_NUMBER, CN_SECOND_PHASE, CN_STOP, CN_SKIP, CN_LEAD, CN_FOR_DURATION, CN_GOES_ON, CN_ONCE
 };
 
 #define CN_PHRASE_FIELDS 6 /* layer, kind, then four values whose sense depends on the kind */
@@ -49,6 +49,7 @@ typedef struct {
 
 typedef struct {
     int32_t first, end, row; /* pieces first..end - 1 are the phrase of `row` */
+    int32_t kind, segment, inside; /* of its phrase and its first piece, at hand for the loops over cues */
 } cn_cue;
 
 #define CN_ASSERTION_FIELDS 5    /* status, time, experiencer, cue start, cue end */

@@ -30,7 +30,8 @@ typedef struct {
     const uint32_t *text;
     int64_t end, own_first, own_end; /* of the stretch, and of the treatment's name */
     int32_t form, form_route, when, route, duration, duration_unit;
-    int as_needed, when_clash, route_clash, duration_clash, second_phase, dayparts, found, dose_clash;
+    int32_t unit_route; /* that the unit of the dose implies ("puffs") */
+    int as_needed, once, when_clash, route_clash, duration_clash, second_phase, dayparts, found, dose_clash;
     frequency strong, weak;
     range strength;
     double dose_low, dose_high; /* -1: none */
@@ -272,8 +273,9 @@ static int64_t read_dose(sig *s, int64_t at) {
     if (p && p->kind == CN_LETTERS && p->end - p->start == 1 && (s->text[p->start] | 32) == 'a') unit++; /* half a tablet */
     const cn_phrase *phrase = kind_at(s, unit, CN_DOSE_UNIT, &after);
     if (phrase) {
+        if (at >= s->own_first && at < s->own_end && unit >= s->own_end) return unit; /* "Candid V6 pessary" */
         if (low > 0) set_dose(s, low, high, (range){unit, after});
-        if (phrase->b) set_route(s, phrase->b);
+        if (phrase->b) s->unit_route = phrase->b;
         if (phrase->a && !s->form) s->form = phrase->a;
         s->found = 1;
         return after;
@@ -305,6 +307,7 @@ static int64_t read_every(sig *s, int64_t after) {
 static void take_phrase(sig *s, const cn_phrase *p, int64_t at) {
     switch (p->kind) {
         case CN_FORM:
+            if (at >= s->own_first && at < s->own_end && s->r->pieces[at].end - s->r->pieces[at].start == 1) break; /* T-bact */
             if (!s->form || at < s->own_end) s->form = s->form && at >= s->own_first ? s->form : p->a;
             if (p->b) s->form_route = s->form_route ? s->form_route : p->b;
             s->found = 1;
@@ -321,6 +324,7 @@ static void take_phrase(sig *s, const cn_phrase *p, int64_t at) {
             s->found = 1;
             break;
         case CN_AS_NEEDED: s->as_needed = s->found = 1; break;
+        case CN_ONCE: s->once = s->found = 1; break;
         case CN_ROUTE:
             set_route(s, p->b);
             s->found = 1;
@@ -344,6 +348,7 @@ static int64_t read_number(sig *s, int64_t at) {
 static int64_t read_at(sig *s, int64_t at) {
     const cn_piece *p = s->r->pieces + at;
     const int own = at >= s->own_first && at < s->own_end;
+    if (p->inside && !own) return at + 1; /* the T of "T2DM" is no tablet */
     int64_t end;
     const cn_phrase *phrase = p->word > CN_YEAR_WORD ? phrase_at(s, at, &end) : NULL;
     if (!phrase && p->number >= 0) phrase = phrase_at(s, at, &end);
@@ -371,7 +376,7 @@ static int64_t read_at(sig *s, int64_t at) {
         s->form = s->form ? s->form : s->r->phrases[row_at(s, at, &end)].a, s->found = 1;
     else if (phrase && phrase->kind == CN_DOSE_UNIT && phrase->a) {
         if (!s->form) s->form = phrase->a;
-        set_route(s, phrase->b);
+        if (phrase->b) s->unit_route = phrase->b;
         s->found = 1;
         return end;
     }
@@ -388,7 +393,7 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
         if (p->segment != r->pieces[span->first].segment || p->inside) break;
         if (p->sign == '.' || p->sign == '/' || p->sign == '-') continue;
         if (p->number >= 0 && start > at) { /* a number only before a unit that is part of the lead already */
-            if (start != at + 1 && !(start == at + 2)) break;
+            if (start != at + 1 && !(start == at + 2 && p[1].sign != '.')) break;
             start = at;
             continue;
         }
@@ -397,7 +402,7 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
             const int32_t kind = r->phrases[row].kind;
             fits = kind == CN_FORM || kind == CN_ROUTE || kind == CN_DOSE_UNIT || kind == CN_LEAD || kind == CN_STRENGTH_UNIT;
         }
-        if (!fits) break;
+        if (!fits || (at > floor && p->end - p->start == 1 && p[-1].sign == '/')) break; /* the t of "d/t" */
         start = at;
     }
     return start;
@@ -457,6 +462,14 @@ static void write_strength(sig *s, cn_buffer *out) {
 
 static void write_number(double value, cn_buffer *out) {
     char text[32];
+    if (value >= 0 && value < 10) { /* nearly always 1 or 2, or a half */
+        const int tenths = (int)(value * 10 + 0.5), whole = tenths / 10;
+        if (tenths % 10 == 0 && value == whole) {
+            text[0] = (char)('0' + whole);
+            cn_buffer_add(out, text, 1);
+            return;
+        }
+    }
     const int size = snprintf(text, sizeof text, "%.10g", (double)(int64_t)(value * 1000 + 0.5) / 1000);
     cn_buffer_add(out, text, (size_t)size);
 }
@@ -478,6 +491,7 @@ static void write_dose(sig *s, cn_buffer *out) {
 static frequency settled(const sig *s) {
     if (s->second_phase || s->strong.clash) return (frequency){0, 0, 0, 0, 0};
     if (s->strong.known) return s->strong;
+    if (s->once) return (frequency){0, 0, 0, 0, 0};
     const int parts = __builtin_popcount((unsigned)s->dayparts);
     if (s->weak.known && (s->weak.unit != UNIT_D || s->weak.period != 1 || parts < 2)) return s->weak;
     return parts ? (frequency){parts, 1, UNIT_D, 1, 0} : s->weak;
@@ -485,7 +499,7 @@ static frequency settled(const sig *s) {
 
 static int write_row(sig *s, cn_reader_t *r, int64_t entity) {
     const frequency f = settled(s);
-    const int32_t route = s->route_clash ? 0 : s->route ? s->route : s->form_route;
+    const int32_t route = s->route_clash ? 0 : s->route ? s->route : s->form_route ? s->form_route : s->unit_route;
     const int duration = s->duration && !s->duration_clash && !s->second_phase;
     const int32_t when = s->when_clash ? 0 : s->when;
     const int dose = s->dose_low >= 0 && !s->dose_clash;
@@ -516,12 +530,13 @@ static int64_t next_treatment(const cn_reader_t *r, int64_t entity) {
 }
 
 int cn_prescribe(cn_reader_t *r, const uint32_t *text, int64_t first_entity) {
-    int64_t floor = 0;
+    int64_t floor = 0, known_lead = -1; /* of the next treatment */
     for (int64_t entity = 0; entity < r->n_spans; entity++) {
         const cn_span *span = r->spans + entity;
         if (span->class != TREATMENT || span->first > span->last) continue;
-        const int64_t start = lead_of(r, span, floor), next = next_treatment(r, entity);
+        const int64_t start = known_lead >= floor ? known_lead : lead_of(r, span, floor), next = next_treatment(r, entity);
         int64_t end = next < 0 ? r->n : lead_of(r, r->spans + next, span->last + 1);
+        known_lead = next == entity + 1 ? end : -1;
         if (end > span->last + MAX_STRETCH) end = span->last + MAX_STRETCH;
         if (end <= span->last) end = span->last + 1;
         sig s = {.r = r, .text = text, .end = end, .own_first = span->first, .own_end = span->last + 1, .dose_low = -1, .dose_high = -1, .looked_up = {{-1, 0, 0, -1}, {-1, 0, 0, -1}}};

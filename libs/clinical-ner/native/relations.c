@@ -86,12 +86,13 @@ static int is_marked(const context *c, int64_t from, int64_t to) {
     return 0;
 }
 
-/* "HTN: amlodipine", "GERD - tab pantoprazole": a disease as the label of its treatment. */
+/* "HTN: amlodipine", "GERD - tab pantoprazole", "anemia -> iron": a disease as the label of its treatment. */
 static int is_label(const context *c, int64_t from, int64_t to) {
     int64_t end;
-    if (to - from > 4 || from >= to || (c->r->pieces[from].sign != ':' && c->r->pieces[from].sign != '-')) return 0;
+    const uint32_t mark = from < to ? c->r->pieces[from].sign : 0;
+    if (to - from > 4 || (mark != ':' && mark != '-' && mark != '=' && mark != 0x2192)) return 0;
     for (int64_t at = from + 1; at < to; at++) {
-        if (c->r->pieces[at].sign == '.') continue;
+        if (c->r->pieces[at].sign == '.' || (at == from + 1 && c->r->pieces[at].sign == '>')) continue;
         const int32_t row = cn_longest(c->r, CN_PRESCRIBE, at, to, &end);
         if (row < 0 || (c->r->phrases[row].kind != CN_FORM && c->r->phrases[row].kind != CN_DOSE_UNIT && c->r->phrases[row].kind != CN_ROUTE)) return 0;
     }
@@ -142,7 +143,10 @@ static finding connect(const context *c, const group *t, const group *d) {
     const uint32_t between = kinds_in(c, from, to, before ? BETWEEN_TD : BETWEEN_DT);
     const uint32_t lead = kinds_in(c, lead_start(c, start), start, LEADS), tail = kinds_in(c, end + 1, tail_end(c, end), TRAILS);
     const int32_t *fact = c->assertions + t->first * CN_ASSERTION_FIELDS;
+    /* "on methotrexate but RA active", "azithromycin given, fever persists" */
+    if (before && gap <= 4 && HAS(tail, CN_PERSISTS)) return found(CN_R_FAILED, RULE_FAIL, gap, 1);
     if (HAS(between, CN_BREAK)) return NOTHING;
+    if (!before && gap && HAS(lead, CN_COMPLAINT) && HAS(between, CN_BACKGROUND) && (c->r->pieces[from].sign == ',' || c->r->pieces[from].sign == ';')) return NOTHING;
     if (fact[0] == CN_IS_ALLERGY) {
         const int reaction = HAS(between, CN_CAUSE) || (before && gap <= 4 && is_marked(c, from, to));
         return reaction ? found(CN_R_CAUSES, RULE_REACTION, gap, 1) : NOTHING;
@@ -152,11 +156,14 @@ static finding connect(const context *c, const group *t, const group *d) {
     const int joined = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE) || with || (!before && is_label(c, from, to));
     const int has_reason = HAS(between, CN_BECAUSE) || (HAS(lead, CN_BECAUSE) && !before && opens_segment(c, lead_start(c, start)));
     if (HAS(between, CN_CAUSE) && !HAS(between, CN_IMPROVE)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
-    if (with && !HAS(between, CN_IMPROVE) && holds(c, d->first, CN_REACTION)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
+    const int failed = HAS(lead, CN_FAIL) || HAS(tail, CN_FAIL);
+    if (with && !failed && !HAS(between, CN_IMPROVE) && holds(c, d->first, CN_REACTION)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
+    if (!before && gap == 1 && !failed && (with || HAS(between, CN_ON)) && holds(c, d->last, CN_EFFECT)) return found(CN_R_CAUSES, RULE_REACTION, gap, 1);
     if (HAS(tail, CN_CAUSE) && (joined || before)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
+    if (HAS(lead, CN_CAUSE) && !before && gap == 1 && (HAS(between, CN_ON) || with)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
     if (HAS(between, CN_AVOID) || (HAS(lead, CN_AVOID) && before && joined) || (HAS(tail, CN_AVOID) && !before && gap <= 4))
         return found(CN_R_CONTRAINDICATED, RULE_AVOID, gap, 1);
-    if (HAS(between, CN_FAIL) || ((HAS(lead, CN_FAIL) || HAS(tail, CN_FAIL)) && joined))
+    if (HAS(between, CN_FAIL) || (failed && joined))
         return found(CN_R_FAILED, RULE_FAIL, gap, 1);
     if (HAS(between, CN_PREVENT) || ((HAS(tail, CN_PREVENT) || HAS(lead, CN_PREVENT)) && (joined || gap <= 2)))
         return found(CN_R_PREVENTS, RULE_PREVENT, gap, 1);
@@ -176,8 +183,8 @@ static finding connect(const context *c, const group *t, const group *d) {
 /* A link that could be treatment, as the assertions of both leave it; -1: none. */
 static int by_assertions(const int32_t *treatment, const int32_t *disease, int type) {
     if (treatment[2] != CN_WHO_PATIENT || disease[2] != CN_WHO_PATIENT) return -1;
+    if (treatment[0] == CN_IS_REFUSED && (type == CN_R_TREATS || type == CN_R_FAILED)) return CN_R_REFUSED;
     if (type != CN_R_TREATS) return type;
-    if (treatment[0] == CN_IS_REFUSED) return CN_R_REFUSED;
     if (treatment[0] == CN_IS_NEGATED || treatment[0] == CN_IS_ALLERGY || disease[0] == CN_IS_NEGATED) return -1;
     if (treatment[1] == CN_TIME_PLANNED) return CN_R_PLANNED;
     if (treatment[0] == CN_IS_HYPOTHETICAL) return -1;

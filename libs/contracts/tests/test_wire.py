@@ -180,6 +180,56 @@ def test_a_newer_writer_is_read_by_older_code() -> None:
             assert wire.reason(value + b"\x00") is Reason.TRAILING_BYTES
 
 
+@pytest.mark.parametrize("name", ["AssertionStatus", "AssertionTime", "Experiencer", "RelationType"])
+@pytest.mark.parametrize("record", ["EntitiesExtracted", "ReviewRequested", "AnnotationValidated"])
+def test_what_a_newer_writer_says_of_an_entity_is_unknown_to_older_code(record: str, name: str) -> None:
+    """Never PRESENT by mistake, and never a crash."""
+    wire = Wire(record)
+    schema = files.record_schema(record)
+
+    def add_symbol(node: Any) -> None:
+        if isinstance(node, dict):
+            if node.get("type") == "enum" and node["name"] == name:
+                node["symbols"] = ["SUSPENDED", *node["symbols"]]
+            for part in node.values():
+                add_symbol(part)
+        elif isinstance(node, list):
+            for part in node:
+                add_symbol(part)
+
+    def newer(node: Any) -> Any:
+        """The same, but with the new word in each place of that kind."""
+        field = {
+            "AssertionStatus": "status",
+            "AssertionTime": "time",
+            "Experiencer": "experiencer",
+            "RelationType": "type",
+        }
+        if isinstance(node, list):
+            return [newer(part) for part in node]
+        if not isinstance(node, dict):
+            return node
+        return {key: "SUSPENDED" if key == field[name] else newer(part) for key, part in node.items()}
+
+    add_symbol(schema)
+    header = wire.register(schema)
+    seen = 0
+    for example_ in wire.examples():
+        given = example_.to_dict()
+        for entity in (*given.get("entities", ()), *given.get("predicted_entities", ())):
+            entity["assertion"] = {
+                "status": "PRESENT", "time": "CURRENT", "experiencer": "PATIENT", "cue_start": -1, "cue_end": -1,
+            }  # fmt: skip
+        values = newer(given)
+        buffer = io.BytesIO()
+        fastavro.schemaless_writer(buffer, fastavro.parse_schema(safety.without_logical_types(schema)), values)
+        read = wire.read(header + buffer.getvalue()).to_dict()
+        told = json.dumps(values).count('"SUSPENDED"')
+        seen += told
+        assert json.dumps(read).count('"UNKNOWN"') - json.dumps(given).count('"UNKNOWN"') == told
+    assert seen
+
+
 def test_an_older_writer_is_read_by_newer_code() -> None:
     wire = Wire("EntitiesExtracted")
     schema = files.record_schema("EntitiesExtracted")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from clinical_ner.notes import AnnotatedNote, Label, Span
+from clinical_ner.notes import AnnotatedNote, Label, Span, SpanMeaning
+from corpus import generate
 from corpus.loaders import DatasetError, Format, load, load_conll, load_jsonl, load_pairs
 from corpus.loaders_jsonl import dump_jsonl
 from corpus.loaders_labels import parse_tag, sentence_of
@@ -243,3 +244,80 @@ def test_pairs_and_meta_read_back_the_same(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(dump_jsonl([note])), encoding="utf-8")
     assert load_jsonl(path) == [note]
+
+
+class TestWhatNotesSay:
+    TEXT = "No DM. Tab aspirin BD for MI"
+    SPANS = '[{"start": 3, "end": 5, "label": "D", "status": "NEGATED", "time": "CURRENT", "experiencer": "PATIENT"}, '
+
+    def line(self, treatment="", relations="", more=""):
+        spans = (
+            self.SPANS
+            + f'{{"start": 11, "end": 18, "label": "T"{treatment}}}, {{"start": 26, "end": 28, "label": "D"}}]'
+        )
+        return f'{{"text": "{self.TEXT}", "spans": {spans}{relations}{more}}}\n'
+
+    def test_statuses_attributes_and_relations(self, write):
+        path = write(
+            "a.jsonl",
+            self.line(
+                ', "prescription": {"form": "tablet", "frequency": 2, "route": null}',
+                ', "relations": [{"type": "TREATS", "treatment": 1, "disease": 2}]',
+            ),
+        )
+        (note,) = load_jsonl(path)
+        assert note.meanings == (
+            SpanMeaning("NEGATED", "CURRENT", "PATIENT"),
+            SpanMeaning(prescription={"form": "tablet", "frequency": 2}),
+            SpanMeaning(),
+        )
+        assert note.relations == (("TREATS", 1, 2),)
+        assert note.pairs == ((1, 2),)
+        path.write_text("\n".join(dump_jsonl([note])), encoding="utf-8")
+        assert load_jsonl(path) == [note]
+
+    def test_no_relation_is_not_the_same_as_none_annotated(self, write):
+        assert load_jsonl(write("a.jsonl", self.line()))[0].relations is None
+        assert load_jsonl(write("b.jsonl", self.line(relations=', "relations": []')))[0].relations == ()
+
+    def test_negation_as_in_the_negex_kit(self, write):
+        row = '{"text": "No DM", "spans": [{"start": 3, "end": 5, "label": "DISEASE"}], "negation": "%s"}\n'
+        notes = load_jsonl(write("a.jsonl", row % "Negated" + row % "Affirmed"))
+        assert [note.meanings[0].negated for note in notes] == [True, False]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ({"treatment": ', "status": "ABSENT"'}, "unknown status 'ABSENT': known are UNKNOWN, PRESENT"),
+            ({"treatment": ', "time": 3'}, "unknown time '3'"),
+            ({"treatment": ', "negated": "no"'}, "must be true or false"),
+            ({"treatment": ', "prescription": []'}, "must be an object"),
+            ({"treatment": ', "prescription": {"colour": "red"}'}, "unknown attribute 'colour'"),
+            ({"treatment": ', "prescription": {"frequency": "2"}'}, '"frequency" must be a whole number'),
+            (
+                {"relations": ', "relations": [{"type": "HEALS", "treatment": 1, "disease": 2}]'},
+                "unknown type of a relation",
+            ),
+            ({"relations": ', "relations": [{"type": "TREATS", "treatment": 2, "disease": 1}]'}, "does not name"),
+            ({"relations": ', "relations": [[1, 2]]'}, '"relations" must hold'),
+            ({"more": ', "negation": "perhaps"'}, '"negation" must be'),
+        ],
+    )
+    def test_unknown_words_are_one_clear_line(self, write, words, said):
+        message = refusal(load_jsonl, write("a.jsonl", self.line(**words)))
+        assert said in message
+        assert "a.jsonl:1" in message
+
+    def test_notes_of_the_corpus_read_back_the_same(self, tmp_path):
+        notes = generate(1, 40, style="facts")
+        path = tmp_path / "a.jsonl"
+        path.write_text("\n".join(dump_jsonl(notes)), encoding="utf-8")
+        assert load_jsonl(path) == notes
+
+    def test_directions_with_units_a_day(self, write):
+        (note,) = load(write("sigs.tsv", "sig\tmax_units_a_day\n1 tab twice daily\t2\n"))
+        assert (note.text, note.meta["max_units_a_day"]) == ("drug 1 tab twice daily", "2")
+
+    @pytest.mark.parametrize("rows", ["", "1 tab\n", "1 tab\ttwo\n", "\t2\n", "1 tab\tnan\n"])
+    def test_directions_that_cannot_be_read(self, write, rows):
+        assert "sigs.tsv" in refusal(load, write("sigs.tsv", "sig\tmax_units_a_day\n" + rows))

@@ -9,12 +9,16 @@ from contracts.records import (
     AnnotationChanges,
     AnnotationOutcome,
     AnnotationValidated,
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
     DriftDetected,
     DriftDirection,
     DriftLevel,
     EntitiesExtracted,
     Entity,
     EntityLabel,
+    Experiencer,
     ModelEvent,
     ModelEventKind,
     ModelRef,
@@ -32,6 +36,13 @@ ZONE = ZoneInfo("Asia/Kolkata")
 DAY = "2026-11-18"
 START = day_start_ms(DAY, ZONE)
 HOUR = 3_600_000
+PRESENT = Assertion(
+    status=AssertionStatus.PRESENT,
+    time=AssertionTime.CURRENT,
+    experiencer=Experiencer.PATIENT,
+    cue_start=-1,
+    cue_end=-1,
+)
 NOON = START + 12 * HOUR
 
 
@@ -373,7 +384,7 @@ def test_quality_weighs_by_inclusion_probability():
 @pytest.mark.parametrize("right", [1, 2])
 def test_one_audited_note_is_no_quality_and_two_are(right):
     folded = Folded(ZONE)
-    names = [kpi.name for kpi in KPIS if kpi.name.startswith("validated_")]
+    names = [kpi.name for kpi in KPIS if kpi.name.startswith("validated_") and "status" not in kpi.name]
     folded.validated(said("a", [entity(1)], [entity(right)]))
     assert [read(folded, name) for name in names] == [None] * 5
     folded.validated(said("b", [entity(1)], [entity(right)]))
@@ -387,6 +398,19 @@ def test_each_measure_is_known_by_its_own_notes():
     assert read(folded, "validated_precision") is None
     assert read(folded, "validated_recall") == 0.5
     assert read(folded, "validated_f1") == pytest.approx(2 / 3)
+
+
+def test_the_quality_of_statuses_is_measured_where_people_judged_them():
+    def judged(status: str) -> Entity:
+        return replace(entity(1), assertion=replace(PRESENT, status=AssertionStatus[status]))
+
+    folded = Folded(ZONE)
+    kpi = next(kpi for kpi in KPIS if kpi.name == "validated_status_f1")
+    for number, status in enumerate(("PRESENT", "PRESENT", "PRESENT", "NEGATED")):
+        folded.validated(said(f"n{number}", [judged("PRESENT")], [judged(status)]))
+    folded.validated(said("unjudged", [judged("PRESENT")], [replace(entity(1), assertion=None)]))
+    assert read(folded, kpi.name) == pytest.approx(0.75)
+    assert read(folded, "validated_f1") == 1
 
 
 def test_of_two_validators_the_first_counts_until_a_lead_decides():

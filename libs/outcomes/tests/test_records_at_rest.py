@@ -201,6 +201,20 @@ def test_what_a_note_says_of_an_entity_is_a_column(tmp_path):
     ]
 
 
+def test_what_a_newer_writer_says_is_unknown_and_no_fact(tmp_path):
+    kept(tmp_path, stated(PRESENT)).close()
+    for path in tmp_path.rglob("*.parquet"):
+        table = pq.read_table(path)
+        rows = table.to_pylist()
+        for row in rows:
+            for one in row["entities"]:
+                one["assertion"]["status"] = "SUSPENDED"
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+    records = open_records(tmp_path)
+    assert records.execute("SELECT DISTINCT status, time FROM entities").fetchall() == [("UNKNOWN", "CURRENT")]
+    assert records.execute("SELECT count(*) FROM facts").fetchone() == (0,)
+
+
 NO_FACTS = [
     None,
     *(replace(PRESENT, status=status) for status in AssertionStatus if status is not AssertionStatus.PRESENT),

@@ -38,7 +38,6 @@ from drift.observation import NOTES_PER_RECORD, STATISTICS, values_of
 from drift.watcher import PartitionWatcher
 from extractor.bootstrap import codecs
 from extractor.domain.rereading import REREAD_NOTES
-from extractor.domain.tagging import LoadedModel, WrongTaggerError
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import LIVE_REFUSED, METRICS, REVIEWS, REVIEWS_UNSENT
 from extractor.settings import ExtractorSettings
@@ -46,6 +45,7 @@ from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header, origin
 from runtime.errors import BudgetExceeded
 from runtime.metrics import Metrics
 from runtime.records import InputRecord
+from serving.tagging import LoadedModel, WrongTaggerError
 
 NOW_MS = 1_700_000_000_000
 MODEL = ModelRef(name="rxtract-ner", version="7", serial=3)

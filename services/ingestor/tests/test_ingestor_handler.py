@@ -8,9 +8,9 @@ from contracts.files import schema_text
 from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
+from contracts.rules import Rules
 from contracts.wire import Deserializer, Serializer
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.rules import Rules
 from ingestor.handler import SubmittedNotes
 from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
 from runtime.deadletter import REASON, SOURCE, header, origin_of

@@ -15,20 +15,21 @@ from confluent_kafka import KafkaError, KafkaException
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, WriterSchemas
+from contracts.rules import Rules
 from contracts.wire import Deserializer, Serializer
 from ingestor import bootstrap
-from ingestor.adapters.tokens import Tokens, hash_token
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.rules import Rules
-from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, check_structure
+from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody
 from ingestor.http.intake import Queue
 from ingestor.metrics import METRICS
 from ingestor.server import WriterToCome
 from ingestor.settings import IngestorSettings
+from runtime.client_tokens import Tokens, hash_token
 from runtime.delivery import DeliveryProducer
 from runtime.errors import ProducerBroken, Rejected
 from runtime.health import Liveness, Readiness
 from runtime.http_server import PROCESS
+from runtime.json_body import BadJson, check_structure
 from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
 from runtime.pseudonyms import Pseudonyms

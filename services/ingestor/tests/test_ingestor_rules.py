@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted, Origin
+from contracts.rules import DAY_MS, MILLIS_2000, Rules, violations
 from hypothesis import given
 from hypothesis import strategies as st
 from ingestor.domain.acceptance import Acceptance, Refused
-from ingestor.domain.rules import DAY_MS, MILLIS_2000, Rules, violations
 from runtime.pseudonyms import Pseudonyms
 
 NOW_MS = 1_790_000_000_000

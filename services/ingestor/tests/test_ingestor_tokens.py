@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from contracts.identity import SOURCE_SYNTAX
-from ingestor.adapters.tokens import Tokens, hash_token, parse_tokens
 from ingestor.metrics import METRICS
 from ingestor.new_token import main
 from runtime import logs
+from runtime.client_tokens import Tokens, hash_token, parse_tokens
 from runtime.errors import SettingsError
 from runtime.metrics import TOKEN_LINES_REFUSED, Metrics
 

@@ -39,6 +39,7 @@ from outcomes.questions import open_records, select
 from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.access_log import AccessLog
+from runtime.client_tokens import Tokens
 from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.health import Liveness, Readiness
@@ -54,11 +55,13 @@ from scorekeeper.bootstrap import share, topic_names
 from scorekeeper.domain.board import WEEK, Board
 from scorekeeper.domain.figures import look, quality_of
 from scorekeeper.domain.measuring import Said, measurements
+from scorekeeper.domain.refusals import RefusedNotes, RefusedOnce
 from scorekeeper.exposition import Exposition, samples_of
 from scorekeeper.handler import FoldHandler
 from scorekeeper.http import words
 from scorekeeper.http.app import MOST_WATCHING, ScoreApi, make_app
 from scorekeeper.http.door import Door
+from scorekeeper.http.notes import NotesApi
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
@@ -859,3 +862,76 @@ def test_new_partitions_are_read_from_their_beginning_and_the_numbers_are_whole_
     assert [record.value for record in topics.read()] == [b"new"]
     assert topics.reached({("t", 0): 1, ("t", 1): 1})
     assert topics.grown() == {}
+
+
+# -- what became of a note
+
+
+@pytest.fixture
+def client_of(tmp_path):
+    """Asks as a client what became of notes; rows are those of events, refusals those of the board."""
+
+    def make(*events, refused=()):
+        one, folder = board(), tmp_path / "records"
+        records = RecordsAtRest(folder)
+        rows = [row_of(each, ZONE) for each in events]
+        if rows:
+            records.append([Stretch("entities.extracted.v1", 0, 0, len(rows), rows)])
+        for note, reason, place in refused:
+            one.refusals.take(note, RefusedOnce(reason, NOW, place))
+        tokens = Tokens({hash_token("t-clinic"): "clinic", hash_token("t-lab"): "lab"})
+        notes = NotesApi(folder, one, tokens)
+        client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event(), notes))
+        return lambda path, token="t-clinic": client.get(path, headers={"Authorization": f"Bearer {token}"})
+
+    return make
+
+
+def test_a_client_is_told_what_was_found_in_its_note_by_the_row_that_counts(client_of):
+    ask = client_of(event("n/1|a"), event("n/1|a", serial=2), event("other"))
+    found = ask("/v1/notes/clinic/n/1%7Ca").json()
+    assert (found["status"], found["note_id"], found["model"]["serial"]) == ("extracted", "n/1|a", 2)
+    assert (found["accepted_at"], found["extracted_at"]) == (NOW - 1000, NOW - 500)
+    assert [one["text"] for one in found["entities"]] == ["flu"]
+    assert found["refusals"] == []
+
+
+def test_a_client_is_told_why_its_note_was_refused(client_of):
+    ask = client_of(refused=[("clinic|n1", "EMPTY_TEXT", "notes.submitted.v1.dlq 0:7")])
+    found = ask("/v1/notes/clinic/n1").json()
+    assert found["status"] == "refused"
+    (refusal,) = found["refusals"]
+    assert (refusal["reason"], refusal["place"]) == ("EMPTY_TEXT", "notes.submitted.v1.dlq 0:7")
+    assert refusal["message"].startswith("The text is empty")
+
+
+def test_nobody_is_told_of_the_notes_of_another_source(client_of):
+    ask = client_of(event("n1"))
+    for token, status in (("wrong", 401), ("t-lab", 403)):
+        answer = ask("/v1/notes/clinic/n1", token)
+        assert answer.status_code == status
+        assert "flu" not in answer.text
+    assert ask("/v1/notes/lab/n1", "t-lab").status_code == 404
+    assert ask("/v1/notes/clinic/none").json()["reason"] == "NOT_SEEN"
+
+
+def test_before_the_first_file_a_note_is_on_its_way(client_of):
+    answer = client_of()("/v1/notes/clinic/n1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (404, "30")
+
+
+def test_who_asks_too_often_is_told_to_come_later(client_of):
+    ask = client_of()
+    assert {ask("/v1/notes/clinic/n1").status_code for _ in range(60)} == {404, 429}
+
+
+def test_a_dead_letter_is_remembered_by_its_note_and_of_too_many_the_oldest_are_forgotten():
+    notes = RefusedNotes(most_notes=2)
+    for place in ("t 0:1", "t 0:1", "t 0:2"):
+        notes.take("clinic|n1", RefusedOnce("EMPTY_TEXT", NOW, place))
+    notes.take("", RefusedOnce("TRUNCATED", NOW, "t 0:3"))
+    assert [one.place for one in notes.of("clinic|n1")] == ["t 0:1", "t 0:2"]
+    for name in ("n2", "n3"):
+        notes.take(f"clinic|{name}", RefusedOnce("EMPTY_TEXT", NOW, "t 0:4"))
+    assert notes.of("clinic|n1") == ()
+    assert notes.of("clinic|n3")

@@ -105,6 +105,7 @@ class World:
             consumer,
             "commands",
             "m",
+            "r",
             lambda value: value,
             nothing,
             self.asked.append,
@@ -173,7 +174,7 @@ class World:
 
     @contextmanager
     def working(self):
-        with ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(2) as worker:
             try:
                 yield lambda holds: self._turn_until(worker, holds)
             finally:
@@ -460,3 +461,17 @@ def test_a_drift_is_not_ordered_for_again_before_all_ends_of_drifts_were_read_no
     assert world.look(88 * DAY_MS) == []
     world.now_ms -= 88 * DAY_MS
     assert len(world.look()) == 1
+
+
+def test_a_rollback_of_rules_waits_for_no_training_and_ends_none() -> None:
+    world = World()
+    with world.working() as turn_until:
+        world.loop._ledger.order(command("train", ModelAction.RETRAIN))
+        turn_until(world.trains.is_set)
+        world.loop._ledger.order(command("back", ModelAction.ROLLBACK, model_name="r"))
+        turn_until(lambda: "back" in world.over)
+        assert world.begun == ["train", "back"]
+        assert "train" not in world.over
+        world.released.set()
+        turn_until(lambda: "train" in world.over)
+    assert world.asked_of == []

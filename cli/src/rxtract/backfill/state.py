@@ -18,6 +18,7 @@ class Progress:
 
     Attributes:
         rejects_bytes: Length of the rejects file at that point; what is beyond was written just before a crash.
+        target: Where to and as what: what was sent to one stack was not sent to another.
     """
 
     digest: str
@@ -26,6 +27,7 @@ class Progress:
     rejected: int = 0
     rejects_bytes: int = 0
     finished: bool = False
+    target: str = ""
 
     def after(self, *, rows: int, sent: int, rejected: int, rejects_bytes: int) -> Progress:
         """Return the progress after some more rows."""
@@ -45,17 +47,27 @@ class Progress:
 class StateFile:
     """Keeps `Progress` beside the file, or in the user's cache when that folder cannot be written."""
 
-    def __init__(self, file: NoteFile) -> None:
-        self._digest = file.digest
+    def __init__(self, file: NoteFile, target: str = "") -> None:
+        self._fresh = Progress(file.digest, target=target)
         self.path = _writable(file)
 
     def load(self) -> Progress:
-        """Return the progress of exactly this content; a fresh one for another or unreadable state."""
+        """Return the progress of exactly this content to this target; a fresh one for another or unreadable state."""
+        found = self._found()
+        return found if found is not None and found.target == self._fresh.target else self._fresh
+
+    @property
+    def was_sent_elsewhere(self) -> bool:
+        """Whether this content was sent to another target, all or in part."""
+        found = self._found()
+        return found is not None and found.target != self._fresh.target
+
+    def _found(self) -> Progress | None:
         try:
             found = Progress(**json.loads(self.path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            return Progress(self._digest)
-        return found if found.digest == self._digest else Progress(self._digest)
+            return None
+        return found if found.digest == self._fresh.digest else None
 
     def save(self, progress: Progress) -> None:
         """Write the progress, whole or not at all."""

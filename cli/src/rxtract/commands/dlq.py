@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from contracts.topics import DLQ_SUFFIX, prefixed
 from rich.console import Console
-from rich.table import Table
 
 from rxtract.addresses import StackAddresses, read_addresses
 from rxtract.commands.tap import as_object, describe
@@ -20,6 +19,7 @@ from rxtract.errors import UserError
 from rxtract.highlight import printable
 from rxtract.reading import Seen, TopicReader
 from rxtract.replay import MAX_ATTEMPTS, attempts, bytes_left_out, check_bytes, replay, replay_mended
+from rxtract.tables import Csv, one_form, print_table, write_csv
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 Stack = Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")]
@@ -37,8 +37,10 @@ def list_(
     reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
     limit: Annotated[int, typer.Option(help="Print at most this many, newest first.")] = 50,
     as_json: AsJson = False,
+    as_csv: Csv = False,
 ) -> None:
     """Print the dead letters, newest first, and how many there are for each reason."""
+    one_form(as_json=as_json, as_csv=as_csv)
     addresses = read_addresses(stack)
     reader = TopicReader(addresses)
     topics = [_dlq(addresses, topic)] if topic else [name for name in reader.names() if name.endswith(DLQ_SUFFIX)]
@@ -47,23 +49,27 @@ def list_(
     if as_json:
         sys.stdout.write(json.dumps([_summary(seen) for seen in newest], indent=2) + "\n")
         return
+    names = ("topic", "place", "when (UTC)", "reason", "by", "attempt", "key", "bytes")
+    rows = [_row(seen) for seen in newest]
+    if as_csv:
+        write_csv(names, rows)
+        return
     if not found:
         print("no dead letters")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("topic", "place", "when (UTC)", "reason", "by", "attempt", "key", "bytes"):
-        table.add_column(name, overflow="fold", no_wrap=name in TYPED)  # a narrow terminal hides nothing
-    for seen in newest:
-        row = _summary(seen)
-        moment = datetime.fromtimestamp(seen.timestamp_ms / 1000, UTC)
-        table.add_row(
-            seen.topic, row["place"], f"{moment:%m-%d %H:%M:%S}", row["reason"], row["stage"],
-            str(row["attempt"]), printable(row["key"] or "-"), str(row["bytes"]),
-        )  # fmt: skip
-    console = Console()
-    console.print(table)
+    console = Console(highlight=False)
+    print_table(names, rows, console)
     counts = Counter(_reason(seen) for seen in found)
     console.print(", ".join(f"{code} {count}" for code, count in counts.most_common()), style="bold")
+
+
+def _row(seen: Seen) -> tuple[object, ...]:
+    found = _summary(seen)
+    moment = datetime.fromtimestamp(seen.timestamp_ms / 1000, UTC)
+    return (
+        seen.topic, found["place"], f"{moment:%Y-%m-%d %H:%M:%S}", found["reason"], found["stage"], found["attempt"],
+        found["key"] or "-", found["bytes"],
+    )  # fmt: skip
 
 
 @app.command("show")

@@ -1,25 +1,37 @@
-"""`rxtract evaluate`: score a model on annotated notes."""
+"""`rxtract evaluate`: score a model, and the rules behind what notes say, on annotated notes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from rxtract.annotations import Data, Json, Labels, Sentences, SentencesFormat, read_annotations, say, told
+from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow
-from rxtract.scoreboard import print_scores
+from rxtract.scoreboard import print_meaning, print_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clinical_ner.notes import AnnotatedNote
+    from clinical_ner.tracking_download import OpenedModel
 
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="A folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN.")
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN; without one only the rules are scored.",
+    ),
 ]
 
 
 def evaluate(
-    model: Model,
+    model: Model = None,
     sentences: Sentences = None,
     labels: Labels = None,
     sentences_format: SentencesFormat = None,
@@ -31,26 +43,57 @@ def evaluate(
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Score a model on annotated notes: exact spans, tokens, names seen in training or not, calibration."""
-    from clinical_ner.dataset_description import trained_on_these
-    from clinical_ner.evaluate import score
-    from clinical_ner.predictions import predict
+    """Score a model on annotated notes: exact spans, tokens, names seen in training or not, calibration.
+
+    Where the notes are annotated with what they say (statuses, relations, prescription attributes, negation as in the NegEx
+    kit, units a day), the rules are scored too, by class: with the annotated entities given, and with those of the model.
+    """
+    from clinical_ner.meaning import rules_version
+    from clinical_ner.meaning_evaluation import annotated, score_meaning
     from clinical_ner.tracking_download import open_model
 
     notes = read_annotations(sentences, labels, sentences_format, data).notes
-    with told():
-        opened = open_model(model, find_mlflow(tracking_uri, stack) if "://" in model or ":/" in model else "")
+    says = annotated(notes)
+    if model is None and not says:
+        raise UserError("give --model: these notes are annotated with entities only, which rules do not find")
+    if model is None and errors is not None:
+        raise UserError("--errors lists errors of a model: give --model too")
+    scores: dict[str, Any] = {"notes": len(notes), "remarks": []}
+    if model is not None:
+        with told():
+            opened = open_model(model, find_mlflow(tracking_uri, stack) if "://" in model or ":/" in model else "")
+        scores = _score_model(opened, notes, errors, says=says)
+    if says:
+        scores["meaning"] = score_meaning(notes)
+        scores["rules_version"] = rules_version()
+    say(scores["remarks"])
+    if json_:
+        print(json.dumps(scores, indent=2))
+        return
+    console = Console(highlight=False)
+    if model is not None:
+        print_scores(console, scores)
+    if says:
+        print_meaning(console, scores)
+
+
+def _score_model(
+    opened: OpenedModel, notes: Sequence[AnnotatedNote], errors: Path | None, *, says: bool
+) -> dict[str, Any]:
+    from clinical_ner.dataset_description import trained_on_these
+    from clinical_ner.evaluate import score
+    from clinical_ner.meaning_evaluation import score_own_entities
+    from clinical_ner.predictions import predict
+
     predicted = predict(opened.tagger, notes)
     scores = score(notes, predicted, opened.tagger.training_mentions)
     scores["remarks"] += trained_on_these(notes, opened.tagger.metadata)
     scores["model"] = {"source": opened.source, "artifact_sha256": opened.sha256}
+    if says:
+        scores["own_entities"] = score_own_entities(notes, predicted)
     if errors is not None:
         _write_errors(errors, notes, predicted)
-    say(scores["remarks"])
-    if json_:
-        print(json.dumps(scores, indent=2))
-    else:
-        print_scores(Console(highlight=False), scores)
+    return scores
 
 
 def _write_errors(path: Path, notes: Any, predicted: Any) -> None:

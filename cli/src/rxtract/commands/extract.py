@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from clinical_ner.html import page
 from clinical_ner.meaning import RelationType, shipped_reader
+from clinical_ner.objects import entity_objects, note_object, relation_objects
 from clinical_ner.tagger import ArtifactRefused, Entity
 from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
 from rich.console import Console
@@ -18,7 +20,7 @@ from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
-from rxtract.facts import assertion_words, entity_objects, prescription_words, relation_objects
+from rxtract.facts import assertion_words, prescription_words
 from rxtract.first_model import first_model
 from rxtract.highlight import highlight, printable
 from rxtract.note_files import BadRow, NoteRow, batches, read_notes
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 BATCH_NOTES = 256
 
 PICTURE_COLUMNS = 100
+FILE_NAME = re.compile(r"\S+\.(?:txt|csv|json|jsonl|ndjson|parquet|md|docx?|pdf)", re.IGNORECASE)
+"""One word with the ending of a file."""
 
 
 def extract(
@@ -49,6 +53,9 @@ def extract(
         str | None, typer.Option(help="A folder, models:/NAME@ALIAS or runs:/RUN; else the shipped model.")
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw what is printed into this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write this page: the notes with their entities in colour.")
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -58,15 +65,17 @@ def extract(
 ) -> None:
     """Print the diseases and treatments of TEXT, and what it says of them. Offsets count Unicode code points.
 
+    A TEXT that begins with a dash goes behind `--`.
+
     With --file and --json each note gives one line {id, entities, relations}, in order; a row that cannot be used gives
     {id, error}, and the exit code is then 1. A row of .jsonl with `spans` keeps them as its entities.
     """
     if file is not None and text is None:
-        _extract_file(file, model, as_json=as_json, svg=svg)
+        _extract_file(file, model, as_json=as_json, svg=svg, html=html)
         return
     if text is None or file is not None:
         raise UserError("give either TEXT (or -) or --file FILE")
-    note = sys.stdin.read() if text == "-" else text
+    note = _from_stdin() if text == "-" else _no_file_name(text)
     if not note.strip():
         raise UserError("the note is empty: give its text, or pipe it in with -")
     opened = _open(model)
@@ -74,14 +83,42 @@ def extract(
         tagged = opened.tagger.tag([note])[0]
     except ValueError as error:
         raise UserError(str(error)) from None
+    if html is not None:
+        _write(html, page([("1", note, tagged.entities)]))
     if as_json:
         sys.stdout.write(json.dumps(as_object(note, tagged, opened), ensure_ascii=False, indent=2) + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
     _print(console, note, tagged.entities, tagged.relations)
     if svg is not None:
-        svg.parent.mkdir(parents=True, exist_ok=True)
-        svg.write_text(picture(note, tagged), encoding="utf-8")
+        _write(svg, picture(note, tagged))
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _no_file_name(text: str) -> str:
+    """Return the note; refuse what is surely meant as the name of a file."""
+    if FILE_NAME.fullmatch(text):
+        if Path(text).exists():
+            raise UserError(f"{text} is a file: read its notes with `rxtract extract --file {text}`")
+        raise UserError(f"there is no file {text}; a note has more words than one with such an ending")
+    return text
+
+
+def _from_stdin() -> str:
+    """Return what was piped in; what is no UTF-8 is read as Windows-1252, which is said."""
+    raw = sys.stdin.buffer.read().removeprefix(b"\xef\xbb\xbf")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        print("rxtract: not UTF-8: read as Latin-1 (Windows-1252)", file=sys.stderr)
+        return raw.decode("cp1252", errors="replace")
 
 
 def picture(note: str, tagged: TaggedNote) -> str:
@@ -94,23 +131,18 @@ def picture(note: str, tagged: TaggedNote) -> str:
 
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
     """Return the stable object of `--json`; a relation names its ends by their ids and their words."""
-    return {
-        "id": "1",
-        "entities": entity_objects(note, tagged.entities),
-        "relations": relation_objects(note, tagged.entities, tagged.relations),
-        "note_confidence": round(tagged.confidence, 4),
-        "model": {"source": opened.source, "sha256": opened.sha256},
-        "rules_version": opened.tagger.rules_version,
-    }
+    model = {"source": opened.source, "sha256": opened.sha256}
+    return note_object("1", note, tagged) | {"model": model, "rules_version": opened.tagger.rules_version}
 
 
-def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | None) -> None:
+def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | None, html: Path | None) -> None:
     if svg is not None:
         raise UserError("--svg draws one note: give its TEXT instead of --file")
     rows = read_notes(path)
     tagger = _open(model).tagger
     console = Console(highlight=False, soft_wrap=True)
     refused = 0
+    pages: list[tuple[str, str, Sequence[Entity]]] = []
     for batch in batches(rows, BATCH_NOTES):
         notes = [row for row in batch if isinstance(row, NoteRow)]
         results = iter(_read(tagger, notes))
@@ -120,6 +152,8 @@ def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | N
                 _say_bad(row, as_json=as_json)
                 continue
             entities, relations = next(results)
+            if html is not None:
+                pages.append((str(row.row_id), row.text, entities))
             if as_json:
                 found = {
                     "id": row.row_id,
@@ -131,6 +165,8 @@ def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | N
                 console.print(Text(f"{row.row_id}", "bold"))
                 _print(console, row.text, entities, relations)
     sys.stdout.flush()
+    if html is not None:
+        _write(html, page(pages))
     if refused:
         raise typer.Exit(1)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from contracts.records import ModelAction
 from rich.console import Console
-from rich.table import Table
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
@@ -18,6 +17,7 @@ from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
 from rxtract.models.orders import Answer, Outcome, carry_out, checked_segment, new_command
 from rxtract.models.versions import Version, Versions
+from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,21 +52,24 @@ def _group() -> None:
 
 
 @app.command("list")
-def list_(name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False) -> None:
+def list_(
+    name: Name = MODEL, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False, csv_: Csv = False
+) -> None:
     """Print every version: which one serves, why it was trained, what the gate decided."""
+    one_form(as_json=json_, as_csv=csv_)
     rows = Versions(need_mlflow(tracking_uri, stack), name).all()
     if json_:
         print(json.dumps({"name": name, "versions": [row.to_dict() for row in rows]}, indent=2))
         return
-    table = Table("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
-    for row in rows:
-        made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
-        serial = "-" if row.serial is None else str(row.serial)
-        table.add_row(
-            row.version, ", ".join(row.aliases), serial, row.trigger or "-", row.gate or "-",
-            f"{made:%Y-%m-%d %H:%M}", why(row),
-        )  # fmt: skip
-    Console(highlight=False).print(table)
+    names = ("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
+    (write_csv if csv_ else print_table)(names, [_row(row) for row in rows])
+
+
+def _row(row: Version) -> tuple[object, ...]:
+    made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
+    serial = "-" if row.serial is None else row.serial
+    aliases = ", ".join(row.aliases)
+    return (row.version, aliases, serial, row.trigger or "-", row.gate or "-", f"{made:%Y-%m-%d %H:%M}", why(row))
 
 
 def why(row: Version) -> str:
@@ -107,7 +110,7 @@ def retrain(
 ) -> None:
     """Train a challenger on all that is labelled, have the gate judge it, and promote it when it passes."""
     wanted = checked_segment(segment)
-    _order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=wanted)
+    order(ModelAction.RETRAIN, None, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, segment=wanted)
 
 
 @app.command("evaluate")
@@ -120,7 +123,7 @@ def evaluate(
 
     The champion itself is measured on what is labelled by now, and nothing moves.
     """
-    _order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.EVALUATE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
 @app.command("promote")
@@ -130,7 +133,7 @@ def promote(
     tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip
     """Let a version serve. Void when another champion came meanwhile."""
-    _order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
 @app.command("rollback")
@@ -144,13 +147,14 @@ def rollback(
 
     A second time without a name is refused: the version before would be the one that was just left.
     """
-    _order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+    order(ModelAction.ROLLBACK, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
 
 
-def _order(
+def order(
     action: ModelAction, version: str | None, name: str, by: str, trainer_timeout_s: float, timeout_s: float,
-    tracking_uri: str, stack: Path | None, as_json: bool, segment: str | None = None,
+    tracking_uri: str, stack: Path | None, as_json: bool, segment: str | None = None, called: str = "",
 ) -> None:  # fmt: skip
+    """Give an order to the trainer, print what became of it (under the action's name, or as it is `called`), and end."""
     versions = Versions(need_mlflow(tracking_uri, stack), name)
     if version is not None:
         versions.need(version)
@@ -167,16 +171,16 @@ def _order(
         group=os.environ.get("RXTRACT_GROUP_PREFIX", "") + "rxtract-trainer",
         say=lambda words: console.print(words, markup=False),
     )
-    _tell(answer, action, as_json=as_json)
+    _tell(answer, called or action.lower(), as_json=as_json)
     raise typer.Exit(EXIT_CODES[answer.outcome])
 
 
-def _tell(answer: Answer, action: ModelAction, *, as_json: bool) -> None:
+def _tell(answer: Answer, called: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer.to_dict(), indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{action.lower()}: {answer.outcome.lower().replace('_', ' ')}", markup=False)
+    console.print(f"{called}: {answer.outcome.lower().replace('_', ' ')}", markup=False)
     for reason in answer.reasons:
         console.print(f"  {reason}", markup=False)
     if answer.last is not None:

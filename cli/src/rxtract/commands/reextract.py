@@ -1,4 +1,4 @@
-"""`rxtract reextract`: kept history through the new model."""
+"""`rxtract reextract`: kept history through the new model, or the new rules."""
 
 from __future__ import annotations
 
@@ -39,20 +39,25 @@ def reextract(
         bool, typer.Option("--again", help="Begin anew, even when an earlier run for this champion went further.")
     ] = False,
     name: Annotated[str, typer.Option("--name", help="The registered model.")] = "rxtract-ner",
+    rules_name: Annotated[
+        str, typer.Option("--rules-name", envvar="RXTRACT_RULES_NAME", help="The registered model of the rules.")
+    ] = "rxtract-rules",
     tracking_uri: TrackingUri = "",
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Send kept notes (7 days) through the champion again, with origin REEXTRACT, behind the live notes.
+    """Send kept notes (7 days) through the champion and the rules that serve again, with origin REEXTRACT, behind the live notes.
 
     They count in no live figure. A run that was stopped goes on where it was when the same --since is given, and begins anew when
-    another champion serves since. A run ends when another champion comes.
+    another champion or other rules serve since. A run ends when another champion or other rules come.
     """
     since_ms = moment(since)
-    versions = Versions(need_mlflow(tracking_uri, stack), name)
+    address = need_mlflow(tracking_uri, stack)
+    versions, releases = Versions(address, name), Versions(address, rules_name)
     champion = _champion(versions, name, model)
-    check = SameChampion(versions.serving, champion)
-    plan = Plan(since_ms, champion.serial or 0, rate, max_lag, again)
+    rules = serving_rules(releases)
+    check = SameChampion(versions.serving, champion, rules=lambda: serving_rules(releases), read_by=rules)
+    plan = Plan(since_ms, champion.serial or 0, rate, max_lag, again, rules)
     prefix = os.environ.get("RXTRACT_GROUP_PREFIX", "")
     run = Reextraction(read_addresses(stack), plan, group_prefix=prefix, check=check)
     console = Console(stderr=json_, highlight=False, soft_wrap=True)
@@ -117,11 +122,20 @@ class SameChampion:
         serving: Asks MLflow who serves.
         champion: Who served when the run began.
         clock: Monotonic seconds.
+        rules: Asks for the serial of the rules that serve.
+        read_by: The serial of those that served when the run began.
     """
 
     def __init__(
-        self, serving: Callable[[], Version | None], champion: Version, clock: Callable[[], float] = time.monotonic
+        self,
+        serving: Callable[[], Version | None],
+        champion: Version,
+        clock: Callable[[], float] = time.monotonic,
+        rules: Callable[[], int] = int,
+        read_by: int = 0,
     ) -> None:
+        self._rules = rules
+        self._read_by = read_by
         self._serving = serving
         self._champion = champion
         self._clock = clock
@@ -151,6 +165,17 @@ class SameChampion:
                 f"version {now.version} serves now under serial {now.serial}, not version {then.version} under "
                 f"{then.serial}: run the same command again, it sends all of them through that one"
             )
+        if (rules := self._rules()) != self._read_by:
+            raise UserError(
+                f"the rules of serial {rules} serve now, not those of {self._read_by}: run the same command again, it "
+                "sends all of them through these"
+            )
+
+
+def serving_rules(releases: Versions) -> int:
+    """Return the serial of the rules that serve; 0 where none were released."""
+    found = next((row for row in releases.all_or_none() if row.serves), None)
+    return 0 if found is None else found.serial or 0
 
 
 def outcome(sent: Sent, champion: Version) -> str:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
+from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,11 +37,13 @@ def sql(
     ] = 5,
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     json_: Json = False,
+    csv_: Csv = False,
 ) -> None:
     """Ask the structured records with DuckDB. One row a note (source and note_id): its newest revision by its newest model and rules. Read only.
 
     `facts` are the rows of `entities` with status PRESENT, time CURRENT, experiencer PATIENT; not judged is UNKNOWN.
     """
+    one_form(as_json=json_, as_csv=csv_)
     import duckdb
     from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, NoSelect, open_records, select
     from outcomes.records_at_rest import DamagedManifest
@@ -65,8 +66,11 @@ def sql(
         ) from None
     if json_:
         _print_json(names, rows)
+    elif csv_:
+        write_csv(names, rows)
     else:
-        _print_table(names, rows)
+        print_table(names, rows[:MOST_ROWS])
+        _say_more(ready is not None, len(rows), least_patients)
 
 
 def _answer(asked: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -83,13 +87,10 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
-def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    numeric = [all(isinstance(row[place], int | float) for row in rows) for place in range(len(names))]
-    for name, right in zip(names, numeric, strict=True):
-        table.add_column(name, justify="right" if right and rows else "left")
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    Console(highlight=False).print(table)
-    if len(rows) > MOST_ROWS:
-        Console(stderr=True).print(f"{len(rows) - MOST_ROWS:,} more rows: --json prints all", style="dim")
+def _say_more(ready: bool, rows: int, least_patients: int) -> None:
+    """Say why nothing, or not everything, was printed."""
+    more = Console(stderr=True, highlight=False)
+    if rows > MOST_ROWS:
+        more.print(f"{rows - MOST_ROWS:,} more rows: --csv or --json prints all", style="dim")
+    if ready and not rows:
+        more.print(f"no rows: none rests on {least_patients} patients yet; --least-patients N lowers that", style="dim")

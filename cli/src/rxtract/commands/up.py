@@ -14,6 +14,7 @@ from embedded_stack.errors import StackError
 from embedded_stack.progress import Checklist, PlainLines, Stopwatch
 from rich.console import Console
 
+from rxtract.addresses import remember_stack
 from rxtract.bringup import Revivals, bring_up, links
 from rxtract.errors import UserError
 from rxtract.signals import INTERRUPTED, end_as_by_ctrl_c
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from rxtract.bringup import Running
 
 LOOK_EVERY_S = 0.5
+NEXT = (
+    "rxtract simulate --notes 500",
+    "rxtract tap entities.extracted.v1 --from-start --limit 5",
+    'rxtract sql "SELECT text, label, count(*) AS times FROM facts GROUP BY ALL ORDER BY times DESC LIMIT 5"',
+)
+"""What a newcomer does next: notes in, entities out, a question to them."""
 
 
 def up(
@@ -30,6 +37,10 @@ def up(
     ),
     ephemeral: Annotated[bool, typer.Option(help="Keep nothing; what an earlier stack kept is not touched.")] = False,
     extractors: Annotated[int, typer.Option(min=1, max=12, help="How many extractors.")] = 1,
+    port_base: Annotated[
+        int | None,
+        typer.Option(help="First of nine ports to take; else those of the last time in this folder, or free ones."),
+    ] = None,
 ) -> None:
     """Start Kafka, the schema registry, Redis, MLflow and the services; run until Ctrl-C, then end all of it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -41,9 +52,17 @@ def up(
             checklist = ending.enter_context(contextlib.ExitStack())
             progress = checklist.enter_context(Checklist(console)) if console.is_terminal else PlainLines()
             running = ending.enter_context(
-                bring_up(data, ephemeral=ephemeral, progress=progress, extractors=extractors, close_loop=True)
+                bring_up(
+                    data,
+                    ephemeral=ephemeral,
+                    progress=progress,
+                    extractors=extractors,
+                    close_loop=True,
+                    port_base=port_base,
+                )
             )
             checklist.close()
+            remember_stack(running.data_dir / "stack.json")
             _tell(running, clock.seconds)
             _watch(running, console)
     except KeyboardInterrupt:
@@ -61,6 +80,9 @@ def _tell(running: Running, seconds: float) -> None:
     for name, link in links(running):
         console.print(f"  {name:<18} {link}", markup=False)
     console.print(f"  {'addresses, token':<18} {running.data_dir / 'stack.json'}", markup=False)
+    console.print("Next, in another terminal:")
+    for command in NEXT:
+        console.print(f"  {command}", markup=False)
     console.print("Ctrl-C stops everything")
     sys.stdout.flush()
 

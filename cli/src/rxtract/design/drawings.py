@@ -53,6 +53,7 @@ WAYS = {
 BACK = frozenset(
     {
         (t.MODEL_EVENTS, "extractor"),
+        (t.MODEL_EVENTS, "answerer"),
         (t.MODEL_EVENTS, "drift-watcher"),
         (t.MODEL_EVENTS, "review-desk"),
         (t.MODEL_EVENTS, "scorekeeper"),
@@ -64,6 +65,7 @@ BACK = frozenset(
         (t.DRIFT_STATE, "drift-watcher"),
         ("trainer", t.MODEL_COMMANDS),
         ("mlflow", "extractor"),
+        ("mlflow", "answerer"),
     }
 )
 """Arrows that lead back to an earlier part of the way: they take no part in the layout."""
@@ -134,6 +136,7 @@ def _stack(known: Known) -> Sketch:
         ),
         arrows=(
             Edge("platform", "ingestor", "HTTP", way=Way.INFERENCE),
+            Edge("platform", "answerer", "HTTP, answered at once", way=Way.INFERENCE),
             Edge("validators", "review-desk", "decide", way=Way.REVIEW),
             Edge("scientist", "mlflow", "runs"),
             Edge("scorekeeper", "parquet"),
@@ -241,10 +244,23 @@ PIPELINES = (
         title="The automated inference pipeline",
         sentence="A note in, its entities out, or a dead letter with its reason.",
         topics=(t.NOTES_SUBMITTED, t.NOTES_ACCEPTED, t.ENTITIES_EXTRACTED, t.MODEL_EVENTS),
-        parties=("platform", "ingestor", "extractor", "scorekeeper", "downstream", "trainer", "mlflow", "redis"),
-        arrows=(Edge("platform", "ingestor", "POST /v1/notes", way=Way.INFERENCE),),
+        parties=(
+            "platform",
+            "ingestor",
+            "extractor",
+            "answerer",
+            "scorekeeper",
+            "downstream",
+            "trainer",
+            "mlflow",
+            "redis",
+        ),
+        arrows=(
+            Edge("platform", "ingestor", "POST /v1/notes", way=Way.INFERENCE),
+            Edge("platform", "answerer", "POST /v1/extract", way=Way.INFERENCE),
+        ),
         refused=True,
-        asking=("ingestor", "extractor", "trainer"),
+        asking=("ingestor", "extractor", "answerer", "trainer"),
         back=frozenset(),
         elsewhere=frozenset({(t.MODEL_EVENTS, "scorekeeper"), ("trainer", "redis")}),
     ),
@@ -351,7 +367,7 @@ def _asked(sketch: Sketch, known: Known) -> Iterator[Edge]:
     for name in sketch.asking:
         for store in known.services[name].uses:
             if store in sketch.parties:
-                serves = (store, name) == ("mlflow", "extractor")
+                serves = store == "mlflow" and name in {"extractor", "answerer"}
                 yield Edge(store, name, "champion", Style.ASKED) if serves else Edge(name, store, style=Style.ASKED)
 
 

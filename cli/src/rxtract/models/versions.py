@@ -32,6 +32,12 @@ class Version:
     artifact_sha256: str
     dataset_digest: str
     command_id: str
+    rules_version: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is the champion."""
+        return CHAMPION in self.aliases
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the JSON object of `--json`."""
@@ -56,6 +62,33 @@ class Versions:
         """
         with mlflow_told(self._address):
             aliases = self._aliases()
+        if aliases is None:
+            raise UserError(f"MLflow at {self._address} knows no model {self._name}: give another by --name")
+        return self._rows(aliases)
+
+    def all_or_none(self) -> list[Version]:
+        """Return every version, newest first; none where nothing was ever registered under the name.
+
+        Raises:
+            UserError: MLflow refused.
+        """
+        with mlflow_told(self._address):
+            aliases = self._aliases()
+        return [] if aliases is None else self._rows(aliases)
+
+    def file(self, version: str, place: str) -> bytes:
+        """Return a file of a version, unchecked.
+
+        Raises:
+            UserError: MLflow refused.
+        """
+        with mlflow_told(self._address), TemporaryDirectory() as folder:
+            found = self._client.get_model_version(self._name, version)
+            path = self._client.download_artifacts(str(found.run_id), f"model/{place}", folder)
+            return Path(path).read_bytes()
+
+    def _rows(self, aliases: dict[str, tuple[str, ...]]) -> list[Version]:
+        with mlflow_told(self._address):
             found = self._client.search_model_versions(f"name='{self._name}'")
         rows = [_version(one, aliases) for one in found]
         return sorted(rows, key=lambda row: int(row.version), reverse=True)
@@ -78,7 +111,7 @@ class Versions:
 
     def serving(self) -> Version | None:
         """Return the version that serves, or None."""
-        return next((row for row in self.all() if CHAMPION in row.aliases), None)
+        return next((row for row in self.all() if row.serves), None)
 
     def report(self, version: str) -> str:
         """Return the gate's report of a version, or else its description.
@@ -116,7 +149,8 @@ class Versions:
         with TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, place, folder)).read_text(encoding="utf-8")
 
-    def _aliases(self) -> dict[str, tuple[str, ...]]:
+    def _aliases(self) -> dict[str, tuple[str, ...]] | None:
+        """The aliases of each version that has one; None: there is no such model."""
         from mlflow.exceptions import MlflowException
         from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
@@ -125,7 +159,7 @@ class Versions:
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise
-            raise UserError(f"MLflow at {self._address} knows no model {self._name}: give another by --name") from None
+            return None
         held: dict[str, tuple[str, ...]] = {}
         for alias, version in sorted(aliases.items()):
             held[str(version)] = (*held.get(str(version), ()), alias)
@@ -146,4 +180,5 @@ def _version(found: ModelVersion, aliases: dict[str, tuple[str, ...]]) -> Versio
         artifact_sha256=tags.get("artifact_sha256", ""),
         dataset_digest=tags.get("dataset_digest", ""),
         command_id=tags.get("command_id", ""),
+        rules_version=tags.get("rules_version", ""),
     )

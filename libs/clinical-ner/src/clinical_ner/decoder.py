@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import weakref
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clinical_ner.phrases import Tables
     from clinical_ner.tables import ModelTables
 
 
@@ -50,11 +52,11 @@ class Decoder:
         self._extractor = FeatureExtractor(tables.extractor)
         self._labels = list(tables.metadata["crf_labels"])
         self._lock = Lock()
+        self._owner: Decoder | None = None
         self._reader = Reader()  # one of its own: what it has read belongs to the last call
         self._address = self._make(tables)
         if not self._address:
             raise ValueError("the model's tables cannot be used")
-        library().cn_model_reads(self._address, self._reader.address)
         # The finaliser's argument keeps alive what the model points to until the model is gone.
         weakref.finalize(self, _free, self._address, (self._extractor, self._reader))
 
@@ -82,6 +84,17 @@ class Decoder:
         )
         return address
 
+    def with_rules(self, tables: Tables) -> Decoder:
+        """This model, read by other rules; both may be used, and take turns.
+
+        Raises:
+            TableInvalid: Native code cannot use them.
+        """
+        made = copy.copy(self)
+        made._reader = Reader(tables)  # noqa: SLF001 - ours
+        made._owner = self  # noqa: SLF001 - the model's memory is its
+        return made
+
     @property
     def rules_version(self) -> str:
         """The version of the rules that read what is tagged."""
@@ -97,6 +110,7 @@ class Decoder:
         points, bounds = joined(texts)
         result = Result()
         with self._lock:
+            library().cn_model_reads(self._address, self._reader.address)
             failed = library().cn_tag(
                 self._address, points.ctypes.data, bounds.ctypes.data, len(texts), ctypes.addressof(result)
             )

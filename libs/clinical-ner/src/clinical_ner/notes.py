@@ -24,10 +24,29 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanMeaning:
+    """The truth about what a note says of one span, in the names of `clinical_ner.meaning`; None: not annotated.
+
+    `negated` is for data that knows no other status. `prescription` holds the attributes that are written, {} if none.
+    """
+
+    status: str | None = None
+    time: str | None = None
+    experiencer: str | None = None
+    negated: bool | None = None
+    prescription: Mapping[str, str | int | bool] | None = None
+
+
+NOT_ANNOTATED = SpanMeaning()
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotatedNote:
     """A text with the truth about it.
 
-    `pairs` holds (treatment span, disease span) as indices into `spans`: this treatment is for that disease.
+    `pairs` holds (treatment span, disease span) as indices into `spans`: this treatment is given now for that disease.
+    `relations` holds (type, treatment span, disease span) of every type; None: not annotated.
+    `meanings` holds one `SpanMeaning` a span, or nothing at all.
     Notes with the same non-empty `group` belong to one document and must not be split apart.
     `people` are the pseudonyms of the patient and of the doctor of a real note; None: anybody may read the text.
     """
@@ -39,3 +58,9 @@ class AnnotatedNote:
     group: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
     people: tuple[str, str] | None = None
+    relations: tuple[tuple[str, int, int], ...] | None = None
+    meanings: tuple[SpanMeaning, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.meanings and len(self.meanings) != len(self.spans):
+            raise ValueError(f"{len(self.spans)} spans but {len(self.meanings)} meanings: give one a span, or none")

@@ -14,12 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clinical_ner.tokens import tokenise
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     Reader = Callable[[str], int]
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Rises with each change of the native rules that changes an answer: it is part of `rules_version`."""
 
 FORMS = [
@@ -106,6 +108,10 @@ _LINKS = [
     "with",
     "reaction",
     "split",
+    "effect",
+    "persists",
+    "complaint",
+    "background",
 ]
 _PARTS = [
     "form",
@@ -127,6 +133,7 @@ _PARTS = [
     "lead",
     "for",
     "goes-on",
+    "once",
 ]
 _SIDES = {"ahead": 1, "back": 2}
 _OF = {"disease": 1, "treatment": 2, "any": 3}
@@ -135,6 +142,7 @@ _MARKS = {"mark": 1, "slash-list": 2, "comma-list": 4, "direct": 8}
 _PLACES = {"treatment-disease": 1, "disease-treatment": 2, "between": 3, "leads": 4, "trails": 8}
 _DAYPARTS = {"morning": 1, "noon": 2, "evening": 4, "night": 8}
 _MAX_PHRASE_CHARS = 60
+_MAX_PIECES = 12  # MAX_PHRASE in native/meaning.c
 _SECTION = re.compile(r"\[([a-z-]+)((?: [a-z-]+(?:=[^\s\]]+)?)*)\]")
 
 
@@ -217,17 +225,37 @@ _NEEDED = {"reach", "is", "value", "times", "gives"}
 _FOLDER = Path(__file__).with_name("data") / "meaning"
 
 
+TABLE_NAMES = tuple(name for name, _, _ in _LAYERS)
+"""The files of a set of tables."""
+
+
 def read_tables(folder: Path = _FOLDER) -> Tables:
     """Read the three tables of a folder; TableInvalid with file and line if one cannot be used."""
+    return parse_tables(read_files(folder))
+
+
+def read_files(folder: Path = _FOLDER) -> dict[str, bytes]:
+    """Read the three files of a folder by their names, unchecked; TableInvalid if one is not there."""
+    contents = {}
+    for name in TABLE_NAMES:
+        try:
+            contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise TableInvalid(f"{folder / name}: cannot be read: {error.strerror}") from None
+    return contents
+
+
+def parse_tables(contents: Mapping[str, bytes]) -> Tables:
+    """Read three tables by their names; TableInvalid with file and line if one cannot be used."""
     digest = hashlib.sha256(f"code {CODE_VERSION}\n".encode())
     phrases: list[Phrase] = []
     for layer, (name, kinds, usual) in enumerate(_LAYERS):
-        path = folder / name
+        content = contents[name]
         try:
-            content = path.read_bytes()
             text = content.decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TableInvalid(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            raise TableInvalid(f"{name}, line {line}: a byte that is no UTF-8 text: save the file as UTF-8") from None
         digest.update(content)
         phrases += _read_table(_Place(name, layer, kinds, usual), text)
     return Tables(tuple(phrases), digest.hexdigest()[:12])
@@ -284,6 +312,8 @@ def _check(phrase: str, where: str) -> None:
         raise TableInvalid(f"{where}: an empty phrase: remove the stray '|'")
     if len(phrase) > _MAX_PHRASE_CHARS:
         raise TableInvalid(f"{where}: the phrase {phrase!r} is longer than {_MAX_PHRASE_CHARS} characters")
+    if len(tokenise(phrase)) > _MAX_PIECES:
+        raise TableInvalid(f"{where}: the phrase {phrase!r} has more than {_MAX_PIECES} words and signs")
     if re.search(r"[0-9]", phrase):
         raise TableInvalid(f"{where}: the phrase {phrase!r} holds a number: write # for any number, @ for a year")
 

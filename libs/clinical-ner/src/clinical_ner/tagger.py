@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clinical_ner.rules import Rules
     from clinical_ner.tables import ModelTables
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -105,8 +107,6 @@ class Tagger:
             self.decoder = Decoder(tables)
         except ValueError as error:
             raise ArtifactRefused("the model file cannot be used: its tables contradict each other") from error
-        self.rules_version: str = self.decoder.rules_version
-        """The version of the rules behind assertions, relations and prescriptions."""
         curves = tables.metadata["calibration"]["curves"]
         self._curves = {name: (np.array(c["raw"]), np.array(c["calibrated"])) for name, c in curves.items()}
 
@@ -122,6 +122,21 @@ class Tagger:
             ArtifactRefused: The file is missing, damaged, not the expected one, or of another version.
         """
         return cls(load(source if isinstance(source, bytes) else _read_file(Path(source)), sha256))
+
+    @property
+    def rules_version(self) -> str:
+        """The version of the rules behind assertions, relations and prescriptions."""
+        return self.decoder.rules_version
+
+    def with_rules(self, rules: Rules) -> Tagger:
+        """The same model with other rules than the shipped ones; this one stays as it is.
+
+        Raises:
+            TableInvalid: Native code cannot use them.
+        """
+        made = copy.copy(self)
+        made.decoder = self.decoder.with_rules(rules.tables)
+        return made
 
     def tag(self, texts: Sequence[str]) -> list[TaggedNote]:
         """Find the entities of each text; any string is legal input."""

@@ -444,6 +444,9 @@ class AnnotationChanges(Record):
         removed: Predicted entities that were wrong.
         moved: Entities whose span was corrected.
         relabelled: Entities whose label was corrected.
+        restated: Kept entities of which a status, a time or an experiencer was corrected.
+        represcribed: Kept treatments of which the prescription was corrected.
+        related: Relations that were added, removed or given another type.
     """
 
     SCHEMA_NAME: ClassVar[str] = "AnnotationChanges"
@@ -453,6 +456,9 @@ class AnnotationChanges(Record):
     removed: int
     moved: int
     relabelled: int
+    restated: int = 0
+    represcribed: int = 0
+    related: int = 0
 
     def __new__(
         cls,
@@ -462,6 +468,9 @@ class AnnotationChanges(Record):
         removed: int,
         moved: int,
         relabelled: int,
+        restated: int = 0,
+        represcribed: int = 0,
+        related: int = 0,
     ) -> Self:
         self: Any = _new(twins.AnnotationChanges)
         self.kept = kept
@@ -469,6 +478,9 @@ class AnnotationChanges(Record):
         self.removed = removed
         self.moved = moved
         self.relabelled = relabelled
+        self.restated = restated
+        self.represcribed = represcribed
+        self.related = related
         self.__class__ = cls
         return self
 
@@ -1151,7 +1163,7 @@ class ModelEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class ModelEvent(Record):
-    """What happened to a model.
+    """What happened to a model, or to a release of rules.
 
     Extractors load what PROMOTED and ROLLED_BACK name.
 
@@ -1171,6 +1183,7 @@ class ModelEvent(Record):
         merged_into: command_id of the open run that took the command over. Only with MERGED_INTO.
         taught_by: Notes that the version learnt from, by the pseudonym of each annotator whose word they carry.
             Only with MODEL_TRAINED.
+        rules_version: Version of the rules that the event is about. Null: it is about a model.
     """
 
     SCHEMA_NAME: ClassVar[str] = "ModelEvent"
@@ -1189,6 +1202,7 @@ class ModelEvent(Record):
     metrics: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     merged_into: str | None = None
     taught_by: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    rules_version: str | None = None
 
     def __new__(
         cls,
@@ -1207,6 +1221,7 @@ class ModelEvent(Record):
         metrics: Mapping[str, float] = _NOTHING,
         merged_into: str | None = None,
         taught_by: Mapping[str, int] = _NOTHING,
+        rules_version: str | None = None,
     ) -> Self:
         self: Any = _new(twins.ModelEvent)
         self.event_id = event_id
@@ -1223,6 +1238,7 @@ class ModelEvent(Record):
         self.metrics = metrics
         self.merged_into = merged_into
         self.taught_by = taught_by
+        self.rules_version = rules_version
         self.__class__ = cls
         return self
 
@@ -1417,7 +1433,9 @@ class LabelQuality(Record):
     """Exact-span quality of one label with its interval.
 
     Attributes:
-        label: DISEASE, TREATMENT, or ALL for both together.
+        label: DISEASE, TREATMENT, or ALL for both together; or what is said of entities that were rightly
+            found, such as "status NEGATED", "time HISTORICAL", "experiencer FAMILY", "relation TREATS" or
+            "prescription frequency".
         precision: Weighted share of predicted entities that are right, 0 to 1.
         recall: Weighted share of right entities that were found, 0 to 1.
         f1: Harmonic mean of both, 0 to 1.

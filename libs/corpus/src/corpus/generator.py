@@ -21,14 +21,19 @@ _NO_STOP = 0.5
 
 
 class Style(StrEnum):
-    """How a note is written; MIXED draws one of the others for each note."""
+    """How a note is written; MIXED draws one of the first three for each note, FACTS is annotated in full.
+
+    FACTS judges rules, it is not for training: its sentences are chosen for what they say, not for how often they are written.
+    """
 
     MIXED = "mixed"
     PRESCRIPTION = "prescription"
     DISCHARGE = "discharge"
     ABSTRACT = "abstract"
+    FACTS = "facts"
 
 
+_MEANINGS = {Style.FACTS: marked.ALL_ANNOTATED}
 _MIX = ((Style.ABSTRACT, 0.6), (Style.PRESCRIPTION, 0.22), (Style.DISCHARGE, 0.18))
 
 
@@ -60,9 +65,9 @@ def _new_note(seed: int, ordinal: int, style: Style, vocabulary: Vocabulary, see
 
 def write(chance: Chance, style: Style, sampler: Sampler) -> str:
     """Return one note of `style` as marked text."""
-    text = sampler.expand(style.value)
-    if style is Style.PRESCRIPTION:
-        return scribble(text, chance)
+    text = sampler.write(style.value, _MEANINGS.get(style, ""))
+    if style in (Style.PRESCRIPTION, Style.FACTS):
+        return scribble(text, chance, keep_lines=style is Style.FACTS)
     text = marked.capitalise_sentences(marked.tidy(text))
     return _typeset(text, chance) if style is Style.ABSTRACT else text
 

@@ -5,6 +5,10 @@ In a line: `@rule` expands another rule (`@{rule}` when letters follow, `@rule#1
 `@disease.renal` to name a section of the lexicon), `<a|b|>` chooses inline, `[2-40]` and `[0.1-9.9]` are numbers,
 `{D ...}` and `{T ...}` mark a disease and a treatment, and a backslash takes the next character as it is, but that
 `\n` is a line break. Spans with the same digit in the same line belong together: this treatment is for that disease.
+
+What the line means of its spans stands behind a caret, and is the gold that rules of any kind are judged by (`marked.py` has
+the letters): `@rule^n`, `@rule#1^h` and `{D^p ...}` hold for all spans inside; `^(frequency=2 period=1)` adds to the span
+before, `^>(form=tablet)` to the one behind.
 """
 
 from __future__ import annotations
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
 
 _HEADER = re.compile(r"= ([A-Za-z_]+)$")
 _WEIGHT = re.compile(r"\*(\d+) (.*)")
-_REFERENCE = re.compile(r"@(?:\{([A-Za-z_.]+)(?:#(\d))?\}|([A-Za-z_]+(?:\.[a-z_]+)?)(?:#(\d))?)")
+_REFERENCE = re.compile(
+    r"@(?:\{([A-Za-z_.]+)(?:#(\d))?(?:\^([npyarhlfo]+))?\}|([A-Za-z_]+(?:\.[a-z_]+)?)(?:#(\d))?(?:\^([npyarhlfo]+))?)"
+)
+_LABEL = re.compile(r"\{([DT])(?:\^([npyarhlfo]+|\.))? ")
+_MEANING = re.compile(r"\^(>?)\(([^()]+)\)")
 _NUMBER = re.compile(r"\[(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)\]")
 
 
@@ -39,10 +47,22 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Another rule; `key` (0 for none) ties the spans inside to others of the same key in the same line."""
+    """Another rule; `key` (0 for none) ties the spans inside to others of the same key in the same line.
+
+    `meaning` are the letters of what the line means of the spans inside, "" if it does not say.
+    """
 
     rule: str
     key: int
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the line means of the span before (or, if `ahead`, behind), as `name=value` parts."""
+
+    values: str
+    ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +92,10 @@ class Labelled:
 
     label: str
     body: tuple[Node, ...]
+    meaning: str = ""
 
 
-Node = Text | Reference | Number | Choice | Labelled
+Node = Text | Reference | Number | Choice | Labelled | Meaning
 
 
 def read_rules(names: tuple[str, ...]) -> dict[str, list[tuple[int, str]]]:
@@ -163,14 +184,23 @@ class _Parser:
             return self._choice()
         if mark == "{":
             return self._labelled()
+        if mark == "^":
+            return self._meaning()
         return None
+
+    def _meaning(self) -> Meaning:
+        found = _MEANING.match(self._line, self._at)
+        if not found:
+            raise GrammarError(f"no (name=value) after ^ in {self._line!r}")
+        self._at = found.end()
+        return Meaning(found[2], found[1] == ">")
 
     def _reference(self) -> Reference:
         found = _REFERENCE.match(self._line, self._at)
         if not found:
             raise GrammarError(f"no rule name after @ in {self._line!r}")
         self._at = found.end()
-        return Reference(found[1] or found[3], int(found[2] or found[4] or 0))
+        return Reference(found[1] or found[4], int(found[2] or found[5] or 0), found[3] or found[6] or "")
 
     def _number(self) -> Number:
         found = _NUMBER.match(self._line, self._at)
@@ -193,12 +223,12 @@ class _Parser:
         return Choice(tuple(options), tuple(float(count) for count in range(1, len(options) + 1)))
 
     def _labelled(self) -> Labelled:
-        label = self._line[self._at + 1 : self._at + 3]
-        if label not in ("D ", "T "):
+        found = _LABEL.match(self._line, self._at)
+        if not found:
             raise GrammarError(f"{{ needs D or T in {self._line!r}")
-        self._at += 3
+        self._at = found.end()
         body = self._sequence("}")
         if self._at >= len(self._line):
             raise GrammarError(f"{{ is not closed in {self._line!r}")
         self._at += 1
-        return Labelled(label[0], body)
+        return Labelled(found[1], body, found[2] or "")

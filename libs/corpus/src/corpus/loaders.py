@@ -1,4 +1,4 @@
-"""Reads annotated data sets: token-per-line pairs, CoNLL/IOB columns, JSON lines with spans.
+"""Reads annotated data sets: token-per-line pairs, CoNLL/IOB columns, JSON lines with spans, directions of prescriptions.
 
 Whatever the format, the result is a list of `AnnotatedNote`, and whatever is wrong is one `DatasetError` line that names
 the file, the line and what to do.
@@ -10,16 +10,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from corpus.loaders_conll import load_conll
+from corpus.loaders_directions import HEADER, load_directions
 from corpus.loaders_jsonl import load_jsonl
 from corpus.loaders_pairs import load_pairs
-from corpus.loaders_text import DatasetError
+from corpus.loaders_text import DatasetError, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clinical_ner.notes import AnnotatedNote
 
-__all__ = ["DatasetError", "Format", "load", "load_conll", "load_jsonl", "load_pairs"]
+__all__ = ["DatasetError", "Format", "load", "load_conll", "load_directions", "load_jsonl", "load_pairs"]
 
 
 class Format(StrEnum):
@@ -28,13 +29,17 @@ class Format(StrEnum):
     PAIRS = "pairs"
     CONLL = "conll"
     JSONL = "jsonl"
+    DIRECTIONS = "directions"
+
+
+_LOADERS = {Format.CONLL: load_conll, Format.JSONL: load_jsonl, Format.DIRECTIONS: load_directions}
 
 
 def load(data: Path, labels: Path | None = None, form: Format | None = None) -> list[AnnotatedNote]:
     """Read a data set.
 
     Args:
-        data: The sentences (pairs), or the one file that holds text and labels (CoNLL, JSON lines).
+        data: The sentences (pairs), or the one file that holds text and labels (CoNLL, JSON lines, directions).
         labels: The labels file; for pairs only.
         form: The format; when absent it follows from `labels` and from the name of the file.
 
@@ -48,12 +53,14 @@ def load(data: Path, labels: Path | None = None, form: Format | None = None) -> 
         return load_pairs(data, labels)
     if labels is not None:
         raise DatasetError(f"{labels}: a separate labels file belongs to the pair format only: leave --labels out")
-    return load_conll(data) if chosen is Format.CONLL else load_jsonl(data)
+    return _LOADERS[chosen](data)
 
 
 def _format_of(path: Path) -> Format:
     if path.suffix.lower() in {".jsonl", ".ndjson", ".json"}:
         return Format.JSONL
+    if path.suffix.lower() == ".tsv" and read_lines(path)[0].strip() == HEADER:
+        return Format.DIRECTIONS
     if path.suffix.lower() in {".tsv", ".conll", ".iob", ".bio", ".iob2", ".bioes"}:
         return Format.CONLL
     raise DatasetError(

@@ -6,17 +6,24 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
-from clinical_ner.notes import AnnotatedNote, Label, Span
+from clinical_ner.meaning import Experiencer, Prescription, RelationType, Status, Time
+from clinical_ner.notes import NOT_ANNOTATED, AnnotatedNote, Label, Span, SpanMeaning
 
 from corpus.loaders_labels import label_named
 from corpus.loaders_text import DatasetError, check_characters, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from enum import StrEnum
     from pathlib import Path
 
 _SPAN_KEYS = ("spans", "entities", "label", "labels")
 _ID_KEYS = ("note_id", "id")
+_MEANING_WORDS = {"status": Status, "time": Time, "experiencer": Experiencer}
+_MEANING_KEYS = (*_MEANING_WORDS, "negated", "prescription")
+_NUMBERS = frozenset({"frequency", "period", "duration"})
+_TYPE_WORDS = {int: "whole number", bool: "true or false", str: "string"}
+_NEGATIONS = {"negated": True, "affirmed": False}
 
 
 def load_jsonl(path: Path) -> list[AnnotatedNote]:
@@ -26,8 +33,13 @@ def load_jsonl(path: Path) -> list[AnnotatedNote]:
     points. Optional: `note_id` (or `id`), `group` (its document), `tokens` (`[[start, end], ...]`), `pairs`
     (`[[treatment span, disease span], ...]`), `meta` (strings).
 
+    What a note says of a span stands in it: `status`, `time`, `experiencer` in the words of `clinical_ner.meaning`, `negated`
+    (true or false, where no more is known), `prescription` (an object of attributes, {} if none is written). `relations`
+    (`[{"type": "TREATS", "treatment": 1, "disease": 0}, ...]`, places of spans) are all relations of the note, [] if there is
+    none; `negation` ("Negated" or "Affirmed", as in the NegEx kit) holds for all spans. What is absent is not annotated.
+
     Raises:
-        DatasetError: Not JSON, wrong types, spans outside the text or overlapping, unknown labels.
+        DatasetError: Not JSON, wrong types, spans outside the text or overlapping, unknown labels, statuses or types.
     """
     lines = read_lines(path)
     notes = [_Line(path, number, line).note() for number, line in enumerate(lines, 1) if line.strip(" \t")]
@@ -47,12 +59,19 @@ def _plain(note: AnnotatedNote) -> dict[str, Any]:
     tokens = meta.pop("token_offsets", "")
     record: dict[str, Any] = {
         "text": note.text,
-        "spans": [{"start": span.start, "end": span.end, "label": str(span.label)} for span in note.spans],
+        "spans": [
+            {"start": span.start, "end": span.end, "label": str(span.label), **_plain_meaning(meaning)}
+            for span, meaning in zip(note.spans, note.meanings or (NOT_ANNOTATED,) * len(note.spans), strict=True)
+        ],
     }
     if tokens:
         record["tokens"] = [[int(edge) for edge in pair.split(":")] for pair in tokens.split(",")]
     if note.pairs:
         record["pairs"] = [list(pair) for pair in note.pairs]
+    if note.relations is not None:
+        record["relations"] = [
+            {"type": kind, "treatment": treatment, "disease": disease} for kind, treatment, disease in note.relations
+        ]
     if note.note_id:
         record["note_id"] = note.note_id
     if note.group:
@@ -60,6 +79,13 @@ def _plain(note: AnnotatedNote) -> dict[str, Any]:
     if meta:
         record["meta"] = meta
     return record
+
+
+def _plain_meaning(meaning: SpanMeaning) -> dict[str, Any]:
+    values = {name: getattr(meaning, name) for name in _MEANING_KEYS}
+    return {
+        name: dict(value) if name == "prescription" else value for name, value in values.items() if value is not None
+    }
 
 
 class _Line:
@@ -73,10 +99,15 @@ class _Line:
     def note(self) -> AnnotatedNote:
         text = self._text()
         spans = self._spans(text)
+        order = sorted(range(len(spans)), key=lambda index: spans[index].start)
+        relations = self._relations(spans, order)
+        meanings = self._meanings(order)
         return AnnotatedNote(
             text=text,
-            spans=tuple(sorted(spans, key=lambda span: span.start)),
-            pairs=self._pairs(spans),
+            spans=tuple(spans[index] for index in order),
+            pairs=self._pairs(spans, order, relations),
+            relations=relations,
+            meanings=meanings,
             note_id=self._string(*_ID_KEYS) or f"{self._path.name}:{self._number}",
             group=self._string("group"),
             meta=self._meta(text),
@@ -156,22 +187,83 @@ class _Line:
             raise self._refuse(f"unknown label {str(name)[:20]!r}: known are DISEASE (D) and TREATMENT (T)")
         return label
 
-    def _pairs(self, spans: list[Span]) -> tuple[tuple[int, int], ...]:
-        order = sorted(range(len(spans)), key=lambda index: spans[index].start)
+    def _meanings(self, order: list[int]) -> tuple[SpanMeaning, ...]:
+        key = next(key for key in _SPAN_KEYS if key in self._record)
+        given = self._record[key]
+        named = self._record.get("negation")
+        if named is not None and str(named).lower() not in _NEGATIONS:
+            raise self._refuse('"negation" must be "Negated" or "Affirmed"')
+        negated = None if named is None else _NEGATIONS[str(named).lower()]
+        found = tuple(self._meaning(given[index], negated=negated) for index in order)
+        return found if any(each != NOT_ANNOTATED for each in found) else ()
+
+    def _meaning(self, item: object, *, negated: bool | None) -> SpanMeaning:
+        span = item if isinstance(item, dict) else {}
+        words = {name: self._word(span.get(name), name, names) for name, names in _MEANING_WORDS.items()}
+        own = span.get("negated")
+        if own is not None and not isinstance(own, bool):
+            raise self._refuse('"negated" of a span must be true or false')
+        return SpanMeaning(
+            **words, negated=negated if own is None else own, prescription=self._prescription(span.get("prescription"))
+        )
+
+    def _word(self, value: object, name: str, names: type[StrEnum]) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or value not in set(names):
+            raise self._refuse(f"unknown {name} {str(value)[:20]!r}: known are {', '.join(names)}")
+        return value
+
+    def _prescription(self, given: object) -> dict[str, str | int | bool] | None:
+        if given is None:
+            return None
+        if not isinstance(given, dict):
+            raise self._refuse('"prescription" of a span must be an object of attributes')
+        for name, value in given.items():
+            if name not in Prescription._fields:
+                raise self._refuse(f"unknown attribute {name[:20]!r}: known are {', '.join(Prescription._fields)}")
+            wanted = int if name in _NUMBERS else bool if name == "as_needed" else str
+            if value is not None and type(value) is not wanted:
+                raise self._refuse(f'the attribute "{name}" must be a {_TYPE_WORDS[wanted]}')
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _relations(self, spans: list[Span], order: list[int]) -> tuple[tuple[str, int, int], ...] | None:
+        if self._record.get("relations") is None:
+            return None
+        place = {given: rank for rank, given in enumerate(order)}
+        relations = []
+        for one in self._list("relations"):
+            if not isinstance(one, dict):
+                raise self._refuse('"relations" must hold {"type": "TREATS", "treatment": 1, "disease": 0}')
+            kind = self._word(one.get("type", ""), "type of a relation", RelationType)
+            ends = self._ends([one.get("treatment"), one.get("disease")], spans, place, "relation")
+            relations.append((str(kind), *ends))
+        return tuple(relations)
+
+    def _ends(self, pair: list[Any], spans: list[Span], place: dict[int, int], what: str) -> tuple[int, int]:
+        treatment, disease = pair
+        if not (
+            type(treatment) is int
+            and type(disease) is int
+            and treatment in place
+            and disease in place
+            and spans[treatment].label is Label.TREATMENT
+            and spans[disease].label is Label.DISEASE
+        ):
+            raise self._refuse(f"{what} {pair} does not name a treatment span and a disease span of this note")
+        return place[treatment], place[disease]
+
+    def _pairs(
+        self, spans: list[Span], order: list[int], relations: tuple[tuple[str, int, int], ...] | None
+    ) -> tuple[tuple[int, int], ...]:
+        if "pairs" not in self._record and relations is not None:
+            return tuple((treatment, disease) for kind, treatment, disease in relations if kind == "TREATS")
         place = {given: rank for rank, given in enumerate(order)}
         pairs = []
         for pair in self._list("pairs"):
             if not (isinstance(pair, list) and len(pair) == 2 and all(type(end) is int for end in pair)):
                 raise self._refuse('"pairs" must hold [treatment span, disease span], counted from 0')
-            treatment, disease = pair
-            if not (
-                treatment in place
-                and disease in place
-                and spans[treatment].label is Label.TREATMENT
-                and spans[disease].label is Label.DISEASE
-            ):
-                raise self._refuse(f"pair {pair} does not name a treatment span and a disease span of this note")
-            pairs.append((place[treatment], place[disease]))
+            pairs.append(self._ends(pair, spans, place, "pair"))
         return tuple(pairs)
 
     def _meta(self, text: str) -> dict[str, str]:

@@ -15,12 +15,16 @@ _LOST_SPACE = re.compile(r"(?<=[,.;:]) (?=\S)|(?<=\d) (?=(?:mg|ml|mcg|g|yrs?|day
 _ENDS = re.compile(r"(?:\s*[;,/]\s*|\s+)+$")
 _SLIP_PER_WORD = 0.012
 _LOST_SPACE_SHARE = 0.25
+_LOST_LINES_SHARE = 0.25
 
 
-def scribble(text: str, chance: Chance) -> str:
-    """Return the marked prescription as somebody in haste would type it; marks stay around their mentions."""
+def scribble(text: str, chance: Chance, *, keep_lines: bool = False) -> str:
+    """Return the marked prescription as somebody in haste would type it; marks stay around their mentions.
+
+    With `keep_lines` no line break is lost: where a line ends can be all that ends what it says.
+    """
     text = _ENDS.sub("", _tidy_lines(text))
-    if chance.share() < 0.25:
+    if chance.share() < _LOST_LINES_SHARE and not keep_lines:
         text = re.sub(r"\s*\n\s*", " ", text)
     text = _LOST_SPACE.sub(lambda found: "" if chance.share() < _LOST_SPACE_SHARE else found[0], text)
     text = _WORD.sub(lambda found: _slip(found[0], chance), text)

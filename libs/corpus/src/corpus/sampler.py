@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from corpus import marked
-from corpus.grammar import Choice, Labelled, Node, Number, Reference, Text, compile_rules
+from corpus.grammar import Choice, Labelled, Meaning, Node, Number, Reference, Text, compile_rules
 from corpus.lexicon import Name, Vocabulary, diseases, side, treatments
 from corpus.spelling import american, british, plural
 
@@ -31,6 +31,7 @@ RULE_FILES = (
     "discharge",
     "prescriptions",
     "drift",
+    "facts",
 )
 _ABBREVIATION = re.compile(r"[A-Z0-9][A-Za-z0-9&-]{1,7}")
 _NOT_A_DRUG = re.compile(
@@ -47,10 +48,11 @@ _PLURAL = 0.12
 
 
 class _Scope(NamedTuple):
-    """The line being expanded: the first pair key of its digits, and the key that it inherited (0 for none)."""
+    """The line being expanded: the first pair key of its digits, and the key and meaning that it inherited."""
 
     first: int
     key: int
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,17 @@ class Sampler:
         self._last: Name | None = None
         self._scopes = 0
 
-    def expand(self, rule: str, key: int = 0) -> str:
-        """Return one text of `rule`, with marks around the mentions."""
+    def write(self, rule: str, meaning: str = "") -> str:
+        """Return one text of `rule`, with marks around the mentions that hold what the text means of them."""
+        return marked.settle(self.expand(rule, meaning=meaning))
+
+    def expand(self, rule: str, key: int = 0, meaning: str = "") -> str:
+        """Return one text of `rule` with its marks; what a line means of a mention may still stand beside it."""
         choice = self._rules.get(rule)
         if choice is None:
             return self._name(rule)
         self._scopes += 1
-        return self._sequence(choice.pick(self._chance.share()), _Scope(self._scopes * _DIGITS, key))
+        return self._sequence(choice.pick(self._chance.share()), _Scope(self._scopes * _DIGITS, key, meaning))
 
     def _sequence(self, nodes: Sequence[Node], scope: _Scope) -> str:
         return "".join(self._node(node, scope) for node in nodes)
@@ -104,7 +110,8 @@ class Sampler:
             case Text():
                 return node.text
             case Reference():
-                return self.expand(node.rule, scope.first + node.key if node.key else scope.key)
+                key = scope.first + node.key if node.key else scope.key
+                return self.expand(node.rule, key, _joined(scope.meaning, node.meaning))
             case Choice():
                 return self._sequence(node.pick(self._chance.share()), scope)
             case Number():
@@ -112,17 +119,19 @@ class Sampler:
                 return f"{value / 10**node.decimals:.{node.decimals}f}" if node.decimals else str(value)
             case Labelled():
                 return self._mention(node, scope)
+            case Meaning():
+                return marked.beside(node.values, ahead=node.ahead)
 
     def _mention(self, node: Labelled, scope: _Scope) -> str:
-        key = scope.key
+        key, meaning = scope.key, _joined(scope.meaning, node.meaning)
         novel = self._novel(node.label)
         if novel:
-            return marked.wrap(novel, node.label, key)
+            return marked.wrap(novel, node.label, key, meaning)
         for _ in range(_MAX_TRIES):
             text = self._sequence(node.body, scope)
             if self._vocabulary is Vocabulary.ALL or side(text) is self._vocabulary:
-                return marked.wrap(text, node.label, key)
-        return marked.wrap(self._name("disease" if node.label == "D" else "treatment"), node.label, key)
+                return marked.wrap(text, node.label, key, meaning)
+        return marked.wrap(self._name("disease" if node.label == "D" else "treatment"), node.label, key, meaning)
 
     def _novel(self, label: str) -> str:
         names = self._novelty.names.get(label) if self._novelty else None
@@ -169,6 +178,11 @@ class Sampler:
         words = re.findall(r"[A-Za-z]+", self._last.text)
         initials = "".join(word[0] for word in words).upper()
         return initials if len(initials) > 1 else self._last.text[:3].upper()
+
+
+def _joined(outer: str, inner: str) -> str:
+    """What an inner reference says of its spans replaces what the line around it says, but that all is annotated."""
+    return outer if not inner else ("." if "." in outer and "." not in inner else "") + inner
 
 
 def is_abbreviation(form: str) -> bool:

@@ -182,7 +182,7 @@ def _text(chance: Chance, specialty: Specialty, shifts: Sequence[Shift], vocabul
     sampler = Sampler(chance, vocabulary, focus=specialty.focus, novelty=_novelty(shifts))
     written = max((shift.share for shift in shifts if shift.kind is ShiftKind.NEW_STYLE), default=None)
     if written is not None and chance.share() < written:
-        return scribble(sampler.expand("novel_note"), chance)
+        return scribble(sampler.write("novel_note"), chance)
     return write(chance, style, sampler)
 
 

@@ -6,6 +6,7 @@ from contracts.records import AnnotationOutcome, AnnotationValidated, Sample
 
 from outcomes.cells import CellKey
 from outcomes.quality import AuditedNote, audited, spans
+from outcomes.said import differs
 
 DECIDED = frozenset({AnnotationOutcome.ACCEPTED, AnnotationOutcome.CORRECTED, AnnotationOutcome.ADJUDICATED})
 _MOST_VALIDATORS = 2
@@ -103,7 +104,7 @@ def _word(annotation: AnnotationValidated, key: CellKey, known: Word | None) -> 
         decides=decides,
         unreadable=annotation.outcome is AnnotationOutcome.UNREADABLE,
         adjudicates=annotation.outcome is AnnotationOutcome.ADJUDICATED,
-        changes=decides and spans(annotation.predicted_entities) != spans(annotation.entities),
+        changes=decides and (spans(annotation.predicted_entities) != spans(annotation.entities) or differs(annotation)),
         sample=annotation.sample.value,
         audit=audited(annotation) if measures else None,
     )

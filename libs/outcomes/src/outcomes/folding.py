@@ -179,8 +179,8 @@ class Folded:
         self.episodes[event.episode_id] = episode
 
     def model_event(self, event: ModelEvent) -> None:
-        """Take a model event: only a promotion or a rollback changes who serves."""
-        if event.kind not in {ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK}:
+        """Take a model event: only a promotion or a rollback changes who serves; a release of rules changes no model."""
+        if event.rules_version is not None or event.kind not in {ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK}:
             return
         if event.serial is None or event.model_version is None:
             return

@@ -16,7 +16,8 @@ from outcomes.cells import Cell, quantile_ms, selected, summed
 from outcomes.days import DAY_MS, day_start_ms
 from outcomes.examples import Example, newest
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
-from outcomes.quality import AuditedNote, is_known, measure, of_both_labels
+from outcomes.quality import ALL, AuditedNote, is_known, measure, row_of
+from outcomes.said import STATUS
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
 DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
@@ -227,9 +228,9 @@ def _refused(view: View) -> float | None:
     return _share(refused, refused + view.notes_of_all)
 
 
-def _quality(field: str) -> Callable[[View], float | None]:
+def _quality(field: str, label: str = ALL) -> Callable[[View], float | None]:
     def value(view: View) -> float | None:
-        found = of_both_labels(view.quality)
+        found = row_of(label, view.quality)
         known = found is not None and is_known(found, field.partition("_")[0])
         return float(getattr(found, field)) if known else None
 
@@ -288,9 +289,13 @@ KPIS: tuple[Kpi, ...] = (
         "share", "The true quality is hardly below this.", True, _quality("f1_low")),
     Kpi("validated_f1_high", "Quality, upper end", "upper end of the 95 % interval of F1", (ANNOTATIONS,), None, UP, "data science",
         "share", "The true quality is hardly above this.", True, _quality("f1_high")),
+    Kpi("validated_status_f1", "Quality of statuses (F1)", "2 TP / (2 TP + FP + FN) over the statuses of rightly found entities that people "
+        "judged, weighted by 1 / inclusion probability, audit sample", (ANNOTATIONS,), 0.95, UP, "data science", "share",
+        "How right it is whether an entity is there, negated, possible and so on, on a random sample that people checked.", True,
+        _quality("f1", STATUS)),
     Kpi("estimated_f1", "Expected quality", "F1 of expected counts from calibrated confidences", (ENTITIES,), 0.85, UP, "data science",
         "share", "What the model itself expects to score, before people have looked.", True, _estimated),
-    Kpi("correction_rate", "Corrected", "validated live notes whose entities differ from the model's / validated live notes", (ANNOTATIONS,), 0.40,
+    Kpi("correction_rate", "Corrected", "validated live notes whose entities, or what is said of them, differ from what the model and the rules found / validated live notes", (ANNOTATIONS,), 0.40,
         DOWN, "validation lead", "share", "Of the notes that people decided, mostly unsure ones, this share had to be changed.", True,
         _correction),
     Kpi("notes_per_validator_hour", "Pace", "validated live notes / hours spent on live notes", (ANNOTATIONS,), 120, UP, "validation lead",
@@ -322,14 +327,21 @@ KPIS: tuple[Kpi, ...] = (
 BY_NAME = {kpi.name: kpi for kpi in KPIS}
 
 
-_MEASURED = {"validated_precision": "precision", "validated_recall": "recall", "validated_f1": "f1"}
+_MEASURED = {
+    "validated_precision": (ALL, "precision"),
+    "validated_recall": (ALL, "recall"),
+    "validated_f1": (ALL, "f1"),
+    "validated_status_f1": (STATUS, "f1"),
+}
 
 
 def interval_of(kpi: Kpi, view: View) -> tuple[float, float] | None:
     """The 95 % interval of a KPI that a sample measures; None for what is counted, or not measured yet."""
-    row = of_both_labels(view.quality)
-    measure = _MEASURED.get(kpi.name)
-    if row is None or measure is None:
+    if kpi.name not in _MEASURED:
+        return None
+    label, measure = _MEASURED[kpi.name]
+    row = row_of(label, view.quality)
+    if row is None:
         return None
     low, high = getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")
     return None if low is None or high is None else (low, high)

@@ -13,6 +13,8 @@ from math import exp, log, sqrt
 from contracts.identity import note_key
 from contracts.records import AnnotationValidated, Entity, LabelQuality
 
+from outcomes.said import compare_said
+
 ALL = "ALL"
 LABELS = ("DISEASE", "TREATMENT", ALL)
 Z_95 = 1.959964
@@ -30,6 +32,9 @@ class Counts:
     missed: int = 0
 
 
+_NONE = Counts()
+
+
 @dataclass(frozen=True, slots=True)
 class AuditedNote:
     """One audited note.
@@ -38,6 +43,7 @@ class AuditedNote:
         note: Its key, `source|note_id`.
         weight: 1 / inclusion probability.
         shown: Whether the person saw the predictions first.
+        counts: By label, and by class of what is said where a person judged that (`outcomes.said`).
     """
 
     note: str
@@ -83,7 +89,8 @@ def audited(annotation: AnnotationValidated) -> AuditedNote:
         annotation.written_at,
         1.0 / probability,
         annotation.predictions_shown,
-        count(spans(annotation.predicted_entities), spans(annotation.entities)),
+        count(spans(annotation.predicted_entities), spans(annotation.entities))
+        | {name: Counts(*found) for name, found in compare_said(annotation).items()},
     )
 
 
@@ -130,12 +137,13 @@ def _student(freedom: float) -> float:
 
 
 def measure(notes: Sequence[AuditedNote]) -> tuple[LabelQuality, ...]:
-    """Precision, recall and F1 per label and for all, weighted by inclusion probability."""
-    return tuple(_of_label(label, notes) for label in LABELS)
+    """Precision, recall and F1 per label, for all, and per class of what is said, weighted by inclusion probability."""
+    said = sorted({name for note in notes for name in note.counts} - set(LABELS))
+    return tuple(_of_label(label, notes) for label in (*LABELS, *said))
 
 
 def _of_label(label: str, notes: Sequence[AuditedNote]) -> LabelQuality:
-    counts = [note.counts[label] for note in notes]
+    counts = [note.counts.get(label, _NONE) for note in notes]
     weights = [note.weight for note in notes]
     right = [float(c.right) for c in counts]
     f1 = ratio([2 * r for r in right], [2.0 * c.right + c.wrong + c.missed for c in counts], weights)
@@ -165,9 +173,14 @@ def is_known(row: LabelQuality, measure: str) -> bool:
     return (getattr(row, f"{measure}_low"), getattr(row, f"{measure}_high")) != NOTHING_SAID
 
 
+def row_of(label: str, rows: Iterable[LabelQuality]) -> LabelQuality | None:
+    """The row of a label, or of a class of what is said; None where nothing was audited of it."""
+    return next((row for row in rows if row.label == label), None)
+
+
 def of_both_labels(rows: Iterable[LabelQuality]) -> LabelQuality | None:
     """The row of both labels together; None before any audit."""
-    return next((row for row in rows if row.label == ALL), None)
+    return row_of(ALL, rows)
 
 
 def prefill_bias(notes: Sequence[AuditedNote]) -> float | None:

@@ -1,10 +1,12 @@
 """Records at rest as tables for DuckDB, and the questions that are always asked."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from contracts.records import AssertionStatus, AssertionTime, Experiencer
 
 from outcomes.records_at_rest import MANIFEST, SCHEMA, DamagedManifest, Manifest
 
@@ -17,14 +19,21 @@ SELECT * EXCLUDE (place) FROM (
   FROM kept
 ) WHERE place = 1
 """
-_ENTITIES = """
+
+
+def _known(name: str, words: type[StrEnum]) -> str:
+    """A column of what is said; what is not, and what a newer writer says, is UNKNOWN."""
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return f"""CASE WHEN one.assertion."{name}" IN ({listed}) THEN one.assertion."{name}" ELSE 'UNKNOWN' END AS "{name}\""""
+
+
+_ENTITIES = f"""
 CREATE VIEW entities AS
 SELECT source, note_id, revision, model_version, rules_version, patient_ref, city, specialty, written_at, day, one.entity_id,
   one.label, one.text, one."start" AS "start", one."end" AS "end", one.confidence,
-  coalesce(one.assertion.status, 'UNKNOWN') AS status, coalesce(one.assertion."time", 'UNKNOWN') AS "time",
-  coalesce(one.assertion.experiencer, 'UNKNOWN') AS experiencer, one.prescription
+  {_known("status", AssertionStatus)}, {_known("time", AssertionTime)}, {_known("experiencer", Experiencer)}, one.prescription
 FROM (SELECT *, unnest(entities) AS one FROM notes)
-"""
+"""  # noqa: S608 - of our own words
 # What the patient has, or is given, now: what a question counts unless it says otherwise.
 _FACTS = """
 CREATE VIEW facts AS
@@ -151,6 +160,20 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
         connection.execute(view)
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection
+
+
+def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str) -> dict[str, Any] | None:
+    """The row of a note that counts, with every column; None when there is none. Times are UTC milliseconds."""
+    asked = connection.execute(
+        # A time with a zone needs a package more to become Python's.
+        "SELECT * REPLACE (epoch_ms(written_at) AS written_at, epoch_ms(accepted_at) AS accepted_at, "
+        "epoch_ms(extracted_at) AS extracted_at) FROM kept WHERE source = $source AND note_id = $note_id "
+        "ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC LIMIT 1",
+        {"source": source, "note_id": note_id},
+    )
+    names = [column[0] for column in asked.description or ()]
+    row = asked.fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
 
 
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:

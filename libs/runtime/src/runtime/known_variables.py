@@ -17,6 +17,7 @@ ENV_PREFIX = "RXTRACT_"
 GENERATED = Path(__file__).with_name("known_variables.txt")
 OF_TOOLS = frozenset(
     {
+        "RXTRACT_ANSWER_URL",
         "RXTRACT_ARTIFACTS",
         "RXTRACT_BENCH_MODELS",
         "RXTRACT_BUILD_NETWORK",

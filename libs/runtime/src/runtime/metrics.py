@@ -214,6 +214,50 @@ ACCESSES = MetricSpec(
 DOOR_METRICS: tuple[MetricSpec, ...] = (TOKEN_LINES_REFUSED, TOKEN_FILE_AWAY, CONNECTIONS_CLOSED, HTTP_BUSY)
 """What every service with an HTTP door measures beside."""
 
+HTTP_REQUESTS = MetricSpec(
+    "rxtract_http_requests_total",
+    Kind.COUNTER,
+    "requests",
+    ("status",),
+    "Answers of the HTTP door to notes, by status.",
+)
+HTTP_THROTTLED = MetricSpec(
+    "rxtract_http_throttled_total",
+    Kind.COUNTER,
+    "requests",
+    ("producer", "limit"),
+    "Requests of a client that were told to come later: limit is notes_per_s, bytes_per_s or bytes_in_flight (429, or 503 where all "
+    "clients together used them up), or queue (429).",
+)
+HTTP_BYTES = MetricSpec(
+    "rxtract_http_bytes_in_flight",
+    Kind.GAUGE,
+    "bytes",
+    (),
+    "Bytes of bodies in hand, from their first to their answer.",
+)
+HTTP_SECONDS = MetricSpec(
+    "rxtract_http_request_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    (),
+    "Time to answer a request with notes; at the ingestor the broker's acknowledgement is included.",
+    LATENCY_BUCKETS_S,
+)
+HTTP_NOTES = MetricSpec(
+    "rxtract_http_request_notes", Kind.HISTOGRAM, "notes", (), "Notes in one HTTP request.", BATCH_BUCKETS
+)
+
+CLIENT_DOOR_METRICS: tuple[MetricSpec, ...] = (
+    *DOOR_METRICS,
+    HTTP_REQUESTS,
+    HTTP_THROTTLED,
+    HTTP_BYTES,
+    HTTP_SECONDS,
+    HTTP_NOTES,
+)
+"""What a door measures through which clients send notes."""
+
 
 class Metrics:
     """The metrics of one process, built from their declarations when first asked for.

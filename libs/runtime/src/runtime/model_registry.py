@@ -17,6 +17,7 @@ from runtime.errors import RxtractError
 from runtime.settings import MlflowSettings
 
 TABLES = "artifacts/tables.npz"
+RULES = "artifacts/rules.json"
 MAX_ARTIFACT_BYTES = 512 << 20
 _PROXIED = "mlflow-artifacts:"
 
@@ -52,10 +53,19 @@ class MlflowModels:
         timeout_s: For each call.
         username: For basic authentication.
         password: For basic authentication.
+        file: Of a version, which `tables` fetches.
     """
 
-    def __init__(self, url: str, timeout_s: float, username: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout_s: float,
+        username: str | None = None,
+        password: str | None = None,
+        file: str = TABLES,
+    ) -> None:
         self._url = url.rstrip("/")
+        self._file = file
         self._timeout_s = timeout_s
         self._headers: dict[str, str] = {}
         if username is not None:
@@ -63,13 +73,13 @@ class MlflowModels:
             self._headers["Authorization"] = f"Basic {login}"
 
     @classmethod
-    def of(cls, settings: MlflowSettings, url: str) -> Self:
+    def of(cls, settings: MlflowSettings, url: str, file: str = TABLES) -> Self:
         """Make it as the settings say.
 
         Raises:
             SettingsError: The password's file cannot be read.
         """
-        return cls(url, settings.mlflow_timeout_s, settings.mlflow_username, settings.mlflow_password())
+        return cls(url, settings.mlflow_timeout_s, settings.mlflow_username, settings.mlflow_password(), file)
 
     def by_alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias names; None when there is no such model or alias.
@@ -103,10 +113,10 @@ class MlflowModels:
                 f"version {version.version} of {version.name} is not served by MLflow: start MLflow with --artifacts-destination"
             )
         path = urllib.parse.urlsplit(folder).path.strip("/")
-        quoted = urllib.parse.quote(f"{path}/{TABLES}")
+        quoted = urllib.parse.quote(f"{path}/{self._file}")
         data = self._get(f"{self._url}/api/2.0/mlflow-artifacts/artifacts/{quoted}")
         if data is None:
-            raise UnusableVersionError(f"version {version.version} of {version.name} has no {TABLES}")
+            raise UnusableVersionError(f"version {version.version} of {version.name} has no {self._file}")
         return data
 
     def _ask_json(self, method: str, **query: str) -> dict[str, Any] | None:

@@ -205,6 +205,9 @@ class AccessLogSettings(HttpSettings):
 class MlflowSettings(ServiceSettings):
     """The settings of a service that asks MLflow."""
 
+    rules_name: str = Field(
+        "rxtract-rules", description="name of the registered model that holds the releases of rules"
+    )
     mlflow_timeout_s: float = Field(10.0, gt=0, description="seconds that one call of MLflow may take")
     mlflow_username: str | None = Field(None, description="user of MLflow's basic authentication")
     mlflow_password_file: Path | None = Field(

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from runtime.settings import KafkaSecurity, MlflowSettings, ServiceSettings, variable_name
+from runtime.settings import KafkaSecurity, ServiceSettings, variable_name
 
 _HEAD = """# Settings
 
@@ -27,7 +27,6 @@ _SIGNS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 _LAYERS: tuple[tuple[str, type[KafkaSecurity]], ...] = (
     ("Security of Kafka clients: every service and the command line", KafkaSecurity),
     ("Every service", ServiceSettings),
-    ("Services that ask MLflow: ", MlflowSettings),
 )
 
 
@@ -35,12 +34,28 @@ def markdown(services: Iterable[type[ServiceSettings]]) -> str:
     """One Markdown page: a table for what services share, then one for each service's own."""
     listed = sorted(services, key=lambda one: one.service)
     parts, told = [_HEAD], set[str]()
-    for title, layer in _LAYERS:
+    for title, layer in [*_LAYERS, *_shared(listed)]:
         users = ", ".join(one.service for one in listed if issubclass(one, layer)) if title.endswith(": ") else ""
         parts.append(f"\n## {title}{users}\n\n{_table(layer, told)}")
         told |= set(layer.model_fields)
     parts += [f"\n## {one.service}\n\n{_table(one, told)}" for one in listed]
     return "".join(parts)
+
+
+def _shared(services: Sequence[type[ServiceSettings]]) -> list[tuple[str, type[ServiceSettings]]]:
+    """The layers between every service's and a service's own, the widest first; their docstrings name them."""
+    layers = {
+        layer: None
+        for service in services
+        for layer in reversed(service.__mro__)
+        if issubclass(layer, ServiceSettings) and layer is not ServiceSettings and layer not in services
+    }
+    return [(_title(layer), layer) for layer in layers]
+
+
+def _title(layer: type[ServiceSettings]) -> str:
+    first = (layer.__doc__ or "").splitlines()[0]
+    return first.removeprefix("The settings of a service").rstrip(".").join(("Each service", ": "))
 
 
 def settings_of(modules: Sequence[str]) -> list[type[ServiceSettings]]:

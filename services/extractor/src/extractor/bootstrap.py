@@ -14,8 +14,6 @@ from contracts.records import (
     DriftDetected,
     DriftWords,
     EntitiesExtracted,
-    ModelEvent,
-    ModelEventKind,
     ModelRef,
     NoteAccepted,
     ReviewRequested,
@@ -32,39 +30,29 @@ from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.metrics import Metrics
-from runtime.model_registry import MlflowModels
 from runtime.process import on_stop_signal
 from runtime.secret_files import read_key
 from runtime.settings import time_zone
 from runtime.tracing import Spans, open_spans, traced
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
+from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader, RulesKeeper, Serving
+from serving.tagging import LoadedModel, Tagger
 
-from extractor.adapters.cache import ModelCache
 from extractor.agent import declare
 from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
-from extractor.domain.tagging import LoadedModel, Tagger
 from extractor.handler import STAGE, Codecs, ExtractionHandler, Topics
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
-from extractor.models import Announcement, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader
 from extractor.settings import ExtractorSettings
 
 GROUP = "rxtract-extractor"
-MODEL_LOADED = "model"
 
 _log = get_logger(__name__)
 _Made = TypeVar("_Made")
 _MAX_KEY_BYTES = 64  # what blake2b takes
-_SERVING = (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
-
-
-def open_tables(data: bytes, sha256: str) -> OpenedTagger:
-    """Open a model's tables with the shared tagger, which checks the digest first."""
-    from clinical_ner.tagger import Tagger as TablesTagger
-
-    return TablesTagger.open(data, sha256=sha256)
 
 
 def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
@@ -79,7 +67,7 @@ def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
         entities=Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED)),
         review=Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED)),
         statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
-        model_event=Deserializer.for_topic(ModelEvent, registry, settings.topic(topics.MODEL_EVENTS)),
+        model_event=event_reader(registry, settings),
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
     )
@@ -92,6 +80,7 @@ class Extractor:
     settings: ExtractorSettings
     registry: Registry
     keeper: ModelKeeper | None
+    rules: RulesKeeper | None
     fixed_model: LoadedModel | None
     make_sender: Callable[[], Sender]
     metrics: Metrics
@@ -112,47 +101,28 @@ class Extractor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
         on_stop_signal(self.stop.set)
-        reloader = None if self.keeper is None else Reloader(self.keeper, self.settings.model_poll_s)
         with self._health_server() as health:
             _log.info("waiting for schemas and a model", health_port=health.port)
             made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, CONTRACT_RETRY_S)
             if made is None or self._until_made(self._load_model, MODEL_LOADED, self.settings.model_retry_s) is None:
                 return 0
-            followers = self._followers(made, reloader)
-            for part in followers:
+            parts = self._followers(made)
+            for part in parts:
                 part.start()
             try:
                 return run(self.app(made), self.stop)
             finally:
-                for part in followers:
+                for part in parts:
                     part.stop()
 
-    def _followers(self, made: Codecs, reloader: Reloader | None) -> list[Reloader | TopicFollower[Any]]:
-        """Threads beside the stream: the slow look at the alias, promotions as they are told, open drift."""
-        config, topic = self.settings.kafka_client_config(), self.settings.topic
-        parts: list[Reloader | TopicFollower[Any]] = [
-            TopicFollower(
-                config, topic(topics.DRIFT_DETECTED), made.drift, self.episodes.tell, self.metrics, errors=self.errors
-            )
-        ]
-        if reloader is not None:
-
-            def on_event(event: ModelEvent) -> None:
-                if event.model_name == self.settings.model_name and event.kind in _SERVING:
-                    self._announce(event)
-                    reloader.nudge(event.occurred_at)
-
-            parts += [
-                reloader,
-                TopicFollower(
-                    config, topic(topics.MODEL_EVENTS), made.model_event, on_event, self.metrics, errors=self.errors
-                ),
-            ]
-        return parts
-
-    def _announce(self, event: ModelEvent) -> None:
-        if self.keeper is not None and event.model_version is not None and event.serial is not None:
-            self.keeper.announce(Announcement(event.model_version, event.serial, event.artifact_sha256))
+    def _followers(self, made: Codecs) -> list[Reloader | TopicFollower[Any]]:
+        """Threads beside the stream: open drift, the slow look at the alias, promotions as they are told."""
+        config, topic = self.settings.kafka_client_config(), self.settings.topic(topics.DRIFT_DETECTED)
+        drift = TopicFollower(config, topic, made.drift, self.episodes.tell, self.metrics, errors=self.errors)
+        if self.keeper is None or self.rules is None:
+            return [drift]
+        kept: dict[str, Keeper[Any]] = {self.settings.model_name: self.keeper, self.settings.rules_name: self.rules}
+        return [drift, *followers(self.settings, kept, made.model_event, self.metrics, self.errors)]
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""
@@ -179,7 +149,7 @@ class Extractor:
     def handler(self, made: Codecs) -> ExtractionHandler:
         """Make the handler over the served model."""
         return ExtractionHandler(
-            self._current,
+            self._serving(),
             made,
             Topics(
                 entities=self.settings.topic(topics.ENTITIES_EXTRACTED),
@@ -215,11 +185,22 @@ class Extractor:
         served = self.fixed_model if self.keeper is None else self.keeper.served
         model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
         serial = None if served is None else served.ref.serial
-        return {"service": self.settings.service, "model": model, "serial": serial, "group": self.settings.group(GROUP)}
+        rules = None if self.rules is None or self.rules.served is None else self.rules.served.ref
+        return {
+            "service": self.settings.service,
+            "model": model,
+            "serial": serial,
+            "rules": None if rules is None else {"name": rules.name, "version": rules.version},
+            "rules_serial": None if rules is None else rules.serial,
+            "group": self.settings.group(GROUP),
+        }
 
-    def _current(self) -> LoadedModel:
-        if self.keeper is not None:
-            return self.keeper.current()
+    def _serving(self) -> Callable[[], LoadedModel]:
+        if self.keeper is not None and self.rules is not None:
+            return Serving(self.keeper.current, self.rules.current).current
+        return self._fixed
+
+    def _fixed(self) -> LoadedModel:
         if self.fixed_model is None:
             raise NoModelError("no model is loaded")
         return self.fixed_model
@@ -238,6 +219,8 @@ class Extractor:
     def _load_model(self) -> bool:
         if self.keeper is not None:
             self.keeper.load_first()
+        if self.rules is not None:
+            self.rules.load_first()
         return True
 
     def _health_server(self) -> HealthServer:
@@ -257,6 +240,7 @@ def bootstrap(
     tagger: Tagger | None = None,
     registry: Registry | None = None,
     models: Models | None = None,
+    rules: Models | None = None,
     opener: Callable[[bytes, str], OpenedTagger] = open_tables,
     make_sender: Callable[[], Sender] | None = None,
     limits: BatchLimits | None = None,
@@ -268,6 +252,7 @@ def bootstrap(
         tagger: Serve this instead of a registered model (benchmarks and crash tests).
         registry: Schema registry.
         models: Model registry.
+        rules: Registry of the rules, if it is another one.
         opener: Makes a tagger of a model's bytes.
         make_sender: Makes the producer.
         limits: Bounds.
@@ -275,10 +260,12 @@ def bootstrap(
     metrics = Metrics(METRICS)
     metrics.build_all()
     fixed = None if tagger is None else LoadedModel(ModelRef(name="fixed", version="0", serial=0), tagger)
+    keeper = None if fixed is not None else make_keeper(settings, metrics, models, opener)
     return Extractor(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        keeper=None if fixed is not None else _keeper(settings, models, opener, metrics),
+        keeper=keeper,
+        rules=None if keeper is None else make_rules_keeper(settings, metrics, keeper, rules or models),
         fixed_model=fixed,
         make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
         metrics=metrics,
@@ -289,23 +276,6 @@ def bootstrap(
         zone=time_zone(settings.timezone),
         spans=open_spans(settings),
     )
-
-
-def _keeper(
-    settings: ExtractorSettings, models: Models | None, opener: Callable[[bytes, str], OpenedTagger], metrics: Metrics
-) -> ModelKeeper:
-    return ModelKeeper(
-        models or _mlflow(settings),
-        ModelCache(settings.model_cache_dir),
-        opener,
-        settings.model_name,
-        settings.model_alias,
-        metrics,
-    )
-
-
-def _mlflow(settings: ExtractorSettings) -> MlflowModels | None:
-    return None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url)
 
 
 def _sampling_key(settings: ExtractorSettings) -> bytes | None:

@@ -27,13 +27,14 @@ from drift.observation import Observation, observe
 from runtime.deadletter import DeadLetterBudget, dead_letter
 from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
+from serving.metrics import TAGGER_FAILURES
+from serving.tagging import LoadedModel, TaggedNote, tag_each
 
 from extractor import metrics as m
 from extractor.domain.extraction import extracted, review_request
 from extractor.domain.new_words import NewWords
 from extractor.domain.rereading import Rereading
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
-from extractor.domain.tagging import LoadedModel, TaggedNote, tag_each
 
 STAGE = "extractor"
 _WORD_NOTES = 50
@@ -103,7 +104,7 @@ class ExtractionHandler:
         self._rereading = Rereading()
         self._dead = metrics.counter(DEAD_LETTERS)
         self._live_refused = metrics.counter(m.LIVE_REFUSED)
-        self._failures = metrics.counter(m.TAGGER_FAILURES)
+        self._failures = metrics.counter(TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)
         self._reviews_unsent = metrics.counter(m.REVIEWS_UNSENT)
         self._entities = {
@@ -163,7 +164,8 @@ class ExtractionHandler:
         """Append what a note gives; or say why it gives nothing."""
         chosen = self._sampling(note, tagged.confidence, model.ref.serial)
         review = chosen.review
-        event = extracted(note, tagged, model.ref, model.tagger.rules_version, review, now_ms)
+        rules = model.tagger.rules_version, model.rules_serial
+        event = extracted(note, tagged, model.ref, rules, review, now_ms)
         try:
             request = self._review_request(note, event, chosen) if review.requested else None
             if review.requested and request is None:

@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 from runtime.faust_batch import BATCH_METRICS
 from runtime.metrics import METRICS as SHARED
 from runtime.metrics import Kind, MetricSpec
+from serving.metrics import MODEL_METRICS
 
 ENTITIES = MetricSpec("rxtract_entities_total", Kind.COUNTER, "entities", ("label",), "Entities found.")
 REVIEWS = MetricSpec(
@@ -27,13 +28,6 @@ DRIFT_UNREVIEWED = MetricSpec(
     (),
     "Notes of drifted segments beyond the day's budget of reviews; flagged so on their entity events.",
 )
-RELOAD_SECONDS = MetricSpec(
-    "rxtract_model_reload_seconds",
-    Kind.GAUGE,
-    "seconds",
-    (),
-    "Time from the last promotion's or rollback's event to its model serving here.",
-)
 NOTE_SECONDS = MetricSpec(
     "rxtract_note_to_entity_seconds",
     Kind.HISTOGRAM,
@@ -48,45 +42,17 @@ LIVE_REFUSED = MetricSpec(
     (),
     "Live notes that ended as dead letters, and those too broken to say whether they are live: they never get entities.",
 )
-TAGGER_FAILURES = MetricSpec(
-    "rxtract_tagger_failures_total", Kind.COUNTER, "failures", (), "Calls of the tagger that raised."
-)
-MODEL_INFO = MetricSpec(
-    "rxtract_model_info", Kind.GAUGE, "", ("name", "version"), "1 for the model version that is served."
-)
-MODEL_SERIAL = MetricSpec(
-    "rxtract_model_serial", Kind.GAUGE, "", (), "Serial of the served model; rises with each promotion or rollback."
-)
-MODEL_CHECK_AGE = MetricSpec(
-    "rxtract_model_check_age_seconds",
-    Kind.GAUGE,
-    "seconds",
-    (),
-    "Time since the model registry last answered which model is champion.",
-)
-MODEL_LOADS = MetricSpec(
-    "rxtract_model_loads_total",
-    Kind.COUNTER,
-    "loads",
-    ("result",),
-    "Models loaded: ok, cached (MLflow was down), refused (damaged or failed its smoke test), unavailable (none is there, or no memory).",
-)
 
 METRICS: tuple[MetricSpec, ...] = (
     *SHARED,
     *BATCH_METRICS,
+    *MODEL_METRICS,
     ENTITIES,
     REVIEWS,
     REVIEWS_UNSENT,
     DRIFT_UNREVIEWED,
-    RELOAD_SECONDS,
     NOTE_SECONDS,
     LIVE_REFUSED,
-    TAGGER_FAILURES,
-    MODEL_INFO,
-    MODEL_SERIAL,
-    MODEL_CHECK_AGE,
-    MODEL_LOADS,
 )
 
 

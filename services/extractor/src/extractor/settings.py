@@ -4,24 +4,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, field_validator
-from runtime.settings import SECRET, MlflowSettings
+from runtime.settings import SECRET
+from serving.settings import ServedModelSettings
 
 from extractor.domain.audit_rates import parse_rates
 
 
-class ExtractorSettings(MlflowSettings):
+class ExtractorSettings(ServedModelSettings):
     """The shared settings, and which model to serve and how."""
 
     service: ClassVar[str] = "extractor"
 
-    model_name: str = Field("rxtract-ner", description="name of the registered model")
-    model_alias: str = Field("champion", description="alias of the version to serve")
-    model_cache_dir: Path = Field(
-        Path.home() / ".cache" / "rxtract" / "models",
-        description="folder of the copies that an extractor starts from when MLflow is down",
-    )
-    model_poll_s: float = Field(30.0, gt=0, description="seconds between two looks at the alias")
-    model_retry_s: float = Field(5.0, gt=0, description="seconds between two tries while there is no model at all")
     review_below: float = Field(0.5, ge=0, le=1, description="notes with a confidence below this go to review")
     sampling_key_file: Path | None = Field(
         None,

@@ -9,11 +9,13 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
+from contracts.rules import Rules
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.attempts import Attempts, quarantined
-from runtime.budget import ByteBudget, Rates
+from runtime.client_door import Allowance
+from runtime.client_tokens import Tokens, parse_tokens
 from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.health import AllAlive, HealthServer, Liveness, Readiness
@@ -28,11 +30,9 @@ from runtime.tracing import Spans, by_place, open_spans, traced
 
 from ingestor.adapters.log import AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
-from ingestor.adapters.tokens import Tokens, parse_tokens
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.rules import Rules
 from ingestor.handler import STAGE, SubmittedNotes, now_ms
-from ingestor.http.app import Allowance, NotesApi, make_app
+from ingestor.http.app import NotesApi, make_app
 from ingestor.http.intake import Intake, Queue
 from ingestor.metrics import METRICS
 from ingestor.settings import IngestorSettings
@@ -225,20 +225,11 @@ def http_door(
         settings.http_delivery_timeout_s + 1,
         shared.spans,
     )
-    allowance = Allowance(
-        ByteBudget(
-            settings.http_bytes_in_flight,
-            max(settings.http_client_bytes_in_flight, settings.http_max_body_bytes),
-            settings.http_retry_after_s,
-        ),
-        Rates("notes_per_s", settings.http_client_notes_per_s),
-        Rates("bytes_per_s", settings.http_client_bytes_per_s),
-    )
     api = NotesApi(
         intake,
         shared.tokens,
         shared.metrics,
-        allowance=allowance,
+        allowance=Allowance.of(settings, shared.metrics),
         max_body_bytes=settings.http_max_body_bytes,
         max_notes=settings.http_max_notes,
         retry_after_s=settings.http_retry_after_s,

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contracts.identity import annotation_id, note_key
-from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, RelationType, ReviewRequested
+from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, ReviewRequested
 from runtime.errors import Recoverable
 from runtime.metrics import Metrics
 
 from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
-from review_desk.domain.agreement import agreement
-from review_desk.domain.spans import Mark, changes_of, entities_of, relations_of
+from review_desk.domain.agreement import agreement, said_agreement
+from review_desk.domain.spans import (
+    Mark,
+    Pair,
+    changes_of,
+    ends_of,
+    entities_of,
+    relations_of,
+    represcribed,
+    restated,
+)
 from review_desk.domain.tasks import LABELLING, Queue, Span, Word, may_change, may_take, settled, why
 from review_desk.handler import word_of
 from review_desk.metrics import DECISIONS, TEXTS_GONE
@@ -59,10 +68,15 @@ class Decision:
 
     outcome: str | None
     marks: tuple[Mark, ...]
-    pairs: tuple[tuple[Mark, Mark], ...]
+    pairs: tuple[Pair, ...]
     seconds_spent: float
     sequence: int | None
     lease: str
+
+    @property
+    def says_of_entities(self) -> bool:
+        """Whether the client knows of statuses and of every relation: then what it sends is all that there is."""
+        return any(mark.stated is not None for mark in self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +325,7 @@ class Desk:
             inclusion_probability=request.inclusion_probability,
             predictions_shown=request.show_predictions,
             outcome=AnnotationOutcome(outcome),
-            changes=changes_of(predicted, entities),
+            changes=changes_of(predicted, entities, request.relations, relations),
             annotator=who.annotator,
             sequence=sequence,
             seconds_spent=min(seconds, _MAX_SECONDS),
@@ -329,7 +343,7 @@ class Desk:
         if decision.outcome in {"SKIPPED", "UNREADABLE"}:
             return (), ()
         entities = entities_of(request.text, decision.marks, request.entities)
-        return entities, relations_of(entities, decision.pairs, request)
+        return entities, relations_of(entities, decision.pairs, request, all_shown=decision.says_of_entities)
 
     def _finish(self, who: Reviewer, note: str, lease: str, event: AnnotationValidated) -> None:
         """Mark what was published. If Redis fails here, the follower marks it from the topic."""
@@ -405,6 +419,7 @@ class Desk:
         """The queue, the person's pace, agreement, and what became of the corrections."""
         times = self._store.said_times(who.annotator, self._clock() - KEEP_S * 1000)
         drifted = self._store.drifted()
+        doubles = list(self._store.doubles())
         recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
         return {
             "waiting": self._store.waiting(),
@@ -413,7 +428,11 @@ class Desk:
             "mine": {"notes": len(times), "last_hour": len(recent)},
             "agreement": [
                 {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
-                for found in agreement(self._store.doubles())
+                for found in agreement(doubles)
+            ],
+            "agreement_said": [
+                {"kind": found.kind, "entities": found.entities, "same": found.same, "kappa": found.kappa}
+                for found in said_agreement(doubles)
             ],
             "used_in": _used_in(self._store.taught(who.annotator), self._store.models()),
         }
@@ -432,7 +451,14 @@ def _same_word(said: Word, decision: Decision) -> bool:
     if decision.outcome is not None:
         return said.outcome == decision.outcome
     marks = {(mark.start, mark.end, mark.label) for mark in decision.marks}
-    return said.outcome not in {"SKIPPED", "UNREADABLE"} and set(said.spans) == marks
+    if said.outcome in {"SKIPPED", "UNREADABLE"} or set(said.spans) != marks:
+        return False
+    stated = {
+        (mark.start, mark.end, mark.label): f"{mark.stated.status} {mark.stated.time} {mark.stated.experiencer}"
+        for mark in decision.marks
+        if mark.stated is not None and mark.stated.status != "UNKNOWN"
+    }
+    return not stated or said.stated_by_span == stated
 
 
 def _holder(who: Reviewer, lease: str) -> str:
@@ -449,14 +475,13 @@ def _outcome(request: ReviewRequested, entities: Sequence[Entity], relations: Se
     def spans(of: Sequence[Entity]) -> set[tuple[int, int, str]]:
         return {(entity.start, entity.end, str(entity.label)) for entity in of}
 
-    def joined(of: Sequence[Entity], by: Sequence[Relation]) -> set[tuple[int, int]]:
-        starts = {entity.entity_id: entity.start for entity in of}
-        treats = (one for one in by if one.type is RelationType.TREATS)
-        return {(starts.get(one.treatment_id, -1), starts.get(one.disease_id, -1)) for one in treats}
-
-    same = spans(request.entities) == spans(entities)
-    same_pairs = joined(request.entities, request.relations) == joined(entities, relations)
-    return "ACCEPTED" if same and same_pairs else "CORRECTED"
+    same = (
+        spans(request.entities) == spans(entities)
+        and ends_of(request.entities, request.relations) == ends_of(entities, relations)
+        and not restated(request.entities, entities)
+        and not represcribed(request.entities, entities)
+    )
+    return "ACCEPTED" if same else "CORRECTED"
 
 
 def _used_in(taught: Mapping[str, int], models: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Records of the topics in, the projection out. Applying a record twice, or in another order, ends in the same place."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +12,10 @@ from contracts.records import (
     DriftDetected,
     DriftLevel,
     DriftWords,
+    Entity,
     ModelEvent,
     ModelEventKind,
+    Prescription,
     ReviewRequested,
     Sample,
 )
@@ -22,7 +26,7 @@ from runtime.metrics import DEAD_LETTERS, Metrics
 from runtime.records import InputRecord, OutputRecord
 
 from review_desk.adapters.store import Store
-from review_desk.domain.spans import token_labels
+from review_desk.domain.spans import ends_of, stated_of, token_labels
 from review_desk.domain.tasks import Task, Word, in_share
 from review_desk.metrics import SEALED_REQUESTS, UNREADABLE_RECORDS
 
@@ -37,7 +41,35 @@ def word_of(event: AnnotationValidated) -> Word:
     spans = tuple((entity.start, entity.end, str(entity.label)) for entity in event.entities)
     tokens, labelled = token_labels(event.text, spans)
     said = (event.revision, event.sequence, str(event.outcome), event.annotation_id)
-    return Word(*said, tokens, labelled, spans, event.seconds_spent)
+    return Word(
+        *said,
+        tokens,
+        labelled,
+        spans,
+        event.seconds_spent,
+        tuple(_stated(entity) for entity in event.entities),
+        tuple(sorted(ends_of(event.entities, event.relations))),
+        tuple(_digest(entity.prescription, _note(event)) for entity in event.entities),
+    )
+
+
+def _stated(entity: Entity) -> str:
+    said = stated_of(entity.assertion)
+    return "" if said is None or said.status == "UNKNOWN" else f"{said.status} {said.time} {said.experiencer}"
+
+
+def _digest(prescription: Prescription | None, note: str) -> str:
+    """Tells whether two people wrote the same of one note, and nothing else: no text is kept in Redis."""
+    if prescription is None:
+        return ""
+    key = hashlib.sha256(note.encode("utf-8", "surrogatepass")).digest()
+    written = json.dumps(prescription.to_dict(), sort_keys=True).encode()
+    return hashlib.blake2b(written, digest_size=6, key=key).hexdigest()
+
+
+def _is_of_model(event: ModelEvent) -> bool:
+    """A release of rules has no teachers to thank."""
+    return event.rules_version is None and event.kind in _MODEL_KINDS
 
 
 def _note(event: ReviewRequested | AnnotationValidated) -> str:
@@ -130,7 +162,7 @@ class Projection:
                 self._store.set_drift(event.segment, str(event.level) if event.level in _LEVELS else None)
             elif isinstance(event, DriftWords):
                 self._store.set_new_words(event.segment, [found.word for found in event.words])
-            elif isinstance(event, ModelEvent) and event.kind in _MODEL_KINDS and event.model_version:
+            elif isinstance(event, ModelEvent) and _is_of_model(event) and event.model_version:
                 self._store.add_model(event.model_version, str(event.kind), event.occurred_at, event.taught_by)
         if requests or annotations:
             self._apply(requests, annotations)

@@ -18,6 +18,7 @@ from outcomes.kpis import Assumptions
 from outcomes.records_at_rest import DamagedManifest, FolderInUse, RecordsAtRest
 from redis import Redis
 from runtime.access_log import AccessLog, TopicAccesses
+from runtime.client_tokens import Tokens
 from runtime.consumer_errors import ConsumerErrors
 from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
@@ -44,6 +45,7 @@ from scorekeeper.exposition import Exposition
 from scorekeeper.handler import RECORD_TYPES, FoldHandler, Read
 from scorekeeper.http.app import make_app
 from scorekeeper.http.door import Door
+from scorekeeper.http.notes import NotesApi
 from scorekeeper.http.page import Page
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import OWN
@@ -262,4 +264,13 @@ def application(shared: Shared) -> FastAPI:
     settings = shared.settings
     questions = Questions(settings.records_dir, settings.least_patients)
     page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url)
-    return make_app(page, Door(shared.people, access_log(shared)), shared.board, shared.stop)
+    return make_app(page, Door(shared.people, access_log(shared)), shared.board, shared.stop, notes_api(shared))
+
+
+def notes_api(shared: Shared) -> NotesApi | None:
+    """Answers clients what became of their notes; None where no client is known."""
+    path = shared.settings.score_client_tokens_file
+    if path is None:
+        return None
+    tokens = Tokens({}, path, shared.metrics, variable="RXTRACT_SCORE_CLIENT_TOKENS_FILE")
+    return NotesApi(shared.settings.records_dir, shared.board, tokens)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from outcomes.kpis import KPIS, View
-from outcomes.quality import is_known
+from outcomes.quality import LABELS, is_known
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -80,8 +80,9 @@ def _scope(board: Board, now_ms: int, city: str, version: str) -> list[Sample]:
 
 
 def _quality(view: View, city: str, version: str) -> list[Sample]:
-    """Nothing where nobody looked, and no measure that one note alone speaks of."""
-    known = [(row, measure) for row in view.quality for measure in _MEASURES if is_known(row, measure)]
+    """Nothing where nobody looked, and no measure that one note alone speaks of. What is said is told of all cities together: it has many classes."""
+    told = [row for row in view.quality if row.label in LABELS or not city]
+    known = [(row, measure) for row in told for measure in _MEASURES if is_known(row, measure)]
     rows = [(row, f"{measure}{end}") for row, measure in known for end in _ENDS]
     found = [Sample(QUALITY.name, (name, row.label, city, version), getattr(row, name)) for row, name in rows]
     if view.audits:

@@ -30,6 +30,7 @@ from runtime.records import InputRecord, OutputRecord
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.measuring import Said
+from scorekeeper.domain.refusals import RefusedOnce
 from scorekeeper.metrics import NOTES_FORGOTTEN, UNREADABLE_RECORDS
 
 RECORD_TYPES: Mapping[str, Any] = {
@@ -125,6 +126,7 @@ class FoldHandler:
         place = f"{name} {record.partition}:{record.offset}"
         note = (record.key or b"").decode("utf-8", "replace")
         origin = origin_of(record.headers)
+        self._board.refusals.take(note, RefusedOnce(reason, record.timestamp_ms, place))
         self._board.folded.dead_lettered(DeadLetter(name, reason, record.timestamp_ms, place, origin, note))
 
     def _read(self, record: InputRecord) -> Any:

@@ -51,7 +51,7 @@ QUALITY = MetricSpec(
     Kind.GAUGE,
     "ratio",
     ("measure", "label", "city", "version"),
-    "Audited quality of the week: measure is precision, recall or f1, or an end of its 95 % interval (f1_low, f1_high and so on); label is ALL for both together.",
+    "Audited quality of the week: measure is precision, recall or f1, or an end of its 95 % interval (f1_low, f1_high and so on); label is ALL for both together, or a class of what is said, such as 'status NEGATED' or 'relation TREATS'.",
 )
 AUDITED_NOTES = MetricSpec(
     "rxtract_quality_audited_notes",

@@ -25,6 +25,11 @@ class ScorekeeperSettings(AccessLogSettings):
         description="file with one name:role:sha256 a line, that of the review desk: who may see which notes are behind a number; without it nobody",
         json_schema_extra=SECRET,
     )
+    score_client_tokens_file: Path | None = Field(
+        None,
+        description="file with one name:sha256 a line, that of the HTTP door: which client may ask what became of its notes; without it nobody",
+        json_schema_extra=SECRET,
+    )
     pseudonym_key_file: Path | None = Field(
         None,
         description="file with the key for pseudonyms, the ingestor's: names notes in the access log; needed where somebody may see notes",

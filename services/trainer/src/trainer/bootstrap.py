@@ -23,6 +23,7 @@ from contracts.records import (
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
+from lifecycle.rules_gate import RulesGateConfig
 from lifecycle.snapshot import CorpusConfig, CorpusConfigError
 from redis import Redis
 from runtime.consumer_errors import ConsumerErrors
@@ -34,7 +35,7 @@ from runtime.history import History
 from runtime.lease import Lease
 from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
 from runtime.metrics import Metrics
-from runtime.model_registry import MlflowModels
+from runtime.model_registry import RULES, MlflowModels
 from runtime.process import on_stop_signal
 from runtime.records import OutputRecord
 from runtime.secret_files import KEY_BYTES, read_key
@@ -43,6 +44,7 @@ from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 from trainer.adapters.job import JobProcess
 from trainer.adapters.live_notes import LiveNotes
 from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.adapters.rules import RulesRegistry, rules_job
 from trainer.adapters.workplace import Workplace
 from trainer.domain.asking import FindF1
 from trainer.domain.rules import Measured, Recoveries
@@ -50,6 +52,7 @@ from trainer.handler import OrderHandler
 from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 from trainer.orders import MODELS, OrderLoop, Readers, Triggers
+from trainer.rules import Handlers, RulesHandler
 from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
@@ -126,6 +129,8 @@ class Trainer:
     settings: TrainerSettings
     registry: Registry
     models: ModelsOfMlflow
+    rules: RulesRegistry
+    rules_gate: RulesGateConfig
     lease: Lease
     job: JobSettings
     metrics: Metrics
@@ -214,6 +219,7 @@ class Trainer:
             consumer,
             name(topics.MODEL_COMMANDS),
             settings.model_name,
+            settings.rules_name,
             made.commands,
             publish,
             order,
@@ -245,12 +251,12 @@ class Trainer:
         go_on: Callable[[], bool],
         is_ours: Callable[[], bool],
         place: Path,
-    ) -> OrderHandler:
+    ) -> Handlers:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
         notes = settings.topic(topics.NOTES_ACCEPTED)
 
-        return OrderHandler(
+        model = OrderHandler(
             self.models,
             Sources(
                 lambda: history.decoded(annotations, made.annotations),
@@ -264,6 +270,18 @@ class Trainer:
             self.metrics,
             place=place,
         )
+        rules = RulesHandler(
+            self.rules,
+            Sources(tuple, tuple),  # rules learn from no label, and are shown no note of anybody
+            rules_job(self.rules_gate),
+            JobSettings(settings.rules_name, b"", GateConfig()),
+            say,
+            go_on,
+            is_ours,
+            self.metrics,
+            place=place,
+        )
+        return Handlers(model, rules, settings.rules_name)
 
 
 def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) -> Trainer:
@@ -290,6 +308,8 @@ def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) ->
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
         models=ModelsOfMlflow(mlflow_url, settings.model_name, files),
+        rules=RulesRegistry(mlflow_url, settings.rules_name, MlflowModels.of(settings, mlflow_url, RULES)),
+        rules_gate=_rules_gate(settings),
         lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
         job=_job(settings),
         metrics=metrics,
@@ -313,6 +333,15 @@ def _gate(settings: TrainerSettings) -> GateConfig:
         return GateConfig.from_dict(settings.object("gate"))
     except GateConfigError as error:
         raise SettingsError(f"RXTRACT_GATE is not usable ({error}): see lifecycle.gate_config.GateConfig") from None
+
+
+def _rules_gate(settings: TrainerSettings) -> RulesGateConfig:
+    try:
+        return RulesGateConfig.from_dict(settings.object("rules_gate"))
+    except GateConfigError as error:
+        raise SettingsError(
+            f"RXTRACT_RULES_GATE is not usable ({error}): see lifecycle.rules_gate.RulesGateConfig"
+        ) from None
 
 
 def _corpus(settings: TrainerSettings) -> dict[str, Any]:

@@ -75,6 +75,11 @@ class OrderHandler:
         place: Folder for the jobs' folders; a temporary one when None.
     """
 
+    words = "model"
+    """As the command line names what is kept: `rxtract model`."""
+    serves_under = m.CHAMPION
+    """The gauge of the serial that serves."""
+
     def __init__(
         self,
         models: Models,
@@ -120,7 +125,7 @@ class OrderHandler:
 
     def _carry_out(self, command: ModelCommand, story: Story) -> None:
         champion = self._models.by_alias("champion")
-        self._metrics.gauge(m.CHAMPION).set(champion.serial if champion else 0)
+        self._metrics.gauge(self.serves_under).set(champion.serial if champion else 0)
         if champion is not None and self._finish_move(command, champion):
             return
         if command.model_name != self._settings.model_name:
@@ -276,7 +281,8 @@ class OrderHandler:
         offered = None if command.target_version is None else self._models.version(command.target_version)
         if offered is None:
             self._teller.fail(
-                command, f"there is no version {command.target_version}: `rxtract model list` shows which there are"
+                command,
+                f"there is no version {command.target_version}: `rxtract {self.words} list` shows which there are",
             )
             return
         if _is_champion(offered, champion):
@@ -332,7 +338,8 @@ class OrderHandler:
         version = self._models.by_alias(CHALLENGER) if wanted is None else self._models.version(wanted)
         if version is None:
             self._teller.fail(
-                command, f"there is no version {wanted or CHALLENGER}: `rxtract model list` shows which there are"
+                command,
+                f"there is no version {wanted or CHALLENGER}: `rxtract {self.words} list` shows which there are",
             )
         elif _is_champion(version, champion):
             self._reject(command, version, [_serves_already(version)])
@@ -371,7 +378,7 @@ class OrderHandler:
         elif _needs_a_name(command, version):
             why = (
                 f"version {version.version} was left by a rollback: name the version to go back to, "
-                "`rxtract model rollback VERSION`; `rxtract model list` shows which there are"
+                f"`rxtract {self.words} rollback VERSION`; `rxtract {self.words} list` shows which there are"
             )
             self._reject(command, None, [why])
         else:
@@ -480,7 +487,7 @@ def _why_not_gone_back_to(version: Version, champion: Version | None) -> str | N
     if _is_champion(version, champion):
         return _serves_already(version)
     if not version.tags.get("served"):
-        return f"version {version.version} never served: use `rxtract model promote`"
+        return f"version {version.version} never served: it has to pass the gate first"
     return None
 
 

@@ -29,4 +29,24 @@ WAITING = MetricSpec(
 )
 CHAMPION = MetricSpec("rxtract_champion_serial", Kind.GAUGE, "", (), "Serial of the champion as last seen.")
 
-METRICS: tuple[MetricSpec, ...] = (*SHARED, RUNS, DUPLICATES, OPEN, DEFERRED, MISSING, SECONDS, GATE, WAITING, CHAMPION)
+RULES_SERIAL = MetricSpec(
+    "rxtract_rules_serving_serial",
+    Kind.GAUGE,
+    "",
+    (),
+    "Serial of the rules that serve as last seen; 0: those of the programs, none were released.",
+)
+
+METRICS: tuple[MetricSpec, ...] = (
+    *SHARED,
+    RUNS,
+    DUPLICATES,
+    OPEN,
+    DEFERRED,
+    MISSING,
+    SECONDS,
+    GATE,
+    WAITING,
+    CHAMPION,
+    RULES_SERIAL,
+)

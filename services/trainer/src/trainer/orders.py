@@ -1,6 +1,6 @@
 """The life of a trainer: owns the commands of its partition, keeps the group while it works, one order at a time.
 
-The main thread polls and folds; a worker thread carries orders out. What is open is derived from the topics whenever the
+The main thread polls and folds; a worker thread carries orders out, and another one those about rules. What is open is derived from the topics whenever the
 partition comes to us, so nothing that a dead trainer knew is missed.
 """
 
@@ -33,7 +33,7 @@ from trainer.domain import rules
 from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
-from trainer.handler import OrderHandler
+from trainer.rules import Handles
 from trainer.telling import merged
 
 _log = get_logger(__name__)
@@ -108,11 +108,12 @@ class OrderLoop:
         consumer: Consumer,
         topic: str,
         model_name: str,
+        rules_name: str,
         decode: Callable[[bytes | None], ModelCommand],
         publish: Callable[[list[OutputRecord]], None],
         order: Callable[[ModelCommand], None],
         say: Callable[[ModelEvent], None],
-        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], OrderHandler],
+        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], Handles],
         champion: Callable[[], tuple[str, int] | None],
         readers: Readers,
         lease: Leased,
@@ -131,6 +132,7 @@ class OrderLoop:
         )
         self._topic = topic
         self._model_name = model_name
+        self._rules_name = rules_name
         self._decode = decode
         self._publish = publish
         self._order = order
@@ -152,6 +154,7 @@ class OrderLoop:
         self._lease_ok = False
         self._fence = 0
         self._work: Future[None] | None = None
+        self._rules_work: Future[None] | None = None
         self._running: ModelCommand | None = None
         self._gives_way = False
         self._asked_of: set[tuple[str, str | None]] = set()
@@ -175,7 +178,7 @@ class OrderLoop:
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_gone
         )
-        with ThreadPoolExecutor(1, thread_name_prefix="order") as worker:
+        with ThreadPoolExecutor(2, thread_name_prefix="order") as worker:
             try:
                 while not self._stop.is_set():
                     self._turn(worker)
@@ -217,6 +220,7 @@ class OrderLoop:
         if time.monotonic() < self._try_at_s:
             return
         self._look()
+        self._begin_rules(worker)
         if self._work is not None:
             self._let_pass()
         else:
@@ -241,14 +245,28 @@ class OrderLoop:
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None:
-            self._fence = self._lease.fence
-            story = story_of(command, self._ledger, self._readers.is_over)
             self._running, self._gives_way = command, False
             self._asked_of.clear()
-            self._work = worker.submit(self._handler, command, story)
+            self._work = self._submit(worker, command)
+
+    def _begin_rules(self, worker: ThreadPoolExecutor) -> None:
+        """Orders about rules take seconds and touch no model: they do not wait for a training, which takes an hour."""
+        command = next((one for one in self._ledger.open if self._is_of_rules(one)), None)
+        if command is not None and self._rules_work is None:
+            self._rules_work = self._submit(worker, command)
+
+    def _submit(self, worker: ThreadPoolExecutor, command: ModelCommand) -> "Future[None]":
+        self._fence = self._lease.fence
+        return worker.submit(self._handler, command, story_of(command, self._ledger, self._readers.is_over))
+
+    def _is_of_rules(self, command: ModelCommand) -> bool:
+        return command.model_name == self._rules_name
 
     def _collect(self) -> None:
         """Take the work that has ended, whoever has the orders now: how it ended is told, and a mistake of ours ends the process."""
+        if self._rules_work is not None and self._rules_work.done():
+            work, self._rules_work = self._rules_work, None
+            self._finish(work)
         if self._work is not None and self._work.done():
             work, self._work = self._work, None
             self._finish(work)
@@ -270,12 +288,15 @@ class OrderLoop:
 
         Orders that were only taken from us may come back at once: every change in the group takes them for a moment.
         """
-        if self._work is None and (self._owned.is_set() or self._stands_by):
+        idle = self._work is None and self._rules_work is None
+        if idle and (self._owned.is_set() or self._stands_by):
             self._handler.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
 
     def _next(self) -> ModelCommand | None:
         """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
         for command in self._ledger.open:
+            if self._is_of_rules(command):
+                continue
             if command.command_id not in self._ledger.deferred or self._has_ended(command):
                 return command
             if self._annotations != self._retried_with.get(command.command_id):
@@ -418,12 +439,13 @@ class OrderLoop:
         return self._may_go_on() and self._lease.is_held(self._fence)
 
     def _end_work(self) -> None:
-        if self._work is None:
-            return
-        while not wait((self._work,), _POLL_S).done:
-            self._liveness.tick()
-        if (error := self._work.exception()) is not None and not isinstance(error, Recoverable | JobAbandonedError):
-            raise error
+        for work in (self._work, self._rules_work):
+            if work is None:
+                continue
+            while not wait((work,), _POLL_S).done:
+                self._liveness.tick()
+            if (error := work.exception()) is not None and not isinstance(error, Recoverable | JobAbandonedError):
+                raise error
 
     def _wait_for(self, what: str, why: str) -> None:
         """One line for each new reason to wait."""

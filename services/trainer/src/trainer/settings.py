@@ -14,6 +14,7 @@ class TrainerSettings(MlflowSettings):
     service: ClassVar[str] = "trainer"
 
     model_name: str = Field("rxtract-ner", description="name of the registered model")
+    rules_gate: str = Field("", description="the settings of the gate of rules that differ from the default, as JSON")
     work_dir: Path | None = Field(
         None,
         description="folder of the jobs' files, where those of killed trainers are removed; that of temporary files when unset",
@@ -33,7 +34,7 @@ class TrainerSettings(MlflowSettings):
     training: str = Field("", description="the training configuration that differs from the default, as JSON")
     seed: int = Field(0, ge=0, description="seed of the training")
 
-    @field_validator("corpus", "gate", "training")
+    @field_validator("corpus", "gate", "rules_gate", "training")
     @classmethod
     def _is_object(cls, value: str) -> str:
         if value:

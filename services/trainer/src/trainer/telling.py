@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from clinical_ner.rules_tracking import VERSION_TAG
 from contracts.records import ModelCommand, ModelEvent, ModelEventKind
 from runtime.metrics import Metrics
 
@@ -115,4 +116,5 @@ def _about(version: Version | None, previous: str | None, *, serves: bool) -> di
         "serial": version.serial if version and serves else None,
         "previous_version": previous,
         "artifact_sha256": version.sha256 if version else None,
+        "rules_version": version.tags.get(VERSION_TAG) if version else None,
     }

@@ -179,6 +179,9 @@ def resolved_annotation_changes(d: dict[str, Any]) -> records.AnnotationChanges:
     r.removed = d["removed"]
     r.moved = d["moved"]
     r.relabelled = d["relabelled"]
+    r.restated = d["restated"]
+    r.represcribed = d["represcribed"]
+    r.related = d["related"]
     r.__class__ = records.AnnotationChanges
     return r
 
@@ -360,6 +363,7 @@ def resolved_model_event(d: dict[str, Any]) -> records.ModelEvent:
     r.metrics = d["metrics"]
     r.merged_into = d["merged_into"]
     r.taught_by = d["taught_by"]
+    r.rules_version = d["rules_version"]
     r.__class__ = records.ModelEvent
     return r
 
@@ -1325,6 +1329,24 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     else:
         annotation_changes_81.relabelled = number_86
         i += 1
+    number_87 = SHORT_LONGS[b[i]]
+    if number_87 is None:
+        annotation_changes_81.restated, i = read_int(b, i)
+    else:
+        annotation_changes_81.restated = number_87
+        i += 1
+    number_88 = SHORT_LONGS[b[i]]
+    if number_88 is None:
+        annotation_changes_81.represcribed, i = read_int(b, i)
+    else:
+        annotation_changes_81.represcribed = number_88
+        i += 1
+    number_89 = SHORT_LONGS[b[i]]
+    if number_89 is None:
+        annotation_changes_81.related, i = read_int(b, i)
+    else:
+        annotation_changes_81.related = number_89
+        i += 1
     annotation_changes_81.__class__ = records.AnnotationChanges
     record.changes = annotation_changes_81
     n = SHORT_LENGTHS[b[i]]
@@ -1333,85 +1355,46 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
     else:
         i += 1
     record.annotator = b[i : (i := i + n)].decode()
-    number_87 = SHORT_LONGS[b[i]]
-    if number_87 is None:
+    number_90 = SHORT_LONGS[b[i]]
+    if number_90 is None:
         record.sequence, i = read_int(b, i)
     else:
-        record.sequence = number_87
+        record.sequence = number_90
         i += 1
     (record.seconds_spent,) = _DOUBLES_1.unpack_from(b, i)
     i += 8
-    number_88 = SHORT_LONGS[b[i]]
-    if number_88 is None:
+    number_91 = SHORT_LONGS[b[i]]
+    if number_91 is None:
         record.annotated_at, i = read_long(b, i)
     else:
-        record.annotated_at = number_88
+        record.annotated_at = number_91
         i += 1
-    items_89: list[Any] = []
-    number_92 = SHORT_LONGS[b[i]]
-    if number_92 is None:
-        count_91, i = read_long(b, i)
+    items_92: list[Any] = []
+    number_95 = SHORT_LONGS[b[i]]
+    if number_95 is None:
+        count_94, i = read_long(b, i)
     else:
-        count_91 = number_92
+        count_94 = number_95
         i += 1
-    while count_91:
-        if count_91 < 0:
-            count_91 = -count_91
+    while count_94:
+        if count_94 < 0:
+            count_94 = -count_94
             _, i = read_length(b, i)
-        for _ in range(count_91):
+        for _ in range(count_94):
             n = SHORT_LENGTHS[b[i]]
             if n < 0:
                 n, i = read_length(b, i)
             else:
                 i += 1
-            item_90 = b[i : (i := i + n)].decode()
-            items_89.append(item_90)
-        number_93 = SHORT_LONGS[b[i]]
-        if number_93 is None:
-            count_91, i = read_long(b, i)
+            item_93 = b[i : (i := i + n)].decode()
+            items_92.append(item_93)
+        number_96 = SHORT_LONGS[b[i]]
+        if number_96 is None:
+            count_94, i = read_long(b, i)
         else:
-            count_91 = number_93
+            count_94 = number_96
             i += 1
-    record.supersedes = tuple(items_89)
-    branch_94 = b[i]
-    i += 1
-    if branch_94 == 2:
-        n = SHORT_LENGTHS[b[i]]
-        if n < 0:
-            n, i = read_length(b, i)
-        else:
-            i += 1
-        record.dataset_digest = b[i : (i := i + n)].decode()
-    elif branch_94 == 0:
-        record.dataset_digest = None
-    else:
-        raise ValueError("no such branch")
-    branch_95 = b[i]
-    i += 1
-    if branch_95 == 2:
-        n = SHORT_LENGTHS[b[i]]
-        if n < 0:
-            n, i = read_length(b, i)
-        else:
-            i += 1
-        record.pseudonym_key_id = b[i : (i := i + n)].decode()
-    elif branch_95 == 0:
-        record.pseudonym_key_id = None
-    else:
-        raise ValueError("no such branch")
-    branch_96 = b[i]
-    i += 1
-    if branch_96 == 2:
-        n = SHORT_LENGTHS[b[i]]
-        if n < 0:
-            n, i = read_length(b, i)
-        else:
-            i += 1
-        record.purpose = b[i : (i := i + n)].decode()
-    elif branch_96 == 0:
-        record.purpose = None
-    else:
-        raise ValueError("no such branch")
+    record.supersedes = tuple(items_92)
     branch_97 = b[i]
     i += 1
     if branch_97 == 2:
@@ -1420,9 +1403,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.consent_artefact_id = b[i : (i := i + n)].decode()
+        record.dataset_digest = b[i : (i := i + n)].decode()
     elif branch_97 == 0:
-        record.consent_artefact_id = None
+        record.dataset_digest = None
     else:
         raise ValueError("no such branch")
     branch_98 = b[i]
@@ -1433,9 +1416,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.encryption_key_id = b[i : (i := i + n)].decode()
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
     elif branch_98 == 0:
-        record.encryption_key_id = None
+        record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
     branch_99 = b[i]
@@ -1446,8 +1429,47 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.sealed = b[i : (i := i + n)]
+        record.purpose = b[i : (i := i + n)].decode()
     elif branch_99 == 0:
+        record.purpose = None
+    else:
+        raise ValueError("no such branch")
+    branch_100 = b[i]
+    i += 1
+    if branch_100 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.consent_artefact_id = b[i : (i := i + n)].decode()
+    elif branch_100 == 0:
+        record.consent_artefact_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_101 = b[i]
+    i += 1
+    if branch_101 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_101 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_102 = b[i]
+    i += 1
+    if branch_102 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_102 == 0:
         record.sealed = None
     else:
         raise ValueError("no such branch")
@@ -1516,7 +1538,7 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
     value_42 = r.inclusion_probability
     annotation_changes_43 = r.changes
     data_44 = r.annotator.encode()
-    out += (b"\x00", _SAMPLE_BYTES[r.sample], b"\x00" if value_42 is None else b"\x02" + _DOUBLES_1.pack(value_42), _BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_43.kept], INTS[annotation_changes_43.added], INTS[annotation_changes_43.removed], INTS[annotation_changes_43.moved], INTS[annotation_changes_43.relabelled], LONGS[len(data_44)], data_44, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
+    out += (b"\x00", _SAMPLE_BYTES[r.sample], b"\x00" if value_42 is None else b"\x02" + _DOUBLES_1.pack(value_42), _BOOLEAN_BYTES[r.predictions_shown], _ANNOTATIONOUTCOME_BYTES[r.outcome], INTS[annotation_changes_43.kept], INTS[annotation_changes_43.added], INTS[annotation_changes_43.removed], INTS[annotation_changes_43.moved], INTS[annotation_changes_43.relabelled], INTS[annotation_changes_43.restated], INTS[annotation_changes_43.represcribed], INTS[annotation_changes_43.related], LONGS[len(data_44)], data_44, INTS[r.sequence], _DOUBLES_1.pack(r.seconds_spent), LONGS[r.annotated_at],)
     items_45 = r.supersedes
     if items_45:
         out.append(LONGS[len(items_45)])
@@ -2736,6 +2758,19 @@ def read_model_event(b: bytes, i: int) -> records.ModelEvent:
             count_25 = number_28
             i += 1
     record.taught_by = entries_22
+    branch_29 = b[i]
+    i += 1
+    if branch_29 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.rules_version = b[i : (i := i + n)].decode()
+    elif branch_29 == 0:
+        record.rules_version = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.ModelEvent
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -2773,7 +2808,8 @@ def write_model_event(r: records.ModelEvent, header: bytes) -> bytes:
         for key_23, item_24 in entries_22.items():
             data_25 = key_23.encode()
             out += (LONGS[len(data_25)], data_25, INTS[item_24],)
-    out += (b"\x00",)
+    value_26 = r.rules_version
+    out += (b"\x00", b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27,)
     return b"".join(out)
 
 

@@ -87,6 +87,9 @@ class AnnotationChanges(Record):
         "removed",
         "moved",
         "relabelled",
+        "restated",
+        "represcribed",
+        "related",
     )
 
 
@@ -258,6 +261,7 @@ class ModelEvent(Record):
         "metrics",
         "merged_into",
         "taught_by",
+        "rules_version",
     )
 
 

@@ -21,12 +21,9 @@ from contracts.records import (
     ReviewRequested,
     Segment,
 )
+from serving.tagging import TaggedAssertion, TaggedNote, TaggedPrescription, TaggedRelation
 
 from extractor.domain.sampling import Chosen
-from extractor.domain.tagging import TaggedAssertion, TaggedNote, TaggedPrescription, TaggedRelation
-
-RULES_SERIAL = 0
-"""Of the rules that come with this program: none was released yet. Of two events about one note the higher one counts."""
 
 _LABELS = {label.value: label for label in (EntityLabel.DISEASE, EntityLabel.TREATMENT)}
 _STATUSES = {member.value: member for member in AssertionStatus}
@@ -51,7 +48,12 @@ def entity_id(index: int) -> str:
 
 
 def extracted(
-    note: NoteAccepted, tagged: TaggedNote, model: ModelRef, rules_version: str, review: Review, extracted_at: int
+    note: NoteAccepted,
+    tagged: TaggedNote,
+    model: ModelRef,
+    rules: tuple[str, int],
+    review: Review,
+    extracted_at: int,
 ) -> EntitiesExtracted:
     """The event that says what one model found in one revision of a note.
 
@@ -59,19 +61,19 @@ def extracted(
         note: The accepted note.
         tagged: What the tagger said of its text.
         model: Which model version said it.
-        rules_version: Of the rules that read what the note says of the entities.
+        rules: Version and serial of the rules that read what the note says of the entities.
         review: Whether people look at it too.
         extracted_at: UTC milliseconds.
     """
     return EntitiesExtracted(
-        event_id=event_id(note.source, note.note_id, note.revision, model.serial, RULES_SERIAL),
+        event_id=event_id(note.source, note.note_id, note.revision, model.serial, rules[1]),
         source=note.source,
         note_id=note.note_id,
         revision=note.revision,
         origin=note.origin,
         model=model,
-        rules_version=rules_version,
-        rules_serial=RULES_SERIAL,
+        rules_version=rules[0],
+        rules_serial=rules[1],
         segment=segment(note.city, note.specialty),
         patient_ref=note.patient_ref,
         written_at=note.written_at,

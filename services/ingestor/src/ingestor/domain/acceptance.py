@@ -1,12 +1,10 @@
 """From a submitted note to an accepted one."""
 
-import unicodedata
 from dataclasses import dataclass
 
 from contracts.records import NoteAccepted, NoteSubmitted
+from contracts.rules import Rules, Violation, normalise, violations
 from runtime.pseudonyms import Pseudonyms
-
-from ingestor.domain.rules import Rules, Violation, violations
 
 
 class Refused(Exception):
@@ -59,8 +57,3 @@ class Acceptance:
             purpose=note.purpose or None,
             consent_artefact_id=note.consent_artefact_id or None,
         )
-
-
-def normalise(text: str) -> str:
-    """The text in Unicode normal form C, so that equal words have equal code points."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -2,22 +2,30 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from runtime.budget import ByteBudget, OverBudget, Rates
+from runtime.budget import OverBudget
+from runtime.client_door import (
+    Allowance,
+    HttpRefusal,
+    authenticate,
+    check_headers,
+    come_later,
+    problem,
+    read_body,
+    throttled,
+)
+from runtime.client_tokens import Tokens
 from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
-from runtime.metrics import Metrics
+from runtime.json_body import BadJson
+from runtime.metrics import HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS, Metrics
 from starlette.requests import Request
 
-from ingestor.adapters.tokens import Tokens
-from ingestor.http.bodies import NOTE_EXAMPLE, BadJson, NoteBody, NoteResult, Problem, Results, parse_body
-from ingestor.http.intake import IdempotencyConflict, Intake
+from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody, NoteResult, Problem, Results, parse_body
+from ingestor.http.intake import IdempotencyConflict, Intake, sender_of
 from ingestor.http.page import page
-from ingestor.http.reading import HttpRefusal, authenticate, check_headers, read_body, sender_of
-from ingestor.metrics import HTTP_BYTES, HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS, HTTP_THROTTLED
 
 DESCRIPTION = """Send clinical notes, one object or an array.
 
@@ -28,13 +36,6 @@ DESCRIPTION = """Send clinical notes, one object or an array.
 * Sending again is harmless. The same note (your source, note_id and revision, or the same Idempotency-Key) with the same content answers the first
   result for a day; with other content it is a conflict (409).
 """
-
-_LIMITS = {
-    "notes_per_s": "this client sends more notes a second than it may",
-    "bytes_per_s": "this client sends more bytes a second than it may",
-    "bytes_in_flight": "too many bytes are being sent at once",
-    "queue": "too much is waiting for the broker",
-}
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": Results, "description": "All notes are stored."},
@@ -64,20 +65,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a client may ask for."""
-
-    in_flight: ByteBudget
-    notes: Rates
-    bytes: Rates
-
-    def check(self, client: str) -> None:
-        """Let a client in, or raise OverBudget."""
-        self.notes.check(client)
-        self.bytes.check(client)
-
-
 class NotesApi:
     """The endpoint: converts, and leaves deciding to `Intake`."""
 
@@ -97,7 +84,6 @@ class NotesApi:
         self._tokens = tokens
         self._metrics = metrics
         self._allowance = allowance
-        metrics.gauge(HTTP_BYTES).set_function(lambda: allowance.in_flight.held)
         self._max_body_bytes = max_body_bytes
         self._max_notes = max_notes
         self._on_broken = on_broken
@@ -111,35 +97,30 @@ class NotesApi:
             client = authenticate(request, self._tokens)
             response = await self._answer(request, client)
         except OverBudget as over:
-            response = self._later(client, over.limit, over.retry_after_s, 429 if over.is_theirs else 503)
+            response = come_later(self._metrics, client, over)
         except HttpRefusal as refusal:
-            response = _problem(refusal)
+            response = problem(refusal)
         except BadJson as bad:
-            response = _problem(HttpRefusal(422, bad.reason, str(bad)))
+            response = problem(HttpRefusal(422, bad.reason, str(bad)))
         except IdempotencyConflict:
-            response = _problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
+            response = problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
         except Rejected:
-            response = self._later(client, "queue", 1, 429)
+            response = throttled(self._metrics, client, "queue", 1, 429)
         except Recoverable:
             message = "the ingestor is starting; try again soon"
-            response = _problem(HttpRefusal(503, "STARTING", message, self._retry_after))
+            response = problem(HttpRefusal(503, "STARTING", message, self._retry_after))
         except ProducerBroken as broken:
             self._on_broken(broken)
             message = (
                 "this replica cannot write to Kafka any more and ends; send the same again, duplicates are harmless"
             )
-            response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
+            response = problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
         except DeliveryFailed:
             message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"
-            response = _problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
+            response = problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
         self._metrics.counter(HTTP_REQUESTS).labels(str(response.status_code)).inc()
         self._metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
         return response
-
-    def _later(self, client: str, limit: str, retry_after_s: int, status: int) -> Response:
-        self._metrics.counter(HTTP_THROTTLED).labels(client, limit).inc()
-        message = f"{_LIMITS[limit]}; send the same again after Retry-After seconds"
-        return _problem(HttpRefusal(status, "BUSY", message, {"Retry-After": str(retry_after_s)}))
 
     async def _answer(self, request: Request, client: str) -> Response:
         check_headers(request, self._max_body_bytes)
@@ -227,8 +208,3 @@ def _request_docs(max_notes: int) -> dict[str, Any]:
         "parameters": [key],
         "security": [{"token": []}],
     }
-
-
-def _problem(refusal: HttpRefusal) -> JSONResponse:
-    content = {"reason": refusal.reason, "message": refusal.message}
-    return JSONResponse(content, refusal.status, headers=refusal.headers)

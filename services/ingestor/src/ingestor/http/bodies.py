@@ -1,32 +1,27 @@
 """What clients send and get, as the OpenAPI page shows it, and the step from JSON to a submitted note."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted, Origin
+from contracts.rules import MAX_REVISION, MILLIS_2000, Violation
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
-
-from ingestor.domain.rules import MAX_REVISION, MILLIS_2000, Violation
+from runtime.json_body import elements_of, parse_json
 
 MAX_FIELD_NAME_CHARS = 64
 MAX_FAULTS = 20
 """Faults that one answer names; the rest is counted."""
-MAX_DEPTH = 20
 MAX_KEYS_OF_A_NOTE = 32
 """On average over a body; a note has fewer than half of them."""
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""A string, or what is left of the body where it does not end; in time linear in its length."""
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{}:"))
 _BAD_IN_NAME = r"\u0000-\u001f\u007f-\u009f"
 _BAD_IN_TEXT = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 
 
 def _shape(bad: str, most_chars: int, *, may_be_empty: bool = False) -> dict[str, JsonValue]:
-    """What the page says of a string; `ingestor.domain.rules` judges it, with a reason for each fault."""
+    """What the page says of a string; `contracts.rules` judges it, with a reason for each fault."""
     pattern = f"[^{bad}]*[^{bad}\\s][^{bad}]*"
     if may_be_empty:
         return {"maxLength": most_chars, "pattern": f"^({pattern})?$"}
@@ -137,18 +132,6 @@ class Problem(BaseModel):
     message: str
 
 
-class BadJson(ValueError):
-    """The body is not usable JSON.
-
-    Attributes:
-        reason: The code to answer.
-    """
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """One element of the body: a submitted note, or what is wrong with its shape.
@@ -181,38 +164,10 @@ def parse_body(body: bytes, max_notes: int, source: str) -> list[Item]:
     Raises:
         BadJson: The body as a whole is unusable. The message never repeats any of it.
     """
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadJson(Reason.INVALID_UTF8, "the body is not valid UTF-8") from None
-    check_structure(body, MAX_KEYS_OF_A_NOTE * max_notes)
-    try:
-        content = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
-        raise BadJson(Reason.UNDECODABLE, "the body is not JSON") from None
-    elements = content if isinstance(content, list) else [content]
-    if not elements:
-        raise BadJson(Reason.EMPTY_VALUE, "the array holds no note")
-    if len(elements) > max_notes:
-        raise BadJson(Reason.TOO_LARGE, f"an array holds at most {max_notes} notes")
-    return [parse_note(element, source) for element in elements]
-
-
-def check_structure(body: bytes, most_keys: int) -> None:
-    """Bound what a parser would build, without building it: one pass over the bytes, whatever they are.
-
-    Raises:
-        BadJson: Nested too deep, or too many keys, objects and arrays.
-    """
-    structure = _STRING.sub(b"", body).translate(None, _NOT_STRUCTURE)
-    brackets = structure.replace(b":", b"")
-    depth = 0
-    for bracket in brackets[: 2 * most_keys]:
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise BadJson(Reason.UNDECODABLE, f"the JSON is nested deeper than {MAX_DEPTH} levels")
-    if len(structure) - len(brackets) > most_keys or len(brackets) > 2 * most_keys:
-        raise BadJson(Reason.TOO_LARGE, f"the JSON has more than {most_keys} keys, or as many objects and arrays")
+    return [
+        parse_note(element, source)
+        for element in elements_of(parse_json(body, MAX_KEYS_OF_A_NOTE * max_notes), max_notes)
+    ]
 
 
 def parse_note(element: object, source: str) -> Item:
@@ -242,10 +197,6 @@ def parse_note(element: object, source: str) -> Item:
     empty_is_none = {"purpose": body.purpose or None, "consent_artefact_id": body.consent_artefact_id or None}
     note = NoteSubmitted(**{**values, **empty_is_none, "source": source, "origin": Origin(body.origin)})
     return Item(note, _readable_id(element), element=element)
-
-
-def _refuse_constant(_name: str) -> None:
-    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _unknown(name: str) -> Violation:

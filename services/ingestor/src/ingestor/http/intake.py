@@ -9,23 +9,26 @@ from operator import attrgetter
 from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
+from contracts.rules import Violation
 from contracts.wire import WireError
+from runtime.client_door import HttpRefusal
 from runtime.deadletter import dead_letter
 from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
 from runtime.metrics import Metrics
 from runtime.records import Headers, InputRecord, OutputRecord
-from runtime.tracing import Spans, request
+from runtime.tracing import TRACEPARENT, Spans, request
+from starlette.requests import Request
 
 from ingestor.adapters.log import AcceptedLog, Place
 from ingestor.adapters.results import FirstResults, key_of
 from ingestor.domain.acceptance import Acceptance, Refused
-from ingestor.domain.rules import Violation
 from ingestor.http.bodies import MAX_FAULTS, FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
 DOOR = "http"
 STAGE = "ingestor-http"
+MAX_IDEMPOTENCY_KEY_CHARS = 256
 _content_of = attrgetter(*(field.name for field in fields(NoteSubmitted)))
 
 
@@ -301,6 +304,19 @@ class Intake:
 def body_digest(body: bytes) -> str:
     """What tells two bodies apart."""
     return hashlib.sha256(body).hexdigest()
+
+
+def sender_of(request: Request, client: str, body: bytes) -> Sender:
+    """Who sent it, and what makes it the same request again.
+
+    Raises:
+        HttpRefusal: 422 for an Idempotency-Key that is too long.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARS:
+        message = f"Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters"
+        raise HttpRefusal(422, Reason.OUT_OF_RANGE, message)
+    return Sender(client, key, body_digest(body), request.headers.get(TRACEPARENT))
 
 
 def _request_key(sender: Sender) -> str:

@@ -2,10 +2,22 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from contracts.records import AnnotationChanges, Entity, EntityLabel, Relation, RelationType, ReviewRequested
+from contracts.records import (
+    AnnotationChanges,
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
+    Entity,
+    EntityLabel,
+    Experiencer,
+    Prescription,
+    Relation,
+    RelationType,
+    ReviewRequested,
+)
 
 LABELS = {"DISEASE": EntityLabel.DISEASE, "TREATMENT": EntityLabel.TREATMENT}
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -17,21 +29,53 @@ class SpansRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A span that a person drew; offsets in code points."""
+    """A span that a person drew; offsets in code points.
+
+    Attributes:
+        stated: What the person says of it; None where the client knows nothing of it.
+        prescription: How it is taken; it counts only beside `stated`.
+    """
 
     start: int
     end: int
     label: str
+    stated: "Stated | None" = None
+    prescription: Prescription | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Status, time and experiencer, in the contract's words."""
+
+    status: str
+    time: str
+    experiencer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A treatment and a disease that belong together.
+
+    Attributes:
+        type: How, in the contract's words.
+    """
+
+    treatment: Mark
+    disease: Mark
+    type: str = "TREATS"
+
+
+_OF_TREATMENTS = frozenset({"ALLERGY", "REFUSED"})
 
 
 def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -> tuple[Entity, ...]:
     """The entities that marks make, in text order.
 
-    What the model had found keeps the model's confidence, and what the rules made of it; what a person drew has confidence 1 and neither
-    assertion nor prescription.
+    What the model had found keeps the model's confidence; what a person drew has confidence 1. What a mark does not state stays as the
+    rules had it, or unsaid.
 
     Raises:
-        SpansRefused: A mark lies outside the text, is empty, has another label or overlaps its neighbour.
+        SpansRefused: A mark lies outside the text, is empty, has another label or overlaps its neighbour, or cannot be what is stated.
     """
     ordered = sorted(marks, key=lambda mark: (mark.start, mark.end))
     said = {_place(entity): entity for entity in predicted}
@@ -49,11 +93,44 @@ def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -
                 start=mark.start,
                 end=mark.end,
                 confidence=found.confidence if found else 1.0,
-                assertion=found.assertion if found else None,
-                prescription=found.prescription if found else None,
+                assertion=_assertion(mark, place, found),
+                prescription=_prescription(mark, place, found),
             )
         )
     return tuple(entities)
+
+
+def _assertion(mark: Mark, place: int, found: Entity | None) -> Assertion | None:
+    """What is stated; the words that decided stay where the person left what they decided."""
+    predicted = found.assertion if found else None
+    if mark.stated is None:
+        return predicted
+    if mark.label == "DISEASE" and mark.stated.status in _OF_TREATMENTS:
+        raise SpansRefused(f"entity {place}: a disease cannot be {mark.stated.status}")
+    if predicted is not None and stated_of(predicted) == mark.stated:
+        return predicted
+    return Assertion(
+        status=AssertionStatus(mark.stated.status),
+        time=AssertionTime(mark.stated.time),
+        experiencer=Experiencer(mark.stated.experiencer),
+        cue_start=-1,
+        cue_end=-1,
+    )
+
+
+def _prescription(mark: Mark, place: int, found: Entity | None) -> Prescription | None:
+    if mark.stated is None:
+        return found.prescription if found else None
+    if mark.prescription is not None and mark.label == "DISEASE":
+        raise SpansRefused(f"entity {place}: a disease has no prescription")
+    return mark.prescription
+
+
+def stated_of(assertion: Assertion | None) -> Stated | None:
+    """What an assertion says, without the words that decided; None where nothing was judged."""
+    if assertion is None:
+        return None
+    return Stated(str(assertion.status), str(assertion.time), str(assertion.experiencer))
 
 
 def _check(mark: Mark, place: int, free_from: int, length: int) -> None:
@@ -66,28 +143,39 @@ def _check(mark: Mark, place: int, free_from: int, length: int) -> None:
 
 
 def relations_of(
-    entities: Sequence[Entity], pairs: Iterable[tuple[Mark, Mark]], request: ReviewRequested
+    entities: Sequence[Entity], pairs: Iterable[Pair], request: ReviewRequested, *, all_shown: bool
 ) -> tuple[Relation, ...]:
-    """Relations by entity ids: TREATS from pairs of (treatment, disease) marks, the others as they were predicted.
+    """Relations by entity ids, from pairs of marks.
 
-    A pair that had been predicted keeps its confidence; one that a person made has confidence 1. What is no pair the page does not show, so
-    it stays while both its ends do.
+    What had been predicted keeps its confidence; what a person made has confidence 1.
+
+    Args:
+        entities: Of the note, as the person left them.
+        pairs: What the person says.
+        request: What was predicted.
+        all_shown: Whether the person saw every relation that has a type of ours; else only those of type TREATS. What was not seen stays
+            while both its ends do.
 
     Raises:
-        SpansRefused: A pair names no entity of the note, or not a treatment and a disease.
+        SpansRefused: A pair names no entity of the note, or not a treatment and a disease, or its ends twice.
     """
     ids = {_place(entity): entity.entity_id for entity in entities}
     predicted = _carried(ids, request)
-    treats = {_ends(one): one for one in predicted if one.type is RelationType.TREATS}
+    known = {(*_ends(one), one.type): one for one in predicted}
     found: dict[tuple[str, str], Relation] = {}
-    for place, (treatment, disease) in enumerate(pairs, start=1):
+    for place, pair in enumerate(pairs, start=1):
+        treatment, disease = pair.treatment, pair.disease
         treatment_id = ids.get((treatment.start, treatment.end, "TREATMENT"))
         disease_id = ids.get((disease.start, disease.end, "DISEASE"))
         if treatment_id is None or disease_id is None:
             raise SpansRefused(f"pair {place}: must join a treatment and a disease of this note")
-        drawn = Relation(type=RelationType.TREATS, treatment_id=treatment_id, disease_id=disease_id, confidence=1.0)
-        found[_ends(drawn)] = treats.get(_ends(drawn), drawn)
-    others = (one for one in predicted if one.type is not RelationType.TREATS and _ends(one) not in found)
+        kind = RelationType(pair.type)
+        drawn = Relation(type=kind, treatment_id=treatment_id, disease_id=disease_id, confidence=1.0)
+        if all_shown and _ends(drawn) in found:
+            raise SpansRefused(f"pair {place}: these two are paired already")
+        found[_ends(drawn)] = known.get((*_ends(drawn), kind), drawn)
+    seen = set(RelationType) - {RelationType.UNKNOWN} if all_shown else {RelationType.TREATS}
+    others = (one for one in predicted if one.type not in seen and _ends(one) not in found)
     return (*found.values(), *others)
 
 
@@ -109,12 +197,19 @@ def _ends(relation: Relation) -> tuple[str, str]:
     return relation.treatment_id, relation.disease_id
 
 
-def changes_of(predicted: Sequence[Entity], final: Sequence[Entity]) -> AnnotationChanges:
-    """What was done, in counts: each entity counts once, as the least change that explains it.
+def changes_of(
+    predicted: Sequence[Entity],
+    final: Sequence[Entity],
+    predicted_relations: Sequence[Relation] = (),
+    relations: Sequence[Relation] = (),
+) -> AnnotationChanges:
+    """What was done, in counts: each entity counts once, as the least change that explains it; what is said of it apart from that.
 
     Args:
         predicted: What the model had found, in whatever order.
         final: In text order and without overlap, as `entities_of` gives it.
+        predicted_relations: What the rules had found.
+        relations: As the person left them.
     """
     old = [(entity.start, entity.end, str(entity.label)) for entity in predicted]
     new = [(entity.start, entity.end, str(entity.label)) for entity in final]
@@ -124,8 +219,40 @@ def changes_of(predicted: Sequence[Entity], final: Sequence[Entity]) -> Annotati
     left, come, relabelled = _without_relabelled(left, come)
     moved = _moved(left, come)
     return AnnotationChanges(
-        kept=kept, added=len(come) - moved, removed=len(left) - moved, moved=moved, relabelled=relabelled
+        kept=kept,
+        added=len(come) - moved,
+        removed=len(left) - moved,
+        moved=moved,
+        relabelled=relabelled,
+        restated=restated(predicted, final),
+        represcribed=represcribed(predicted, final),
+        related=len(ends_of(predicted, predicted_relations) ^ ends_of(final, relations)),
     )
+
+
+def _kept(predicted: Sequence[Entity], final: Sequence[Entity]) -> Iterator[tuple[Entity, Entity]]:
+    before = {_place(entity): entity for entity in predicted}
+    return ((before[_place(entity)], entity) for entity in final if _place(entity) in before)
+
+
+def restated(predicted: Sequence[Entity], final: Sequence[Entity]) -> int:
+    """How many kept entities have another status, time or experiencer."""
+    return sum(stated_of(one.assertion) != stated_of(other.assertion) for one, other in _kept(predicted, final))
+
+
+def represcribed(predicted: Sequence[Entity], final: Sequence[Entity]) -> int:
+    """How many kept entities have another prescription."""
+    return sum(one.prescription != other.prescription for one, other in _kept(predicted, final))
+
+
+def ends_of(entities: Sequence[Entity], relations: Sequence[Relation]) -> set[tuple[int, int, str]]:
+    """Relations as (start of the treatment, start of the disease, type), whatever the ids are; one without its ends is left out."""
+    starts = {entity.entity_id: entity.start for entity in entities}
+    return {
+        (starts[one.treatment_id], starts[one.disease_id], str(one.type))
+        for one in relations
+        if one.treatment_id in starts and one.disease_id in starts
+    }
 
 
 _Span = tuple[int, int, str]

@@ -68,6 +68,9 @@ class Word:
 
     Attributes:
         seconds: Spent on this revision, earlier words of the same person included.
+        stated: Status, time and experiencer of each span, in its order; "" where nothing was judged.
+        related: (start of the treatment, start of the disease, type) of each relation.
+        prescribed: A digest of each span's prescription, in its order; "" where there is none.
     """
 
     revision: int
@@ -78,6 +81,9 @@ class Word:
     labelled: tuple[tuple[int, str], ...]
     spans: tuple[Span, ...]
     seconds: float = 0.0
+    stated: tuple[str, ...] = ()
+    related: tuple[Span, ...] = ()
+    prescribed: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """As Redis keeps it."""
@@ -85,8 +91,9 @@ class Word:
 
     @classmethod
     def from_json(cls, text: str) -> "Word":
-        """From what Redis kept."""
-        revision, sequence, outcome, annotation_id, tokens, labelled, spans, seconds = json.loads(text)
+        """From what Redis kept, this program or an older one."""
+        revision, sequence, outcome, annotation_id, tokens, labelled, spans, seconds, *said = json.loads(text)
+        stated, related, prescribed = said or ((), (), ())
         return cls(
             revision,
             sequence,
@@ -96,7 +103,15 @@ class Word:
             tuple((at, label) for at, label in labelled),
             tuple((start, end, label) for start, end, label in spans),
             seconds,
+            tuple(stated),
+            tuple((treatment, disease, kind) for treatment, disease, kind in related),
+            tuple(prescribed),
         )
+
+    @property
+    def stated_by_span(self) -> dict[Span, str]:
+        """What is said of each span of which something is."""
+        return {span: said for span, said in zip(self.spans, self.stated, strict=False) if said}
 
 
 Words = Mapping[str, Word]
@@ -130,9 +145,17 @@ def _wanted(task: Task, verdicts: list[Word]) -> int:
 def _agree(verdicts: list[Word]) -> bool:
     first = verdicts[0]
     return all(
-        (word.outcome in LABELLING) == (first.outcome in LABELLING) and set(word.spans) == set(first.spans)
+        (word.outcome in LABELLING) == (first.outcome in LABELLING)
+        and set(word.spans) == set(first.spans)
+        and _say_the_same(word, first)
         for word in verdicts
     )
+
+
+def _say_the_same(one: Word, other: Word) -> bool:
+    """Whether both say the same of each entity; where one of them says nothing, there is nothing to disagree on."""
+    first, second = one.stated_by_span, other.stated_by_span
+    return all(first[span] == second[span] for span in first.keys() & second.keys())
 
 
 def may_take(annotator: str, task: Task, words: Words) -> bool:

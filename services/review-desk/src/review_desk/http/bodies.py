@@ -3,12 +3,12 @@
 from typing import Annotated, Any, Literal
 
 from contracts.identity import note_key
-from contracts.records import RelationType
+from contracts.records import Entity, Prescription
 from pydantic import BaseModel, ConfigDict, Field
 
 from review_desk.desk import Decision, Handed, Held
-from review_desk.domain.spans import Mark
-from review_desk.domain.tasks import Queue
+from review_desk.domain.spans import Mark, Pair, Stated, stated_of
+from review_desk.domain.tasks import Queue, Span, Word
 
 _MAX_ENTITIES = 5_000
 _MAX_HELD = 50
@@ -27,16 +27,57 @@ class Login(Strict):
     token: Annotated[str, Field(max_length=500)]
 
 
+class AssertionBody(Strict):
+    """What the note says of an entity."""
+
+    status: Literal["UNKNOWN", "PRESENT", "NEGATED", "POSSIBLE", "HYPOTHETICAL", "ALLERGY", "REFUSED"]
+    time: Literal["UNKNOWN", "CURRENT", "HISTORICAL", "PLANNED"]
+    experiencer: Literal["UNKNOWN", "PATIENT", "FAMILY", "OTHER"]
+
+    def stated(self) -> Stated:
+        """For the domain."""
+        return Stated(self.status, self.time, self.experiencer)
+
+
+Words = Annotated[str, Field(min_length=1, max_length=60)]
+Count = Annotated[int, Field(ge=1, le=999, strict=True)]
+
+
+class PrescriptionBody(Strict):
+    """How a treatment is taken; null is not written, or not clear."""
+
+    form: Words | None = None
+    strength: Words | None = None
+    dose: Words | None = None
+    frequency: Count | None = None
+    period: Count | None = None
+    period_unit: Literal["h", "d", "wk", "mo"] | None = None
+    when: Literal["AC", "PC", "HS"] | None = None
+    as_needed: Literal[True] | None = None
+    duration: Count | None = None
+    duration_unit: Literal["d", "wk", "mo"] | None = None
+    route: Words | None = None
+
+    def record(self) -> Prescription | None:
+        """The record; None where nothing is written."""
+        given = self.model_dump()
+        return Prescription(**given) if any(value is not None for value in given.values()) else None
+
+
 class EntityBody(Strict):
-    """A span, in code points of the text."""
+    """A span, in code points of the text, and what is said of it. Without an assertion that stays as it was."""
 
     start: Annotated[int, Field(ge=0, strict=True)]
     end: Annotated[int, Field(ge=0, strict=True)]
     label: Label
+    assertion: AssertionBody | None = None
+    prescription: PrescriptionBody | None = None
 
     def mark(self) -> Mark:
         """For the domain."""
-        return Mark(self.start, self.end, self.label)
+        stated = None if self.assertion is None else self.assertion.stated()
+        written = None if self.prescription is None else self.prescription.record()
+        return Mark(self.start, self.end, self.label, stated, written)
 
 
 class SpanBody(Strict):
@@ -47,16 +88,20 @@ class SpanBody(Strict):
 
 
 class PairBody(Strict):
-    """A treatment and the disease that it is given for."""
+    """A treatment and a disease that belong together: by type TREATS it is given for it now."""
 
     treatment: SpanBody
     disease: SpanBody
+    type: Literal[
+        "TREATS", "TREATED", "PLANNED", "PREVENTS", "CAUSES", "CONTRAINDICATED", "REFUSED", "TREATS_FAILED"
+    ] = "TREATS"
 
-    def marks(self) -> tuple[Mark, Mark]:
+    def pair(self) -> Pair:
         """For the domain."""
-        return (
+        return Pair(
             Mark(self.treatment.start, self.treatment.end, "TREATMENT"),
             Mark(self.disease.start, self.disease.end, "DISEASE"),
+            self.type,
         )
 
 
@@ -108,7 +153,7 @@ class DecisionBody(LeaseBody):
     def said(self) -> Decision:
         """For the desk."""
         marks = tuple(entity.mark() for entity in self.entities)
-        pairs = tuple(pair.marks() for pair in self.pairs)
+        pairs = tuple(pair.pair() for pair in self.pairs)
         return Decision(None, marks, pairs, self.seconds_spent, self.sequence, self.lease)
 
 
@@ -131,7 +176,14 @@ def task_of(handed: Handed, lease_s: int) -> dict[str, Any]:
         "show_predictions": request.show_predictions,
         "why": handed.why,
         "entities": [
-            {"start": e.start, "end": e.end, "label": str(e.label), "confidence": e.confidence}
+            {
+                "start": e.start,
+                "end": e.end,
+                "label": str(e.label),
+                "confidence": e.confidence,
+                "assertion": _assertion(stated_of(e.assertion)),
+                "prescription": _prescription(e),
+            }
             for e in (request.entities if shown else ())
             if str(e.label) in {"DISEASE", "TREATMENT"}
         ],
@@ -144,10 +196,26 @@ def task_of(handed: Handed, lease_s: int) -> dict[str, Any]:
 def _pairs(handed: Handed) -> list[dict[str, Any]]:
     places = {e.entity_id: {"start": e.start, "end": e.end} for e in handed.request.entities}
     return [
-        {"treatment": places[one.treatment_id], "disease": places[one.disease_id]}
+        {"treatment": places[one.treatment_id], "disease": places[one.disease_id], "type": str(one.type)}
         for one in handed.request.relations
-        if one.type is RelationType.TREATS and one.treatment_id in places and one.disease_id in places
+        if str(one.type) != "UNKNOWN" and one.treatment_id in places and one.disease_id in places
     ]
+
+
+def _assertion(said: Stated | None) -> dict[str, str] | None:
+    """None where nothing was judged, or in words that this program does not know yet."""
+    if said is None or "UNKNOWN" in {said.status, said.time, said.experiencer}:
+        return None
+    return {"status": said.status, "time": said.time, "experiencer": said.experiencer}
+
+
+def _prescription(entity: Entity) -> dict[str, Any] | None:
+    return None if entity.prescription is None else dict(entity.prescription.to_dict())
+
+
+def _said(word: Word, span: Span) -> Stated | None:
+    said = word.stated_by_span.get(span)
+    return None if said is None else Stated(*said.split())
 
 
 def _opinions(handed: Handed) -> list[dict[str, Any]]:
@@ -156,7 +224,10 @@ def _opinions(handed: Handed) -> list[dict[str, Any]]:
     return [
         {
             "outcome": word.outcome,
-            "entities": [{"start": start, "end": end, "label": label} for start, end, label in word.spans],
+            "entities": [
+                {"start": start, "end": end, "label": label, "assertion": _assertion(_said(word, (start, end, label)))}
+                for start, end, label in word.spans
+            ],
         }
         for word in words
         if word.revision == handed.request.revision and word.outcome != "SKIPPED"

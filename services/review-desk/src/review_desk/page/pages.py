@@ -25,6 +25,16 @@ SHORTCUTS = (
     (("X",), "delete the entity"),
     (("A",), "do the same to all same mentions"),
     (("P",), "pair a treatment with its disease; a number picks it"),
+    (("E", "N"), "the entity is present; it is negated"),
+    (("M", "I"), "it is possible (maybe); it is hypothetical (if)"),
+    (("G", "W"), "the patient is allergic to the treatment; refuses it (won't)"),
+    (("C", "H", "L"), "current; past (history); planned (later)"),
+    (("Y", "V", "O"), "it is the patient's; of the family; of another person"),
+    (
+        ("Shift", "1 … 8"),
+        "type of the pair: for, was for, planned for, prevents, causes, not in, refused for, failed for",
+    ),
+    (("Z",), "prescription of the treatment; in it a letter goes to each attribute"),
     (("U", "R"), "undo, redo"),
     (("B",), "back to the note before, to change it"),
     (("S",), "skip: leave it to others"),
@@ -36,6 +46,23 @@ SHORTCUTS = (
 """Keys and what they do. A browser test presses each of them."""
 
 
+ROUTES = (
+    "oral",
+    "intravenous",
+    "intramuscular",
+    "subcutaneous",
+    "inhalation",
+    "nasal",
+    "ophthalmic",
+    "otic",
+    "topical",
+    "sublingual",
+    "rectal",
+    "vaginal",
+)
+"""What the contract names."""
+
+
 class Pages:
     """The templates."""
 
@@ -45,7 +72,9 @@ class Pages:
     def desk(self, *, name: str, role: str, annotator: str, csrf: str) -> HTMLResponse:
         """The page of a person."""
         template = self._templates.get_template("desk.html")
-        return HTMLResponse(template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS))
+        return HTMLResponse(
+            template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS, routes=ROUTES)
+        )
 
     def note(self, source: str, note_id: str, looked: Looked | None) -> HTMLResponse:
         """One note to look at; 404 when the desk does not have it."""

@@ -11,6 +11,8 @@ from outcomes.kpis import Assumptions, View
 from outcomes.quality import of_both_labels, prefill_bias
 from outcomes.remembered import MOST_NOTES
 
+from scorekeeper.domain.refusals import RefusedNotes
+
 TODAY, WEEK = "today", "week"
 WEEK_DAYS = 8
 """Today and the seven days before."""
@@ -64,6 +66,7 @@ class Board:
         self.assumptions = assumptions
         self.folded = Folded(zone, most_notes)
         self.pulse = Pulse()
+        self.refusals = RefusedNotes()
         self.whole = False
 
     def today(self, now_ms: int) -> str:

@@ -7,6 +7,7 @@ from contracts.records import LabelQuality
 from outcomes.cells import Cell, quantile_ms
 from outcomes.folding import INTAKE_DLQ, Episode, Promotion
 from outcomes.kpis import KPIS, Kpi, View, interval_of, met
+from outcomes.quality import LABELS
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 
@@ -79,6 +80,16 @@ class Figures:
     episodes: tuple[Episode, ...]
     promotions: tuple[tuple[int, Promotion], ...]
     now_ms: int
+
+    @property
+    def quality_of_labels(self) -> tuple[LabelQuality, ...]:
+        """Of each label, and of both."""
+        return tuple(row for row in self.quality if row.label in LABELS)
+
+    @property
+    def quality_of_said(self) -> tuple[LabelQuality, ...]:
+        """Of each class of what is said, and of each kind."""
+        return tuple(row for row in self.quality if row.label not in LABELS)
 
 
 def look(board: Board, now_ms: int, window: str, city: str = "", version: str = "") -> Figures:

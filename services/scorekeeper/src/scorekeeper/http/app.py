@@ -18,6 +18,7 @@ from starlette.requests import Request
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.figures import kpis_of, look, quality_of
 from scorekeeper.http.door import ASK, Door
+from scorekeeper.http.notes import NotesApi
 from scorekeeper.http.page import Page, Scope
 
 STATIC = Path(__file__).parent / "static"
@@ -108,7 +109,7 @@ class ScoreApi:
             await asyncio.sleep(_TELL_EVERY_S)
 
 
-def make_app(page: Page, door: Door, board: Board, stop: threading.Event) -> FastAPI:
+def make_app(page: Page, door: Door, board: Board, stop: threading.Event, notes: NotesApi | None = None) -> FastAPI:
     """The application."""
     api = ScoreApi(page, door, board, stop)
     app = FastAPI(title="Rxtract control page", docs_url=None, redoc_url=None, openapi_url=None)
@@ -118,6 +119,8 @@ def make_app(page: Page, door: Door, board: Board, stop: threading.Event) -> Fas
     app.add_api_route("/events", api.events, methods=["GET"], response_model=None)
     app.add_api_route("/api/kpis", api.kpis, methods=["GET"], response_model=None)
     app.add_api_route("/api/quality", api.quality, methods=["GET"], response_model=None)
+    if notes is not None:
+        app.add_api_route("/v1/notes/{source}/{note_id:path}", notes.get, methods=["GET"], response_model=None)
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.middleware("http")

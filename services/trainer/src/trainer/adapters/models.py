@@ -109,7 +109,7 @@ _REFUSALS = frozenset(
 _WORDS = 200
 
 
-def _patient(call: Callable[_P, _R]) -> Callable[_P, _R]:
+def patient(call: Callable[_P, _R]) -> Callable[_P, _R]:
     """Tell a server that is away, which is a reason to wait, from one that says no, which ends the order."""
 
     def wrapped(*arguments: _P.args, **named: _P.kwargs) -> _R:
@@ -149,7 +149,7 @@ class Registry:
         self._files = files
         self._client = connect(url)
 
-    @_patient
+    @patient
     def by_alias(self, alias: str) -> Version | None:
         """The version that an alias names."""
         try:
@@ -160,7 +160,7 @@ class Registry:
             raise
         return None if found is None else self._version(str(found))
 
-    @_patient
+    @patient
     def version(self, number: str) -> Version | None:
         """A version by its number; None when there is none."""
         try:
@@ -170,7 +170,7 @@ class Registry:
                 return None
             raise
 
-    @_patient
+    @patient
     def of_command(self, command_id: str) -> Version | None:
         """The version that a command made, if it got so far; of two, whose trainers were not seen to overlap, the first."""
         found = self._client.search_model_versions(f"name='{self._name}'")
@@ -178,13 +178,13 @@ class Registry:
         first = min(made, key=lambda one: int(one.version), default=None)
         return None if first is None else Version(str(first.version), str(first.run_id), dict(first.tags))
 
-    @_patient
+    @patient
     def tables(self, version: Version) -> bytes:
         """The bytes of a version's tables, unchecked."""
         known = self._files.by_version(self._name, version.version)
         return b"" if known is None else self._files.tables(known)
 
-    @_patient
+    @patient
     def register(
         self,
         folder: Path,
@@ -226,7 +226,7 @@ class Registry:
         self._client.delete_model_version(self._name, made.version)
         return first
 
-    @_patient
+    @patient
     def judge(self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None) -> Version:
         """Note what the gate said of a version that was offered, and against which champion."""
         # A verdict without its champion counts against none, so that one goes first and comes last.
@@ -241,12 +241,12 @@ class Registry:
         self._client.set_model_version_tag(self._name, version.version, AGAINST_TAG, number_of(champion))
         return self._version(version.version)
 
-    @_patient
+    @patient
     def set_alias(self, alias: str, version: Version) -> None:
         """Point an alias at a version."""
         self._client.set_registered_model_alias(self._name, alias, version.version)
 
-    @_patient
+    @patient
     def drop_alias(self, alias: str) -> None:
         """Remove an alias."""
         try:
@@ -255,7 +255,7 @@ class Registry:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
 
-    @_patient
+    @patient
     def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version:
         """Make a version the champion under a new serial, for one command.
 
@@ -273,7 +273,7 @@ class Registry:
         self._client.set_registered_model_alias(self._name, CHAMPION, version.version)
         return self.finish_move(self._version(version.version))
 
-    @_patient
+    @patient
     def finish_move(self, champion: Version) -> Version:
         """Do what follows the alias; may be done again."""
         self._client.set_model_version_tag(self._name, champion.version, "served", "true")
@@ -284,7 +284,7 @@ class Registry:
             self._client.set_registered_model_alias(self._name, PREVIOUS, move.left)
         return self._version(champion.version)
 
-    @_patient
+    @patient
     def forget_move(self, champion: Version) -> None:
         """Take the mark away: all is done and said."""
         self._drop_tag(champion, MOVING_TAG)

@@ -1,5 +1,7 @@
 // What a person makes of a note: entities and pairs, each change one step that can be undone. Knows no page and no network.
 
+import { fitting, USUAL } from "./said.js";
+
 export const DISEASE = "DISEASE";
 export const TREATMENT = "TREATMENT";
 
@@ -11,7 +13,7 @@ export class Correction {
     this._next = 1;
     this._said = new Map();
     this._now = this._read(task);
-    for (const entity of this._now.entities) this._said.set(placeOf(entity), entity.confidence);
+    for (const entity of this._now.entities) this._said.set(placeOf(entity), entity);
     this._undo = [];
     this._redo = [];
     this.changed = false;
@@ -38,17 +40,44 @@ export class Correction {
     return this.entities.find((entity) => entity.id === id);
   }
 
-  // Label spans; whatever they touch gives way. An entity that is only moved keeps its pairs.
+  // Label spans; whatever they touch gives way. An entity that is only moved keeps its pairs and what is said of it; one that is
+  // drawn is there, now, and the patient's, until something else is said.
   mark(spans, label) {
     let entities = this.entities;
     for (const span of spans) {
       const touched = entities.filter((entity) => entity.start < span.end && span.start < entity.end);
-      const id = touched.length === 1 ? touched[0].id : this._next++;
-      const confidence = this._said.get(placeOf({ ...span, label })) ?? null;
+      const before = touched.length === 1 ? touched[0] : null;
+      const said = this._said.get(placeOf({ ...span, label }));
       entities = entities.filter((entity) => !touched.includes(entity));
-      entities = [...entities, { id, start: span.start, end: span.end, label, confidence }];
+      entities = [...entities, {
+        id: before?.id ?? this._next++,
+        start: span.start,
+        end: span.end,
+        label,
+        confidence: said?.confidence ?? null,
+        assertion: fitting(label, before ? before.assertion : said?.assertion ?? USUAL),
+        prescription: label === TREATMENT ? before?.prescription ?? said?.prescription ?? null : null,
+      }];
     }
     this._step(entities, this.pairs);
+  }
+
+  // Say something else of entities: one of status, time and experiencer.
+  state(entities, change) {
+    const stated = (entity) => ({ ...entity, assertion: { ...USUAL, ...entity.assertion, ...change } });
+    this._step(this.entities.map((entity) => (entities.includes(entity) ? stated(entity) : entity)), this.pairs);
+  }
+
+  prescribe(one, prescription) {
+    this._step(this.entities.map((entity) => (entity === one ? { ...entity, prescription } : entity)), this.pairs);
+  }
+
+  pairsOf(entity) {
+    return this.pairs.filter((pair) => pair.treatment === entity.id || pair.disease === entity.id);
+  }
+
+  relate(one, type) {
+    this._step(this.entities, this.pairs.map((pair) => (pair === one ? { ...pair, type } : pair)));
   }
 
   remove(entities) {
@@ -62,7 +91,7 @@ export class Correction {
     const without = this.pairs.filter((pair) => !same(pair));
     const pairs = without.length < this.pairs.length
       ? without
-      : [...this.pairs, { treatment: treatment.id, disease: disease.id }];
+      : [...this.pairs, { treatment: treatment.id, disease: disease.id, type: "TREATS" }];
     this._step(this.entities, pairs);
   }
 
@@ -84,10 +113,16 @@ export class Correction {
   body() {
     const span = (entity) => ({ start: this.note.point(entity.start), end: this.note.point(entity.end) });
     return {
-      entities: this.entities.map((entity) => ({ ...span(entity), label: entity.label })),
+      entities: this.entities.map((entity) => ({
+        ...span(entity),
+        label: entity.label,
+        assertion: entity.assertion,
+        prescription: entity.prescription,
+      })),
       pairs: this.pairs.map((pair) => ({
         treatment: span(this.byId(pair.treatment)),
         disease: span(this.byId(pair.disease)),
+        type: pair.type,
       })),
     };
   }
@@ -96,15 +131,17 @@ export class Correction {
     const read = entities.map((entity) => {
       const start = this.note.unit(entity.start);
       const end = this.note.unit(entity.end);
-      const confidence = entity.confidence ?? this._said.get(placeOf({ start, end, label: entity.label })) ?? null;
-      return { id: this._next++, start, end, label: entity.label, confidence };
+      const said = this._said.get(placeOf({ start, end, label: entity.label }));
+      const { assertion = said?.assertion ?? null, prescription = said?.prescription ?? null } = entity;
+      const confidence = entity.confidence ?? said?.confidence ?? null;
+      return { id: this._next++, start, end, label: entity.label, confidence, assertion, prescription };
     });
     const find = (span, label) =>
       read.find((entity) => entity.label === label && entity.start === this.note.unit(span.start));
     const joined = pairs
-      .map((pair) => [find(pair.treatment, TREATMENT), find(pair.disease, DISEASE)])
+      .map((pair) => [find(pair.treatment, TREATMENT), find(pair.disease, DISEASE), pair.type ?? "TREATS"])
       .filter(([treatment, disease]) => treatment && disease)
-      .map(([treatment, disease]) => ({ treatment: treatment.id, disease: disease.id }));
+      .map(([treatment, disease, type]) => ({ treatment: treatment.id, disease: disease.id, type }));
     return settled(read, joined);
   }
 

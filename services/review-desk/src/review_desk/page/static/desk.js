@@ -6,7 +6,9 @@ import { ACTIONS, actionOf, DECIDING, isHeld, ownKey } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
 import { Refusals, showRefusals } from "./refusals.js";
+import { PrescriptionForm } from "./prescription.js";
 import { keyOf, LoginNeeded, pathOf, Refusal, Server } from "./server.js";
+import { OF_TREATMENTS } from "./said.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tasks } from "./tasks.js";
@@ -27,6 +29,7 @@ class Desk {
     this.server = new Server(meta("csrf"));
     this.owner = meta("annotator");
     this.paper = new Paper(find("#paper"));
+    this.prescription = new PrescriptionForm(find("#prescription"));
     this.refusals = new Refusals(this.owner, () => this.showRefused());
     this.outbox = new Outbox(this.server, this.owner, {
       onChange: () => this.showState(),
@@ -135,7 +138,12 @@ class Desk {
     this.paper.paint(correction.entities, paired, badges);
     if (this.cursor) this.paper.select(this.cursor.span);
     showEntities(find("#entities"), correction, (entity) => this.select(this.cursor.onto(entity)));
-    showPairs(find("#pairs"), correction, (one, other) => this.change(() => correction.togglePair(one, other)));
+    showPairs(
+      find("#pairs"),
+      correction,
+      (one, other) => this.change(() => correction.togglePair(one, other)),
+      (pair, type) => this.change(() => correction.relate(pair, type)),
+    );
     find("#no-entities").hidden = correction.entities.length > 0;
     find("#no-pairs").hidden = correction.pairs.length > 0;
     this.showHint();
@@ -221,6 +229,34 @@ class Desk {
     if (!span) return;
     this.cursor.onto(span);
     this.change(() => correction.mark([span], entity.label));
+  }
+
+  // Say of the entities under the cursor what they are: one of status, time and experiencer.
+  state(axis, name) {
+    const { correction } = this.now;
+    const there = correction.touching(this.scope() ?? { start: 0, end: 0 });
+    const fits = OF_TREATMENTS.has(name) ? there.filter((entity) => entity.label === "TREATMENT") : there;
+    if (!fits.length) return this.hint(there.length ? "only a treatment can be an allergy or refused" : "put the cursor on an entity first");
+    this.change(() => correction.state(fits, { [axis]: name }));
+  }
+
+  // Give the pair of the entity under the cursor another type: of several the one made last.
+  relate(type) {
+    const { correction } = this.now;
+    const entity = correction.at(this.cursor.span.start);
+    const pair = entity && correction.pairsOf(entity).at(-1);
+    if (!pair) return this.hint("put the cursor on an entity that is in a pair, or press P first");
+    this.change(() => correction.relate(pair, type));
+  }
+
+  prescribe() {
+    const { correction } = this.now;
+    const entity = correction.at(this.cursor.span.start);
+    if (entity?.label !== "TREATMENT") return this.hint("put the cursor on a treatment first");
+    const { now } = this;
+    this.prescription.open(this.words(entity), entity.prescription, (found) => {
+      if (this.now === now) this.change(() => correction.prescribe(entity, found));
+    });
   }
 
   pair() {

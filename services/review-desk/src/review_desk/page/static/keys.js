@@ -1,3 +1,5 @@
+import { TYPES } from "./said.js";
+
 // What each action does, by the names that keys and buttons share.
 export const ACTIONS = {
   accept: (desk) => desk.decide("decision"),
@@ -9,6 +11,11 @@ export const ACTIONS = {
   delete: (desk) => desk.remove(),
   all: (desk) => desk.applyToAll(),
   pair: (desk) => desk.pair(),
+  status: (desk, name) => desk.state("status", name),
+  time: (desk, name) => desk.state("time", name),
+  experiencer: (desk, name) => desk.state("experiencer", name),
+  relation: (desk, type) => desk.relate(type),
+  prescription: (desk) => desk.prescribe(),
   undo: (desk) => desk.undo(),
   redo: (desk) => desk.redo(),
   leave: (desk) => (desk.pairing ? desk.endPairing() : desk.select(desk.cursor.collapse())),
@@ -31,6 +38,9 @@ const KEYS = {
   "shift ArrowLeft": "extend -1", "shift ArrowRight": "extend 1",
   d: "disease", t: "treatment", x: "delete", Delete: "delete", Backspace: "delete", a: "all", p: "pair",
   j: "entity 1", k: "entity -1", "]": "stretch end 1", "[": "stretch end -1", "}": "stretch start 1", "{": "stretch start -1",
+  e: "status PRESENT", n: "status NEGATED", m: "status POSSIBLE", i: "status HYPOTHETICAL", g: "status ALLERGY", w: "status REFUSED",
+  c: "time CURRENT", h: "time HISTORICAL", l: "time PLANNED",
+  y: "experiencer PATIENT", v: "experiencer FAMILY", o: "experiencer OTHER", z: "prescription",
   u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
   s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
 };
@@ -39,6 +49,8 @@ export function actionOf(event) {
   if (event.altKey) return undefined;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (/^[1-9]$/.test(key) && !event.ctrlKey) return `number ${key}`;
+  const digit = /^Digit([1-8])$/.exec(event.code);
+  if (digit && event.shiftKey && !event.ctrlKey && !event.metaKey) return `relation ${TYPES[digit[1] - 1]}`;
   const shifted = event.shiftKey && (event.key.length > 1 || event.ctrlKey) ? "shift " : "";
   return KEYS[`${event.ctrlKey || event.metaKey ? "ctrl " : ""}${shifted}${key}`];
 }

@@ -1,5 +1,6 @@
 // The note on the page. The browser's own selection is the cursor: it is painted at once, and screen readers know it.
 
+import { saidSigns, saidWords } from "./said.js";
 import { hiddenName } from "./text.js";
 
 export class Paper {
@@ -36,7 +37,7 @@ export class Paper {
     for (let index = 0; index < this._blocks.length; index++) {
       const mine = byBlock.get(index) ?? [];
       const looks = mine
-        .map((e) => [e.id, e.start, e.end, e.label, e.confidence, paired.has(e.id), badges.get(e.id)].join(" "))
+        .map((e) => [e.id, e.start, e.end, e.label, e.confidence, saidWords(e), paired.has(e.id), badges.get(e.id)].join(" "))
         .join("|");
       if (looks === this._painted[index]) continue;
       this._painted[index] = looks;
@@ -55,7 +56,8 @@ export class Paper {
       mark.className = `entity ${entity.label.toLowerCase()}`;
       mark.dataset.id = entity.id;
       mark.title = nameOf(entity);
-      if (end === entity.end) mark.dataset.short = badges.get(entity.id) ?? entity.label[0];
+      if (end === entity.end) mark.dataset.short = badges.get(entity.id) ?? `${entity.label[0]} ${saidSigns(entity)}`.trim();
+      mark.classList.toggle("not-there", entity.assertion?.status === "NEGATED");
       if (entity.confidence !== null && entity.confidence < 0.7) mark.classList.add("unsure");
       mark.classList.toggle("paired", paired.has(entity.id));
       mark.classList.toggle("offered", badges.has(entity.id));
@@ -140,7 +142,8 @@ export class Paper {
 
 export function nameOf(entity) {
   const label = entity.label === "DISEASE" ? "Disease" : "Treatment";
-  return entity.confidence === null ? `${label}, marked by hand` : `${label}, model ${percent(entity.confidence)} sure`;
+  const found = entity.confidence === null ? "marked by hand" : `model ${percent(entity.confidence)} sure`;
+  return [label, ...saidWords(entity), found].join(", ");
 }
 
 export function percent(share) {

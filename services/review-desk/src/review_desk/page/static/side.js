@@ -1,6 +1,7 @@
 // The side of the page: entities and pairs of the note, the opinions a lead decides between, the queue and the person's own figures.
 
 import { nameOf, percent } from "./paper.js";
+import { prescriptionWords, saidWords, TYPE_WORDS, TYPES } from "./said.js";
 
 export function showEntities(list, correction, onSelect) {
   list.replaceChildren(
@@ -11,12 +12,12 @@ export function showEntities(list, correction, onSelect) {
       button.title = nameOf(entity);
       button.append(textOf(correction, entity), sure(entity));
       button.addEventListener("click", () => onSelect(entity));
-      return item(button);
+      return item(button, quiet([...saidWords(entity), prescriptionWords(entity.prescription)].filter(Boolean).join(" · ")));
     }),
   );
 }
 
-export function showPairs(list, correction, onRemove) {
+export function showPairs(list, correction, onRemove, onType) {
   list.replaceChildren(
     ...correction.pairs.map((pair) => {
       const treatment = correction.byId(pair.treatment);
@@ -29,7 +30,7 @@ export function showPairs(list, correction, onRemove) {
       button.addEventListener("click", () => onRemove(treatment, disease));
       return item(
         chip(textOf(correction, treatment), "treatment"),
-        document.createTextNode(" for "),
+        typeOf(pair, onType),
         chip(textOf(correction, disease), "disease"),
         button,
       );
@@ -57,7 +58,7 @@ export function showOpinions(section, note, opinions, onTake) {
 }
 
 export function showFigures(root, figures) {
-  const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords } = figures;
+  const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords, agreement_said: said } = figures;
   const total = Object.values(waiting).reduce((sum, count) => sum + count, 0);
   put(root, "waiting", total.toLocaleString("en-IN"));
   put(root, "waiting-words", total === 1 ? "note waits" : "notes wait");
@@ -68,6 +69,7 @@ export function showFigures(root, figures) {
   put(root, "pace", mine.last_hour);
   put(root, "done", mine.notes.toLocaleString("en-IN"));
   put(root, "agreement", agreement.map(inWords).join("; "));
+  put(root, "agreement-said", said.filter(({ same }) => same !== null).map(saidInWords).join("; ") || "nothing yet");
   put(root, "used", usedIn.length
     ? usedIn.map(({ version, notes, promoted }) => `${notes} of your notes are in model v${version}${promoted ? ", which serves" : ""}`).join("; ")
     : "no model has learnt from your notes yet");
@@ -87,12 +89,32 @@ function inWords({ label, notes, f1, kappa }) {
   return `${name} ${percent(f1)}${chance} (${notes} ${notes === 1 ? "note" : "notes"})`;
 }
 
+function saidInWords({ kind, entities, same, kappa }) {
+  const chance = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
+  return `${kind} ${percent(same)}${chance} (${entities})`;
+}
+
 function plainSegment(segment) {
   return segment.replaceAll(/(city|specialty)=/g, "").replace("|", ", ");
 }
 
 function textOf(correction, entity) {
   return correction.note.text.slice(entity.start, entity.end);
+}
+
+function typeOf(pair, onType) {
+  const select = document.createElement("select");
+  select.setAttribute("aria-label", "How they belong together");
+  select.append(...TYPES.map((type) => new Option(TYPE_WORDS[type], type, false, type === pair.type)));
+  select.addEventListener("change", () => onType(pair, select.value));
+  return select;
+}
+
+function quiet(words) {
+  const small = document.createElement("small");
+  small.className = "said";
+  small.textContent = words;
+  return small;
 }
 
 function sure(entity) {

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import clinical_ner.artifact
 import pytest
 from clinical_ner.meaning import Relation
-from extractor import metrics as m
-from extractor.adapters.cache import ModelCache
-from extractor.bootstrap import open_tables
-from extractor.domain.canaries import CanaryFailedError, check_canaries
-from extractor.models import Announcement, ModelKeeper, NoModelError, RefusedModelError, Reloader
 from runtime.metrics import Metrics
 from runtime.model_registry import MlflowModels, ModelVersion, RegistryAwayError, UnusableVersionError
+from serving import metrics as m
+from serving.cache import ModelCache
+from serving.canaries import CanaryFailedError, check_canaries
+from serving.champion import open_tables
+from serving.models import Announcement, ModelKeeper, NoModelError, RefusedModelError, Reloader
 
 
 class Entity(NamedTuple):
@@ -88,7 +88,9 @@ def models() -> FakeModels:
 
 
 def keeper(models, folder, metrics=None) -> ModelKeeper:
-    return ModelKeeper(models, ModelCache(folder), opened, "rxtract-ner", "champion", metrics or Metrics(m.METRICS))
+    return ModelKeeper(
+        models, ModelCache(folder), opened, "rxtract-ner", "champion", metrics or Metrics(m.MODEL_METRICS)
+    )
 
 
 GOOD = artifact(name="good")
@@ -162,7 +164,7 @@ DAMAGED = {
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_artifact_never_replaces_a_good_one(models, tmp_path, kind):
     """R29."""
-    metrics = Metrics(m.METRICS)
+    metrics = Metrics(m.MODEL_METRICS)
     models.promote(1, GOOD)
     kept = keeper(models, tmp_path, metrics)
     kept.load_first()
@@ -202,7 +204,7 @@ def test_a_model_that_misbehaves_on_canaries_is_refused_and_not_fetched_again(mo
 
 
 def test_a_lack_of_memory_is_no_fault_of_the_model(models, tmp_path):
-    metrics = Metrics(m.METRICS)
+    metrics = Metrics(m.MODEL_METRICS)
     scarce = [True]
 
     def opener(data: bytes, sha256: str) -> FakeTagger:
@@ -226,7 +228,7 @@ def test_the_real_opener_tells_a_lack_of_memory_too(models, tmp_path, monkeypatc
         raise MemoryError
 
     monkeypatch.setattr(clinical_ner.artifact, "_read", starved)
-    metrics = Metrics(m.METRICS)
+    metrics = Metrics(m.MODEL_METRICS)
     models.promote(1, GOOD)
     kept = ModelKeeper(models, ModelCache(tmp_path), open_tables, "rxtract-ner", "champion", metrics)
     with pytest.raises(RefusedModelError, match="MemoryError"):
@@ -424,7 +426,7 @@ def test_an_artifact_kept_elsewhere_is_unusable(mlflow):
 
 
 def test_a_registered_digest_that_is_not_the_promoted_one_is_refused(models, tmp_path):
-    metrics = Metrics(m.METRICS)
+    metrics = Metrics(m.MODEL_METRICS)
     models.promote(1, GOOD)
     kept = keeper(models, tmp_path, metrics)
     kept.load_first()

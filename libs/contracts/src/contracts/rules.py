@@ -1,6 +1,7 @@
-"""The one validator of both doors: which notes are legal. Shape (types, unknown fields) is judged by Avro or JSON before."""
+"""The one validator of all doors: which notes are valid. Shape (types, unknown fields) is judged by Avro or JSON before."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from contracts.identity import is_source
@@ -54,7 +55,7 @@ def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation
     if _is_plainly_legal(note, rules, now_ms):
         return []
     reasons = [
-        ("text", _text_fault(note.text, rules)),
+        ("text", text_fault(note.text, rules)),
         ("written_at", _time_fault(note.written_at, rules, now_ms)),
         ("source", None if is_source(note.source) else Reason.INVALID_SOURCE),
         ("revision", None if 1 <= note.revision <= MAX_REVISION else Reason.OUT_OF_RANGE),
@@ -63,7 +64,8 @@ def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation
     return [Violation(name, reason) for name, reason in reasons if reason is not None]
 
 
-def _text_fault(text: str, rules: Rules) -> Reason | None:
+def text_fault(text: str, rules: Rules) -> Reason | None:
+    """What is wrong with a text; None: nothing."""
     if not text or text.isspace():
         return Reason.EMPTY_TEXT
     if len(text) > rules.max_note_chars:
@@ -79,7 +81,7 @@ def _text_fault(text: str, rules: Rules) -> Reason | None:
 def _is_plainly_legal(note: NoteSubmitted, rules: Rules, now_ms: int) -> bool:
     """Pass nearly every note quickly; a note that does not pass here is looked at rule by rule."""
     return (
-        _text_fault(note.text, rules) is None
+        text_fault(note.text, rules) is None
         and rules.earliest_ms <= note.written_at <= now_ms + rules.max_ahead_ms
         and 1 <= note.revision <= MAX_REVISION
         and is_source(note.source)
@@ -112,10 +114,10 @@ def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
 
 
 def _name_faults(note: NoteSubmitted, rules: Rules) -> list[tuple[str, Reason | None]]:
-    faults = [(name, _name_fault(getattr(note, name), rules)) for name in _NAMES]
+    faults = [(name, name_fault(getattr(note, name), rules)) for name in _NAMES]
     for name in _OPTIONAL_NAMES:
         value = getattr(note, name)
-        faults.append((name, _name_fault(value, rules) if value else None))  # empty: as if left out
+        faults.append((name, name_fault(value, rules) if value else None))  # empty: as if left out
     # We could not read a text encrypted elsewhere, and a reference must not be made a pseudonym twice.
     return faults + [
         (name, None if getattr(note, name) is None else Reason.INVALID_RECORD) for name in _MADE_UNREADABLE
@@ -132,9 +134,15 @@ def _time_fault(written_at: int, rules: Rules, now_ms: int) -> Reason | None:
     return None if rules.earliest_ms <= written_at <= now_ms + rules.max_ahead_ms else Reason.IMPOSSIBLE_TIME
 
 
-def _name_fault(value: str, rules: Rules) -> Reason | None:
+def name_fault(value: str, rules: Rules) -> Reason | None:
+    """What is wrong with an identity, a reference or the like; None: nothing."""
     if not value or value.isspace():
         return Reason.MISSING_FIELD
     if len(value) > rules.max_name_chars:
         return Reason.OUT_OF_RANGE
     return None if _ILLEGAL_IN_NAME.search(value) is None else Reason.ILLEGAL_CHARACTERS
+
+
+def normalise(text: str) -> str:
+    """The text in Unicode normal form C, so that equal words have equal code points."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -1,6 +1,6 @@
-"""Which model is served: loaded by alias, checked by digest, tried on canary notes, swapped between two batches.
+"""Which model and which rules are served: loaded by alias, checked by digest, tried on canary notes, swapped between two batches.
 
-A bad artifact never replaces a good model. With MLflow down the cached copy serves; with MLflow failing later nothing is felt.
+A bad artifact never replaces a good one. With MLflow down the cached copy serves; with MLflow failing later nothing is felt.
 """
 
 import hashlib
@@ -8,18 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.records import ModelRef
 from runtime.errors import RxtractError
 from runtime.logs import get_logger
-from runtime.metrics import Metrics
+from runtime.metrics import Metrics, MetricSpec
 from runtime.model_registry import ModelVersion, RegistryAwayError, UnusableVersionError
 
-from extractor import metrics as m
-from extractor.adapters.cache import ModelCache
-from extractor.domain.canaries import check_canaries
-from extractor.domain.tagging import LoadedModel, Tagger
+from serving import metrics as m
+from serving.cache import ModelCache
+from serving.canaries import check_canaries
+from serving.tagging import LoadedModel, LoadedRules, Rules, Tagger
 
 _log = get_logger(__name__)
 _HASTY_S = 2.0
@@ -50,6 +50,9 @@ class OpenedTagger(Tagger, Protocol):
     def metadata(self) -> Mapping[str, Any]:
         """Plain data."""
 
+    def with_rules(self, rules: Any, /) -> Self:
+        """The same model, read by released rules."""
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -68,24 +71,41 @@ Opener = Callable[[bytes, str], OpenedTagger]
 """Opens tables whose sha256 is given; raises when they are damaged."""
 
 
-class ModelKeeper:
-    """Keeps the served model up to date.
+RulesOpener = Callable[[bytes, str], Rules]
+"""Opens rules whose sha256 is given; raises when they are damaged."""
+
+Loaded = TypeVar("Loaded", LoadedModel, LoadedRules)
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperMetrics:
+    """What a keeper measures; `serving.metrics` says what each means."""
+
+    loads: MetricSpec
+    info: MetricSpec
+    serial: MetricSpec
+    reload_seconds: MetricSpec
+    check_age: MetricSpec
+
+
+class Keeper(Generic[Loaded]):
+    """Keeps what is served under an alias up to date.
 
     Args:
         models: The registry; None when no address is set (only the cache serves then).
         cache: Copies on disk.
-        opener: Makes a tagger of bytes.
         name: Registered model.
         alias: Alias to follow.
-        metrics: Built from `extractor.metrics.METRICS`.
+        metrics: Built from `serving.metrics.MODEL_METRICS`.
         clock: Monotonic seconds.
     """
+
+    measures: KeeperMetrics
 
     def __init__(
         self,
         models: Models | None,
         cache: ModelCache,
-        opener: Opener,
         name: str,
         alias: str,
         metrics: Metrics,
@@ -93,24 +113,23 @@ class ModelKeeper:
     ) -> None:
         self._models = models
         self._cache = cache
-        self._opener = opener
         self._name = name
         self._alias = alias
         self._clock = clock
         self._lock = threading.Lock()
-        self._served: LoadedModel | None = None
+        self._served: Loaded | None = None
         self._announced: Announcement | None = None
         self._refused: set[str] = set()
         self._answered_at_s = clock()
-        self._loads = metrics.counter(m.MODEL_LOADS)
-        self._info = metrics.gauge(m.MODEL_INFO)
-        self._serial = metrics.gauge(m.MODEL_SERIAL)
-        self._reload_seconds = metrics.gauge(m.RELOAD_SECONDS)
-        metrics.gauge(m.MODEL_CHECK_AGE).set_function(lambda: self._clock() - self._answered_at_s)
+        self._loads = metrics.counter(self.measures.loads)
+        self._info = metrics.gauge(self.measures.info)
+        self._serial = metrics.gauge(self.measures.serial)
+        self._reload_seconds = metrics.gauge(self.measures.reload_seconds)
+        metrics.gauge(self.measures.check_age).set_function(lambda: self._clock() - self._answered_at_s)
 
     @property
-    def served(self) -> LoadedModel | None:
-        """The model in use, or None."""
+    def served(self) -> Loaded | None:
+        """What is in use, or None."""
         return self._served
 
     @property
@@ -124,8 +143,8 @@ class ModelKeeper:
         if self._announced is None or announced.serial > self._announced.serial:
             self._announced = announced
 
-    def current(self) -> LoadedModel:
-        """The model in use. Asked once a batch, so that one batch is tagged by one model."""
+    def current(self) -> Loaded:
+        """What is in use."""
         if self._served is None:
             raise NoModelError("no model is loaded")
         return self._served
@@ -158,7 +177,10 @@ class ModelKeeper:
                 raise RegistryAwayError("no MLflow address is set: give RXTRACT_MLFLOW_URL")
             version = self._models.by_alias(self._name, self._alias)
             self._answered_at_s = self._clock()
-            if version is None or self._is_served(version):
+            if version is None:
+                self._absent()
+                return False
+            if self._is_served(version):
                 return False
             self._check_announced(version)
             self._load(self._models, version)
@@ -186,7 +208,7 @@ class ModelKeeper:
             raise RefusedModelError(f"version {version.version} was refused before")
         served = self._served
         if served is not None and served.sha256 == version.sha256:  # only its serial is new
-            self._swap(LoadedModel(_ref(version), served.tagger, version.sha256), "ok")
+            self._swap(self._numbered(served, version), "ok")
             return
         cached = self._cache.read(version.sha256)
         data = cached if cached is not None else models.tables(version)
@@ -221,37 +243,166 @@ class ModelKeeper:
         _log.warning("serving the cached model", version=version.version, cause=str(cause))
         self._swap(loaded, "cached")
 
-    def _open(self, version: ModelVersion, data: bytes) -> LoadedModel:
+    def _open(self, version: ModelVersion, data: bytes) -> Loaded:
         if hashlib.sha256(data).hexdigest() != version.sha256:
             raise RefusedModelError(f"version {version.version}: the digest of its tables is not the registered one")
         try:
-            tagger = self._opener(data, version.sha256)
-            check_canaries(tagger, tagger.metadata)
+            return self._tried(version, data)
         except (MemoryError, OSError) as error:
             raise NotOpenedError(f"version {version.version} cannot be opened now: {type(error).__name__}") from error
         except Exception as error:
             why = str(error) if isinstance(error, RxtractError) else type(error).__name__
             raise RefusedModelError(f"version {version.version} cannot be served: {why}") from error
-        return LoadedModel(_ref(version), tagger, version.sha256)
 
-    def _swap(self, loaded: LoadedModel, result: str) -> None:
+    def _tried(self, version: ModelVersion, data: bytes) -> Loaded:
+        """Open an artifact whose digest is right, and try it on canary notes."""
+        raise NotImplementedError
+
+    def _numbered(self, served: Loaded, version: ModelVersion) -> Loaded:
+        """What is served, under the number and serial of another version with the same digest."""
+        raise NotImplementedError
+
+    def _absent(self) -> None:
+        """No version has the alias."""
+
+    def _swap(self, loaded: Loaded, result: str) -> None:
         self._served = loaded
         self._loads.labels(result).inc()
         self._info.clear()
         self._info.labels(loaded.ref.name, loaded.ref.version).set(1)
         self._serial.set(loaded.ref.serial)
-        _log.info("model loaded", name=loaded.ref.name, version=loaded.ref.version, serial=loaded.ref.serial)
+        _log.info("loaded", name=loaded.ref.name, version=loaded.ref.version, serial=loaded.ref.serial)
+
+
+class ModelKeeper(Keeper[LoadedModel]):
+    """Keeps the served model up to date.
+
+    Args:
+        models: The registry; None when no address is set (only the cache serves then).
+        cache: Copies on disk.
+        opener: Makes a tagger of bytes.
+        name: Registered model.
+        alias: Alias to follow.
+        metrics: Built from `extractor.metrics.METRICS`.
+        clock: Monotonic seconds.
+    """
+
+    measures = KeeperMetrics(m.MODEL_LOADS, m.MODEL_INFO, m.MODEL_SERIAL, m.RELOAD_SECONDS, m.MODEL_CHECK_AGE)
+
+    def __init__(
+        self,
+        models: Models | None,
+        cache: ModelCache,
+        opener: Opener,
+        name: str,
+        alias: str,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(models, cache, name, alias, metrics, clock)
+        self._opener = opener
+
+    def _tried(self, version: ModelVersion, data: bytes) -> LoadedModel:
+        tagger = self._opener(data, version.sha256)
+        check_canaries(tagger, tagger.metadata)
+        return LoadedModel(_ref(version), tagger, version.sha256)
+
+    def _numbered(self, served: LoadedModel, version: ModelVersion) -> LoadedModel:
+        return LoadedModel(_ref(version), served.tagger, version.sha256)
+
+
+class RulesKeeper(Keeper[LoadedRules]):
+    """Keeps the served rules up to date; until some were released, those of this program serve, under serial 0.
+
+    Args:
+        models: The registry; None when no address is set.
+        cache: Copies on disk.
+        opener: Makes rules of bytes.
+        tried_on: The model that new rules are tried with.
+        name: Registered model of the rules.
+        alias: Alias to follow.
+        metrics: Built from `extractor.metrics.METRICS`.
+        clock: Monotonic seconds.
+    """
+
+    measures = KeeperMetrics(m.RULES_LOADS, m.RULES_INFO, m.RULES_SERIAL, m.RULES_RELOAD_SECONDS, m.RULES_CHECK_AGE)
+
+    def __init__(
+        self,
+        models: Models | None,
+        cache: ModelCache,
+        opener: RulesOpener,
+        tried_on: Callable[[], LoadedModel],
+        name: str,
+        alias: str,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(models, cache, name, alias, metrics, clock)
+        self._opener = opener
+        self._tried_on = tried_on
+
+    def load_first(self) -> None:
+        """Load the released rules, or else the copy that was served last; without a release those of this program serve.
+
+        Raises:
+            NoModelError: MLflow is away and it is not known whether rules were released: older ones must not serve.
+        """
+        try:
+            self.refresh()
+        except (RegistryAwayError, UnusableVersionError, RefusedModelError) as error:
+            away = isinstance(error, RegistryAwayError)
+            if not away or (self._models is not None and not self._cache.knows_none()):
+                self._serve_cached(error)
+        if self._served is None:
+            self._served = LoadedRules(ModelRef(name=self._name, version="0", serial=0), None)
+
+    def _absent(self) -> None:
+        if self._served is None:
+            self._cache.keep_none()
+
+    def _tried(self, version: ModelVersion, data: bytes) -> LoadedRules:
+        rules = self._opener(data, version.sha256)
+        tagger = self._tried_on().tagger.with_rules(rules)
+        check_canaries(tagger, {})
+        return LoadedRules(_ref(version), rules, version.sha256)
+
+    def _numbered(self, served: LoadedRules, version: ModelVersion) -> LoadedRules:
+        return LoadedRules(_ref(version), served.rules, version.sha256)
+
+
+class Serving:
+    """The model with the rules that read what it tags. Asked once a batch, so that one batch is read by one of each."""
+
+    def __init__(self, model: Callable[[], LoadedModel], rules: Callable[[], LoadedRules]) -> None:
+        self._model = model
+        self._rules = rules
+        self._last: tuple[LoadedModel, LoadedRules, LoadedModel] | None = None
+
+    def current(self) -> LoadedModel:
+        """Both, put together when either is another one than at the last batch."""
+        model, rules = self._model(), self._rules()
+        last = self._last
+        if last is None or last[0] is not model or last[1] is not rules:
+            last = self._last = (model, rules, _read_by(model, rules))
+        return last[2]
+
+
+def _read_by(model: LoadedModel, rules: LoadedRules) -> LoadedModel:
+    if rules.rules is None:
+        return model
+    return LoadedModel(model.ref, model.tagger.with_rules(rules.rules), model.sha256, rules.ref.serial)
 
 
 class Reloader:
-    """Refreshes the model now and then, and whenever somebody nudges it.
+    """Refreshes what a keeper serves now and then, and whenever somebody nudges it.
 
     Args:
-        keeper: Whose `ModelKeeper.refresh` is called.
+        keeper: Whose `Keeper.refresh` is called.
         interval_s: Between two looks.
     """
 
-    def __init__(self, keeper: ModelKeeper, interval_s: float) -> None:
+    def __init__(self, keeper: Keeper[Any], interval_s: float) -> None:
         self._keeper = keeper
         self._interval_s = interval_s
         self._told_at_ms: int | None = None
@@ -292,10 +443,10 @@ class Reloader:
                 self._keeper.note_reload(time.time() - told_at_ms / 1000)
         except RxtractError as error:
             if str(error) != failing:
-                _log.warning("the model stays as it is", message=str(error))
+                _log.warning("what serves stays as it is", message=str(error))
             return str(error)
         except Exception as error:  # noqa: BLE001 - what is served goes on, whatever happens to the next one
-            _log.exception("the model stays as it is", error=type(error).__name__)
+            _log.exception("what serves stays as it is", error=type(error).__name__)
             return type(error).__name__
         return ""
 

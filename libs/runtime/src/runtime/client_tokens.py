@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from contracts.identity import SOURCE_SYNTAX, is_source
+
 from runtime.errors import SettingsError
 from runtime.metrics import Metrics
 from runtime.secret_files import TokenFile, hash_token, is_token_hash
@@ -53,6 +54,7 @@ class Tokens:
         fixed: Names by hash, from the environment.
         path: A file with more; looked at again every few seconds, so that tokens change without a restart.
         metrics: See `TokenFile`.
+        variable: That names the file, for errors.
     """
 
     def __init__(
@@ -61,10 +63,11 @@ class Tokens:
         path: Path | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
+        variable: str = "RXTRACT_HTTP_TOKENS_FILE",
     ) -> None:
         self._fixed = dict(fixed)
         self._file = (
-            TokenFile(path, "RXTRACT_HTTP_TOKENS_FILE", read_client, separator=",", metrics=metrics, clock=clock)
+            TokenFile(path, variable, read_client, separator=",", metrics=metrics, clock=clock)
             if path is not None
             else None
         )

@@ -19,10 +19,12 @@ class ModelCache:
 
     Args:
         folder: May be shared by replicas: files are written under another name and moved into place.
+        suffix: Of the copies' names.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = ".npz") -> None:
         self._folder = folder
+        self._suffix = suffix
         self._last = folder / "last.json"
 
     def keep(self, version: ModelVersion, data: bytes) -> None:
@@ -34,6 +36,21 @@ class ModelCache:
             self._forget_old()
         except OSError as error:
             _log.warning("the model could not be cached", error=type(error).__name__, message=str(error))
+
+    def keep_none(self) -> None:
+        """Remember that there was nothing to serve."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._write(self._last, b"null")
+        except OSError as error:
+            _log.warning("nothing could be cached", error=type(error).__name__, message=str(error))
+
+    def knows_none(self) -> bool:
+        """Whether there was nothing to serve when that was last asked."""
+        try:
+            return self._last.read_bytes() == b"null"
+        except OSError:
+            return False
 
     def read(self, sha256: str) -> bytes | None:
         """The bytes with this digest, or None."""
@@ -52,7 +69,7 @@ class ModelCache:
             return None
 
     def _path(self, sha256: str) -> Path:
-        return self._folder / f"{sha256}.npz"
+        return self._folder / f"{sha256}{self._suffix}"
 
     def _write(self, path: Path, data: bytes) -> None:
         # A name of its own: replicas in containers that share the folder all have process id 1.
@@ -62,7 +79,7 @@ class ModelCache:
             unfinished.replace(path)
 
     def _forget_old(self) -> None:
-        by_age = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        by_age = sorted(self._folder.glob(f"*{self._suffix}"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in by_age[_KEPT:]:
             with contextlib.suppress(OSError):
                 path.unlink()

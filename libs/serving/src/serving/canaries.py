@@ -5,7 +5,7 @@ from typing import Any
 
 from runtime.errors import RxtractError
 
-from extractor.domain.tagging import TaggedNote, Tagger
+from serving.tagging import TaggedNote, Tagger
 
 LABELS = frozenset({"DISEASE", "TREATMENT"})
 

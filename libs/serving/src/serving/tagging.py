@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from contracts.records import ModelRef
 from drift.observation import NoteNumbers
@@ -132,16 +132,41 @@ class Tagger(Protocol):
     def rules_version(self) -> str:
         """Version of the rules behind assertions, relations and prescriptions."""
 
+    def with_rules(self, rules: Any, /) -> "Tagger":
+        """The same model, read by released rules."""
+
     def tag(self, texts: Sequence[str]) -> Sequence[TaggedNote]:
         """Tag texts. A text that cannot be tagged raises; which one is found out by the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A tagger and which model version it is. A batch is tagged by one of these."""
+    """A tagger and which model version it is. A batch is tagged by one of these.
+
+    Attributes:
+        rules_serial: Of the release of rules that the tagger reads by; 0: the rules of this program, none were released.
+    """
 
     ref: ModelRef
     tagger: Tagger
+    sha256: str = ""
+    rules_serial: int = 0
+
+
+class Rules(Protocol):
+    """Rules as a tagger takes them; `clinical_ner.rules.Rules` is one."""
+
+    @property
+    def version(self) -> str:
+        """Their `rules_version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRules:
+    """A release of rules; None: those of this program."""
+
+    ref: ModelRef
+    rules: Rules | None
     sha256: str = ""
 
 

@@ -1,1 +1,0 @@
-"""One class per outside system; translation only."""

@@ -110,6 +110,7 @@ _LINKS = [
     "persists",
     "complaint",
     "background",
+    "lasts",
 ]
 _PARTS = [
     "form",

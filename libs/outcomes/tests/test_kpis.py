@@ -357,6 +357,12 @@ def test_drift_and_recovery():
     assert folded.episodes["a"].level is DriftLevel.CRITICAL
 
 
+def test_a_release_of_rules_is_no_promotion_of_a_model():
+    folded = Folded(ZONE)
+    folded.model_event(replace(promoted("3", 9, NOON), rules_version="abc"))
+    assert (folded.promotions, folded.models) == ({}, {})
+
+
 def test_model_age_counts_from_the_last_promotion_or_rollback():
     folded = Folded(ZONE)
     assert read(folded, "model_age") is None

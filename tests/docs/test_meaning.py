@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 from clinical_ner.meaning import Experiencer, RelationType, Status, Time, read_spans
+from clinical_ner.meaning_evaluation import score_meaning
 from clinical_ner.notes import Label, Span
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,26 @@ def test_the_figures_are_those_of_the_lines() -> None:
     for name, (_, precision, recall) in measured.items():
         assert float(stated[name][1]) == pytest.approx(precision, abs=TOLERANCE), printed
         assert float(stated[name][2]) == pytest.approx(recall, abs=TOLERANCE), printed
+
+
+def test_the_figures_of_a_second_hand_are_those_of_the_part_that_measures() -> None:
+    lines = _lines()
+    measured = [
+        score_meaning([lines.note(one) for one in lines.parts("fresh_lines.txt")["measured"]]),
+        score_meaning([lines.prescription(one) for one in lines.parts("fresh_prescriptions.txt")["measured"]]),
+    ]
+    found = {
+        f"{group} `{name}`": (one["support"], one["precision"], one["recall"])
+        for scores in measured
+        for group, classes in scores["classes"].items()
+        for name, one in classes.items()
+        if one["support"]
+    }
+    stated = {cells[0]: tuple(map(float, cells[1:])) for cells in rows("On lines of a second hand")[1:]}
+    printed = "\n".join(f"| {name} | {n} | {p:.2f} | {r:.2f} |" for name, (n, p, r) in found.items())
+    assert stated.keys() == found.keys(), printed
+    for name, figures in found.items():
+        assert stated[name] == pytest.approx(figures, abs=TOLERANCE), printed
 
 
 def figures() -> dict[str, tuple[int, float, float]]:

@@ -129,10 +129,10 @@ static int opens_own_clause(const cn_reader_t *r, const cn_cue *cue, const cn_ph
     return phrase->kind <= CN_REFUSED || (phrase->kind == CN_CURRENT && phrase->c == 3);
 }
 
-/* "counselled for insulin for DM", "?dengue, IV fluids": the words are of the name that stands between. */
+/* "counselled for insulin for DM", "?dengue, IV fluids", "no malaria, chloroquine stopped": the words are of the name that stands between. */
 static int is_of_another(const judgement *j, const cn_cue *cue, const cn_phrase *phrase) {
     const cn_reader_t *r = j->r;
-    if (phrase->kind != CN_HYPOTHETICAL && phrase->kind != CN_POSSIBLE) return 0;
+    if (phrase->kind != CN_HYPOTHETICAL && phrase->kind != CN_POSSIBLE && phrase->kind != CN_NEGATED) return 0;
     const int32_t inside = r->pieces[cue->end].inside;
     if (!inside || inside == r->pieces[j->span->first].inside || r->spans[inside - 1].class == j->span->class) return 0;
     return phrase->kind == CN_HYPOTHETICAL ? phrase->c == 1 : commas(r, cue->end, j->span->first) > 0;

@@ -254,20 +254,20 @@ static void walk(search *s, int32_t node, int64_t at, int depth) {
 int32_t cn_longest(const cn_reader_t *r, int layer, int64_t at, int64_t limit, int64_t *end) {
     search s = {r, layer, limit, at, -1, NULL};
     const cn_piece *p = r->pieces + at;
-    if (!p->word) return -1;
-    if (!r->roots[(int64_t)p->word * CN_LAYERS + layer] && p->number < 0) return -1;
+    if (!(r->roles[p->word] & CN_OPENS << layer) && (!p->word || p->number < 0)) return -1;
     walk(&s, 0, at, 0);
     *end = s.end;
     return s.row;
 }
 
 int cn_find_cues(cn_reader_t *r, int layer, int64_t from, int64_t to, cn_cue **cues, int64_t *count, int64_t *room) {
+    const int opens = CN_OPENS << layer;
     *count = 0;
     for (int64_t at = from; at < to;) {
         const cn_piece *p = r->pieces + at;
         int64_t end = at;
         int32_t row = -1;
-        if (p->word && (r->roots[(int64_t)p->word * CN_LAYERS + layer] || p->number >= 0)) {
+        if ((r->roles[p->word] & opens) || (p->number >= 0 && p->word)) {
             /* A phrase ends where its segment ends, and stands wholly inside an entity or wholly outside. */
             const int32_t node = r->roots[(int64_t)p->word * CN_LAYERS + layer];
             const cn_piece *next = p + 1;
@@ -427,6 +427,7 @@ static int32_t child(cn_reader_t *r, builder *b, int32_t node, int32_t word, int
     if (!node) {
         int32_t *root = &r->roots[(int64_t)word * CN_LAYERS + layer];
         if (!*root) *root = r->n_nodes++;
+        r->roles[word] |= (uint8_t)(CN_OPENS << layer);
         return *root;
     }
     const int64_t found = cn_table_find(&b->places, edge_key(node, word));

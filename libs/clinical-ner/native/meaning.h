@@ -17,7 +17,7 @@ enum {
 };
 enum {
     CN_FOR, CN_ON, CN_BECAUSE, CN_CAUSE, CN_PREVENT, CN_AVOID, CN_STOPPED, CN_FAIL, CN_IMPROVE, CN_BREAK, CN_LETS_ASSERT,
-    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT, CN_EFFECT, CN_PERSISTS, CN_COMPLAINT, CN_BACKGROUND
+    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT, CN_EFFECT, CN_PERSISTS, CN_COMPLAINT, CN_BACKGROUND, CN_LASTS
 };
 enum {
     CN_FORM, CN_STRENGTH_UNIT, CN_DOSE_UNIT, CN_FREQUENCY, CN_EVERY, CN_HOURLY, CN_TIMES, CN_TIME_UNIT, CN_DAYPART,
@@ -84,7 +84,7 @@ struct cn_reader {
     int32_t *edge_starts, *edge_words, *edge_nodes;
     int32_t *node_phrase; /* by node: the first row that ends there; -1 */
     double *numbers;      /* by word */
-    uint8_t *roles;       /* by word: CN_IS_JOIN, CN_IS_SHORT, CN_IS_CONJUNCTION */
+    uint8_t *roles;       /* by word: CN_IS_JOIN, CN_IS_SHORT, CN_IS_CONJUNCTION, CN_OPENS << layer */
 
     cn_piece *pieces;
     int64_t n, piece_room;
@@ -99,7 +99,7 @@ struct cn_reader {
     cn_buffer texts; /* strength and dose of the prescriptions that have one: two UTF-8 lines each */
 };
 typedef cn_reader cn_reader_t;
-enum { CN_IS_JOIN = 1, CN_IS_SHORT = 2, CN_IS_CONJUNCTION = 4 };
+enum { CN_IS_JOIN = 1, CN_IS_SHORT = 2, CN_IS_CONJUNCTION = 4, CN_OPENS = 8 /* << layer: a phrase begins with it */ };
 
 static inline const cn_phrase *cn_phrase_of(const cn_reader_t *r, const cn_cue *cue) { return &r->phrases[cue->row]; }
 static inline int cn_is_sign(const cn_piece *p, uint32_t sign) { return p->sign == sign; }

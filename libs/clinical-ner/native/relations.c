@@ -111,9 +111,17 @@ static int goes_on(const context *c, int64_t last, int64_t next) {
     return left->class == DISEASE || !HAS(kinds_in(c, after, after + 1, BETWEEN), CN_SPLIT);
 }
 
-static group group_from(const context *c, int64_t first) {
+/* "aspirin for IHD, melaena since 2 days": what is set off by a comma and has a beginning of its own is not treated too. */
+static int begins_by_itself(const context *c, int64_t last, int64_t next) {
+    const int64_t end = span(c, last)->last + 1, after = span(c, next)->last + 1;
+    return span(c, next)->first == end + 1 && c->r->pieces[end].sign == ',' && HAS(kinds_in(c, after, after + 1, BETWEEN), CN_LASTS);
+}
+
+static group group_from(const context *c, int64_t first, int after_treatment) {
     group g = {first, first, span(c, first)->class};
-    while (g.last + 1 < c->r->n_spans && is_usable(span(c, g.last + 1)) && goes_on(c, g.last, g.last + 1)) g.last++;
+    while (g.last + 1 < c->r->n_spans && is_usable(span(c, g.last + 1)) && goes_on(c, g.last, g.last + 1) &&
+           !(after_treatment && g.class == DISEASE && begins_by_itself(c, g.last, g.last + 1)))
+        g.last++;
     return g;
 }
 
@@ -146,14 +154,15 @@ static finding connect(const context *c, const group *t, const group *d) {
     /* "on methotrexate but RA active", "azithromycin given, fever persists" */
     if (before && gap <= 4 && HAS(tail, CN_PERSISTS)) return found(CN_R_FAILED, RULE_FAIL, gap, 1);
     if (HAS(between, CN_BREAK)) return NOTHING;
-    if (!before && gap && HAS(lead, CN_COMPLAINT) && HAS(between, CN_BACKGROUND) && (c->r->pieces[from].sign == ',' || c->r->pieces[from].sign == ';')) return NOTHING;
+    if (!before && gap > 1 && HAS(lead, CN_COMPLAINT) && HAS(between, CN_BACKGROUND)) return NOTHING;
     if (fact[0] == CN_IS_ALLERGY) {
         const int reaction = HAS(between, CN_CAUSE) || (before && gap <= 4 && is_marked(c, from, to));
         return reaction ? found(CN_R_CAUSES, RULE_REACTION, gap, 1) : NOTHING;
     }
     const uint32_t all = between | lead | tail;
     const int with = HAS(between, CN_WITH);
-    const int joined = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE) || with || (!before && is_label(c, from, to));
+    const int related = HAS(between, CN_FOR) || HAS(between, CN_ON) || HAS(between, CN_BECAUSE) || (!before && is_label(c, from, to));
+    const int joined = related || with; /* a bare "with" is enough for what other words name, and not for a treatment */
     const int has_reason = HAS(between, CN_BECAUSE) || (HAS(lead, CN_BECAUSE) && !before && opens_segment(c, lead_start(c, start)));
     if (HAS(between, CN_CAUSE) && !HAS(between, CN_IMPROVE)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
     const int failed = HAS(lead, CN_FAIL) || HAS(tail, CN_FAIL);
@@ -170,7 +179,7 @@ static finding connect(const context *c, const group *t, const group *d) {
     const int stopped = HAS(all, CN_STOPPED);
     if (has_reason && stopped) return found(CN_R_CAUSES, RULE_BECAUSE, gap, 1);
     if (HAS(between, CN_BECAUSE) && !before && !HAS(lead, CN_BECAUSE)) return found(CN_R_CAUSES, RULE_CAUSE, gap, 1);
-    if (joined || (has_reason && gap <= 4)) {
+    if (related || (has_reason && gap <= 4)) {
         const int rule = HAS(between, CN_FOR) ? RULE_FOR : HAS(between, CN_ON) ? RULE_ON : RULE_BECAUSE;
         return found(CN_R_TREATS, rule, gap, rule == RULE_FOR && gap <= 6);
     }
@@ -212,6 +221,25 @@ static int add(context *c, const group *t, const group *d, finding f) {
     return 0;
 }
 
+/* "Tab X BD, Tab Y (for D)": a treatment with a form of its own is an order of its own, unless "and" joins it. */
+static int is_order_of_its_own(const context *c, int64_t before, int64_t treatment) {
+    const cn_reader_t *r = c->r;
+    int64_t end;
+    int form = 0;
+    for (int64_t at = span(c, before)->last + 1; at < span(c, treatment)->first; at++) {
+        if (r->roles[r->pieces[at].word] & CN_IS_CONJUNCTION) return 0;
+        for (int32_t row = cn_longest(r, CN_PRESCRIBE, at, span(c, treatment)->first, &end); row >= 0; row = r->phrases[row].next)
+            form |= r->phrases[row].kind == CN_FORM;
+    }
+    return form;
+}
+
+static group last_order(const context *c, const group *t) {
+    group g = *t;
+    for (g.first = t->last; g.first > t->first && !is_order_of_its_own(c, g.first - 1, g.first);) g.first--;
+    return g;
+}
+
 static int relate_group(context *c, const group *left, const group *t, const group *right) {
     finding before = left ? connect(c, t, left) : NOTHING, behind = right ? connect(c, t, right) : NOTHING;
     /* A treatment is for one of two: for what is named behind "for", else for the nearer. */
@@ -220,7 +248,9 @@ static int relate_group(context *c, const group *left, const group *t, const gro
         else behind = NOTHING;
     }
     if (before.type >= 0 && add(c, t, left, before)) return CN_NO_MEMORY;
-    return behind.type >= 0 ? add(c, t, right, behind) : 0;
+    if (behind.type < 0) return 0;
+    const group ordered = behind.type == CN_R_TREATS ? last_order(c, t) : *t;
+    return add(c, &ordered, right, behind);
 }
 
 /* The entities first..end - 1 of one segment, the last of whose pieces is `last`. */
@@ -236,7 +266,7 @@ static int relate_segment(context *c, int64_t first, int64_t end, int32_t last) 
                 at++;
                 continue;
             }
-            next = group_from(c, at);
+            next = group_from(c, at, middle.class == TREATMENT);
         }
         if (middle.class == TREATMENT) {
             const int l = left.class == DISEASE;

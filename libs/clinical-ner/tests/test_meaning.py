@@ -164,6 +164,8 @@ def test_spans_inside_a_tagger_token_are_judged(text, name):
         ("Fever no cough no cold no", ["NEGATED", "NEGATED", "NEGATED"]),
         ("fever/cough/cold: nil", ["NEGATED", "NEGATED", "NEGATED"]),
         ("Fever +/- cough ++ cold nil", ["POSSIBLE", "PRESENT", "NEGATED"]),
+        ("Fever: no  cough: yes  cold: nil", ["NEGATED", "PRESENT", "NEGATED"]),
+        ("Fever nil; cough? since long. Cold - no relief", ["NEGATED", "POSSIBLE", "PRESENT"]),
         ("NO FEVER, COUGH OR COLD", ["NEGATED", "NEGATED", "NEGATED"]),
     ],
 )
@@ -264,3 +266,24 @@ def test_a_tagger_and_a_reader_agree(model):
         uncertain = statuses.count(Status.POSSIBLE) + statuses.count(Status.HYPOTHETICAL)
         assert note.statistics.negated_entities == statuses.count(Status.NEGATED)
         assert note.statistics.uncertain_entities == uncertain
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        ("no possible DM", "DM", "NEGATED"),  # a denial right before a doubt
+        ("? DM ruled out", "DM", "NEGATED"),  # the verdict stands behind
+        ("cough - no DM", "DM", "NEGATED"),  # one "no", behind a mark
+        ("cannot rule out DM", "DM", "POSSIBLE"),  # "rule out" and "not" inside a longer phrase
+        ("risk of possible DM", "DM", "HYPOTHETICAL"),
+    ],
+)
+def test_overlapping_cues(text, name, wanted):
+    assert assert_spans(text, [disease(text, name)])[0].status == wanted
+
+
+def test_a_relative_ends_where_a_clause_of_the_patient_begins():
+    text = "No h/o DM, father had MI, allergic to penicillin"
+    spans = [disease(text, "DM"), disease(text, "MI"), treatment(text, "penicillin")]
+    found = [(str(each.status), str(each.experiencer)) for each in assert_spans(text, spans)]
+    assert found == [("NEGATED", "PATIENT"), ("PRESENT", "FAMILY"), ("ALLERGY", "PATIENT")]

@@ -112,6 +112,7 @@ _LINKS = [
     "persists",
     "complaint",
     "background",
+    "lasts",
 ]
 _PARTS = [
     "form",

@@ -173,7 +173,7 @@ def _values(parts: list[str]) -> dict[str, str | int | bool]:
 
 def _relations(spans: list[Span], keys: list[int], parts: list[list[str]]) -> tuple[tuple[str, int, int], ...]:
     return tuple(
-        (_type(parts[treatment]), treatment, disease)
+        (_type(keys, parts, treatment), treatment, disease)
         for treatment, one in enumerate(spans)
         if one.label is Label.TREATMENT and keys[treatment]
         for disease, other in enumerate(spans)
@@ -181,7 +181,9 @@ def _relations(spans: list[Span], keys: list[int], parts: list[list[str]]) -> tu
     )
 
 
-def _type(parts: list[str]) -> str:
-    """Return the type that the line names, else the one that the treatment's own meaning gives."""
-    named = _values(parts).get("relation")
-    return str(named) if named else next((_TYPES[c] for c in _codes(parts) if c in _TYPES), "TREATS")
+def _type(keys: list[int], parts: list[list[str]], treatment: int) -> str:
+    """Return the type that the line names for the key, else the one that the treatment's own meaning gives."""
+    for key, each in zip(keys, parts, strict=True):
+        if key == keys[treatment] and (named := _values(each).get("relation")):
+            return str(named)
+    return next((_TYPES[c] for c in _codes(parts[treatment]) if c in _TYPES), "TREATS")

@@ -11,7 +11,7 @@ from rxtract.demo.language import mentions_any, new_language, score_names, words
 from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
 from rxtract.models.versions import Version
-from rxtract.reextract import Sent
+from rxtract.reextract import Plan, Sent
 
 
 @pytest.mark.slow
@@ -141,6 +141,17 @@ def test_a_run_ends_when_another_champion_comes_or_the_same_under_another_serial
         check()
     with pytest.raises(UserError, match="version 1"):
         check.look()
+
+
+def test_a_run_ends_when_other_rules_come_and_is_another_run_for_them():
+    rules = [4]
+    check = SameChampion(champion, champion(), rules=lambda: rules[0], read_by=4)
+    check.look()
+    rules[0] = 5
+    with pytest.raises(UserError, match="the rules of serial 5 serve now, not those of 4"):
+        check.look()
+    assert Plan(0, 1, 1, 1).meant_for == "1"
+    assert Plan(0, 1, 1, 1, rules_serial=5).meant_for == "1-5"
 
 
 def test_what_came_of_a_run_is_told_as_it_was():

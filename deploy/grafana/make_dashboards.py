@@ -280,7 +280,10 @@ MODEL = (
     Panel(
         "Served model",
         "none",
-        (("count by (name, version) (rxtract_model_info == 1)", "{{name}} {{version}}"),),
+        (
+            ("count by (name, version) (rxtract_model_info == 1)", "{{name}} {{version}}"),
+            ("count by (name, version) (rxtract_rules_info == 1)", "{{name}} {{version}}"),
+        ),
         "How many extractors serve which version.",
         "stat",
         8,
@@ -288,7 +291,7 @@ MODEL = (
     Panel(
         "Champion's serial",
         "none",
-        (("max(rxtract_champion_serial)", "serial"),),
+        (("max(rxtract_champion_serial)", "model"), ("max(rxtract_rules_serving_serial)", "rules")),
         "Rises with each promotion and rollback.",
         "stat",
         8,
@@ -374,20 +377,29 @@ MODEL = (
     Panel(
         "Reload",
         "s",
-        (("max by (instance) (rxtract_model_reload_seconds)", "{{instance}}"),),
+        (
+            ("max by (instance) (rxtract_model_reload_seconds)", "model {{instance}}"),
+            ("max by (instance) (rxtract_rules_reload_seconds)", "rules {{instance}}"),
+        ),
         "From a promotion's event to serving it.",
     ),
     Panel(
         "Loads",
         "short",
-        ((events("rxtract_model_loads_total", "result", "1h"), "{{result}}"),),
+        (
+            (events("rxtract_model_loads_total", "result", "1h"), "model {{result}}"),
+            (events("rxtract_rules_loads_total", "result", "1h"), "rules {{result}}"),
+        ),
         "Refused: damaged, or not the promoted one.",
         limit=1,
     ),
     Panel(
         "Age of the last look at MLflow",
         "s",
-        (("max by (job) (rxtract_model_check_age_seconds)", "{{job}}"),),
+        (
+            ("max by (job) (rxtract_model_check_age_seconds)", "{{job}}"),
+            ("max by (job) (rxtract_rules_check_age_seconds)", "{{job}}, rules"),
+        ),
         "Old: a promotion would not be seen.",
         limit=600,
     ),
@@ -423,7 +435,7 @@ BUSINESS = (
     Panel("Oldest note that waits", "s", (("max by (queue) (rxtract_desk_oldest_waiting_seconds)", "{{queue}}"),), "Since its request, by queue; after 30 days it leaves unseen.", limit=2_592_000),
     Panel("Validators' decisions", "short", ((events("rxtract_desk_decisions_total", "sample, outcome", "1h"), "{{sample}} {{outcome}}"),), "Accepted without a change, corrected, skipped, unreadable."),
     Panel("Audit notes accepted unchanged", "percentunit", ((f"{events('rxtract_desk_decisions_total', '', '1d', UNCHANGED)} / ({events('rxtract_desk_decisions_total', '', '1d', AUDITED)} > 0)", "last day"),), "A rough view of quality; the weighted estimate with its interval is the scorekeeper's."),
-    Panel("Quality of the week", "percentunit", (('rxtract_kpi_validated_f1_ratio{window="week",city="",version=""}', "F1"), ('rxtract_kpi_validated_f1_low_ratio{window="week",city="",version=""}', "low"), ('rxtract_kpi_validated_f1_high_ratio{window="week",city="",version=""}', "high"), ('rxtract_kpi_estimated_f1_ratio{window="week",city="",version=""}', "expected by the model")), "Audited F1 with its 95 % interval, beside what the model itself expects."),
+    Panel("Quality of the week", "percentunit", (('rxtract_kpi_validated_f1_ratio{window="week",city="",version=""}', "F1"), ('rxtract_kpi_validated_f1_low_ratio{window="week",city="",version=""}', "low"), ('rxtract_kpi_validated_f1_high_ratio{window="week",city="",version=""}', "high"), ('rxtract_kpi_estimated_f1_ratio{window="week",city="",version=""}', "expected by the model"), ('rxtract_kpi_validated_status_f1_ratio{window="week",city="",version=""}', "statuses")), "Audited F1 with its 95 % interval, beside what the model itself expects."),
     Panel("Precision and recall", "percentunit", (('rxtract_kpi_validated_precision_ratio{window="week",city="",version=""}', "precision"), ('rxtract_kpi_validated_recall_ratio{window="week",city="",version=""}', "recall")), "Of the audited notes of the week."),
     Panel("Quality by label", "percentunit", (('rxtract_quality_ratio{measure="f1",city="",version=""}', "{{label}}"),), "Audited F1 of each label."),
     Panel("Audited notes", "short", (('rxtract_quality_audited_notes{city="",version=""}', "notes"), (events("rxtract_quality_measurements_total", "", "1h"), "measurements published")), "What the quality rests on."),

@@ -92,7 +92,7 @@ def read(folded, name, **view):
 
 def raw_f1(folded):
     """What the audited notes say, be it one alone, which is no quality yet."""
-    return View(folded, (DAY,), NOON).quality[-1].f1
+    return View(folded, (DAY,), NOON).quality[2].f1
 
 
 def test_a_note_counts_once_and_only_live():
@@ -355,6 +355,12 @@ def test_drift_and_recovery():
     assert read(folded, "drift_episodes") == 3
     assert read(folded, "time_to_recovery") == 3
     assert folded.episodes["a"].level is DriftLevel.CRITICAL
+
+
+def test_a_release_of_rules_is_no_promotion_of_a_model():
+    folded = Folded(ZONE)
+    folded.model_event(replace(promoted("3", 9, NOON), rules_version="abc"))
+    assert (folded.promotions, folded.models) == ({}, {})
 
 
 def test_model_age_counts_from_the_last_promotion_or_rollback():

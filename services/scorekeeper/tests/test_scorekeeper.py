@@ -3,6 +3,7 @@ import html
 import random
 import re
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -15,12 +16,16 @@ from contracts.records import (
     AnnotationChanges,
     AnnotationOutcome,
     AnnotationValidated,
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
     DriftDetected,
     DriftDirection,
     DriftLevel,
     EntitiesExtracted,
     Entity,
     EntityLabel,
+    Experiencer,
     ModelEvent,
     ModelEventKind,
     ModelRef,
@@ -64,7 +69,7 @@ from scorekeeper.http.door import Door
 from scorekeeper.http.notes import NotesApi
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
-from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, UNREADABLE_RECORDS
+from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, QUALITY, UNREADABLE_RECORDS
 from scorekeeper.reader import HISTORY, LEASE, LeaseLost, Reader, until_held
 from scorekeeper.settings import ScorekeeperSettings
 
@@ -154,7 +159,7 @@ def test_versions_are_measured_apart():
     one = board()
     one.folded.validated(audit("a", serial=1))
     one.folded.validated(audit("b", right=False, serial=2))
-    rows = {row.model.version: row.labels[-1].f1 for row in measurements(one, NOW) if row.segment == "all"}
+    rows = {row.model.version: row.labels[2].f1 for row in measurements(one, NOW) if row.segment == "all"}
     assert rows == {"1": 1.0, "2": 0.0}
 
 
@@ -385,6 +390,46 @@ def test_quality_is_told_by_version_in_each_city_with_intervals():
     whole = next(label for label in rows["1", "Pune"]["labels"] if label["label"] == "ALL")
     assert whole["precision_low"] <= whole["precision"] <= whole["precision_high"]
     assert whole["recall_low"] < whole["recall_high"]
+
+
+def judged(note_id, predicted, right):
+    """An audit on which a person said what the entity is."""
+
+    def one(status):
+        said = Assertion(
+            status=AssertionStatus[status],
+            time=AssertionTime.CURRENT,
+            experiencer=Experiencer.PATIENT,
+            cue_start=-1,
+            cue_end=-1,
+        )
+        return (replace(mark(0), assertion=said),)
+
+    return replace(audit(note_id), predicted_entities=one(predicted), entities=one(right))
+
+
+def test_what_is_said_is_measured_by_class_on_the_topic_in_metrics_and_on_the_page(tmp_path):
+    shown = board()
+    for number, right in enumerate(("NEGATED", "NEGATED", "PRESENT", "NEGATED")):
+        note = event(f"n{number}")
+        shown.folded.extracted(note)
+        shown.folded.validated(judged(f"n{number}", "NEGATED", right))
+    measured = next(one for one in measurements(shown, NOW) if one.segment == "all")
+    rows = {row.label: row for row in measured.labels}
+    assert rows["ALL"].f1 == 1
+    assert 0 < rows["status NEGATED"].precision < 1 == rows["status NEGATED"].recall
+    assert (
+        rows["status NEGATED"].precision_low < rows["status NEGATED"].precision < rows["status NEGATED"].precision_high
+    )
+    labels = {(sample.labels[1], sample.labels[2]) for sample in samples_of(shown, NOW) if sample.name == QUALITY.name}
+    assert ("status NEGATED", "") in labels
+    assert ("ALL", "Pune") in labels
+    assert not [one for one in labels if one[1] and one[0].startswith("status")], (
+        "classes are told of all cities together"
+    )
+    page = page_of(shown, tmp_path).numbers(Scope(), NOW)
+    assert "What is said of them" in page
+    assert "status negated" in page
 
 
 def test_every_kpi_is_a_metric():

@@ -148,7 +148,7 @@ class Group:
             member.to_revoke = set(member.owned) if member.eager else member.owned - member.target
             member.asked = False
             member.signal.notify()
-        self.broker.tell(
+        self.broker.record_event(
             "rebalance", group=self.name, to={m.name: sorted(p for _, p in m.target) for m in self.members}
         )
 
@@ -178,16 +178,16 @@ class Broker:
     Args:
         kernel: Time.
         chance: Where its moods come from.
-        tell: Takes what happens, for the story.
+        record_event: Takes what happens, for the story.
     """
 
     def __init__(
-        self, kernel: Kernel, chance: random.Random, tell: Callable[..., None] = lambda *_, **__: None
+        self, kernel: Kernel, chance: random.Random, record_event: Callable[..., None] = lambda *_, **__: None
     ) -> None:
         self.kernel = kernel
         self.random = chance
         self.chances = Chances()
-        self.tell = tell
+        self.record_event = record_event
         self.topics: dict[str, list[Log]] = {}
         self.groups: dict[str, Group] = {}
         self.away = False
@@ -207,7 +207,7 @@ class Broker:
     def grow(self, topic: str, partitions: int) -> None:
         logs = self.topics[topic]
         logs += [Log() for _ in range(partitions - len(logs))]
-        self.tell("partitions added", topic=topic, now=len(logs))
+        self.record_event("partitions added", topic=topic, now=len(logs))
 
     def places(self, topics: Iterable[str]) -> list[Place]:
         return [(topic, number) for topic in topics for number in range(len(self.topics.get(topic, ())))]
@@ -259,7 +259,7 @@ class Broker:
         if low > log.low:
             del log.entries[: low - log.low]
             log.low = low
-            self.tell("retention", topic=place[0], partition=place[1], low=low)
+            self.record_event("retention", topic=place[0], partition=place[1], low=low)
             log.signal.notify()
 
     def truncate(self, place: Place, high: int) -> None:
@@ -269,7 +269,7 @@ class Broker:
             del log.entries[max(0, high - log.low) :]
             log.low = min(log.low, high)
             log.open_at = None
-            self.tell("truncated", topic=place[0], partition=place[1], high=high)
+            self.record_event("truncated", topic=place[0], partition=place[1], high=high)
             log.signal.notify()
 
     # -- groups
@@ -294,7 +294,7 @@ class Broker:
             elif since_s is None:
                 since_s = self.kernel.now
             elif self.kernel.now - since_s >= self.session_s:
-                self.tell("session over", member=member.name)
+                self.record_event("session over", member=member.name)
                 group.kick(member)
                 return
             self.kernel.at(0.5, look, since_s)
@@ -305,9 +305,9 @@ class Broker:
 
     def go_away(self) -> None:
         self.away = True
-        self.tell("broker away")
+        self.record_event("broker away")
 
     def come_back(self) -> None:
         self.away = False
-        self.tell("broker back")
+        self.record_event("broker back")
         self.back.notify()

@@ -63,7 +63,7 @@ class Fetching:
     position: int
     begins_at_s: float
     paused: bool = False
-    told_end: int = -1
+    reported_end: int = -1
     given_up: bool = False
     one_off: bool = False
 
@@ -79,7 +79,7 @@ class SimConsumer:
     def __init__(self, broker: Broker, process: Process, config: dict[str, Any], *, off_by_one: bool = False) -> None:
         self._broker, self._process, self._kernel = broker, process, broker.kernel
         self._reset = config.get("auto.offset.reset", "largest")
-        self._tells_ends = bool(config.get("enable.partition.eof"))
+        self._reports_ends = bool(config.get("enable.partition.eof"))
         self._committed_only = config.get("isolation.level", "read_committed") == "read_committed"
         self._group = broker.group(config.get("group.id", ""))
         self._eager = "cooperative" not in config.get("partition.assignment.strategy", "range")
@@ -200,7 +200,7 @@ class SimConsumer:
         for one in partitions:
             found = self._fetching.pop((one.topic, one.partition), None)
             if found is not None and self._kernel.now < found.begins_at_s:
-                self._broker.tell("aborted: stopped before it had begun", process=self._process.name)
+                self._broker.record_event("aborted: stopped before it had begun", process=self._process.name)
                 self._process.kill()  # as librdkafka's assertion does
                 raise Killed
 
@@ -218,7 +218,7 @@ class SimConsumer:
         found = self._fetching.get((partition.topic, partition.partition))
         if found is None or found.given_up or self._kernel.now < found.begins_at_s:
             raise KafkaException(KafkaError(KafkaError._STATE))
-        found.position, found.told_end, found.one_off = partition.offset, -1, False
+        found.position, found.reported_end, found.one_off = partition.offset, -1, False
 
     def pause(self, partitions: list[TopicPartition]) -> None:
         for found in self._of(partitions):
@@ -284,7 +284,7 @@ class SimConsumer:
     def _is_ahead(self, place: Place, one: Fetching) -> bool:
         log = self._broker.log(place)
         end = log.stable if self._committed_only else log.high
-        return one.position != end or one.told_end != end
+        return one.position != end or one.reported_end != end
 
     def _signals(self) -> list[Signal]:
         logs = [self._broker.log(place).signal for place, one in self._fetching.items() if not one.paused]
@@ -324,10 +324,10 @@ class SimConsumer:
             entry = log.entry(at.position)
             at.position += 1
             if entry.kind == "data" or (entry.kind == "aborted" and not self._committed_only):
-                at.told_end = -1
+                at.reported_end = -1
                 return SimMessage(place, entry.offset, entry)
-        if self._tells_ends and at.told_end != at.position:
-            at.told_end = at.position
+        if self._reports_ends and at.reported_end != at.position:
+            at.reported_end = at.position
             at.one_off = self._off_by_one
             return SimMessage(place, at.position, None, KafkaError(KafkaError._PARTITION_EOF))
         return None
@@ -339,7 +339,7 @@ class SimConsumer:
             return SimMessage(place, asked, None, KafkaError(KafkaError._AUTO_OFFSET_RESET))
         log = self._broker.log(place)
         at.position = log.low if self._reset in ("earliest", "smallest") else log.stable
-        at.told_end = -1
+        at.reported_end = -1
         return None
 
     # -- answers

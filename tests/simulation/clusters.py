@@ -107,31 +107,31 @@ class Real:
         return name
 
     def consumer(self, group: str = "g", **config: Any) -> Consumer:
-        made = Consumer({**CONSUMER_DEFAULTS, **self._servers, "group.id": f"{self._name}.{group}", **config})
-        self._open.append(made)
-        return made
+        client = Consumer({**CONSUMER_DEFAULTS, **self._servers, "group.id": f"{self._name}.{group}", **config})
+        self._open.append(client)
+        return client
 
     def producer(self) -> Producer:
         return Producer({**self._servers, "enable.idempotence": True})
 
     def _transactional(self) -> Producer:
-        made = Producer({**self._servers, "transactional.id": uuid.uuid4().hex})
-        made.init_transactions(30)
-        made.begin_transaction()
-        return made
+        client = Producer({**self._servers, "transactional.id": uuid.uuid4().hex})
+        client.init_transactions(30)
+        client.begin_transaction()
+        return client
 
     def transact(self, topic: str, values: list[bytes], *, commit: bool) -> None:
-        made = self._transactional()
+        client = self._transactional()
         for value in values:
-            made.produce(topic, value, partition=0)
-        made.flush(30)
-        made.commit_transaction(30) if commit else made.abort_transaction(30)
+            client.produce(topic, value, partition=0)
+        client.flush(30)
+        client.commit_transaction(30) if commit else client.abort_transaction(30)
 
     def open_transaction(self, topic: str, value: bytes) -> Callable[[], None]:
-        made = self._transactional()
-        made.produce(topic, value, partition=0)
-        made.flush(30)
-        return lambda: made.commit_transaction(30)
+        client = self._transactional()
+        client.produce(topic, value, partition=0)
+        client.flush(30)
+        return lambda: client.commit_transaction(30)
 
     def delete_before(self, topic: str, offset: int) -> None:
         place = TopicPartition(topic, 0, offset)

@@ -243,7 +243,7 @@ class FaustProcess:
         self._loop.run_until_complete(self._main())
 
     def _leave(self, _code: int) -> None:
-        self._outlook.broker.tell("ended", process=self._process.name, error=repr(self._app.fail_stop.reason))
+        self._outlook.broker.record_event("ended", process=self._process.name, error=repr(self._app.fail_stop.reason))
         self._process.ended = True
         self._process.kill()
         raise Killed
@@ -385,8 +385,10 @@ async def _nothing(*_: object) -> None:
 
 def extractor(outlook: Outlook, process: Process) -> Running:
     """The extractor on Faust's transport."""
-    made = FaustProcess(outlook, process)
-    return Running(made.run, made.stop, made.readiness, made.metrics.counter(EXPIRED_RECORDS)._value.get)
+    extracting = FaustProcess(outlook, process)
+    return Running(
+        extracting.run, extracting.stop, extracting.readiness, extracting.metrics.counter(EXPIRED_RECORDS)._value.get
+    )
 
 
 def install() -> None:

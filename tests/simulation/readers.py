@@ -90,10 +90,10 @@ def scorekeeper(outlook: Outlook, process: Process, disk: Disk) -> Running:
     process.on_death.append(records.close)  # as the system does with a dead process' lock
     sink = Sink(records, disk.folder, metrics, every_s=2.0, most_rows=30, merge_every_s=8.0)
     errors = ConsumerErrors(metrics, readiness)
-    board, said, names = Board(ZoneInfo("UTC"), Assumptions()), Said(), {ENTITIES: topics.ENTITIES_EXTRACTED}
+    board, measured, names = Board(ZoneInfo("UTC"), Assumptions()), Said(), {ENTITIES: topics.ENTITIES_EXTRACTED}
     board.lock = _Unlocked()  # tasks are no threads
     read = _sometimes_away(outlook, contract().read_entities)
-    fold_handler = FoldHandler({topics.ENTITIES_EXTRACTED: read}, names, board, said, sink, metrics)
+    fold_handler = FoldHandler({topics.ENTITIES_EXTRACTED: read}, names, board, measured, sink, metrics)
     consumer = SimConsumer(broker, process, {**CONSUMER_DEFAULTS, "group.id": "unused"}, off_by_one=outlook.off_by_one)
     reader = Reader(
         Topics(consumer, names, errors, counting(metrics)),
@@ -101,7 +101,7 @@ def scorekeeper(outlook: Outlook, process: Process, disk: Disk) -> Running:
         retrying(fold_handler, stop, on_wait=liveness.tick),
         sink,
         board,
-        said,
+        measured,
         lambda _: None,
         Exposition(metrics.registry),
         AlwaysHeld(),

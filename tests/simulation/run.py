@@ -32,7 +32,7 @@ def main() -> None:
     """`SEED=n`: one world and its story. Else `SEEDS` worlds, then every fault (or those that `FAULTS` names, by a comma)."""
     if seed := os.environ.get("SEED"):
         fault = next(iter(chosen_faults(os.environ["FAULTS"])), None) if os.environ.get("FAULTS") else None
-        sys.exit(tell_one(int(seed), fault))
+        sys.exit(print_story(int(seed), fault))
     seeds = int(os.environ.get("SEEDS") or 1000)
     began_s = time.monotonic()
     outcome = run_seeds(0, seeds)
@@ -145,12 +145,12 @@ def _work(first: int, end: int, step: int, folder: Path | None = None, *, stop_a
     return Outcome(found["seeds"], {int(seed): why for seed, why in found["failures"].items()})
 
 
-def tell_one(seed: int, patch: Path | None = None) -> int:
+def print_story(seed: int, patch: Path | None = None) -> int:
     """Run one world and print its story; 1: it failed."""
     with tempfile.TemporaryDirectory(prefix="rxtract-fault-") as folder:
         if patch is not None and (why := put_back(patch, Path(folder))) is not None:
             sys.exit(f"{patch.stem}: {why}")
-        order = json.dumps({"first": seed, "end": seed + 1, "step": 1, "tell": True})
+        order = json.dumps({"first": seed, "end": seed + 1, "step": 1, "story": True})
         environment = _environment(Path(folder) if patch else None)
         return subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order], cwd=ROOT, env=environment

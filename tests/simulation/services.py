@@ -185,9 +185,11 @@ def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Ha
 
 def ingestor(outlook: Outlook, process: Process) -> Running:
     """The Kafka door, as `ingestor.bootstrap.kafka_door` makes it."""
-    made, metrics = contract(), Metrics(INGESTOR_METRICS)
+    contract_codecs, metrics = contract(), Metrics(INGESTOR_METRICS)
     acceptance = Acceptance(Rules(), Pseudonyms(b"k" * 32))
-    handler = SubmittedNotes(made.read_submitted, made.write_accepted, acceptance, ACCEPTED, metrics)
+    handler = SubmittedNotes(
+        contract_codecs.read_submitted, contract_codecs.write_accepted, acceptance, ACCEPTED, metrics
+    )
     return looped(outlook, process, handler, (INGESTORS, SUBMITTED, STAGE, KILLS_INGESTOR), metrics)
 
 

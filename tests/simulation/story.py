@@ -49,7 +49,7 @@ def _mark(text: str) -> str:
     mark = Mark.parse(text)
     if not mark.suspicious:
         return "nothing in hand"
-    said = "has records in hand" if mark.running else "nobody has anything in hand"
+    words = "has records in hand" if mark.running else "nobody has anything in hand"
     if mark.first >= 0:
-        said += f" ({mark.first} to {mark.last})"
-    return said + (f", {mark.deaths} died" if mark.deaths else "")
+        words += f" ({mark.first} to {mark.last})"
+    return words + (f", {mark.deaths} died" if mark.deaths else "")

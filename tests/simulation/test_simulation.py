@@ -41,7 +41,7 @@ def test_a_patch_that_no_longer_applies_is_said_in_one_line(tmp_path, capsys) ->
 def test_a_seed_tells_the_same_story_twice(capfd) -> None:
     stories = []
     for _ in range(2):
-        assert run.tell_one(6) == 0
+        assert run.print_story(6) == 0
         stories.append(capfd.readouterr().out)
     assert stories[0] == stories[1]
     assert "seed 6: all that was promised held" in stories[0]

@@ -24,8 +24,8 @@ def main() -> None:
     services.install()
     readers.install()
     faust_process.install()
-    if order.get("tell"):
-        sys.exit(tell(order["first"]))
+    if order.get("story"):
+        sys.exit(print_story(order["first"]))
     gc.freeze()
     failures: dict[int, str] = {}
     count = 0
@@ -47,9 +47,9 @@ def failure_of(world: World) -> str | None:
     return None
 
 
-def tell(seed: int) -> int:
+def print_story(seed: int) -> int:
     """One world event by event."""
-    world = World(seed, tell_all=True)
+    world = World(seed, verbose=True)
     why = failure_of(world)
     for line in printed(world.story):
         print(line)

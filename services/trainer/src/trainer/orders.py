@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import ModelCommand, ModelEvent
+from contracts.records import ModelCommand, ModelEvent, ModelEventKind
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
+from runtime.attempts import TRIES
 from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import dead_letter
-from runtime.errors import Recoverable
+from runtime.errors import Recoverable, RxtractError
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT
@@ -34,7 +35,8 @@ from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
 from trainer.handler import OrderHandler
-from trainer.telling import merged
+from trainer.marks import OrderMarks
+from trainer.telling import ended, merged
 
 _log = get_logger(__name__)
 STAGE = TRAINER
@@ -101,6 +103,7 @@ class OrderLoop:
         order: Publishes a command of our own.
         make_handler: Makes the handler, given how to say an event, whether to go on, and the same asked afresh.
         champion: The champion's (version, serial), or None; may raise `Recoverable`.
+        tries: So many trainers may die with an order before it is ended as failed.
     """
 
     def __init__(
@@ -123,8 +126,10 @@ class OrderLoop:
         stop: threading.Event,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         errors: ConsumerErrors | None = None,
+        tries: int = TRIES,
     ) -> None:
         self._consumer = consumer
+        self._marks = OrderMarks(consumer, tries, metrics)
         self._errors = errors or ConsumerErrors(metrics, readiness)
         self._reading = PositionedConsumer(
             consumer, counting(metrics), self._errors.saw, self._on_halt, on_fine=self._errors.fine, eager=True
@@ -164,6 +169,7 @@ class OrderLoop:
         self._own: set[str] = set()
         self._assigned: list[Partition] = []
         self._stands_by = False
+        self._died = False
 
     def run(self) -> None:
         """Serve until stopped.
@@ -179,9 +185,16 @@ class OrderLoop:
             try:
                 while not self._stop.is_set():
                     self._turn(worker)
+            except (RxtractError, KafkaException):
+                raise  # not the order's doing
+            except BaseException:
+                self._died = True
+                raise
             finally:
                 self._owned.clear()
                 self._end_work()
+                if not self._died:
+                    self._marks.over()
                 self._lease.release()
                 self._consumer.close()
 
@@ -240,12 +253,23 @@ class OrderLoop:
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
-        if command is not None:
+        if command is not None and self._marks.killed_too_often(command):
+            kind = ModelEventKind.TRAINING_FAILED
+            self._say(ended(command, kind, [f"{self._marks.tries} trainers died with it in hand"], self._now_ms()))
+            self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
+        elif command is not None:
+            self._mark(command)
             self._fence = self._lease.fence
             story = story_of(command, self._ledger, self._readers.is_over)
             self._running, self._gives_way = command, False
             self._asked_of.clear()
             self._work = worker.submit(self._handler, command, story)
+
+    def _mark(self, command: ModelCommand) -> None:
+        try:
+            self._marks.begin(command)
+        except KafkaException as error:
+            raise Recoverable(f"the mark of an order cannot be written: {error.args[0].name()}") from None
 
     def _collect(self) -> None:
         """Take the work that has ended, whoever has the orders now: how it ended is told, and a mistake of ours ends the process."""
@@ -264,6 +288,7 @@ class OrderLoop:
             _log.warning("abandoned", message=str(error))
         else:
             self._wait_for("", "")
+        self._marks.over()
 
     def _tidy(self) -> None:
         """Let no notes stay here for an order that ended, or that is another trainer's.
@@ -337,10 +362,9 @@ class OrderLoop:
             self._metrics.counter(DEAD_LETTERS).labels(STAGE, error.reason.value).inc()
             self._publish([dead_letter(record, error.reason, STAGE)])
         else:
+            self._marks.stands(command, record)
             self._fold(command)
-        self._consumer.commit(
-            offsets=[TopicPartition(record.topic, record.partition, record.offset + 1)], asynchronous=True
-        )
+        self._consumer.commit(offsets=[self._marks.offset(record)], asynchronous=True)
 
     def _fold(self, command: ModelCommand) -> None:
         with self._lock:
@@ -382,16 +406,20 @@ class OrderLoop:
         for record in self._readers.commands():
             folded_to[record.partition] = record.offset + 1
             try:
-                ledger.order(self._decode(record.value))
+                command = self._decode(record.value)
             except WireError:
                 continue  # whoever met it first wrote its dead letter
+            self._marks.stands(command, record)
+            ledger.order(command)
         for event in self._readers.events():
             ledger.tell(event)
         ledger.duplicates = 0
         try:
+            found = self._reading.committed(self._assigned)
             self._reading.begin({place: folded_to.get(place[1]) for place in self._assigned})
         except KafkaException as error:
             raise Recoverable(f"{self._topic} cannot be read: {error.args[0].name()}") from None
+        self._marks.came(found, {place: folded_to.get(place[1], 0) for place in self._assigned})
         self._own.clear()
         self._ledger = ledger
         self._owned.set()
@@ -403,6 +431,7 @@ class OrderLoop:
             return
         self._assigned = []
         self._owned.clear()
+        self._marks.over()
         self._reading.forget(self._reading.positions.partitions)
         self._readiness.meet(IN_REACH)
         _log.info("gave the orders up")

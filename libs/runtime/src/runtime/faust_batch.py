@@ -92,7 +92,6 @@ class BatchApp(faust.App):
         limits: Bounds.
         session_timeout_s: How long the partitions of a killed process stand still; the broker's floor is 6 s.
         instance_id: Static membership; a restart under the same id takes its partitions over without a rebalance.
-        contiguous: See `runtime.faust_batch_ledger.OffsetLedger`.
         stage: Who refuses a record that killed the process `tries` times, for its dead letter; the group's name when empty.
         tries: See `runtime.attempts`.
         errors: Takes what consumers are told in place of records; may be shared with others of the same process.

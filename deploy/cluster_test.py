@@ -284,7 +284,7 @@ def operators() -> None:
     everything = {
         **changed(),
         "monitoring": {"serviceMonitor": True, "prometheusRule": True},
-        "autoscaling": {"kind": "keda"},
+        "autoscaling": {"kind": "keda", "prometheus": "http://prometheus:9090"},
         "strimzi": {"topics": True, "users": True},
     }
     everything["kafka"] |= {"securityProtocol": "SASL_SSL", "saslMechanism": "SCRAM-SHA-512"}

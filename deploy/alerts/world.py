@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from contracts.identity import note_key
 from contracts.records import ModelCommand
 from contracts.registry import ConfluentRegistry
@@ -23,6 +22,7 @@ from contracts.topics import MODEL_COMMANDS
 from contracts.wire import Serializer
 from corpus import simulate
 from embedded_stack.children import ChildProcess
+from embedded_stack.delete_records import delete_records
 from embedded_stack.ports import free_ports
 from mlflow.tracking import MlflowClient
 from rules import ROOT, RULES, shortened
@@ -160,10 +160,8 @@ class World:
 
     def expire(self, topic: str) -> None:
         """Delete all that is on a topic, as retention does."""
-        admin = AdminClient(self._config)
-        ends = [TopicPartition(topic, number, high) for number, (_, high) in self.partitions(topic).items()]
-        for future in admin.delete_records(ends).values():
-            future.result(20)
+        ends = {number: high for number, (_, high) in self.partitions(topic).items()}
+        delete_records(self.running.addresses.bootstrap_servers, topic, ends)
 
     def await_records(self, topic: str, more: int) -> None:
         """Wait until so many records came to a topic."""

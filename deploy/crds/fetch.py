@@ -25,16 +25,13 @@ MODULES = {
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
     ),
-    "github.com/kedacore/keda/v2@v2.21.0": (
-        "config/crd/bases/keda.sh_scaledobjects.yaml",
-        "config/crd/bases/keda.sh_triggerauthentications.yaml",
-    ),
+    "github.com/kedacore/keda/v2@v2.21.0": ("config/crd/bases/keda.sh_scaledobjects.yaml",),
 }
 STRIMZI = {
     "KafkaTopic": "io.strimzi.api.kafka.model.topic.KafkaTopic",
     "KafkaUser": "io.strimzi.api.kafka.model.user.KafkaUser",
 }
-KINDS = frozenset({"ServiceMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication", *STRIMZI})
+KINDS = frozenset({"ServiceMonitor", "PrometheusRule", "ScaledObject", *STRIMZI})
 
 
 class CannotFetchError(Exception):

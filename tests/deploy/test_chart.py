@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,12 +101,18 @@ def test_records_at_rest_are_on_a_claim_or_on_what_somebody_chose():
     assert "ephemeralSize" in both.stderr
 
 
+SCALED = {
+    "hpa": {"autoscaling.kind": "hpa"},
+    "keda": {"autoscaling.kind": "keda", "autoscaling.prometheus": "http://prometheus:9090"},
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "other"), [("HorizontalPodAutoscaler", "ScaledObject"), ("ScaledObject", "HorizontalPodAutoscaler")]
 )
 def test_exactly_one_scaler_scales(kind, other):
     choice = {"HorizontalPodAutoscaler": "hpa", "ScaledObject": "keda"}[kind]
-    documents = render(**{"autoscaling.kind": choice})
+    documents = render(**SCALED[choice])
     assert len(of_kind(documents, kind)) == 2
     assert of_kind(documents, other) == []
     scaled = {d["spec"]["scaleTargetRef"]["name"] for d in of_kind(documents, kind)}
@@ -116,7 +123,7 @@ def test_exactly_one_scaler_scales(kind, other):
 @pytest.mark.parametrize("choice", ["hpa", "keda"])
 def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
     """Each pod that goes costs a rebalance; without a policy Kubernetes takes all of them at once."""
-    documents = render(**{"autoscaling.kind": choice, "autoscaling.scaleDownSeconds": 120})
+    documents = render(**SCALED[choice], **{"autoscaling.scaleDownSeconds": 120})
     for document in of_kind(documents, "HorizontalPodAutoscaler") + of_kind(documents, "ScaledObject"):
         spec = document["spec"]
         behavior = (spec["advanced"]["horizontalPodAutoscalerConfig"] if choice == "keda" else spec)["behavior"]
@@ -126,6 +133,51 @@ def test_a_scaled_service_comes_down_by_one_pod_at_a_time(choice):
         assert "cooldownPeriod" not in spec  # it acts on the way to 0 alone
     too_long = helm("template", "r", str(CHART), **{"autoscaling.scaleDownSeconds": 1801})
     assert "scaleDownSeconds" in too_long.stderr  # the most that Kubernetes takes for periodSeconds is 1800
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None and not found.IN_CI, reason="no promtool: run make tools")
+def test_keda_asks_for_our_own_lag_of_the_services_topic_and_no_figure_scales_nothing_down(tmp_path):
+    """Kafka's own lag counts what no pod ever reads: transaction markers and aborted records."""
+    documents = render(**SCALED["keda"], **{"kafka.topicPrefix": "p."})
+    triggers = {d["metadata"]["name"]: d["spec"]["triggers"] for d in of_kind(documents, "ScaledObject")}
+    [extractor] = triggers["r-extractor"]
+    assert extractor["type"] == "prometheus"
+    assert extractor["metadata"]["serverAddress"] == "http://prometheus:9090"
+    assert extractor["metadata"]["threshold"] == "5000"
+    assert extractor["metadata"]["ignoreNullValues"] == "false"
+    series = {
+        '{namespace="default",job="extractor",topic="p.notes.accepted.v1",pod="a"}': 7_000,
+        '{namespace="default",job="extractor",topic="p.notes.accepted.v1",pod="b"}': 5_000,
+        '{namespace="default",job="ingestor",topic="p.notes.submitted.v1"}': 100,
+        '{namespace="default",job="extractor",topic="other"}': 10,
+        '{namespace="staging",job="extractor",topic="p.notes.accepted.v1"}': 1,
+    }
+    story = {
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [
+                    {"series": f"rxtract_consumer_lag_records{labels}", "values": str(value)}
+                    for labels, value in series.items()
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": one[0]["metadata"]["query"],
+                        "eval_time": "0s",
+                        "exp_samples": [{"labels": "{}", "value": value}],
+                    }
+                    for one, value in ((triggers["r-extractor"], 12_000), (triggers["r-ingestor"], 100))
+                ],
+            }
+        ]
+    }
+    (tmp_path / "story.yml").write_text(yaml.safe_dump(story))
+    told = subprocess.run(
+        ["promtool", "test", "rules", "story.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    refused = helm("template", "r", str(CHART), **{"autoscaling.kind": "keda"})
+    assert "autoscaling.prometheus is empty" in refused.stderr
 
 
 LOGIN = {
@@ -170,22 +222,17 @@ def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
 
 def test_a_secret_without_a_username_fits_when_the_value_says_it():
     """Strimzi's secret of a user holds a password alone."""
-    documents = render(**LOGIN, **{"kafka.username": "notes", "autoscaling.kind": "keda"})
+    documents = render(**LOGIN, **{"kafka.username": "notes"})
     for name, told in environments(documents).items():
         if name != "schemas":  # the registry alone is asked
             assert told["RXTRACT_SASL_USERNAME"]["value"] == "notes"
             assert told["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
     from_secret = environments(render(**LOGIN))["ingestor"]["RXTRACT_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
     assert from_secret == {"name": "kafka-login", "key": "username"}
-    secrets = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
-    for login in of_kind(documents, "TriggerAuthentication"):
-        parts = {one["parameter"]: (one["name"], one["key"]) for one in login["spec"]["secretTargetRef"]}
-        assert secrets[parts["username"][0]][parts["username"][1]] == "notes"
-        assert parts["password"] == ("kafka-login", "password")
 
 
 def test_each_service_logs_in_as_a_user_of_its_own():
-    documents = render(**OPERATED, **{"autoscaling.kind": "keda"})
+    documents = render(**OPERATED)
     users = {d["metadata"]["name"] for d in of_kind(documents, "KafkaUser")}
     told = environments(documents)
     assert "RXTRACT_SASL_PASSWORD" not in told.pop("schemas")
@@ -194,9 +241,6 @@ def test_each_service_logs_in_as_a_user_of_its_own():
         assert variables["RXTRACT_SASL_USERNAME"]["value"] == f"r-{service}"
         password = variables["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
         assert password == {"name": f"r-{service}", "key": "password"}
-    logins = {d["metadata"]["name"] for d in of_kind(documents, "TriggerAuthentication")}
-    used = {d["spec"]["triggers"][0]["authenticationRef"]["name"] for d in of_kind(documents, "ScaledObject")}
-    assert logins == used == {"r-ingestor", "r-extractor"}
 
 
 def test_with_mutual_tls_the_certificate_is_the_users_own():
@@ -409,7 +453,7 @@ def test_a_second_one_that_would_never_be_ready_is_refused(alone):
     refused = helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 2})
     assert refused.returncode != 0
     assert f"services.{alone}.replicas is 2" in refused.stderr
-    lag = {"topic": "model.commands.v1", "group": "rxtract-trainer", "records": 1}
+    lag = {"topic": "model.commands.v1", "records": 1}
     scaled = {f"services.{alone}.lag": lag, f"services.{alone}.scaling": {"min": 1, "max": 2}}
     refused = helm("template", "r", str(CHART), **scaled)
     assert refused.returncode != 0

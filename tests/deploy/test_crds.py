@@ -18,6 +18,7 @@ ON = {
     "monitoring.prometheusRule": "true",
     "monitoring.labels.release": "prometheus",
     "autoscaling.kind": "keda",
+    "autoscaling.prometheus": "http://prometheus:9090",
     "strimzi.topics": "true",
 }
 SECURE = {
@@ -44,7 +45,7 @@ def definitions():
 @pytest.mark.parametrize("more", [{}, SECURE], ids=["plain", "secured"])
 def test_every_operator_resource_fits_its_definition(definitions, more):
     documents = [one for one in render(**ON, **more) if one["kind"] in fetch.KINDS]
-    wanted = fetch.KINDS if more else fetch.KINDS - {"TriggerAuthentication", "KafkaUser"}
+    wanted = fetch.KINDS if more else fetch.KINDS - {"KafkaUser"}
     assert {one["kind"] for one in documents} == wanted
     for document in documents:
         assert schema.faults(document, definitions[document["kind"]]) == [], document["kind"]

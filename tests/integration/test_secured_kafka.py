@@ -92,6 +92,28 @@ def test_a_note_goes_through_a_secured_broker(secured: dict[str, str], tmp_path:
         finally:
             extractor.kill()
             extractor.wait(10)
+    assert read_by_ourselves(secured) == 5
+
+
+def read_by_ourselves(environment: dict[str, str]) -> int:
+    """Submitted notes as `runtime.swollen` reads them after a death; it logs in by a client of its own."""
+    from confluent_kafka import Consumer, TopicPartition
+    from runtime.settings import ServiceSettings
+    from runtime.swollen import SwollenReader
+
+    settings = ServiceSettings.load(
+        **{name.removeprefix("RXTRACT_").lower(): value for name, value in environment.items()}
+    )
+    consumer = Consumer({**settings.kafka_client_config(), "group.id": "t"})
+    topic = "notes.submitted.v1"
+    numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    ends = {(topic, one): consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=10)[1] for one in numbers}
+    consumer.close()
+    reader = SwollenReader(settings)
+    began_s = time.monotonic()
+    assert reader.look(dict.fromkeys(ends, 0)) == {}
+    assert time.monotonic() - began_s < 10
+    return sum(len(row) for place, end in ends.items() for row in reader.rows(place, 0, end))
 
 
 def entities(environment: dict[str, str], wanted: int, log: Path) -> int:

@@ -31,7 +31,7 @@ PREFIX = f"taken-{uuid.uuid4().hex[:10]}."
 TOKEN = "token-of-the-test"
 LIMIT_S = "3"
 EXTRACTOR = Path(__file__).resolve().parents[1] / "faults" / "extractor_process.py"
-READERS = ("ingestor", "extractor", "review-desk", "scorekeeper")
+READERS = ("ingestor", "extractor", "review-desk", "scorekeeper", "trainer")
 
 
 class StrictKafka(SecuredKafka):
@@ -105,6 +105,7 @@ def own_settings(user: str, folder: Path) -> dict[str, str]:
             "RXTRACT_PSEUDONYM_KEY_FILE": str(key),
         },
         "scorekeeper": {"RXTRACT_RECORDS_DIR": str(folder / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
+        "trainer": {"RXTRACT_ROLES_KEY_FILE": str(key), "RXTRACT_MODEL_NAME": PREFIX + "model"},
     }[user]
 
 
@@ -115,6 +116,7 @@ def test_a_right_that_is_taken_away_ends_readiness_and_then_the_reader(
     admin = AdminClient({"bootstrap.servers": strict["plain"]})
     settings = {name: value for name, value in strict.items() if name != "plain"}
     settings |= {"RXTRACT_REDIS_URL": stack.addresses.redis_url, "RXTRACT_SASL_USERNAME": user}
+    settings |= {"RXTRACT_MLFLOW_URL": stack.addresses.mlflow_url} if user == "trainer" else {}
     settings |= own_settings(user, tmp_path)
     module = "extractor_process" if user == "extractor" else user.replace("-", "_")
     settings["PYTHONPATH"] = os.pathsep.join([str(EXTRACTOR.parent), *sys.path])

@@ -1,7 +1,9 @@
 """What a consumer is told in place of records is counted, told by readiness, and ends the process when it lasts."""
 
+import ast
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -225,3 +227,26 @@ def test_a_topic_that_a_follower_does_not_find_lasts_until_it_is_there() -> None
     follower._follow()
     assert rig.readiness.ready
     assert rig.counted(ErrorKind.MISSING_TOPIC) == 1
+
+
+READERS = {
+    "PositionedConsumer",
+    "RangeReader",
+    "History",
+    "TopicFollower",
+    "StoredStates",
+    "TopicRequests",
+    "ConsumerLoop",
+}
+
+
+def test_whoever_reads_in_a_service_counts_what_is_told_in_place_of_records() -> None:
+    services = Path(__file__).parents[3] / "services"
+    made = [
+        (path.name, ast.unparse(node))
+        for path in services.glob("*/src/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in READERS
+    ]
+    assert len(made) > len(READERS)
+    assert [call for call in made if "errors" not in call[1]] == []

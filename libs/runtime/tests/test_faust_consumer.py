@@ -9,17 +9,20 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
+from contracts.reasons import Reason
 from faust.types import TP
 from runtime import faust_batch
 from runtime.attempts import Mark
+from runtime.errors import Recoverable
 from runtime.faust_batch import BatchApp, BatchLimits, credentials
 from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
 from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchState
 from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
+from runtime.faust_batch_worker import input_records
 from runtime.health import Liveness, Readiness
 from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, EXPIRED_RECORDS, METRICS, OFFSET_RESETS, Metrics
 from runtime.positions import IN_REACH, Jump
-from runtime.records import InputRecord
+from runtime.records import InputRecord, OwnRecord
 from runtime.settings import ServiceSettings
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
@@ -148,6 +151,7 @@ class Rig:
         self.consumer: BatchConsumer = self.app.consumer
         self.thread = self.consumer._thread = FakeThread()
         self.batching: BatchState = self.app.batching
+        self.batching.swollen = None  # there is no broker to ask
         self.app.consumer_generation_id = 1
         self.consumer._set_active_tps({TP0, TP1})
         for tp in (TP0, TP1):
@@ -239,7 +243,7 @@ async def test_the_second_death_is_followed_record_by_record_and_the_fourth_refu
     again.thread.stored = {TP0: 10, TP1: 10}
     again.thread.metadata = {TP0: Mark(3, running=True, first=10, last=10, narrow=14, until=300, accused=10).text()}
     await again.consumer.perform_seek()
-    assert again.batching.attempts.is_condemned(InputRecord("in", 0, 10, 0, None, b""))
+    assert again.batching.attempts.why_dead(InputRecord("in", 0, 10, 0, None, b"")) is Reason.KILLED_PROCESS
 
 
 @in_loop
@@ -892,3 +896,52 @@ def test_lag_and_commit_age_leave_with_the_partitions(state, clock):
     state.revoked([tp])
     state.publish_progress()
     assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (0, 0)
+
+
+class Swollen:
+    """Knows of a batch that no client can read, up to offset 14 of a partition, and reads it."""
+
+    def __init__(self) -> None:
+        self.looked: list[dict] = []
+        self.asked: list[tuple[int, int]] = []
+
+    def look(self, starts):
+        self.looked.append(dict(starts))
+        if len(self.looked) == 1:
+            raise Recoverable("the broker is away")
+        return dict.fromkeys(starts, 14)
+
+    def rows(self, partition, offset, until):
+        self.asked.append((offset, until))
+        for at in range(offset, until):
+            why = Reason.TOO_LARGE if at == 12 else None
+            yield [OwnRecord(InputRecord(*partition, at, 0, b"k", None if why else b"own"), why)]
+            if len(self.asked) == 1:
+                raise Recoverable("the broker goes away")
+
+
+@in_loop
+async def test_after_a_death_what_the_client_must_not_read_is_read_by_ourselves_and_then_it_goes_on():
+    rig = Rig()
+    rig.batching.swollen = known = Swollen()
+    rig.thread.stored = {TP0: 10, TP1: 10}
+    rig.thread.metadata = {TP0: Mark(running=True).text(), TP1: Mark().text()}
+    await rig.consumer.perform_seek()
+    rig.consumer.resume_flow()
+    assert rig.thread.seeks[-1] == {TP0: 14}
+    assert known.looked == [{TP0: 10}, {TP0: 10}]
+    found: list[tuple[int, int]] = []
+    doomed = []
+    while len(found) < 4:
+        async for _, message in rig.consumer.getmany(timeout=1.0):
+            batch = message.value
+            rig.batching.ledger.start(batch)
+            found.append((batch.first, batch.last))
+            doomed += [one for one in batch.records if rig.batching.attempts.why_dead(input_records(batch)[0])]
+            rig.finish(batch)
+    rig.thread.fetches = [{TP0: rows(0, 14, 15)}]
+    found += [(first, last) for first, last, _ in await handed_over(rig)]
+    assert found == [(10, 10), (11, 11), (12, 12), (13, 13), (14, 15)]
+    assert [one.offset for one in doomed] == [12]
+    assert known.asked == [(10, 14), (11, 14)]
+    assert rig.thread.seeks[-1] == {TP0: 14}

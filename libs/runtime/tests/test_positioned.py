@@ -1,7 +1,9 @@
 """The reader whose positions are ours, over a client in memory that reports ends, gives up, and stands elsewhere than it was told."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -9,6 +11,7 @@ from runtime.errors import Recoverable
 from runtime.memory import MemoryBroker, MemoryConsumer, MemoryMessage
 from runtime.positioned import GROWTH_S, Growth, PositionedConsumer
 from runtime.positions import Jump, Partition
+from runtime.records import InputRecord
 
 P = ("t", 0)
 EOF = KafkaError(KafkaError._PARTITION_EOF)
@@ -250,3 +253,61 @@ def test_new_partitions_are_asked_for_now_and_then_and_who_is_away_is_not_an_end
     now[0] += GROWTH_S
     away.clear()
     assert growth.new({P}) == [("t", 1)]
+
+
+def test_what_the_client_must_not_read_is_read_by_ourselves_and_then_it_goes_on() -> None:
+    broker, place = MemoryBroker(), ("in", 0)
+    for number in range(6):
+        broker.append("in", b"%d" % number)
+    consumer = MemoryConsumer(broker)
+    asked: list[tuple[int, int]] = []
+
+    def read_own(partition: Partition, offset: int, until: int) -> Iterator[list[InputRecord]]:
+        asked.append((offset, until))
+        if len(asked) == 2:
+            raise Recoverable("the broker is away")
+        for at in range(offset, until, 2):
+            yield [InputRecord(*partition, one, 0, None, b"own") for one in range(at, min(at + 2, until))]
+            if len(asked) == 1:
+                raise Recoverable("the broker goes away")
+
+    reading = PositionedConsumer(consumer, read_own=read_own)
+    reading.take_on({place: None})
+    reading.go_on([place], {place: 4})
+    assert consumer._paused == {place}
+    reading.resume(reading.pause())
+    assert consumer._paused == {place}
+    rows = [reading.fetch(10, 0) for _ in range(6)]
+    found = [(record.offset, record.value) for row in rows for record in row]
+    assert found == [*((offset, b"own") for offset in range(4)), (4, b"4"), (5, b"5")]
+    assert asked == [(0, 4), (2, 4), (2, 4)]
+    assert consumer._paused == set()
+
+
+def test_what_the_client_cannot_decompress_is_read_by_ourselves() -> None:
+    broker, place = MemoryBroker(), ("in", 0)
+    for _ in range(5):
+        broker.append("in", b"v")
+    consumer, errors = MemoryConsumer(broker), []
+    reading = PositionedConsumer(
+        consumer,
+        on_error=lambda error, _: errors.append(error.code()),
+        read_own=lambda partition, at, until: iter(
+            [[InputRecord(*partition, one, 0, None, b"own") for one in range(at, until)]]
+        ),
+        behind_unread=lambda _, at: at + 3,
+    )
+    reading.add({place: None})
+    bad = KafkaError(KafkaError._BAD_COMPRESSION)
+    consumer.poll = Mock(side_effect=[MemoryMessage((*place, 0), None, None, its_error=bad), None, None])
+    assert reading.fetch(10, 0) == []
+    assert errors == [KafkaError._BAD_COMPRESSION]
+    del consumer.poll
+    rows = [reading.fetch(10, 0) for _ in range(3)]
+    assert [(record.offset, record.value) for row in rows for record in row] == [
+        (0, b"own"),
+        (1, b"own"),
+        (2, b"own"),
+        (3, b"v"),
+        (4, b"v"),
+    ]

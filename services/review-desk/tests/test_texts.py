@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from review_desk.adapters.texts import TopicRequests
+from runtime.consumer_errors import ConsumerErrors, ErrorKind
 from runtime.errors import Recoverable
+from runtime.health import Readiness
+from runtime.metrics import CONSUMER_ERRORS, Metrics
+
+ERRORS = ConsumerErrors(Metrics(), Readiness())
 
 
 class Message:
@@ -62,7 +67,7 @@ class Consumer:
 
 def requests(consumer: Consumer) -> TopicRequests:
     made: Any = consumer
-    return TopicRequests("t", lambda value: value, made, timeout_s=0.05)  # type: ignore[arg-type,return-value]
+    return TopicRequests("t", lambda value: value, made, ERRORS, timeout_s=0.05)  # type: ignore[arg-type,return-value]
 
 
 def test_a_backlog_that_left_the_topic_costs_one_question() -> None:
@@ -124,7 +129,7 @@ class SlowConsumer(Consumer):
 
 def test_nobody_waits_long_behind_a_text_that_does_not_come() -> None:
     consumer = SlowConsumer()
-    reader = TopicRequests("t", lambda value: value, consumer, timeout_s=20, patience_s=0.05)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", lambda value: value, consumer, ERRORS, timeout_s=20, patience_s=0.05)  # type: ignore[arg-type,return-value]
     with ThreadPoolExecutor(1) as pool:
         consumer.let_go.set()
         assert reader.read(0, 100) == b"text"
@@ -150,7 +155,7 @@ class LargeConsumer(Consumer):
 
 def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_read_longest_ago() -> None:
     consumer = LargeConsumer()
-    reader = TopicRequests("t", lambda value: value, consumer, keep_bytes=1_000_000)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", lambda value: value, consumer, ERRORS, keep_bytes=1_000_000)  # type: ignore[arg-type,return-value]
     for offset in range(100, 140):
         reader.read(0, offset)
         assert reader.cached_bytes <= 1_000_000
@@ -164,7 +169,7 @@ def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_read_longest_ago() -
 
 
 def test_a_record_larger_than_the_cache_is_read_and_not_kept() -> None:
-    reader = TopicRequests("t", lambda value: value, LargeConsumer(), keep_bytes=50_000)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", lambda value: value, LargeConsumer(), ERRORS, keep_bytes=50_000)  # type: ignore[arg-type,return-value]
     assert reader.read(0, 100) == bytes(100_000)
     assert reader.cached_bytes == 0
 
@@ -173,8 +178,33 @@ def test_what_is_kept_is_the_record_alone() -> None:
     """A request that was decoded takes many times what its record does: nobody would know how much."""
     decoded: list[bytes | None] = []
     consumer = Consumer()
-    reader = TopicRequests("t", decoded.append, consumer)  # type: ignore[arg-type]
+    reader = TopicRequests("t", decoded.append, consumer, ERRORS)  # type: ignore[arg-type]
     reader.read(0, 100)
     reader.read(0, 100)
     assert decoded == [b"text", b"text"]
     assert consumer.fetched == [100]
+
+
+class Refusing(Consumer):
+    """Says that it may not read, in place of a record."""
+
+    def poll(self, timeout: float) -> Any:
+        refused = Message(0)
+        refused.error = lambda: KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)  # type: ignore[assignment,method-assign,return-value]
+        return refused
+
+
+def test_what_the_client_says_in_place_of_a_text_is_counted_and_a_lost_right_is_not_ready() -> None:
+    metrics, readiness = Metrics(), Readiness()
+    errors = ConsumerErrors(metrics, readiness)
+    away: Any = Consumer(away=True)
+    with pytest.raises(Recoverable):
+        TopicRequests("t", lambda value: value, away, errors, timeout_s=0.05).read(0, 5)  # type: ignore[arg-type,return-value]
+    assert not readiness.missing
+    refusing: Any = Refusing()
+    with pytest.raises(Recoverable):
+        TopicRequests("t", lambda value: value, refusing, errors, timeout_s=0.05).read(0, 100)  # type: ignore[arg-type,return-value]
+    counted = metrics.counter(CONSUMER_ERRORS)
+    assert counted.labels(ErrorKind.AWAY.value)._value.get() == 1
+    assert counted.labels(ErrorKind.FORBIDDEN.value)._value.get() > 0
+    assert len(readiness.missing) == 1

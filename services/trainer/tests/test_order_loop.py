@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from contracts.records import (
     LabelQuality,
     ModelAction,
@@ -21,11 +21,15 @@ from contracts.records import (
     ModelRef,
     QualityMeasured,
 )
-from runtime.errors import Recoverable
+from runtime.attempts import Mark
+from runtime.errors import ProducerBroken, Recoverable
 from runtime.health import Liveness, Readiness
+from runtime.memory import MemoryBroker, MemoryProducer
 from runtime.metrics import Metrics
+from runtime.records import OutputRecord
 from trainer import metrics as m
 from trainer.adapters.job import JobAbandonedError
+from trainer.bootstrap import Publisher
 from trainer.domain.identity import event_id
 from trainer.domain.rules import Measured
 from trainer.orders import OrderLoop, Readers, Triggers
@@ -54,6 +58,28 @@ class Lease:
 
 
 class NoCommands:
+    """Keeps what is committed, beside which the next trainer finds its mark."""
+
+    def __init__(self) -> None:
+        self.metadata = ""
+        self.closed = False
+
+    def subscribe(self, _topics: list[str], **_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def commit(self, offsets: list[TopicPartition], **_: bool) -> None:
+        [place] = offsets
+        self.metadata = place.metadata
+
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(one.topic, one.partition, 0, self.metadata) for one in places]
+
+    def incremental_assign(self, _places: object) -> None:
+        pass
+
     def poll(self, _timeout: float) -> None:
         return None
 
@@ -65,7 +91,7 @@ class NoCommands:
 
 
 def stored(offset: int, order: ModelCommand) -> Any:
-    return SimpleNamespace(partition=0, offset=offset, value=order)
+    return SimpleNamespace(topic="commands", partition=0, offset=offset, value=order)
 
 
 def nothing(*_: object) -> Any:
@@ -475,3 +501,78 @@ def test_a_rollback_of_rules_waits_for_no_training_and_ends_none() -> None:
         world.released.set()
         turn_until(lambda: "train" in world.over)
     assert world.asked_of == []
+
+
+class Deadly(BaseException):
+    """The end of the process, as no handler catches it."""
+
+
+def test_an_order_that_trainers_die_with_is_ended_as_failed_and_the_next_goes_on() -> None:
+    metadata, worlds = "", []
+    told: list[ModelEvent] = []
+    for _ in range(5):
+        world = World()
+        worlds.append(world)
+        world.told = told
+        world.ordered = [command("kills", ModelAction.EVALUATE), command("good", ModelAction.RETRAIN)]
+        world.released.set()
+        world.loop._consumer.metadata = metadata
+        world.loop._publish_event = told.append
+        world.loop._assigned = [("commands", 0)]
+        world.loop._fold_all()
+        handle = world.loop._handler
+
+        def deadly(order: ModelCommand, story: object, handle: Any = handle) -> None:
+            if order.command_id == "kills":
+                raise Deadly
+            handle(order, story)
+
+        deadly.would_roll_back, deadly.keep_only = handle.would_roll_back, handle.keep_only
+        world.loop._handler = deadly
+        try:
+            with world.working() as turn_until:
+                turn_until(lambda world=world: world.over and world.loop._work is None)
+        except Deadly:
+            metadata = world.loop._consumer.metadata
+            continue
+        break
+    assert len(worlds) == 1 + world.loop._marks.tries
+    assert [(one.command_id, one.kind) for one in told][:1] == [("kills", ModelEventKind.TRAINING_FAILED)]
+    assert told[0].reasons == ("4 trainers died with it in hand",)
+    assert world.over[0] == "good"
+    assert not Mark.parse(world.loop._consumer.metadata).suspicious
+
+
+def test_an_order_that_waits_or_is_given_up_is_no_death() -> None:
+    world = World()
+    world.ordered = [command("waits", ModelAction.EVALUATE)]
+    world.loop._assigned = [("commands", 0)]
+    world.loop._fold_all()
+    waits = world.loop._handler
+
+    def handle(_order: ModelCommand, _story: object) -> None:
+        assert Mark.parse(world.loop._consumer.metadata).running
+        world.begun.append("waits")
+        raise Recoverable("MLflow: away")
+
+    handle.would_roll_back, handle.keep_only = waits.would_roll_back, waits.keep_only
+    world.loop._handler = handle
+    with world.working() as turn_until:
+        turn_until(lambda: world.begun and world.loop._work is None)
+    assert not Mark.parse(world.loop._consumer.metadata).suspicious
+
+
+def test_a_producer_that_can_never_send_again_ends_the_trainer_and_blames_no_order() -> None:
+    broker = MemoryBroker()
+    broker.delivery_faults["events"] = [KafkaError._FATAL]
+    publish = Publisher({}, MemoryProducer(broker))
+    world = World()
+    world.loop._publish_event = lambda event: publish([OutputRecord("events", None, event.command_id.encode())])
+    world.ordered = [command("any", ModelAction.EVALUATE)]
+    world.loop._assigned = [("commands", 0)]
+    world.loop._fold_all()
+    with pytest.raises(ProducerBroken, match="can never send again: this process ends"):
+        world.loop.run()
+    assert world.begun == ["any"]
+    assert not Mark.parse(world.loop._consumer.metadata).suspicious
+    assert world.loop._consumer.closed

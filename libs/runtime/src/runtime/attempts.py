@@ -6,6 +6,8 @@ commit carries a few bytes of metadata, which Kafka stores with the offset and g
 * ``running``: somebody had records behind this offset in hand. Who finds it on a partition knows that the last owner died.
 * After a death the records that can have been in hand are handled with care: one portion at a time, its bounds marked before it is begun,
   everything before it acknowledged and committed. What dies then is known to lie in that portion.
+* A batch that may have killed before anything of it was in hand, because it is too large once decompressed, is looked for before the client
+  reads on, see `runtime.swollen`; its large records are doomed at once.
 * A portion that killed is handled record by record. A record that was alone in hand at two deaths running is dead-lettered, at the death
   that ``tries`` names at the latest. Once alone proves nothing: whoever kills from outside meets one innocent record or the other.
 
@@ -15,7 +17,7 @@ rebalance between two tries forgets nothing. All of this is a decision over offs
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -25,7 +27,7 @@ from runtime.deadletter import dead_letter
 from runtime.logs import get_logger
 from runtime.metrics import DEAD_LETTERS, DIED_IN_HAND, Metrics
 from runtime.positions import Partition
-from runtime.records import Handler, InputRecord, OutputRecord
+from runtime.records import Handler, InputRecord, OutputRecord, OwnRecord
 
 _log = get_logger(__name__)
 
@@ -115,6 +117,7 @@ class Attempts:
         self._owner = secrets.token_hex(4)
         self._suspects: dict[Partition, _Suspect] = {}
         self._bases: dict[Partition, int] = {}
+        self._doomed: dict[Partition, dict[int, Reason]] = {}
         self._leaving: set[Partition] = set()
         self._in_hand: tuple[Partition, int, int] | None = None
         self._told_careful: bool | None = None
@@ -188,6 +191,7 @@ class Attempts:
         for partition in partitions:
             self._suspects.pop(partition, None)
             self._bases.pop(partition, None)
+            self._doomed.pop(partition, None)
             self._leaving.discard(partition)
             if self._in_hand is not None and self._in_hand[0] == partition:
                 self._in_hand = None
@@ -240,6 +244,9 @@ class Attempts:
     def moved(self, partition: Partition, next_offset: int) -> None:
         """All before an offset is done and acknowledged."""
         self._bases[partition] = next_offset
+        if partition in self._doomed:
+            later = {offset: why for offset, why in self._doomed[partition].items() if offset >= next_offset}
+            self._doomed[partition] = later
         suspect = self._suspects.get(partition)
         if suspect is None:
             return
@@ -277,15 +284,30 @@ class Attempts:
             return replace(mark, running=True, first=self._in_hand[1], last=self._in_hand[2]).text()
         return mark.text()
 
-    def is_condemned(self, record: InputRecord) -> bool:
-        """Whether a record has killed too often to be handled again."""
-        suspect = self._suspects.get((record.topic, record.partition))
-        return suspect is not None and suspect.condemned == record.offset
+    def doom(self, record: InputRecord, why: Reason) -> None:
+        """This record is not to be handled: it was seen to be deadly before it killed again."""
+        self._doomed.setdefault((record.topic, record.partition), {})[record.offset] = why
+
+    def doomed_noted(self, rows: Iterable[Sequence[OwnRecord]]) -> Iterator[Sequence[InputRecord]]:
+        """The records of rows that we read by ourselves, once it is noted which of them are doomed."""
+        for row in rows:
+            for record, why in row:
+                if why is not None:
+                    self.doom(record, why)
+            yield [record for record, _ in row]
+
+    def why_dead(self, record: InputRecord) -> Reason | None:
+        """Why a record must not be handled; None: it may."""
+        partition = (record.topic, record.partition)
+        suspect = self._suspects.get(partition)
+        if suspect is not None and suspect.condemned == record.offset:
+            return Reason.KILLED_PROCESS
+        return self._doomed.get(partition, {}).get(record.offset)
 
     @property
     def condemns(self) -> bool:
         """Whether there is such a record."""
-        return any(suspect.condemned is not None for suspect in self._suspects.values())
+        return any(self._doomed.values()) or any(suspect.condemned is not None for suspect in self._suspects.values())
 
 
 def quarantined(handler: Handler, attempts: Attempts, stage: str, metrics: Metrics | None = None) -> Handler:
@@ -301,14 +323,15 @@ def quarantined(handler: Handler, attempts: Attempts, stage: str, metrics: Metri
     def handle(records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
         if not attempts.condemns:
             return handler(records)
-        letters = [
-            dead_letter(record, Reason.KILLED_PROCESS, stage, attempts.tries)
-            for record in records
-            if attempts.is_condemned(record)
-        ]
-        if metrics is not None:
-            metrics.counter(DEAD_LETTERS).labels(stage, Reason.KILLED_PROCESS.value).inc(len(letters))
-        others = [record for record in records if not attempts.is_condemned(record)]
+        reasons = [attempts.why_dead(record) for record in records]
+        letters = []
+        for record, reason in zip(records, reasons, strict=True):
+            if reason is not None:
+                tries = attempts.tries if reason is Reason.KILLED_PROCESS else None
+                letters.append(dead_letter(record, reason, stage, tries))
+                if metrics is not None:
+                    metrics.counter(DEAD_LETTERS).labels(stage, reason.value).inc()
+        others = [record for record, reason in zip(records, reasons, strict=True) if reason is None]
         return [*letters, *(handler(others) if others else ())]
 
     return handle

@@ -56,7 +56,7 @@ ERROR_HEADERS = frozenset(
 """What a replay takes off again. ``rxtract.attempt`` stays, so that replays are counted."""
 
 _WIRE_PREFIX_BYTES = 5
-_KEPT_BYTES = 65_536  # of key and sender's headers beside a value that was left out: what any topic takes
+KEPT_BYTES = 65_536  # of key and sender's headers beside a value that was left out: what any topic takes
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -140,10 +140,10 @@ def without_value(letter: OutputRecord) -> OutputRecord:
     value = letter.value or b""
     added = ((VALUE_BYTES, str(len(value)).encode()), (VALUE_SHA256, hashlib.sha256(value).hexdigest().encode()))
     size = len(letter.key or b"") + sum(len(name) + len(content or b"") for name, content in letter.headers)
-    if size <= _KEPT_BYTES:
+    if size <= KEPT_BYTES:
         return letter._replace(value=None, headers=letter.headers + added)
     ours = {name: content for name, content in letter.headers if name in ERROR_HEADERS or name == ATTEMPT}
-    key = letter.key if letter.key is not None and len(letter.key) <= _KEPT_BYTES else None
+    key = letter.key if letter.key is not None and len(letter.key) <= KEPT_BYTES else None
     return letter._replace(key=key, value=None, headers=(*ours.items(), *added))
 
 

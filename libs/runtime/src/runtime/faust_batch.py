@@ -18,7 +18,6 @@ import asyncio
 import gc
 import logging
 import signal
-import ssl
 import threading
 from collections.abc import Callable
 from typing import Any, cast
@@ -41,6 +40,8 @@ from runtime.logs import get_logger
 from runtime.metrics import Metrics
 from runtime.records import Handler
 from runtime.settings import ServiceSettings
+from runtime.swollen import SwollenReader
+from runtime.tls import broker_context
 
 __all__ = ["ASSIGNED", "BATCH_METRICS", "BatchApp", "BatchLimits", "FailStop", "credentials", "leave_now", "run"]
 
@@ -91,7 +92,6 @@ class BatchApp(faust.App):
         limits: Bounds.
         session_timeout_s: How long the partitions of a killed process stand still; the broker's floor is 6 s.
         instance_id: Static membership; a restart under the same id takes its partitions over without a rebalance.
-        contiguous: See `runtime.faust_batch_ledger.OffsetLedger`.
         stage: Who refuses a record that killed the process `tries` times, for its dead letter; the group's name when empty.
         tries: See `runtime.attempts`.
         errors: Takes what consumers are told in place of records; may be shared with others of the same process.
@@ -121,7 +121,9 @@ class BatchApp(faust.App):
         check_accelerator()
         limits = limits or BatchLimits()
         self.fail_stop = fail_stop or FailStop()
-        self.batching = BatchState(limits, self.fail_stop, metrics, liveness, readiness, tries=tries)
+        self.batching = BatchState(
+            limits, self.fail_stop, metrics, liveness, readiness, tries=tries, swollen=SwollenReader(settings)
+        )
         handler = quarantined(handler, self.batching.attempts, stage or group, metrics)
         self.worker = BatchWorker(
             handler, sender, self._worker_failed, metrics, self.batching.ledger.start, self.batching.waits_for
@@ -206,12 +208,7 @@ def check_accelerator() -> None:
 
 def credentials(settings: ServiceSettings) -> Any:
     """The broker login as Faust takes it; None for plain text without a login."""
-    context = None
-    if settings.security_protocol.endswith("SSL"):
-        ca = None if settings.ssl_ca_location is None else str(settings.ssl_ca_location)
-        context = ssl.create_default_context(cafile=ca)
-        if settings.ssl_certificate_location is not None:
-            context.load_cert_chain(settings.ssl_certificate_location, settings.ssl_key_location)
+    context = broker_context(settings)
     if settings.security_protocol.startswith("SASL"):
         password = settings.sasl_password
         return faust.SASLCredentials(

@@ -20,17 +20,18 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
 )
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service, ServiceT
 
 from runtime.attempts import Mark
 from runtime.consumer_errors import ErrorKind
-from runtime.errors import ReadingBroken
+from runtime.errors import ReadingBroken, Recoverable
 from runtime.faust_batch_ledger import Batch, Partition, cut
 from runtime.faust_batch_state import ASSIGNED
 from runtime.logs import get_logger
+from runtime.records import InputRecord
 
 if TYPE_CHECKING:
     from runtime.faust_batch_state import BatchState
@@ -40,6 +41,7 @@ _log = get_logger(__name__)
 _UNASSIGNED_WAIT_S = 0.05
 _FULL_WAIT_S = 1.0
 _LOOK_FOR_MARKERS_S = 0.5
+_OWN_PAUSE_S = 0.5
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -97,6 +99,8 @@ class BatchConsumer(driver.Consumer):
         self._dropped: set[TP] = set()
         self._gather_until_s = 0.0
         self._look_for_markers_at_s = 0.0
+        self._own: dict[TP, int] = {}
+        self._own_rows: dict[TP, Iterator[Sequence[InputRecord]]] = {}
         self._loop_of_commits: asyncio.AbstractEventLoop | None = None
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -213,6 +217,7 @@ class BatchConsumer(driver.Consumer):
             base = max(committed, lows[tp]) if committed >= 0 else begins
             attempts.assigned(tp, base, text, int(ends.get(tp) or 0), begins)
         await self.commit_marks()
+        await self._look_for_swollen(suspicious)
 
     def _is_stale(self, generation: int) -> bool:
         """Whether what was fetched under this generation may no longer be delivered."""
@@ -243,6 +248,9 @@ class BatchConsumer(driver.Consumer):
         self._check_thread()
         positions = self.batching.ledger.positions
         active = set(self._get_active_partitions()) - positions.halted
+        if own := await self._next_own(active):
+            return own
+        active -= self._own.keys()
         if not active:  # an empty set would mean all partitions to aiokafka
             await asyncio.sleep(_UNASSIGNED_WAIT_S)
             return {}
@@ -257,6 +265,52 @@ class BatchConsumer(driver.Consumer):
             return {}
         self._note_ends(active)
         return fetched
+
+    async def _next_own(self, active: set[TP]) -> Mapping[TP, Sequence[Any]]:
+        """The next records of a partition that the client must not read (`runtime.swollen`); behind them it reads on."""
+        ledger, swollen = self.batching.ledger, self.batching.swollen
+        for tp in active & self._own.keys():
+            here, until = ledger.expected(tp), self._own[tp]
+            if here is None or swollen is None:
+                continue
+            if tp not in self._own_rows:
+                self._own_rows[tp] = self.batching.attempts.doomed_noted(swollen.rows(tp, here, until))
+            try:
+                row = await asyncio.to_thread(next, self._own_rows[tp], None)
+            except Recoverable as error:
+                _log.warning("waiting for what is read here", message=str(error))
+                del self._own_rows[tp]
+                await asyncio.sleep(_OWN_PAUSE_S)
+                continue
+            if row is not None:
+                return {tp: [_as_fetched(record) for record in row]}
+            del self._own[tp], self._own_rows[tp]
+            if (here := ledger.expected(tp)) is not None:
+                if here < until:  # markers, or what was aborted
+                    ledger.pass_over(tp, here, until)
+                ledger.positions.begin(tp, until)
+                self._dropped.add(tp)
+        await self._seek_dropped()
+        return {}
+
+    async def _look_for_swollen(self, suspicious: Iterable[TP]) -> None:
+        """After a death: look for what the client must not read, and have it stand behind that."""
+        swollen, ledger = self.batching.swollen, self.batching.ledger
+        ours = self.assignment()
+        self._own_rows.clear()
+        self._own = {tp: until for tp, until in self._own.items() if tp in ours and until > (ledger.expected(tp) or 0)}
+        starts: dict[Partition, int] = {tp: at for tp in suspicious if (at := ledger.expected(tp)) is not None}
+        while swollen is not None and starts and not self.should_stop:
+            try:
+                found = await asyncio.to_thread(swollen.look, starts)
+            except Recoverable as error:
+                _log.warning("waiting for a look at what a process died of", message=str(error))
+                await asyncio.sleep(_OWN_PAUSE_S)
+                continue
+            self._own.update({TP(*at): until for at, until in found.items()})
+            break
+        if still := {tp: until for tp, until in self._own.items() if tp in self.assignment()}:
+            await self.seek_wait(still)
 
     async def _out_of_range(self, tp: TP, asked: int) -> None:
         """The broker has nothing at our position: go on at the earliest, or stand still when the log was cut off."""
@@ -275,7 +329,8 @@ class BatchConsumer(driver.Consumer):
             return
         self._look_for_markers_at_s = time.monotonic() + _LOOK_FOR_MARKERS_S
         ledger = self.batching.ledger
-        for tp in set(self._get_active_partitions()) - fetched.keys() - self._dropped - ledger.positions.halted:
+        active = set(self._get_active_partitions()) - self._own.keys()
+        for tp in active - fetched.keys() - self._dropped - ledger.positions.halted:
             here, end = ledger.expected(tp), self.batching.ends.get(tp)
             if here is None or end is None or end <= here or self._is_stale(generation):
                 continue
@@ -301,7 +356,9 @@ class BatchConsumer(driver.Consumer):
         if not self._dropped:
             return
         ours = self.assignment()
-        dropped, self._dropped = self._dropped, set()
+        for tp in self._dropped & self._own.keys():
+            self._own_rows.pop(tp, None)  # begins again where we are
+        dropped, self._dropped = self._dropped - self._own.keys(), set()
         offsets = {
             tp: offset for tp in dropped if tp in ours and (offset := self.batching.ledger.expected(tp)) is not None
         }
@@ -456,6 +513,24 @@ class BatchConsumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Upstream's livelock check only logs, and compares two different clocks; ours is `BatchState.stuck`."""
+
+
+def _as_fetched(record: InputRecord) -> Any:
+    """A record as the client gives it."""
+    size = len(record.value or b"")
+    return ConsumerRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp_ms,
+        0,
+        record.key,
+        record.value,
+        None,
+        len(record.key or b""),
+        size,
+        record.headers,
+    )
 
 
 class BatchTransport(driver.Transport):

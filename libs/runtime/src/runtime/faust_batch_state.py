@@ -23,6 +23,7 @@ from runtime.metrics import (
 from runtime.positions import IN_REACH, Positions, counting, cut_off
 from runtime.progress import Progress
 from runtime.retry import SUBJECT
+from runtime.swollen import SwollenReader
 
 BATCHES_HELD = MetricSpec(
     "rxtract_batches_held", Kind.GAUGE, "batches", (), "Batches fetched and not done: waiting, worked on or in flight."
@@ -84,6 +85,7 @@ class BatchState:
         liveness: Ticked while all is well.
         readiness: Its condition `ASSIGNED` follows the assignment.
         tries: See `runtime.attempts.Attempts`.
+        swollen: Looks, after a death, for what no client can read; None (tests without a broker): nobody does.
         clock: Monotonic seconds.
 
     Attributes:
@@ -100,6 +102,7 @@ class BatchState:
         readiness: Readiness,
         *,
         tries: int = TRIES,
+        swollen: SwollenReader | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -109,6 +112,7 @@ class BatchState:
         self.readiness = readiness
         self.ledger = OffsetLedger(Positions(counting(metrics)))
         self.attempts = Attempts(tries, metrics)
+        self.swollen = swollen
         metrics.gauge(BATCHES_HELD).set_function(lambda: self.ledger.held_batches)
         metrics.gauge(BYTES_HELD).set_function(lambda: self.ledger.held_bytes)
         self.restore: Restore | None = None

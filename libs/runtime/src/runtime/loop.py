@@ -12,7 +12,7 @@ Top to bottom: `ConsumerLoop.run` is the life of a process, `_turn` one round of
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from runtime.attempts import TRIES, Attempts, Mark
 from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import REASON, STAGE, header
 from runtime.delivery import Delivery, DeliveryProducer
-from runtime.errors import DeliveryFailed, Rejected, RxtractError, Stopped
+from runtime.errors import DeliveryFailed, Recoverable, Rejected, RxtractError, Stopped
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.positioned import POSITION_CONFIG, KafkaConsumer, PositionedConsumer, to_record
@@ -33,6 +33,7 @@ from runtime.positions import IN_REACH, Partition, counting, cut_off
 from runtime.progress import Progress
 from runtime.records import Handler, InputRecord, OutputRecord
 from runtime.retry import Backoff
+from runtime.swollen import SwollenReader
 
 __all__ = [
     "ASSIGNMENT",
@@ -138,6 +139,7 @@ class ConsumerLoop:
         stop: Set by `stop`; share it with `runtime.retry.retrying`.
         attempts: Shared with `runtime.attempts.quarantined` around the handler.
         errors: Takes what the consumer says in place of records; share its `heard` with the client as ``error_cb``.
+        swollen: Looks, after a death, for what no client can read; None (tests without a broker): nobody does.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class ConsumerLoop:
         backoff: Backoff | None = None,
         attempts: Attempts | None = None,
         errors: ConsumerErrors | None = None,
+        swollen: SwollenReader | None = None,
     ) -> None:
         self._consumer = consumer
         self._metrics = metrics or m.Metrics()
@@ -170,8 +173,15 @@ class ConsumerLoop:
         self._died = False
         self._errors = errors or ConsumerErrors(self._metrics, self._readiness)
         self._reading = PositionedConsumer(
-            consumer, counting(self._metrics), self._on_error, self._on_halt, on_fine=self._errors.fine
+            consumer,
+            counting(self._metrics),
+            self._on_error,
+            self._on_halt,
+            on_fine=self._errors.fine,
+            read_own=self._read_own,
+            behind_unread=None if swollen is None else swollen.behind,
         )
+        self._swollen = swollen
         self._in_flight: deque[_Batch] = deque()
         self._handling: _Batch | None = None
         self._held: list[InputRecord] = []
@@ -548,6 +558,8 @@ class ConsumerLoop:
             except KafkaException as error:
                 _log.warning("waiting for committed offsets", code=error.args[0].name())
                 self._errors.saw(error.args[0])
+            except Recoverable as error:
+                _log.warning("waiting for a look at what a process died of", message=str(error))
             self._errors.check()
             self._liveness.tick()
             if self._stop.wait(min(pause_s, 1.0)):
@@ -560,15 +572,25 @@ class ConsumerLoop:
         _log.info("assigned", partitions=_names(partitions))
 
     def _take_on(self, ours: Sequence[Partition]) -> None:
-        """Learn where the last owners left off and whether they died, and read on there."""
+        """Learn where the last owners left off and whether they died, mark that we are here, and read on there."""
         found = self._reading.committed(ours)
-        suspicious = {one: Mark.parse(left.metadata).suspicious for one, left in found.items()}
-        ends = {one: self._reading.ends_of(one)[1] for one in ours if suspicious[one]}
-        self._reading.add({one: left.offset for one, left in found.items()})
+        suspicious = [one for one, left in found.items() if Mark.parse(left.metadata).suspicious]
+        ends = {one: self._reading.ends_of(one)[1] for one in suspicious}
+        self._reading.take_on({one: left.offset for one, left in found.items()})
         starts = {one: self._reading.positions.get(one) or 0 for one in ours}
+        own = {} if self._swollen is None else self._swollen.look({one: starts[one] for one in suspicious})
         self._done.begin(starts)
         for one, start in starts.items():
             self._attempts.assigned(one, start, found[one].metadata, ends.get(one, 0))
+        # Before the first fetch, of which a process may die. Where it fails, marks are written before the first record is handled.
+        if self._commit(self._done.done, asynchronous=False):
+            self._attempts.told()
+        self._reading.go_on(ours, own)
+
+    def _read_own(self, partition: Partition, offset: int, until: int) -> Iterator[Sequence[InputRecord]]:
+        """What the client must not read, with what of it must not be handled noted."""
+        assert self._swollen is not None  # noqa: S101 - who else said that there is something
+        return self._attempts.doomed_noted(self._swollen.rows(partition, offset, until))
 
     def _on_revoke(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         """Partitions move to another process: complete and commit what is in flight, so that little comes twice."""

@@ -6,7 +6,7 @@ Records are taken by ``poll``, never by ``consume(n)``, which moves the client's
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -30,6 +30,7 @@ GROWTH_S = 10.0
 """Readers without a group ask so often whether a topic has new partitions."""
 
 _ANSWER_S = 5.0
+_OWN_PAUSE_S = 0.5
 _OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001
 _log = get_logger(__name__)
 
@@ -79,6 +80,10 @@ class KafkaConsumer(Protocol):
         """Leave the group."""
 
 
+ReadOwn = Callable[[Partition, int, int], Iterator[Sequence[InputRecord]]]
+"""Reads the records of a partition from an offset up to another by other means than the client. Raises `Recoverable`."""
+
+
 class Committed(NamedTuple):
     """What a group left of a partition: the offset (None: it never was there), and the metadata beside it."""
 
@@ -97,6 +102,9 @@ class PositionedConsumer:
         on_fine: Hears of which topic something was read, or its end.
         on_halt: Hears that a partition stands still because its log was cut off.
         eager: Whether the group's protocol is, so that partitions are only ever assigned all together.
+        read_own: Reads what the client must not: records of a partition from an offset up to another.
+        behind_unread: Called where the client says that it cannot decompress what stands at our position: the offset up to which
+            `read_own` is to read. None: that is an error like any other.
     """
 
     def __init__(
@@ -108,6 +116,8 @@ class PositionedConsumer:
         *,
         on_fine: Callable[[str], None] | None = None,
         eager: bool = False,
+        read_own: ReadOwn | None = None,
+        behind_unread: Callable[[Partition, int], int] | None = None,
     ) -> None:
         self.positions = Positions(on_jump)
         self._consumer = consumer
@@ -119,6 +129,10 @@ class PositionedConsumer:
         self._ends: dict[Partition, int] = {}
         self._given: dict[Partition, int] = {}
         self._unplaced: set[Partition] = set()
+        self._read_own = read_own or _read_nothing
+        self._behind_unread = behind_unread
+        self._own: dict[Partition, int] = {}
+        self._own_rows: dict[Partition, Iterator[Sequence[InputRecord]]] = {}
 
     # -- partitions come and go
 
@@ -169,8 +183,33 @@ class PositionedConsumer:
         Raises:
             KafkaException: The broker gave no answer; nothing has changed then.
         """
+        self.take_on(known)
+        self.go_on(known)
+
+    def take_on(self, known: Mapping[Partition, int | None]) -> None:
+        """Know where each of these is read on; nothing is read before `go_on`.
+
+        Raises:
+            KafkaException: The broker gave no answer; nothing has changed then.
+        """
         self._take_on(known, self._ask_earliest(known))
-        self._consumer.incremental_assign(self._give(known))
+
+    def go_on(self, partitions: Iterable[Partition], by_ourselves: Mapping[Partition, int] | None = None) -> None:
+        """Read these.
+
+        Args:
+            partitions: Which.
+            by_ourselves: Up to these offsets not by the client but by `read_own`.
+        """
+        own = by_ourselves or {}
+        self._own.update(own)
+        places = [
+            TopicPartition(one.topic, one.partition, own.get((one.topic, one.partition), one.offset))
+            for one in self._give(partitions)
+        ]
+        self._consumer.incremental_assign(places)
+        if own:
+            self._consumer.pause([TopicPartition(*partition) for partition in own])
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """These are not ours any more: what was fetched of them is dropped, also from a fetch that is under way."""
@@ -180,6 +219,8 @@ class PositionedConsumer:
             self._rows.pop(partition, None)
             self._ends.pop(partition, None)
             self._given.pop(partition, None)
+            self._own.pop(partition, None)
+            self._own_rows.pop(partition, None)
 
     def leave(self, partition: Partition) -> None:
         """Read no more of this one."""
@@ -200,7 +241,11 @@ class PositionedConsumer:
     def resume(self, paused: Iterable[Partition]) -> None:
         """Fetch again, from our own position, what is still ours."""
         ours = {(place.topic, place.partition) for place in self._consumer.assignment()}
-        moving = [one for one in paused if one in ours and one in self.positions.partitions - self.positions.halted]
+        moving = [
+            one
+            for one in paused
+            if one in ours and one not in self._own and one in self.positions.partitions - self.positions.halted
+        ]
         for partition in moving:
             self._place(partition)
         self._consumer.resume([TopicPartition(*partition) for partition in moving])
@@ -217,6 +262,8 @@ class PositionedConsumer:
         """
         if self._unplaced:
             self._find_places()
+        if self._own and (own := self._next_own()):
+            return own
         taken: list[InputRecord] = []
         rows: dict[Partition, list[InputRecord]] = {}
         self._rows = rows
@@ -239,7 +286,8 @@ class PositionedConsumer:
                 before = rows.pop(partition, ())
                 admitted = self._admit(partition, before) if before else ()
                 taken += admitted
-                if len(admitted) == len(before) or error.fatal():  # else it is about a place that we have left
+                # Else it is about a place that we have left, or are not at yet.
+                if (partition not in self._own and len(admitted) == len(before)) or error.fatal():
                     self._hear(error, partition, message)
                 if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
                     break
@@ -265,8 +313,31 @@ class PositionedConsumer:
         """Read no more."""
         self._consumer.close()
 
+    def _next_own(self) -> list[InputRecord]:
+        """The next records of a partition that the client must not read; behind them it reads on."""
+        for partition, until in tuple(self._own.items()):
+            here = self.positions.get(partition) or 0
+            try:
+                rows = self._own_rows.setdefault(partition, self._read_own(partition, here, until))
+                row = next(rows, None)
+            except Recoverable as error:
+                _log.warning("waiting for what is read here", message=str(error))
+                del self._own_rows[partition]
+                time.sleep(_OWN_PAUSE_S)
+                continue
+            if row is not None:
+                self.positions.advance(partition, row[-1].offset + 1)
+                return list(row)
+            del self._own[partition], self._own_rows[partition]
+            self.positions.begin(partition, until)
+            self._place(partition)
+            self._consumer.resume([TopicPartition(*partition)])
+        return []
+
     def _admit(self, partition: Partition, row: Sequence[InputRecord]) -> Sequence[InputRecord]:
         self._on_fine(partition[0])
+        if partition in self._own:
+            return ()
         first, stop, look_again = self.positions.admit(partition, row)
         if stop > first:
             self.positions.advance(partition, row[stop - 1].offset + 1)
@@ -297,6 +368,22 @@ class PositionedConsumer:
                 self._place(partition)
         else:
             self._on_error(error, partition[0])
+            here = self.positions.get(partition)
+            if code == KafkaError._BAD_COMPRESSION and self._behind_unread is not None and here is not None:  # noqa: SLF001
+                self._read_by_ourselves(partition, here, self._behind_unread)
+
+    def _read_by_ourselves(
+        self, partition: Partition, here: int, behind_unread: Callable[[Partition, int], int]
+    ) -> None:
+        """Read what the client cannot; it waits behind that."""
+        try:
+            until = behind_unread(partition, here)
+        except Recoverable as error:  # the client will say it again
+            _log.warning("waiting for a look at what cannot be decompressed", message=str(error))
+            return
+        self._consumer.pause([TopicPartition(*partition)])
+        self._consumer.seek(TopicPartition(*partition, until))
+        self._own[partition] = until
 
     def _find_places(self) -> None:
         """Decide where to go on in partitions whose position the broker does not have."""
@@ -323,6 +410,8 @@ class PositionedConsumer:
 
     def _place(self, partition: Partition) -> None:
         """Tell the client our position."""
+        if partition in self._own:
+            return
         self._ends.pop(partition, None)
         here = self.positions.get(partition) or 0
         try:
@@ -406,6 +495,10 @@ def to_record(message: Message) -> InputRecord:
 
 def _log_error(error: KafkaError, _topic: str) -> None:
     _log.warning("consumer", code=error.name())
+
+
+def _read_nothing(_partition: Partition, _offset: int, _until: int) -> Iterator[Sequence[InputRecord]]:
+    return iter(())
 
 
 def _unheard(_topic: str) -> None:

@@ -6,6 +6,8 @@ They are named tuples because one is made for every note: a frozen dataclass tak
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from contracts.reasons import Reason
+
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
@@ -23,6 +25,13 @@ class InputRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+
+class OwnRecord(NamedTuple):
+    """A record that no client read (`runtime.swollen`), and why it must not be handled; None: it may."""
+
+    record: InputRecord
+    doom: Reason | None
 
 
 class OutputRecord(NamedTuple):

@@ -1,10 +1,11 @@
-"""TLS of the HTTP doors: a certificate and its key from files, taken anew when they are renewed."""
+"""TLS: of the HTTP doors, with a certificate and key from files that are taken anew when they are renewed; and with the broker."""
 
 import ssl
 from pathlib import Path
 
 from runtime.errors import SettingsError
 from runtime.logs import get_logger
+from runtime.settings import KafkaSecurity
 
 _log = get_logger(__name__)
 
@@ -53,3 +54,14 @@ class DoorTls:
 
     def _versions(self) -> tuple[tuple[int, int], ...]:
         return tuple((found.st_mtime_ns, found.st_ino) for found in (path.stat() for path in self._files))
+
+
+def broker_context(settings: KafkaSecurity) -> ssl.SSLContext | None:
+    """How a client written in Python speaks TLS with the broker; None: it does not."""
+    if not settings.security_protocol.endswith("SSL"):
+        return None
+    ca = None if settings.ssl_ca_location is None else str(settings.ssl_ca_location)
+    context = ssl.create_default_context(cafile=ca)
+    if settings.ssl_certificate_location is not None:
+        context.load_cert_chain(settings.ssl_certificate_location, settings.ssl_key_location)
+    return context

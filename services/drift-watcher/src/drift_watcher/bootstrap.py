@@ -100,7 +100,10 @@ class DriftWatcher:
         settings = self.settings
         state_topic = settings.topic(topics.DRIFT_STATE)
         stored = StoredStates(
-            settings.kafka_client_config(), state_topic, Deserializer.for_topic(DriftState, self.registry, state_topic)
+            settings.kafka_client_config(),
+            state_topic,
+            Deserializer.for_topic(DriftState, self.registry, state_topic),
+            self.errors,
         )
         detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
         published = PublishedRecords(

@@ -26,6 +26,7 @@ from runtime.metrics import RETRIES, Metrics
 from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.retry import Backoff, retrying, wait
 from runtime.secret_files import read_key
+from runtime.swollen import SwollenReader
 from runtime.tracing import Spans, by_place, open_spans, traced
 
 from ingestor.adapters.log import AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
@@ -172,6 +173,7 @@ def kafka_door(
         readiness=shared.readiness,
         attempts=attempts,
         errors=errors,
+        swollen=SwollenReader(settings),
     )
 
 

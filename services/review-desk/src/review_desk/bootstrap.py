@@ -69,6 +69,7 @@ class Shared:
     http_liveness: Liveness
     readiness: Readiness
     stop: threading.Event
+    errors: ConsumerErrors
     spans: Spans | None = None
     falls: list[Downfall] = field(default_factory=list)
 
@@ -102,6 +103,7 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
         )
     metrics.build_all()
     kept = store or Store(connect(str(settings.redis_url)), settings.topic_prefix)
+    readiness = Readiness(QUEUE, HTTP)
     return Shared(
         settings,
         key,
@@ -111,8 +113,9 @@ def share(settings: ReviewDeskSettings, store: Store | None = None) -> Shared:
         metrics,
         Liveness(),
         Liveness(),
-        Readiness(QUEUE, HTTP),
+        readiness,
         threading.Event(),
+        ConsumerErrors(metrics, readiness, settings.fault_limit_s),
         open_spans(settings),
     )
 
@@ -167,8 +170,8 @@ def follower(
         shared.metrics,
         arrivals(shared.spans),
     )
-    errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
-    client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG, "error_cb": errors.heard})
+    heard = {"error_cb": shared.errors.heard}
+    client = consumer or Consumer({**settings.kafka_client_config(), **FOLLOWER_CONFIG, **heard})
     return Follower(
         client,
         list(names),
@@ -179,7 +182,7 @@ def follower(
         shared.readiness,
         shared.metrics,
         history=frozenset({settings.topic(ANNOTATIONS_VALIDATED)}),
-        errors=errors,
+        errors=shared.errors,
     )
 
 
@@ -222,9 +225,9 @@ def _writer(registry: Registry, topic: str) -> Serializer[AnnotationValidated]:
 def requests(shared: Shared, registry: Registry) -> Requests:
     """Finds notes by their place on the topic."""
     settings = shared.settings
-    consumer = Consumer({**settings.kafka_client_config(), **READER_CONFIG})
+    consumer = Consumer({**settings.kafka_client_config(), **READER_CONFIG, "error_cb": shared.errors.heard})
     decode = readers(settings, registry)[REVIEW_REQUESTED]
-    return TopicRequests(settings.topic(REVIEW_REQUESTED), decode, consumer)
+    return TopicRequests(settings.topic(REVIEW_REQUESTED), decode, consumer, shared.errors)
 
 
 def access_log(shared: Shared, registry: Registry, producer: KafkaProducer | None = None) -> AccessLog:

@@ -27,7 +27,7 @@ from lifecycle.rules_gate import RulesGateConfig
 from lifecycle.snapshot import CorpusConfig, CorpusConfigError
 from redis import Redis
 from runtime.consumer_errors import ConsumerErrors
-from runtime.delivery import DeliveryProducer
+from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
 from runtime.follow import TopicFollower
 from runtime.health import HealthServer, Liveness, Readiness
@@ -99,10 +99,11 @@ class Publisher:
 
     Args:
         config: librdkafka's settings of a client.
+        producer: The client to use instead of a new one (tests).
     """
 
-    def __init__(self, config: dict[str, object]) -> None:
-        self._producer = DeliveryProducer(config)
+    def __init__(self, config: dict[str, object], producer: KafkaProducer | None = None) -> None:
+        self._producer = DeliveryProducer(config, producer)
         self._lock = threading.Lock()
 
     def __call__(self, records: list[OutputRecord]) -> None:
@@ -110,6 +111,7 @@ class Publisher:
 
         Raises:
             Recoverable: The broker did not take all of it in time; sending the same again is harmless.
+            ProducerBroken: Nothing will ever be taken: end the process.
         """
         with self._lock:
             try:
@@ -241,6 +243,7 @@ class Trainer:
             self.readiness,
             self.stop,
             errors=self.errors,
+            tries=settings.kill_tries,
         )
 
     def _handler(

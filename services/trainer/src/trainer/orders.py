@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.records import ModelCommand, ModelEvent
+from contracts.records import ModelCommand, ModelEvent, ModelEventKind
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
+from runtime.attempts import TRIES
 from runtime.consumer_errors import ConsumerErrors
 from runtime.deadletter import dead_letter
-from runtime.errors import Recoverable
+from runtime.errors import Recoverable, RxtractError
 from runtime.health import Liveness, Readiness
 from runtime.logs import get_logger
 from runtime.loop import ASSIGNMENT
@@ -33,8 +34,9 @@ from trainer.domain import rules
 from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.ledger import Ledger, is_drift
 from trainer.domain.story import story_of
+from trainer.marks import OrderMarks
 from trainer.rules import Handles
-from trainer.telling import merged
+from trainer.telling import ended, merged
 
 _log = get_logger(__name__)
 STAGE = TRAINER
@@ -101,6 +103,7 @@ class OrderLoop:
         order: Publishes a command of our own.
         make_handler: Makes the handler, given how to say an event, whether to go on, and the same asked afresh.
         champion: The champion's (version, serial), or None; may raise `Recoverable`.
+        tries: So many trainers may die with an order before it is ended as failed.
     """
 
     def __init__(
@@ -124,8 +127,10 @@ class OrderLoop:
         stop: threading.Event,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         errors: ConsumerErrors | None = None,
+        tries: int = TRIES,
     ) -> None:
         self._consumer = consumer
+        self._marks = OrderMarks(consumer, tries, metrics)
         self._errors = errors or ConsumerErrors(metrics, readiness)
         self._reading = PositionedConsumer(
             consumer, counting(metrics), self._errors.saw, self._on_halt, on_fine=self._errors.fine, eager=True
@@ -167,6 +172,7 @@ class OrderLoop:
         self._own: set[str] = set()
         self._assigned: list[Partition] = []
         self._stands_by = False
+        self._died = False
 
     def run(self) -> None:
         """Serve until stopped.
@@ -182,9 +188,16 @@ class OrderLoop:
             try:
                 while not self._stop.is_set():
                     self._turn(worker)
+            except (RxtractError, KafkaException):
+                raise  # not the order's doing
+            except BaseException:
+                self._died = True
+                raise
             finally:
                 self._owned.clear()
                 self._end_work()
+                if not self._died:
+                    self._marks.over()
                 self._lease.release()
                 self._consumer.close()
 
@@ -244,7 +257,8 @@ class OrderLoop:
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
-        if command is not None:
+        if command is not None and not self._is_refused(command):
+            self._mark(command)
             self._running, self._gives_way = command, False
             self._asked_of.clear()
             self._work = self._submit(worker, command)
@@ -252,8 +266,19 @@ class OrderLoop:
     def _begin_rules(self, worker: ThreadPoolExecutor) -> None:
         """Orders about rules take seconds and touch no model: they do not wait for a training, which takes an hour."""
         command = next((one for one in self._ledger.open if self._is_of_rules(one)), None)
-        if command is not None and self._rules_work is None:
+        if command is not None and self._rules_work is None and not self._is_refused(command):
+            if self._work is None:  # one mark stands at a time; that of a training tells more
+                self._mark(command)
             self._rules_work = self._submit(worker, command)
+
+    def _is_refused(self, command: ModelCommand) -> bool:
+        """End an order as failed that trainers enough died with."""
+        if not self._marks.killed_too_often(command):
+            return False
+        kind = ModelEventKind.TRAINING_FAILED
+        self._say(ended(command, kind, [f"{self._marks.tries} trainers died with it in hand"], self._now_ms()))
+        self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
+        return True
 
     def _submit(self, worker: ThreadPoolExecutor, command: ModelCommand) -> "Future[None]":
         self._fence = self._lease.fence
@@ -261,6 +286,12 @@ class OrderLoop:
 
     def _is_of_rules(self, command: ModelCommand) -> bool:
         return command.model_name == self._rules_name
+
+    def _mark(self, command: ModelCommand) -> None:
+        try:
+            self._marks.begin(command)
+        except KafkaException as error:
+            raise Recoverable(f"the mark of an order cannot be written: {error.args[0].name()}") from None
 
     def _collect(self) -> None:
         """Take the work that has ended, whoever has the orders now: how it ended is told, and a mistake of ours ends the process."""
@@ -282,6 +313,8 @@ class OrderLoop:
             _log.warning("abandoned", message=str(error))
         else:
             self._wait_for("", "")
+        if self._work is None and self._rules_work is None:
+            self._marks.over()
 
     def _tidy(self) -> None:
         """Let no notes stay here for an order that ended, or that is another trainer's.
@@ -358,10 +391,9 @@ class OrderLoop:
             self._metrics.counter(DEAD_LETTERS).labels(STAGE, error.reason.value).inc()
             self._publish([dead_letter(record, error.reason, STAGE)])
         else:
+            self._marks.stands(command, record)
             self._fold(command)
-        self._consumer.commit(
-            offsets=[TopicPartition(record.topic, record.partition, record.offset + 1)], asynchronous=True
-        )
+        self._consumer.commit(offsets=[self._marks.offset(record)], asynchronous=True)
 
     def _fold(self, command: ModelCommand) -> None:
         with self._lock:
@@ -403,16 +435,20 @@ class OrderLoop:
         for record in self._readers.commands():
             folded_to[record.partition] = record.offset + 1
             try:
-                ledger.order(self._decode(record.value))
+                command = self._decode(record.value)
             except WireError:
                 continue  # whoever met it first wrote its dead letter
+            self._marks.stands(command, record)
+            ledger.order(command)
         for event in self._readers.events():
             ledger.tell(event)
         ledger.duplicates = 0
         try:
+            found = self._reading.committed(self._assigned)
             self._reading.begin({place: folded_to.get(place[1]) for place in self._assigned})
         except KafkaException as error:
             raise Recoverable(f"{self._topic} cannot be read: {error.args[0].name()}") from None
+        self._marks.came(found, {place: folded_to.get(place[1], 0) for place in self._assigned})
         self._own.clear()
         self._ledger = ledger
         self._owned.set()
@@ -424,6 +460,7 @@ class OrderLoop:
             return
         self._assigned = []
         self._owned.clear()
+        self._marks.over()
         self._reading.forget(self._reading.positions.partitions)
         self._readiness.meet(IN_REACH)
         _log.info("gave the orders up")

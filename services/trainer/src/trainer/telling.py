@@ -109,6 +109,18 @@ def merged(command: ModelCommand, into: ModelCommand, now_ms: int) -> ModelEvent
     )
 
 
+def ended(command: ModelCommand, kind: ModelEventKind, reasons: Sequence[str], now_ms: int) -> ModelEvent:
+    """The event that ends an order that nobody carries out."""
+    return ModelEvent(
+        event_id=event_id(command.command_id, kind),
+        kind=kind,
+        model_name=command.model_name,
+        command_id=command.command_id,
+        reasons=tuple(reasons),
+        occurred_at=now_ms,
+    )
+
+
 def _about(version: Version | None, previous: str | None, *, serves: bool) -> dict[str, Any]:
     """What an event says of its version."""
     return {

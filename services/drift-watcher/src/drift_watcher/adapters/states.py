@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.records import DriftState
 from contracts.wire import WireError
+from runtime.consumer_errors import ConsumerErrors
 from runtime.history import RangeReader
 
 _FIRST_WINDOW = 64
@@ -17,10 +18,18 @@ class StoredStates:
         config: librdkafka's settings of a client.
         topic: Full name.
         decode: Raises `WireError`.
+        errors: Counts what is told in place of records.
     """
 
-    def __init__(self, config: Mapping[str, Any], topic: str, decode: Callable[[bytes | None], DriftState]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        topic: str,
+        decode: Callable[[bytes | None], DriftState],
+        errors: ConsumerErrors | None = None,
+    ) -> None:
         self._config = config
+        self._errors = errors
         self._topic = topic
         self._decode = decode
 
@@ -30,7 +39,7 @@ class StoredStates:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with RangeReader(self._config) as reader:
+        with RangeReader(self._config, self._errors) as reader:
             low, begin = reader.range(self._topic, partition)
             later: list[DriftState] = []
             window = _FIRST_WINDOW

@@ -1,6 +1,5 @@
 """Requests by their place on the topic: one seek, one record, a small cache. The only place texts are kept, in memory."""
 
-import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ReviewRequested
 from contracts.wire import WireError
+from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
 from runtime.positioned import POSITION_CONFIG, PositionedConsumer
 
@@ -44,6 +44,7 @@ class TopicRequests:
         topic: Full name of the topic of review requests.
         decode: From bytes to a request.
         consumer: Made by the bootstrap with `READER_CONFIG`.
+        errors: Takes what it says in place of records; whoever owns it ends the process when it lasts.
         keep_bytes: How much the cache holds. It keeps records as they are on the topic: their size is known, that of
             objects is not.
         timeout_s: How long the broker may take.
@@ -55,6 +56,7 @@ class TopicRequests:
         topic: str,
         decode: Callable[[bytes | None], ReviewRequested],
         consumer: Consumer,
+        errors: ConsumerErrors,
         keep_bytes: int = KEEP_BYTES,
         timeout_s: float = 5.0,
         patience_s: float = PATIENCE_S,
@@ -62,7 +64,8 @@ class TopicRequests:
         self._topic = topic
         self._decode = decode
         self._consumer = consumer
-        self._reading = PositionedConsumer(consumer, on_halt=lambda _: None)
+        self._errors = errors
+        self._reading = PositionedConsumer(consumer, on_error=errors.saw, on_halt=lambda _: None, on_fine=errors.fine)
         self._keep_bytes = keep_bytes
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -138,7 +141,9 @@ class TopicRequests:
         asked_at_s, begin = self._begins.get(partition, (-_BEGIN_S, 0))
         if time.monotonic() - asked_at_s >= _BEGIN_S:
             place = TopicPartition(self._topic, partition)
-            with contextlib.suppress(KafkaException):  # the fetch will tell
+            try:
                 begin, _ = self._consumer.get_watermark_offsets(place, timeout=self._timeout_s)
                 self._begins[partition] = (time.monotonic(), begin)
+            except KafkaException as error:  # the fetch will tell
+                self._errors.take(error.args[0].name(), self._topic)
         return begin

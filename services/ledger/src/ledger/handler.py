@@ -1,0 +1,139 @@
+"""What each record means for the account. A batch is read whole before any of it counts, so that a registry that is away changes nothing."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+from ledger.adapters.book import ACCEPTED, SUBMITTED, Book, Place
+from ledger.adapters.schemas import Schemas
+from ledger.domain.identity import HEADER_BYTES, Layout, Unread, place_identity, schema_id_of
+from ledger.domain.records import Record, header, number
+
+ORIGIN_HEADER = "rxtract.submitted"
+"""Of an accepted note that came by Kafka: partition:offset of the submitted record."""
+REPLAYED = "rxtract.replayed"
+LETTER_TOPIC = "__streams.errors.topic"
+LETTER_PARTITION = "__streams.errors.partition"
+LETTER_OFFSET = "__streams.errors.offset"
+_AGAIN = "REEXTRACT"
+
+
+class Role(StrEnum):
+    """What a topic is to the ledger."""
+
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    EFFECTS = "effects"
+    SUBMITTED_LETTERS = "submitted letters"
+    ACCEPTED_LETTERS = "accepted letters"
+
+
+def now_ms() -> int:
+    """UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Accounting:
+    """Takes records of any topic into the book, in the order in which they are given.
+
+    Args:
+        book: The account.
+        schemas: How records are read.
+        roles: What each topic is, by full name.
+        on_unread: Called with the topic of an effect or a dead letter that names nothing.
+        clock: UTC milliseconds.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        schemas: Schemas,
+        roles: Mapping[str, Role],
+        on_unread: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._book = book
+        self._schemas = schemas
+        self._roles = roles
+        self._topic_of = {role: topic for topic, role in roles.items()}
+        self._on_unread = on_unread
+        self._clock = clock
+        self._layouts: dict[bytes, Layout] = {}
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        """Take a batch.
+
+        Raises:
+            RegistryUnavailable: Nothing of it was taken.
+        """
+        read = [self._read(record.value) for record in records]
+        now = self._clock()
+        roles = self._roles
+        for record, (identity, layout) in zip(records, read, strict=True):
+            match roles[record.topic]:
+                case Role.EFFECTS:
+                    if identity is None:
+                        self._on_unread(record.topic)
+                    else:
+                        self._book.answer(identity)
+                case Role.SUBMITTED:
+                    place = (SUBMITTED, record.partition, record.offset)
+                    self._book.submit(identity or place_identity(*place), place, record.at_ms, now)
+                case Role.ACCEPTED:
+                    self._accepted(record, identity, layout, now)
+                case _:
+                    self._refused(record, identity, now)
+
+    def _accepted(self, record: Record, identity: bytes | None, layout: Layout | None, now: int) -> None:
+        place = (ACCEPTED, record.partition, record.offset)
+        named = identity or place_identity(*place)
+        if not record.headers or header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
+            origin = self._origin(record)
+            if self._book.move(named, origin, place):
+                return
+            if origin is not None and self._has_read(origin):
+                return  # the ingestor wrote it again after a crash: its submission has moved on already
+            if origin is None and layout is not None and layout.origin(record.value or b"") == _AGAIN:
+                return  # its note was answered long ago; who sends such ones counts them
+        self._book.submit(named, place, record.at_ms, now)
+
+    def _origin(self, record: Record) -> Place | None:
+        if not record.headers:
+            return None
+        partition, _, offset = (header(record, ORIGIN_HEADER) or "").partition(":")
+        found = number(partition), number(offset)
+        return None if found[0] is None or found[1] is None else (SUBMITTED, found[0], found[1])
+
+    def _has_read(self, place: Place) -> bool:
+        where = (self._topic_of[Role.SUBMITTED], place[1])
+        return self._book.begun.get(where, 0) <= place[2] < self._book.positions.get(where, 0)
+
+    def _refused(self, letter: Record, identity: bytes | None, now: int) -> None:
+        of = Role.SUBMITTED if self._roles[letter.topic] is Role.SUBMITTED_LETTERS else Role.ACCEPTED
+        partition, offset = number(header(letter, LETTER_PARTITION)), number(header(letter, LETTER_OFFSET))
+        if header(letter, LETTER_TOPIC) != self._topic_of[of] or partition is None or offset is None:
+            self._on_unread(letter.topic)
+        elif partition < 0:
+            self._book.refuse_at_once(letter.at_ms, now)  # refused at the HTTP door: it never lay on a topic
+        elif of is Role.SUBMITTED:
+            self._book.refuse((SUBMITTED, partition, offset))
+        else:
+            self._book.refuse((ACCEPTED, partition, offset), identity)
+
+    def _read(self, value: bytes | None) -> tuple[bytes | None, Layout | None]:
+        if not value:
+            return None, None
+        layout = self._layouts.get(value[:HEADER_BYTES]) or self._learn(value)
+        if layout is None:
+            return None, None
+        try:
+            return layout.identity(value), layout
+        except Unread:
+            return None, layout
+
+    def _learn(self, value: bytes) -> Layout | None:
+        schema_id = schema_id_of(value)
+        layout = None if schema_id is None else self._schemas.layout(schema_id)
+        if layout is not None:
+            self._layouts[value[:HEADER_BYTES]] = layout
+        return layout

@@ -31,6 +31,7 @@ class StackAddresses:
     desk_token: str = field(default="", repr=False)
     desk_lead_token: str = field(default="", repr=False)
     score_url: str = ""
+    ledger_url: str = ""
     records_dir: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)

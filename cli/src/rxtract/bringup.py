@@ -35,9 +35,9 @@ CLIENT = "local"
 HTTP_PORT_FILE = "run/http.port"
 DESK_PORT_FILE = "run/desk.port"
 SCORE_PORT_FILE = "run/score.port"
-RECORDS = "records"
-LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper")
-"""What closes the loop from drift to a new model, and shows how well that goes."""
+RECORDS, LEDGER = "records", "ledger"
+LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
+"""What closes the loop from drift to a new model, shows how well that goes, and holds every note against its effect."""
 PLACES = {
     "RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE,
     "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE,
@@ -155,7 +155,8 @@ def bring_up(
         ephemeral: Keep nothing.
         progress: Told of each step.
         extractors: How many.
-        close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper.
+        close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper,
+            ledger.
         service_env: More settings by service.
 
     Raises:
@@ -165,9 +166,18 @@ def bring_up(
         folder = stack.data_dir
         token, desk, lead = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
         places = {name: str(folder / place) for name, place in PLACES.items()}
-        records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
-        (port,) = free_ports(1)  # chosen here, for the control page to link to
+        # Both go with the topics that they were made from.
+        records = {
+            "RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS),
+            "RXTRACT_LEDGER_DIR": str(stack.kept_dir / LEDGER),
+        }
+        port, ledger_port = free_ports(2)  # chosen here, for the control page to link to and to ask
         pages = {"RXTRACT_DESK_PORT": str(port), "RXTRACT_SCORE_DESK_URL": f"http://127.0.0.1:{port}"}
+        ledger_url = f"http://127.0.0.1:{ledger_port}"
+        own = {"ledger": {"RXTRACT_HEALTH_PORT": str(ledger_port)}, "scorekeeper": {"RXTRACT_LEDGER_URL": ledger_url}}
+        own = {
+            name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}
+        }
         keys = _secrets(folder, token, desk, lead)
         environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages}
         environment["RXTRACT_HTTP_DRAIN_S"] = "0"  # no load balancer stands before these: Ctrl-C is not made to wait
@@ -188,7 +198,7 @@ def bring_up(
                 done(f"{running.topics} topics, {running.subjects} subjects")
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
-            _start_services(running, progress, service_names(extractors, close_loop=close_loop), service_env or {})
+            _start_services(running, progress, service_names(extractors, close_loop=close_loop), own)
             _publish_addresses(running)
             yield running
         finally:
@@ -254,6 +264,7 @@ def _publish_addresses(running: Running) -> None:
         ingest_url=_url(running, HTTP_PORT_FILE),
         desk_url=_url(running, DESK_PORT_FILE) if loop else "",
         score_url=_url(running, SCORE_PORT_FILE) if loop else "",
+        ledger_url=running.services["ledger"].health_url if loop else "",
         records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
@@ -266,6 +277,7 @@ def _publish_addresses(running: Running) -> None:
         "desk_token",
         "desk_lead_token",
         "score_url",
+        "ledger_url",
         "records_dir",
     )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}

@@ -5,7 +5,16 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 
 from contracts import files
-from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted, Origin, Review, ReviewReason, Segment
+from contracts.records import (
+    EntitiesExtracted,
+    ModelRef,
+    NoteAccepted,
+    NoteSubmitted,
+    Origin,
+    Review,
+    ReviewReason,
+    Segment,
+)
 from contracts.registry import InMemoryRegistry
 from contracts.wire import Serializer
 from ledger.adapters.book import Partition
@@ -56,8 +65,11 @@ class Cluster:
         }
         self.now_ms = 1_790_000_000_000
         self.away = False
+        self.stalled: set[str] = set()
 
-    def append(self, topic: str, partition: int, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()) -> int:
+    def append(
+        self, topic: str, partition: int, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> int:
         log = self.logs[topic, partition]
         log.append(Record(topic, partition, len(log), self.now_ms, value, headers))
         return len(log) - 1
@@ -100,12 +112,12 @@ class FakeLog:
     def begin(self, positions: Mapping[Partition, int]) -> None:
         self._at.update(positions)
 
-    def read(self, topics: Sequence[str], limit: int, wait_s: float) -> Read:  # noqa: ARG002 - the protocol's
+    def read(self, topics: Sequence[str], limit: int, wait_s: float) -> Read:
         records: list[Record] = []
         reached: dict[Partition, int] = {}
         misplaced: set[Partition] = set()
         for place in self._random.sample(sorted(self._at), len(self._at)):
-            if place[0] not in topics:
+            if place[0] not in topics or place[0] in self._cluster.stalled:
                 continue
             log, at = self._cluster.logs[place], self._at[place]
             if at < self._cluster.low[place] or at > len(log):
@@ -133,7 +145,11 @@ class Pipeline:
         self.registry = InMemoryRegistry()
         ids = {
             name: self.registry.register(f"{topic}-value", files.schema_text(name))
-            for topic, name in ((SUBMITTED, "NoteSubmitted"), (ACCEPTED, "NoteAccepted"), (EFFECTS, "EntitiesExtracted"))
+            for topic, name in (
+                (SUBMITTED, "NoteSubmitted"),
+                (ACCEPTED, "NoteAccepted"),
+                (EFFECTS, "EntitiesExtracted"),
+            )
         }
         self._submit = Serializer(NoteSubmitted, ids["NoteSubmitted"])
         self._accept = Serializer(NoteAccepted, ids["NoteAccepted"])
@@ -204,7 +220,7 @@ class Pipeline:
             ("__streams.errors.partition", str(partition).encode()),
             ("__streams.errors.offset", str(offset).encode()),
         )
-        record = self.cluster.logs[topic, partition][offset] if 0 <= offset else None
+        record = self.cluster.logs[topic, partition][offset] if offset >= 0 else None
         return self.cluster.append(f"{topic}.dlq", 0, value or (record.value if record else None), headers)
 
     def commit(self) -> None:

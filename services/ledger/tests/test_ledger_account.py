@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from contracts.records import Origin
+
 from .fake_log import ACCEPTED, EFFECTS, SUBMITTED, TOPICS, Cluster, FakeLog, Pipeline  # isort: skip
 from ledger.adapters.book import Book, account
 from ledger.adapters.schemas import Schemas
@@ -169,6 +170,22 @@ def test_no_note_is_lost_while_its_effect_is_not_read_yet(ledger, cluster, pipel
     assert ledger.says().totals.late == 0
 
 
+def test_no_note_is_lost_while_effects_cannot_be_read(ledger, cluster, pipeline):
+    pipeline.accept("N", pipeline.submit("N"))
+    ledger.read()
+    assert ledger.readiness.ready
+    cluster.stalled.add(EFFECTS)
+    pipeline.extract("N")
+    pipeline.commit()
+    ledger.wait(3 * LOST_AFTER_S)
+    assert ledger.counts() == (1, 0, 0, 1, 0)
+    assert ledger.readiness.missing == {"account": "behind what the topics hold"}
+    cluster.stalled.clear()
+    ledger.wait()
+    assert ledger.counts() == (1, 1, 0, 0, 0)
+    assert ledger.readiness.ready
+
+
 def test_duplicates_share_the_effect_of_the_first(ledger, pipeline):
     first, second = pipeline.submit("twice"), pipeline.submit("twice")
     pipeline.accept("twice", first)
@@ -204,7 +221,9 @@ def test_the_revisions_of_a_note_are_notes(ledger, pipeline):
     assert ledger.says().as_dict()["lost_notes"] == [{"source": "clinic", "note_id": "N", "revision": 1}]
 
 
-@pytest.mark.parametrize("value", [None, b"", b"\x00", b"junk", b"\x00\x00\x00\x00\x63rest", b"\x00\x00\x00\x00\x01\xff"])
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\x00", b"junk", b"\x00\x00\x00\x00\x63rest", b"\x00\x00\x00\x00\x01\xff"]
+)
 def test_bytes_that_name_no_note_wait_for_the_dead_letter_of_their_place(ledger, cluster, pipeline, value):
     offset = cluster.append(SUBMITTED, 1, value)
     ledger.read()
@@ -264,7 +283,7 @@ def test_what_is_erased_changes_nothing(ledger, cluster, pipeline):
     cluster.append(EFFECTS, 0, None)
     cluster.low |= dict.fromkeys(cluster.low, 1)  # retention, or an erasure of whole segments
     for log in cluster.logs.values():
-        log += [None] * (1 - len(log))
+        log.extend([None] * (1 - len(log)))
     pipeline.commit()
     ledger.wait()
     assert ledger.counts() == (1, 1, 0, 0, 0)
@@ -408,7 +427,9 @@ def test_the_folder_is_one_ledgers_and_one_clusters(ledger, tmp_path):
 # -- random stories
 
 
-def story(cluster: Cluster, pipeline: Pipeline, seed: int, notes: int, step: Callable[[random.Random], None]) -> set[str]:
+def story(
+    cluster: Cluster, pipeline: Pipeline, seed: int, notes: int, step: Callable[[random.Random], None]
+) -> set[str]:
     """Let notes pass with every fault there is, calling `step` between; the names of those that were removed on purpose."""
     rng = random.Random(seed)
     removed: set[str] = set()
@@ -476,4 +497,3 @@ def test_killed_anywhere_the_account_is_exact(tmp_path, seed):
     assert {note.note_id for note in ledger.says().lost_notes} == removed
     assert (totals.submitted, totals.open, totals.lost) == (250, 0, len(removed))
     ledger.book.close()
-

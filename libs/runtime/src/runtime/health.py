@@ -278,8 +278,10 @@ class HealthServer:
             from_here: Whether the question came over the loopback address.
         """
         asked, _, query = path.partition("?")
-        if (page := self._pages.get(asked)) is not None:
-            return _json(*page(query, from_here))
+        page = self._pages.get(asked)
+        return self._answer(asked) if page is None else _json(*page(query, from_here))
+
+    def _answer(self, asked: str) -> tuple[int, str, bytes]:
         match asked:
             case "/live":
                 live = self.liveness.alive

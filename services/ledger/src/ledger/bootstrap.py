@@ -28,9 +28,11 @@ from ledger.metrics import (
     NOTES_LATE,
     NOTES_LOST,
     NOTES_OPEN,
-    NOTES_SUBMITTED as SUBMITTED_COUNT,
     OLDEST_OPEN,
     UNREAD,
+)
+from ledger.metrics import (
+    NOTES_SUBMITTED as SUBMITTED_COUNT,
 )
 from ledger.reader import CAUGHT_UP, KAFKA_READ, Heard, Reader, Topics
 from ledger.settings import LedgerSettings
@@ -124,7 +126,9 @@ def asked_account(settings: LedgerSettings, query: str, *, from_here: bool) -> t
     return 200, {**found.as_dict(), "named": from_here}
 
 
-def open_book(settings: LedgerSettings, log: Log, liveness: Liveness, readiness: Readiness, stop: threading.Event) -> Book | None:
+def open_book(
+    settings: LedgerSettings, log: Log, liveness: Liveness, readiness: Readiness, stop: threading.Event
+) -> Book | None:
     """Open the book of the cluster that answers; None: we were stopped while none did.
 
     Raises:
@@ -154,9 +158,7 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
     errors = ConsumerErrors(metrics, readiness, settings.fault_limit_s)
     known = topics(settings)
     groups = [known.submitted, known.accepted, known.effects]
-    log = KafkaLog(
-        settings.kafka_client_config(), groups, errors, lambda place: counts.jumped("skipped", place)
-    )
+    log = KafkaLog(settings.kafka_client_config(), groups, errors, lambda place: counts.jumped("skipped", place))
     on_stop_signal(stop.set)
     health = HealthServer.of(
         settings,
@@ -175,7 +177,12 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
             reader = Reader(
                 log,
                 book,
-                Accounting(book, Schemas(registry or ConfluentRegistry(settings.schema_registry_url)), known.roles, counts.unread),
+                Accounting(
+                    book,
+                    Schemas(registry or ConfluentRegistry(settings.schema_registry_url)),
+                    known.roles,
+                    counts.unread,
+                ),
                 known,
                 lost_after_s=settings.lost_after_s,
                 commit_s=settings.ledger_commit_s,

@@ -34,7 +34,11 @@ NOTES_LOST = MetricSpec(
     "Notes without an effect RXTRACT_LOST_AFTER_S after the service that had to answer committed past them.",
 )
 NOTES_LATE = MetricSpec(
-    "rxtract_notes_late_total", Kind.COUNTER, "notes", (), "Lost notes whose effect came after all: they are lost no more."
+    "rxtract_notes_late_total",
+    Kind.COUNTER,
+    "notes",
+    (),
+    "Lost notes whose effect came after all: they are lost no more.",
 )
 UNREAD = MetricSpec(
     "rxtract_ledger_unread_total",

@@ -280,8 +280,7 @@ class Reader:
             self._waited_out(read.records)
             self._heard.took(read.records)
         for place, at in read.reached.items():
-            if at > self._book.positions[place]:
-                self._book.positions[place] = at
+            self._book.positions[place] = max(self._book.positions[place], at)
 
     def _waited_out(self, records: Sequence[Record]) -> None:
         while True:
@@ -349,4 +348,3 @@ class Reader:
                 self._stop.wait(_RETRY_S)
             else:
                 return
-

@@ -19,5 +19,8 @@ class LedgerSettings(ServiceSettings):
         description="seconds after which a note is lost, from when the service that had to answer committed past it",
     )
     ledger_commit_s: float = Field(
-        5.0, gt=0, le=60, description="seconds between two commits of the account, which is how far `rxtract reconcile` may be behind"
+        5.0,
+        gt=0,
+        le=60,
+        description="seconds between two commits of the account, which is how far `rxtract reconcile` may be behind",
     )

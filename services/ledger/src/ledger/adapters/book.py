@@ -48,6 +48,11 @@ create table facts (name text primary key, value text not null);
 """
 _COLUMNS = ("submitted", "effects", "dead_letters", "lost", "late")
 _SUBMITTED, _EFFECTS, _DEAD, _LOST, _LATE = range(5)
+_ADD = """
+insert into minutes values (?, ?, ?, ?, ?, ?) on conflict (minute) do update set
+    submitted = submitted + excluded.submitted, effects = effects + excluded.effects,
+    dead_letters = dead_letters + excluded.dead_letters, lost = lost + excluded.lost, late = late + excluded.late
+"""
 
 
 class _Row:
@@ -230,11 +235,7 @@ class Book:
         """Make everything until now last, together."""
         self._flush()
         self._count_old_together(now_ms // _MINUTE_MS - KEPT_MINUTES)
-        self._db.executemany(
-            "insert into minutes values (?, ?, ?, ?, ?, ?) on conflict (minute) do update set "
-            + ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS),
-            [(minute, *counted) for minute, counted in self._deltas.items()],
-        )
+        self._db.executemany(_ADD, [(minute, *counted) for minute, counted in self._deltas.items()])
         self._deltas = {}
         places = [(topic, part, at, self.begun[topic, part]) for (topic, part), at in self.positions.items()]
         self._db.executemany("insert or replace into positions values (?, ?, ?, ?)", places)
@@ -277,7 +278,9 @@ class Book:
             self._db.execute("insert into facts values ('cluster', ?)", (cluster,))
             self._db.execute(f"pragma user_version = {_VERSION}")
         if self._fact("cluster") != cluster:
-            raise SettingsError("RXTRACT_LEDGER_DIR holds the account of another cluster: give an empty folder, or that of this one")
+            raise SettingsError(
+                "RXTRACT_LEDGER_DIR holds the account of another cluster: give an empty folder, or that of this one"
+            )
 
     def _minute(self, at_ms: int, now_ms: int) -> int:
         """The minute of a record's time, which anybody may have written: never ahead of now."""
@@ -428,7 +431,9 @@ def _lock(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise SettingsError("another ledger writes into RXTRACT_LEDGER_DIR: end it, or give this one another folder") from None
+        raise SettingsError(
+            "another ledger writes into RXTRACT_LEDGER_DIR: end it, or give this one another folder"
+        ) from None
     return lock
 
 

@@ -215,9 +215,16 @@ class _Client:
                 else:
                     self._errors.saw(error, topic or "")
                     break
-            elif offset == following[place] or self._goes_on(place, offset):
+            elif (offset == following[place] and not self._holes) or self._goes_on(place, offset):
                 records.append(
-                    Record(topic, partition, offset, message.timestamp()[1], message.value(), tuple(message.headers() or ()))
+                    Record(
+                        topic,
+                        partition,
+                        offset,
+                        message.timestamp()[1],
+                        message.value(),
+                        tuple(message.headers() or ()),
+                    )
                 )
                 reached[place] = following[place] = offset + 1
         misplaced, self._misplaced = self._misplaced, set()

@@ -4,11 +4,15 @@ An identity is kept as the bytes of (source, note_id, revision) in Avro, which s
 equal notes are equal bytes and nothing is decoded until a person asks.
 """
 
+from __future__ import annotations
+
 import io
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEADER_BYTES = 5
 _MAGIC = 0
@@ -98,7 +102,12 @@ class Layout:
         """The identity of a record's bytes; raises Unread."""
         self._to_origin = _way_to("origin", kinds)
         self._symbols: list[str] = next(
-            (field["type"]["symbols"] for field in fields if field["name"] == "origin" and _kind(field["type"]) == "enum"), []
+            (
+                field["type"]["symbols"]
+                for field in fields
+                if field["name"] == "origin" and _kind(field["type"]) == "enum"
+            ),
+            [],
         )
 
     def origin(self, value: bytes) -> str | None:

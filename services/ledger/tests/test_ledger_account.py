@@ -24,14 +24,16 @@ LOST_AFTER_S = 300.0
 class Ledger:
     """The real reader, handler and book over a fake log; `kill` forgets whatever was not committed."""
 
-    def __init__(self, folder: Path, cluster: Cluster, pipeline: Pipeline, seed: int = 0) -> None:
-        self.folder, self.cluster, self.pipeline, self.seed = folder, cluster, pipeline, seed
+    def __init__(
+        self, folder: Path, cluster: Cluster, pipeline: Pipeline, seed: int = 0, in_memory: int = 100_000
+    ) -> None:
+        self.folder, self.cluster, self.pipeline, self.seed, self.in_memory = folder, cluster, pipeline, seed, in_memory
         self.jumps: list[str] = []
         self.readiness = Readiness()
         self.start()
 
     def start(self) -> None:
-        self.book = Book(self.folder, "one")
+        self.book = Book(self.folder, "one", self.in_memory)
         clock = lambda: self.cluster.now_ms  # noqa: E731
         self.reader = Reader(
             FakeLog(self.cluster, self.seed),
@@ -480,7 +482,7 @@ def story(
 def test_killed_anywhere_the_account_is_exact(tmp_path, seed):
     cluster = Cluster()
     pipeline = Pipeline(cluster)
-    ledger = Ledger(tmp_path, cluster, pipeline, seed)
+    ledger = Ledger(tmp_path, cluster, pipeline, seed, in_memory=5 if seed % 2 else 100_000)
 
     def step(rng: random.Random) -> None:
         cluster.now_ms += rng.randint(0, 2_000)

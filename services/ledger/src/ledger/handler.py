@@ -66,43 +66,41 @@ class Accounting:
         Raises:
             RegistryUnavailable: Nothing of it was taken.
         """
-        read = [self._read(record.value) for record in records]
+        read = self._read
+        named = [read(record.value) for record in records]
         now = self._clock()
-        roles = self._roles
-        for record, (identity, layout) in zip(records, read, strict=True):
-            match roles[record.topic]:
-                case Role.EFFECTS:
-                    if identity is None:
-                        self._on_unread(record.topic)
-                    else:
-                        self._book.answer(identity)
-                case Role.SUBMITTED:
-                    place = (SUBMITTED, record.partition, record.offset)
-                    self._book.submit(identity or place_identity(*place), place, record.at_ms, now)
-                case Role.ACCEPTED:
-                    self._accepted(record, identity, layout, now)
-                case _:
-                    self._refused(record, identity, now)
+        roles, book = self._roles, self._book
+        for record, identity in zip(records, named, strict=True):
+            role = roles[record.topic]
+            if role is Role.EFFECTS:
+                if identity is None:
+                    self._on_unread(record.topic)
+                else:
+                    book.answer(identity)
+            elif role is Role.SUBMITTED:
+                place = (SUBMITTED, record.partition, record.offset)
+                book.submit(identity or place_identity(*place), place, record.at_ms, now)
+            elif role is Role.ACCEPTED:
+                self._accepted(record, identity, now)
+            else:
+                self._refused(record, identity, now)
 
-    def _accepted(self, record: Record, identity: bytes | None, layout: Layout | None, now: int) -> None:
+    def _accepted(self, record: Record, identity: bytes | None, now: int) -> None:
         place = (ACCEPTED, record.partition, record.offset)
         named = identity or place_identity(*place)
-        if not record.headers or header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
-            origin = self._origin(record)
+        if header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
+            origin = _origin(record)
             if self._book.move(named, origin, place):
                 return
             if origin is not None and self._has_read(origin):
                 return  # the ingestor wrote it again after a crash: its submission has moved on already
-            if origin is None and layout is not None and layout.origin(record.value or b"") == _AGAIN:
+            if origin is None and self._is_again(record.value):
                 return  # its note was answered long ago; who sends such ones counts them
         self._book.submit(named, place, record.at_ms, now)
 
-    def _origin(self, record: Record) -> Place | None:
-        if not record.headers:
-            return None
-        partition, _, offset = (header(record, ORIGIN_HEADER) or "").partition(":")
-        found = number(partition), number(offset)
-        return None if found[0] is None or found[1] is None else (SUBMITTED, found[0], found[1])
+    def _is_again(self, value: bytes | None) -> bool:
+        layout = self._layouts.get(value[:HEADER_BYTES]) if value else None
+        return value is not None and layout is not None and layout.origin(value) == _AGAIN
 
     def _has_read(self, place: Place) -> bool:
         where = (self._topic_of[Role.SUBMITTED], place[1])
@@ -120,16 +118,17 @@ class Accounting:
         else:
             self._book.refuse((ACCEPTED, partition, offset), identity)
 
-    def _read(self, value: bytes | None) -> tuple[bytes | None, Layout | None]:
+    def _read(self, value: bytes | None) -> bytes | None:
+        """The identity of a record; None where it names no note."""
         if not value:
-            return None, None
+            return None
         layout = self._layouts.get(value[:HEADER_BYTES]) or self._learn(value)
         if layout is None:
-            return None, None
+            return None
         try:
-            return layout.identity(value), layout
+            return layout.identity(value)
         except Unread:
-            return None, layout
+            return None
 
     def _learn(self, value: bytes) -> Layout | None:
         schema_id = schema_id_of(value)
@@ -137,3 +136,14 @@ class Accounting:
         if layout is not None:
             self._layouts[value[:HEADER_BYTES]] = layout
         return layout
+
+
+def _origin(record: Record) -> Place | None:
+    """The place of the submitted record that an accepted one names."""
+    said = header(record, ORIGIN_HEADER)
+    if said is None:
+        return None
+    partition, _, offset = said.partition(":")
+    if not (said.isascii() and partition.isdigit() and offset.isdigit()):
+        return None
+    return SUBMITTED, int(partition), int(offset)

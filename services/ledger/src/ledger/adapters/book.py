@@ -1,16 +1,17 @@
 """What is open, what was counted and how far was read: one SQLite file, changed by one transaction, so that a kill loses nothing of one alone.
 
 A submission has a row while it is open or lost: its identity, and the place (topic, partition, offset) of the record that must be
-answered next. Most are answered within seconds; those that come and go between two commits live in memory alone. What is counted is
-counted for the minute in which the note was submitted, so that every span of time adds up: submitted = effects + dead letters + open + lost.
+answered next. The newest are in memory too, so that those that come and go between two commits never touch the disk, and others are asked
+for there only while there are more than memory holds. What is counted is counted for the minute in which the note was submitted, so that
+every span of time adds up: submitted = effects + dead letters + open + lost.
 """
 
 import contextlib
 import fcntl
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from runtime.errors import SettingsError
 
@@ -28,6 +29,8 @@ KEPT_MINUTES = 31 * 24 * 60
 """Older minutes are counted together."""
 MOST_NAMED = 10_000
 """So many lost notes are named at most; all are counted."""
+_IN_MEMORY = 100_000
+"""Submissions, at about 400 bytes."""
 _MINUTE_MS = 60_000
 _BUSY_S = 10.0
 _VERSION = 1
@@ -56,26 +59,19 @@ insert into minutes values (?, ?, ?, ?, ?, ?) on conflict (minute) do update set
 
 
 class _Row:
-    """A submission that is in memory alone."""
+    """An open or lost submission in memory; `following` is another one of the same note."""
 
-    __slots__ = ("identity", "minute", "place", "seen_ms")
+    __slots__ = ("following", "id", "identity", "kept", "lost", "minute", "place", "seen_ms")
 
-    def __init__(self, identity: bytes, place: Place, minute: int, seen_ms: int) -> None:
+    def __init__(self, number: int, identity: bytes, place: Place, minute: int, seen_ms: int, lost: int) -> None:
+        self.id = number
         self.identity = identity
         self.place = place
         self.minute = minute
         self.seen_ms = seen_ms
-
-
-class _Kept(NamedTuple):
-    """A submission that is on disk."""
-
-    id: int
-    identity: bytes
-    stage: int
-    minute: int
-    seen_ms: int
-    lost: int
+        self.lost = lost
+        self.kept = False
+        self.following: _Row | None = None
 
 
 class Book:
@@ -84,12 +80,13 @@ class Book:
     Args:
         folder: Made when it is not there, readable by us alone: it names notes.
         cluster: Kafka's id of the cluster.
+        in_memory: So many submissions are kept in memory as well.
 
     Raises:
         SettingsError: Another ledger has the folder, or it is damaged, or another cluster's.
     """
 
-    def __init__(self, folder: Path, cluster: str) -> None:
+    def __init__(self, folder: Path, cluster: str, in_memory: int = _IN_MEMORY) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(folder)
         try:
@@ -103,9 +100,14 @@ class Book:
         except SettingsError:
             self._lock.close()
             raise
-        self._fresh: dict[bytes, list[_Row]] = {}
+        self._in_memory = in_memory
+        self._rows: dict[bytes, _Row] = {}
         self._places: dict[Place, _Row] = {}
-        self._kept = self._ask("select count(*) from notes")
+        self._changed: dict[int, _Row] = {}
+        self._deleted: list[tuple[int]] = []
+        self._elsewhere = self._ask("select count(*) from notes")
+        """How many are on disk alone: those whose id is before the first one since memory was emptied."""
+        self._first_id = self._next_id = self._ask("select coalesce(max(id), 0) from notes") + 1
         self._deltas: dict[int, list[int]] = {}
         self._totals = [self._ask(f"select coalesce(sum({name}), 0) from minutes") for name in _COLUMNS]  # noqa: S608 - our own words
         self._oldest_minute = int(self._fact("oldest_minute") or 0)
@@ -130,7 +132,7 @@ class Book:
         """
         minute = self._minute(at_ms, now_ms)
         self._count(minute, _SUBMITTED)
-        self._keep(_Row(identity, place, minute, now_ms))
+        self._add(identity, place, minute, now_ms)
 
     def refuse_at_once(self, at_ms: int, now_ms: int) -> None:
         """A note was submitted and refused in one."""
@@ -146,34 +148,31 @@ class Book:
             origin: Of the submitted record that it was made of, where the accepted one says so.
             place: Of the accepted record.
         """
+        row: _Row | None
         if origin is not None:
-            row = self._places.get(origin)
-            if row is not None:
-                return self._move_row(row, identity, place) if _is(row.identity, identity) else False
-            kept = [one for one in self._kept_at(origin) if _is(one.identity, identity)]
+            row = self._at(origin)
+            if row is not None and not _is(row.identity, identity):
+                return False
         else:
-            row = next((one for one in self._fresh.get(identity, ()) if one.place[0] == SUBMITTED), None)
-            kept = [one for one in self._kept_of(identity) if one.stage == SUBMITTED]
-            if row is not None and not kept:
-                return self._move_row(row, identity, place)
-        kept = kept or [one for one in self._kept_of(identity) if one.stage == _gone(SUBMITTED)]
-        if not kept:
+            row = self._of(identity, SUBMITTED)
+        if row is None:
+            row = self._of(identity, _gone(SUBMITTED))
+        if row is None:
             return False
-        first = kept[0]
-        if not first.lost:  # a lost one waits for an effect, wherever that comes from
-            self._drop([first])
-            self._keep(_Row(identity, place, first.minute, first.seen_ms))
+        if not row.lost:  # a lost one waits for an effect, wherever that comes from
+            self._move(row, identity, place)
         return True
 
     def answer(self, identity: bytes) -> bool:
         """An entity event names a note: whatever of it is open or lost has its effect. False: nothing was."""
-        rows = self._fresh.pop(identity, ())
-        for row in rows:
-            self._places.pop(row.place, None)
-            self._count(row.minute, _EFFECTS)
-        kept = self._kept_of(identity)
-        self._close(kept, _EFFECTS)
-        return bool(rows or kept)
+        self._fetch("identity = ?", (identity,))
+        row = self._rows.pop(identity, None)
+        if row is None:
+            return False
+        while row is not None:
+            self._end(row, _EFFECTS)
+            row = row.following
+        return True
 
     def refuse(self, place: Place, identity: bytes | None = None) -> bool:
         """A dead letter names a place: the submission that waits there has its effect. False: none does.
@@ -182,22 +181,23 @@ class Book:
             place: Of the record that was refused.
             identity: The note's, for a lost one whose place is an earlier record's.
         """
-        row = self._places.pop(place, None)
+        row = self._at(place)
         if row is not None:
-            self._forget(row)
-            self._count(row.minute, _DEAD)
+            self._unchain(row)
+            self._end(row, _DEAD)
             return True
-        kept = self._kept_at(place)
-        if not kept and identity is not None:
-            kept = [one for one in self._kept_of(identity) if one.lost]
-        self._close(kept, _DEAD)
-        return bool(kept)
+        lost = [] if identity is None else [one for one in self._all(identity) if one.lost]
+        for one in lost:
+            self._unchain(one)
+            self._end(one, _DEAD)
+        return bool(lost)
 
     # -- what logs and groups change
 
     def cut(self, stage: int, partition: int, end: int, now_ms: int) -> int:
         """A log was cut off: the records from `end` on are gone, and others will have their places. How many submissions waited there."""
-        self._flush()
+        self._write()
+        self._let_go()
         found = self._db.execute(
             "update notes set stage = ?, place = ? where stage = ? and part = ? and place >= ?",
             (_gone(stage), now_ms, stage, partition, end),
@@ -215,7 +215,7 @@ class Book:
 
         Call it when every effect that came until `lost_after_s` later has been read.
         """
-        self._flush()
+        self._write()
         lost = 0
         newest = self._db.execute("select max(at_ms) from passed where at_ms <= ?", (until_ms,)).fetchone()[0]
         rows = list(self._db.execute("select stage, part, next from passed where at_ms = ?", (newest,)))
@@ -223,17 +223,25 @@ class Book:
         conditions += [("stage = ? and place <= ?", (_gone(stage), until_ms)) for stage in (SUBMITTED, ACCEPTED)]
         for condition, values in conditions:
             found = self._db.execute(
-                f"update notes set lost = 1 where lost = 0 and {condition} returning minute",  # noqa: S608 - our own words
+                f"update notes set lost = 1 where lost = 0 and {condition} returning minute, stage, part, place",  # noqa: S608 - our own words
                 values,
             ).fetchall()
-            for (minute,) in found:
+            for minute, *place in found:
                 self._count(minute, _LOST)
+                row = self._places.get((place[0], place[1], place[2]))
+                if row is not None:
+                    row.lost = 1
             lost += len(found)
         return lost
 
     def commit(self, now_ms: int) -> None:
         """Make everything until now last, together."""
-        self._flush()
+        self._write()
+        if len(self._places) > self._in_memory:
+            self._let_go()
+        elif self._elsewhere and self._elsewhere + len(self._places) <= self._in_memory // 2:
+            self._fetch("true", ())
+            self._write()
         self._count_old_together(now_ms // _MINUTE_MS - KEPT_MINUTES)
         self._db.executemany(_ADD, [(minute, *counted) for minute, counted in self._deltas.items()])
         self._deltas = {}
@@ -253,8 +261,8 @@ class Book:
 
     @property
     def waiting(self) -> int:
-        """Submissions in memory that the next commit writes."""
-        return len(self._places)
+        """Submissions that the next commit writes."""
+        return len(self._changed)
 
     @property
     def totals(self) -> Totals:
@@ -295,64 +303,95 @@ class Book:
         counted[what] += by
         self._totals[what] += by
 
-    def _keep(self, row: _Row) -> None:
-        self._places[row.place] = row
-        rows = self._fresh.get(row.identity)
-        if rows is None:
-            self._fresh[row.identity] = [row]
-        else:
-            rows.append(row)
+    def _add(self, identity: bytes, place: Place, minute: int, seen_ms: int, lost: int = 0) -> None:
+        row = _Row(self._next_id, identity, place, minute, seen_ms, lost)
+        self._next_id += 1
+        row.following = self._rows.get(identity)
+        self._changed[row.id] = self._rows[identity] = self._places[place] = row
 
-    def _forget(self, row: _Row) -> None:
-        rows = self._fresh[row.identity]
-        if len(rows) == 1:
-            del self._fresh[row.identity]
-        else:
-            rows.remove(row)
-
-    def _move_row(self, row: _Row, identity: bytes, place: Place) -> bool:
+    def _move(self, row: _Row, identity: bytes, place: Place) -> None:
         del self._places[row.place]
         if row.identity == identity:
-            row.place = place
             self._places[place] = row
         else:
-            self._forget(row)
-            self._keep(_Row(identity, place, row.minute, row.seen_ms))
-        return True
+            self._unchain(row)
+            row.identity = identity
+            row.following = self._rows.get(identity)
+            self._rows[identity] = self._places[place] = row
+        row.place = place
+        self._changed[row.id] = row
 
-    def _kept_of(self, identity: bytes) -> list[_Kept]:
-        return self._select("identity = ?", (identity,)) if self._kept else []
+    def _unchain(self, row: _Row) -> None:
+        one = self._rows[row.identity]
+        if one is not row:
+            while one.following is not row:
+                assert one.following is not None  # noqa: S101 - every row is in its note's chain
+                one = one.following
+            one.following = row.following
+        elif row.following is None:
+            del self._rows[row.identity]
+        else:
+            self._rows[row.identity] = row.following
 
-    def _kept_at(self, place: Place) -> list[_Kept]:
-        return self._select("stage = ? and part = ? and place = ?", place) if self._kept else []
+    def _end(self, row: _Row, outcome: int) -> None:
+        """It has its effect; its note's chain is the caller's."""
+        del self._places[row.place]
+        self._changed.pop(row.id, None)
+        if row.kept:
+            self._deleted.append((row.id,))
+        self._count(row.minute, outcome)
+        if row.lost:
+            self._count(row.minute, _LOST, -1)
+            self._count(row.minute, _LATE)
 
-    def _select(self, condition: str, values: tuple[object, ...]) -> list[_Kept]:
+    def _at(self, place: Place) -> _Row | None:
+        row = self._places.get(place)
+        if row is None and self._elsewhere:
+            self._fetch("stage = ? and part = ? and place = ?", place)
+            row = self._places.get(place)
+        return row
+
+    def _of(self, identity: bytes, stage: int) -> _Row | None:
+        """The oldest of a note that is at a stage."""
+        found = [row for row in self._all(identity) if row.place[0] == stage]
+        return min(found, key=lambda row: row.id) if found else None
+
+    def _all(self, identity: bytes) -> list[_Row]:
+        self._fetch("identity = ?", (identity,))
+        row, found = self._rows.get(identity), []
+        while row is not None:
+            found.append(row)
+            row = row.following
+        return found
+
+    def _fetch(self, condition: str, values: tuple[object, ...]) -> None:
+        """Take what is on disk alone into memory."""
+        if not self._elsewhere:
+            return
         found = self._db.execute(
-            f"select id, identity, stage, minute, seen_ms, lost from notes where {condition} order by id",  # noqa: S608 - our own words
-            values,
+            f"delete from notes where id < ? and {condition} returning identity, stage, part, place, minute, seen_ms, lost",  # noqa: S608 - our own words
+            (self._first_id, *values),
         ).fetchall()
-        return [_Kept(*one) for one in found] if found else []
+        for identity, stage, part, place, minute, seen_ms, lost in found:
+            self._add(identity, (stage, part, place), minute, seen_ms, lost)
+        self._elsewhere -= len(found)
 
-    def _close(self, kept: Iterable[_Kept], outcome: int) -> None:
-        for one in kept:
-            self._count(one.minute, outcome)
-            if one.lost:
-                self._count(one.minute, _LOST, -1)
-                self._count(one.minute, _LATE)
-        self._drop(kept)
-
-    def _drop(self, kept: Iterable[_Kept]) -> None:
-        for one in kept:
-            self._db.execute("delete from notes where id = ?", (one.id,))
-            self._kept -= 1
-
-    def _flush(self) -> None:
-        rows = [(row.identity, *row.place, row.minute, row.seen_ms) for row in self._places.values()]
+    def _write(self) -> None:
+        """Make the rows on disk those in memory."""
+        self._db.executemany("delete from notes where id = ?", self._deleted)
         self._db.executemany(
-            "insert into notes (identity, stage, part, place, minute, seen_ms) values (?, ?, ?, ?, ?, ?)", rows
+            "insert or replace into notes values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(row.id, row.identity, *row.place, row.minute, row.seen_ms, row.lost) for row in self._changed.values()],
         )
-        self._kept += len(rows)
-        self._fresh, self._places = {}, {}
+        for row in self._changed.values():
+            row.kept = True
+        self._changed, self._deleted = {}, []
+
+    def _let_go(self) -> None:
+        """Keep on disk alone what the disk has."""
+        self._elsewhere += len(self._places)
+        self._first_id = self._next_id
+        self._rows, self._places = {}, {}
 
     def _count_old_together(self, oldest: int) -> None:
         """Once a day: what is older is one row, so that the table stays small."""

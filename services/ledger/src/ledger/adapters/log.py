@@ -35,6 +35,8 @@ CLIENT: Mapping[str, Any] = {
     "allow.auto.create.topics": False,
     "queued.max.messages.kbytes": 16_384,
     "fetch.message.max.bytes": 131_072,  # as on the wire: what others send may be a thousand times as large decompressed
+    "fetch.min.bytes": 262_144,  # few large answers, each within the wait: a note may be known a moment later
+    "fetch.wait.max.ms": 200,
     "fetch.queue.backoff.ms": 20,
     "socket.keepalive.enable": True,
     "reconnect.backoff.max.ms": 2_000,

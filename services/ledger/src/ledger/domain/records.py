@@ -20,10 +20,11 @@ class Record(NamedTuple):
 
 def header(record: Record, name: str) -> str | None:
     """The last value of a header as text; None when there is none. A sender may write ours before us: the last is ours."""
-    for key, value in reversed(record.headers):
+    found = None
+    for key, value in record.headers:
         if key == name:
-            return (value or b"").decode("utf-8", "replace")
-    return None
+            found = value or b""
+    return None if found is None else found.decode("utf-8", "replace")
 
 
 def number(text: str | None) -> int | None:

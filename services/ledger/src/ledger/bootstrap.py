@@ -157,7 +157,7 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
     counts = Counts(metrics, settings.topic_prefix)
     errors = ConsumerErrors(metrics, readiness, settings.fault_limit_s)
     known = topics(settings)
-    groups = [known.submitted, known.accepted, known.effects]
+    groups = [known.submitted, known.accepted, known.of(Role.EFFECTS), known.letters]
     log = KafkaLog(settings.kafka_client_config(), groups, errors, lambda place: counts.jumped("skipped", place))
     on_stop_signal(stop.set)
     health = HealthServer.of(

@@ -88,8 +88,10 @@ class Accounting:
     def _accepted(self, record: Record, identity: bytes | None, now: int) -> None:
         place = (ACCEPTED, record.partition, record.offset)
         named = identity or place_identity(*place)
-        if header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
-            origin = _origin(record)
+        headers = record.headers
+        alone = len(headers) == 1 and headers[0][0] == ORIGIN_HEADER
+        if alone or header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
+            origin = _origin(headers[0][1] if alone else header(record, ORIGIN_HEADER))
             if self._book.move(named, origin, place):
                 return
             if origin is not None and self._has_read(origin):
@@ -109,7 +111,7 @@ class Accounting:
     def _refused(self, letter: Record, identity: bytes | None, now: int) -> None:
         of = Role.SUBMITTED if self._roles[letter.topic] is Role.SUBMITTED_LETTERS else Role.ACCEPTED
         partition, offset = number(header(letter, LETTER_PARTITION)), number(header(letter, LETTER_OFFSET))
-        if header(letter, LETTER_TOPIC) != self._topic_of[of] or partition is None or offset is None:
+        if header(letter, LETTER_TOPIC) != self._topic_of[of].encode() or partition is None or offset is None:
             self._on_unread(letter.topic)
         elif partition < 0:
             self._book.refuse_at_once(letter.at_ms, now)  # refused at the HTTP door: it never lay on a topic
@@ -138,12 +140,9 @@ class Accounting:
         return layout
 
 
-def _origin(record: Record) -> Place | None:
+def _origin(said: bytes | None) -> Place | None:
     """The place of the submitted record that an accepted one names."""
-    said = header(record, ORIGIN_HEADER)
-    if said is None:
-        return None
-    partition, _, offset = said.partition(":")
-    if not (said.isascii() and partition.isdigit() and offset.isdigit()):
+    partition, _, offset = (said or b"").partition(b":")
+    if not (partition.isdigit() and offset.isdigit()):
         return None
     return SUBMITTED, int(partition), int(offset)

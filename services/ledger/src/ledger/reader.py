@@ -23,6 +23,8 @@ KAFKA_READ, REGISTRY, CAUGHT_UP = "log", "registry", "account"
 """Readiness conditions."""
 _STAGES = {Role.SUBMITTED: SUBMITTED, Role.ACCEPTED: ACCEPTED}
 _BATCH = 5_000
+_ROUND_S = 1.0
+"""So long effects are gathered: a round asks the broker four times."""
 _WAIT_S = 0.25
 _CUT_AFTER_S = 3.0
 _STUCK_S = 30.0
@@ -60,9 +62,14 @@ class Topics(NamedTuple):
         return self.of(Role.ACCEPTED)
 
     @property
+    def letters(self) -> list[str]:
+        """What answers by refusing."""
+        return self.of(Role.SUBMITTED_LETTERS, Role.ACCEPTED_LETTERS)
+
+    @property
     def effects(self) -> list[str]:
         """What answers."""
-        return self.of(Role.EFFECTS, Role.SUBMITTED_LETTERS, Role.ACCEPTED_LETTERS)
+        return [*self.of(Role.EFFECTS), *self.letters]
 
 
 class Heard(NamedTuple):
@@ -108,7 +115,6 @@ class Reader:
         heard: Heard | None = None,
         clock: Callable[[], int] = now_ms,
         batch: int = _BATCH,
-        wait_s: float = _WAIT_S,
     ) -> None:
         self._log = log
         self._book = book
@@ -123,7 +129,6 @@ class Reader:
         self._heard = heard or Heard()
         self._clock = clock
         self._batch = batch
-        self._wait_s = wait_s
         self._held: Read | None = None
         self._ends: dict[Partition, int] = {}
         self._goal: tuple[int, dict[Partition, int]] | None = None
@@ -165,7 +170,7 @@ class Reader:
         """
         self._put_right()
         if self._held is None:
-            self._held = self._read(self._topics.effects)
+            self._held = self._read(self._topics.effects, _ROUND_S)
         accepted = self._look(self._topics.accepted)
         submitted = self._look(self._topics.submitted)  # after the other: whatever caused an accepted note lies before
         self._read_until(self._topics.submitted, submitted)
@@ -244,8 +249,8 @@ class Reader:
         _log.error("position", jump=kind, topic=place[0], partition=place[1])
         self._heard.jumped(kind, place)
 
-    def _read(self, topics: Sequence[str]) -> Read:
-        read = self._log.read(topics, self._batch, self._wait_s)
+    def _read(self, topics: Sequence[str], wait_s: float) -> Read:
+        read = self._log.read(topics, self._batch, wait_s)
         self._misplaced |= read.misplaced
         return read
 
@@ -263,7 +268,7 @@ class Reader:
         while waiting := [place for place, end in ends.items() if where[place] < end]:
             self._go_on()
             self._put_right()
-            read = self._read(topics)
+            read = self._read(topics, _WAIT_S)
             self._count(read)
             if read.reached:
                 moved_ms = self._clock()

@@ -292,7 +292,7 @@ class Book:
 
     def _minute(self, at_ms: int, now_ms: int) -> int:
         """The minute of a record's time, which anybody may have written: never ahead of now."""
-        minute = min(at_ms if at_ms > 0 else now_ms, now_ms) // _MINUTE_MS
+        minute = (at_ms if 0 < at_ms < now_ms else now_ms) // _MINUTE_MS
         return minute if minute >= self._oldest_minute else 0
 
     def _count(self, minute: int, what: int, by: int = 1) -> None:

@@ -44,6 +44,7 @@ CLIENT: Mapping[str, Any] = {
 """What its consumers are made with."""
 _ANSWER_S = 10.0
 _MISPLACED = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001
+_OF_A_PARTITION = _MISPLACED | {KafkaError._PARTITION_EOF}  # noqa: SLF001
 
 
 class Read(NamedTuple):
@@ -79,7 +80,7 @@ class Log(Protocol):
         """Read these too, or read them on from elsewhere."""
 
     def read(self, topics: Sequence[str], limit: int, wait_s: float) -> Read:
-        """Take what has come, for at most so long. The topics are those of one client."""
+        """Take what has come, for at most so long and so many a client."""
 
     def close(self) -> None:
         """Read no more."""
@@ -143,7 +144,11 @@ class KafkaLog:
     def read(self, topics: Sequence[str], limit: int, wait_s: float) -> Read:
         """See Log."""
         self._errors.check()
-        return self._clients[topics[0]].read(limit, wait_s)
+        found = Read([], {}, set())
+        for client in dict.fromkeys(self._clients[topic] for topic in topics):
+            read = client.read(limit, 0.0 if found.records else wait_s)
+            found = Read(found.records + read.records, found.reached | read.reached, found.misplaced | read.misplaced)
+        return found
 
     def close(self) -> None:
         """See Log."""
@@ -183,6 +188,7 @@ class _Client:
         self._errors = errors
         self._on_skip = on_skip
         self._next: dict[Partition, int] = {}
+        self._names: dict[str, dict[int, Partition]] = {}
         self._holes: dict[Partition, tuple[int, int]] = {}
         self._misplaced: set[Partition] = set()
 
@@ -192,40 +198,47 @@ class _Client:
             self._consumer.incremental_unassign([TopicPartition(*one) for one in known])
         if positions:
             self._next.update(positions)
+            for place in positions:
+                self._names.setdefault(place[0], {})[place[1]] = place
             self._misplaced.difference_update(positions)
             self._consumer.incremental_assign([TopicPartition(*one, at) for one, at in positions.items()])
 
     def read(self, limit: int, wait_s: float) -> Read:
         records: list[Record] = []
         reached: dict[Partition, int] = {}
-        poll, following = self._consumer.poll, self._next
+        poll, following, make = self._consumer.poll, self._next, Record._make
+        names = self._names
+        alone = next(iter(names.values())) if len(names) == 1 else None  # a name is made anew by each call of topic()
         until_s = time.monotonic() + wait_s
         while len(records) < limit:
-            message = poll(max(0.0, until_s - time.monotonic()))
+            message = poll(0.0) or poll(max(0.0, until_s - time.monotonic()))
             if message is None:
                 break
-            topic, partition, offset = message.topic(), message.partition(), message.offset()
-            place = (topic, partition)
-            error = message.error()
+            partition, offset, error = message.partition(), message.offset(), message.error()
+            if error is not None and error.code() not in _OF_A_PARTITION:
+                self._errors.saw(error, message.topic() or "")
+                break
+            place = (names[message.topic()] if alone is None else alone)[partition]
+            topic = place[0]
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
                     self._errors.fine(topic)
                     if self._goes_on(place, offset):
                         reached[place] = following[place] = max(offset, following[place])
-                elif error.code() in _MISPLACED:
-                    self._misplaced.add(place)
                 else:
-                    self._errors.saw(error, topic or "")
-                    break
+                    self._misplaced.add(place)
             elif (offset == following[place] and not self._holes) or self._goes_on(place, offset):
+                headers = message.headers()
                 records.append(
-                    Record(
-                        topic,
-                        partition,
-                        offset,
-                        message.timestamp()[1],
-                        message.value(),
-                        tuple(message.headers() or ()),
+                    make(
+                        (
+                            topic,
+                            partition,
+                            offset,
+                            message.timestamp()[1],
+                            message.value(),
+                            tuple(headers) if headers else (),
+                        )
                     )
                 )
                 reached[place] = following[place] = offset + 1

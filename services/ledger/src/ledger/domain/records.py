@@ -18,17 +18,15 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
-def header(record: Record, name: str) -> str | None:
-    """The last value of a header as text; None when there is none. A sender may write ours before us: the last is ours."""
+def header(record: Record, name: str) -> bytes | None:
+    """The last value of a header; None when there is none. A sender may write ours before us: the last is ours."""
     found = None
     for key, value in record.headers:
         if key == name:
             found = value or b""
-    return None if found is None else found.decode("utf-8", "replace")
+    return found
 
 
-def number(text: str | None) -> int | None:
+def number(text: bytes | None) -> int | None:
     """A whole number as headers spell it; None for anything else."""
-    if text is None or not text.removeprefix("-").isdecimal() or not text.isascii():
-        return None
-    return int(text)
+    return int(text) if text is not None and text.removeprefix(b"-").isdigit() else None

@@ -1,5 +1,6 @@
 """The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
 
+import gc
 import sqlite3
 import threading
 from collections import Counter
@@ -151,6 +152,7 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
         SettingsError: The folder is not usable, or another ledger's.
         ReadingBroken: A right or a topic has been missing for too long.
     """
+    gc.set_threshold(50_000, 20, 100)  # rows and records form no cycles, and looking for some costs a tenth
     metrics, liveness, stop = Metrics(METRICS), Liveness(), threading.Event()
     metrics.build_all()
     readiness = Readiness(KAFKA_READ, CAUGHT_UP)

@@ -10,7 +10,7 @@ import pytest
 from contracts.records import Origin
 
 from .fake_log import ACCEPTED, EFFECTS, SUBMITTED, TOPICS, Cluster, FakeLog, Pipeline  # isort: skip
-from ledger.adapters.book import Book, account
+from ledger.adapters.book import MOST_NAMED, Book, account
 from ledger.adapters.schemas import Schemas
 from ledger.domain.account import Account
 from ledger.handler import Accounting
@@ -23,6 +23,8 @@ LOST_AFTER_S = 300.0
 
 class Ledger:
     """The real reader, handler and book over a fake log; `kill` forgets whatever was not committed."""
+
+    batch = 7
 
     def __init__(
         self, folder: Path, cluster: Cluster, pipeline: Pipeline, seed: int = 0, in_memory: int = 100_000
@@ -47,7 +49,7 @@ class Ledger:
             stop=threading.Event(),
             heard=Heard(lambda kind, _: self.jumps.append(kind)),
             clock=clock,
-            batch=7,
+            batch=self.batch,
         )
         self.reader.begin()
 
@@ -430,9 +432,17 @@ def test_the_folder_is_one_ledgers_and_one_clusters(ledger, tmp_path):
 
 
 def story(
-    cluster: Cluster, pipeline: Pipeline, seed: int, notes: int, step: Callable[[random.Random], None]
+    cluster: Cluster,
+    pipeline: Pipeline,
+    seed: int,
+    notes: int,
+    step: Callable[[random.Random], None],
+    pace: float = 1.0,
 ) -> set[str]:
-    """Let notes pass with every fault there is, calling `step` between; the names of those that were removed on purpose."""
+    """Let notes pass with every fault there is, calling `step` between; the names of those that were removed on purpose.
+
+    A smaller pace has fewer steps and new partitions for each note.
+    """
     rng = random.Random(seed)
     removed: set[str] = set()
     accepted: list[tuple[str, int, int]] = []
@@ -453,7 +463,7 @@ def story(
                 accepted.append((name, into, pipeline.accept(name, into=into)))
             else:
                 offset = pipeline.submit(name, partition=partition)
-                if rng.random() < 0.3:
+                if rng.random() < 0.3 * pace:
                     step(rng)
                 for _ in range(1 + (rng.random() < 0.1)):
                     accepted.append((name, into, pipeline.accept(name, offset, partition=partition, into=into)))
@@ -462,7 +472,7 @@ def story(
                 accepted = [one for one in accepted if one[0] != name]
         if rng.random() < 0.05:
             cluster.marker(rng.choice((SUBMITTED, ACCEPTED, EFFECTS)), 0)
-        if rng.random() < 0.01:
+        if rng.random() < 0.01 * pace:
             cluster.grow(rng.choice((SUBMITTED, ACCEPTED, EFFECTS)))
         while accepted and rng.random() < 0.6:
             answered, at, offset = accepted.pop(rng.randrange(len(accepted)))
@@ -470,7 +480,7 @@ def story(
                 pipeline.refuse(ACCEPTED, at, offset)
             else:
                 pipeline.extract(answered, partition=rng.choice(cluster.partitions(EFFECTS)))
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 * pace:
             step(rng)
     for answered, _, _ in accepted:
         pipeline.extract(answered)
@@ -498,4 +508,36 @@ def test_killed_anywhere_the_account_is_exact(tmp_path, seed):
     totals = ledger.says().totals
     assert {note.note_id for note in ledger.says().lost_notes} == removed
     assert (totals.submitted, totals.open, totals.lost) == (250, 0, len(removed))
+    ledger.book.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+def test_a_million_notes_with_faults_are_accounted_for_exactly(tmp_path, monkeypatch):
+    monkeypatch.setattr(Ledger, "batch", 5_000)
+    cluster = Cluster(partitions=12)
+    pipeline = Pipeline(cluster)
+    ledger = Ledger(tmp_path, cluster, pipeline, seed=1, in_memory=2_000)
+    kills = 0
+
+    def step(rng: random.Random) -> None:
+        nonlocal kills
+        cluster.now_ms += rng.randint(0, 2_000)
+        for _ in range(rng.randint(0, 3)):
+            ledger.reader.turn()
+        if rng.random() < 0.15:
+            ledger.kill()
+            kills += 1
+        if rng.random() < 0.1:
+            ledger.reader.commit()
+            for place, at in ledger.book.positions.items():  # what nobody reads any more takes no memory
+                cluster.logs[place][:at] = [None] * at
+
+    removed = story(cluster, pipeline, 1, 1_000_000, step, pace=0.003)
+    ledger.wait()
+    totals = ledger.says().totals
+    assert kills > 100
+    assert (totals.submitted, totals.open, totals.lost) == (1_000_000, 0, len(removed))
+    assert totals.effects + totals.dead_letters == 1_000_000 - len(removed)
+    assert len(ledger.says().lost_notes) == min(len(removed), MOST_NAMED)
     ledger.book.close()

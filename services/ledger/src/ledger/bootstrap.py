@@ -41,6 +41,7 @@ from ledger.settings import LedgerSettings
 INGESTOR, EXTRACTOR = "rxtract-ingestor", "rxtract-extractor"
 """The groups that are judged."""
 _RETRY_S = 1.0
+_MOST_DIGITS = 15  # of UTC milliseconds
 _log = get_logger(__name__)
 
 
@@ -118,11 +119,11 @@ def asked_account(settings: LedgerSettings, query: str, *, from_here: bool) -> t
         from_here: Whether the question came over the loopback address.
     """
     said = parse_qs(query).get("since", [""])[-1]
-    if said and not said.isdecimal():
+    if said and not (said.isdecimal() and len(said) <= _MOST_DIGITS):
         return 400, {"error": "since is a time in UTC milliseconds"}
     try:
         found = account(settings.ledger_dir, now_ms(), int(said) if said else None, named=from_here)
-    except (sqlite3.Error, OverflowError):
+    except sqlite3.Error:
         return 503, {"error": "the account is not there yet"}
     return 200, {**found.as_dict(), "named": from_here}
 

@@ -31,7 +31,8 @@ _REFUSES = {
     "review-desk": REVIEW_REQUESTED,
 }
 """Whose records a service dead-letters."""
-_COUNTS_DEAD_LETTERS = "scorekeeper"
+_READS_DEAD_LETTERS = {"scorekeeper": None, "ledger": (NOTES_SUBMITTED, NOTES_ACCEPTED)}
+"""Whose dead letters a service reads; None: everybody's."""
 _IN_GROUPS = ("ingestor", "extractor", "drift-watcher", "trainer")
 """Who reads as a consumer group, which is named after it."""
 _FOLLOWS = {
@@ -41,8 +42,11 @@ _FOLLOWS = {
     "trainer": ("rxtract-follower-unused", "rxtract-history-unused"),
     "review-desk": ("rxtract-desk-unused",),
     "scorekeeper": ("rxtract-scorekeeper-unused",),
+    "ledger": ("rxtract-ledger-unused",),
 }
 """Groups in which nothing is committed: a client that only follows a topic asks about one all the same."""
+_WATCHES = {"ledger": ("rxtract-extractor", "rxtract-ingestor")}
+"""Groups of others whose commits a service asks about."""
 
 
 def topics() -> str:
@@ -54,20 +58,28 @@ def topics() -> str:
 
 
 def rights() -> dict[str, dict[str, list[str]]]:
-    """What each service may do in Kafka: topics that it reads and writes, groups that it commits in or follows in."""
+    """What each service may do in Kafka: topics that it reads and writes, groups that it commits in, follows in or asks about."""
     known = load_topics()
     dead = [dlq_of(topic.name) for topic in known.values() if topic.dlq]
     made = {}
     for service in sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml")):
         reads = {name for name, topic in known.items() if service in (*topic.consumers, *topic.followers)}
         writes = {name for name, topic in known.items() if service in topic.producers}
-        if service == _COUNTS_DEAD_LETTERS:
-            reads |= set(dead)
+        if service in _READS_DEAD_LETTERS:
+            refused = _READS_DEAD_LETTERS[service]
+            reads |= set(dead) if refused is None else {dlq_of(name) for name in refused}
         if service in _REFUSES:
             writes.add(dlq_of(_REFUSES[service]))
         groups = [f"rxtract-{service}"] if service in _IN_GROUPS else []
         follows = list(_FOLLOWS.get(service, ()))
-        made[service] = {"reads": sorted(reads), "writes": sorted(writes), "groups": groups, "follows": follows}
+        watches = list(_WATCHES.get(service, ()))
+        made[service] = {
+            "reads": sorted(reads),
+            "writes": sorted(writes),
+            "groups": groups,
+            "follows": follows,
+            "watches": watches,
+        }
     return made
 
 

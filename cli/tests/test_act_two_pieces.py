@@ -6,11 +6,12 @@ import httpx
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from corpus.simulation import Part, simulate
-from rxtract.commands.reextract import LOOK_EVERY_S, SameChampion, moment, outcome
+from rxtract.commands.reextract import LOOK_EVERY_S, SameChampion, outcome
 from rxtract.demo.language import mentions_any, new_language, score_names, words_of
 from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
 from rxtract.models.versions import Version
+from rxtract.moments import moment
 from rxtract.reextract import Plan, Sent
 
 

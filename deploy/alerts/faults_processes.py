@@ -50,6 +50,16 @@ def _late(world: World) -> Iterator[None]:
     yield
 
 
+@fault("the extractors' committed offset is moved past notes that they have not read", "NotesLost")
+def _lost(world: World) -> Iterator[None]:
+    world.end("extractor")
+    world.await_records(NOTES_ACCEPTED, 20)
+    for number, (_, end) in world.partitions(NOTES_ACCEPTED).items():
+        world.commit("rxtract-extractor", TopicPartition(NOTES_ACCEPTED, number, end))
+    world.start("extractor", "extractor")
+    yield
+
+
 @fault("members of the groups hang past their session, four times", "Rebalances", "CommitsFail")
 def _rebalances(world: World) -> Iterator[None]:
     members = [world.services["ingestor"], world.services["extractor"]]

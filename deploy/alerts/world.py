@@ -45,6 +45,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
     "ingestor": {"RXTRACT_HTTP_DELIVERY_TIMEOUT_S": "20", "RXTRACT_FAULT_LIMIT_S": "5"},
     "trainer": {"RXTRACT_CORPUS": '{"seed": 20, "notes": 400}', "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0"},
     "scorekeeper": {"RXTRACT_SINK_EVERY_S": "1", "RXTRACT_LEASE_S": "2"},
+    "ledger": {"RXTRACT_LOST_AFTER_S": "20", "RXTRACT_LEDGER_COMMIT_S": "1"},
 }
 __all__ = ["ENVIRONMENT", "MODEL", "READY_S", "ROOT", "World", "until", "world"]
 MODEL = "rxtract-ner"

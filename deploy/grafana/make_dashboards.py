@@ -129,6 +129,34 @@ OPERATIONS = (
     ),
     Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
     Panel(
+        "Every note accounted for",
+        "short",
+        (
+            ("max(rxtract_notes_open)", "open"),
+            ("max(rxtract_notes_lost_total) - max(rxtract_notes_late_total)", "lost"),
+            ("max(rxtract_notes_open_oldest_seconds)", "seconds that the oldest has waited"),
+        ),
+        "Notes without an effect, by the ledger's own reading; none is lost.",
+    ),
+    Panel(
+        "Notes and effects",
+        "cps",
+        (
+            ("sum(rate(rxtract_ledger_submitted_total[$__rate_interval]))", "submitted"),
+            ("sum by (by) (rate(rxtract_ledger_answered_total[$__rate_interval]))", "answered: {{by}}"),
+        ),
+        "As the ledger reads them: the two are one line a few seconds apart.",
+    ),
+    Panel(
+        "Ledger's trouble",
+        "short",
+        (
+            (events("rxtract_ledger_jumps_total", "kind", "1h"), "position: {{kind}}"),
+            (events("rxtract_ledger_unread_total", "topic", "1h"), "names no note: {{topic}}"),
+        ),
+        "0: positions that moved by themselves, and effects that name no note.",
+    ),
+    Panel(
         "Start to ready",
         "s",
         (("max by (job) (rxtract_start_seconds)", "{{job}}"),),

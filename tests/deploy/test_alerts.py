@@ -39,7 +39,7 @@ CASES = {
         {
             **{
                 f'up{{job="{job}"}}': "1x60"
-                for job in ("ingestor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+                for job in ("ingestor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
             },
             'up{job="extractor"}': "1x10 _x20 1x30",
             'rxtract_ready{job="ingestor"}': "1x60",
@@ -69,6 +69,15 @@ CASES = {
         30,
         {"job": "ingestor", "topic": "notes.submitted.v1"},
         1,
+    ),
+    "RxtractNotesLost": Case(
+        {
+            'rxtract_notes_lost_total{job="ledger", instance="old"}': "3x20 _x80",  # long ago
+            'rxtract_notes_lost_total{job="ledger", instance="new"}': "_x20 3x10 4x70",
+        },
+        33,
+        60,
+        quiet_at_min=28,
     ),
     "RxtractNotesLateFast": Case(
         {
@@ -335,7 +344,7 @@ NEW_POD = {
 }
 
 
-EVERY = ("ingestor", "extractor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper")
+EVERY = ("ingestor", "extractor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
 
 
 def alive(**labels):

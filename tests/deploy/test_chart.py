@@ -375,6 +375,21 @@ def test_each_door_is_opened_by_itself():
     assert "scorekeeper-http" not in specs
 
 
+def test_the_control_page_alone_may_ask_the_ledger():
+    specs = policies()
+    (rule,) = specs["ledger-answers-scorekeeper"]["ingress"]
+    (peer,) = rule["from"]
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scorekeeper"
+    (rule,) = specs["scorekeeper-asks-ledger"]["egress"]
+    (peer,) = rule["to"]
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "ledger"
+    assert [name for name in specs if "ledger" in name] == ["scorekeeper-asks-ledger", "ledger-answers-scorekeeper"]
+    assert environments(render())["scorekeeper"]["RXTRACT_LEDGER_URL"]["value"] == "http://r-ledger:9100"
+    without = {"services.ledger.enabled": "false"}
+    assert not [name for name in policies(**without) if "ledger" in name]
+    assert "RXTRACT_LEDGER_URL" not in environments(render(**without))["scorekeeper"]
+
+
 def test_pods_may_be_held_to_the_servers_they_need():
     specs = policies(
         **{
@@ -442,12 +457,12 @@ def test_whoever_must_be_alone_is_never_there_twice():
         d["metadata"]["labels"]["app.kubernetes.io/component"]: d["spec"]["strategy"]
         for d in of_kind(render(), "Deployment")
     }
-    for alone in ("trainer", "scorekeeper"):  # one partition to read, and one folder to write
+    for alone in ("trainer", "scorekeeper", "ledger"):  # one partition to read, and one folder each to write
         assert strategies.pop(alone) == {"type": "Recreate"}
     assert all(strategy["rollingUpdate"]["maxUnavailable"] == 0 for strategy in strategies.values())
 
 
-@pytest.mark.parametrize("alone", ["trainer", "scorekeeper"])
+@pytest.mark.parametrize("alone", ["trainer", "scorekeeper", "ledger"])
 def test_a_second_one_that_would_never_be_ready_is_refused(alone):
     """`helm install --wait` would wait for it until its time is over."""
     refused = helm("template", "r", str(CHART), **{f"services.{alone}.replicas": 2})

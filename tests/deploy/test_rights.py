@@ -26,16 +26,19 @@ def test_what_a_service_serialises_and_decodes_is_in_its_rights(service):
     writes = {getattr(topics, name) for kind, name in found if kind == "Serializer"}
     reads = {getattr(topics, name) for kind, name in found if kind == "Deserializer"}
     reads |= {"review-desk": set(FOLLOWED_BY_THE_DESK), "scorekeeper": set(READ_BY_THE_SCOREKEEPER)}.get(service, set())
-    assert (
-        reads or writes or service == "ingestor"
-    )  # whose records have no serialiser: its ways are in tests/integration
+    # Their records have no serialiser: their ways are in tests/integration.
+    assert reads or writes or service in {"ingestor", "ledger"}
     assert writes <= set(RIGHTS[service]["writes"])
     assert reads <= set(RIGHTS[service]["reads"])
 
 
 def test_restricted_words_are_read_by_the_review_desk_alone():
     assert [service for service, own in RIGHTS.items() if "drift.words.v1" in own["reads"]] == ["review-desk"]
-    assert [service for service, own in RIGHTS.items() if "notes.submitted.v1" in own["reads"]] == ["ingestor"]
+    # The ledger reads which note it is, and nothing else of it.
+    assert [service for service, own in RIGHTS.items() if "notes.submitted.v1" in own["reads"]] == [
+        "ingestor",
+        "ledger",
+    ]
 
 
 def test_every_group_that_code_names_is_in_somebodys_rights():

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import httpx
 import pytest
 import yaml
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
@@ -155,6 +156,7 @@ def own_settings(folder: Path) -> dict[str, dict[str, str]]:
             "RXTRACT_DESK_TOKENS_FILE": str(people),
         },
         "scorekeeper": {"RXTRACT_RECORDS_DIR": str(folder / "records"), "RXTRACT_SINK_EVERY_S": "0.5"},
+        "ledger": {"RXTRACT_LEDGER_DIR": str(folder / "ledger"), "RXTRACT_LOST_AFTER_S": "10"},
         # Last: it is ready when the trainer has made a model.
         "answerer": {
             "RXTRACT_HTTP_TOKENS": f"clinic:{hash_token(TOKEN)}",
@@ -219,6 +221,11 @@ def test_all_services_work_with_the_rights_that_the_chart_gives(
         while missing := [topic for topic in WRITTEN if not written(strict, topic)]:
             assert time.monotonic() < deadline, f"nothing on {missing}"
             time.sleep(0.5)
+        ledger = next(one for one in services if one.name == "ledger")
+        while (account := httpx.get(f"{ledger.health_url}/account").json())["open"] or account["submitted"] < 62:
+            assert time.monotonic() < deadline, account
+            time.sleep(0.5)
+        assert (account["lost"], account["dead_letters"]) == (0, 2), account
     for file in (tmp_path / "logs").iterdir():
         refused = [line for line in file.read_text().splitlines() if "AUTHORIZATION" in line.upper()]
         assert refused == [], file.name

@@ -38,6 +38,7 @@ class StackAddresses:
     score_url: str = ""
     answer_url: str = ""
     stack_id: str = ""
+    ledger_url: str = ""
     records_dir: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)

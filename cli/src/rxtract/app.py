@@ -42,6 +42,7 @@ COMMANDS = (
     Command("why", "rxtract.commands.why:why", "Notes"),
     Command("dlq", "rxtract.commands.dlq:app", "Notes"),
     Command("reextract", "rxtract.commands.reextract:reextract", "Notes"),
+    Command("reconcile", "rxtract.commands.reconcile:reconcile", "Notes"),
     Command("sql", "rxtract.commands.sql:sql", "Notes"),
     Command("quality", "rxtract.commands.quality:quality", "Models"),
     Command("model", "rxtract.commands.model:app", "Models"),

@@ -37,9 +37,9 @@ HTTP_PORT_FILE = "run/http.port"
 DESK_PORT_FILE = "run/desk.port"
 SCORE_PORT_FILE = "run/score.port"
 ANSWER_PORT_FILE = "run/answer.port"
-RECORDS = "records"
-LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper")
-"""What closes the loop from drift to a new model, and shows how well that goes."""
+RECORDS, LEDGER = "records", "ledger"
+LOOP = ("drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
+"""What closes the loop from drift to a new model, shows how well that goes, and holds every note against its effect."""
 PLACES = {
     "RXTRACT_HTTP_PORT_FILE": HTTP_PORT_FILE,
     "RXTRACT_DESK_PORT_FILE": DESK_PORT_FILE,
@@ -161,7 +161,8 @@ def bring_up(
         ephemeral: Keep nothing.
         progress: Told of each step.
         extractors: How many.
-        close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper.
+        close_loop: Start what retrains and what keeps the score too: drift-watcher, trainer, review desk, scorekeeper,
+            ledger.
         service_env: More settings by service.
         port_base: The first of the ports to take; None: those of the last time in this folder, or free ones.
 
@@ -174,7 +175,12 @@ def bring_up(
         ports = door_ports(folder, doors)
         token, desk, lead = _tokens(folder)
         places = {name: str(folder / place) for name, place in PLACES.items()}
-        records = {"RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS)}  # goes with the topics it was made from
+        # Both go with the topics that they were made from.
+        records = {
+            "RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS),
+            "RXTRACT_LEDGER_DIR": str(stack.kept_dir / LEDGER),
+        }
+        (ledger_port,) = free_ports(1)  # chosen here, for the control page to ask
         pages = {
             "RXTRACT_DESK_PORT": str(ports["review-desk"]),
             "RXTRACT_SCORE_PORT": str(ports["scorekeeper"]),
@@ -187,6 +193,8 @@ def bring_up(
                 "RXTRACT_HTTP_PORT_FILE": str(folder / ANSWER_PORT_FILE),
                 "RXTRACT_HTTP_OPEN": "true",  # nobody but this machine reaches it
             },
+            "ledger": {"RXTRACT_HEALTH_PORT": str(ledger_port)},
+            "scorekeeper": {"RXTRACT_LEDGER_URL": f"http://127.0.0.1:{ledger_port}"},
         }
         more = {
             name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}
@@ -279,6 +287,7 @@ def _publish_addresses(running: Running) -> None:
         score_url=_url(running, SCORE_PORT_FILE) if loop else "",
         answer_url=_url(running, ANSWER_PORT_FILE) if loop else "",
         stack_id=_cluster_id(running),
+        ledger_url=running.services["ledger"].health_url if loop else "",
         records_dir=running.environment["RXTRACT_RECORDS_DIR"] if loop else "",
         metrics={name: service.metrics_url for name, service in running.services.items()},
     )
@@ -293,6 +302,7 @@ def _publish_addresses(running: Running) -> None:
         "score_url",
         "answer_url",
         "stack_id",
+        "ledger_url",
         "records_dir",
     )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}

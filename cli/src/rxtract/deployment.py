@@ -50,6 +50,7 @@ def _servers(addresses: StackAddresses, environ: Mapping[str, str]) -> Iterator[
         "ingest_url": probes.http_answers,
         "desk_url": probes.http_answers,
         "score_url": probes.http_answers,
+        "ledger_url": probes.http_answers,
     }
     for name, answers in asks.items():
         variable = f"RXTRACT_{name.upper()}"

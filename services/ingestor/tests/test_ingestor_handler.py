@@ -198,3 +198,9 @@ def test_a_producer_that_moves_to_a_compatible_version_is_understood(door: Door)
 
 def test_every_reason_has_a_sentence() -> None:
     assert all(reason.sentence.endswith(".") for reason in Reason)
+
+
+def test_an_accepted_note_names_the_submitted_record_that_it_was_made_of() -> None:
+    door = Door()
+    outputs = door(door.write(NOTE), b"junk", door.write(NOTE))
+    assert [header(output.headers, "rxtract.submitted") for output in outputs] == [b"0:0", None, b"0:2"]

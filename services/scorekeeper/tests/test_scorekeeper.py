@@ -47,13 +47,14 @@ from runtime.access_log import AccessLog
 from runtime.client_tokens import Tokens
 from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError, Stopped
-from runtime.health import Liveness, Readiness
+from runtime.health import HealthServer, Liveness, Readiness
 from runtime.memory import MemoryBroker, MemoryConsumer
 from runtime.metrics import Metrics
 from runtime.people import People
 from runtime.pseudonyms import Pseudonyms
 from runtime.records import InputRecord
 from runtime.secret_files import hash_token
+from scorekeeper.adapters.ledger import Accounted, LedgerAccount
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import Start, Topics, start_of
 from scorekeeper.bootstrap import share, topic_names
@@ -610,6 +611,37 @@ def test_one_audited_note_is_no_quality_on_any_card_picture_or_in_the_api(tmp_pa
     card = page[page.index("<h3>Quality (F1)</h3>") :].split("</article>")[0]
     assert "2 notes audited" in card
     assert "<svg" in card
+
+
+@pytest.mark.parametrize(
+    ("account", "said", "unsaid"),
+    [
+        (Accounted(1_000, 990, 7, 3, 0), "997 <small>of 1,000", "lost:"),
+        (Accounted(1_000, 990, 7, 1, 2), "2 lost: <code>rxtract reconcile", "none lost"),
+        (None, "does not answer", "none lost"),
+    ],
+)
+def test_the_page_says_whether_every_note_is_accounted_for(tmp_path, account, said, unsaid):
+    page = Page(board(), Questions(tmp_path, 5), 5, account=lambda: account).numbers(Scope(), NOW)
+    card = page[page.index("<h3>Every note accounted for") :].split("</article>")[0]
+    assert said in card
+    assert unsaid not in card
+    assert "accounted for" not in page_of(board(), tmp_path).numbers(Scope(), NOW), "no ledger, no card"
+
+
+def test_the_ledger_is_asked_now_and_then(tmp_path):
+    now, said = [0.0], {"submitted": 3, "effects": 1, "dead_letters": 1, "open": 1, "lost": 0}
+    pages = {"/account": lambda _query, _from_here: (200, said)}
+    with HealthServer(pages=pages) as server:
+        account = LedgerAccount(f"http://127.0.0.1:{server.port}", lambda: now[0])
+        assert account() == Accounted(3, 1, 1, 1, 0)
+        said["effects"] = "nonsense"
+        assert account() is not None
+        now[0] += 60
+        assert account() is None
+    now[0] += 60
+    assert account() is None
+    assert LedgerAccount("")() is None
 
 
 def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_path):

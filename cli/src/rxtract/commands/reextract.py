@@ -6,7 +6,6 @@ import json
 import os
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,7 @@ from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
 from rxtract.models.versions import Version, Versions
+from rxtract.moments import moment
 from rxtract.reextract import Plan, Reextraction, Sent
 from rxtract.signals import INTERRUPTED
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 2.0
 LOOK_EVERY_S = 5.0
-_DIGITS_OF_MS = 13  # from 2001 to 2286
 
 
 def reextract(
@@ -72,25 +71,6 @@ def reextract(
         return
     console.print(_line(sent))
     console.print(outcome(sent, champion))
-
-
-def moment(given: str) -> int:
-    """Return UTC milliseconds of a number or an ISO time; a time without a zone is UTC.
-
-    Raises:
-        UserError: it is neither.
-    """
-    wrong = UserError(
-        f"{given!r} is no time: write one like 2026-01-31T09:00:00+05:30, or UTC milliseconds (13 digits)"
-    )
-    # Other scripts have digits too. Fewer are a date, or a mistake: as a time of long ago it would send all that is kept.
-    if given.isascii() and given.isdigit() and len(given) == _DIGITS_OF_MS:
-        return int(given)
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise wrong from None
-    return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def _champion(versions: Versions, name: str, model: str | None) -> Version:

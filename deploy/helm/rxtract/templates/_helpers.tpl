@@ -152,7 +152,7 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- end }}
 {{- end -}}
 
-{{- /* Redis and MLflow, for the services that use them. Takes (list root service). */ -}}
+{{- /* Redis, MLflow and the ledger, for the services that use them. Takes (list root service). */ -}}
 {{- define "rxtract.serverEnvironment" -}}
 {{- $values := (index . 0).Values -}}
 {{- $uses := (index . 1).uses -}}
@@ -162,6 +162,9 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- else }}
 - {name: RXTRACT_REDIS_URL, value: {{ required "redis.url is empty: set it or redis.existingSecret" $values.redis.url | quote }}}
 {{- end }}
+{{- end }}
+{{- if and (index . 1).asksLedger $values.services.ledger.enabled }}
+- {name: RXTRACT_LEDGER_URL, value: "http://{{ include "rxtract.fullname" (index . 0) }}-ledger:{{ $values.healthPort }}"}
 {{- end }}
 {{- if has "mlflow" $uses }}
 - {name: RXTRACT_MLFLOW_URL, value: {{ required "mlflow.url is empty: set it to MLflow's address" $values.mlflow.url | quote }}}

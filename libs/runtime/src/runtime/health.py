@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -127,6 +128,10 @@ class Readiness:
         return not self.missing
 
 
+Page = Callable[[str, bool], tuple[int, Mapping[str, Any]]]
+"""From the query, and whether the question came from this machine, to status and plain data."""
+
+
 def _no_info() -> Mapping[str, Any]:
     return {}
 
@@ -188,6 +193,7 @@ class HealthServer:
         port_file: Where the actual port is written, for whoever started us with port 0.
         parts: Doors that serve while another does not: /ready/NAME asks for these conditions alone.
         info: Called for each /info; gives plain data such as the model's version.
+        pages: More paths: each is called with the query and whether the question came from this machine, and gives status and plain data.
     """
 
     def __init__(
@@ -201,11 +207,13 @@ class HealthServer:
         info: Callable[[], Mapping[str, Any]] = _no_info,
         port_file: Path | None = None,
         parts: Mapping[str, frozenset[str]] | None = None,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         self.liveness = liveness or Liveness()
         self.readiness = readiness or Readiness()
         self._registry = registry
         self._parts = dict(parts or {})
+        self._pages = dict(pages or {})
         self._info = info
         self._server = _Listener((host, port), self._request_handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
@@ -222,6 +230,7 @@ class HealthServer:
         metrics: Metrics,
         info: Callable[[], Mapping[str, Any]],
         parts: Mapping[str, frozenset[str]] | None = None,
+        pages: Mapping[str, Page] | None = None,
     ) -> Self:
         """The health server of a service, where its settings say; its metrics tell its readiness too."""
         metrics.gauge(READY).set_function(lambda: float(readiness.ready))
@@ -235,6 +244,7 @@ class HealthServer:
             registry=metrics.registry,
             info=info,
             parts=parts,
+            pages=pages,
         )
 
     @property
@@ -260,15 +270,25 @@ class HealthServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def answer(self, path: str) -> tuple[int, str, bytes]:
-        """The status, content type and body for a path."""
-        match path.partition("?")[0]:
+    def answer(self, path: str, *, from_here: bool = False) -> tuple[int, str, bytes]:
+        """The status, content type and body for a path.
+
+        Args:
+            path: With its query.
+            from_here: Whether the question came over the loopback address.
+        """
+        asked, _, query = path.partition("?")
+        page = self._pages.get(asked)
+        return self._answer(asked) if page is None else _json(*page(query, from_here))
+
+    def _answer(self, asked: str) -> tuple[int, str, bytes]:
+        match asked:
             case "/live":
                 live = self.liveness.alive
                 return _json(200 if live else 503, {"alive": live, "tick_age_s": round(self.liveness.age_s, 3)})
             case "/ready":
                 return _ready(self.readiness.missing)
-            case asked if (part := self._parts.get(asked.removeprefix("/ready/"))) is not None and asked != "/ready/":
+            case _ if (part := self._parts.get(asked.removeprefix("/ready/"))) is not None and asked != "/ready/":
                 return _ready({name: why for name, why in self.readiness.missing.items() if name in part})
             case "/metrics":
                 body = generate_latest(self._registry) if self._registry is not None else b""
@@ -276,7 +296,7 @@ class HealthServer:
             case "/info":
                 return _json(200, self._info())
             case _:
-                return _json(404, {"paths": ["/live", "/ready", "/metrics", "/info"]})
+                return _json(404, {"paths": ["/live", "/ready", "/metrics", "/info", *self._pages]})
 
     def _request_handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -291,7 +311,8 @@ class HealthServer:
                 self._head()
 
             def _head(self) -> bytes:
-                status, content_type, body = server.answer(self.path)
+                from_here = ip_address(self.client_address[0]).is_loopback
+                status, content_type, body = server.answer(self.path, from_here=from_here)
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))

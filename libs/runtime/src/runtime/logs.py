@@ -30,6 +30,7 @@ _OURS = (
     "trainer",
     "review_desk",
     "scorekeeper",
+    "ledger",
 )
 _MESSAGE_IS_SAFE = (RxtractError, OSError)
 _SAFE_MODULES = ("confluent_kafka", "cimpl", "redis")

@@ -8,13 +8,15 @@ from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.wire import WireError
 from runtime.deadletter import REASON, dead_letter, header
 from runtime.metrics import Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.records import Headers, InputRecord, OutputRecord
 
 from ingestor.domain.acceptance import Acceptance, Refused
 from ingestor.metrics import NOTES_ACCEPTED, NOTES_REFUSED
 
 STAGE = "ingestor"
 DOOR = "kafka"
+SUBMITTED_AT = "rxtract.submitted"
+"""The header of an accepted note that says which submitted record it was made of: partition:offset. A note that came by HTTP has none."""
 
 
 def now_ms() -> int:
@@ -64,7 +66,7 @@ class SubmittedNotes:
             origin, source = note.origin, note.source
             accepted = self._acceptance.accept(note, now_ms=accepted_at)
             key = note_key(accepted.source, accepted.note_id).encode()
-            return OutputRecord(self._topic, key, self._write(accepted))
+            return OutputRecord(self._topic, key, self._write(accepted), _origin(record))
         except Refused as refused:
             return dead_letter(record, refused.violations[0].reason, STAGE, origin=origin, source=source)
         except WireError as error:
@@ -76,3 +78,7 @@ class SubmittedNotes:
         for output in refused:
             reason = (header(output.headers, REASON) or b"").decode()
             self._metrics.counter(NOTES_REFUSED).labels(DOOR, DOOR, reason).inc()
+
+
+def _origin(record: InputRecord) -> Headers:
+    return ((SUBMITTED_AT, f"{record.partition}:{record.offset}".encode()),)

@@ -37,6 +37,7 @@ from runtime.settings import time_zone
 from runtime.tracing import Spans, arrivals, open_spans
 from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
+from scorekeeper.adapters.ledger import LedgerAccount
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import Topics
 from scorekeeper.domain.board import Board
@@ -263,7 +264,8 @@ def application(shared: Shared) -> FastAPI:
     """The control page and its API."""
     settings = shared.settings
     questions = Questions(settings.records_dir, settings.least_patients)
-    page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url)
+    account = LedgerAccount(settings.ledger_url) if settings.ledger_url else None
+    page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url, account)
     return make_app(page, Door(shared.people, access_log(shared)), shared.board, shared.stop, notes_api(shared))
 
 

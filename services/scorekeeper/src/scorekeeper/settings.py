@@ -40,6 +40,11 @@ class ScorekeeperSettings(AccessLogSettings):
         pattern=r"^(https?://[^\s/]+)?$",
         description="address of the review desk as browsers reach it; examples link to its notes",
     )
+    ledger_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+)?$",
+        description="address of the ledger's health port, where the page asks for the account of all notes",
+    )
     entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
     machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")

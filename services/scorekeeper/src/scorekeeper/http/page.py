@@ -17,6 +17,7 @@ from outcomes.examples import AUDIT, BEHIND, CORRECTED, DRIFT, HISTORY, NOTES, N
 from outcomes.kpis import BY_NAME
 from outcomes.quality import is_known, of_both_labels
 
+from scorekeeper.adapters.ledger import Accounted
 from scorekeeper.domain.board import TODAY, WEEK, Board
 from scorekeeper.domain.figures import Figures, Reading, look
 from scorekeeper.http import charts, words
@@ -99,13 +100,22 @@ class Page:
         questions: The answers from the records at rest.
         least_patients: Patients on which a row of an answer rests, as the page says.
         desk_url: Of the review desk; "": examples are not linked.
+        account: Asks the ledger; None: there is no card.
     """
 
-    def __init__(self, board: Board, questions: Questions, least_patients: int, desk_url: str = "") -> None:
+    def __init__(
+        self,
+        board: Board,
+        questions: Questions,
+        least_patients: int,
+        desk_url: str = "",
+        account: Callable[[], Accounted | None] | None = None,
+    ) -> None:
         self._board = board
         self._questions = questions
         self._least_patients = least_patients
         self._desk_url = desk_url
+        self._account = account
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(),
@@ -158,6 +168,7 @@ class Page:
 
     def _context(self, scope: Scope, now_ms: int) -> dict[str, Any]:
         answers = self._questions.answers()
+        account = None if self._account is None else self._account()
         with self._board.lock:
             figures = look(self._board, now_ms, scope.window, scope.city, scope.version)
         zone = self._board.zone
@@ -166,6 +177,8 @@ class Page:
         return {
             "scope": scope,
             "figures": figures,
+            "has_ledger": self._account is not None,
+            "account": account,
             "time": words.moment(now_ms, zone, "%H:%M:%S"),
             "zone": zone.key,
             "cards": [_card(figures, figures.readings[name], kind) for name, kind in _CARDS],

@@ -1,0 +1,1 @@
+"""Every note that was submitted, held against its effect."""

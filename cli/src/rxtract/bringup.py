@@ -180,7 +180,6 @@ def bring_up(
             "RXTRACT_RECORDS_DIR": str(stack.kept_dir / RECORDS),
             "RXTRACT_LEDGER_DIR": str(stack.kept_dir / LEDGER),
         }
-        (ledger_port,) = free_ports(1)  # chosen here, for the control page to ask
         pages = {
             "RXTRACT_DESK_PORT": str(ports["review-desk"]),
             "RXTRACT_SCORE_PORT": str(ports["scorekeeper"]),
@@ -193,8 +192,8 @@ def bring_up(
                 "RXTRACT_HTTP_PORT_FILE": str(folder / ANSWER_PORT_FILE),
                 "RXTRACT_HTTP_OPEN": "true",  # nobody but this machine reaches it
             },
-            "ledger": {"RXTRACT_HEALTH_PORT": str(ledger_port)},
-            "scorekeeper": {"RXTRACT_LEDGER_URL": f"http://127.0.0.1:{ledger_port}"},
+            "ledger": {"RXTRACT_HEALTH_PORT": str(ports[LEDGER])},
+            "scorekeeper": {"RXTRACT_LEDGER_URL": f"http://127.0.0.1:{ports[LEDGER]}"},
         }
         more = {
             name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}

@@ -12,7 +12,7 @@ from embedded_stack.ports import free_ports, is_free
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOORS = ("answerer", "review-desk", "scorekeeper", "ingestor")
+DOORS = ("answerer", "review-desk", "scorekeeper", "ingestor", "ledger")
 """Our services that answer HTTP, in the order of their ports behind a base."""
 SERVERS = ("mlflow", "registry", "kafka", "kafka-controller", "redis")
 """The servers, whose ports follow."""

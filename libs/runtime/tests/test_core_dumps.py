@@ -68,7 +68,7 @@ def test_a_started_service_may_leave_none(module: str, tmp_path: Path) -> None:
 
 
 def test_every_service_goes_through_the_start_that_forbids_them() -> None:
-    assert len(SERVICES) == 6
+    assert len(SERVICES) == 8
     for module in SERVICES:
         (main,) = ROOT.glob(f"services/*/src/{module}/__main__.py")
         assert "run_service(" in main.read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def up(
     extractors: Annotated[int, typer.Option(min=1, max=12, help="How many extractors.")] = 1,
     port_base: Annotated[
         int | None,
-        typer.Option(help="First of nine ports to take; else those of the last time in this folder, or free ones."),
+        typer.Option(help="First of ten ports to take; else those of the last time in this folder, or free ones."),
     ] = None,
 ) -> None:
     """Start Kafka, the schema registry, Redis, MLflow and the services; run until Ctrl-C, then end all of it."""

@@ -11,14 +11,13 @@ from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
+from contracts.rules import Rules
 from contracts.wire import Deserializer, Serializer
 from extractor import handler as extraction
 from extractor.bootstrap import codecs
-from extractor.domain.tagging import LoadedModel
 from extractor.metrics import METRICS as EXTRACTOR_METRICS
 from extractor.settings import ExtractorSettings
 from ingestor.domain.acceptance import Acceptance
-from ingestor.domain.rules import Rules
 from ingestor.handler import STAGE, SubmittedNotes
 from ingestor.metrics import METRICS as INGESTOR_METRICS
 from runtime import loop
@@ -32,6 +31,7 @@ from runtime.metrics import EXPIRED_RECORDS, Metrics
 from runtime.pseudonyms import Pseudonyms
 from runtime.records import Handler, InputRecord, OutputRecord
 from runtime.retry import Backoff, retrying
+from serving.tagging import LoadedModel
 
 from tests.simulation.broker import Broker
 from tests.simulation.client import SimConsumer, SimProducer

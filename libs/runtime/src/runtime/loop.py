@@ -231,7 +231,9 @@ class ConsumerLoop:
         batch = self._handling = _batch_of(records)
         try:
             batch.outputs = self._handle(batch, worker)
-            if batch.next_offsets:  # else all was taken from us meanwhile: its next owner sends, and ours would come behind
+            if (
+                batch.next_offsets
+            ):  # else all was taken from us meanwhile: its next owner sends, and ours would come behind
                 self._send(batch)
         finally:
             self._handling = None

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 from catalogue import fault
+from clinical_ner.rules import read_rules, shipped_rules
+from clinical_ner.rules_tracking import RULES_FILE, RULES_NAME, register_rules
 from clinical_ner.tracking import log_and_register
 from contracts.records import ModelAction
 from rxtract.first_model import first_model
@@ -23,6 +25,7 @@ from world import MODEL, READY_S, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from clinical_ner.rules import Rules
     from world import World
 
 
@@ -46,6 +49,33 @@ def _damaged(world: World) -> Iterator[None]:
     world.mlflow().set_registered_model_alias(MODEL, "champion", version)
     yield
     world.mlflow().set_registered_model_alias(MODEL, "champion", sound)
+
+
+@fault(
+    "rules are made the released ones by hand, past the trainer, and one extractor looks for them hourly", "RulesDiffer"
+)
+def _rules_differ(world: World) -> Iterator[None]:
+    world.start("extractor-2", "extractor", RXTRACT_MODEL_POLL_S="3600")
+    release(world, register_rules(shipped_rules(), tracking_uri=world.running.addresses.mlflow_url).version)
+    yield
+    world.end("extractor-2")
+
+
+@fault("a damaged file of rules is made the released one by hand", "RulesRefused")
+def _rules_damaged(world: World) -> Iterator[None]:
+    url = world.running.addresses.mlflow_url
+    sound = register_rules(shipped_rules(), tracking_uri=url).version
+    version = register_rules(other_rules(), tracking_uri=url).version
+    release(world, sound)
+    folder = world.mlflow().get_model_version_download_uri(RULES_NAME, version).partition(":/")[2].strip("/")
+    for tables in world.running.data_dir.glob(f"**/{folder}/{RULES_FILE}"):
+        tables.write_bytes(tables.read_bytes()[:-100] + b" " * 100)
+        break
+    else:
+        raise FileNotFoundError(folder)
+    release(world, version)
+    yield
+    release(world, sound)
 
 
 @fault("a model without statistics of its own data is made the champion by hand", "DriftUnjudged")
@@ -101,6 +131,19 @@ def register(world: World, alias: str | None = None, spoil: Callable[[Path], Non
             with zipfile.ZipFile(tables, "a") as archive:
                 archive.comment = str(time.time_ns()).encode()
         return log_and_register(folder, tracking_uri=url, alias=alias, tags={"gate": "first"}).version
+
+
+def other_rules() -> Rules:
+    """The shipped tables with one more comment: other bytes, which nobody has served yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in shipped_rules().texts.items():
+            (Path(folder) / name).write_text(f"{text}; {time.time_ns()}\n", encoding="utf-8")
+        return read_rules(Path(folder))
+
+
+def release(world: World, version: str) -> None:
+    """Make a version of the rules the one that serves, without the trainer."""
+    world.mlflow().set_registered_model_alias(RULES_NAME, "champion", version)
 
 
 def _drop_reference(tables: Path) -> None:

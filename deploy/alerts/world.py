@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from embedded_stack.services import ServiceProcess
 
 ENVIRONMENT: dict[str, dict[str, str]] = {
+    "answerer": {"RXTRACT_MODEL_POLL_S": "1"},
     "extractor": {"RXTRACT_MODEL_POLL_S": "1", "RXTRACT_REVIEW_BELOW": "0", "RXTRACT_AUDIT_RATE": "0"},
     "ingestor": {"RXTRACT_HTTP_DELIVERY_TIMEOUT_S": "20", "RXTRACT_FAULT_LIMIT_S": "5"},
     "trainer": {"RXTRACT_CORPUS": '{"seed": 20, "notes": 400}', "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0"},

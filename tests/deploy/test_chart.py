@@ -58,7 +58,7 @@ def test_every_pod_is_restricted_and_has_no_token():
     documents = render()
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 9
+    assert len(specs) == 10
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -480,7 +480,7 @@ def test_every_pod_takes_images_from_a_private_registry():
     documents = render(**{"image.pullSecrets": ["registry-login"]})
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 9
+    assert len(specs) == 10
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
 
 

@@ -271,6 +271,7 @@ class FaustProcess:
             fail_stop=FailStop(self._leave),
             stage=extraction.STAGE,
         )
+        app.batching.swollen = None  # it asks a broker by another client, and no record here is larger than memory
         consumer: Any = app.consumer
         member = Member(process.name, True, process, Signal(), (ACCEPTED,))
         consumer._thread = thread = SimThread(outlook, process, consumer, member)

@@ -22,6 +22,7 @@ UP_S, COMMAND_S, NOTES = 240, 600, 200
 
 NOT_HERE = {
     "demo": "brings up a stack of its own: tests/e2e/test_demo.py runs it",
+    "up": "is what all of these run against",
     "bench": "measures for minutes and needs a quiet machine: make bench",
 }
 

@@ -239,7 +239,7 @@ def test_doors_keep_their_ports_in_a_folder(tmp_path):
 
 def test_a_port_base_names_every_port_and_one_that_is_taken_is_said(tmp_path):
     doors, servers = ports_from(21_000)
-    assert sorted([*doors.values(), *servers.values()]) == list(range(21_000, 21_009))
+    assert sorted([*doors.values(), *servers.values()]) == list(range(21_000, 21_010))
     assert doors["answerer"] == 21_000
     for base in (80, 65_530):
         with pytest.raises(StackError, match="--port-base"):

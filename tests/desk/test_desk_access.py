@@ -140,7 +140,7 @@ def test_roles_names_and_focus_tell_who_does_not_see(rig: Rig, desk: DeskPage) -
         named = button.get_attribute("aria-label") or button.inner_text()
         assert any(letter.isalpha() for letter in named), named
     desk.press("j")
-    expect(page.locator("#spoken")).to_have_text("fever, Disease, model 66 % sure")
+    expect(page.locator("#spoken")).to_have_text("fever, Disease, not judged, model 66 % sure")
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
     opener = page.get_by_role("button", name="Keys")
     opener.focus()

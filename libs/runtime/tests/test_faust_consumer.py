@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 from aiokafka.structs import TopicPartition
 from contracts.reasons import Reason
 from faust.types import TP
@@ -741,6 +741,17 @@ async def test_a_crash_of_any_service_ends_the_process():
     rig = Rig()
     await rig.consumer.crash(RuntimeError("a sibling"))
     assert rig.exits == [EXIT_SURPRISE]
+
+
+def test_a_right_that_a_commit_misses_first_is_named_too(capfd):
+    @in_loop
+    async def story():
+        rig = Rig()
+        rig.app._crash(TopicAuthorizationFailedError("in"))
+        assert len(rig.exits) == 1
+
+    story()
+    assert "does not let us read" in "".join(capfd.readouterr())
 
 
 @in_loop

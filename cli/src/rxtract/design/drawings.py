@@ -141,6 +141,7 @@ def _stack(known: Known) -> Sketch:
             Edge("scientist", "mlflow", "runs"),
             Edge("scorekeeper", "parquet"),
             Edge("scorekeeper", "owner", "page"),
+            Edge("ledger", "scorekeeper", "every note accounted for"),
             Edge("parquet", "owner", "rxtract sql"),
             Edge("prometheus", "alertmanager"),
             Edge("prometheus", "grafana", style=Style.ASKED),

@@ -189,8 +189,7 @@ class BatchApp(faust.App):
 
     def _crash(self, reason: BaseException) -> None:
         """Some service below us failed: Faust would stop in good order and commit on the way."""
-        if not self.fail_stop.stopping:
-            self.fail_stop("Faust", reason)
+        cast("BatchConsumer", self.consumer).surprise("Faust", reason)
         super()._crash(reason)
 
 

@@ -116,9 +116,9 @@ class BatchConsumer(driver.Consumer):
                     await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 await asyncio.sleep(0)
         except self.consumer_stopped_errors as error:
-            self._surprise("the fetch loop", error)
+            self.surprise("the fetch loop", error)
         except Exception as error:  # noqa: BLE001 - Faust would restart the fetcher and go on behind the failure
-            self._surprise("the fetch loop", error)
+            self.surprise("the fetch loop", error)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - upstream's signature
         """Fetch once; yields one message for each partition that has records, or several where a bound cuts them."""
@@ -398,7 +398,8 @@ class BatchConsumer(driver.Consumer):
         if self._thread.crashed:
             raise self._thread.crash_reason or RuntimeError("the consumer's thread crashed")
 
-    def _surprise(self, where: str, error: BaseException) -> None:
+    def surprise(self, where: str, error: BaseException) -> None:
+        """Something failed that nobody expects: the process ends, and a right that is missing is named in one line, whoever met it first."""
         if isinstance(error, (TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
             broken = "Kafka does not let us read: give this principal the right to read the topic and to use its group"
             cast("Any", self.app).errors.count(ErrorKind.FORBIDDEN)
@@ -443,7 +444,7 @@ class BatchConsumer(driver.Consumer):
                 if not self.app.rebalancing:
                     await self.commit()
         except Exception as error:  # noqa: BLE001
-            self._surprise("the commit loop", error)
+            self.surprise("the commit loop", error)
 
     # -- partitions come and go ----------------------------------------------------------------------------------
 
@@ -454,7 +455,7 @@ class BatchConsumer(driver.Consumer):
             self.app.flow_control.suspend()
             await self.finish_and_commit(self.batching.limits.revoke_wait_s)
         except Exception as error:  # noqa: BLE001 - aiokafka would log and drop it
-            self._surprise("the revocation of partitions", error)
+            self.surprise("the revocation of partitions", error)
         self.batching.revoked(revoked)
         await super().on_partitions_revoked(revoked)
 
@@ -497,7 +498,7 @@ class BatchConsumer(driver.Consumer):
         try:
             await self._take_marks(ours, lows)
         except Exception as error:  # noqa: BLE001 - upstream would log it and read on without them
-            self._surprise("the marks of the last owners", error)
+            self.surprise("the marks of the last owners", error)
         self.batching.freed.set()
 
     async def _restore(self, ours: Iterable[TP]) -> Mapping[TP, int]:
@@ -507,7 +508,7 @@ class BatchConsumer(driver.Consumer):
         try:
             found = await asyncio.to_thread(self.batching.restore, list(ours))
         except Exception as error:  # noqa: BLE001 - upstream would log it and read on without the state
-            self._surprise("the restoring of state", error)
+            self.surprise("the restoring of state", error)
             return {}
         return {TP(*tp): offset for tp, offset in found.items()}
 

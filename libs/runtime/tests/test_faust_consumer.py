@@ -743,7 +743,7 @@ async def test_a_crash_of_any_service_ends_the_process():
     assert rig.exits == [EXIT_SURPRISE]
 
 
-def test_a_right_that_a_commit_misses_first_is_named_too(capfd):
+def test_a_right_that_a_commit_misses_first_is_named_too(caplog):
     @in_loop
     async def story():
         rig = Rig()
@@ -751,7 +751,7 @@ def test_a_right_that_a_commit_misses_first_is_named_too(capfd):
         assert len(rig.exits) == 1
 
     story()
-    assert "does not let us read" in "".join(capfd.readouterr())
+    assert "does not let us read" in caplog.text
 
 
 @in_loop

@@ -106,8 +106,11 @@ def test_a_schema_that_nobody_knows_is_asked_for_again_after_a_while() -> None:
 
 
 class Message:
-    def __init__(self, offset: int, code: int | None = None) -> None:
-        self._offset, self._error = offset, None if code is None else KafkaError(code)
+    def __init__(self, offset: int, code: int | None = None, value: bytes | None = b"v") -> None:
+        self._offset, self._error, self._value = offset, None if code is None else KafkaError(code), value
+
+    def __len__(self) -> int:
+        return len(self._value or b"")  # as the client's
 
     def topic(self) -> str:
         return "t"
@@ -124,8 +127,8 @@ class Message:
     def timestamp(self) -> tuple[int, int]:
         return 1, 5
 
-    def value(self) -> bytes:
-        return b"v"
+    def value(self) -> bytes | None:
+        return self._value
 
     def headers(self) -> None:
         return None
@@ -183,6 +186,11 @@ def test_markers_behind_the_last_record_are_stepped_over() -> None:
 def test_what_comes_again_is_dropped() -> None:
     _, _, offsets, found = read([Message(0), Message(1), Message(0), Message(1), Message(1, EOF), Message(2)])
     assert (offsets, found.reached) == ([0, 1, 2], {("t", 0): 3})
+
+
+def test_a_record_without_a_value_is_read_like_any_other() -> None:
+    _, _, offsets, found = read([Message(0), Message(1, value=None), Message(2)])
+    assert (offsets, [record.value for record in found.records]) == ([0, 1, 2], [b"v", None, b"v"])
 
 
 def test_a_position_that_the_broker_does_not_have_is_reported() -> None:

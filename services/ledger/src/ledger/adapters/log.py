@@ -211,7 +211,9 @@ class _Client:
         alone = next(iter(names.values())) if len(names) == 1 else None  # a name is made anew by each call of topic()
         until_s = time.monotonic() + wait_s
         while len(records) < limit:
-            message = poll(0.0) or poll(max(0.0, until_s - time.monotonic()))
+            message = poll(0.0)
+            if message is None:  # `or` would not do: a message without a value is as long as nothing, and so false
+                message = poll(max(0.0, until_s - time.monotonic()))
             if message is None:
                 break
             partition, offset, error = message.partition(), message.offset(), message.error()

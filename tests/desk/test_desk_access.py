@@ -156,7 +156,7 @@ def test_roles_names_and_focus_tell_who_does_not_see(rig: Rig, desk: DeskPage) -
     assert desk.entities == before
     paper.focus()
     visited = []
-    for _ in range(30):
+    for _ in range(80):
         desk.press("Tab")
         visited.append(page.evaluate("document.activeElement.dataset.do ?? document.activeElement.id"))
     assert {"disease", "redo", "accept", "stretch start 1", "line 1", "show-help", "logout"} <= set(visited)

@@ -29,15 +29,15 @@ NOT_HERE = {
 ORDER = (
     "doctor", "topics", "schemas", "simulate", "send", "dataset check", "dataset import", "train", "evaluate",
     "compare", "experiment", "model evaluate", "model report", "model list", "model", "drift", "tap", "dataset", "dlq",
-    "why", "sql", "quality", "reextract", "extract",
+    "why", "sql", "quality", "reextract", "extract", "rules show", "rules check", "rules release", "rules rollback",
 )  # fmt: skip
 """What comes first, because others need what it leaves."""
 
 SLOW = ("experiment", "simulate --drift")
 """Minutes of processor time: in `make test-long`."""
 
-ANSWERS = {"model evaluate": "may have lost more than"}
-"""Commands that rightly answer no here (60 synthetic notes make no better model), and what they must say then."""
+ANSWERS = {"model evaluate": "may have lost more than", "rules rollback": "no version before this one"}
+"""Commands that rightly answer no here (60 synthetic notes make no better model, the program's own rules are the first), and what they must say then."""
 
 
 def lines_of_the_pages():
@@ -170,7 +170,16 @@ def _write_files(folder):
     for line in lines:
         del line["source"]  # the running stack's own is taken
     (folder / "notes.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (folder / "gold.jsonl").write_text(json.dumps(_example_of_gold()) + "\n")
     (folder / "roles.key").write_bytes(b"r" * 40)
+
+
+def _example_of_gold():
+    """The line that the page of meanings shows."""
+    (block,) = re.findall(
+        r"```json\n(\{\"text\".*?)```", next(page for page in PAGES if page.name == "meaning.md").read_text(), re.DOTALL
+    )
+    return json.loads(block)
 
 
 def _sentences(note):

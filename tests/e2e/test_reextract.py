@@ -22,8 +22,8 @@ from rxtract.platform_notes import as_submitted
 pytestmark = pytest.mark.stack
 
 KEPT, LIVE, LIVE_PER_S = 600, 400, 200
-LIVE_P95_MS = 1_000
-"""43 ms on two quiet cores. On a busy machine the burst that was sent first tells what waiting behind as many notes takes."""
+LIVE_P95_MS = 3_000
+"""43 ms on two quiet cores, 1.1 s once beside other tests; whoever waits behind all kept notes waits four. On a busy machine the burst that was sent first tells what waiting behind as many notes takes."""
 
 
 def reextract(folder, *more: str) -> subprocess.Popen[str]:

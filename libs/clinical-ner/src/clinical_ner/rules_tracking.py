@@ -9,10 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
-
-from clinical_ner.tracking import MODEL_PATH, Registered, connect, git_revision, next_serial, start_run
+from clinical_ner.tracking import MODEL_PATH, Registered, connect, create_version, git_revision, start_run
 
 if TYPE_CHECKING:
     from clinical_ner.rules import Rules
@@ -48,16 +45,10 @@ def register_rules(
             file.parent.mkdir()
             file.write_bytes(rules.data)
             client.log_artifacts(run_id, folder, MODEL_PATH)
-        try:
-            client.create_registered_model(name, description="Tables of assertion, relation and prescription phrases")
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                raise
-        serial = next_serial(client, name)
-        source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL_PATH}"
-        made = client.create_model_version(name, source=source, run_id=run_id, tags={**tags, "serial": str(serial)})
+        about = "Tables of assertion, relation and prescription phrases"
+        registered = create_version(client, name, run_id, tags, about=about)
     except BaseException:
         client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
-    return Registered(name, str(made.version), run_id, serial, rules.sha256, ())
+    return registered

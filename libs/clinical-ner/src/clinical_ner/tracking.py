@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -294,8 +294,32 @@ def _log_card(client: MlflowClient, run_id: str, description: str, reports: Path
 def _register(
     client: MlflowClient, name: str, run_id: str, tags: Mapping[str, str], description: str, alias: str | None
 ) -> Registered:
+    about = "Disease and Treatment entities of clinical notes (CRF)"
+    registered = create_version(client, name, run_id, tags, about=about, description=description)
+    if alias is None:
+        return registered
+    set_alias(client, name, alias, registered.version)
+    return replace(registered, aliases=(alias,))
+
+
+def create_version(
+    client: MlflowClient, name: str, run_id: str, tags: Mapping[str, str], *, about: str, description: str = ""
+) -> Registered:
+    """Register what a run logged below `MODEL_PATH` as a version with the next serial; the registered model is made where there is none.
+
+    Args:
+        client: Of MLflow.
+        name: Registered model.
+        run_id: Of the run.
+        tags: Of the version, with `artifact_sha256`.
+        about: Describes a registered model that is made.
+        description: Of the version.
+
+    Raises:
+        MlflowException: MLflow refused.
+    """
     try:
-        client.create_registered_model(name, description="Disease and Treatment entities of clinical notes (CRF)")
+        client.create_registered_model(name, description=about)
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
@@ -304,10 +328,7 @@ def _register(
     version = client.create_model_version(
         name, source=source, run_id=run_id, tags={**tags, "serial": str(serial)}, description=description or None
     )
-    if alias is not None:
-        set_alias(client, name, alias, str(version.version))
-    aliases = (alias,) if alias else ()
-    return Registered(name, str(version.version), run_id, serial, tags["artifact_sha256"], aliases)
+    return Registered(name, str(version.version), run_id, serial, tags["artifact_sha256"], ())
 
 
 def _flat(values: Mapping[str, Any], separator: str, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,20 +3,23 @@
 What is refused here is refused with a status and a problem before a note is looked at.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from contracts.reasons import Reason
 from contracts.wire import MAX_RECORD_BYTES
 from pydantic import Field
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from runtime.budget import ByteBudget, Held, OverBudget, Rates
 from runtime.client_tokens import Tokens
-from runtime.metrics import HTTP_BYTES, HTTP_THROTTLED, Metrics
+from runtime.json_body import BadJson
+from runtime.metrics import HTTP_BYTES, HTTP_REQUESTS, HTTP_SECONDS, HTTP_THROTTLED, Metrics
 from runtime.settings import SECRET, HttpSettings
 
 _LIMITS = {
@@ -99,6 +102,48 @@ class Allowance:
         """Let a client in, or raise OverBudget."""
         self.notes.check(client)
         self.bytes.check(client)
+
+
+@asynccontextmanager
+async def taken_in(request: Request, client: str, allowance: Allowance, max_body_bytes: int) -> AsyncIterator[bytes]:
+    """The body of a client's request; its bytes count as in hand until the block ends.
+
+    Raises:
+        HttpRefusal: 408, 413 or 415.
+        OverBudget: The client asks for more than it may, or too many bytes are in hand.
+    """
+    check_headers(request, max_body_bytes)
+    allowance.check(client)
+    with allowance.in_flight.hold(client) as held:
+        body = await read_body(request, max_body_bytes, held)
+        allowance.bytes.use(client, len(body))
+        yield body
+
+
+REFUSALS = (OverBudget, HttpRefusal, BadJson)
+"""What `refused` answers."""
+
+
+def refused(metrics: Metrics, client: str, error: OverBudget | HttpRefusal | BadJson) -> JSONResponse:
+    """The answer to a request that is refused before a note of it is looked at."""
+    if isinstance(error, OverBudget):
+        return come_later(metrics, client, error)
+    if isinstance(error, BadJson):
+        error = HttpRefusal(422, error.reason, str(error))
+    return problem(error)
+
+
+def count_answer(metrics: Metrics, response: Response, started_s: float) -> None:
+    """Count an answer by its status, and the time since its request began (monotonic seconds)."""
+    metrics.counter(HTTP_REQUESTS).labels(str(response.status_code)).inc()
+    metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
+
+
+def with_token_scheme(document: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document that names how clients prove who they are: our check of it stands before the framework's own."""
+    token = {"type": "http", "scheme": "bearer", "description": "The token of your client: Bearer TOKEN"}
+    document.setdefault("components", {})["securitySchemes"] = {"token": token}
+    return document
 
 
 def problem(refusal: HttpRefusal) -> JSONResponse:

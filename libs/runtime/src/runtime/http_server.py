@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 
 from runtime.errors import RxtractError, SettingsError, Stopped
 from runtime.health import Liveness, Readiness, write_port
@@ -32,9 +36,23 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 """Headers of every answer of our pages: nothing but our own files runs, and nothing is kept or framed."""
+
 _GRACE_S = 10
 _RENEW_TICKS = 50
 """Ticks between two looks at the certificate: five seconds."""
+
+
+def guard_pages(app: Starlette, static: str | None = None) -> None:
+    """Put `PAGE_HEADERS` on every answer; files below `static` are kept by the browser, and asked for by their ETag."""
+
+    async def guarded(request: Request, call: RequestResponseEndpoint) -> Response:
+        response = await call(request)
+        response.headers.update(PAGE_HEADERS)
+        if static is not None and request.url.path.startswith(static):
+            response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=guarded)
 
 
 class HttpServer(uvicorn.Server):

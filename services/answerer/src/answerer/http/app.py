@@ -2,18 +2,27 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
-from runtime.budget import OverBudget
-from runtime.client_door import Allowance, HttpRefusal, authenticate, check_headers, come_later, problem, read_body
+from runtime.client_door import (
+    REFUSALS,
+    Allowance,
+    HttpRefusal,
+    authenticate,
+    count_answer,
+    problem,
+    refused,
+    taken_in,
+    with_token_scheme,
+)
 from runtime.client_tokens import Tokens
-from runtime.http_server import PAGE_HEADERS
-from runtime.json_body import BadJson, elements_of, parse_json
-from runtime.metrics import HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS, Metrics
+from runtime.http_server import guard_pages
+from runtime.json_body import elements_of, parse_json
+from runtime.metrics import HTTP_NOTES, Metrics
 from serving.models import NoModelError
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
@@ -71,25 +80,16 @@ class ExtractApi:
             if self._tokens is not None:
                 client = authenticate(request, self._tokens)
             response = await self._answer(request, client)
-        except OverBudget as over:
-            response = come_later(self._metrics, client, over)
-        except HttpRefusal as refusal:
-            response = problem(refusal)
-        except BadJson as bad:
-            response = problem(HttpRefusal(422, bad.reason, str(bad)))
+        except REFUSALS as error:
+            response = refused(self._metrics, client, error)
         except NoModelError:
             message = "no model is loaded yet; try again soon"
             response = problem(HttpRefusal(503, "STARTING", message, self._retry_after))
-        self._metrics.counter(HTTP_REQUESTS).labels(str(response.status_code)).inc()
-        self._metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
+        count_answer(self._metrics, response, started_s)
         return response
 
     async def _answer(self, request: Request, client: str) -> Response:
-        check_headers(request, self._max_body_bytes)
-        self._allowance.check(client)
-        with self._allowance.in_flight.hold(client) as held:
-            body = await read_body(request, self._max_body_bytes, held)
-            self._allowance.bytes.use(client, len(body))
+        async with taken_in(request, client, self._allowance, self._max_body_bytes) as body:
             content = parse_json(body, MAX_KEYS_OF_A_NOTE * self._max_notes)
             elements = elements_of(content, self._max_notes)
             self._allowance.notes.use(client, len(elements))
@@ -120,16 +120,13 @@ def status_of(found: Sequence[dict[str, Any]]) -> int:
 
 
 class _App(FastAPI):
-    """FastAPI, whose document names how clients prove who they are: our check of it stands before FastAPI's own."""
+    """FastAPI, whose document names the clients' tokens where they are asked for."""
 
     is_open = False
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        if not self.is_open:
-            token = {"type": "http", "scheme": "bearer", "description": "The token of your client: Bearer TOKEN"}
-            document.setdefault("components", {})["securitySchemes"] = {"token": token}
-        return document
+        return document if self.is_open else with_token_scheme(document)
 
 
 def make_app(api: ExtractApi, pages: Pages, max_notes: int) -> FastAPI:
@@ -155,13 +152,5 @@ def make_app(api: ExtractApi, pages: Pages, max_notes: int) -> FastAPI:
     app.add_api_route("/", pages.page, methods=["GET"], include_in_schema=False)
     app.add_api_route("/docs", lambda: pages.docs(app.openapi()), methods=["GET"], include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=STATIC))
-
-    @app.middleware("http")
-    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call(request)
-        response.headers.update(PAGE_HEADERS)
-        if request.url.path.startswith(_STATIC):
-            response.headers["Cache-Control"] = "no-cache"  # kept, and asked for by its ETag
-        return response
-
+    guard_pages(app, static=_STATIC)
     return app

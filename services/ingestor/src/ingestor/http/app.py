@@ -6,21 +6,22 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from runtime.budget import OverBudget
 from runtime.client_door import (
+    REFUSALS,
     Allowance,
     HttpRefusal,
     authenticate,
-    check_headers,
-    come_later,
+    count_answer,
     problem,
-    read_body,
+    refused,
+    taken_in,
     throttled,
+    with_token_scheme,
 )
 from runtime.client_tokens import Tokens
 from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 from runtime.json_body import BadJson
-from runtime.metrics import HTTP_NOTES, HTTP_REQUESTS, HTTP_SECONDS, Metrics
+from runtime.metrics import HTTP_NOTES, Metrics
 from starlette.requests import Request
 
 from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody, NoteResult, Problem, Results, parse_body
@@ -96,12 +97,8 @@ class NotesApi:
         try:
             client = authenticate(request, self._tokens)
             response = await self._answer(request, client)
-        except OverBudget as over:
-            response = come_later(self._metrics, client, over)
-        except HttpRefusal as refusal:
-            response = problem(refusal)
-        except BadJson as bad:
-            response = problem(HttpRefusal(422, bad.reason, str(bad)))
+        except REFUSALS as error:
+            response = refused(self._metrics, client, error)
         except IdempotencyConflict:
             response = problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
         except Rejected:
@@ -118,16 +115,11 @@ class NotesApi:
         except DeliveryFailed:
             message = "Kafka did not acknowledge in time; send the same again, duplicates are harmless"
             response = problem(HttpRefusal(503, "BROKER_AWAY", message, self._retry_after))
-        self._metrics.counter(HTTP_REQUESTS).labels(str(response.status_code)).inc()
-        self._metrics.histogram(HTTP_SECONDS).observe(time.monotonic() - started_s)
+        count_answer(self._metrics, response, started_s)
         return response
 
     async def _answer(self, request: Request, client: str) -> Response:
-        check_headers(request, self._max_body_bytes)
-        self._allowance.check(client)
-        with self._allowance.in_flight.hold(client) as held:
-            body = await read_body(request, self._max_body_bytes, held)
-            self._allowance.bytes.use(client, len(body))
+        async with taken_in(request, client, self._allowance, self._max_body_bytes) as body:
             return await self._take(request, client, body)
 
     async def _take(self, request: Request, client: str, body: bytes) -> Response:
@@ -155,13 +147,10 @@ def status_of(results: list[NoteResult]) -> int:
 
 
 class _App(FastAPI):
-    """FastAPI, whose document names how clients prove who they are: our check of it stands before FastAPI's own."""
+    """FastAPI, whose document names the clients' tokens."""
 
     def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        token = {"type": "http", "scheme": "bearer", "description": "The token of your client: Bearer TOKEN"}
-        document["components"]["securitySchemes"] = {"token": token}
-        return document
+        return with_token_scheme(super().openapi())
 
 
 def make_app(api: NotesApi, max_notes: int) -> FastAPI:

@@ -1,7 +1,7 @@
 """The FastAPI application: the API that the page and simulated validators use, and the page."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from redis.exceptions import RedisError
 from runtime.errors import Recoverable
-from runtime.http_server import PAGE_HEADERS
+from runtime.http_server import guard_pages
 from runtime.metrics import Metrics
 from runtime.people import Person
 from runtime.secret_files import hash_token
@@ -227,14 +227,7 @@ def _guard(app: FastAPI, person: Callable[[Request], Person | None]) -> None:
         app.add_exception_handler(error, _silent(name))
 
     app.add_middleware(BodyLimit, person=person)
-
-    @app.middleware("http")
-    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call(request)
-        response.headers.update(PAGE_HEADERS)
-        if request.url.path.startswith(_STATIC):
-            response.headers["Cache-Control"] = "no-cache"  # kept, and asked for by its ETag
-        return response
+    guard_pages(app, static=_STATIC)
 
 
 def _problem(status: int, message: str) -> JSONResponse:

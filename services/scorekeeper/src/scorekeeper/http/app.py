@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from runtime.errors import Recoverable
-from runtime.http_server import PAGE_HEADERS
+from runtime.http_server import guard_pages
 from starlette.requests import Request
 
 from scorekeeper.domain.board import Board
@@ -122,13 +122,7 @@ def make_app(page: Page, door: Door, board: Board, stop: threading.Event, notes:
     if notes is not None:
         app.add_api_route("/v1/notes/{source}/{note_id:path}", notes.get, methods=["GET"], response_model=None)
     app.mount("/static", StaticFiles(directory=STATIC))
-
-    @app.middleware("http")
-    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call(request)
-        response.headers.update(PAGE_HEADERS)
-        return response
-
+    guard_pages(app)
     return app
 
 

@@ -60,7 +60,7 @@ ROUTES = (
     "rectal",
     "vaginal",
 )
-"""What the contract names."""
+"""What the rules may find; the desk does not carry them with it, and a test holds the two together."""
 
 
 class Pages:

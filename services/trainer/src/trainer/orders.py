@@ -257,7 +257,7 @@ class OrderLoop:
         for folded, run in self._ledger.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
-        if command is not None and not self._is_refused(command):
+        if command is not None and not self._ended_as_deadly(command):
             self._mark(command)
             self._running, self._gives_way = command, False
             self._asked_of.clear()
@@ -266,13 +266,13 @@ class OrderLoop:
     def _begin_rules(self, worker: ThreadPoolExecutor) -> None:
         """Orders about rules take seconds and touch no model: they do not wait for a training, which takes an hour."""
         command = next((one for one in self._ledger.open if self._is_of_rules(one)), None)
-        if command is not None and self._rules_work is None and not self._is_refused(command):
+        if command is not None and self._rules_work is None and not self._ended_as_deadly(command):
             if self._work is None:  # one mark stands at a time; that of a training tells more
                 self._mark(command)
             self._rules_work = self._submit(worker, command)
 
-    def _is_refused(self, command: ModelCommand) -> bool:
-        """End an order as failed that trainers enough died with."""
+    def _ended_as_deadly(self, command: ModelCommand) -> bool:
+        """End an order as failed that trainers enough died with; False: it may be carried out."""
         if not self._marks.killed_too_often(command):
             return False
         kind = ModelEventKind.TRAINING_FAILED

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from clinical_ner.meaning import Assertion
+from clinical_ner.notes import Label
+from clinical_ner.tagger import Entity, NoteStatistics, TaggedNote
 from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted
@@ -78,34 +80,20 @@ def contract() -> Codecs:
     )
 
 
-class Entity(NamedTuple):
-    label: str
-    start: int
-    end: int
-    confidence: float
-    assertion: Assertion = Assertion("PRESENT", "CURRENT", "PATIENT", -1, -1)
-    prescription: None = None
-
-
-class Numbers(NamedTuple):
-    tokens: int = 4
-    oov_tokens: int = 1
-    chars: int = 20
-    unknown_chars: int = 2
-    disease_entities: int = 1
-    treatment_entities: int = 1
-    disease_tokens: int = 1
-    treatment_tokens: int = 2
-    negated_entities: int = 1
-    uncertain_entities: int = 0
-    confidence: float = 0.9
-
-
-class Tagged(NamedTuple):
-    entities: tuple[Entity, ...]
-    relations: tuple[()] = ()
-    confidence: float = 0.9
-    statistics: Numbers = Numbers()
+PRESENT = Assertion("PRESENT", "CURRENT", "PATIENT", -1, -1)
+NUMBERS = NoteStatistics(
+    tokens=4,
+    oov_tokens=1,
+    unknown_chars=2,
+    chars=20,
+    disease_entities=1,
+    treatment_entities=1,
+    disease_tokens=1,
+    treatment_tokens=2,
+    negated_entities=1,
+    uncertain_entities=0,
+    confidence=0.9,
+)
 
 
 class StubTagger:
@@ -113,14 +101,15 @@ class StubTagger:
 
     rules_version = "tables-7"
 
-    def tag(self, texts: Sequence[str]) -> list[Tagged]:
+    def tag(self, texts: Sequence[str]) -> list[TaggedNote]:
         return [self._tag(text) for text in texts]
 
-    def _tag(self, text: str) -> Tagged:
+    def _tag(self, text: str) -> TaggedNote:
         if BREAKS in text:
             raise ValueError
         at = text.find("HTN")
-        return Tagged((Entity("DISEASE", at, at + 3, 0.8),) if at >= 0 else ())
+        found = (Entity(Label.DISEASE, at, at + 3, 0.8, PRESENT),) if at >= 0 else ()
+        return TaggedNote(found, (), 0.9, NUMBERS)
 
 
 @dataclass

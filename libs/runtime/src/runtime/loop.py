@@ -231,10 +231,7 @@ class ConsumerLoop:
         batch = self._handling = _batch_of(records)
         try:
             batch.outputs = self._handle(batch, worker)
-            if (
-                batch.next_offsets
-            ):  # else all was taken from us meanwhile: its next owner sends, and ours would come behind
-                self._send(batch)
+            self._send(batch)
         finally:
             self._handling = None
         if self._attempts.careful and self._settle_all():
@@ -375,6 +372,9 @@ class ConsumerLoop:
     # -- delivering
 
     def _send(self, batch: _Batch) -> None:
+        """Send, unless all was taken from us meanwhile: whoever has the partitions now does it, and ours would come behind."""
+        if not batch.next_offsets:
+            return
         for pause_s in self._pauses_s():
             try:
                 batch.delivery = self._producer.send(batch.outputs)
@@ -429,9 +429,7 @@ class ConsumerLoop:
                 break
         self._resending, self._in_flight = list(self._in_flight), deque()
         while self._resending:  # kept where a revocation that comes meanwhile finds it
-            batch = self._resending[0]
-            if batch.next_offsets:  # else its partitions were taken from us: whoever has them now does it
-                self._send(batch)
+            self._send(self._resending[0])
             del self._resending[0]
 
     def _complete(self, batch: _Batch) -> None:

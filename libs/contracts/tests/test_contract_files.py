@@ -74,7 +74,7 @@ def test_every_schema_can_be_read_without_danger(name: str) -> None:
 
 def test_public_records_carry_the_envelope() -> None:
     public = [topic.record for topic in TOPICS.values() if topic.public]
-    assert sorted(filter(None, public)) == ["DriftDetected", "EntitiesExtracted", "NoteSubmitted"]
+    assert sorted(filter(None, public)) == ["DriftDetected", "EntitiesCoded", "EntitiesExtracted", "NoteSubmitted"]
     for name in public:
         schema = files.record_schema(str(name))
         optional = {field["name"]: field for field in schema["fields"] if field["name"] in ENVELOPE}
@@ -95,10 +95,13 @@ def _names(record: str) -> set[str]:
     return {field["name"] for field in files.record_schema(record)["fields"]}
 
 
-def test_public_topics_are_full_transitive_and_compaction_is_the_state_alone() -> None:
+def test_public_topics_are_full_transitive_and_compaction_is_of_states_alone() -> None:
     assert all(topic.compatibility == "FULL_TRANSITIVE" for topic in TOPICS.values() if topic.public)
     assert all(topic.compatibility in compatibility.LEVELS for topic in TOPICS.values())
-    assert [name for name, topic in TOPICS.items() if topic.cleanup_policy == "compact"] == [topics.DRIFT_STATE]
+    assert [name for name, topic in TOPICS.items() if topic.cleanup_policy == "compact"] == [
+        topics.ANNOTATORS_JUDGED,
+        topics.DRIFT_STATE,
+    ]
 
 
 def test_keys_name_fields_of_the_record() -> None:

@@ -36,7 +36,7 @@ def test_every_example_is_its_record_written_out(record_type: Any, path: Any) ->
 def test_examples_are_marked_synthetic_and_their_offsets_are_right(record_type: Any, path: Any) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     for name in ("note_id", "patient_id", "prescription_id", "episode_id", "command_id"):
-        assert content.get(name) is None or content[name].startswith("synthetic-")
+        assert not content.get(name) or content[name].startswith("synthetic-")
     for entity in content.get("entities", []) if "text" in content else []:
         assert content["text"][entity["start"] : entity["end"]] == entity["text"]
 

@@ -101,7 +101,7 @@ def by_fastavro(name: str, values: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_record_makes_the_bytes_that_fastavro_makes_and_comes_back(name: str, data: Any) -> None:
     values = data.draw(plain_records(name))
@@ -417,7 +417,7 @@ def test_numbers_beyond_their_type_and_unknown_symbols_are_refused() -> None:
     assert entities.reason(value[:9] + b"\x08" + value[10:]) is Reason.UNDECODABLE
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.sampled_from(sorted(TYPES)))
 @example(b"\x00" * 200, "NoteSubmitted")
 @example(b"\x80" * 200, "AnnotationValidated")
@@ -431,7 +431,7 @@ def test_any_bytes_are_a_record_or_refused(body: bytes, name: str) -> None:
             assert isinstance(refusal.reason, Reason)  # noqa: PT017 - both ways are right
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.sampled_from(sorted(TYPES)))
 def test_the_generated_reader_and_fastavro_agree_on_damaged_bytes(data: Any, name: str) -> None:
     """Whatever the generated reader takes, fastavro takes too and reads the same."""

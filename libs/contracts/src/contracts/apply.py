@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts import compatibility, files
 from contracts.registry import IncompatibleSchema, Registry, SchemaNotFound, refuse_old_namespace
+from contracts.topic_plan import TopicPlan
 from contracts.topics import (
     CODECS,
     DLQ_CODEC,
@@ -44,15 +45,6 @@ class Finding:
     subject: str
     problem: str
     breaking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """How one topic of the cluster shall be."""
-
-    name: str
-    partitions: int
-    config: Mapping[str, str]
 
 
 def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) -> list[TopicPlan]:

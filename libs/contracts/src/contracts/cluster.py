@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
 )
 
 if TYPE_CHECKING:
-    from contracts.apply import TopicPlan
+    from contracts.topic_plan import TopicPlan
 
 TIMEOUT_S = 30.0
 

@@ -5,8 +5,8 @@ import uuid
 from hashlib import sha1
 
 # Fixed for ever: another namespace would give the same effect another identity.
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
-_NAMESPACE_BYTES = _NAMESPACE.bytes
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
+_NAMESPACE_BYTES = NAMESPACE.bytes
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 # Parts are joined by a character that no valid identifier holds, so that ("a", "bc") and ("ab", "c") differ.
@@ -61,9 +61,21 @@ def event_id(source: str, note_id: str, revision: int, model_serial: int, rules_
     return _uuid5(f"{source}|{note_id}|{revision}|{model_serial}|{rules_serial}")
 
 
+def coded_id(
+    source: str, note_id: str, revision: int, model_serial: int, rules_serial: int, *, table_serial: int
+) -> str:
+    """Return the identity of the codes that one set of tables gives what `event_id` names: UUIDv5 of the six, joined by `|`."""
+    return _uuid5(f"{source}|{note_id}|{revision}|{model_serial}|{rules_serial}|{table_serial}")
+
+
 def annotation_id(source: str, note_id: str, revision: int, annotator: str, sequence: int) -> str:
     """Return the identity of an annotator's `sequence`-th decision on one revision of a note."""
     return _identity("annotation", source, note_id, str(revision), annotator, str(sequence))
+
+
+def trust_event_id(annotator: str, state: str, at: int) -> str:
+    """Return the identity of a judgement on an annotator's labels; `at` is the moment that it follows from, UTC milliseconds."""
+    return _identity("trust", annotator, state, str(at))
 
 
 def measurement_id(model_version: str, segment: str, window_start: int, window_end: int) -> str:

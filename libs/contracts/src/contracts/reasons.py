@@ -29,6 +29,10 @@ class Reason(StrEnum):
     MISSING_FIELD = "MISSING_FIELD"
     HANDLER_FAILED = "HANDLER_FAILED"
     KILLED_PROCESS = "KILLED_PROCESS"
+    ERASED = "ERASED"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    BROKEN_SEAL = "BROKEN_SEAL"
+    UNDELIVERED = "UNDELIVERED"
 
     @property
     def sentence(self) -> str:
@@ -58,6 +62,10 @@ _SENTENCES = {
     Reason.WRONG_TYPE: "A field has the wrong type (a time is a number of UTC milliseconds); see the contract.",
     Reason.OUT_OF_RANGE: "A number is outside the range that its field allows; see the contract.",
     Reason.MISSING_FIELD: "A field that must be there is missing or empty; add it.",
-    Reason.HANDLER_FAILED: "The record is legal but could not be processed; look at the service's log, then replay it.",
+    Reason.HANDLER_FAILED: "The record is valid but could not be processed; look at the service's log, then replay it.",
     Reason.KILLED_PROCESS: "The process died each time it had this record in hand; find out of what before it is replayed.",
+    Reason.ERASED: "The patient was erased: the key to the text is destroyed, and nothing is left to do.",
+    Reason.UNKNOWN_KEY: "The key store does not have the key to the text; restore the store of this cluster, then replay it.",
+    Reason.BROKEN_SEAL: "The sealed text was changed, or belongs to another record; send the note again.",
+    Reason.UNDELIVERED: "The receiver of the webhook did not take it, tried as often as allowed; mend the receiver, then replay it.",
 }

@@ -27,6 +27,10 @@ class AccessAction(StrEnum):
     REVIEW = "REVIEW"
     LOOK = "LOOK"
     EXAMPLES = "EXAMPLES"
+    SEARCH = "SEARCH"
+    EXPORT = "EXPORT"
+    COMMENT = "COMMENT"
+    REPLAY = "REPLAY"
 
 
 class Seen(StrEnum):
@@ -51,7 +55,9 @@ class AccessLogged(Record):
         role: Role in which the person looked: validator or lead.
         service: Service that showed it: review-desk or scorekeeper.
         action: REVIEW: handed out to be judged. LOOK: opened to be read. EXAMPLES: listed behind a number of
-            the control page.
+            the control page, or among the dead letters. SEARCH: found by its words. EXPORT: in a file of
+            labels. COMMENT: listed with what was written about it. REPLAY: a dead letter was sent again, mended
+            or as it was.
         note_ref: Keyed pseudonym of the note: HMAC-SHA256 under the pseudonym key of its kind and the key of
             its topic; see the operator's guide.
         seen: What was shown: the note's id and circumstances, its text, what the model marked, what people said
@@ -524,6 +530,10 @@ class AnnotationValidated(Record):
         annotated_at: When the person decided, UTC.
         supersedes: annotation_ids that an adjudication decides between. Empty otherwise.
         dataset_digest: sha256 of the imported data set. Null for the review desk.
+        guideline_version: Version of the annotation guideline that the annotator had beside the note
+            (desk.changed.v1, or the shipped one). Null where none was shown.
+        comment: What the annotator writes to the lead about this note. Null where nothing, and where it is
+            sealed.
         pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
             absent.
         purpose: Purpose of processing that the patient agreed to.
@@ -531,6 +541,10 @@ class AnnotationValidated(Record):
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
         sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
             are empty where it is set.
+        note_confidence: The model's probability that the whole note is right, as the request had it. Null for
+            imported notes and older events.
+        hidden_check: Whether the note was settled before and was shown again to see whether the person reads.
+            Such an answer judges the person and settles nothing.
     """
 
     SCHEMA_NAME: ClassVar[str] = "AnnotationValidated"
@@ -565,11 +579,15 @@ class AnnotationValidated(Record):
     annotated_at: int
     supersedes: tuple[str, ...] = ()
     dataset_digest: str | None = None
+    guideline_version: str | None = None
+    comment: str | None = None
     pseudonym_key_id: str | None = None
     purpose: str | None = None
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
     sealed: bytes | None = None
+    note_confidence: float | None = None
+    hidden_check: bool = False
 
     def __new__(
         cls,
@@ -604,11 +622,15 @@ class AnnotationValidated(Record):
         annotated_at: int,
         supersedes: tuple[str, ...] = (),
         dataset_digest: str | None = None,
+        guideline_version: str | None = None,
+        comment: str | None = None,
         pseudonym_key_id: str | None = None,
         purpose: str | None = None,
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
         sealed: bytes | None = None,
+        note_confidence: float | None = None,
+        hidden_check: bool = False,
     ) -> Self:
         self: Any = _new(twins.AnnotationValidated)
         self.annotation_id = annotation_id
@@ -641,9 +663,190 @@ class AnnotationValidated(Record):
         self.annotated_at = annotated_at
         self.supersedes = supersedes
         self.dataset_digest = dataset_digest
+        self.guideline_version = guideline_version
+        self.comment = comment
         self.pseudonym_key_id = pseudonym_key_id
         self.purpose = purpose
         self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
+        self.note_confidence = note_confidence
+        self.hidden_check = hidden_check
+        self.__class__ = cls
+        return self
+
+
+class TrustState(StrEnum):
+    """HELD: labels do not count until a lead looks.
+
+    CLEARED: a lead looked and they count. EXCLUDED: a lead looked and what was held never counts; what comes
+    does.
+    """
+
+    UNKNOWN = "UNKNOWN"
+    HELD = "HELD"
+    CLEARED = "CLEARED"
+    EXCLUDED = "EXCLUDED"
+
+
+class TrustDoubt(StrEnum):
+    """Which test fired. NONE where a lead decided."""
+
+    UNKNOWN = "UNKNOWN"
+    NONE = "NONE"
+    FAILED_CHECKS = "FAILED_CHECKS"
+    TOO_FAST = "TOO_FAST"
+    NEVER_CHANGES = "NEVER_CHANGES"
+    ALWAYS_THE_SAME = "ALWAYS_THE_SAME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class HeldInterval(Record):
+    """A part of a person's answers that does not count.
+
+    Attributes:
+        since: First annotated_at that it covers, UTC.
+        until: First annotated_at that it does not cover any more. Null: it is open.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "HeldInterval"
+
+    since: int
+    until: int | None = None
+
+    def __new__(
+        cls,
+        *,
+        since: int,
+        until: int | None = None,
+    ) -> Self:
+        self: Any = _new(twins.HeldInterval)
+        self.since = since
+        self.until = until
+        self.__class__ = cls
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class AnnotatorJudged(Record):
+    """Whether a person's labels count: held by a test of the review desk until a lead looks, then cleared or excluded.
+
+    The newest of an annotator is the truth.
+
+    Attributes:
+        event_id: UUIDv5 of annotator, state and the moment that it follows from.
+        annotator: Pseudonym of the person, as annotations have it. Key of the topic.
+        state: What was decided.
+        doubt: Which test fired.
+        held: All intervals of this person whose answers do not count, from now on.
+        decisions: Decisions of the person on which the test fired. 0 where a lead decided.
+        judged_at: When it was decided, UTC. The test of decisions begins anew behind it.
+        judged_by: Pseudonym of the lead. Empty where a test fired.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "AnnotatorJudged"
+
+    event_id: str
+    annotator: str
+    state: TrustState
+    doubt: TrustDoubt = TrustDoubt.NONE
+    held: tuple[HeldInterval, ...]
+    decisions: int = 0
+    judged_at: int
+    judged_by: str = ""
+
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        annotator: str,
+        state: TrustState,
+        doubt: TrustDoubt = TrustDoubt.NONE,
+        held: tuple[HeldInterval, ...],
+        decisions: int = 0,
+        judged_at: int,
+        judged_by: str = "",
+    ) -> Self:
+        self: Any = _new(twins.AnnotatorJudged)
+        self.event_id = event_id
+        self.annotator = annotator
+        self.state = state
+        self.doubt = doubt
+        self.held = held
+        self.decisions = decisions
+        self.judged_at = judged_at
+        self.judged_by = judged_by
+        self.__class__ = cls
+        return self
+
+
+class DeskChange(StrEnum):
+    """What was done. UNKNOWN stands for a change that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    GUIDELINE_EDITED = "GUIDELINE_EDITED"
+    RESERVED = "RESERVED"
+    RELEASED = "RELEASED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class DeskChanged(Record):
+    """A lead changed how the review desk works: the guideline, or for whom notes are reserved.
+
+    The newest record of a subject is the truth.
+
+    Attributes:
+        subject: What was changed, and the key of the topic: guideline/VERSION or reservation/SEGMENT.
+        kind: GUIDELINE_EDITED: a new version of the text. RESERVED: notes go to these annotators alone.
+            RELEASED: to everybody again.
+        guideline_version: Version of the text, such as 1.2. Null unless a guideline was edited.
+        text: The guideline, in Markdown. Empty unless a guideline was edited, and where it is sealed.
+        segment: Segment that is reserved or released, such as city=Pune|specialty=cardiology, or all. Null
+            unless it is one.
+        annotators: Pseudonyms of those for whom notes are reserved. Empty otherwise.
+        changed_by: Pseudonym of the lead.
+        changed_at: When, UTC.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "DeskChanged"
+
+    subject: str
+    kind: DeskChange
+    guideline_version: str | None = None
+    text: str = ""
+    segment: str | None = None
+    annotators: tuple[str, ...] = ()
+    changed_by: str
+    changed_at: int
+    encryption_key_id: str | None = None
+    sealed: bytes | None = None
+
+    def __new__(
+        cls,
+        *,
+        subject: str,
+        kind: DeskChange,
+        guideline_version: str | None = None,
+        text: str = "",
+        segment: str | None = None,
+        annotators: tuple[str, ...] = (),
+        changed_by: str,
+        changed_at: int,
+        encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
+    ) -> Self:
+        self: Any = _new(twins.DeskChanged)
+        self.subject = subject
+        self.kind = kind
+        self.guideline_version = guideline_version
+        self.text = text
+        self.segment = segment
+        self.annotators = annotators
+        self.changed_by = changed_by
+        self.changed_at = changed_at
         self.encryption_key_id = encryption_key_id
         self.sealed = sealed
         self.__class__ = cls
@@ -923,6 +1126,214 @@ class DriftWords(Record):
         return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Coding(Record):
+    """A code of a mention, and how it was found.
+
+    Attributes:
+        system: Identifier of the code system, as FHIR writes it: http://hl7.org/fhir/sid/icd-10,
+            http://fdasis.nlm.nih.gov, or a customer's own.
+        code: The code in its system.
+        display: The code's name in its system. May be empty.
+        version: Version of the table that knows this code, with the first digits of its digest:
+            base-1+c891b7a423c4.
+        score: How sure the code is, 0 to 1. What stays below the threshold of the tables has no code.
+        how: How it was found: abbreviation, list, brand, title, included, substance, words, combination, typo,
+            imported.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "Coding"
+
+    system: str
+    code: str
+    display: str
+    version: str
+    score: float
+    how: str
+
+    def __new__(
+        cls,
+        *,
+        system: str,
+        code: str,
+        display: str,
+        version: str,
+        score: float,
+        how: str,
+    ) -> Self:
+        self: Any = _new(twins.Coding)
+        self.system = system
+        self.code = code
+        self.display = display
+        self.version = version
+        self.score = score
+        self.how = how
+        self.__class__ = cls
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class CodedEntity(Record):
+    """A mention of a disease or treatment in a note, with its codes.
+
+    Attributes:
+        entity_id: The entity_id of the same mention in EntitiesExtracted.
+        label: Kind of entity.
+        text: The mention as written. Empty where the record is sealed.
+        start: First code point of the mention in the accepted text, counted from 0.
+        end: Code point after the last one of the mention.
+        assertion: Whether, when and for whom it holds. Null when it was not judged.
+        codes: The main code first; one for each substance of a combination. Empty where no code is sure enough,
+            or the record is sealed.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "CodedEntity"
+
+    entity_id: str
+    label: EntityLabel
+    text: str
+    start: int
+    end: int
+    assertion: Assertion | None = None
+    codes: tuple[Coding, ...]
+
+    def __new__(
+        cls,
+        *,
+        entity_id: str,
+        label: EntityLabel,
+        text: str,
+        start: int,
+        end: int,
+        assertion: Assertion | None = None,
+        codes: tuple[Coding, ...],
+    ) -> Self:
+        self: Any = _new(twins.CodedEntity)
+        self.entity_id = entity_id
+        self.label = label
+        self.text = text
+        self.start = start
+        self.end = end
+        self.assertion = assertion
+        self.codes = codes
+        self.__class__ = cls
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class EntitiesCoded(Record):
+    """The codes of what was found in one revision of a note, by one set of tables.
+
+    For a note keep the row with the highest (revision, model.serial, rules_serial, table_serial).
+
+    Attributes:
+        event_id: UUIDv5 of source, note_id, revision, model.serial, rules_serial and table_serial, joined by |.
+            Equal for exact duplicates.
+        entities_event_id: event_id of the EntitiesExtracted that was coded.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
+        revision: The revision that was read.
+        origin: Why the note passed through.
+        model: The model that made this event.
+        rules_version: Version of the tables of assertion, relations and prescription attributes. Empty when no
+            rules ran.
+        rules_serial: Rises by one with each release or rollback of rules. 0 before the first release.
+        table_version: Versions of all tables that were asked, joined by a comma.
+        table_serial: Rises with each build or import of a table: the UTC second at which the newest of the
+            tables was made. The higher serial wins.
+        segment: City and specialty of the note.
+        patient_ref: Pseudonym of the patient (keyed HMAC): counts patients without naming one.
+        written_at: When the doctor wrote the note, UTC.
+        accepted_at: When the ingestor accepted the note, UTC.
+        extracted_at: When the extractor made this event, UTC.
+        entities: All mentions, in text order.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "EntitiesCoded"
+
+    event_id: str
+    entities_event_id: str
+    source: str
+    note_id: str
+    revision: int
+    origin: Origin = Origin.LIVE
+    model: ModelRef
+    rules_version: str
+    rules_serial: int
+    table_version: str
+    table_serial: int
+    segment: Segment
+    patient_ref: str
+    written_at: int
+    accepted_at: int
+    extracted_at: int
+    entities: tuple[CodedEntity, ...]
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+    sealed: bytes | None = None
+
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        entities_event_id: str,
+        source: str,
+        note_id: str,
+        revision: int,
+        origin: Origin = Origin.LIVE,
+        model: ModelRef,
+        rules_version: str,
+        rules_serial: int,
+        table_version: str,
+        table_serial: int,
+        segment: Segment,
+        patient_ref: str,
+        written_at: int,
+        accepted_at: int,
+        extracted_at: int,
+        entities: tuple[CodedEntity, ...],
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
+    ) -> Self:
+        self: Any = _new(twins.EntitiesCoded)
+        self.event_id = event_id
+        self.entities_event_id = entities_event_id
+        self.source = source
+        self.note_id = note_id
+        self.revision = revision
+        self.origin = origin
+        self.model = model
+        self.rules_version = rules_version
+        self.rules_serial = rules_serial
+        self.table_version = table_version
+        self.table_serial = table_serial
+        self.segment = segment
+        self.patient_ref = patient_ref
+        self.written_at = written_at
+        self.accepted_at = accepted_at
+        self.extracted_at = extracted_at
+        self.entities = entities
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
+        self.__class__ = cls
+        return self
+
+
 class ReviewReason(StrEnum):
     """Why the note was sent to review, or was not.
 
@@ -1159,6 +1570,7 @@ class ModelEventKind(StrEnum):
     TRAINING_DEFERRED = "TRAINING_DEFERRED"
     TRAINING_FAILED = "TRAINING_FAILED"
     MERGED_INTO = "MERGED_INTO"
+    APPROVAL_AWAITED = "APPROVAL_AWAITED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
@@ -1585,6 +1997,9 @@ class ReviewRequested(Record):
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
         sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
             are empty where it is set.
+        expected_gain: What looking at the note is expected to teach, for a token of reading: the sum of min(p,
+            1 - p) over all spans that may be an entity, by its tokens and a fixed cost of opening it. Null in
+            older events.
     """
 
     SCHEMA_NAME: ClassVar[str] = "ReviewRequested"
@@ -1614,6 +2029,7 @@ class ReviewRequested(Record):
     consent_artefact_id: str | None = None
     encryption_key_id: str | None = None
     sealed: bytes | None = None
+    expected_gain: float | None = None
 
     def __new__(
         cls,
@@ -1643,6 +2059,7 @@ class ReviewRequested(Record):
         consent_artefact_id: str | None = None,
         encryption_key_id: str | None = None,
         sealed: bytes | None = None,
+        expected_gain: float | None = None,
     ) -> Self:
         self: Any = _new(twins.ReviewRequested)
         self.source = source
@@ -1670,6 +2087,7 @@ class ReviewRequested(Record):
         self.consent_artefact_id = consent_artefact_id
         self.encryption_key_id = encryption_key_id
         self.sealed = sealed
+        self.expected_gain = expected_gain
         self.__class__ = cls
         return self
 
@@ -1767,5 +2185,72 @@ class StatisticsObserved(Record):
         self.n = n
         self.statistics = statistics
         self.sums = sums
+        self.__class__ = cls
+        return self
+
+
+class DeliveryKind(StrEnum):
+    """What became of the note. UNKNOWN stands for an outcome that this reader does not know yet."""
+
+    UNKNOWN = "UNKNOWN"
+    EXTRACTED = "EXTRACTED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class WebhookDelivery(Record):
+    """The outcome of a note as it is sent to the system that sent the note, where that could not be delivered.
+
+    A replayed one is delivered again, under the same delivery_id.
+
+    Attributes:
+        delivery_id: The webhook-id that the receiver sees, equal at every try: the event_id of what was
+            extracted, or a UUIDv5 of the place of the dead letter.
+        source: System that sent the note and is told: 1 to 40 of a-z, 0-9 and hyphen.
+        note_id: Identity of the note within its source; empty where the refused note has none.
+        revision: The revision that was read; 0 where a refused note has none.
+        kind: EXTRACTED: its entities. REFUSED: the reason.
+        body: The JSON that is sent, byte for byte. It holds words of the note.
+        occurred_at: When the outcome was written, UTC.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "WebhookDelivery"
+
+    delivery_id: str
+    source: str
+    note_id: str
+    revision: int
+    kind: DeliveryKind
+    body: str
+    occurred_at: int
+    encryption_key_id: str | None = None
+    sealed: bytes | None = None
+
+    def __new__(
+        cls,
+        *,
+        delivery_id: str,
+        source: str,
+        note_id: str,
+        revision: int,
+        kind: DeliveryKind,
+        body: str,
+        occurred_at: int,
+        encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
+    ) -> Self:
+        self: Any = _new(twins.WebhookDelivery)
+        self.delivery_id = delivery_id
+        self.source = source
+        self.note_id = note_id
+        self.revision = revision
+        self.kind = kind
+        self.body = body
+        self.occurred_at = occurred_at
+        self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
         self.__class__ = cls
         return self

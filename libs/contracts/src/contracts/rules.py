@@ -15,9 +15,9 @@ DAY_MS = 86_400_000
 MAX_REVISION = 2**31 - 1
 
 # Control characters but tab, line feed and carriage return; and lone surrogates, which no encoder can write.
-_ILLEGAL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_ILLEGAL_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_FORBIDDEN_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+TOKEN = re.compile(r"\w+|[^\w\s]")
 _NAMES = ("note_id", "prescription_id", "patient_ref", "doctor_ref", "city", "specialty", "language")
 _OPTIONAL_NAMES = ("purpose", "consent_artefact_id")
 _MADE_UNREADABLE = ("pseudonym_key_id", "encryption_key_id", "sealed")
@@ -70,8 +70,8 @@ def text_fault(text: str, rules: Rules) -> Reason | None:
         return Reason.EMPTY_TEXT
     if len(text) > rules.max_note_chars:
         return Reason.TEXT_TOO_LONG
-    # Printable text has nothing illegal, and asking for that is quicker than the search.
-    if not text.isprintable() and _ILLEGAL_IN_TEXT.search(text) is not None:
+    # Printable text has no forbidden character, and asking for that is quicker than the search.
+    if not text.isprintable() and _FORBIDDEN_IN_TEXT.search(text) is not None:
         return Reason.ILLEGAL_CHARACTERS
     if _has_more_tokens(text, rules.max_note_tokens):
         return Reason.TOO_MANY_TOKENS
@@ -127,7 +127,7 @@ def _name_faults(note: NoteSubmitted, rules: Rules) -> list[tuple[str, Reason | 
 def _has_more_tokens(text: str, limit: int) -> bool:
     if len(text) <= limit:
         return False  # a token has at least one character, so ordinary notes are never counted
-    return sum(1 for _ in _TOKEN.finditer(text)) > limit
+    return sum(1 for _ in TOKEN.finditer(text)) > limit
 
 
 def _time_fault(written_at: int, rules: Rules, now_ms: int) -> Reason | None:
@@ -140,7 +140,7 @@ def name_fault(value: str, rules: Rules) -> Reason | None:
         return Reason.MISSING_FIELD
     if len(value) > rules.max_name_chars:
         return Reason.OUT_OF_RANGE
-    return None if _ILLEGAL_IN_NAME.search(value) is None else Reason.ILLEGAL_CHARACTERS
+    return None if _FORBIDDEN_IN_NAME.search(value) is None else Reason.ILLEGAL_CHARACTERS
 
 
 def normalise(text: str) -> str:

@@ -8,6 +8,8 @@ when the registry hands them out.
 import json
 from typing import Any
 
+import fastavro
+
 MAX_DEPTH = 32
 """Deepest nesting of types that is read."""
 
@@ -38,7 +40,10 @@ def checked(text: str) -> dict[str, Any]:
     try:
         _Walk().minimum_size(schema, "", 0)
         plain: dict[str, Any] = without_logical_types(schema)
-    except (KeyError, TypeError, AttributeError):
+        fastavro.parse_schema(plain)
+    except UnsafeSchemaError:
+        raise
+    except Exception:  # noqa: BLE001 - hostile schemas raise whatever they hit
         raise UnsafeSchemaError("the schema is no Avro schema") from None
     return plain
 

@@ -75,6 +75,11 @@ class Serializer(Generic[R]):
             ) from None
         return cls(record_type, schema_id)
 
+    @property
+    def schema_id(self) -> int:
+        """The id that the bytes name."""
+        return self._schema_id
+
     def __call__(self, record: R) -> bytes:
         """Return the record's bytes.
 
@@ -103,6 +108,8 @@ class Deserializer(Generic[R]):
         self._own = safety.checked(files.schema_text(record_type.SCHEMA_NAME))
         # Keyed by the five bytes themselves: one look-up judges the magic byte and finds the schema.
         self._decoders: dict[bytes, Callable[[bytes], R]] = {}
+        self.own_header: bytes | None = None
+        """With what the values begin that were written as this repository's own schema says; None: none has come yet."""
 
     @classmethod
     def for_topic(cls, record_type: type[R], registry: Registry, topic: str) -> Self:
@@ -144,6 +151,7 @@ class Deserializer(Generic[R]):
         resolve = _Resolver(writer.schema, self._own, self._record_type, schema_id)
         if not same_layout(writer.schema, self._own):
             return resolve
+        self.own_header = b"\x00" + schema_id.to_bytes(4, "big")
         read: Callable[[bytes, int], R] = READERS[self._record_type]
 
         def decode(value: bytes) -> R:

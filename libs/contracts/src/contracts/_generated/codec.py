@@ -27,8 +27,8 @@ _DOUBLES_3 = Struct("<3d")
 
 _DOUBLES_5 = Struct("<5d")
 
-_ACCESSACTION = {0: records.AccessAction.UNKNOWN, 2: records.AccessAction.REVIEW, 4: records.AccessAction.LOOK, 6: records.AccessAction.EXAMPLES}
-_ACCESSACTION_BYTES = {records.AccessAction.UNKNOWN: b'\x00', records.AccessAction.REVIEW: b'\x02', records.AccessAction.LOOK: b'\x04', records.AccessAction.EXAMPLES: b'\x06'}
+_ACCESSACTION = {0: records.AccessAction.UNKNOWN, 2: records.AccessAction.REVIEW, 4: records.AccessAction.LOOK, 6: records.AccessAction.EXAMPLES, 8: records.AccessAction.SEARCH, 10: records.AccessAction.EXPORT, 12: records.AccessAction.COMMENT, 14: records.AccessAction.REPLAY}
+_ACCESSACTION_BYTES = {records.AccessAction.UNKNOWN: b'\x00', records.AccessAction.REVIEW: b'\x02', records.AccessAction.LOOK: b'\x04', records.AccessAction.EXAMPLES: b'\x06', records.AccessAction.SEARCH: b'\x08', records.AccessAction.EXPORT: b'\n', records.AccessAction.COMMENT: b'\x0c', records.AccessAction.REPLAY: b'\x0e'}
 _ACCESSACTION_NAMES: dict[str, Any] = {member: member for member in records.AccessAction}
 
 _SEEN = {0: records.Seen.UNKNOWN, 2: records.Seen.IDENTITY, 4: records.Seen.TEXT, 6: records.Seen.ENTITIES, 8: records.Seen.ANNOTATIONS}
@@ -67,6 +67,18 @@ _ANNOTATIONOUTCOME = {0: records.AnnotationOutcome.UNKNOWN, 2: records.Annotatio
 _ANNOTATIONOUTCOME_BYTES = {records.AnnotationOutcome.UNKNOWN: b'\x00', records.AnnotationOutcome.ACCEPTED: b'\x02', records.AnnotationOutcome.CORRECTED: b'\x04', records.AnnotationOutcome.UNREADABLE: b'\x06', records.AnnotationOutcome.SKIPPED: b'\x08', records.AnnotationOutcome.ADJUDICATED: b'\n'}
 _ANNOTATIONOUTCOME_NAMES: dict[str, Any] = {member: member for member in records.AnnotationOutcome}
 
+_TRUSTSTATE = {0: records.TrustState.UNKNOWN, 2: records.TrustState.HELD, 4: records.TrustState.CLEARED, 6: records.TrustState.EXCLUDED}
+_TRUSTSTATE_BYTES = {records.TrustState.UNKNOWN: b'\x00', records.TrustState.HELD: b'\x02', records.TrustState.CLEARED: b'\x04', records.TrustState.EXCLUDED: b'\x06'}
+_TRUSTSTATE_NAMES: dict[str, Any] = {member: member for member in records.TrustState}
+
+_TRUSTDOUBT = {0: records.TrustDoubt.UNKNOWN, 2: records.TrustDoubt.NONE, 4: records.TrustDoubt.FAILED_CHECKS, 6: records.TrustDoubt.TOO_FAST, 8: records.TrustDoubt.NEVER_CHANGES, 10: records.TrustDoubt.ALWAYS_THE_SAME}
+_TRUSTDOUBT_BYTES = {records.TrustDoubt.UNKNOWN: b'\x00', records.TrustDoubt.NONE: b'\x02', records.TrustDoubt.FAILED_CHECKS: b'\x04', records.TrustDoubt.TOO_FAST: b'\x06', records.TrustDoubt.NEVER_CHANGES: b'\x08', records.TrustDoubt.ALWAYS_THE_SAME: b'\n'}
+_TRUSTDOUBT_NAMES: dict[str, Any] = {member: member for member in records.TrustDoubt}
+
+_DESKCHANGE = {0: records.DeskChange.UNKNOWN, 2: records.DeskChange.GUIDELINE_EDITED, 4: records.DeskChange.RESERVED, 6: records.DeskChange.RELEASED}
+_DESKCHANGE_BYTES = {records.DeskChange.UNKNOWN: b'\x00', records.DeskChange.GUIDELINE_EDITED: b'\x02', records.DeskChange.RESERVED: b'\x04', records.DeskChange.RELEASED: b'\x06'}
+_DESKCHANGE_NAMES: dict[str, Any] = {member: member for member in records.DeskChange}
+
 _DRIFTLEVEL = {0: records.DriftLevel.UNKNOWN, 2: records.DriftLevel.WARNING, 4: records.DriftLevel.CRITICAL, 6: records.DriftLevel.RECOVERED}
 _DRIFTLEVEL_BYTES = {records.DriftLevel.UNKNOWN: b'\x00', records.DriftLevel.WARNING: b'\x02', records.DriftLevel.CRITICAL: b'\x04', records.DriftLevel.RECOVERED: b'\x06'}
 _DRIFTLEVEL_NAMES: dict[str, Any] = {member: member for member in records.DriftLevel}
@@ -83,9 +95,13 @@ _MODELACTION = {0: records.ModelAction.UNKNOWN, 2: records.ModelAction.RETRAIN, 
 _MODELACTION_BYTES = {records.ModelAction.UNKNOWN: b'\x00', records.ModelAction.RETRAIN: b'\x02', records.ModelAction.EVALUATE: b'\x04', records.ModelAction.PROMOTE: b'\x06', records.ModelAction.ROLLBACK: b'\x08'}
 _MODELACTION_NAMES: dict[str, Any] = {member: member for member in records.ModelAction}
 
-_MODELEVENTKIND = {0: records.ModelEventKind.UNKNOWN, 2: records.ModelEventKind.MODEL_TRAINED, 4: records.ModelEventKind.PROMOTED, 6: records.ModelEventKind.REJECTED, 8: records.ModelEventKind.ROLLED_BACK, 10: records.ModelEventKind.TRAINING_DEFERRED, 12: records.ModelEventKind.TRAINING_FAILED, 14: records.ModelEventKind.MERGED_INTO}
-_MODELEVENTKIND_BYTES = {records.ModelEventKind.UNKNOWN: b'\x00', records.ModelEventKind.MODEL_TRAINED: b'\x02', records.ModelEventKind.PROMOTED: b'\x04', records.ModelEventKind.REJECTED: b'\x06', records.ModelEventKind.ROLLED_BACK: b'\x08', records.ModelEventKind.TRAINING_DEFERRED: b'\n', records.ModelEventKind.TRAINING_FAILED: b'\x0c', records.ModelEventKind.MERGED_INTO: b'\x0e'}
+_MODELEVENTKIND = {0: records.ModelEventKind.UNKNOWN, 2: records.ModelEventKind.MODEL_TRAINED, 4: records.ModelEventKind.PROMOTED, 6: records.ModelEventKind.REJECTED, 8: records.ModelEventKind.ROLLED_BACK, 10: records.ModelEventKind.TRAINING_DEFERRED, 12: records.ModelEventKind.TRAINING_FAILED, 14: records.ModelEventKind.MERGED_INTO, 16: records.ModelEventKind.APPROVAL_AWAITED}
+_MODELEVENTKIND_BYTES = {records.ModelEventKind.UNKNOWN: b'\x00', records.ModelEventKind.MODEL_TRAINED: b'\x02', records.ModelEventKind.PROMOTED: b'\x04', records.ModelEventKind.REJECTED: b'\x06', records.ModelEventKind.ROLLED_BACK: b'\x08', records.ModelEventKind.TRAINING_DEFERRED: b'\n', records.ModelEventKind.TRAINING_FAILED: b'\x0c', records.ModelEventKind.MERGED_INTO: b'\x0e', records.ModelEventKind.APPROVAL_AWAITED: b'\x10'}
 _MODELEVENTKIND_NAMES: dict[str, Any] = {member: member for member in records.ModelEventKind}
+
+_DELIVERYKIND = {0: records.DeliveryKind.UNKNOWN, 2: records.DeliveryKind.EXTRACTED, 4: records.DeliveryKind.REFUSED}
+_DELIVERYKIND_BYTES = {records.DeliveryKind.UNKNOWN: b'\x00', records.DeliveryKind.EXTRACTED: b'\x02', records.DeliveryKind.REFUSED: b'\x04'}
+_DELIVERYKIND_NAMES: dict[str, Any] = {member: member for member in records.DeliveryKind}
 
 
 def resolved_access_logged(d: dict[str, Any]) -> records.AccessLogged:
@@ -218,12 +234,54 @@ def resolved_annotation_validated(d: dict[str, Any]) -> records.AnnotationValida
     r.annotated_at = d["annotated_at"]
     r.supersedes = tuple([item for item in d["supersedes"]])
     r.dataset_digest = d["dataset_digest"]
+    r.guideline_version = d["guideline_version"]
+    r.comment = d["comment"]
     r.pseudonym_key_id = d["pseudonym_key_id"]
     r.purpose = d["purpose"]
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
     r.sealed = d["sealed"]
+    r.note_confidence = d["note_confidence"]
+    r.hidden_check = d["hidden_check"]
     r.__class__ = records.AnnotationValidated
+    return r
+
+
+def resolved_held_interval(d: dict[str, Any]) -> records.HeldInterval:
+    r: Any = _new(twins.HeldInterval)
+    r.since = d["since"]
+    r.until = d["until"]
+    r.__class__ = records.HeldInterval
+    return r
+
+
+def resolved_annotator_judged(d: dict[str, Any]) -> records.AnnotatorJudged:
+    r: Any = _new(twins.AnnotatorJudged)
+    r.event_id = d["event_id"]
+    r.annotator = d["annotator"]
+    r.state = _TRUSTSTATE_NAMES[d["state"]]
+    r.doubt = _TRUSTDOUBT_NAMES[d["doubt"]]
+    r.held = tuple([resolved_held_interval(item) for item in d["held"]])
+    r.decisions = d["decisions"]
+    r.judged_at = d["judged_at"]
+    r.judged_by = d["judged_by"]
+    r.__class__ = records.AnnotatorJudged
+    return r
+
+
+def resolved_desk_changed(d: dict[str, Any]) -> records.DeskChanged:
+    r: Any = _new(twins.DeskChanged)
+    r.subject = d["subject"]
+    r.kind = _DESKCHANGE_NAMES[d["kind"]]
+    r.guideline_version = d["guideline_version"]
+    r.text = d["text"]
+    r.segment = d["segment"]
+    r.annotators = tuple([item for item in d["annotators"]])
+    r.changed_by = d["changed_by"]
+    r.changed_at = d["changed_at"]
+    r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
+    r.__class__ = records.DeskChanged
     return r
 
 
@@ -292,6 +350,59 @@ def resolved_drift_words(d: dict[str, Any]) -> records.DriftWords:
     r.encryption_key_id = d["encryption_key_id"]
     r.sealed = d["sealed"]
     r.__class__ = records.DriftWords
+    return r
+
+
+def resolved_coding(d: dict[str, Any]) -> records.Coding:
+    r: Any = _new(twins.Coding)
+    r.system = d["system"]
+    r.code = d["code"]
+    r.display = d["display"]
+    r.version = d["version"]
+    r.score = d["score"]
+    r.how = d["how"]
+    r.__class__ = records.Coding
+    return r
+
+
+def resolved_coded_entity(d: dict[str, Any]) -> records.CodedEntity:
+    r: Any = _new(twins.CodedEntity)
+    r.entity_id = d["entity_id"]
+    r.label = _ENTITYLABEL_NAMES[d["label"]]
+    r.text = d["text"]
+    r.start = d["start"]
+    r.end = d["end"]
+    r.assertion = None if d["assertion"] is None else resolved_assertion(d["assertion"])
+    r.codes = tuple([resolved_coding(item) for item in d["codes"]])
+    r.__class__ = records.CodedEntity
+    return r
+
+
+def resolved_entities_coded(d: dict[str, Any]) -> records.EntitiesCoded:
+    r: Any = _new(twins.EntitiesCoded)
+    r.event_id = d["event_id"]
+    r.entities_event_id = d["entities_event_id"]
+    r.source = d["source"]
+    r.note_id = d["note_id"]
+    r.revision = d["revision"]
+    r.origin = _ORIGIN_NAMES[d["origin"]]
+    r.model = resolved_model_ref(d["model"])
+    r.rules_version = d["rules_version"]
+    r.rules_serial = d["rules_serial"]
+    r.table_version = d["table_version"]
+    r.table_serial = d["table_serial"]
+    r.segment = resolved_segment(d["segment"])
+    r.patient_ref = d["patient_ref"]
+    r.written_at = d["written_at"]
+    r.accepted_at = d["accepted_at"]
+    r.extracted_at = d["extracted_at"]
+    r.entities = tuple([resolved_coded_entity(item) for item in d["entities"]])
+    r.pseudonym_key_id = d["pseudonym_key_id"]
+    r.purpose = d["purpose"]
+    r.consent_artefact_id = d["consent_artefact_id"]
+    r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
+    r.__class__ = records.EntitiesCoded
     return r
 
 
@@ -475,6 +586,7 @@ def resolved_review_requested(d: dict[str, Any]) -> records.ReviewRequested:
     r.consent_artefact_id = d["consent_artefact_id"]
     r.encryption_key_id = d["encryption_key_id"]
     r.sealed = d["sealed"]
+    r.expected_gain = d["expected_gain"]
     r.__class__ = records.ReviewRequested
     return r
 
@@ -501,6 +613,21 @@ def resolved_statistics_observed(d: dict[str, Any]) -> records.StatisticsObserve
     r.statistics = tuple([resolved_statistic_sum(item) for item in d["statistics"]])
     r.sums = tuple([item for item in d["sums"]])
     r.__class__ = records.StatisticsObserved
+    return r
+
+
+def resolved_webhook_delivery(d: dict[str, Any]) -> records.WebhookDelivery:
+    r: Any = _new(twins.WebhookDelivery)
+    r.delivery_id = d["delivery_id"]
+    r.source = d["source"]
+    r.note_id = d["note_id"]
+    r.revision = d["revision"]
+    r.kind = _DELIVERYKIND_NAMES[d["kind"]]
+    r.body = d["body"]
+    r.occurred_at = d["occurred_at"]
+    r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
+    r.__class__ = records.WebhookDelivery
     return r
 
 
@@ -1416,9 +1543,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.pseudonym_key_id = b[i : (i := i + n)].decode()
+        record.guideline_version = b[i : (i := i + n)].decode()
     elif branch_98 == 0:
-        record.pseudonym_key_id = None
+        record.guideline_version = None
     else:
         raise ValueError("no such branch")
     branch_99 = b[i]
@@ -1429,9 +1556,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.purpose = b[i : (i := i + n)].decode()
+        record.comment = b[i : (i := i + n)].decode()
     elif branch_99 == 0:
-        record.purpose = None
+        record.comment = None
     else:
         raise ValueError("no such branch")
     branch_100 = b[i]
@@ -1442,9 +1569,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.consent_artefact_id = b[i : (i := i + n)].decode()
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
     elif branch_100 == 0:
-        record.consent_artefact_id = None
+        record.pseudonym_key_id = None
     else:
         raise ValueError("no such branch")
     branch_101 = b[i]
@@ -1455,9 +1582,9 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.encryption_key_id = b[i : (i := i + n)].decode()
+        record.purpose = b[i : (i := i + n)].decode()
     elif branch_101 == 0:
-        record.encryption_key_id = None
+        record.purpose = None
     else:
         raise ValueError("no such branch")
     branch_102 = b[i]
@@ -1468,11 +1595,48 @@ def read_annotation_validated(b: bytes, i: int) -> records.AnnotationValidated:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.sealed = b[i : (i := i + n)]
+        record.consent_artefact_id = b[i : (i := i + n)].decode()
     elif branch_102 == 0:
+        record.consent_artefact_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_103 = b[i]
+    i += 1
+    if branch_103 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_103 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_104 = b[i]
+    i += 1
+    if branch_104 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_104 == 0:
         record.sealed = None
     else:
         raise ValueError("no such branch")
+    branch_105 = b[i]
+    i += 1
+    if branch_105 == 2:
+        (record.note_confidence,) = _DOUBLES_1.unpack_from(b, i)
+        i += 8
+    elif branch_105 == 0:
+        record.note_confidence = None
+    else:
+        raise ValueError("no such branch")
+    record.hidden_check = _BOOLEANS[b[i]]
+    i += 1
     record.__class__ = records.AnnotationValidated
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -1546,12 +1710,246 @@ def write_annotation_validated(r: records.AnnotationValidated, header: bytes) ->
             data_47 = item_46.encode()
             out += (LONGS[len(data_47)], data_47,)
     value_48 = r.dataset_digest
-    value_50 = r.pseudonym_key_id
-    value_52 = r.purpose
-    value_54 = r.consent_artefact_id
-    value_56 = r.encryption_key_id
-    value_58 = r.sealed
-    out += (b"\x00", b"\x00" if value_48 is None else b"\x02" + LONGS[len(data_49 := value_48.encode())] + data_49, b"\x00" if value_50 is None else b"\x02" + LONGS[len(data_51 := value_50.encode())] + data_51, b"\x00" if value_52 is None else b"\x02" + LONGS[len(data_53 := value_52.encode())] + data_53, b"\x00" if value_54 is None else b"\x02" + LONGS[len(data_55 := value_54.encode())] + data_55, b"\x00" if value_56 is None else b"\x02" + LONGS[len(data_57 := value_56.encode())] + data_57, b"\x00" if value_58 is None else b"\x02" + LONGS[len(data_59 := value_58)] + data_59,)
+    value_50 = r.guideline_version
+    value_52 = r.comment
+    value_54 = r.pseudonym_key_id
+    value_56 = r.purpose
+    value_58 = r.consent_artefact_id
+    value_60 = r.encryption_key_id
+    value_62 = r.sealed
+    value_64 = r.note_confidence
+    out += (b"\x00", b"\x00" if value_48 is None else b"\x02" + LONGS[len(data_49 := value_48.encode())] + data_49, b"\x00" if value_50 is None else b"\x02" + LONGS[len(data_51 := value_50.encode())] + data_51, b"\x00" if value_52 is None else b"\x02" + LONGS[len(data_53 := value_52.encode())] + data_53, b"\x00" if value_54 is None else b"\x02" + LONGS[len(data_55 := value_54.encode())] + data_55, b"\x00" if value_56 is None else b"\x02" + LONGS[len(data_57 := value_56.encode())] + data_57, b"\x00" if value_58 is None else b"\x02" + LONGS[len(data_59 := value_58.encode())] + data_59, b"\x00" if value_60 is None else b"\x02" + LONGS[len(data_61 := value_60.encode())] + data_61, b"\x00" if value_62 is None else b"\x02" + LONGS[len(data_63 := value_62)] + data_63, b"\x00" if value_64 is None else b"\x02" + _DOUBLES_1.pack(value_64), _BOOLEAN_BYTES[r.hidden_check],)
+    return b"".join(out)
+
+
+def read_annotator_judged(b: bytes, i: int) -> records.AnnotatorJudged:
+    record: Any = _new(twins.AnnotatorJudged)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.annotator = b[i : (i := i + n)].decode()
+    record.state = _TRUSTSTATE[b[i]]
+    i += 1
+    record.doubt = _TRUSTDOUBT[b[i]]
+    i += 1
+    items_1: list[Any] = []
+    number_4 = SHORT_LONGS[b[i]]
+    if number_4 is None:
+        count_3, i = read_long(b, i)
+    else:
+        count_3 = number_4
+        i += 1
+    while count_3:
+        if count_3 < 0:
+            count_3 = -count_3
+            _, i = read_length(b, i)
+        for _ in range(count_3):
+            held_interval_5: Any = _new(twins.HeldInterval)
+            number_6 = SHORT_LONGS[b[i]]
+            if number_6 is None:
+                held_interval_5.since, i = read_long(b, i)
+            else:
+                held_interval_5.since = number_6
+                i += 1
+            branch_7 = b[i]
+            i += 1
+            if branch_7 == 2:
+                number_8 = SHORT_LONGS[b[i]]
+                if number_8 is None:
+                    held_interval_5.until, i = read_long(b, i)
+                else:
+                    held_interval_5.until = number_8
+                    i += 1
+            elif branch_7 == 0:
+                held_interval_5.until = None
+            else:
+                raise ValueError("no such branch")
+            held_interval_5.__class__ = records.HeldInterval
+            item_2 = held_interval_5
+            items_1.append(item_2)
+        number_9 = SHORT_LONGS[b[i]]
+        if number_9 is None:
+            count_3, i = read_long(b, i)
+        else:
+            count_3 = number_9
+            i += 1
+    record.held = tuple(items_1)
+    number_10 = SHORT_LONGS[b[i]]
+    if number_10 is None:
+        record.decisions, i = read_int(b, i)
+    else:
+        record.decisions = number_10
+        i += 1
+    number_11 = SHORT_LONGS[b[i]]
+    if number_11 is None:
+        record.judged_at, i = read_long(b, i)
+    else:
+        record.judged_at = number_11
+        i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.judged_by = b[i : (i := i + n)].decode()
+    record.__class__ = records.AnnotatorJudged
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_annotator_judged(r: records.AnnotatorJudged, header: bytes) -> bytes:
+    data_1 = r.event_id.encode()
+    data_2 = r.annotator.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, _TRUSTSTATE_BYTES[r.state], _TRUSTDOUBT_BYTES[r.doubt]]
+    items_3 = r.held
+    if items_3:
+        out.append(LONGS[len(items_3)])
+        for item_4 in items_3:
+            held_interval_5 = item_4
+            value_6 = held_interval_5.until
+            out += (LONGS[held_interval_5.since], b"\x00" if value_6 is None else b"\x02" + LONGS[value_6],)
+    data_7 = r.judged_by.encode()
+    out += (b"\x00", INTS[r.decisions], LONGS[r.judged_at], LONGS[len(data_7)], data_7,)
+    return b"".join(out)
+
+
+def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
+    record: Any = _new(twins.DeskChanged)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.subject = b[i : (i := i + n)].decode()
+    record.kind = _DESKCHANGE[b[i]]
+    i += 1
+    branch_1 = b[i]
+    i += 1
+    if branch_1 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.guideline_version = b[i : (i := i + n)].decode()
+    elif branch_1 == 0:
+        record.guideline_version = None
+    else:
+        raise ValueError("no such branch")
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.text = b[i : (i := i + n)].decode()
+    branch_2 = b[i]
+    i += 1
+    if branch_2 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.segment = b[i : (i := i + n)].decode()
+    elif branch_2 == 0:
+        record.segment = None
+    else:
+        raise ValueError("no such branch")
+    items_3: list[Any] = []
+    number_6 = SHORT_LONGS[b[i]]
+    if number_6 is None:
+        count_5, i = read_long(b, i)
+    else:
+        count_5 = number_6
+        i += 1
+    while count_5:
+        if count_5 < 0:
+            count_5 = -count_5
+            _, i = read_length(b, i)
+        for _ in range(count_5):
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            item_4 = b[i : (i := i + n)].decode()
+            items_3.append(item_4)
+        number_7 = SHORT_LONGS[b[i]]
+        if number_7 is None:
+            count_5, i = read_long(b, i)
+        else:
+            count_5 = number_7
+            i += 1
+    record.annotators = tuple(items_3)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.changed_by = b[i : (i := i + n)].decode()
+    number_8 = SHORT_LONGS[b[i]]
+    if number_8 is None:
+        record.changed_at, i = read_long(b, i)
+    else:
+        record.changed_at = number_8
+        i += 1
+    branch_9 = b[i]
+    i += 1
+    if branch_9 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_9 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_10 = b[i]
+    i += 1
+    if branch_10 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_10 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
+    record.__class__ = records.DeskChanged
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_desk_changed(r: records.DeskChanged, header: bytes) -> bytes:
+    data_1 = r.subject.encode()
+    value_2 = r.guideline_version
+    data_4 = r.text.encode()
+    value_5 = r.segment
+    out = [header, LONGS[len(data_1)], data_1, _DESKCHANGE_BYTES[r.kind], b"\x00" if value_2 is None else b"\x02" + LONGS[len(data_3 := value_2.encode())] + data_3, LONGS[len(data_4)], data_4, b"\x00" if value_5 is None else b"\x02" + LONGS[len(data_6 := value_5.encode())] + data_6]
+    items_7 = r.annotators
+    if items_7:
+        out.append(LONGS[len(items_7)])
+        for item_8 in items_7:
+            data_9 = item_8.encode()
+            out += (LONGS[len(data_9)], data_9,)
+    data_10 = r.changed_by.encode()
+    value_11 = r.encryption_key_id
+    value_13 = r.sealed
+    out += (b"\x00", LONGS[len(data_10)], data_10, LONGS[r.changed_at], b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11.encode())] + data_12, b"\x00" if value_13 is None else b"\x02" + LONGS[len(data_14 := value_13)] + data_14,)
     return b"".join(out)
 
 
@@ -1954,6 +2352,372 @@ def write_drift_words(r: records.DriftWords, header: bytes) -> bytes:
     value_9 = r.encryption_key_id
     value_11 = r.sealed
     out += (b"\x00", LONGS[r.observed_from], LONGS[r.observed_to], b"\x00" if value_9 is None else b"\x02" + LONGS[len(data_10 := value_9.encode())] + data_10, b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11)] + data_12,)
+    return b"".join(out)
+
+
+def read_entities_coded(b: bytes, i: int) -> records.EntitiesCoded:
+    record: Any = _new(twins.EntitiesCoded)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.entities_event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.note_id = b[i : (i := i + n)].decode()
+    number_1 = SHORT_LONGS[b[i]]
+    if number_1 is None:
+        record.revision, i = read_int(b, i)
+    else:
+        record.revision = number_1
+        i += 1
+    record.origin = _ORIGIN[b[i]]
+    i += 1
+    model_ref_2: Any = _new(twins.ModelRef)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    model_ref_2.name = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    model_ref_2.version = b[i : (i := i + n)].decode()
+    number_3 = SHORT_LONGS[b[i]]
+    if number_3 is None:
+        model_ref_2.serial, i = read_long(b, i)
+    else:
+        model_ref_2.serial = number_3
+        i += 1
+    model_ref_2.__class__ = records.ModelRef
+    record.model = model_ref_2
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.rules_version = b[i : (i := i + n)].decode()
+    number_4 = SHORT_LONGS[b[i]]
+    if number_4 is None:
+        record.rules_serial, i = read_long(b, i)
+    else:
+        record.rules_serial = number_4
+        i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.table_version = b[i : (i := i + n)].decode()
+    number_5 = SHORT_LONGS[b[i]]
+    if number_5 is None:
+        record.table_serial, i = read_long(b, i)
+    else:
+        record.table_serial = number_5
+        i += 1
+    segment_6: Any = _new(twins.Segment)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    segment_6.city = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    segment_6.specialty = b[i : (i := i + n)].decode()
+    segment_6.__class__ = records.Segment
+    record.segment = segment_6
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.patient_ref = b[i : (i := i + n)].decode()
+    number_7 = SHORT_LONGS[b[i]]
+    if number_7 is None:
+        record.written_at, i = read_long(b, i)
+    else:
+        record.written_at = number_7
+        i += 1
+    number_8 = SHORT_LONGS[b[i]]
+    if number_8 is None:
+        record.accepted_at, i = read_long(b, i)
+    else:
+        record.accepted_at = number_8
+        i += 1
+    number_9 = SHORT_LONGS[b[i]]
+    if number_9 is None:
+        record.extracted_at, i = read_long(b, i)
+    else:
+        record.extracted_at = number_9
+        i += 1
+    items_10: list[Any] = []
+    number_13 = SHORT_LONGS[b[i]]
+    if number_13 is None:
+        count_12, i = read_long(b, i)
+    else:
+        count_12 = number_13
+        i += 1
+    while count_12:
+        if count_12 < 0:
+            count_12 = -count_12
+            _, i = read_length(b, i)
+        for _ in range(count_12):
+            coded_entity_14: Any = _new(twins.CodedEntity)
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            coded_entity_14.entity_id = b[i : (i := i + n)].decode()
+            coded_entity_14.label = _ENTITYLABEL[b[i]]
+            i += 1
+            n = SHORT_LENGTHS[b[i]]
+            if n < 0:
+                n, i = read_length(b, i)
+            else:
+                i += 1
+            coded_entity_14.text = b[i : (i := i + n)].decode()
+            number_15 = SHORT_LONGS[b[i]]
+            if number_15 is None:
+                coded_entity_14.start, i = read_int(b, i)
+            else:
+                coded_entity_14.start = number_15
+                i += 1
+            number_16 = SHORT_LONGS[b[i]]
+            if number_16 is None:
+                coded_entity_14.end, i = read_int(b, i)
+            else:
+                coded_entity_14.end = number_16
+                i += 1
+            branch_17 = b[i]
+            i += 1
+            if branch_17 == 2:
+                assertion_18: Any = _new(twins.Assertion)
+                assertion_18.status = _ASSERTIONSTATUS[b[i]]
+                i += 1
+                assertion_18.time = _ASSERTIONTIME[b[i]]
+                i += 1
+                assertion_18.experiencer = _EXPERIENCER[b[i]]
+                i += 1
+                number_19 = SHORT_LONGS[b[i]]
+                if number_19 is None:
+                    assertion_18.cue_start, i = read_int(b, i)
+                else:
+                    assertion_18.cue_start = number_19
+                    i += 1
+                number_20 = SHORT_LONGS[b[i]]
+                if number_20 is None:
+                    assertion_18.cue_end, i = read_int(b, i)
+                else:
+                    assertion_18.cue_end = number_20
+                    i += 1
+                assertion_18.__class__ = records.Assertion
+                coded_entity_14.assertion = assertion_18
+            elif branch_17 == 0:
+                coded_entity_14.assertion = None
+            else:
+                raise ValueError("no such branch")
+            items_21: list[Any] = []
+            number_24 = SHORT_LONGS[b[i]]
+            if number_24 is None:
+                count_23, i = read_long(b, i)
+            else:
+                count_23 = number_24
+                i += 1
+            while count_23:
+                if count_23 < 0:
+                    count_23 = -count_23
+                    _, i = read_length(b, i)
+                for _ in range(count_23):
+                    coding_25: Any = _new(twins.Coding)
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    coding_25.system = b[i : (i := i + n)].decode()
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    coding_25.code = b[i : (i := i + n)].decode()
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    coding_25.display = b[i : (i := i + n)].decode()
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    coding_25.version = b[i : (i := i + n)].decode()
+                    (coding_25.score,) = _DOUBLES_1.unpack_from(b, i)
+                    i += 8
+                    n = SHORT_LENGTHS[b[i]]
+                    if n < 0:
+                        n, i = read_length(b, i)
+                    else:
+                        i += 1
+                    coding_25.how = b[i : (i := i + n)].decode()
+                    coding_25.__class__ = records.Coding
+                    item_22 = coding_25
+                    items_21.append(item_22)
+                number_26 = SHORT_LONGS[b[i]]
+                if number_26 is None:
+                    count_23, i = read_long(b, i)
+                else:
+                    count_23 = number_26
+                    i += 1
+            coded_entity_14.codes = tuple(items_21)
+            coded_entity_14.__class__ = records.CodedEntity
+            item_11 = coded_entity_14
+            items_10.append(item_11)
+        number_27 = SHORT_LONGS[b[i]]
+        if number_27 is None:
+            count_12, i = read_long(b, i)
+        else:
+            count_12 = number_27
+            i += 1
+    record.entities = tuple(items_10)
+    branch_28 = b[i]
+    i += 1
+    if branch_28 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
+    elif branch_28 == 0:
+        record.pseudonym_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_29 = b[i]
+    i += 1
+    if branch_29 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.purpose = b[i : (i := i + n)].decode()
+    elif branch_29 == 0:
+        record.purpose = None
+    else:
+        raise ValueError("no such branch")
+    branch_30 = b[i]
+    i += 1
+    if branch_30 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.consent_artefact_id = b[i : (i := i + n)].decode()
+    elif branch_30 == 0:
+        record.consent_artefact_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_31 = b[i]
+    i += 1
+    if branch_31 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_31 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_32 = b[i]
+    i += 1
+    if branch_32 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_32 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
+    record.__class__ = records.EntitiesCoded
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_entities_coded(r: records.EntitiesCoded, header: bytes) -> bytes:
+    data_1 = r.event_id.encode()
+    data_2 = r.entities_event_id.encode()
+    data_3 = r.source.encode()
+    data_4 = r.note_id.encode()
+    model_ref_5 = r.model
+    data_6 = model_ref_5.name.encode()
+    data_7 = model_ref_5.version.encode()
+    data_8 = r.rules_version.encode()
+    data_9 = r.table_version.encode()
+    segment_10 = r.segment
+    data_11 = segment_10.city.encode()
+    data_12 = segment_10.specialty.encode()
+    data_13 = r.patient_ref.encode()
+    out = [header, LONGS[len(data_1)], data_1, LONGS[len(data_2)], data_2, LONGS[len(data_3)], data_3, LONGS[len(data_4)], data_4, INTS[r.revision], _ORIGIN_BYTES[r.origin], LONGS[len(data_6)], data_6, LONGS[len(data_7)], data_7, LONGS[model_ref_5.serial], LONGS[len(data_8)], data_8, LONGS[r.rules_serial], LONGS[len(data_9)], data_9, LONGS[r.table_serial], LONGS[len(data_11)], data_11, LONGS[len(data_12)], data_12, LONGS[len(data_13)], data_13, LONGS[r.written_at], LONGS[r.accepted_at], LONGS[r.extracted_at]]
+    items_14 = r.entities
+    if items_14:
+        out.append(LONGS[len(items_14)])
+        for item_15 in items_14:
+            coded_entity_16 = item_15
+            data_17 = coded_entity_16.entity_id.encode()
+            data_18 = coded_entity_16.text.encode()
+            value_19 = coded_entity_16.assertion
+            out += (LONGS[len(data_17)], data_17, _ENTITYLABEL_BYTES[coded_entity_16.label], LONGS[len(data_18)], data_18, INTS[coded_entity_16.start], INTS[coded_entity_16.end], b"\x00" if value_19 is None else b"\x02" + _ASSERTIONSTATUS_BYTES[value_19.status] + _ASSERTIONTIME_BYTES[value_19.time] + _EXPERIENCER_BYTES[value_19.experiencer] + INTS[value_19.cue_start] + INTS[value_19.cue_end],)
+            items_20 = coded_entity_16.codes
+            if items_20:
+                out.append(LONGS[len(items_20)])
+                for item_21 in items_20:
+                    coding_22 = item_21
+                    data_23 = coding_22.system.encode()
+                    data_24 = coding_22.code.encode()
+                    data_25 = coding_22.display.encode()
+                    data_26 = coding_22.version.encode()
+                    data_27 = coding_22.how.encode()
+                    out += (LONGS[len(data_23)], data_23, LONGS[len(data_24)], data_24, LONGS[len(data_25)], data_25, LONGS[len(data_26)], data_26, _DOUBLES_1.pack(coding_22.score), LONGS[len(data_27)], data_27,)
+            out += (b"\x00",)
+    value_28 = r.pseudonym_key_id
+    value_30 = r.purpose
+    value_32 = r.consent_artefact_id
+    value_34 = r.encryption_key_id
+    value_36 = r.sealed
+    out += (b"\x00", b"\x00" if value_28 is None else b"\x02" + LONGS[len(data_29 := value_28.encode())] + data_29, b"\x00" if value_30 is None else b"\x02" + LONGS[len(data_31 := value_30.encode())] + data_31, b"\x00" if value_32 is None else b"\x02" + LONGS[len(data_33 := value_32.encode())] + data_33, b"\x00" if value_34 is None else b"\x02" + LONGS[len(data_35 := value_34.encode())] + data_35, b"\x00" if value_36 is None else b"\x02" + LONGS[len(data_37 := value_36)] + data_37,)
     return b"".join(out)
 
 
@@ -3806,6 +4570,15 @@ def read_review_requested(b: bytes, i: int) -> records.ReviewRequested:
         record.sealed = None
     else:
         raise ValueError("no such branch")
+    branch_47 = b[i]
+    i += 1
+    if branch_47 == 2:
+        (record.expected_gain,) = _DOUBLES_1.unpack_from(b, i)
+        i += 8
+    elif branch_47 == 0:
+        record.expected_gain = None
+    else:
+        raise ValueError("no such branch")
     record.__class__ = records.ReviewRequested
     if i != len(b):
         raise ValueError("the bytes do not end with the record")
@@ -3851,7 +4624,8 @@ def write_review_requested(r: records.ReviewRequested, header: bytes) -> bytes:
     value_30 = r.consent_artefact_id
     value_32 = r.encryption_key_id
     value_34 = r.sealed
-    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_24)], data_24, LONGS[len(data_25)], data_25, LONGS[r.requested_at], LONGS[r.written_at], b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27, b"\x00" if value_28 is None else b"\x02" + LONGS[len(data_29 := value_28.encode())] + data_29, b"\x00" if value_30 is None else b"\x02" + LONGS[len(data_31 := value_30.encode())] + data_31, b"\x00" if value_32 is None else b"\x02" + LONGS[len(data_33 := value_32.encode())] + data_33, b"\x00" if value_34 is None else b"\x02" + LONGS[len(data_35 := value_34)] + data_35,)
+    value_36 = r.expected_gain
+    out += (b"\x00", _DOUBLES_1.pack(r.note_confidence), _SAMPLE_BYTES[r.sample], _DOUBLES_1.pack(r.inclusion_probability), _BOOLEAN_BYTES[r.show_predictions], LONGS[len(data_24)], data_24, LONGS[len(data_25)], data_25, LONGS[r.requested_at], LONGS[r.written_at], b"\x00" if value_26 is None else b"\x02" + LONGS[len(data_27 := value_26.encode())] + data_27, b"\x00" if value_28 is None else b"\x02" + LONGS[len(data_29 := value_28.encode())] + data_29, b"\x00" if value_30 is None else b"\x02" + LONGS[len(data_31 := value_30.encode())] + data_31, b"\x00" if value_32 is None else b"\x02" + LONGS[len(data_33 := value_32.encode())] + data_33, b"\x00" if value_34 is None else b"\x02" + LONGS[len(data_35 := value_34)] + data_35, b"\x00" if value_36 is None else b"\x02" + _DOUBLES_1.pack(value_36),)
     return b"".join(out)
 
 
@@ -3992,6 +4766,101 @@ def write_statistics_observed(r: records.StatisticsObserved, header: bytes) -> b
     return b"".join(out)
 
 
+def read_webhook_delivery(b: bytes, i: int) -> records.WebhookDelivery:
+    record: Any = _new(twins.WebhookDelivery)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.delivery_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.note_id = b[i : (i := i + n)].decode()
+    number_1 = SHORT_LONGS[b[i]]
+    if number_1 is None:
+        record.revision, i = read_int(b, i)
+    else:
+        record.revision = number_1
+        i += 1
+    record.kind = _DELIVERYKIND[b[i]]
+    i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.body = b[i : (i := i + n)].decode()
+    number_2 = SHORT_LONGS[b[i]]
+    if number_2 is None:
+        record.occurred_at, i = read_long(b, i)
+    else:
+        record.occurred_at = number_2
+        i += 1
+    branch_3 = b[i]
+    i += 1
+    if branch_3 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_3 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_4 = b[i]
+    i += 1
+    if branch_4 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_4 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
+    record.__class__ = records.WebhookDelivery
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_webhook_delivery(r: records.WebhookDelivery, header: bytes) -> bytes:
+    data_1 = r.delivery_id.encode()
+    data_2 = r.source.encode()
+    data_3 = r.note_id.encode()
+    data_4 = r.body.encode()
+    value_5 = r.encryption_key_id
+    value_7 = r.sealed
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            LONGS[len(data_2)], data_2,
+            LONGS[len(data_3)], data_3,
+            INTS[r.revision],
+            _DELIVERYKIND_BYTES[r.kind],
+            LONGS[len(data_4)], data_4,
+            LONGS[r.occurred_at],
+            b"\x00" if value_5 is None else b"\x02" + LONGS[len(data_6 := value_5.encode())] + data_6,
+            b"\x00" if value_7 is None else b"\x02" + LONGS[len(data_8 := value_7)] + data_8,
+        )
+    )
+
+
 def write_model_ref(r: records.ModelRef, header: bytes) -> bytes:
     data_1 = r.name.encode()
     data_2 = r.version.encode()
@@ -4037,9 +4906,12 @@ def write_prescription(r: records.Prescription, header: bytes) -> bytes:
 READERS: dict[type, Callable[[bytes, int], Any]] = {
     records.AccessLogged: read_access_logged,
     records.AnnotationValidated: read_annotation_validated,
+    records.AnnotatorJudged: read_annotator_judged,
+    records.DeskChanged: read_desk_changed,
     records.DriftDetected: read_drift_detected,
     records.DriftState: read_drift_state,
     records.DriftWords: read_drift_words,
+    records.EntitiesCoded: read_entities_coded,
     records.EntitiesExtracted: read_entities_extracted,
     records.ModelCommand: read_model_command,
     records.ModelEvent: read_model_event,
@@ -4048,14 +4920,18 @@ READERS: dict[type, Callable[[bytes, int], Any]] = {
     records.QualityMeasured: read_quality_measured,
     records.ReviewRequested: read_review_requested,
     records.StatisticsObserved: read_statistics_observed,
+    records.WebhookDelivery: read_webhook_delivery,
 }
 
 RESOLVED: dict[type, Callable[[dict[str, Any]], Any]] = {
     records.AccessLogged: resolved_access_logged,
     records.AnnotationValidated: resolved_annotation_validated,
+    records.AnnotatorJudged: resolved_annotator_judged,
+    records.DeskChanged: resolved_desk_changed,
     records.DriftDetected: resolved_drift_detected,
     records.DriftState: resolved_drift_state,
     records.DriftWords: resolved_drift_words,
+    records.EntitiesCoded: resolved_entities_coded,
     records.EntitiesExtracted: resolved_entities_extracted,
     records.ModelCommand: resolved_model_command,
     records.ModelEvent: resolved_model_event,
@@ -4064,14 +4940,18 @@ RESOLVED: dict[type, Callable[[dict[str, Any]], Any]] = {
     records.QualityMeasured: resolved_quality_measured,
     records.ReviewRequested: resolved_review_requested,
     records.StatisticsObserved: resolved_statistics_observed,
+    records.WebhookDelivery: resolved_webhook_delivery,
 }
 
 WRITERS: dict[type, Callable[[Any, bytes], bytes]] = {
     records.AccessLogged: write_access_logged,
     records.AnnotationValidated: write_annotation_validated,
+    records.AnnotatorJudged: write_annotator_judged,
+    records.DeskChanged: write_desk_changed,
     records.DriftDetected: write_drift_detected,
     records.DriftState: write_drift_state,
     records.DriftWords: write_drift_words,
+    records.EntitiesCoded: write_entities_coded,
     records.EntitiesExtracted: write_entities_extracted,
     records.ModelCommand: write_model_command,
     records.ModelEvent: write_model_event,
@@ -4080,4 +4960,5 @@ WRITERS: dict[type, Callable[[Any, bytes], bytes]] = {
     records.QualityMeasured: write_quality_measured,
     records.ReviewRequested: write_review_requested,
     records.StatisticsObserved: write_statistics_observed,
+    records.WebhookDelivery: write_webhook_delivery,
 }

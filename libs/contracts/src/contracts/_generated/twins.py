@@ -125,9 +125,48 @@ class AnnotationValidated(Record):
         "annotated_at",
         "supersedes",
         "dataset_digest",
+        "guideline_version",
+        "comment",
         "pseudonym_key_id",
         "purpose",
         "consent_artefact_id",
+        "encryption_key_id",
+        "sealed",
+        "note_confidence",
+        "hidden_check",
+    )
+
+
+class HeldInterval(Record):
+    __slots__ = (
+        "since",
+        "until",
+    )
+
+
+class AnnotatorJudged(Record):
+    __slots__ = (
+        "event_id",
+        "annotator",
+        "state",
+        "doubt",
+        "held",
+        "decisions",
+        "judged_at",
+        "judged_by",
+    )
+
+
+class DeskChanged(Record):
+    __slots__ = (
+        "subject",
+        "kind",
+        "guideline_version",
+        "text",
+        "segment",
+        "annotators",
+        "changed_by",
+        "changed_at",
         "encryption_key_id",
         "sealed",
     )
@@ -191,6 +230,56 @@ class DriftWords(Record):
         "words",
         "observed_from",
         "observed_to",
+        "encryption_key_id",
+        "sealed",
+    )
+
+
+class Coding(Record):
+    __slots__ = (
+        "system",
+        "code",
+        "display",
+        "version",
+        "score",
+        "how",
+    )
+
+
+class CodedEntity(Record):
+    __slots__ = (
+        "entity_id",
+        "label",
+        "text",
+        "start",
+        "end",
+        "assertion",
+        "codes",
+    )
+
+
+class EntitiesCoded(Record):
+    __slots__ = (
+        "event_id",
+        "entities_event_id",
+        "source",
+        "note_id",
+        "revision",
+        "origin",
+        "model",
+        "rules_version",
+        "rules_serial",
+        "table_version",
+        "table_serial",
+        "segment",
+        "patient_ref",
+        "written_at",
+        "accepted_at",
+        "extracted_at",
+        "entities",
+        "pseudonym_key_id",
+        "purpose",
+        "consent_artefact_id",
         "encryption_key_id",
         "sealed",
     )
@@ -368,6 +457,7 @@ class ReviewRequested(Record):
         "consent_artefact_id",
         "encryption_key_id",
         "sealed",
+        "expected_gain",
     )
 
 
@@ -391,4 +481,18 @@ class StatisticsObserved(Record):
         "n",
         "statistics",
         "sums",
+    )
+
+
+class WebhookDelivery(Record):
+    __slots__ = (
+        "delivery_id",
+        "source",
+        "note_id",
+        "revision",
+        "kind",
+        "body",
+        "occurred_at",
+        "encryption_key_id",
+        "sealed",
     )

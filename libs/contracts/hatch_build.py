@@ -1,0 +1,75 @@
+"""Compile native/*.c into src/contracts/_native while the wheel (or the editable install) is built.
+
+The compiler is $CC, else `cc` from PATH, else the one in the `ziglang` wheel, so that no system package is needed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+# No -march=native: a wheel runs where it was not built.
+FLAGS = ("-std=c11", "-O3", "-flto", "-fPIC", "-shared", "-fno-semantic-interposition", "-Wall", "-Wextra")
+
+
+def compiler() -> list[str] | None:
+    """The command of a C compiler, or None where there is none."""
+    if os.environ.get("CC"):
+        return shlex.split(os.environ["CC"])
+    if found := shutil.which("cc"):
+        return [found]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    return None
+
+
+def compile_library(root: Path, extra: tuple[str, ...] = ()) -> Path:
+    """Compile the sources under `root` and return the library's path; RuntimeError with the compiler's words."""
+    command = compiler()
+    if command is None:
+        raise RuntimeError("contracts needs a C compiler: install `cc`, or `pip install ziglang`, and build again")
+    library = root / "src" / "contracts" / "_native" / "libcontracts.so"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    sources = sorted(str(path) for path in (root / "native").glob("*.c"))
+    unfinished = library.with_name(f"{library.name}.{os.getpid()}.part")
+    result = subprocess.run(
+        [*command, *FLAGS, *extra, "-o", str(unfinished), *sources], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        unfinished.unlink(missing_ok=True)
+        raise RuntimeError(f"the C compiler {command[0]} failed on contracts:\n{result.stderr[-2000:]}")
+    unfinished.replace(library)
+    return library
+
+
+class CompileNative(BuildHookInterface):  # type: ignore[type-arg,misc]
+    """Compiles the library and marks the wheel as one for this platform and any Python 3."""
+
+    PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        """Without a compiler on this machine, the one that comes as a wheel."""
+        return [] if compiler() else ["ziglang"]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch passes it
+        """Run before the wheel is packed, for editable installs too."""
+        if self.target_name != "wheel":
+            return
+        compile_library(Path(self.root))
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform}"
+        build_data["artifacts"].append("src/contracts/_native/*.so")
+
+
+if __name__ == "__main__":
+    print(compile_library(Path(__file__).resolve().parent, tuple(sys.argv[1:])))  # noqa: T201

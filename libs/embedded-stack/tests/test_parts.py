@@ -8,9 +8,12 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
-from embedded_stack import bytecode, java, logfiles, ports
+from embedded_stack import EmbeddedStack, bytecode, java, logfiles, ports
 from embedded_stack.addresses import Addresses, addresses_of, read_stack_json, write_stack_json
+from embedded_stack.cache import Cache
+from embedded_stack.components.base import Site
 from embedded_stack.components.kafka import pinned_version, server_properties
+from embedded_stack.components.kafka_cluster import CLUSTER
 from embedded_stack.components.mlflow_server import copy_database
 from embedded_stack.errors import StackError
 from embedded_stack.pins import load_pins, parse_lock
@@ -262,3 +265,23 @@ def test_a_log_that_has_grown_large_is_set_aside(tmp_path, monkeypatch):
     log.write_text("long enough")
     assert logfiles.turn(log) == 0
     assert (tmp_path / "x.log.1").read_text() == "long enough"
+
+
+def test_three_nodes_know_each_other_and_keep_three_copies(tmp_path):
+    ports = {name: number for number, name in enumerate(one for kind in CLUSTER.values() for one in kind.port_names)}
+    site = Site(tmp_path, tmp_path, Cache(tmp_path), ephemeral=True, ports=ports)
+    nodes = [kind(site) for kind in CLUSTER.values()]
+    told = [dict(line.split("=", 1) for line in node._properties(tmp_path / node.name).splitlines()) for node in nodes]
+    assert [one["node.id"] for one in told] == ["1", "2", "3"]
+    assert len({one["listeners"] for one in told}) == 3
+    assert {one["controller.quorum.voters"] for one in told} == {"1@127.0.0.1:1,2@127.0.0.1:3,3@127.0.0.1:5"}
+    assert {(one["default.replication.factor"], one["min.insync.replicas"]) for one in told} == {("3", "2")}
+    assert {node.address for node in nodes} == {"127.0.0.1:0,127.0.0.1:2,127.0.0.1:4"}
+    metas = [dict(line.split("=", 1) for line in node._meta().splitlines()) for node in nodes]
+    assert len({meta["cluster.id"] for meta in metas}) == 1
+    assert len({meta["directory.id"] for meta in metas}) == 3
+
+
+def test_a_cluster_has_one_node_or_three():
+    with pytest.raises(StackError, match="1 or 3 brokers, not 2"):
+        EmbeddedStack(ephemeral=True, brokers=2)

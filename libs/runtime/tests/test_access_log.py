@@ -10,13 +10,13 @@ from contracts.records import AccessAction, AccessLogged, Seen
 from contracts.registry import InMemoryRegistry, WriterSchemas
 from contracts.topics import ACCESS_LOGGED, subject_of
 from contracts.wire import Deserializer
-from runtime.access_log import AccessLog, TopicAccesses
 from runtime.errors import Recoverable
-from runtime.memory import MemoryBroker, MemoryProducer
-from runtime.metrics import ACCESSES, Metrics
-from runtime.people import Person
-from runtime.pseudonyms import Pseudonyms
-from runtime.settings import ServiceSettings
+from runtime.service.memory import MemoryBroker, MemoryProducer
+from runtime.service.metrics import ACCESSES, Metrics
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.settings import ServiceSettings
+from runtime.web.access_log import AccessLog, TopicAccesses
+from runtime.web.people import Person
 
 ANNA = Person("anna", "validator")
 TEXT = (Seen.IDENTITY, Seen.TEXT)
@@ -28,7 +28,7 @@ class Rig:
         if registered:
             self.register()
         settings = ServiceSettings.load(bootstrap_servers="x:1", schema_registry_url="http://x")
-        publish = TopicAccesses(settings, self.registry, timeout_s, self.metrics, MemoryProducer(self.broker))
+        publish = TopicAccesses(settings, self.registry, timeout_s, self.metrics, producer=MemoryProducer(self.broker))
         self.log = AccessLog("review-desk", Pseudonyms(b"k" * 32), publish, clock=lambda: 7)
 
     def register(self) -> None:

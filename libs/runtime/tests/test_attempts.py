@@ -8,16 +8,22 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from contracts.reasons import Reason
-from runtime.attempts import Attempts, Mark, quarantined
-from runtime.deadletter import REASON, header
-from runtime.delivery import DeliveryProducer
-from runtime.loop import ConsumerLoop, LoopLimits
-from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from runtime.metrics import DIED_IN_HAND, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import REASON, header
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from runtime.service.metrics import DIED_IN_HAND, Metrics
+from runtime.stream.attempts import Attempts, Mark, quarantined
+from runtime.stream.loop import ConsumerLoop, LoopLimits
 
 QUICK = LoopLimits(
-    batch_records=10, poll_s=0.001, heartbeat_s=0.02, commit_interval_s=0.0, drain_s=0.3, max_in_flight=4
+    batch_records=10,
+    poll_s=0.001,
+    heartbeat_s=0.02,
+    commit_interval_s=0.0,
+    revoke_wait_s=0.3,
+    stop_wait_s=0.3,
+    held_batches=4,
 )
 AT = ("in", 0)
 

@@ -1,7 +1,7 @@
 """Budgets: what one client uses up does not keep another out, and everything that was held comes back."""
 
 import pytest
-from runtime.budget import ByteBudget, OverBudget, Rates
+from runtime.web.budget import ByteBudget, OverBudget, Rates
 
 
 def test_a_client_ends_at_its_share_and_all_at_the_total():

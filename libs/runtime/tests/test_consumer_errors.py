@@ -9,15 +9,16 @@ from typing import ClassVar
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from runtime.consumer_errors import KAFKA, ConsumerErrors, ErrorKind, kind_of, kind_of_line
-from runtime.delivery import DeliveryProducer
 from runtime.errors import ReadingBroken
-from runtime.follow import TopicFollower
-from runtime.health import Liveness, Readiness
-from runtime.loop import ASSIGNMENT, ConsumerLoop, LoopLimits
-from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from runtime.metrics import CONSUMER_ERRORS, Metrics
-from runtime.retry import Backoff
+from runtime.kafka.consumer_errors import KAFKA, ConsumerErrors, ErrorKind, kind_of, kind_of_line
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.follow import TopicFollower
+from runtime.service.health import Liveness, Readiness
+from runtime.service.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from runtime.service.metrics import CONSUMER_ERRORS, Metrics
+from runtime.stream.loop import ConsumerLoop, LoopLimits
+from runtime.stream.retry import Backoff
+from runtime.stream.state import ASSIGNED
 
 
 class Rig:
@@ -153,7 +154,7 @@ class Revoked(MemoryConsumer):
 def test_a_loop_whose_right_is_taken_away_is_not_ready_at_once_and_ends() -> None:
     """The client says it once, and then nothing more."""
     broker = MemoryBroker()
-    consumer, readiness, metrics = Revoked(broker), Readiness(ASSIGNMENT), Metrics()
+    consumer, readiness, metrics = Revoked(broker), Readiness(ASSIGNED), Metrics()
     errors = ConsumerErrors(metrics, readiness, 0.5)
     loop = ConsumerLoop(
         consumer,
@@ -194,7 +195,7 @@ def test_a_loop_that_may_not_ask_where_its_group_left_off_ends() -> None:
 
     broker = MemoryBroker()
     broker.append("in", b"1")
-    readiness, metrics = Readiness(ASSIGNMENT), Metrics()
+    readiness, metrics = Readiness(ASSIGNED), Metrics()
     loop = ConsumerLoop(
         Unasked(broker),
         DeliveryProducer({}, MemoryProducer(broker)),
@@ -231,10 +232,10 @@ def test_a_topic_that_a_follower_does_not_find_lasts_until_it_is_there() -> None
 
 READERS = {
     "PositionedConsumer",
-    "RangeReader",
+    "RecordReader",
     "History",
     "TopicFollower",
-    "StoredStates",
+    "TopicRecords",
     "TopicRequests",
     "ConsumerLoop",
 }

@@ -7,11 +7,11 @@ from contracts.files import NAMESPACE, OLD_NAMESPACE, schema_text
 from contracts.records import NoteAccepted
 from contracts.registry import InMemoryRegistry
 from contracts.wire import Serializer
-from runtime import contract
-from runtime.contract import ContractSettings
-from runtime.health import Liveness, Readiness
-from runtime.process import run_service
-from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from runtime.service import contract
+from runtime.service.contract import ContractSettings
+from runtime.service.health import Liveness, Readiness
+from runtime.service.run import run_service
+from runtime.service.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
 
 ADDRESSES = {
     "RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:1",

@@ -68,15 +68,15 @@ def test_a_started_service_may_leave_none(module: str, tmp_path: Path) -> None:
 
 
 def test_every_service_goes_through_the_start_that_forbids_them() -> None:
-    assert len(SERVICES) == 8
+    assert len(SERVICES) == 10
     for module in SERVICES:
         (main,) = ROOT.glob(f"services/*/src/{module}/__main__.py")
         assert "run_service(" in main.read_text(encoding="utf-8")
 
 
 PROCESSES = {
-    "a service": "import runtime.process as p, runtime.settings as s; p.run_service(s.ServiceSettings, print)",
-    "the contract job": "import runtime.contract as c; c.main(['nothing'])",
+    "a service": "import runtime.service.run as p, runtime.service.settings as s; p.run_service(s.ServiceSettings, print)",
+    "the contract job": "import runtime.service.contract as c; c.main(['nothing'])",
     "the training job": "import lifecycle.job_process as j; j.main(['/nowhere'])",
     "the command line": "import sys, rxtract.app as a; sys.argv[1:] = ['doctor', '--no-such-option']\n"
     "try: a.run()\nexcept SystemExit: pass",

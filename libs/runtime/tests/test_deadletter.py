@@ -7,7 +7,8 @@ from contracts.reasons import Reason
 from contracts.records import Origin
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime.deadletter import (
+from runtime.errors import BudgetExceeded
+from runtime.kafka.deadletter import (
     ATTEMPT,
     ERROR_HEADERS,
     EXCEPTION,
@@ -28,8 +29,7 @@ from runtime.deadletter import (
     origin_of,
     without_value,
 )
-from runtime.errors import BudgetExceeded
-from runtime.records import InputRecord
+from runtime.kafka.records import InputRecord
 
 RECORD = InputRecord("notes", 3, 41, 0, b"key", b"\x00\x00\x00\x00\x07body", (("trace", b"1"), ("trace", b"2")))
 

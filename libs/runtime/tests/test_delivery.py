@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from contracts.reasons import Reason
-from runtime.deadletter import OFFSET, VALUE_BYTES, dead_letter, header
-from runtime.delivery import PRODUCER_DEFAULTS, DeliveryProducer
 from runtime.errors import DeliveryFailed, ProducerBroken, Rejected
-from runtime.memory import MemoryBroker, MemoryProducer
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import OFFSET, VALUE_BYTES, dead_letter, header
+from runtime.kafka.delivery import PRODUCER_DEFAULTS, DeliveryProducer
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.memory import MemoryBroker, MemoryProducer
 
 RECORDS = [OutputRecord("out", b"k", b"%d" % number) for number in range(10)]
 

@@ -11,19 +11,20 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, To
 from aiokafka.structs import TopicPartition
 from contracts.reasons import Reason
 from faust.types import TP
-from runtime import faust_batch
-from runtime.attempts import Mark
 from runtime.errors import Recoverable
-from runtime.faust_batch import BatchApp, BatchLimits, credentials
-from runtime.faust_batch_consumer import BatchConsumer, BatchTransport
-from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS, BatchState
-from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
-from runtime.faust_batch_worker import input_records
-from runtime.health import Liveness, Readiness
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, EXPIRED_RECORDS, METRICS, OFFSET_RESETS, Metrics
-from runtime.positions import IN_REACH, Jump
-from runtime.records import InputRecord, OwnRecord
-from runtime.settings import ServiceSettings
+from runtime.kafka.positions import IN_REACH, Jump
+from runtime.kafka.records import InputRecord, OwnRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import COMMIT_AGE, CONSUMER_LAG, EXPIRED_RECORDS, METRICS, OFFSET_RESETS, Metrics
+from runtime.service.settings import ServiceSettings
+from runtime.stream.attempts import Mark
+from runtime.stream.faust import app as faust_batch
+from runtime.stream.faust.app import BatchApp, BatchLimits, credentials
+from runtime.stream.faust.consumer import BatchConsumer, BatchTransport
+from runtime.stream.faust.state import BATCH_METRICS, BatchState
+from runtime.stream.faust.stop import EXIT_SURPRISE, FailStop
+from runtime.stream.faust.worker import input_records
+from runtime.stream.state import ASSIGNED
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
 
@@ -155,14 +156,14 @@ class Rig:
         self.app.consumer_generation_id = 1
         self.consumer._set_active_tps({TP0, TP1})
         for tp in (TP0, TP1):
-            self.batching.ledger.expect(tp, 10)
+            self.batching.expect(tp, 10)
         self.batching.attempts.told()  # the marks of this assignment are written
 
     async def fetch(self) -> list:
         return [message async for _, message in self.consumer.getmany(timeout=1.0)]
 
     def deliver(self, tp: TP, first: int, last: int):
-        batch = self.batching.ledger.deliver(tp, rows(tp.partition, first, last), 1)
+        batch = self.batching.deliver(tp, rows(tp.partition, first, last), 1)
         self.batching.ledger.start(batch)
         return batch
 
@@ -308,7 +309,7 @@ async def test_a_stopped_flow_delivers_nothing_and_seeks_nothing():
     rig.thread.during_fetch = rig.consumer.stop_flow
     assert await rig.fetch() == []
     assert rig.thread.seeks == []
-    assert rig.batching.ledger.expected(TP0) == 10
+    assert rig.batching.positions.get(TP0) == 10
 
 
 @in_loop
@@ -436,6 +437,31 @@ async def test_retention_that_passed_the_committed_offset_is_counted_too():
 
 
 @in_loop
+@pytest.mark.parametrize(("stored", "expired"), [({}, 0), ({TP0: 0}, 0), ({TP0: 5}, 6)])
+async def test_what_retention_deletes_of_a_partition_that_came_after_its_group_is_counted(stored, expired):
+    rig = Rig()
+    rig.thread.stored, rig.thread.earliest = stored, {TP1: 6}
+    await rig.consumer.perform_seek()
+    assert rig.thread.seeks == [{TP0: stored.get(TP0, 0), TP1: 6}]
+    assert rig.metrics.counter(EXPIRED_RECORDS)._value.get() == expired
+
+
+@in_loop
+async def test_marks_are_written_beside_what_the_commit_before_them_reached():
+    """The group went back to 12, and stayed there until the next record: whoever took over did 12 to 14 again."""
+    rig = Rig()
+    first, second = rig.deliver(TP0, 10, 11), rig.deliver(TP0, 12, 14)
+    rig.finish(first)
+    async with rig.consumer._commit_lock:  # another commit is under way
+        marking = asyncio.create_task(rig.consumer.commit_marks())
+        await asyncio.sleep(0)
+        rig.finish(second)
+        assert await rig.consumer.force_commit() is True
+    assert await marking is True
+    assert rig.thread.commits == [{TP0: 15}, {TP0: 15}]
+
+
+@in_loop
 async def test_a_log_that_was_cut_off_stops_its_partition_and_is_not_ready():
     rig = Rig()
     cut_off = OffsetOutOfRangeError({TopicPartition("in", 0): 10})
@@ -471,31 +497,31 @@ async def test_a_partition_without_a_committed_offset_is_no_error():
 
 @in_loop
 async def test_markers_at_the_end_are_passed_and_committed_and_no_lag(monkeypatch):
-    monkeypatch.setattr("runtime.faust_batch_consumer._LOOK_FOR_MARKERS_S", 0.0)
+    monkeypatch.setattr("runtime.stream.faust.consumer._LOOK_FOR_MARKERS_S", 0.0)
     rig = Rig()
     rig.thread.ends = {TP0: 13, TP1: 10}
     rig.thread.claims = {TP0: 11}
     rig.thread.fetches = [{TP0: rows(0, 10, 10)}]
     (message,) = await rig.fetch()
     await rig.fetch()
-    assert rig.batching.ledger.behind(rig.batching.ends.get)[TP0] == 3  # not known yet whether records stand there
+    assert rig.batching.ledger.behind(rig.batching.waiting)[TP0] == 3  # not known yet whether records stand there
     rig.thread.claims = {TP0: 13}
     await rig.fetch()
-    assert rig.batching.ledger.expected(TP0) == 11
+    assert rig.batching.positions.get(TP0) == 11
     await rig.fetch()
     assert rig.thread.seeks == [{TP0: 11}]
-    assert rig.batching.ledger.expected(TP0) == 13
+    assert rig.batching.positions.get(TP0) == 13
     assert await rig.consumer.commit() is False  # behind a batch that is not finished
     rig.batching.ledger.start(message.value)
     rig.finish(message.value)
     assert await rig.consumer.commit() is True
     assert rig.thread.commits == [{TP0: 13}]
-    assert rig.batching.ledger.behind(rig.batching.ends.get)[TP0] == 0
+    assert rig.batching.ledger.behind(rig.batching.waiting)[TP0] == 0
 
 
 @in_loop
 async def test_a_claim_of_the_client_that_is_not_true_skips_nothing(monkeypatch):
-    monkeypatch.setattr("runtime.faust_batch_consumer._LOOK_FOR_MARKERS_S", 0.0)
+    monkeypatch.setattr("runtime.stream.faust.consumer._LOOK_FOR_MARKERS_S", 0.0)
     rig = Rig()
     rig.thread.claims = {TP0: 13}
     await rig.fetch()
@@ -677,8 +703,8 @@ async def test_a_seek_sets_where_the_ledger_goes_on():
     rig.thread.stored, rig.thread.earliest = {TP0: 42}, {TP1: 7}
     old = rig.deliver(TP0, 10, 14)
     await rig.consumer.perform_seek()
-    assert rig.batching.ledger.expected(TP0) == 42
-    assert rig.batching.ledger.expected(TP1) == 7
+    assert rig.batching.positions.get(TP0) == 42
+    assert rig.batching.positions.get(TP1) == 7
     assert rig.thread.seeks == [{TP0: 42, TP1: 7}]
     rig.finish(old)
     assert await rig.consumer.commit() is False
@@ -688,7 +714,7 @@ async def test_a_seek_sets_where_the_ledger_goes_on():
 async def test_a_partition_that_comes_during_the_seek_waits_for_its_own():
     rig = Rig()
     rig.thread.ours, rig.thread.stored = {TP0}, {TP0: 42}
-    rig.batching.ledger.forget([TP0, TP1])
+    rig.batching.revoked([TP0, TP1])
     seek = rig.thread.seek_to_committed
 
     async def seek_to_committed():
@@ -709,7 +735,7 @@ async def test_restored_state_says_where_reading_goes_on_whatever_was_committed(
     rig.batching.restore = lambda partitions: {TP0: 17}
     await rig.consumer.perform_seek()
     assert rig.thread.seeks == [{TP0: 17, TP1: 0}]
-    assert rig.batching.ledger.expected(TP0) == 17
+    assert rig.batching.positions.get(TP0) == 17
 
 
 @in_loop
@@ -838,7 +864,9 @@ def clock() -> Clock:
 @pytest.fixture
 def state(clock) -> BatchState:
     metrics = Metrics((*METRICS, *BATCH_METRICS))
-    return BatchState(BatchLimits(), FailStop(lambda code: None), metrics, Liveness(), Readiness(ASSIGNED), clock=clock)
+    return BatchState(
+        BatchLimits(), FailStop(lambda code: None), metrics, Liveness(), readiness=Readiness(ASSIGNED), clock=clock
+    )
 
 
 def test_stuck_names_the_handler(state):
@@ -856,13 +884,12 @@ def test_stuck_names_a_fetch_loop_that_stands_still(state, clock):
 
 def test_stuck_names_commits_that_do_not_move_though_work_is_done(state, clock):
     tp = ("in", 0)
-    state.ledger.expect(tp, 10)
+    state.expect(tp, 10)
 
     def finish(first: int) -> None:
-        batch = state.ledger.deliver(tp, rows(0, first, first + 4), 1)
+        batch = state.deliver(tp, rows(0, first, first + 4), 1)
         state.ledger.start(batch)
-        state.ledger.finish(batch)
-        state.batch_finished()
+        state.finish(batch)
 
     clock.now += 31
     assert state.stuck(0.0) is None
@@ -872,13 +899,13 @@ def test_stuck_names_commits_that_do_not_move_though_work_is_done(state, clock):
     assert state.stuck(0.0) is None  # nothing was finished since: a broker that is away is not our fault
     finish(15)
     assert state.stuck(0.0) == "the commits"
-    state.commit_moved({tp: 20})
+    state.committed({tp: 20})
     assert state.stuck(0.0) is None
     clock.now += 31
     finish(20)
     assert state.stuck(0.0) is None
     state.revoked([tp])
-    state.ledger.expect(tp, 20)
+    state.expect(tp, 20)
     clock.now += 31
     finish(20)
     assert state.stuck(0.0) is None
@@ -894,18 +921,18 @@ def test_lag_and_commit_age_leave_with_the_partitions(state, clock):
     tp = ("in", 0)
     read = functools.partial(state.metrics.registry.get_sample_value, labels={"topic": "in"})
     state.assigned([tp])
-    state.ledger.expect(tp, 0)
+    state.expect(tp, 0)
     state.ends[tp] = 5_000
-    state.publish_progress()
+    state.publish_progress(state.waiting)
     clock.now += 70
-    state.publish_progress()
+    state.publish_progress(state.waiting)
     assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (5_000, 70)
-    state.commit_moved({tp: 10})
-    state.publish_progress()
+    state.committed({tp: 10})
+    state.publish_progress(state.waiting)
     assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (4_990, 0)
     clock.now += 5
     state.revoked([tp])
-    state.publish_progress()
+    state.publish_progress(state.waiting)
     assert (read(CONSUMER_LAG.name), read(COMMIT_AGE.name)) == (0, 0)
 
 

@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from runtime.faust_batch_ledger import Batch, OffsetLedger, RepeatedOffsetsError, UnknownPartitionError
-from runtime.positions import Positions
+from runtime.kafka.positions import Positions
+from runtime.stream.ledger import Batch, OffsetLedger, RepeatedOffsetsError, UnknownPartitionError
 
 PARTITIONS = 3
 WORKERS = 3
@@ -24,6 +24,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.ledger = OffsetLedger()
+        self.reading = Positions()
         self.under_way: list[Batch] = []
         self.positions: dict[tuple[str, int], int] = {}
         self.looking_again: set[tuple[str, int]] = set()
@@ -85,15 +86,17 @@ class World:
             return
         records = [Fetched(offset) for offset in range(first, last + 1)]
         try:
-            begin, stop, again = worker.ledger.positions.admit(partition, records)
+            begin, stop, again = worker.reading.admit(partition, records)
             batch = worker.ledger.deliver(partition, records[begin:stop], stop - begin) if stop > begin else None
+            if batch is not None:
+                worker.reading.advance(partition, batch.last + 1)
         except (RepeatedOffsetsError, UnknownPartitionError):
             raise AssertionError("the ledger was given what positions refuse") from None
         worker.looking_again.discard(partition)
         if again:
             worker.looking_again.add(partition)
             self.refusals += 1
-        worker.positions[partition] = worker.ledger.expected(partition)
+        worker.positions[partition] = worker.reading.get(partition)
         if batch is None:
             return
         if self.random.random() < 0.9:
@@ -142,7 +145,8 @@ class World:
     def rebalance(self, without: Worker | None = None) -> None:
         for worker in self.workers:
             if worker is not without:
-                worker.ledger.put_back()
+                for partition, offset in worker.ledger.put_back().items():
+                    worker.reading.begin(partition, offset)
                 self.store(worker.ledger.committable())
             worker.ledger.forget(worker.ledger.partitions)
             worker.positions.clear()
@@ -150,6 +154,7 @@ class World:
         for partition in self.ends:
             worker = self.random.choice(self.workers)
             worker.ledger.expect(partition, self.committed[partition])
+            worker.reading.begin(partition, self.committed[partition])
             worker.positions[partition] = self.committed[partition]
 
 

@@ -19,8 +19,8 @@ from faust.transport import conductor, consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
 from mode import services
-from runtime.faust_batch import BatchApp, check_accelerator
-from runtime.faust_batch_consumer import BatchConsumer, BatchConsumerThread, BatchTransport
+from runtime.stream.faust.app import BatchApp, check_accelerator
+from runtime.stream.faust.consumer import BatchConsumer, BatchConsumerThread, BatchTransport
 
 Consumer = consumer.Consumer
 Delegate = consumer.ThreadDelegateConsumer

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pytest
 from contracts.reasons import Reason
 from contracts.registry import RegistryUnavailable
-from runtime.deadletter import DeadLetterBudget, dead_letter
 from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable, Rejected
-from runtime.faust_batch_ledger import Batch
-from runtime.faust_batch_state import BATCH_METRICS
-from runtime.faust_batch_stop import EXIT_SURPRISE, FailStop
-from runtime.faust_batch_worker import BatchWorker, input_records
-from runtime.metrics import METRICS, RECORDS_DELIVERED, RETRIES, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import METRICS, RECORDS_DELIVERED, RETRIES, Metrics
+from runtime.stream.faust.state import BATCH_METRICS
+from runtime.stream.faust.stop import EXIT_SURPRISE, FailStop
+from runtime.stream.faust.worker import BatchWorker, input_records
+from runtime.stream.ledger import Batch
 
 
 @dataclass
@@ -31,7 +31,8 @@ class FakeReports:
     def __init__(self) -> None:
         self.sent_at_s = time.monotonic()
         self.settled = False
-        self.failure: Exception | None = None
+        self.failure: DeliveryFailed | None = None
+        self.broken = None
 
     def unfinished(self) -> Exception:
         return DeliveryFailed(1, 1, "_TIMED_OUT", retriable=True)
@@ -67,7 +68,7 @@ class Bench:
         self.metrics = Metrics((*METRICS, *BATCH_METRICS))
         self.sender = sender or FakeSender()
         self.worker = BatchWorker(
-            handler, self.sender, FailStop(self._leave), self.metrics, lambda batch: not batch.dropped, **options
+            handler, self.sender, FailStop(self._leave), self.metrics, begin=lambda batch: not batch.dropped, **options
         )
         self.worker.start()
 
@@ -196,8 +197,8 @@ def test_a_failed_delivery_ends_the_process(benches):
     assert (bench.exits, bench.done) == ([EXIT_SURPRISE], [])
 
 
-def fail(reports: FakeReports, code: str = "_MSG_TIMED_OUT") -> None:
-    reports.failure, reports.settled = DeliveryFailed(1, 1, code, retriable=True), True
+def fail(reports: FakeReports, code: str = "_MSG_TIMED_OUT", *, retriable: bool = True) -> None:
+    reports.failure, reports.settled = DeliveryFailed(1, 1, code, retriable=retriable), True
 
 
 def sent_offsets(bench: Bench) -> list[bytes | None]:
@@ -248,7 +249,7 @@ def test_a_topic_that_is_not_there_ends_the_process(benches):
     bench = benches(numbered, FakeSender(at_once=False))
     bench.submit(0)
     until(lambda: bench.sender.sent)
-    fail(bench.sender.sent[0][1], "_UNKNOWN_TOPIC")
+    fail(bench.sender.sent[0][1], "_UNKNOWN_TOPIC", retriable=False)
     assert bench.left.wait(5)
     assert (bench.exits, bench.done) == ([EXIT_SURPRISE], [])
 

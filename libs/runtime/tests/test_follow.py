@@ -9,10 +9,10 @@ from confluent_kafka import KafkaError, KafkaException
 from contracts.reasons import Reason
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
-from runtime import follow
-from runtime.follow import TopicFollower
-from runtime.memory import MemoryBroker, MemoryConsumer
-from runtime.metrics import OFFSET_RESETS, Metrics
+from runtime.kafka import follow
+from runtime.kafka.follow import TopicFollower
+from runtime.service.memory import MemoryBroker, MemoryConsumer
+from runtime.service.metrics import OFFSET_RESETS, Metrics
 
 AWAY = KafkaException(KafkaError(KafkaError._TRANSPORT))
 
@@ -99,7 +99,7 @@ def until(condition) -> None:
 
 
 def test_a_partition_that_comes_later_is_read_from_its_beginning(monkeypatch):
-    monkeypatch.setattr("runtime.positioned.GROWTH_S", 0.0)
+    monkeypatch.setattr("runtime.kafka.reader.GROWTH_S", 0.0)
     log, heard = FakeLog(b"a"), []
     follower = TopicFollower({}, "t", bytes, heard.append, make_consumer=log)
     follower.start()
@@ -116,7 +116,7 @@ def test_a_partition_that_comes_later_is_read_from_its_beginning(monkeypatch):
 
 def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one():
     log, heard, metrics = FakeLog(b"a", b"b"), [], Metrics()
-    follower = TopicFollower({}, "t", bytes, heard.append, metrics, log)
+    follower = TopicFollower({}, "t", bytes, heard.append, metrics=metrics, make_consumer=log)
     follower.start()
     try:
         until(lambda: follower.caught_up)

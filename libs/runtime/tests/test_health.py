@@ -9,9 +9,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from runtime.health import HealthServer, Liveness, Readiness, process_age_s
-from runtime.metrics import READY, RECORDS_CONSUMED, START, Metrics
-from runtime.settings import ServiceSettings
+from runtime.service.health import HealthServer, Liveness, Readiness, process_age_s
+from runtime.service.metrics import READY, RECORDS_CONSUMED, START, Metrics
+from runtime.service.settings import ServiceSettings
 
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:

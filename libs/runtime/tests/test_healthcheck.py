@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from runtime import healthcheck
-from runtime.health import HealthServer, Readiness
+from runtime.service import healthcheck
+from runtime.service.health import HealthServer, Readiness
 
 
 def test_ready_or_not_is_the_exit_code(

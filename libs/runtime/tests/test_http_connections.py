@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.http_connections import Patience, room_for
-from runtime.http_server import HTTP, HttpServer, listen
-from runtime.metrics import CONNECTIONS_CLOSED, DOOR_METRICS, HTTP_BUSY, Metrics
+from runtime.service.health import HealthServer, Liveness, Readiness
+from runtime.service.metrics import CONNECTIONS_CLOSED, DOOR_METRICS, HTTP_BUSY, Metrics
+from runtime.web.connections import Patience, room_for
+from runtime.web.server import HTTP, HttpServer, listen
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 SOON = Patience(first_byte_s=0.3, headers_s=0.3, body_s=0.3, answer_s=0.3, kept_s=0.3)
@@ -29,7 +29,7 @@ class Rig:
         self.stop, self.metrics, self.may_answer = threading.Event(), Metrics(DOOR_METRICS), threading.Event()
         self.may_answer.set()
         self.answer, self.asked, self.waiting = answer, 0, ThreadPoolExecutor(100)
-        self.listening = listen("127.0.0.1", 0, "PORT", None, 100)
+        self.listening = listen("127.0.0.1", 0, "PORT", None, backlog=100)
         self.port = self.listening.getsockname()[1]
         self.readiness = Readiness(HTTP)
         self.server = HttpServer(

@@ -6,8 +6,8 @@ import time
 
 import httpx
 import pytest
-from runtime.health import Liveness, Readiness
-from runtime.http_server import HTTP, HttpServer, listen
+from runtime.service.health import Liveness, Readiness
+from runtime.web.server import HTTP, HttpServer, listen
 
 DRAIN_S = 60.0
 
@@ -23,7 +23,7 @@ class Rig:
         self.now_s = 0.0
         self.stop = threading.Event()
         self.readiness = Readiness(HTTP)
-        self.listening = listen("127.0.0.1", 0, "PORT", None, 10)
+        self.listening = listen("127.0.0.1", 0, "PORT", None, backlog=10)
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         server = HttpServer(app, self.stop, Liveness(), self.readiness, drain_s=DRAIN_S, clock=lambda: self.now_s)
         self.thread = threading.Thread(target=server.run, args=([self.listening],), daemon=True)

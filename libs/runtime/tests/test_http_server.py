@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from runtime.errors import SettingsError
-from runtime.http_server import listen
+from runtime.web.server import listen
 
 
 def test_a_connection_sends_its_answers_at_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from runtime.errors import SettingsError
-from runtime.kafka_login import check_login
+from runtime.service.kafka_login import check_login
 
 SECURED = {"bootstrap.servers": "kafka:9093", "security.protocol": "SASL_SSL", "sasl.password": "guessed-secret"}
 

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import pytest
 from pydantic import Field
-from runtime.contract import main as contract
 from runtime.errors import SettingsError
-from runtime.known_variables import OF_TOOLS, every_variable, refuse_misspelt, unknown_variables
-from runtime.process import NOT_STARTED, OK, run_service
-from runtime.settings import ServiceSettings, own_variables
+from runtime.service.contract import main as contract
+from runtime.service.known_variables import OF_TOOLS, every_variable, refuse_misspelt, unknown_variables
+from runtime.service.run import NOT_STARTED, OK, run_service
+from runtime.service.settings import ServiceSettings, own_variables
 
 NEEDED = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}
 

@@ -5,13 +5,13 @@ import logging
 import subprocess
 import sys
 
-from runtime.logs import Seldom
+from runtime.service.logs import Seldom
 
 CANARY = "canary-phrase-that-is-a-note"
 
 PROGRAM = f"""
 import logging, threading
-from runtime import logs
+from runtime.service import logs
 from runtime.errors import Recoverable
 logs.configure("test", LEVEL)
 log = logs.get_logger("runtime.test")
@@ -88,7 +88,7 @@ def test_a_library_that_repeats_itself_is_shown_now_and_then_and_counted() -> No
             now[0] += 1 / 75
             say("aiokafka.client", "Unable connect to node %s", second)
             say("aiokafka.group", "Group Coordinator Request failed: %s", second)
-        say("runtime.loop", "ours", level=logging.INFO)
+        say("runtime.stream.loop", "ours", level=logging.INFO)
     assert shown.count("ours") == 20
     assert 8 <= len(shown) - 20 <= 12
     assert any("like it were left out" in line for line in shown)

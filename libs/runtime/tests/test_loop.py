@@ -7,21 +7,36 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 from contracts.reasons import Reason
-from runtime.deadletter import DeadLetterBudget, budgeted, dead_letter
-from runtime.delivery import DeliveryProducer
 from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable
-from runtime.health import Liveness, Readiness
-from runtime.loop import ASSIGNMENT, ConsumerLoop, LoopLimits
-from runtime.memory import MemoryBroker, MemoryConsumer, MemoryProducer
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, DEAD_LETTERS, EXPIRED_RECORDS, OFFSET_RESETS, RETRIES, Metrics
-from runtime.positions import IN_REACH, Jump
-from runtime.records import InputRecord, OutputRecord
-from runtime.retry import Backoff, retrying
+from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.positions import IN_REACH, Jump
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.memory import MemoryBroker, MemoryConsumer, MemoryProducer
+from runtime.service.metrics import (
+    COMMIT_AGE,
+    CONSUMER_LAG,
+    DEAD_LETTERS,
+    EXPIRED_RECORDS,
+    OFFSET_RESETS,
+    RETRIES,
+    Metrics,
+)
+from runtime.stream.loop import ConsumerLoop, LoopLimits
+from runtime.stream.retry import Backoff
+from runtime.stream.state import ASSIGNED
 
 QUICK = LoopLimits(
-    batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=0.0, drain_s=0.3, max_in_flight=4
+    batch_records=10,
+    poll_s=0.005,
+    heartbeat_s=0.02,
+    commit_interval_s=0.0,
+    revoke_wait_s=0.3,
+    stop_wait_s=0.3,
+    held_batches=4,
 )
 NO_PAUSE = Backoff(first_s=0.005, max_s=0.01)
 TIMED_OUT = KafkaError._MSG_TIMED_OUT
@@ -35,7 +50,7 @@ def copy_out(records: Sequence[InputRecord]) -> list[OutputRecord]:
 class Rig:
     """A loop over a broker in memory, running in a thread."""
 
-    def __init__(self, handler=copy_out, *, records: int = 25, partitions: int = 1, retry: bool = False) -> None:
+    def __init__(self, handler=copy_out, *, records: int = 25, partitions: int = 1) -> None:
         self.broker = MemoryBroker(partitions)
         for number in range(records):
             self.broker.append("in", b"%d" % number, b"k" * (number % partitions))
@@ -43,9 +58,7 @@ class Rig:
         self.stop = threading.Event()
         self.metrics = Metrics()
         self.liveness = Liveness(0.2)
-        self.readiness = Readiness(ASSIGNMENT)
-        if retry:
-            handler = retrying(handler, self.stop, backoff=NO_PAUSE)
+        self.readiness = Readiness(ASSIGNED)
         self.handler = handler
         self.loop = self.loop_over(self.consumer)
         self.error: Exception | None = None
@@ -164,7 +177,7 @@ def test_a_dead_letter_that_is_not_delivered_holds_the_offset() -> None:
         return [dead_letter(record, Reason.EMPTY_TEXT, "test") for record in records]
 
     rig = Rig(refuse, records=5)
-    rig.broker.delivery_faults["in.dlq"] = [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 1000
+    rig.broker.delivery_faults["in.dlq"] = [TIMED_OUT] * 1000
     with rig.running():
         rig.until(lambda: rig.metrics.counter(RETRIES).labels("delivery")._value.get() >= 3)
         assert rig.committed == 0
@@ -172,6 +185,16 @@ def test_a_dead_letter_that_is_not_delivered_holds_the_offset() -> None:
         rig.until(lambda: rig.committed == 5)
     assert sorted(rig.broker.values("in.dlq")) == [b"0", b"1", b"2", b"3", b"4"]
     assert rig.metrics.counter(DEAD_LETTERS).labels("test", "EMPTY_TEXT")._value.get() == 5
+
+
+def test_a_topic_that_we_may_not_write_ends_the_loop_uncommitted() -> None:
+    """No waiting mends a right that is missing: a process that ends is seen, and its group takes over."""
+    rig = Rig(records=5)
+    rig.broker.delivery_faults["out"] = [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 5
+    with rig.running():
+        rig.until(lambda: rig.error is not None)
+    assert isinstance(rig.error, DeliveryFailed)
+    assert rig.committed == 0
 
 
 def test_a_surprise_stops_the_loop_and_commits_only_what_was_before_it() -> None:
@@ -196,7 +219,7 @@ def test_a_recoverable_fault_waits_and_nothing_is_skipped() -> None:
             raise faults.pop()
         return copy_out(records)
 
-    rig = Rig(shaky, records=12, retry=True)
+    rig = Rig(shaky, records=12)
     with rig.running():
         rig.until(lambda: rig.committed == 12)
     assert len(rig.broker.values("out")) == 12
@@ -206,7 +229,7 @@ def test_stopping_while_waiting_ends_without_an_error_and_uncommitted() -> None:
     def away(records: Sequence[InputRecord]) -> list[OutputRecord]:
         raise Recoverable("away")
 
-    rig = Rig(away, retry=True)
+    rig = Rig(away)
     with rig.running():
         rig.until(lambda: rig.consumer.pauses > 1)
     assert rig.error is None
@@ -272,7 +295,7 @@ def test_a_batch_in_hand_when_its_partition_is_lost_is_neither_sent_nor_committe
         assert entered.wait(5)
         rig.consumer.take_away(asked=False)
         leave.set()
-        rig.until(lambda: rig.loop._handling is None)
+        rig.until(lambda: rig.loop._state.ledger.started == 0)
     assert rig.broker.values("out") == []
     assert rig.committed == 0
 
@@ -335,19 +358,31 @@ def test_what_is_held_when_its_partition_goes_is_not_handled() -> None:
 
 
 def test_what_waits_for_its_mark_when_its_partition_goes_is_not_handled() -> None:
+    """The mark could not be written at the assignment; while it is written later, the group takes the partition away."""
+
     class Marking(TakenAway):
+        refused = False
+
         def commit(self, **more) -> None:
-            if not self.when.is_set():
-                self.when.set()
-                self.taken.wait(5)
+            if not self.refused:
+                self.refused = True
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            self.when.set()  # from here on beside the loop, which goes on polling
+            assert self.taken.wait(5)
             super().commit(**more)
 
-    rig = Rig(records=5)
+    handled: list[InputRecord] = []
+
+    def handle(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        handled.extend(records)
+        return copy_out(records)
+
+    rig = Rig(handle, records=5)
     consumer = Marking(rig.broker, threading.Event())
     rig.loop = rig.loop_over(consumer)
     with rig.running():
         rig.until(lambda: consumer.polls_after > 20)
-    assert rig.broker.values("out") == []
+    assert (handled, rig.broker.values("out")) == ([], [])
 
 
 class Careless(MemoryConsumer):
@@ -401,6 +436,28 @@ def test_retention_that_passed_us_costs_what_it_deleted_and_no_more() -> None:
     assert rig.readiness.missing == {}
 
 
+def grown(before: int | None, expired: int) -> Rig:
+    """Two partitions; the second was never committed, and retention has begun on it."""
+    rig = Rig(records=20, partitions=2)
+    if before is not None:
+        rig.broker.committed["in", 0] = before
+    rig.broker.lows["in", 1] = expired
+    with rig.running():
+        rig.until(lambda: rig.committed == 20)
+    return rig
+
+
+def test_what_retention_deletes_of_a_partition_that_came_later_is_counted_as_lost() -> None:
+    rig = grown(before=4, expired=3)
+    assert resets(rig)["expired"] == 1
+    assert rig.metrics.registry.get_sample_value(EXPIRED_RECORDS.name) == 3
+
+
+@pytest.mark.parametrize("before", [None, 0])
+def test_a_new_group_that_begins_behind_what_is_deleted_has_lost_nothing(before) -> None:
+    assert resets(grown(before=before, expired=3))["expired"] == 0
+
+
 def test_retention_that_passes_us_while_we_read_does_the_same() -> None:
     entered, leave = threading.Event(), threading.Event()
 
@@ -435,8 +492,10 @@ def test_a_log_that_was_cut_off_stops_its_partition_and_is_not_ready() -> None:
 
 def test_a_partition_that_is_taken_away_in_order_keeps_what_was_acknowledged() -> None:
     rig = Rig(records=30)
-    rig.loop._limits = LoopLimits(batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=60, drain_s=0.3)
-    rig.loop._done.told_at_s = time.monotonic()
+    rig.loop._limits = LoopLimits(
+        batch_records=10, poll_s=0.005, heartbeat_s=0.02, commit_interval_s=60, revoke_wait_s=0.3, stop_wait_s=0.3
+    )
+    rig.loop._committed_at_s = time.monotonic()
     with rig.running():
         rig.until(lambda: len(rig.broker.values("out")) == 30)
         assert rig.committed == 0  # the interval has not passed
@@ -489,10 +548,14 @@ def test_a_fatal_error_of_the_client_is() -> None:
 
 
 def test_a_bad_deploy_stops_before_it_drains_the_topic_into_the_dead_letters() -> None:
+    budget = DeadLetterBudget()
+
     def refuse(records: Sequence[InputRecord]) -> list[OutputRecord]:
+        for _ in records:
+            budget.count(dead=True)
         return [dead_letter(record, Reason.UNDECODABLE, "test") for record in records]
 
-    rig = Rig(budgeted(refuse, DeadLetterBudget()), records=1000)
+    rig = Rig(refuse, records=1000)
     with rig.running():
         rig.until(lambda: rig.error is not None)
     assert isinstance(rig.error, BudgetExceeded)
@@ -510,7 +573,7 @@ def test_a_full_local_queue_is_polled_and_tried_again(limit: int) -> None:
 
 
 def test_a_handler_that_waits_lets_the_commit_age_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
+    monkeypatch.setattr("runtime.stream.loop._LAG_INTERVAL_S", 0.0)
     away = threading.Event()
 
     def waits(records: Sequence[InputRecord]) -> list[OutputRecord]:
@@ -518,7 +581,7 @@ def test_a_handler_that_waits_lets_the_commit_age_grow(monkeypatch: pytest.Monke
             raise Recoverable("the registry is away")
         return copy_out(records)
 
-    rig = Rig(waits, records=25, retry=True)
+    rig = Rig(waits, records=25)
 
     def told(metric) -> float:
         return rig.metrics.registry.get_sample_value(metric.name, {"topic": "in"}) or 0.0
@@ -531,8 +594,8 @@ def test_a_handler_that_waits_lets_the_commit_age_grow(monkeypatch: pytest.Monke
 
 
 def test_a_commit_told_again_does_not_make_a_partition_look_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
-    monkeypatch.setattr("runtime.loop._RECOMMIT_S", 0.0)
+    monkeypatch.setattr("runtime.stream.loop._LAG_INTERVAL_S", 0.0)
+    monkeypatch.setattr("runtime.stream.loop._RECOMMIT_S", 0.0)
     rig = Rig(records=25)
 
     def age() -> float:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer
-from runtime.loop import CONSUMER_DEFAULTS
+from runtime.stream.loop import CONSUMER_DEFAULTS
 
 ROUNDS = 25
 HOST, GROUP, TOPIC = b"127.0.0.1", "g", b"t"

@@ -2,8 +2,8 @@
 
 import pytest
 from prometheus_client.exposition import generate_latest
-from runtime.metrics import COMMITS, METRICS, Kind, Metrics, MetricSpec
-from runtime.metrics_reference import markdown, sections_of
+from runtime.service.metrics import COMMITS, METRICS, Kind, Metrics, MetricSpec
+from runtime.service.metrics_reference import markdown, sections_of
 
 
 def test_every_declared_metric_can_be_built_and_is_shown() -> None:

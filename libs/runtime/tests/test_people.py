@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from runtime import logs
 from runtime.errors import SettingsError
-from runtime.metrics import DOOR_METRICS, TOKEN_FILE_AWAY, TOKEN_LINES_REFUSED, Metrics
-from runtime.people import LEAD, VALIDATOR, People, Person
-from runtime.secret_files import CLOSED_AFTER_S, hash_token
+from runtime.service import logs
+from runtime.service.metrics import DOOR_METRICS, TOKEN_FILE_AWAY, TOKEN_LINES_REFUSED, Metrics
+from runtime.service.secret_files import CLOSED_AFTER_S, hash_token
+from runtime.web.people import LEAD, VALIDATOR, People, Person
 
 RELOAD_S = 6.0
 

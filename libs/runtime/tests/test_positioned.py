@@ -1,17 +1,16 @@
 """The reader whose positions are ours, over a client in memory that reports ends, gives up, and stands elsewhere than it was told."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from runtime.errors import Recoverable
-from runtime.memory import MemoryBroker, MemoryConsumer, MemoryMessage
-from runtime.positioned import GROWTH_S, Growth, PositionedConsumer
-from runtime.positions import Jump, Partition
-from runtime.records import InputRecord
+from runtime.kafka.positioned import PositionedConsumer
+from runtime.kafka.positions import Jump, Partition
+from runtime.kafka.records import InputRecord
+from runtime.service.memory import MemoryBroker, MemoryConsumer, MemoryMessage
 
 P = ("t", 0)
 EOF = KafkaError(KafkaError._PARTITION_EOF)
@@ -48,6 +47,17 @@ class Client(MemoryConsumer):
         super().seek(partition)
         self.told.discard((partition.topic, partition.partition))
         self.sought.append(partition.offset)
+
+
+class Moving(Client):
+    """Says that a partition goes, as a rebalance does from within a poll, once its end was told."""
+
+    reading: PositionedConsumer
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        if P in self.told:
+            self.reading.forget([P])
+        return super().poll(timeout)
 
 
 class Endless(list[KafkaError]):
@@ -155,6 +165,20 @@ def test_what_was_taken_from_us_while_it_was_paused_is_not_resumed(reading, clie
     assert values(reading) == []
 
 
+def test_what_went_while_it_was_paused_is_read_when_it_comes_back(reading, client):
+    """The client keeps a partition paused though it goes and comes: so a whole door stood still after a broker died, alive and ready."""
+    reading.pause()
+    reading.leave(P)
+    reading.add({P: 3})
+    assert values(reading) == [b"3", b"4"]
+
+
+def test_what_was_paused_is_read_when_all_is_begun_anew(reading, client):
+    reading.pause()
+    reading.begin({P: 3})
+    assert values(reading) == [b"3", b"4"]
+
+
 def test_a_place_that_expired_is_gone_on_from_the_earliest(reading, client, broker, jumps):
     broker.lows[P] = 3
     assert values(reading) == [b"3", b"4"]
@@ -235,26 +259,6 @@ def test_a_partition_that_is_added_begins_at_its_beginning_and_the_others_go_on(
     assert sorted(values(reading)) == [b"5", b"new"]
 
 
-def test_new_partitions_are_asked_for_now_and_then_and_who_is_away_is_not_an_end():
-    now, numbers, away = [0.0], [0], []
-
-    def list_topics(timeout: float) -> Any:
-        if away:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return SimpleNamespace(topics={"t": SimpleNamespace(partitions=dict.fromkeys(numbers))})
-
-    growth = Growth(cast("Any", SimpleNamespace(list_topics=list_topics)), ["t"], lambda: now[0])
-    assert growth.partitions() == [P]
-    numbers.append(1)
-    assert growth.new({P}) == []
-    now[0] += GROWTH_S
-    away.append(True)
-    assert growth.new({P}) == []
-    now[0] += GROWTH_S
-    away.clear()
-    assert growth.new({P}) == [("t", 1)]
-
-
 def test_what_the_client_must_not_read_is_read_by_ourselves_and_then_it_goes_on() -> None:
     broker, place = MemoryBroker(), ("in", 0)
     for number in range(6):
@@ -311,3 +315,12 @@ def test_what_the_client_cannot_decompress_is_read_by_ourselves() -> None:
         (3, b"v"),
         (4, b"v"),
     ]
+
+
+def test_what_came_before_an_end_goes_too_when_its_partition_does_within_the_same_fetch(broker: MemoryBroker) -> None:
+    """It was handed over, though nobody may work on it any more: the process ended of that, or did it once more."""
+    client = Moving(broker)
+    client.reading = PositionedConsumer(client)
+    client.reading.begin({P: None})
+    assert client.reading.fetch(100, 0) == []
+    assert client.reading.positions.get(P) is None

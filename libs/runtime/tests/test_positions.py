@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime.metrics import EXPIRED_RECORDS, OFFSET_RESETS, Metrics
-from runtime.positions import Jump, Positions, counting
+from runtime.kafka.positions import Jump, Positions, counting, lower_than, never_read
+from runtime.service.metrics import EXPIRED_RECORDS, OFFSET_RESETS, Metrics
 
 P = ("in", 0)
 
@@ -111,6 +111,21 @@ def test_where_a_partition_begins(heard, known, begins):
     positions = Positions(heard)
     assert positions.start(P, known, 7) == begins == positions.get(P)
     assert heard.jumps == ([(Jump.EXPIRED, 4)] if known == 3 else [])
+
+
+@pytest.mark.parametrize(
+    ("committed", "missed"),
+    [
+        ({}, None),  # nobody was here: a new group
+        ({("in", 0): 7}, None),  # the first commit of a new group, which stands beside ours
+        ({("in", 0): 8}, 0),
+        ({("in", 0): 3}, 0),  # retention passed that one, too
+        ({("in", 0): 7, ("in", 1): 9}, 0),
+    ],
+)
+def test_a_partition_that_came_after_its_group_was_missed_from_its_beginning(committed, missed):
+    assert lower_than(("in", 2)) == [("in", 0), ("in", 1)]
+    assert never_read(committed, {("in", 0): 7, ("in", 1): 5}) == missed
 
 
 def test_retention_that_passed_us_goes_on_at_the_earliest(positions, heard):

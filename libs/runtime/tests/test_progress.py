@@ -1,8 +1,8 @@
 """How far behind we are, and for how long a partition has not moved: told for ours alone, and for the topics of before as nothing."""
 
 import pytest
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, Metrics
-from runtime.progress import Progress
+from runtime.service.metrics import COMMIT_AGE, CONSUMER_LAG, Metrics
+from runtime.stream.progress import Progress
 
 A, B = ("notes", 0), ("notes", 1)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from runtime.errors import SettingsError
-from runtime.pseudonyms import Pseudonyms
-from runtime.secret_files import read_key
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.secret_files import read_key
 
 
 @given(st.binary(min_size=32, max_size=200), st.text(st.characters(exclude_categories=["Cs"])))

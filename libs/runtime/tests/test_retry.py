@@ -6,7 +6,7 @@ import threading
 import pytest
 from contracts.registry import RegistryUnavailable
 from runtime.errors import Recoverable, Stopped
-from runtime.retry import Backoff, retrying, wait
+from runtime.stream.retry import Backoff, retrying, wait
 
 QUICK = Backoff(first_s=0.001, max_s=0.004)
 

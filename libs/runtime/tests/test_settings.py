@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr
 from runtime.errors import SettingsError, Stopped
-from runtime.process import CRASHED, NOT_STARTED, OK, run_service
-from runtime.settings import KafkaSecurity, ServiceSettings
+from runtime.service.run import CRASHED, NOT_STARTED, OK, run_service
+from runtime.service.settings import KafkaSecurity, ServiceSettings
 
 NEEDED = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
 

@@ -9,12 +9,12 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from contracts.reasons import Reason
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime import swollen
-from runtime.attempts import Attempts, quarantined
-from runtime.deadletter import REASON, VALUE_BYTES, VALUE_SHA256, header
-from runtime.metrics import Metrics
-from runtime.records import InputRecord, OwnRecord
-from runtime.swollen import HELD_BYTES, Batch, _batches
+from runtime.kafka.deadletter import REASON, VALUE_BYTES, VALUE_SHA256, header
+from runtime.kafka.records import InputRecord, OwnRecord
+from runtime.service.metrics import Metrics
+from runtime.stream import swollen
+from runtime.stream.attempts import Attempts, quarantined
+from runtime.stream.swollen import HELD_BYTES, Batch, _batches
 
 AT = ("in", 3)
 MIB = 1 << 20
@@ -43,7 +43,7 @@ rows_of = st.lists(
 
 
 @given(rows=rows_of, codec=st.sampled_from(CODECS), first=st.integers(0, 1 << 40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_records_are_those_that_were_written(rows: list[Row], codec: int, first: int) -> None:
     wanted = [
         OwnRecord(InputRecord(*AT, first + number, 1_000 + number, key, value, tuple(headers)), None)

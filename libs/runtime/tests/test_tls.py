@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from runtime.errors import SettingsError
-from runtime.health import Liveness, Readiness
-from runtime.http_connections import Patience
-from runtime.http_server import HTTP, HttpServer, door_limits, listen
-from runtime.metrics import DOOR_METRICS, Metrics
-from runtime.settings import HttpSettings
-from runtime.tls import DoorTls
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import DOOR_METRICS, Metrics
+from runtime.service.settings import HttpSettings
+from runtime.service.tls import DoorTls
+from runtime.web.connections import Patience
+from runtime.web.server import HTTP, HttpServer, door_limits, listen
 
 WAIT_S = 20.0
 
@@ -82,7 +82,7 @@ class Door:
         self.authority, self.stop = Authority(), threading.Event()
         self.tls = DoorTls(*self.authority.write(folder))
         readiness = Readiness(HTTP)
-        listening = listen("127.0.0.1", 0, "PORT", None, 10)
+        listening = listen("127.0.0.1", 0, "PORT", None, backlog=10)
         self.port = listening.getsockname()[1]
         server = HttpServer(
             app,

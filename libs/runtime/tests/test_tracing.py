@@ -10,12 +10,13 @@ from contracts.reasons import Reason
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from runtime.deadletter import dead_letter, header
 from runtime.errors import SettingsError
-from runtime.records import Headers, InputRecord, OutputRecord
-from runtime.settings import ServiceSettings
-from runtime.tracing import TRACEPARENT, arrivals, by_place, open_spans, request, traced
-from runtime.tracing_spans import KafkaSpans, provider_of
+from runtime.kafka.deadletter import dead_letter, header
+from runtime.kafka.records import Headers, InputRecord, OutputRecord
+from runtime.kafka.trace_header import TRACEPARENT
+from runtime.kafka.tracing import arrivals, by_place, open_spans, request, traced
+from runtime.kafka.tracing_spans import KafkaSpans, provider_of
+from runtime.service.settings import ServiceSettings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -60,7 +61,7 @@ def test_off_is_the_handler_itself() -> None:
 
 
 def test_wanted_and_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "runtime.tracing_spans", raising=False)
+    monkeypatch.delitem(sys.modules, "runtime.kafka.tracing_spans", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(SettingsError, match=r"RXTRACT_TRACING_ENDPOINT is set .* \[tracing\]|install rxtract") as error:
         open_spans(settings(tracing_endpoint="http://127.0.0.1:4318"))
@@ -164,5 +165,5 @@ def test_a_reader_that_reads_the_past_again_makes_no_spans_of_it() -> None:
 
 @pytest.mark.parametrize("service", ["ingestor", "extractor"])
 def test_off_does_not_even_import_what_makes_spans(service: str) -> None:
-    script = f"import sys, {service}.bootstrap; sys.exit('runtime.tracing_spans' in sys.modules)"
+    script = f"import sys, {service}.bootstrap; sys.exit('runtime.kafka.tracing_spans' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import clinical_ner.artifact
 import pytest
 from clinical_ner.meaning import Relation
-from runtime.metrics import Metrics
-from runtime.model_registry import MlflowModels, ModelVersion, RegistryAwayError, UnusableVersionError
+from model_registry.reading import ModelReader, RegistryAwayError, UnusableVersionError
+from model_registry.version import Version
+from runtime.service.metrics import Metrics
 from serving import metrics as m
 from serving.cache import ModelCache
 from serving.canaries import CanaryFailedError, check_canaries
 from serving.champion import open_tables
-from serving.models import Announcement, ModelKeeper, NoModelError, RefusedModelError, Reloader
+from serving.models import ModelKeeper, NoModelError, RefusedModelError, Reloader
 
 
 class Entity(NamedTuple):
@@ -59,14 +60,14 @@ def artifact(**behaviour) -> bytes:
 
 class FakeModels:
     def __init__(self) -> None:
-        self.champion: ModelVersion | None = None
+        self.champion: Version | None = None
         self.data: dict[str, bytes] = {}
         self.away = False
         self.downloads = 0
 
     def promote(self, number: int, data: bytes, serial: int | None = None, sha256: str | None = None) -> None:
         digest = sha256 or hashlib.sha256(data).hexdigest()
-        self.champion = ModelVersion("rxtract-ner", str(number), number if serial is None else serial, digest)
+        self.champion = Version.of("rxtract-ner", str(number), number if serial is None else serial, digest)
         self.data[str(number)] = data
 
     def by_alias(self, name: str, alias: str):
@@ -75,7 +76,7 @@ class FakeModels:
             raise RegistryAwayError("MLflow cannot be reached")
         return self.champion
 
-    def tables(self, version: ModelVersion) -> bytes:
+    def tables(self, version: Version) -> bytes:
         if self.away:
             raise RegistryAwayError("MLflow cannot be reached")
         self.downloads += 1
@@ -89,7 +90,7 @@ def models() -> FakeModels:
 
 def keeper(models, folder, metrics=None) -> ModelKeeper:
     return ModelKeeper(
-        models, ModelCache(folder), opened, "rxtract-ner", "champion", metrics or Metrics(m.MODEL_METRICS)
+        models, ModelCache(folder), opened, "rxtract-ner", alias="champion", metrics=metrics or Metrics(m.MODEL_METRICS)
     )
 
 
@@ -213,7 +214,7 @@ def test_a_lack_of_memory_is_no_fault_of_the_model(models, tmp_path):
         return opened(data, sha256)
 
     models.promote(1, GOOD)
-    kept = ModelKeeper(models, ModelCache(tmp_path), opener, "rxtract-ner", "champion", metrics)
+    kept = ModelKeeper(models, ModelCache(tmp_path), opener, "rxtract-ner", alias="champion", metrics=metrics)
     with pytest.raises(NoModelError, match="MemoryError"):
         kept.load_first()
     with pytest.raises(RefusedModelError, match="MemoryError"):
@@ -230,7 +231,7 @@ def test_the_real_opener_tells_a_lack_of_memory_too(models, tmp_path, monkeypatc
     monkeypatch.setattr(clinical_ner.artifact, "_read", starved)
     metrics = Metrics(m.MODEL_METRICS)
     models.promote(1, GOOD)
-    kept = ModelKeeper(models, ModelCache(tmp_path), open_tables, "rxtract-ner", "champion", metrics)
+    kept = ModelKeeper(models, ModelCache(tmp_path), open_tables, "rxtract-ner", alias="champion", metrics=metrics)
     with pytest.raises(RefusedModelError, match="MemoryError"):
         kept.refresh()
     assert metrics.counter(m.MODEL_LOADS).labels("refused")._value.get() == 0
@@ -346,9 +347,9 @@ def mlflow():
 
 
 def test_mlflow_is_asked_over_rest(mlflow):
-    models = MlflowModels(mlflow.url, 2.0, "user", "secret")
+    models = ModelReader(mlflow.url, 2.0, "user", "secret")
     version = models.by_alias("x", "champion")
-    assert version == ModelVersion("x", "12", 4, "ab")
+    assert version == Version.of("x", "12", 4, "ab")
     assert models.tables(version) == b"tables"
     assert all(login == "Basic dXNlcjpzZWNyZXQ=" for _, login in mlflow.seen)
 
@@ -361,14 +362,14 @@ ABSENT = [
 
 def test_a_version_is_found_by_its_number(mlflow):
     mlflow.answers["/api/2.0/mlflow/model-versions/get"] = mlflow.answers[ALIAS]
-    models = MlflowModels(mlflow.url, 2.0)
+    models = ModelReader(mlflow.url, 2.0)
     assert models.by_version("x", "3") == models.by_alias("x", "champion")
 
 
 @pytest.mark.parametrize(("status", "body"), ABSENT)
 def test_no_model_or_alias_is_none(mlflow, status, body):
     mlflow.answers[ALIAS] = (status, body)
-    assert MlflowModels(mlflow.url, 2.0).by_alias("x", "champion") is None
+    assert ModelReader(mlflow.url, 2.0).by_alias("x", "champion") is None
 
 
 AWAY = [
@@ -389,40 +390,40 @@ AWAY = [
 def test_an_unusable_answer_is_away(mlflow, status, body):
     mlflow.answers[ALIAS] = (status, body)
     with pytest.raises(RegistryAwayError):
-        MlflowModels(mlflow.url, 2.0).by_alias("x", "champion")
+        ModelReader(mlflow.url, 2.0).by_alias("x", "champion")
 
 
 def test_a_proxy_that_answers_for_mlflow_is_away_for_tables_too(mlflow):
     mlflow.answers[URI] = (404, b"<html>")
     with pytest.raises(RegistryAwayError, match="HTTP 404"):
-        MlflowModels(mlflow.url, 2.0).tables(ModelVersion("x", "1", 1, "ab"))
+        ModelReader(mlflow.url, 2.0).tables(Version.of("x", "1", 1, "ab"))
 
 
 def test_behind_a_proxy_that_answers_404_the_cached_copy_serves(mlflow, models, tmp_path):
     models.promote(1, GOOD)
     keeper(models, tmp_path).load_first()
     mlflow.answers[ALIAS] = (404, b"<html>no such place</html>")
-    again = keeper(MlflowModels(mlflow.url, 2.0), tmp_path)
+    again = keeper(ModelReader(mlflow.url, 2.0), tmp_path)
     again.load_first()
     assert again.current().ref.version == "1"
 
 
 def test_nobody_there_is_away():
     with pytest.raises(RegistryAwayError):
-        MlflowModels("http://127.0.0.1:1", 1.0).by_alias("x", "champion")
+        ModelReader("http://127.0.0.1:1", 1.0).by_alias("x", "champion")
 
 
 @pytest.mark.parametrize("tags", [[], [{"key": "serial", "value": "1"}], [{"key": "artifact_sha256", "value": "ab"}]])
 def test_a_version_that_cannot_be_checked_is_unusable(mlflow, tags):
     mlflow.answers[ALIAS] = (200, json.dumps({"model_version": {"version": "1", "tags": tags}}).encode())
     with pytest.raises(UnusableVersionError, match="register it with rxtract"):
-        MlflowModels(mlflow.url, 2.0).by_alias("x", "champion")
+        ModelReader(mlflow.url, 2.0).by_alias("x", "champion")
 
 
 def test_an_artifact_kept_elsewhere_is_unusable(mlflow):
     mlflow.answers[URI] = (200, b'{"artifact_uri": "s3://bucket/x"}')
     with pytest.raises(UnusableVersionError, match="artifacts-destination"):
-        MlflowModels(mlflow.url, 2.0).tables(ModelVersion("x", "1", 1, "ab"))
+        ModelReader(mlflow.url, 2.0).tables(Version.of("x", "1", 1, "ab"))
 
 
 def test_a_registered_digest_that_is_not_the_promoted_one_is_refused(models, tmp_path):
@@ -431,8 +432,8 @@ def test_a_registered_digest_that_is_not_the_promoted_one_is_refused(models, tmp
     kept = keeper(models, tmp_path, metrics)
     kept.load_first()
     models.promote(2, artifact(name="swapped"))
-    kept.announce(Announcement("2", 2, "0" * 64))
-    kept.announce(Announcement("1", 1, None))  # an older event does not undo it
+    kept.announce(Version.of("x", "2", 2, "0" * 64))
+    kept.announce(Version.of("x", "1", 1, ""))  # an older event does not undo it
     with pytest.raises(RefusedModelError, match="not the promoted one"):
         kept.refresh()
     assert (kept.current().ref.version, models.downloads) == ("1", 1)
@@ -451,7 +452,7 @@ def test_a_promotion_told_while_mlflow_is_away_is_not_left_to_the_slow_look(mode
         asked = threading.Event()
         by_alias = models.by_alias
         models.by_alias = lambda name, alias: (asked.set(), by_alias(name, alias))[1]
-        kept.announce(Announcement("2", 2, hashlib.sha256(better).hexdigest()))
+        kept.announce(Version.of("x", "2", 2, hashlib.sha256(better).hexdigest()))
         reloader.nudge()
         assert asked.wait(5)
         models.promote(2, better)

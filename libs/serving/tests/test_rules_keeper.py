@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from contracts.records import ModelRef
-from runtime.metrics import Metrics
-from runtime.model_registry import ModelVersion, RegistryAwayError, UnusableVersionError
+from model_registry.reading import RegistryAwayError, UnusableVersionError
+from model_registry.version import Version
+from runtime.service.metrics import Metrics
 from serving import metrics as m
 from serving.cache import ModelCache
-from serving.models import Announcement, NoModelError, RefusedModelError, RulesKeeper, Serving
+from serving.models import NoModelError, RefusedModelError, RulesKeeper, Serving
 from serving.tagging import LoadedModel, LoadedRules
 
 
@@ -43,20 +44,20 @@ class Tagger:
 
 class Releases:
     def __init__(self) -> None:
-        self.serving: ModelVersion | None = None
+        self.serving: Version | None = None
         self.data = b""
         self.fails: Exception | None = None
 
     def release(self, number: int, data: bytes, serial: int | None = None, sha256: str = "") -> None:
         digest = sha256 or hashlib.sha256(data).hexdigest()
-        self.serving, self.data = ModelVersion("rules", str(number), serial or number, digest), data
+        self.serving, self.data = Version.of("rules", str(number), serial or number, digest), data
 
-    def by_alias(self, _name: str, _alias: str) -> ModelVersion | None:
+    def by_alias(self, _name: str, _alias: str) -> Version | None:
         if self.fails is not None:
             raise self.fails
         return self.serving
 
-    def tables(self, _version: ModelVersion) -> bytes:
+    def tables(self, _version: Version) -> bytes:
         return self.data
 
 
@@ -72,7 +73,9 @@ def opened(data: bytes, _sha256: str) -> Any:
 
 def keeper(releases: Releases | None, folder) -> RulesKeeper:
     cache = ModelCache(folder, ".json")
-    return RulesKeeper(releases, cache, opened, lambda: MODEL, "rules", "champion", Metrics(m.MODEL_METRICS))
+    return RulesKeeper(
+        releases, cache, opened, lambda: MODEL, name="rules", alias="champion", metrics=Metrics(m.MODEL_METRICS)
+    )
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def test_a_release_and_a_rollback_to_the_same_tables_are_taken_up(releases, tmp_
 def test_what_is_announced_and_not_there_yet_is_looked_for_soon(releases, tmp_path) -> None:
     kept = keeper(releases, tmp_path)
     kept.load_first()
-    kept.announce(Announcement("1", 1, None))
+    kept.announce(Version.of("x", "1", 1, ""))
     assert kept.is_behind
     releases.release(1, b"a")
     kept.refresh()

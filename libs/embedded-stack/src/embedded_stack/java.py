@@ -56,10 +56,10 @@ def major_version(java: Path) -> int | None:
     """
     release = java.resolve().parent.parent / "release"
     try:
-        said = release.read_text(encoding="utf-8")
+        output = release.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        said = _version_output(java)
-    match = re.search(r'(?:version |JAVA_VERSION=)"(\d+)(?:\.(\d+))?', said)
+        output = _version_output(java)
+    match = re.search(r'(?:version |JAVA_VERSION=)"(\d+)(?:\.(\d+))?', output)
     if match is None:
         return None
     major = int(match.group(1))

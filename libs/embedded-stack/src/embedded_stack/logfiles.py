@@ -119,8 +119,8 @@ def _readable(line: str) -> str:
         return line
     when = _time_of(line)
     clock = "" if when is None else f"{datetime.fromtimestamp(when).astimezone():%H:%M:%S} "
-    said = [str(fields[name]) for name in ("event", "error", "message") if fields.get(name)]
-    return clock + ": ".join(said)
+    parts = [str(fields[name]) for name in ("event", "error", "message") if fields.get(name)]
+    return clock + ": ".join(parts)
 
 
 def _time_of(line: str) -> float | None:

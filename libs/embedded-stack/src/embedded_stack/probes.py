@@ -20,6 +20,11 @@ def http_ok(url: str, timeout_s: float = 2.0) -> bool:
 
 def kafka_answers(bootstrap_servers: str, timeout_s: float = 2.0) -> bool:
     """Whether a broker answers a metadata request and has itself in the answer."""
+    return bool(kafka_brokers(bootstrap_servers, timeout_s))
+
+
+def kafka_brokers(bootstrap_servers: str, timeout_s: float = 2.0) -> frozenset[int]:
+    """The ids of the brokers that live, as the one that is asked knows; none when it does not answer."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
@@ -27,9 +32,9 @@ def kafka_answers(bootstrap_servers: str, timeout_s: float = 2.0) -> bool:
         {"bootstrap.servers": bootstrap_servers, "log_level": 0, "socket.connection.setup.timeout.ms": 1000}
     )
     try:
-        return bool(client.list_topics(timeout=timeout_s).brokers)
+        return frozenset(client.list_topics(timeout=timeout_s).brokers)
     except KafkaException:
-        return False
+        return frozenset()
 
 
 def redis_answers(url: str, timeout_s: float = 2.0) -> bool:

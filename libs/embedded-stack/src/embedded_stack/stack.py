@@ -20,6 +20,7 @@ from embedded_stack.cache import Cache
 from embedded_stack.children import ChildProcess, end_together
 from embedded_stack.components.base import Component, Site
 from embedded_stack.components.kafka import Kafka
+from embedded_stack.components.kafka_cluster import CLUSTER, NODES
 from embedded_stack.components.mlflow_server import MlflowServer
 from embedded_stack.components.redis_server import RedisServer
 from embedded_stack.components.registry import SchemaRegistry
@@ -50,6 +51,7 @@ class EmbeddedStack:
         ports: Fixed ports by component name (`kafka`, `kafka-controller`, `registry`, `redis`, `mlflow`); the rest are free ones.
         cache: The folder of downloads, if not the user's.
         servers: What stands behind each component's name; the real ones if not given.
+        brokers: Nodes of Kafka: 1, or 3 (`kafka`, `kafka-2`, `kafka-3`), each of which can be killed, paused and restarted by itself.
 
     Raises:
         StackError: on entering, when something cannot start; everything that was started has been ended by then.
@@ -65,8 +67,14 @@ class EmbeddedStack:
         ports: Mapping[str, int] | None = None,
         cache: Cache | None = None,
         servers: Mapping[str, type[Component]] | None = None,
+        brokers: int = 1,
     ) -> None:
         self._servers = SERVERS if servers is None else servers
+        if brokers not in {1, len(NODES)}:
+            raise StackError(f"a stack has 1 or {len(NODES)} brokers, not {brokers}")
+        if brokers > 1:
+            self._servers = {**self._servers, **CLUSTER}
+            components = [*components, *NODES[1:]]
         unknown = set(components) - set(self._servers)
         if unknown:
             raise StackError(f"no such component: {', '.join(sorted(unknown))}; there are {', '.join(self._servers)}")

@@ -42,7 +42,7 @@ class DeliveryFailed(RxtractError):
         failed: How many records were refused or timed out.
         total: How many records the batch had.
         code: Kafka's name of the first error, for example ``_MSG_TIMED_OUT``.
-        retriable: False when sending the same bytes again cannot help.
+        retriable: Whether sending the same bytes again helps, once the broker is back.
     """
 
     def __init__(self, failed: int, total: int, code: str, *, retriable: bool) -> None:

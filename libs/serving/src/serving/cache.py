@@ -4,11 +4,10 @@ import contextlib
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
-from runtime.logs import get_logger
-from runtime.model_registry import ModelVersion
+from model_registry.version import Version
+from runtime.service.logs import get_logger
 
 _log = get_logger(__name__)
 _KEPT = 3
@@ -27,12 +26,12 @@ class ModelCache:
         self._suffix = suffix
         self._last = folder / "last.json"
 
-    def keep(self, version: ModelVersion, data: bytes) -> None:
+    def keep(self, version: Version, data: bytes) -> None:
         """Store a model as the one served last. A full disk costs the copy, not the service."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(self._path(version.sha256), data)
-            self._write(self._last, json.dumps(asdict(version)).encode())
+            self._write(self._last, json.dumps(_known(version)).encode())
             self._forget_old()
         except OSError as error:
             _log.warning("the model could not be cached", error=type(error).__name__, message=str(error))
@@ -60,11 +59,11 @@ class ModelCache:
             return None
         return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
-    def last(self) -> ModelVersion | None:
+    def last(self) -> Version | None:
         """What was served last, or None."""
         try:
             known = json.loads(self._last.read_bytes())
-            return ModelVersion(str(known["name"]), str(known["version"]), int(known["serial"]), str(known["sha256"]))
+            return Version.of(str(known["name"]), str(known["version"]), int(known["serial"]), str(known["sha256"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -83,3 +82,7 @@ class ModelCache:
         for path in by_age[_KEPT:]:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _known(version: Version) -> dict[str, str | int]:
+    return {"name": version.name, "version": version.version, "serial": version.serial, "sha256": version.sha256}

@@ -9,13 +9,14 @@ from contracts import topics
 from contracts.records import ModelEvent, ModelEventKind
 from contracts.registry import Registry
 from contracts.wire import Deserializer
-from runtime.consumer_errors import ConsumerErrors
-from runtime.follow import TopicFollower
-from runtime.metrics import Metrics
-from runtime.model_registry import RULES, TABLES, MlflowModels
+from model_registry.reading import RULES, TABLES, ModelReader
+from model_registry.version import Version
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.follow import TopicFollower
+from runtime.service.metrics import Metrics
 
 from serving.cache import ModelCache
-from serving.models import Announcement, Keeper, ModelKeeper, Models, OpenedTagger, Reloader, RulesKeeper
+from serving.models import Keeper, ModelKeeper, Models, OpenedTagger, Reloader, RulesKeeper
 from serving.settings import ServedModelSettings
 from serving.tagging import Rules
 
@@ -45,7 +46,7 @@ def make_keeper(
     """
     cache = ModelCache(settings.model_cache_dir)
     registry = models or _mlflow(settings, TABLES)
-    return ModelKeeper(registry, cache, opener, settings.model_name, settings.model_alias, metrics)
+    return ModelKeeper(registry, cache, opener, settings.model_name, alias=settings.model_alias, metrics=metrics)
 
 
 def open_released_rules(data: bytes, sha256: str) -> Rules:
@@ -69,14 +70,14 @@ def make_rules_keeper(
         ModelCache(settings.model_cache_dir / "rules", ".json"),
         open_released_rules,
         keeper.current,
-        settings.rules_name,
-        settings.model_alias,
-        metrics,
+        name=settings.rules_name,
+        alias=settings.model_alias,
+        metrics=metrics,
     )
 
 
-def _mlflow(settings: ServedModelSettings, file: str) -> MlflowModels | None:
-    return None if settings.mlflow_url is None else MlflowModels.of(settings, settings.mlflow_url, file)
+def _mlflow(settings: ServedModelSettings, file: str) -> ModelReader | None:
+    return None if settings.mlflow_url is None else ModelReader.of(settings, settings.mlflow_url, file)
 
 
 def event_reader(registry: Registry, settings: ServedModelSettings) -> Deserializer[ModelEvent]:
@@ -94,6 +95,7 @@ def followers(
     kept: Mapping[str, Keeper[Any]],
     read: Callable[[bytes | None], ModelEvent],
     metrics: Metrics,
+    *,
     errors: ConsumerErrors,
 ) -> "list[Reloader | TopicFollower[Any]]":
     """Threads to be started: a slow look at the alias of each, and one that hears of promotions.
@@ -110,10 +112,10 @@ def followers(
     def on_event(event: ModelEvent) -> None:
         if event.model_name in kept and event.kind in _SERVING:
             if event.model_version is not None and event.serial is not None:
-                told = Announcement(event.model_version, event.serial, event.artifact_sha256)
-                kept[event.model_name].announce(told)
+                sha256 = event.artifact_sha256 or ""
+                kept[event.model_name].announce(Version.of(event.model_name, event.model_version, event.serial, sha256))
             reloaders[event.model_name].nudge(event.occurred_at)
 
     topic = settings.topic(topics.MODEL_EVENTS)
-    follower = TopicFollower(settings.kafka_client_config(), topic, read, on_event, metrics, errors=errors)
+    follower = TopicFollower(settings.kafka_client_config(), topic, read, on_event, metrics=metrics, errors=errors)
     return [*reloaders.values(), follower]

@@ -1,6 +1,6 @@
 """What a process measures of the model and the rules that it serves."""
 
-from runtime.metrics import Kind, MetricSpec
+from runtime.service.metrics import Kind, MetricSpec
 
 RELOAD_SECONDS = MetricSpec(
     "rxtract_model_reload_seconds",

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.records import ModelRef
+from model_registry.reading import RegistryAwayError, UnusableVersionError
+from model_registry.version import Version
 from runtime.errors import RxtractError
-from runtime.logs import get_logger
-from runtime.metrics import Metrics, MetricSpec
-from runtime.model_registry import ModelVersion, RegistryAwayError, UnusableVersionError
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics, MetricSpec
 
 from serving import metrics as m
 from serving.cache import ModelCache
@@ -34,12 +35,12 @@ class RefusedModelError(RxtractError):
 
 
 class Models(Protocol):
-    """The model registry as asked here; `runtime.model_registry.MlflowModels` and a test's fake."""
+    """The model registry as asked here; `model_registry.reading.ModelReader` and a test's fake."""
 
-    def by_alias(self, name: str, alias: str) -> ModelVersion | None:
+    def by_alias(self, name: str, alias: str) -> Version | None:
         """The version that an alias names."""
 
-    def tables(self, version: ModelVersion) -> bytes:
+    def tables(self, version: Version) -> bytes:
         """The bytes of its tables."""
 
 
@@ -52,15 +53,6 @@ class OpenedTagger(Tagger, Protocol):
 
     def with_rules(self, rules: Any, /) -> Self:
         """The same model, read by released rules."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """A promotion or rollback, as `model.events.v1` tells it."""
-
-    version: str
-    serial: int
-    sha256: str | None
 
 
 class NotOpenedError(RefusedModelError):
@@ -108,6 +100,7 @@ class Keeper(Generic[Loaded]):
         cache: ModelCache,
         name: str,
         alias: str,
+        *,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -118,7 +111,7 @@ class Keeper(Generic[Loaded]):
         self._clock = clock
         self._lock = threading.Lock()
         self._served: Loaded | None = None
-        self._announced: Announcement | None = None
+        self._announced: Version | None = None
         self._refused: set[str] = set()
         self._answered_at_s = clock()
         self._loads = metrics.counter(self.measures.loads)
@@ -135,10 +128,10 @@ class Keeper(Generic[Loaded]):
     @property
     def is_behind(self) -> bool:
         """Whether something newer than what is served was announced."""
-        said, served = self._announced, self._served
-        return said is not None and served is not None and served.ref.serial < said.serial
+        announced, served = self._announced, self._served
+        return announced is not None and served is not None and served.ref.serial < announced.serial
 
-    def announce(self, announced: Announcement) -> None:
+    def announce(self, announced: Version) -> None:
         """Hear what was promoted; the newest counts. Safe from any thread, and never waits for a load."""
         if self._announced is None or announced.serial > self._announced.serial:
             self._announced = announced
@@ -190,20 +183,20 @@ class Keeper(Generic[Loaded]):
         """Keep how long it took from a promotion's event to its model serving."""
         self._reload_seconds.set(max(0.0, seconds))
 
-    def _check_announced(self, version: ModelVersion) -> None:
+    def _check_announced(self, version: Version) -> None:
         """The digest stands in the registry and in the event: who changes one alone is not believed."""
-        said = self._announced
-        if said is None or (said.version, said.serial) != (version.version, version.serial):
+        announced = self._announced
+        if announced is None or (announced.version, announced.serial) != (version.version, version.serial):
             return
-        if said.sha256 is not None and said.sha256 != version.sha256:
+        if announced.sha256 and announced.sha256 != version.sha256:
             self._loads.labels("refused").inc()
             raise RefusedModelError(f"version {version.version}: the registered digest is not the promoted one")
 
-    def _is_served(self, version: ModelVersion) -> bool:
+    def _is_served(self, version: Version) -> bool:
         served = self._served
         return served is not None and served.ref == _ref(version) and served.sha256 == version.sha256
 
-    def _load(self, models: Models, version: ModelVersion) -> None:
+    def _load(self, models: Models, version: Version) -> None:
         if version.sha256 in self._refused:
             raise RefusedModelError(f"version {version.version} was refused before")
         served = self._served
@@ -224,7 +217,7 @@ class Keeper(Generic[Loaded]):
         self._cache.keep(version, data)
         self._swap(loaded, "ok")
 
-    def _remember_refusal(self, version: ModelVersion, data: bytes) -> None:
+    def _remember_refusal(self, version: Version, data: bytes) -> None:
         """An artifact that is what it should be and yet does not work is not fetched again; a damaged download is."""
         if hashlib.sha256(data).hexdigest() == version.sha256:
             self._refused.add(version.sha256)
@@ -243,7 +236,7 @@ class Keeper(Generic[Loaded]):
         _log.warning("serving the cached model", version=version.version, cause=str(cause))
         self._swap(loaded, "cached")
 
-    def _open(self, version: ModelVersion, data: bytes) -> Loaded:
+    def _open(self, version: Version, data: bytes) -> Loaded:
         if hashlib.sha256(data).hexdigest() != version.sha256:
             raise RefusedModelError(f"version {version.version}: the digest of its tables is not the registered one")
         try:
@@ -254,11 +247,11 @@ class Keeper(Generic[Loaded]):
             why = str(error) if isinstance(error, RxtractError) else type(error).__name__
             raise RefusedModelError(f"version {version.version} cannot be served: {why}") from error
 
-    def _tried(self, version: ModelVersion, data: bytes) -> Loaded:
+    def _tried(self, version: Version, data: bytes) -> Loaded:
         """Open an artifact whose digest is right, and try it on canary notes."""
         raise NotImplementedError
 
-    def _numbered(self, served: Loaded, version: ModelVersion) -> Loaded:
+    def _numbered(self, served: Loaded, version: Version) -> Loaded:
         """What is served, under the number and serial of another version with the same digest."""
         raise NotImplementedError
 
@@ -295,19 +288,20 @@ class ModelKeeper(Keeper[LoadedModel]):
         cache: ModelCache,
         opener: Opener,
         name: str,
+        *,
         alias: str,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(models, cache, name, alias, metrics, clock)
+        super().__init__(models, cache, name, alias, metrics=metrics, clock=clock)
         self._opener = opener
 
-    def _tried(self, version: ModelVersion, data: bytes) -> LoadedModel:
+    def _tried(self, version: Version, data: bytes) -> LoadedModel:
         tagger = self._opener(data, version.sha256)
         check_canaries(tagger, tagger.metadata)
         return LoadedModel(_ref(version), tagger, version.sha256)
 
-    def _numbered(self, served: LoadedModel, version: ModelVersion) -> LoadedModel:
+    def _numbered(self, served: LoadedModel, version: Version) -> LoadedModel:
         return LoadedModel(_ref(version), served.tagger, version.sha256)
 
 
@@ -333,12 +327,13 @@ class RulesKeeper(Keeper[LoadedRules]):
         cache: ModelCache,
         opener: RulesOpener,
         tried_on: Callable[[], LoadedModel],
+        *,
         name: str,
         alias: str,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(models, cache, name, alias, metrics, clock)
+        super().__init__(models, cache, name, alias, metrics=metrics, clock=clock)
         self._opener = opener
         self._tried_on = tried_on
 
@@ -361,13 +356,13 @@ class RulesKeeper(Keeper[LoadedRules]):
         if self._served is None:
             self._cache.keep_none()
 
-    def _tried(self, version: ModelVersion, data: bytes) -> LoadedRules:
+    def _tried(self, version: Version, data: bytes) -> LoadedRules:
         rules = self._opener(data, version.sha256)
         tagger = self._tried_on().tagger.with_rules(rules)
         check_canaries(tagger, {})
         return LoadedRules(_ref(version), rules, version.sha256)
 
-    def _numbered(self, served: LoadedRules, version: ModelVersion) -> LoadedRules:
+    def _numbered(self, served: LoadedRules, version: Version) -> LoadedRules:
         return LoadedRules(_ref(version), served.rules, version.sha256)
 
 
@@ -405,7 +400,7 @@ class Reloader:
     def __init__(self, keeper: Keeper[Any], interval_s: float) -> None:
         self._keeper = keeper
         self._interval_s = interval_s
-        self._told_at_ms: int | None = None
+        self._announced_at_ms: int | None = None
         self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-reloader", daemon=True)
@@ -414,9 +409,9 @@ class Reloader:
         """Begin to look."""
         self._thread.start()
 
-    def nudge(self, told_at_ms: int | None = None) -> None:
+    def nudge(self, announced_at_ms: int | None = None) -> None:
         """Look now: a promotion was announced, at this time. Safe from any thread."""
-        self._told_at_ms = told_at_ms
+        self._announced_at_ms = announced_at_ms
         self._nudged.set()
 
     def stop(self) -> None:
@@ -437,10 +432,10 @@ class Reloader:
 
     def _look(self, failing: str) -> str:
         """Refresh once; a failure is one line in the log, not one at every look. Returns the failure."""
-        told_at_ms, self._told_at_ms = self._told_at_ms, None
+        announced_at_ms, self._announced_at_ms = self._announced_at_ms, None
         try:
-            if self._keeper.refresh() and told_at_ms is not None:
-                self._keeper.note_reload(time.time() - told_at_ms / 1000)
+            if self._keeper.refresh() and announced_at_ms is not None:
+                self._keeper.note_reload(time.time() - announced_at_ms / 1000)
         except RxtractError as error:
             if str(error) != failing:
                 _log.warning("what serves stays as it is", message=str(error))
@@ -451,5 +446,5 @@ class Reloader:
         return ""
 
 
-def _ref(version: ModelVersion) -> ModelRef:
+def _ref(version: Version) -> ModelRef:
     return ModelRef(name=version.name, version=version.version, serial=version.serial)

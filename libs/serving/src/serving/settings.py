@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
-from runtime.settings import MlflowSettings
+from runtime.service.settings import MlflowSettings
 
 
 class ServedModelSettings(MlflowSettings):

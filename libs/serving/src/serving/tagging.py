@@ -1,11 +1,15 @@
 """Taggers as the extractor sees them, and how a note that breaks one is told from the others."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+# ruff: noqa: D102 - a protocol's members say what they are by their names
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 from contracts.records import ModelRef
 from drift.observation import NoteNumbers
+from numpy.typing import NDArray
 from runtime.errors import RxtractError
 
 
@@ -18,15 +22,15 @@ class TaggedAssertion(Protocol):
 
     def __hash__(self) -> int: ...
     @property
-    def status(self) -> str: ...  # noqa: D102
+    def status(self) -> str: ...
     @property
-    def time(self) -> str: ...  # noqa: D102
+    def time(self) -> str: ...
     @property
-    def experiencer(self) -> str: ...  # noqa: D102
+    def experiencer(self) -> str: ...
     @property
-    def cue_start(self) -> int: ...  # noqa: D102
+    def cue_start(self) -> int: ...
     @property
-    def cue_end(self) -> int: ...  # noqa: D102
+    def cue_end(self) -> int: ...
 
 
 class TaggedPrescription(Protocol):
@@ -34,27 +38,27 @@ class TaggedPrescription(Protocol):
 
     def __hash__(self) -> int: ...
     @property
-    def form(self) -> str | None: ...  # noqa: D102
+    def form(self) -> str | None: ...
     @property
-    def strength(self) -> str | None: ...  # noqa: D102
+    def strength(self) -> str | None: ...
     @property
-    def dose(self) -> str | None: ...  # noqa: D102
+    def dose(self) -> str | None: ...
     @property
-    def frequency(self) -> int | None: ...  # noqa: D102
+    def frequency(self) -> int | None: ...
     @property
-    def period(self) -> int | None: ...  # noqa: D102
+    def period(self) -> int | None: ...
     @property
-    def period_unit(self) -> str | None: ...  # noqa: D102
+    def period_unit(self) -> str | None: ...
     @property
-    def when(self) -> str | None: ...  # noqa: D102
+    def when(self) -> str | None: ...
     @property
-    def as_needed(self) -> bool | None: ...  # noqa: D102
+    def as_needed(self) -> bool | None: ...
     @property
-    def duration(self) -> int | None: ...  # noqa: D102
+    def duration(self) -> int | None: ...
     @property
-    def duration_unit(self) -> str | None: ...  # noqa: D102
+    def duration_unit(self) -> str | None: ...
     @property
-    def route(self) -> str | None: ...  # noqa: D102
+    def route(self) -> str | None: ...
 
 
 class TaggedRelation(Protocol):
@@ -137,6 +141,62 @@ class Tagger(Protocol):
 
     def tag(self, texts: Sequence[str]) -> Sequence[TaggedNote]:
         """Tag texts. A text that cannot be tagged raises; which one is found out by the caller."""
+
+
+class PrescriptionColumns(Protocol):
+    """Prescriptions as columns, one row an entity. What is not written is 0 and -1."""
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        """0 where an entity has one, else -1."""
+
+    @property
+    def fields(self) -> Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """By name: the number or the place of the text in `base`, and 0 or its length."""
+
+    @property
+    def base(self) -> NDArray[np.uint8]:
+        """UTF-8."""
+
+
+class TaggedColumns(Protocol):
+    """What a tagger says of a batch, as arrays; `clinical_ner.tagger.TaggedColumns` says what each holds."""
+
+    @property
+    def bounds(self) -> NDArray[np.int64]: ...
+    @property
+    def notes(self) -> NDArray[np.int64]: ...
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+    @property
+    def starts(self) -> NDArray[np.int64]: ...
+    @property
+    def ends(self) -> NDArray[np.int64]: ...
+    @property
+    def confidences(self) -> NDArray[np.float64]: ...
+    @property
+    def assertions(self) -> NDArray[np.int64]: ...
+    @property
+    def relation_bounds(self) -> NDArray[np.int64]: ...
+    @property
+    def relations(self) -> NDArray[np.int64]: ...
+    @property
+    def relation_confidences(self) -> NDArray[np.float64]: ...
+    @property
+    def note_confidences(self) -> NDArray[np.float64]: ...
+    @property
+    def numbers(self) -> NDArray[np.int64]: ...
+    @property
+    def mean_confidences(self) -> NDArray[np.float64]: ...
+    def prescriptions(self) -> PrescriptionColumns: ...
+
+
+@runtime_checkable
+class TagsColumns(Protocol):
+    """A tagger that needs no object for a note. It must find what its `tag` finds."""
+
+    def tag_columns(self, points: NDArray[np.uint32], bounds: NDArray[np.int64], /) -> TaggedColumns:
+        """Tag texts given as code points, text i from bounds[i] to bounds[i + 1]."""
 
 
 @dataclass(frozen=True, slots=True)

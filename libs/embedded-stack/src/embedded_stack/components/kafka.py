@@ -46,7 +46,7 @@ class Kafka(Component):
 
     def prepare(self) -> Program:
         """Bring jars, configuration and an empty formatted log into place."""
-        folder = self.site.folder("kafka")
+        folder = self.site.folder(self.name)
         jvm = str(java.find_java(java.KAFKA_NEEDS))
         class_path = ":".join(str(path) for path in self.site.cache.files(load_pins()["kafka"], self._downloading))
         properties = folder / "server.properties"
@@ -81,12 +81,14 @@ class Kafka(Component):
         draft = folder / f"log.{os.getpid()}"
         shutil.rmtree(draft, ignore_errors=True)
         shutil.copytree(template / "log", draft)
-        meta = f"version=1\ncluster.id={_kafka_uuid()}\ndirectory.id={_kafka_uuid()}\nnode.id=1\n"
-        (draft / "meta.properties").write_text(meta, encoding="utf-8")
+        (draft / "meta.properties").write_text(self._meta(), encoding="utf-8")
         draft.rename(folder / "log")
 
+    def _meta(self) -> str:
+        return meta_properties(_kafka_uuid(), 1)
+
     def _properties(self, log_dir: Path) -> str:
-        return server_properties(log_dir, self.port(), self.port("kafka-controller"))
+        return server_properties(log_dir, self.port(), self.port(f"{self.name}-controller"))
 
 
 def pinned_version() -> str:
@@ -126,6 +128,11 @@ def server_properties(log_dir: Path, port: int, controller_port: int) -> str:
         "num.recovery.threads.per.data.dir": 2,
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def meta_properties(cluster_id: str, node_id: int) -> str:
+    """What a log folder says of the cluster and node that it belongs to."""
+    return f"version=1\ncluster.id={cluster_id}\ndirectory.id={_kafka_uuid()}\nnode.id={node_id}\n"
 
 
 def _kafka_uuid() -> str:

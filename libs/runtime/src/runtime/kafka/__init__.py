@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: records, deliveries, dead letters, positions and the readers without a group."""

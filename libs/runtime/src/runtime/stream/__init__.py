@@ -1,0 +1,1 @@
+"""The engine of the consumers: batches, attempts, retries, what stops."""

@@ -1,0 +1,1 @@
+"""The engine under Faust: one list of records for each partition and poll."""

@@ -1,0 +1,1 @@
+"""HTTP doors: server, limits, tokens, people."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from annotations.trust import ALL_TRUSTED
 from clinical_ner.dataset_duplicates import leakage
 from contracts.records import AnnotationValidated, RelationType
 from lifecycle.collection import Reason, collect
@@ -82,6 +83,8 @@ def test_roles_follow_from_the_patient_and_the_key_alone():
             Reason.CONTRADICTS_TEXT,
         ),
         ({"text": "", "entities": [], "sealed": b"sealed", "encryption_key_id": "k1"}, Reason.SEALED),
+        ({"purpose": "care"}, Reason.PURPOSE),
+        ({"purpose": "training; no-training"}, Reason.PURPOSE),
     ],
 )
 def test_what_cannot_be_right_is_left_out(more, reason):
@@ -109,7 +112,7 @@ def test_one_id_of_two_sources_is_two_notes():
     found = collect([here, there], KEY, ALL_TRAIN)
     assert [item.note.note_id for item in found.notes] == ["clinic|synthetic-1", "other|synthetic-1"]
     assert not found.left_out[Reason.OLDER_REVISION]
-    assert taught_by([here, there], found.of(Role.TRAIN)) == {"v1": 2}
+    assert taught_by([here, there], found.of(Role.TRAIN), ALL_TRUSTED) == {"v1": 2}
 
 
 def test_only_what_is_given_now_is_a_pair():
@@ -135,18 +138,18 @@ def test_notes_chosen_for_doubt_never_judge():
 def test_a_drift_run_waits_for_labels_of_its_segment():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
     pune, delhi = {"city=Pune": 0}, {"city=Delhi": 0}
-    assert missing_labels([], pune, config, KEY) == {"city=Pune": 25}  # 5 of the fifth that judges
+    assert missing_labels([], pune, config, KEY, ALL_TRUSTED) == {"city=Pune": 25}  # 5 of the fifth that judges
     words = [word(number) for number in range(120)]
-    assert missing_labels(words, pune, config, KEY) == {"city=Pune": 0}
-    assert missing_labels(words, delhi, config, KEY) == {"city=Delhi": 25}
+    assert missing_labels(words, pune, config, KEY, ALL_TRUSTED) == {"city=Pune": 0}
+    assert missing_labels(words, delhi, config, KEY, ALL_TRUSTED) == {"city=Delhi": 25}
 
 
 def test_labels_from_before_a_drift_do_not_count_for_it():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
     words = [word(number) for number in range(120)]
     newest = max(one.annotated_at for one in words)
-    assert missing_labels(words, {"city=Pune": newest}, config, KEY) != {"city=Pune": 0}
-    assert missing_labels(words, {"city=Pune": newest + 1}, config, KEY) == {"city=Pune": 25}
+    assert missing_labels(words, {"city=Pune": newest}, config, KEY, ALL_TRUSTED) != {"city=Pune": 0}
+    assert missing_labels(words, {"city=Pune": newest + 1}, config, KEY, ALL_TRUSTED) == {"city=Pune": 25}
     found = collect(words, KEY, config.shares)
     assert found.of(Role.RECENT, since=newest + 1) == []
     data = snapshot(found, CorpusConfig(notes=20, gold_notes=20), segments=("city=Pune",), since=newest + 1)
@@ -157,9 +160,12 @@ def test_labels_from_before_a_drift_do_not_count_for_it():
 def test_the_labels_of_all_notes_do_not_answer_a_drift_that_shows_in_a_city_too():
     config = GateConfig(min_recent_notes=5, recent_share=0.2, gold_share=0.2)
     words = [word(number) for number in range(120)]
-    assert missing_labels(words, {"all": 0, "city=Delhi": 0}, config, KEY) == {"city=Delhi": 25}
-    assert missing_labels(words, {"all": 0}, config, KEY) == {"all": 0}
-    assert missing_labels(words, {"city=Delhi": 0, "city=Pune": 0}, config, KEY) == {"city=Delhi": 25, "city=Pune": 0}
+    assert missing_labels(words, {"all": 0, "city=Delhi": 0}, config, KEY, ALL_TRUSTED) == {"city=Delhi": 25}
+    assert missing_labels(words, {"all": 0}, config, KEY, ALL_TRUSTED) == {"all": 0}
+    assert missing_labels(words, {"city=Delhi": 0, "city=Pune": 0}, config, KEY, ALL_TRUSTED) == {
+        "city=Delhi": 25,
+        "city=Pune": 0,
+    }
 
 
 def patient_of(role: Role) -> str:
@@ -202,15 +208,15 @@ def test_who_taught_what_a_training_used():
         word(4, annotator="anna"),
         word(4, annotator="anna", annotation_id="a4b", sequence=2, outcome="SKIPPED", entities=[]),
     ]
-    assert taught_by(words, trained_on(words) * 3) == {"anna": 1, "ben": 2}
+    assert taught_by(words, trained_on(words) * 3, ALL_TRUSTED) == {"anna": 1, "ben": 2}
 
 
 def test_notes_that_judge_taught_nothing():
     words = [word(number, annotator="anna") for number in range(40)]
     used = trained_on(words, Shares(0.3, 0.3))
     assert 0 < len(used) < 40
-    assert taught_by(words, used) == {"anna": len(used)}
-    assert taught_by(words, []) == {}
+    assert taught_by(words, used, ALL_TRUSTED) == {"anna": len(used)}
+    assert taught_by(words, [], ALL_TRUSTED) == {}
 
 
 def test_a_real_note_carries_whose_it_is_and_an_import_is_public():

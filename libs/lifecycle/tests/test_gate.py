@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from clinical_ner.predictions import Prediction
+from clinical_ner.sklearn_crfsuite_check import LabelComparison
 from lifecycle.gate import Decision, Evidence, TestSet, judge
 from lifecycle.gate_config import GateConfig, GateConfigError, demo_settings
 from lifecycle.leakage import Leak
@@ -47,6 +48,15 @@ def evidence(challenger, champion=WEAK, **more) -> Evidence:
         "speed": Speed(100.0, 100.0, 1.0),
     }
     return Evidence(**{**given, **more})
+
+
+def test_a_file_that_sklearn_crfsuite_reads_otherwise_is_refused_with_the_number_of_labels():
+    same, other = LabelComparison(1_000, 0), LabelComparison(1_000, 3)
+    assert judge(evidence(GOOD, labels=same), CONFIG).decision is Decision.PASS
+    for champion in (WEAK, ()):
+        verdict = judge(evidence(GOOD, champion, labels=other), CONFIG)
+        assert verdict.decision is Decision.REJECT
+        assert any("another label on 3 of 1,000" in reason for reason in verdict.reasons)
 
 
 def test_a_better_model_passes():
@@ -174,3 +184,29 @@ def test_a_model_that_does_not_say_what_it_learnt_from_is_never_called_clean():
     assert verdict.decision is Decision.PASS
     assert any("does not say which texts" in reason for reason in verdict.reasons)
     assert not any("no text or patient" in reason for reason in verdict.reasons)
+
+
+def test_a_label_that_the_oldest_gold_does_not_annotate_judges_nothing_there():
+    """The first notes of the gold were annotated for diseases alone; what is predicted of treatments in them is neither right nor wrong."""
+    gold = [replace(one, spans=one.spans[:1], meta={"annotates": "DISEASE"}) for one in GOLD[:100]] + [
+        *GOLD,
+        *GOLD[:50],
+    ]
+    champion = [Prediction(one.spans[:1]) for one in GOLD[:100]] + predicted(
+        [*GOLD, *GOLD[:50]], {Label.DISEASE: 4, Label.TREATMENT: 4}
+    )
+    challenger = [Prediction(one.spans) for one in [*GOLD[:100], *GOLD, *GOLD[:50]]]
+    verdict = judge(replace(evidence(challenger), gold=TestSet(gold, challenger, champion)), CONFIG)
+    assert any("F1 of TREATMENT: -, not annotated in the oldest gold" in reason for reason in verdict.reasons), (
+        verdict.reasons
+    )
+    assert not any("old_gold/TREATMENT" in name for name in verdict.metrics)
+    assert "old_gold/DISEASE/challenger_f1" in verdict.metrics
+
+
+def test_recent_notes_without_any_annotation_show_no_gain():
+    bare = [replace(one, spans=()) for one in RECENT]
+    nothing = [Prediction(())] * len(bare)
+    verdict = judge(evidence(GOOD, drifted={"city=Pune": range(40)}, recent=TestSet(bare, nothing, nothing)), CONFIG)
+    assert verdict.decision is Decision.REJECT
+    assert any("nothing is annotated in the recent notes of city=Pune" in reason for reason in verdict.reasons)

@@ -102,6 +102,11 @@ def first(tmp_path_factory) -> bytes:
     card = (folder / "reports" / "model_card.md").read_text()
     assert card.startswith("# Model card: rxtract-ner")
     assert "frozen gold" in card
+    assert "sklearn-crfsuite's own tagger, from the registered `model.crfsuite`, gives another label on 0 of" in card
+    assert "exact spans of a model that sklearn-crfsuite trained" in card
+    result = json.loads((folder / "result.json").read_text())
+    assert any("another label on 0 of" in reason for reason in result["reasons"])
+    assert 0 < result["scores"]["sklearn_crfsuite"]["exact_span"]["micro"]["f1"] <= 1
     assert {"scores.json", "reliability.png"} >= {path.name for path in (folder / "reports").iterdir()} - {
         "model_card.md"
     }
@@ -114,6 +119,18 @@ def test_a_note_with_a_line_separator_is_read(tmp_path, first):
     folder = filled(tmp_path / "job", [told], champion=first, challenger=first, kind="evaluate")
     run_job(folder, silent)
     assert json.loads((folder / "dataset_report.json").read_text())["annotations_read"] == 1
+
+
+def test_labels_enough_are_trained_on_beside_the_shipped_corpus(tmp_path, first, monkeypatch):
+    words = annotations(80)
+    taught = collect(words, KEY, GATE.shares).of(Role.TRAIN)
+    for bound, background in ((len(taught) + 1, 0), (10, CORPUS["notes"])):
+        monkeypatch.setattr("lifecycle.job.OWN_LABELS", bound)
+        folder = filled(tmp_path / f"job{bound}", words, champion=first)
+        run_job(folder, silent)
+        found = load((folder / "model" / "tables.npz").read_bytes()).metadata
+        assert found["support"]["background_notes"] == background
+        assert found["dataset"]["notes"] == (len(taught) if background else CORPUS["notes"] + 3 * len(taught))
 
 
 def test_an_offered_model_that_was_trained_on_the_recent_notes_is_refused(tmp_path, first):

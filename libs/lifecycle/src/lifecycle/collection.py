@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping  # noqa: TC003 - a dataclass keeps its annotations resolvable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from annotations.trust import ALL_TRUSTED
+from annotations.verdicts import LABELLING, State, Verdict, newest, settle
 from clinical_ner.dataset_duplicates import duplicates, leakage
+from clinical_ner.guideline import META_KEY
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from contracts.identity import note_key
-from contracts.records import AnnotationOutcome, AnnotationValidated, EntityLabel, RelationType, Sample
+from contracts.purposes import allows_training
+from contracts.records import AnnotationValidated, EntityLabel, RelationType, Sample
+from contracts.segments import holds
 
 from lifecycle.roles import DEFAULT_SHARES, Role, Shares, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-LABELLED = (AnnotationOutcome.ACCEPTED, AnnotationOutcome.CORRECTED, AnnotationOutcome.ADJUDICATED)
+    from annotations.trust import Trust
 
 
 class Reason(StrEnum):
@@ -27,10 +32,13 @@ class Reason(StrEnum):
 
     REPEATED = "delivered more than once"
     OLDER_REVISION = "of an older revision of its note"
-    OLDER_WORD = "replaced by a later word of the same annotator"
+    OLDER_VERDICT = "replaced by a later one of the same annotator"
     SUPERSEDED = "settled by an adjudication"
     NO_LABELS = "skipped, unreadable or of an unknown outcome"
+    HELD = "held: its annotator's labels do not count until a lead looks"
+    HIDDEN_CHECK = "a hidden check: it judges the annotator, not the note"
     SEALED = "its text is sealed, so nothing can be learnt from it here"
+    PURPOSE = "the patient agreed to a purpose that leaves training out"
     OTHER_TEXT = "its text differs from that of the same note and revision"
     BAD_OFFSETS = "an entity lies outside its text"
     CONTRADICTS_TEXT = "an entity's words are not those of its text"
@@ -56,18 +64,17 @@ class LabelledNote:
 
     def in_segment(self, segment: str | None) -> bool:
         """Whether the note belongs to a segment such as `city=Pune|specialty=cardiology`; None and "all" hold all."""
-        mine = {"city": self.city, "specialty": self.specialty}
-        parts = (part.partition("=") for part in (segment or "all").split("|") if part != "all")
-        return all(mine.get(name) == value for name, _, value in parts)
+        return segment is None or holds(segment, city=self.city, specialty=self.specialty)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Clean notes in the order of their annotation, and the count of what was left out by reason."""
+    """Clean notes in the order of their annotation, the count of what was left out by reason, and of identifiers replaced."""
 
     notes: tuple[LabelledNote, ...]
     read: int
     left_out: Mapping[Reason, int]
+    replaced: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, role: Role, *segments: str, since: int = 0) -> list[AnnotatedNote]:
         """Return the notes of a role; of any of the segments where some are named, and labelled since then (UTC ms)."""
@@ -86,11 +93,16 @@ class Collection:
             "notes": len(self.notes),
             "roles": {str(role): roles[role] for role in Role},
             "left_out": {reason.name.lower(): self.left_out.get(reason, 0) for reason in Reason},
+            "identifiers_replaced": dict(sorted(self.replaced.items())),
         }
 
 
 def collect(
-    annotations: Iterable[AnnotationValidated], roles_key: bytes, shares: Shares = DEFAULT_SHARES
+    annotations: Iterable[AnnotationValidated],
+    roles_key: bytes,
+    shares: Shares = DEFAULT_SHARES,
+    *,
+    trust: Trust = ALL_TRUSTED,
 ) -> Collection:
     """Validate annotations, settle each note, give it its role, and set duplicates aside.
 
@@ -98,12 +110,13 @@ def collect(
     model doubts, so a score on such notes says nothing about all notes, and its patient must not train either.
     A near-duplicate of an earlier note of another role is dropped: so near-duplicates never lie in two roles, and a
     note's role never changes when later ones arrive.
+    Labels that `trust` holds, and answers to hidden checks, teach nothing and judge nothing.
     """
     left_out: Counter[Reason] = Counter()
     given = _once(annotations, left_out)
-    settled = [found for words in _by_note(given, left_out) if (found := _settle(words, left_out)) is not None]
-    settled.sort(key=lambda word: (word.annotated_at, word.annotation_id))
-    placed = [_placed(word, role_of(word.patient_ref or _key(word), roles_key, shares)) for word in settled]
+    settled = [found for note in _by_note(given, left_out) if (found := _settle(note, trust, left_out)) is not None]
+    settled.sort(key=lambda one: (one.annotated_at, one.annotation_id))
+    placed = [_placed(one, role_of(one.patient_ref or _key(one), roles_key, shares)) for one in settled]
     allowed = [item for item in placed if item.role is Role.TRAIN or item.sample is not Sample.UNCERTAIN]
     left_out[Reason.UNCERTAIN_SAMPLE] += len(placed) - len(allowed)
     return Collection(tuple(_distinct(allowed, left_out)), sum(left_out.values()) + _kept(allowed, left_out), left_out)
@@ -115,82 +128,93 @@ def _kept(allowed: Sequence[LabelledNote], left_out: Mapping[Reason, int]) -> in
 
 def _once(annotations: Iterable[AnnotationValidated], left_out: Counter[Reason]) -> list[AnnotationValidated]:
     found: dict[str, AnnotationValidated] = {}
-    for word in annotations:
-        if word.annotation_id in found:
+    for annotation in annotations:
+        if annotation.annotation_id in found:
             left_out[Reason.REPEATED] += 1
         else:
-            found[word.annotation_id] = word
+            found[annotation.annotation_id] = annotation
     return list(found.values())
 
 
-def _by_note(words: Iterable[AnnotationValidated], left_out: Counter[Reason]) -> list[list[AnnotationValidated]]:
-    """Group by note; only the newest revision counts, and there each annotator's last word."""
+def _by_note(annotations: Iterable[AnnotationValidated], left_out: Counter[Reason]) -> list[list[AnnotationValidated]]:
+    """Group by note; only the newest revision counts. Older answers of one annotator are counted here and passed over by `settle`."""
     notes: dict[str, list[AnnotationValidated]] = defaultdict(list)
-    for word in words:
-        notes[_key(word)].append(word)
+    for annotation in annotations:
+        notes[_key(annotation)].append(annotation)
     result = []
     for given in notes.values():
-        newest = max(word.revision for word in given)
-        current = [word for word in given if word.revision == newest]
+        newest_revision = max(annotation.revision for annotation in given)
+        current = [annotation for annotation in given if annotation.revision == newest_revision]
         left_out[Reason.OLDER_REVISION] += len(given) - len(current)
-        last: dict[str, AnnotationValidated] = {}
-        for word in sorted(current, key=lambda word: (word.sequence, word.annotated_at, word.annotation_id)):
-            last[word.annotator] = word
-        left_out[Reason.OLDER_WORD] += len(current) - len(last)
-        result.append(list(last.values()))
+        standing = {annotation.annotator: annotation for annotation in sorted(current, key=_turn)}
+        left_out[Reason.OLDER_VERDICT] += len(current) - len(standing)
+        result.append(current)
     return result
 
 
-def _settle(words: Sequence[AnnotationValidated], left_out: Counter[Reason]) -> AnnotationValidated | None:
-    """Return the one annotation that speaks for the note; None when there is none that may."""
-    sound = [word for word in words if _is_sound(word, left_out)]
-    # An adjudication settles all words up to it; a later correction is an open contradiction again.
-    judged = [word for word in sound if word.outcome is AnnotationOutcome.ADJUDICATED]
-    if judged:
-        final = max(judged, key=lambda word: (word.annotated_at, word.annotation_id))
-        open_words = [
-            word
-            for word in sound
-            if word is not final
-            and word.annotated_at > final.annotated_at
-            and word.annotation_id not in final.supersedes
-        ]
-        left_out[Reason.SUPERSEDED] += len(sound) - len(open_words) - 1
-        sound = [final, *open_words]
-    if not sound:
-        return None
-    if len({word.text for word in sound}) > 1:
-        left_out[Reason.OTHER_TEXT] += len(sound)
-        return None
-    if len({_spans(word) for word in sound}) > 1:
-        left_out[Reason.CONFLICT] += len(sound)
-        return None
-    left_out[Reason.AGREEMENT] += len(sound) - 1
-    return min(sound, key=lambda word: (word.annotated_at, word.annotation_id))
+def _turn(annotation: AnnotationValidated) -> tuple[int, int, str]:
+    return annotation.sequence, annotation.annotated_at, annotation.annotation_id
 
 
-def _is_sound(word: AnnotationValidated, left_out: Counter[Reason]) -> bool:
-    problem = problem_of(word)
+def _settle(
+    annotations: Sequence[AnnotationValidated], trust: Trust, left_out: Counter[Reason]
+) -> AnnotationValidated | None:
+    """Return the annotation that settles the note (`annotations.verdicts.settle`); None when none does, or it cannot be used."""
+    verdicts: dict[str, Verdict] = {}
+    for annotation in sorted(annotations, key=_turn):
+        verdicts[annotation.annotator] = newest(verdicts.get(annotation.annotator), Verdict.of(annotation))
+    settlement = settle(verdicts.values(), trust)
+    verdicts = _counting(verdicts, trust, left_out)
+    labelled = sum(verdict.labels for verdict in verdicts.values())
+    if settlement.verdict is None:
+        disputed = labelled if settlement.state is State.DISPUTED else 0
+        left_out[Reason.CONFLICT] += disputed
+        left_out[Reason.NO_LABELS] += len(verdicts) - disputed
+        return None
+    left_out[Reason.NO_LABELS] += len(verdicts) - labelled
+    left_out[Reason.SUPERSEDED if settlement.verdict.adjudicates else Reason.AGREEMENT] += labelled - 1
+    found = {annotation.annotation_id: annotation for annotation in annotations}
+    chosen = found[settlement.verdict.annotation_id]
+    problem = problem_of(chosen)
+    if problem is None and not settlement.verdict.adjudicates and _texts_differ(verdicts.values(), found):
+        problem = Reason.OTHER_TEXT
     if problem is not None:
         left_out[problem] += 1
-    return problem is None
+    return chosen if problem is None else None
 
 
-def problem_of(word: AnnotationValidated) -> Reason | None:
+def _counting(verdicts: Mapping[str, Verdict], trust: Trust, left_out: Counter[Reason]) -> dict[str, Verdict]:
+    """The verdicts without those that `settle` passed over for whose they are, or why they were asked; they are counted here."""
+    kept: dict[str, Verdict] = {}
+    for annotator, verdict in verdicts.items():
+        if verdict.counts(trust) or not verdict.judges:
+            kept[annotator] = verdict
+        else:
+            left_out[Reason.HIDDEN_CHECK if verdict.is_check else Reason.HELD] += 1
+    return kept
+
+
+def _texts_differ(verdicts: Iterable[Verdict], found: Mapping[str, AnnotationValidated]) -> bool:
+    return len({found[verdict.annotation_id].text for verdict in verdicts if verdict.labels}) > 1
+
+
+def problem_of(annotation: AnnotationValidated) -> Reason | None:
     """Return why an annotation cannot be used by itself, or None."""
-    if word.outcome not in LABELLED:
+    if annotation.outcome.value not in LABELLING:
         return Reason.NO_LABELS
-    if word.sealed is not None and not word.text:
+    if not allows_training(annotation.purpose):
+        return Reason.PURPOSE
+    if annotation.sealed is not None and not annotation.text:
         return Reason.SEALED
-    return _problem_of_entities(word)
+    return _problem_of_entities(annotation)
 
 
-def _problem_of_entities(word: AnnotationValidated) -> Reason | None:
+def _problem_of_entities(annotation: AnnotationValidated) -> Reason | None:
     end = 0
-    for entity in sorted(word.entities, key=lambda entity: (entity.start, entity.end)):
-        if not 0 <= entity.start < entity.end <= len(word.text):
+    for entity in sorted(annotation.entities, key=lambda entity: (entity.start, entity.end)):
+        if not 0 <= entity.start < entity.end <= len(annotation.text):
             return Reason.BAD_OFFSETS
-        if word.text[entity.start : entity.end] != entity.text:
+        if annotation.text[entity.start : entity.end] != entity.text:
             return Reason.CONTRADICTS_TEXT
         if entity.label is EntityLabel.UNKNOWN:
             return Reason.UNKNOWN_LABEL
@@ -200,31 +224,32 @@ def _problem_of_entities(word: AnnotationValidated) -> Reason | None:
     return None
 
 
-def _key(word: AnnotationValidated) -> str:
-    return note_key(word.source, word.note_id)
+def _key(annotation: AnnotationValidated) -> str:
+    return note_key(annotation.source, annotation.note_id)
 
 
-def _spans(word: AnnotationValidated) -> frozenset[tuple[str, int, int]]:
-    return frozenset((str(entity.label), entity.start, entity.end) for entity in word.entities)
-
-
-def _placed(word: AnnotationValidated, role: Role) -> LabelledNote:
-    entities = sorted(word.entities, key=lambda entity: entity.start)
+def _placed(annotation: AnnotationValidated, role: Role) -> LabelledNote:
+    entities = sorted(annotation.entities, key=lambda entity: entity.start)
     place = {entity.entity_id: index for index, entity in enumerate(entities)}
     pairs = tuple(
         (place[relation.treatment_id], place[relation.disease_id])
-        for relation in word.relations
+        for relation in annotation.relations
         if relation.type is RelationType.TREATS and relation.treatment_id in place and relation.disease_id in place
     )
     note = AnnotatedNote(
-        word.text,
+        annotation.text,
         tuple(Span(entity.start, entity.end, Label(str(entity.label))) for entity in entities),
         pairs,
-        note_id=_key(word),
-        group=word.patient_ref or _key(word),
-        people=None if word.sample is Sample.IMPORTED else (word.patient_ref or _key(word), word.doctor_ref),
+        note_id=_key(annotation),
+        group=annotation.patient_ref or _key(annotation),
+        meta={META_KEY: annotation.guideline_version} if annotation.guideline_version else {},
+        people=None
+        if annotation.sample is Sample.IMPORTED
+        else (annotation.patient_ref or _key(annotation), annotation.doctor_ref),
     )
-    return LabelledNote(note, role, word.sample, word.segment.city, word.segment.specialty, word.annotated_at)
+    return LabelledNote(
+        note, role, annotation.sample, annotation.segment.city, annotation.segment.specialty, annotation.annotated_at
+    )
 
 
 def _distinct(items: Sequence[LabelledNote], left_out: Counter[Reason]) -> list[LabelledNote]:

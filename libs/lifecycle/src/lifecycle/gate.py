@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.notes import AnnotatedNote
     from clinical_ner.predictions import Prediction
+    from clinical_ner.sklearn_crfsuite_check import LabelComparison
 
     from lifecycle.gate_config import GateConfig
     from lifecycle.leakage import Leak
@@ -69,6 +70,7 @@ class Evidence:
         drifted: For each segment of the drift that is answered, where its notes lie in `recent`; empty: no drift.
         speed: None when there is no champion.
         leak: What of the gold the challenger was trained on.
+        labels: The challenger's labels on gold compared with those of sklearn-crfsuite's tagger; None where it was compared before.
     """
 
     drifted: Mapping[str, Sequence[int]]
@@ -77,6 +79,7 @@ class Evidence:
     recent: TestSet
     leak: Leak
     speed: Speed | None = None
+    labels: LabelComparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def judge(evidence: Evidence, config: GateConfig) -> Verdict:
         differences |= _compare_drifted(evidence, config)
     findings = [
         _leak(evidence.leak),
+        *_same_labels(evidence.labels),
         *_labels(differences["gold"], config),
         *_floors({name: found.second.value for name, found in differences["gold"].items()}, config),
         *_forgetting(differences, config),
@@ -154,7 +158,9 @@ def _first(evidence: Evidence, config: GateConfig) -> Verdict:
     found = f1_intervals(evidence.gold.notes, evidence.gold.challenger, config.seed, config.resamples)
     values = {name: interval.value for name, interval in found.items()}
     numbers = {f"gold/{name}/challenger_f1": value for name, value in values.items()}
-    return _verdict(Decision.FIRST, [_leak(evidence.leak), *_floors(values, config)], numbers, {})
+    return _verdict(
+        Decision.FIRST, [_leak(evidence.leak), *_same_labels(evidence.labels), *_floors(values, config)], numbers, {}
+    )
 
 
 def _judged(evidence: Evidence, config: GateConfig) -> list[str]:
@@ -181,6 +187,14 @@ def _compare(test: TestSet, config: GateConfig) -> dict[str, Difference]:
     return paired_differences(test.notes, test.champion, test.challenger, config.seed, config.resamples)
 
 
+def _same_labels(labels: LabelComparison | None) -> Iterator[_Finding]:
+    if labels is not None:
+        yield _Finding(
+            holds=not labels.different,
+            sentence=f"sklearn-crfsuite's own tagger gives another label on {labels.different:,} of {labels.tokens:,} tokens of frozen gold",
+        )
+
+
 def _leak(leak: Leak) -> _Finding:
     if not leak.found and leak.texts is None:
         return _Finding(
@@ -202,6 +216,9 @@ def _leak(leak: Leak) -> _Finding:
 
 def _labels(differences: Mapping[str, Difference], config: GateConfig) -> Iterator[_Finding]:
     for name in (MICRO, *map(str, Label)):
+        if name not in differences:
+            yield _unknown(name, "frozen gold")
+            continue
         found = differences[name].difference
         holds = found.low > -config.margin
         sentence = (
@@ -213,6 +230,9 @@ def _labels(differences: Mapping[str, Difference], config: GateConfig) -> Iterat
 
 def _floors(values: Mapping[str, float], config: GateConfig) -> Iterator[_Finding]:
     for name, floor in config.floors.items():
+        if name not in values:
+            yield _unknown(name, "frozen gold")
+            continue
         holds = values[name] >= floor
         yield _Finding(
             holds, f"{_shown(name)} {values[name]:.3f} is {'at or above' if holds else 'below'} its floor {floor:.2f}"
@@ -223,6 +243,9 @@ def _forgetting(differences: Mapping[str, Mapping[str, Difference]], config: Gat
     if "old gold" not in differences:
         return
     for name in (MICRO, *map(str, Label)):
+        if name not in differences["old gold"]:
+            yield _unknown(name, "the oldest gold")
+            continue
         found = differences["old gold"][name].difference
         holds = found.low > -config.margin
         sentence = f"{_shown(name)} on the oldest gold: {_signed(found.value)} (95 % from {_signed(found.low)})"
@@ -235,7 +258,14 @@ def _recent(
     """Surely better where the language moved, and in none of the segments that moved surely worse."""
     if RECENT not in differences:
         return
-    found, led = differences[RECENT][MICRO], _led(evidence, config)
+    led = _led(evidence, config)
+    if MICRO not in differences[RECENT]:
+        yield _Finding(
+            holds=False,
+            sentence=f"nothing is annotated in the recent notes of {', '.join(led)}: not shown to be better",
+        )
+        return
+    found = differences[RECENT][MICRO]
     count = len({place for one in led for place in evidence.drifted[one]})
     holds = found.difference.low > 0
     yield _Finding(
@@ -250,7 +280,7 @@ def _recent(
 
 def _of_segment(segment: str, differences: Mapping[str, Mapping[str, Difference]], count: int) -> _Finding:
     rows = differences.get(f"{RECENT} {segment}")
-    if rows is None:
+    if rows is None or MICRO not in rows:
         return _Finding(
             holds=True, sentence=f"{segment}: {count} recent validated notes, too few to judge it by itself"
         )
@@ -260,6 +290,12 @@ def _of_segment(segment: str, differences: Mapping[str, Mapping[str, Difference]
         f"{segment}: {_signed(difference.value)} on {count} recent validated notes (95 % to {_signed(difference.high)})"
     )
     return _Finding(holds, sentence if holds else f"{sentence}: surely worse there")
+
+
+def _unknown(name: str, where: str) -> _Finding:
+    """A label that is not annotated judges nothing; where nothing is annotated, nothing may pass."""
+    sentence = f"{_shown(name)}: -, not annotated in {where}"
+    return _Finding(holds=name != MICRO, sentence=sentence)
 
 
 def _speed(speed: Speed | None, config: GateConfig) -> Iterator[_Finding]:

@@ -13,6 +13,7 @@ from clinical_ner.notes import Label
 
 from lifecycle.roles import Shares
 
+AUTO, PERSON = "auto", "person"
 _JUDGED = (*map(str, Label), MICRO)
 
 
@@ -37,6 +38,7 @@ class GateConfig:
         min_speed_ratio: Notes per second of the challenger over those of the champion.
         recent_share: Share of patients whose notes judge drift runs and train nothing.
         gold_share: Share of patients whose notes are frozen gold.
+        approval: Who promotes what passed: "auto", or "person": then a version waits for `rxtract model approve`. The first model does not.
         annotation_weight: How often an annotated note is repeated beside the shipped corpus.
         seed: Of the bootstrap.
     """
@@ -50,6 +52,7 @@ class GateConfig:
     recent_share: float = 0.15
     gold_share: float = 0.15
     annotation_weight: int = 3
+    approval: str = AUTO
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,6 +60,8 @@ class GateConfig:
         _check_floors(self.floors)
         if not 0 < self.margin < 1 or not 0 < self.min_speed_ratio <= 1:
             raise GateConfigError("margin and min_speed_ratio: between 0 and 1")
+        if self.approval not in {AUTO, PERSON}:
+            raise GateConfigError(f'approval: "{AUTO}" or "{PERSON}"')
         if self.resamples < 100:
             raise GateConfigError("resamples: at least 100")
         if self.min_gold_mentions < 1 or self.min_recent_notes < 1 or self.annotation_weight < 1:

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _forbid_core_dumps() -> None:
-    """Our memory holds notes. As `runtime.core_dumps` does, which this library does not know."""
+    """Our memory holds notes. As `runtime.service.core_dumps` does, which this library does not know."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)

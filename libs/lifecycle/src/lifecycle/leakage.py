@@ -61,10 +61,10 @@ def packed(hashes: NDArray[np.uint64]) -> str:
 
 def remembering(trained: TrainedModel, notes: Iterable[AnnotatedNote]) -> TrainedModel:
     """Return the model with the hashes of its training texts in it: without them a leak shows by names alone."""
-    told = {TEXTS: packed(text_hashes(notes))}
+    known_texts = {TEXTS: packed(text_hashes(notes))}
     tables = load(trained.tables)
-    remembered = dump(replace(tables, metadata={**tables.metadata, **told}))
-    return TrainedModel(trained.crfsuite, remembered, {**trained.metadata, **told})
+    remembered = dump(replace(tables, metadata={**tables.metadata, **known_texts}))
+    return TrainedModel(trained.crfsuite, remembered, {**trained.metadata, **known_texts})
 
 
 def leak(

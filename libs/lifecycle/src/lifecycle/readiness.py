@@ -12,6 +12,7 @@ from lifecycle.segments import leading
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from annotations.trust import Trust
     from contracts.records import AnnotationValidated
 
     from lifecycle.gate_config import GateConfig
@@ -22,6 +23,7 @@ def missing_labels(
     since: Mapping[str, int],
     config: GateConfig,
     roles_key: bytes,
+    trust: Trust,
 ) -> dict[str, int]:
     """Return for each leading segment how many labelled notes are missing before a drift run may start.
 
@@ -30,7 +32,7 @@ def missing_labels(
     `since` names the segments that drift, and from when on the labels of each count (UTC ms): those from before the drift say
     nothing about the new language, and those that a refused model was judged on would refuse it again.
     """
-    found = collect(annotations, roles_key, config.shares)
+    found = collect(annotations, roles_key, config.shares, trust=trust)
     wanted = ((Role.RECENT, config.shares.recent), (Role.TRAIN, config.shares.train))
     return {
         segment: max(

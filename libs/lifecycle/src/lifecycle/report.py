@@ -100,6 +100,7 @@ def dataset_report(collected: Mapping[str, Any], datasets: Sequence[Mapping[str,
         "# Data set",
         f"{collected['annotations_read']:,} annotations read, {collected['notes']:,} notes kept.",
         _table(("Left out because", "Annotations or notes"), rows or [("nothing", "0")]),
+        f"Replaced, because it identifies people: {_counts(collected['identifiers_replaced']) or 'nothing'}.",
         _datasets(datasets),
     ]
     return "\n\n".join(parts) + "\n"

@@ -46,6 +46,9 @@ def role_of(patient_ref: str, key: bytes, shares: Shares = DEFAULT_SHARES) -> Ro
 
     Raises:
         RoleKeyError: The key is too short.
+
+    >>> role_of("patient-1", b"k" * 32) is role_of("patient-1", b"k" * 32)
+    True
     """
     if len(key) < MIN_KEY_BYTES:
         raise RoleKeyError(f"the role key has {len(key)} bytes: it needs at least {MIN_KEY_BYTES}")

@@ -113,13 +113,16 @@ class Paired:
 def compare(serving: Rules, offered: Rules, gold: Sequence[GoldNote]) -> dict[str, Paired]:
     """Read the gold under both rules and count by class."""
     wanted = {unit for place, note in enumerate(gold) for unit in _right(place, note)}
-    said = [_said(rules, gold) for rules in (serving, offered)]
-    names = sorted({name for units in (wanted, *said) for _, name, _ in units})
-    counts = [Counter(name for _, name, _ in units) for units in (wanted, *said, *(wanted & units for units in said))]
+    statements = [_statements(rules, gold) for rules in (serving, offered)]
+    names = sorted({name for units in (wanted, *statements) for _, name, _ in units})
+    counts = [
+        Counter(name for _, name, _ in units)
+        for units in (wanted, *statements, *(wanted & units for units in statements))
+    ]
     # What was said wrongly by one alone was lost by it; what was said rightly by one alone was won.
     lost, won = (
         Counter(name for _, name, _ in ((one - other) & wanted) | ((other - one) - wanted))
-        for one, other in (said, reversed(said))
+        for one, other in (statements, reversed(statements))
     )
     of_wanted, of_serving, of_offered, right_serving, right_offered = counts
     return {
@@ -201,7 +204,7 @@ def _right(place: int, note: GoldNote) -> Iterator[_Unit]:
         yield from ((place, f"prescription {name}", (at, value)) for name, value in (attributes or {}).items())
 
 
-def _said(rules: Rules, gold: Sequence[GoldNote]) -> set[_Unit]:
+def _statements(rules: Rules, gold: Sequence[GoldNote]) -> set[_Unit]:
     read = Reader(rules.tables).read([note.text for note in gold], [note.spans for note in gold])
     return {
         unit for place, (note, meaning) in enumerate(zip(gold, read, strict=True)) for unit in _of(place, note, meaning)

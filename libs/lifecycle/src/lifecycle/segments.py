@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from contracts.segments import ALL_NOTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ALL = "all"
 
 
 def leading(segments: Iterable[str]) -> tuple[str, ...]:
@@ -15,6 +15,11 @@ def leading(segments: Iterable[str]) -> tuple[str, ...]:
 
     A shift in one city shows in all notes too, only thinner: the labels of all others say nothing about it. So all notes
     together lead only where nothing narrower moved.
+
+    >>> leading(["all", "city=Pune", "city=Pune"])
+    ('city=Pune',)
+    >>> leading(["all"])
+    ('all',)
     """
     named = tuple(dict.fromkeys(segments))
-    return tuple(segment for segment in named if segment != ALL) or named
+    return tuple(segment for segment in named if segment != ALL_NOTES) or named

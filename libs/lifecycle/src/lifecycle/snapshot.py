@@ -29,7 +29,7 @@ class CorpusConfig:
     """Which shipped synthetic notes take part; the gold ones hold names that the training ones do not."""
 
     seed: int = 20
-    notes: int = 3_000
+    notes: int = 4_000
     gold_seed: int = 21
     gold_notes: int = 1_200
 
@@ -61,7 +61,7 @@ def _need_at_least(least: int, name: str, value: object) -> None:
 class Snapshot:
     """The data sets of a run.
 
-    `gold` begins with the `shipped_gold` notes that every model was ever judged on. `training` holds each annotation
+    `training` begins with the `shipped` notes of the shipped corpus. `gold` begins with the `shipped_gold` notes that every model was ever judged on. `training` holds each annotation
     `weight` times. `recent_of` says for each segment that was asked for where its notes lie in `recent`. `dropped` counts
     annotations that were too near a note of the other side.
     """
@@ -74,6 +74,17 @@ class Snapshot:
     weight: int
     dropped: int
     recent_of: Mapping[str, tuple[int, ...]]
+    shipped: int = 0
+
+    @property
+    def background(self) -> tuple[AnnotatedNote, ...]:
+        """The shipped notes among those that train."""
+        return self.training[: self.shipped]
+
+    @property
+    def taught(self) -> tuple[AnnotatedNote, ...]:
+        """The annotations that train, each once."""
+        return self.training[self.shipped : self.shipped + self.annotated]
 
     @property
     def digest(self) -> str:
@@ -115,6 +126,7 @@ def snapshot(
         weight,
         dropped,
         {segment: _places(recent_new, collection.of(Role.RECENT, segment)) for segment in segments},
+        len(shipped),
     )
 
 

@@ -1,0 +1,216 @@
+"""The only place where the enricher's parts are made and put together.
+
+Two loops of one engine: the group of the enricher codes what comes; beside it a group of this set of tables reads the topic of codes from its
+beginning, slowly, and codes anew what older tables coded. Neither waits for the other.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer
+from contracts.records import EntitiesCoded, EntitiesExtracted
+from contracts.registry import ConfluentRegistry, Registry
+from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED
+from contracts.wire import Deserializer, Serializer
+from runtime.errors import SettingsError
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.deadletter import DeadLetterBudget
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import Handler
+from runtime.kafka.tracing import Spans, by_place, open_spans, traced
+from runtime.service.health import AllAlive, Liveness, Readiness
+from runtime.service.metrics import CONSUMER_LAG, Metrics
+from runtime.service.run import Shell
+from runtime.service.threads import OtherThread
+from runtime.service.waiting import CONTRACT_READ
+from runtime.stream.attempts import Attempts, quarantined
+from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.state import ASSIGNED
+from runtime.stream.swollen import SwollenReader
+from terminology import Coder, TerminologyRefused
+
+from enricher.domain.coding import NoteCoder
+from enricher.handler import STAGE, Codecs, CodingHandler, Publishing, RecodingHandler
+from enricher.metrics import METRICS, NEWER_SERIAL, RECODE_WAITING, TABLE_SERIAL
+from enricher.pace import Pace
+from enricher.settings import EnricherSettings
+
+GROUP = "rxtract-enricher"
+RECODE_GROUP = "rxtract-enricher-recode-"
+"""Followed by the serial of the tables: each set reads all codes once."""
+
+
+def codecs(registry: Registry, settings: EnricherSettings) -> Codecs:
+    """Make the codecs of all topics that the enricher reads or writes.
+
+    Raises:
+        RegistryUnavailable: The registry is away.
+        SchemaNotFound: Our schemas are not registered yet.
+    """
+    extracted, coded = settings.topic(ENTITIES_EXTRACTED), settings.topic(ENTITIES_CODED)
+    return Codecs(
+        extracted=Deserializer.for_topic(EntitiesExtracted, registry, extracted),
+        coded=Deserializer.for_topic(EntitiesCoded, registry, coded),
+        write=Serializer.for_topic(EntitiesCoded, registry, coded),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopParts:
+    """What each of the two loops has for itself; numbers and conditions of the slow one are not the service's."""
+
+    metrics: Metrics
+    readiness: Readiness
+    liveness: Liveness
+    watch_handler: bool = True
+    """False: it waits on purpose, to keep a rate."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Enricher(Shell[EnricherSettings]):
+    """One process: waits for the contract, joins its groups, codes until it is asked to stop."""
+
+    registry: Registry
+    coder: NoteCoder
+    spans: Spans | None = None
+    recode_liveness: Liveness | None = None
+    """Of the slow loop, once it runs."""
+
+    def info(self) -> Mapping[str, Any]:
+        """In which group, and by which tables."""
+        return {
+            "group": self.settings.group(GROUP),
+            "tables": self.coder.version,
+            "table_serial": self.coder.serial,
+        }
+
+    def alive(self) -> Liveness | AllAlive:
+        """Both loops."""
+        return self.liveness if self.recode_liveness is None else AllAlive(self.liveness, self.recode_liveness)
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            Exception: Whatever ended one of the loops; both end, with nothing unfinished committed.
+        """
+        with self.running():
+            made = self.until(lambda: codecs(self.registry, self.settings), CONTRACT_READ)
+            if made is None:
+                return
+            beside = OtherThread("recode", lambda: self._recode(made), self.stop)
+            beside.start()
+            try:
+                self.live_loop(made).run()
+            finally:
+                self.stop.set()
+                beside.finish()
+
+    def live_loop(self, made: Codecs) -> ConsumerLoop:
+        """Make the loop over what is extracted now; it joins the group when it is run."""
+        attempts = Attempts(self.settings.kill_tries, self.metrics)
+        handler = quarantined(
+            CodingHandler(made.extracted, self._publishing(made), DeadLetterBudget()), attempts, STAGE
+        )
+        parts = LoopParts(metrics=self.metrics, readiness=self.readiness, liveness=self.liveness)
+        return self._loop(GROUP, ENTITIES_EXTRACTED, traced(handler, self.spans, by_place), attempts, parts)
+
+    def recode_loop(self, made: Codecs, parts: LoopParts) -> ConsumerLoop:
+        """Make the loop over what was coded by whatever tables; it joins the group of ours when it is run."""
+        attempts = Attempts(self.settings.kill_tries, parts.metrics)
+        pace = Pace(self.settings.recode_records_per_s, self.stop)
+        handler = RecodingHandler(
+            made.coded, self._publishing(made), pace, metrics=self.metrics, budget=DeadLetterBudget()
+        )
+        return self._loop(
+            f"{RECODE_GROUP}{self.coder.serial}", ENTITIES_CODED, quarantined(handler, attempts, STAGE), attempts, parts
+        )
+
+    def _recode(self, made: Codecs) -> None:
+        if not self.settings.recode_records_per_s:
+            self.stop.wait()
+            return
+        self.recode_liveness = Liveness()
+        parts = LoopParts(
+            metrics=Metrics(METRICS), readiness=Readiness(ASSIGNED), liveness=self.recode_liveness, watch_handler=False
+        )
+        topic = self.settings.topic(ENTITIES_CODED)
+        waiting = parts.metrics.gauge(CONSUMER_LAG).labels(topic)
+        self.metrics.gauge(RECODE_WAITING).set_function(waiting._value.get)  # noqa: SLF001 - no public way to read it
+        self.recode_loop(made, parts).run()
+
+    def _publishing(self, made: Codecs) -> Publishing:
+        return Publishing(self.coder, made.write, self.settings.topic(ENTITIES_CODED), self.metrics)
+
+    def _loop(self, group: str, topic: str, handler: Handler, attempts: Attempts, parts: LoopParts) -> ConsumerLoop:
+        settings = self.settings
+        errors = ConsumerErrors(parts.metrics, parts.readiness, settings.fault_limit_s)
+        own = {"group.id": settings.group(group), "error_cb": errors.heard}
+        return ConsumerLoop(
+            Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own}),
+            DeliveryProducer(settings.kafka_client_config()),
+            handler,
+            [settings.topic(topic)],
+            stop=self.stop,
+            limits=LoopLimits(batch_records=settings.batch_records, watch_handler=parts.watch_handler),
+            metrics=parts.metrics,
+            liveness=parts.liveness,
+            readiness=parts.readiness,
+            attempts=attempts,
+            errors=errors,
+            swollen=SwollenReader(settings),
+        )
+
+
+def open_coder(settings: EnricherSettings) -> NoteCoder:
+    """Open the tables.
+
+    Raises:
+        SettingsError: There are none, or one cannot be used.
+    """
+    try:
+        coder = NoteCoder(Coder.open(settings.terminology_dir), settings.table_serial)
+    except TerminologyRefused as error:
+        raise SettingsError(f"RXTRACT_TERMINOLOGY_DIR: {error}") from None
+    if not coder.serial:
+        raise SettingsError(
+            "RXTRACT_TERMINOLOGY_DIR: the tables have no serial, which orders what they code: build or import them anew, or set RXTRACT_TABLE_SERIAL"
+        )
+    return coder
+
+
+def bootstrap(
+    settings: EnricherSettings,
+    *,
+    registry: Registry | None = None,
+    make_coder: Callable[[EnricherSettings], NoteCoder] = open_coder,
+) -> Enricher:
+    """Put an enricher together.
+
+    Args:
+        settings: Parsed environment.
+        registry: Schema registry.
+        make_coder: Opens the tables.
+
+    Raises:
+        SettingsError: The tables cannot be used.
+    """
+    metrics = Metrics(METRICS)
+    metrics.build_all()
+    coder = make_coder(settings)
+    metrics.gauge(TABLE_SERIAL).set(coder.serial)
+    metrics.gauge(NEWER_SERIAL).set(coder.serial)
+    return Enricher(
+        settings=settings,
+        registry=registry or ConfluentRegistry(settings.schema_registry_url),
+        coder=coder,
+        metrics=metrics,
+        readiness=Readiness(CONTRACT_READ, ASSIGNED),
+        spans=open_spans(settings),
+    )
+
+
+def serve(settings: EnricherSettings) -> None:
+    """Run one enricher until it is asked to stop."""
+    bootstrap(settings).run()

@@ -27,7 +27,7 @@ enum {
     CN_PREFIX1, CN_PREFIX2, CN_PREFIX3, CN_PREFIX4, CN_PREFIX5, CN_PREFIX6,
     CN_SUFFIX1, CN_SUFFIX2, CN_SUFFIX3, CN_SUFFIX4, CN_SUFFIX5, CN_SUFFIX6,
     CN_SHAPE, CN_SHORT_SHAPE, CN_MORPHOLOGY, CN_GRAMS3, CN_GRAMS4, CN_GRAMS5,
-    CN_PATTERN, CN_CLASSES, CN_KIND, CN_PARTS, CN_LENGTH, CN_BAG, CN_EDGE, CN_GROUPS
+    CN_PATTERN, CN_CLASSES, CN_KIND, CN_PARTS, CN_LENGTH, CN_BAG, CN_EDGE, CN_CLUSTERS, CN_GROUPS
 };
 
 void cn_init(void);
@@ -54,6 +54,11 @@ cn_extractor *cn_extractor_new(int32_t window, const uint32_t *group_masks, cons
                                const uint64_t *class_keys, int64_t n_class_keys, const int32_t *class_starts,
                                const int32_t *class_ids, const char *class_names, int64_t class_names_size);
 void cn_extractor_free(cn_extractor *extractor);
+/* Clusters of words, induced from text without labels: word i (cn_word_key of its lower case, digits as 0) is in cluster
+ * numbers[i * clusterings + c] of each clustering c, none where that is 0. At most CN_MAX_CLUSTERINGS. */
+#define CN_MAX_CLUSTERINGS 8
+int cn_extractor_clusters(cn_extractor *extractor, const uint64_t *keys, int64_t n_words, const uint16_t *numbers,
+                          int32_t clusterings);
 
 /* The attribute strings of one token sequence: one a line, an empty line after each token. *out belongs to the
  * extractor and lives until its next call. Returns the size in bytes. */
@@ -75,10 +80,11 @@ typedef struct cn_model cn_model;
 typedef struct {
     int64_t n_entities;
     const int32_t *entities;      /* n_entities x 7: note, class, start, end, sentence, first token, last token */
-    const double *confidences;    /* n_entities: exact probability of the span under the CRF */
+    const double *confidences;    /* n_entities: exact probability of the span under the CRF, or the rescorer's */
     const int64_t *counts;        /* n_notes x 8: tokens, unseen, unknown characters, characters, then entities of
                                      class 1, of class 2, tokens of class 1, of class 2 */
-    const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling */
+    const double *note_scores;    /* n_notes x 2: mean marginal of the chosen labels, probability of the labelling; with a
+                                     rescorer: of the likeliest labels, of all candidates being as chosen */
 } cn_result;
 
 /* All arrays are copied. Feature i has the weights feature_weights[starts[i]..starts[i + 1]] at the positions
@@ -99,6 +105,32 @@ int cn_tag(cn_model *model, const uint32_t *text, const int64_t *bounds, int64_t
 int cn_decode(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n_tokens,
               int32_t *labels, double *marginals);
 int64_t cn_cached_words(const cn_model *model);
+
+/* rescore.c: from now on spans are chosen among all likely ones, by trees on what each looks like. Before the first text.
+ * labels: of each of two classes the label of a span's only, first, inside and last token, -1: none. Trees of 7 nodes and 8
+ * leaves: a candidate whose column is above the threshold keeps the leaves in the mask; the lowest left is its leaf, whose
+ * value is added to base: log odds of being right. No trees: the CRF's probability is taken. Spans below `least` under the
+ * CRF are no candidates; one below `threshold` in the end is never chosen. Names: cn_phrase_key and flags, a bit a class each
+ * for a name, for the last word of one and for the first. */
+#define CN_MAX_TREES 1000
+typedef struct {
+    int32_t labels[8];
+    int32_t n_trees;
+    double least, threshold, base;
+    const int32_t *columns, *masks;
+    const float *thresholds;
+    const double *leaves;
+    int64_t n_names;
+    const uint64_t *name_keys;
+    const uint8_t *name_flags;
+} cn_rescorer_tables;
+int cn_model_rescores(cn_model *model, const cn_rescorer_tables *tables);
+uint64_t cn_phrase_key(const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n_tokens);
+int32_t cn_rescorer_columns(void);
+/* All candidates of a batch, for training: rows of (note, class, start, end) and of cn_rescorer_columns() columns. They live
+ * until the next call. Returns their number. */
+int64_t cn_candidates(cn_model *model, const uint32_t *text, const int64_t *bounds, int64_t n_notes, const int32_t **spans,
+                      const float **columns);
 
 /* meaning.c: what notes say of their entities: assertions, relations and prescription attributes. The reader is made
  * from phrases (UTF-32, phrase i is text[bounds[i]..bounds[i + 1]]) and n_rows x 6 numbers that say what each does
@@ -143,8 +175,29 @@ int cn_trainer_bar(cn_trainer *trainer, const uint64_t *words, int64_t count);
 int64_t cn_trainer_prepare(cn_trainer *trainer, double min_frequency, double c2, int all_states, int all_transitions);
 int cn_trainer_iterate(cn_trainer *trainer, double *loss);
 const double *cn_trainer_weights(const cn_trainer *trainer);
+/* descent.c: instead of iterating, descend: one pass over the sentences a call, then settle, which makes the weights.
+ * A sentence counts with its weight; one of variant v >= 0 takes part in every n_variants-th pass only. allowed: label x
+ * label, 0 where a transition is forbidden. */
+typedef struct {
+    int32_t average_from, n_variants;
+    double c2, delay, dropout;
+    uint64_t seed;
+} cn_descent_settings;
+int cn_trainer_descend(cn_trainer *trainer, const cn_descent_settings *settings, const float *sentence_weights,
+                       const int32_t *variants, const uint8_t *allowed);
+int cn_trainer_pass(cn_trainer *trainer, double *loss);
+int cn_trainer_settle(cn_trainer *trainer);
 double cn_trainer_loss(cn_trainer *trainer, const double *weights, double *gradient);
 /* The attribute strings in the order of the weights, one a line; *out belongs to the extractor. */
 int64_t cn_trainer_attributes(cn_trainer *trainer, cn_extractor *owner, const char **out);
+
+/* exchange.c: classes of words by their neighbours in text. Word w is followed by right[i], right_counts[i] times, for i
+ * from right_starts[w] to before right_starts[w + 1]; left alike; counts: how often each occurs. Word 0 is the sentence's
+ * edge. classes: where each begins (0 for word 0 alone), and where it ends. Returns how many moved in the last round. */
+typedef struct {
+    const int64_t *right_starts, *left_starts, *counts;
+    const int32_t *right, *right_counts, *left, *left_counts;
+} cn_neighbours;
+int64_t cn_exchange(const cn_neighbours *words, int64_t n_words, int32_t n_classes, int32_t *classes, int32_t rounds);
 
 #endif

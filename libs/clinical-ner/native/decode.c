@@ -204,6 +204,17 @@ static inline void run_forward(cn_model *m, int64_t n, int labels) {
     }
 }
 
+static inline void run_sums(cn_model *m, int64_t n, int labels) {
+    const double *e = m->e;
+    double *alpha = m->alpha;
+    memcpy(alpha, e, sizeof *alpha * (size_t)labels);
+    m->scale[0] = scale_alpha(alpha, labels);
+    for (int64_t token = 1; token < n; token++) {
+        e += labels, alpha += labels;
+        m->scale[token] = step_forward(m->exp_transitions, e, alpha - labels, alpha, labels);
+    }
+}
+
 /* --- backward --------------------------------------------------------------------------------------------------- */
 
 static inline void run_backward(cn_model *m, int64_t n, int labels) {
@@ -223,21 +234,22 @@ static inline void run_backward(cn_model *m, int64_t n, int labels) {
     }
 }
 
-static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int labels) {
+static inline __attribute__((always_inline)) void decode_with(cn_model *m, int64_t n, int best, int labels) {
     for (int pad = 1; pad <= CN_MAX_WINDOW; pad++) m->ids[-pad] = 0, m->ids[n + pad - 1] = 1; /* the edges */
     add_rows(m, n, labels);
     add_pairs(m, n, labels);
     if (m->extractor->wanted[CN_BAG]) add_bag(m, n, labels);
     exponentiate(m, n, labels);
-    run_forward(m, n, labels);
+    if (best) run_forward(m, n, labels);
+    else run_sums(m, n, labels);
     run_backward(m, n, labels);
 }
 
-void cn_decode_ids(cn_model *m, int64_t n) {
+void cn_decode_ids(cn_model *m, int64_t n, int best) {
     switch (m->n_labels) {
-        case 3: decode_with(m, n, 3); return;
-        case 5: decode_with(m, n, 5); return;
-        default: decode_with(m, n, m->n_labels);
+        case 3: decode_with(m, n, best, 3); return;
+        case 5: decode_with(m, n, best, 5); return;
+        default: decode_with(m, n, best, m->n_labels);
     }
 }
 
@@ -247,7 +259,7 @@ int cn_decode(cn_model *m, const uint32_t *text, const int32_t *starts, const in
     if (n == 0) return 0;
     if (cn_sequence_room(m, n)) return CN_NO_MEMORY;
     if (cn_look_up(m, text, starts, ends, n, m->ids)) return CN_NO_MEMORY;
-    cn_decode_ids(m, n);
+    cn_decode_ids(m, n, 1);
     memcpy(labels, m->labels, sizeof *labels * (size_t)n);
     for (int64_t i = 0; i < n * m->n_labels; i++) marginals[i] = m->alpha[i] * m->beta[i];
     return 0;

@@ -142,9 +142,23 @@ cn_extractor *cn_extractor_new(int32_t window, const uint32_t *group_masks, cons
     return e;
 }
 
+int cn_extractor_clusters(cn_extractor *e, const uint64_t *keys, int64_t n_words, const uint16_t *numbers,
+                          int32_t clusterings) {
+    if (n_words < 0 || clusterings < 0 || clusterings > CN_MAX_CLUSTERINGS || e->n_clusterings) return CN_BAD_ARGUMENT;
+    if (!n_words || !clusterings) return 0;
+    const size_t size = (size_t)n_words * (size_t)clusterings * sizeof *numbers;
+    e->cluster_numbers = malloc(size);
+    if (!e->cluster_numbers) return CN_NO_MEMORY;
+    memcpy(e->cluster_numbers, numbers, size);
+    e->n_clusterings = clusterings;
+    return cn_table_fill(&e->clusters, keys, n_words);
+}
+
 void cn_extractor_free(cn_extractor *e) {
     if (!e) return;
     cn_table_free(&e->classes);
+    cn_table_free(&e->clusters);
+    free(e->cluster_numbers);
     free(e->affixes);
     free(e->class_starts);
     free(e->class_ids);

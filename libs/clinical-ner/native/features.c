@@ -334,6 +334,41 @@ static void give_length(cn_sink *sink, const word_view *w) {
     give_text(sink, CN_LENGTH, text);
 }
 
+/* The row of a lower-cased word whose digits are 0, or of its singular; -1 if none. */
+static int64_t cluster_row(const cn_extractor *e, const uint32_t *word, int length) {
+    int64_t found = cn_table_find(&e->clusters, cn_word_key(word, length, 0));
+    if (found >= 0 || length < 5 || word[length - 1] != 's') return found;
+    return cn_table_find(&e->clusters, cn_word_key(word, length - 1, 0));
+}
+
+static void put_number(line *l, unsigned number) {
+    char digits[8];
+    int count = 0;
+    do digits[count++] = (char)('0' + number % 10); while (number /= 10);
+    while (count) l->bytes[l->size++] = digits[--count];
+}
+
+/* The clusters of a word, of its singular, or of what stands after its last hyphen, then marked by one. */
+static void give_clusters(cn_sink *sink, const cn_extractor *e, const word_view *w) {
+    uint32_t plain[CN_MAX_WORD];
+    for (int i = 0; i < w->length; i++) plain[i] = w->class[i] == CN_DIGIT ? '0' : w->low[i];
+    int after_hyphen = 0;
+    int64_t row = cluster_row(e, plain, w->length);
+    for (int at = w->length - 2; row < 0 && at > 0 && !after_hyphen; at--) {
+        if (plain[at] != '-') continue;
+        after_hyphen = 1;
+        row = cn_table_find(&e->clusters, cn_word_key(plain + at + 1, w->length - at - 1, 0));
+    }
+    for (int32_t i = 0; i < e->n_clusterings && row >= 0; i++) {
+        const unsigned number = e->cluster_numbers[row * e->n_clusterings + i];
+        if (!number) continue;
+        line l = {.bytes = {'x', (char)('0' + i), '='}, .size = 3};
+        if (after_hyphen) put(&l, '-');
+        put_number(&l, number);
+        give(sink, CN_CLUSTERS, &l);
+    }
+}
+
 void cn_word_features(const cn_extractor *e, const uint32_t *word, int64_t length, cn_sink *sink) {
     const uint32_t *wanted = e->wanted;
     word_view w;
@@ -361,6 +396,7 @@ void cn_word_features(const cn_extractor *e, const uint32_t *word, int64_t lengt
     if (wanted[CN_PARTS]) give_parts(sink, &w);
     if (wanted[CN_LENGTH]) give_length(sink, &w);
     if (wanted[CN_BAG]) give_slice(sink, CN_BAG, "a=", w.low, w.length);
+    if (wanted[CN_CLUSTERS] && e->n_clusterings) give_clusters(sink, e, &w);
 }
 
 /* A place before the first (edge 0) or after the last (edge 1) token: seen by the edge group and by conjunctions. */

@@ -79,6 +79,9 @@ struct cn_extractor {
     int32_t *class_starts, *class_ids;
     cn_slice *class_names;
     char *class_bytes;
+    cn_table clusters;
+    uint16_t *cluster_numbers; /* n_clusterings a word */
+    int32_t n_clusterings;
     cn_buffer out;
 };
 

@@ -45,6 +45,7 @@ static cn_cell *empty_block(cn_model *m, int32_t word) {
 }
 
 static void finish_block(cn_model *m, cn_cell *block, const uint64_t *by_group, uint64_t facts) {
+    for (int i = 1; i <= CN_LOOK_CELLS; i++) block[m->block_size - 1 - (size_t)i].number = 0;
     for (int i = 0; i < m->n_values; i++) block[m->row_size + (size_t)i].number = by_group[m->value_groups[i]];
     block[m->block_size - 1].number = facts;
 }
@@ -81,6 +82,10 @@ static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint6
     uint64_t place = (uint64_t)lowered_place(m, by_group[CN_BAG], bag_row);
     uint64_t facts = is_unseen(m, word, length) ? CN_UNSEEN : 0;
     finish_block(m, block, by_group, place << CN_PLACE_BITS | facts);
+    if (m->rescorer) {
+        cn_cell *cells = block + m->block_size - 1 - CN_LOOK_CELLS;
+        cells[2].number = cn_word_look(m->rescorer, word, length, &cells[0].number, &cells[1].number);
+    }
     cn_table_put(&m->words, key, id);
     return id;
 }
@@ -183,7 +188,7 @@ static int copy_pairs(cn_model *m, const uint64_t *keys, const double *rows, int
 static int make_cache(cn_model *m, int32_t cache_words) {
     m->max_words = cache_words + 2;
     m->n_words = 2;
-    m->block_size = m->row_size + (size_t)m->n_values + 1;
+    m->block_size = m->row_size + (size_t)m->n_values + CN_LOOK_CELLS + 1;
     m->blocks = malloc(sizeof *m->blocks * m->block_size * (size_t)m->max_words);
     m->bag_rows = malloc(sizeof *m->bag_rows * (size_t)(m->n_labels + 1) * (size_t)m->max_words);
     if (!m->blocks || !m->bag_rows) return CN_NO_MEMORY;
@@ -265,6 +270,7 @@ static void free_scratch(cn_model *m) {
 void cn_model_free(cn_model *m) {
     if (!m) return;
     free_scratch(m);
+    cn_rescorer_free(m->rescorer);
     cn_table_free(&m->features);
     free(m->pair_slots);
     cn_table_free(&m->known);

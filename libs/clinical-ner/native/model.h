@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "features.h"
+#include "rescore.h"
 
 /* One cell of a word's block: all that is read of a word lies side by side. */
 typedef union {
@@ -54,6 +54,7 @@ struct cn_model {
     uint8_t *begins;
     double *confidences, *note_scores;
     int64_t *counts;
+    cn_rescorer *rescorer; /* NULL: the best labelling's spans are the entities */
     cn_reader *reader; /* not owned; NULL: notes are tagged and not read */
 };
 
@@ -65,13 +66,31 @@ enum { CN_UNSEEN = 1, CN_PLACE_BITS = 1 };
 static inline uint64_t cn_word_facts(const cn_model *model, int32_t word) {
     return cn_block(model, word)[model->block_size - 1].number;
 }
+/* The three cells before: the word's lower case, its singular, its look; filled for a rescorer. */
+enum { CN_LOOK_CELLS = 3 };
+static inline uint64_t cn_low_key(const cn_model *model, int32_t word) { return cn_block(model, word)[model->block_size - 4].number; }
+static inline uint64_t cn_singular_key(const cn_model *model, int32_t word) {
+    return cn_block(model, word)[model->block_size - 3].number;
+}
+static inline uint64_t cn_look(const cn_model *model, int32_t word) { return cn_block(model, word)[model->block_size - 2].number; }
+/* Does the label `to` go on with the span that `from` is in? */
+static inline int cn_goes_on(const cn_model *model, int32_t from, int32_t to) {
+    const int32_t class = model->roles[from] & CN_CLASS_MASK;
+    return class && class == (model->roles[to] & CN_CLASS_MASK) && !(model->roles[from] & CN_ENDS) &&
+           !(model->roles[to] & CN_BEGINS);
+}
+/* The likely spans of the n words decoded last; adds each token's best marginal to *best_marginals. */
+int cn_find_candidates(cn_model *model, int64_t n, double *best_marginals);
+/* The same, judged, and the best set of them chosen. head: number of the note, first token of the sentence in it. Adds to
+ * scores[0] as above, multiplies scores[1] by the chance that the choice is right. */
+int cn_rescore(cn_model *model, int64_t n, const int32_t *head, double *scores);
 int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
                int32_t *ids);
 #define CN_ROW_BITS 24
 #define CN_ENTITY_FIELDS 7
 int cn_sequence_room(cn_model *model, int64_t n);
-/* Scores, best labels, forward and backward of the n words in model->ids. */
-void cn_decode_ids(cn_model *model, int64_t n);
+/* Scores, forward and backward of the n words in model->ids, and the best labels where they are wanted. */
+void cn_decode_ids(cn_model *model, int64_t n, int best);
 /* The scores (n x labels) of the decoded sequence. */
 static inline double *cn_scores(cn_model *model) {
     return model->scores + (size_t)(2 * model->extractor->window * model->n_labels);

@@ -47,12 +47,6 @@ static int entity_room(cn_model *m, int64_t entities) {
 
 /* --- spans ---------------------------------------------------------------------------------------------------- */
 
-/* Does the label `to` go on with the span that `from` is in? */
-static inline int goes_on(const cn_model *m, int32_t from, int32_t to) {
-    int32_t class = m->roles[from] & CN_CLASS_MASK;
-    return class && class == (m->roles[to] & CN_CLASS_MASK) && !(m->roles[from] & CN_ENDS) && !(m->roles[to] & CN_BEGINS);
-}
-
 /* Probability that tokens first..last carry the chosen labels and that the span neither begins before nor goes on
  * after: from the scaled forward and backward values, exactly. */
 static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t n) {
@@ -63,7 +57,7 @@ static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t
     if (first > 0) {
         probability = 0;
         for (int from = 0; from < labels; from++)
-            if (!goes_on(m, from, opening))
+            if (!cn_goes_on(m, from, opening))
                 probability += m->alpha[(first - 1) * labels + from] * transitions[from * labels + opening];
     }
     for (int64_t token = first; token <= last; token++) {
@@ -74,7 +68,7 @@ static double span_probability(cn_model *m, int64_t first, int64_t last, int64_t
     if (last + 1 == n) return probability;
     double after = 0;
     for (int to = 0; to < labels; to++)
-        if (!goes_on(m, closing, to))
+        if (!cn_goes_on(m, closing, to))
             after += transitions[closing * labels + to] * e[(last + 1) * labels + to] * m->beta[(last + 1) * labels + to];
     return probability * after * m->scale[last + 1];
 }
@@ -96,8 +90,8 @@ typedef struct {
     int64_t *counts;
 } sequence;
 
-static void add_span(cn_model *m, const sequence *s, int64_t first, int64_t last, int64_t *n_entities) {
-    int32_t class = m->roles[m->labels[first]] & CN_CLASS_MASK;
+static void add_span(cn_model *m, const sequence *s, int64_t first, int64_t last, int32_t class, double sure,
+                     int64_t *n_entities) {
     int32_t *entity = m->entities + *n_entities * CN_ENTITY_FIELDS;
     entity[0] = (int32_t)s->note;
     entity[1] = class;
@@ -106,7 +100,7 @@ static void add_span(cn_model *m, const sequence *s, int64_t first, int64_t last
     entity[4] = (int32_t)s->sentence;
     entity[5] = (int32_t)(s->first_token + first);
     entity[6] = (int32_t)(s->first_token + last);
-    m->confidences[(*n_entities)++] = span_probability(m, first, last, s->n);
+    m->confidences[(*n_entities)++] = sure;
     s->counts[ENTITIES + class - 1]++;
     s->counts[CLASS_TOKENS + class - 1] += last - first + 1;
 }
@@ -115,11 +109,22 @@ static int add_spans(cn_model *m, const sequence *s, int64_t *n_entities) {
     if (entity_room(m, *n_entities + s->n)) return CN_NO_MEMORY;
     for (int64_t first = 0; first < s->n;) {
         int64_t last = first;
-        if (m->roles[m->labels[first]] & CN_CLASS_MASK) {
-            while (last + 1 < s->n && goes_on(m, m->labels[last], m->labels[last + 1])) last++;
-            add_span(m, s, first, last, n_entities);
+        const int32_t class = m->roles[m->labels[first]] & CN_CLASS_MASK;
+        if (class) {
+            while (last + 1 < s->n && cn_goes_on(m, m->labels[last], m->labels[last + 1])) last++;
+            add_span(m, s, first, last, class, span_probability(m, first, last, s->n), n_entities);
         }
         first = last + 1;
+    }
+    return 0;
+}
+
+static int add_chosen(cn_model *m, const sequence *s, int64_t *n_entities) {
+    const cn_rescorer *r = m->rescorer;
+    if (entity_room(m, *n_entities + r->n_chosen)) return CN_NO_MEMORY;
+    for (int64_t i = r->n_chosen - 1; i >= 0; i--) { /* the last one was chosen first */
+        const cn_candidate *c = &r->candidates[r->chosen[i]];
+        add_span(m, s, c->first, c->last, c->class + 1, c->sure, n_entities);
     }
     return 0;
 }
@@ -130,7 +135,6 @@ static void observe(cn_model *m, const sequence *s, double *scores) {
     for (int64_t token = 0; token < s->n; token++) {
         int64_t cell = token * m->n_labels + m->labels[token];
         scores[0] += m->alpha[cell] * m->beta[cell];
-        s->counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[token]) & CN_UNSEEN);
     }
     scores[1] *= labelling_probability(m, s->n);
 }
@@ -138,7 +142,14 @@ static void observe(cn_model *m, const sequence *s, double *scores) {
 static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, double *scores, int64_t *n_entities) {
     if (cn_sequence_room(m, s->n)) return CN_NO_MEMORY;
     if (cn_look_up(m, text, m->starts + s->first_token, m->ends + s->first_token, s->n, m->ids)) return CN_NO_MEMORY;
-    cn_decode_ids(m, s->n);
+    for (int64_t token = 0; token < s->n; token++)
+        s->counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[token]) & CN_UNSEEN);
+    cn_decode_ids(m, s->n, !m->rescorer);
+    if (m->rescorer) {
+        const int32_t head[] = {(int32_t)s->note, (int32_t)s->first_token};
+        const int failed = cn_rescore(m, s->n, head, scores);
+        return failed ? failed : add_chosen(m, s, n_entities);
+    }
     observe(m, s, scores);
     return add_spans(m, s, n_entities);
 }
@@ -187,4 +198,22 @@ int cn_tag(cn_model *m, const uint32_t *text, const int64_t *bounds, int64_t n_n
     }
     *result = (cn_result){n_entities, m->entities, m->confidences, m->counts, m->note_scores};
     return 0;
+}
+
+int32_t cn_rescorer_columns(void) { return CN_COLUMNS; }
+
+int64_t cn_candidates(cn_model *m, const uint32_t *text, const int64_t *bounds, int64_t n_notes, const int32_t **spans,
+                      const float **columns) {
+    if (!m->rescorer) return CN_BAD_ARGUMENT;
+    cn_result result;
+    cn_reader *reader = m->reader;
+    m->reader = NULL; /* what the notes say of the entities is not asked */
+    m->rescorer->collects = 1;
+    m->rescorer->kept = 0;
+    const int failed = cn_tag(m, text, bounds, n_notes, &result);
+    m->rescorer->collects = 0;
+    m->reader = reader;
+    *spans = m->rescorer->kept_spans;
+    *columns = m->rescorer->kept_x;
+    return failed ? failed : m->rescorer->kept;
 }

@@ -70,6 +70,15 @@ static int glue_dot(view v, int64_t at) {
     return GLUE_BOTH; /* b.d, i.e, U.S */
 }
 
+/* Capitals on both sides, a digit among them or not: HTN/DM, DM2/HTN, DM/T2DM, but neither SpO2/FiO2 nor 4G/5G. */
+static int two_abbreviations(view v, int64_t at) {
+    int64_t left = at - 1, right = at + 1;
+    for (int i = 0; i < 2 && is_digit(v, left); i++) left--;
+    if (is_digit(v, right + 1) && is_letter_at(v, right + 2) && class_at(v, right) == CN_UPPER) right += 2;
+    int before = letters_from(v, left, -1), after = letters_from(v, right, 1);
+    return before >= 2 && after >= 2 && all_upper(v, left, -1, before) && all_upper(v, right, 1, after);
+}
+
 /* mg/dl, k/c/o and 2/7 stay whole; cisplatin/etoposide and HTN/DM are two words. */
 static int glue_slash(view v, int64_t at) {
     uint32_t before = char_at(v, at - 1), after = char_at(v, at + 1);
@@ -77,8 +86,7 @@ static int glue_slash(view v, int64_t at) {
     if (!is_word(v, at - 1) || !is_word(v, at + 1)) return APART;
     int left = letters_from(v, at - 1, -1), right = letters_from(v, at + 1, 1);
     if (left >= 3 && right >= 3) return APART;
-    if (left >= 2 && right >= 2 && all_upper(v, at - 1, -1, left) && all_upper(v, at + 1, 1, right)) return APART;
-    return GLUE_BOTH;
+    return two_abbreviations(v, at) ? APART : GLUE_BOTH;
 }
 
 static int glue_plus(view v, int64_t at) {

@@ -498,5 +498,6 @@ void cn_trainer_free(cn_trainer *t) {
     free(t->free_features);
     free(t->token_units);
     free(t->optimiser.weights);
+    cn_descent_free(&t->descent);
     free(t);
 }

@@ -25,6 +25,18 @@ typedef struct {
     int64_t n, kept; /* weights; iterations kept in memory so far */
 } cn_optimiser;
 
+typedef struct {
+    cn_descent_settings settings;
+    float *states, *sentence_weights;  /* states: n_attributes x width, labels padded to width */
+    double *state_sums, *lattice, scale;
+    double moves[CN_MAX_LABELS * CN_MAX_LABELS], move_sums[CN_MAX_LABELS * CN_MAX_LABELS];
+    uint8_t allowed[CN_MAX_LABELS * CN_MAX_LABELS];
+    int32_t *variants, *order, *kept, passes, n_sums, width;
+    int64_t *kept_starts, steps, pass_size; /* pass_size: sentences of the first pass */
+    uint64_t random;
+} cn_descent;
+void cn_descent_free(cn_descent *descent);
+
 struct cn_trainer {
     const cn_extractor *extractor;
     int32_t n_labels, n_slots, failed;
@@ -46,6 +58,7 @@ struct cn_trainer {
     uint8_t *allowed; /* per weight: 0 keeps it at zero */
     int64_t longest;
     cn_optimiser optimiser;
+    cn_descent descent;
 };
 
 #endif

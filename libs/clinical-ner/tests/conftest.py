@@ -47,4 +47,4 @@ def composed():
 
 @pytest.fixture(scope="session")
 def model() -> TrainedModel:
-    return train(composed_notes(200), TrainingConfig(max_iterations=30, calibration_folds=2), seed=1)
+    return train(composed_notes(200), TrainingConfig(passes=12, calibration_folds=2), seed=1)

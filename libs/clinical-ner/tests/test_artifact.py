@@ -8,10 +8,14 @@ import json
 import random
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from clinical_ner.artifact import dump, load
+from clinical_ner.artifact import dump, load, sealed
+from clinical_ner.clusters import WordClusters
+from clinical_ner.notes import Label
+from clinical_ner.rescoring import fitted, untrained
 from clinical_ner.tagger import ArtifactRefused, Tagger
 
 TEXT = "K/c/o typhoid fever on chemotherapy BD."
@@ -25,11 +29,25 @@ def rewritten(data: bytes, change) -> bytes:
     metadata["sha256"] = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
     out = io.BytesIO()
     np.savez(out, **arrays, metadata=np.frombuffer(json.dumps(metadata).encode(), np.uint8))
-    return out.getvalue()
+    return sealed(out.getvalue())
 
 
-def test_it_comes_back_as_it_was(model):
+@pytest.fixture(scope="module")
+def full(model) -> bytes:
+    """The model with every part filled: clusters, names and trees."""
+    tables = load(model.tables)
+    rng = np.random.default_rng(0)
+    columns = rng.random((400, 41)).astype(np.float32)
+    names = {Label.DISEASE: ["typhoid fever"], Label.TREATMENT: ["dialysis"]}
+    rescorer = fitted(untrained(names), columns, columns[:, 3] > rng.random(400), 0)
+    clusters = WordClusters(np.arange(1, 10, dtype=np.uint64), np.ones((9, 3), np.uint16))
+    return dump(replace(tables, rescorer=rescorer, extractor=replace(tables.extractor, clusters=clusters)))
+
+
+def test_it_comes_back_as_it_was(model, full):
     assert dump(load(model.tables)) == model.tables
+    assert dump(load(full)) == full
+    assert Tagger.open(full).tag([TEXT])
 
 
 def test_the_digest_decides(model):
@@ -48,18 +66,30 @@ def test_every_truncation_is_refused(model):
             load(model.tables[:cut])
 
 
-def test_bit_flips_are_refused_by_digest_and_harmless_without(model):
+def test_a_flipped_bit_anywhere_is_refused_in_one_line(model):
     rng = random.Random(4)
-    expected = Tagger.open(model.tables).tag([TEXT])
-    for _ in range(60):
+    size = len(model.tables)
+    places = [rng.randrange(size) for _ in range(60)] + [*range(30), *range(size - 130, size)]
+    for place in places:
         damaged = bytearray(model.tables)
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-        with pytest.raises(ArtifactRefused):
-            load(bytes(damaged), model.sha256)
-        try:
-            assert Tagger.open(bytes(damaged)).tag([TEXT]) == expected
-        except ArtifactRefused:
-            continue
+        damaged[place] ^= 1 << rng.randrange(8)
+        for sha256 in (model.sha256, None):
+            with pytest.raises(ArtifactRefused) as refused:
+                load(bytes(damaged), sha256)
+            assert "\n" not in str(refused.value)
+
+
+def test_a_folder_without_its_crfsuite_file_or_with_anothers_is_refused(model, tmp_path):
+    files = model.save(tmp_path)
+    assert Tagger.open(tmp_path).tag([TEXT])
+    right = files.crfsuite.read_bytes()
+    files.crfsuite.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    with pytest.raises(ArtifactRefused, match="not of the model beside it"):
+        Tagger.open(tmp_path)
+    files.crfsuite.unlink()
+    with pytest.raises(ArtifactRefused, match=r"holds no model\.crfsuite"):
+        Tagger.open(tmp_path)
+    assert Tagger.open(files.tables).tag([TEXT])  # the tables alone are a whole model for services
 
 
 def set_part(name, value):
@@ -85,7 +115,7 @@ def drop_last(array):
     [
         set_key("features_version", 99),
         set_key("format", "something else"),
-        set_key("format_version", 2),
+        set_key("format_version", 3),
         set_key("crf_labels", ["O", "DISEASE.in", "PERSON.in", "TREATMENT.in", "TREATMENT.last"]),
         set_key("crf_labels", ["O", "DISEASE.in"]),
         set_key("crf_labels", ["O"] * 5),
@@ -124,12 +154,44 @@ def drop_last(array):
         set_part("transitions", lambda a: a[:-1].copy()),
         set_part("transitions", lambda a: a * np.inf),
         set_part("known_characters", lambda a: a + np.uint32(0x110000)),
+        set_part("cluster_keys", lambda a: np.arange(1, 4, dtype=np.uint64)),
+        set_part("cluster_numbers", lambda a: np.zeros((0, 9), np.uint16)),
+        set_part("tree_columns", lambda a: a - np.int32(1)),
+        set_part("tree_columns", lambda a: a + np.int32(40)),
+        set_part("tree_columns", lambda a: a[:, :-1].copy()),
+        set_part("tree_thresholds", lambda a: a * np.float32(np.nan)),
+        set_part("tree_masks", lambda a: a + np.int32(256)),
+        set_part("tree_leaves", lambda a: a * 1e9),
+        set_part("tree_leaves", drop_last),
+        set_part("name_flags", lambda a: np.zeros(1, np.uint8)),
+        set_part("rescorer_numbers", drop_last),
+        set_part("rescorer_numbers", lambda a: a[:0]),
+        set_part("rescorer_numbers", lambda a: a * np.array([1, 0, 1])),
+        set_part("rescorer_numbers", lambda a: a * np.array([1, 1, -1])),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_even_with_right_digests(model, change):
+def test_what_is_out_of_bounds_is_refused_even_with_right_digests(full, change):
     with pytest.raises(ArtifactRefused) as refusal:
-        Tagger.open(rewritten(model.tables, change))
+        Tagger.open(rewritten(full, change))
     assert "\n" not in str(refusal.value)
+
+
+def test_a_file_of_the_format_before_still_loads_and_tags_as_it_did(model, composed):
+    """Format 1: no clusters, no rescorer, one feature group less."""
+    new = {"cluster_keys", "cluster_numbers", "tree_columns", "tree_thresholds", "tree_masks", "tree_leaves"}
+    new |= {"name_keys", "name_flags", "rescorer_numbers"}
+
+    def change(arrays, metadata):
+        for name in new:
+            del arrays[name]
+        arrays["masks"] = arrays["masks"][:-1]
+        metadata["format_version"] = 1
+
+    older = Tagger.open(rewritten(model.tables, change))
+    best_labelling = Tagger(replace(load(model.tables), rescorer=None))
+    texts = [note.text for note in composed(40, seed=11)]
+    assert older.tag(texts) == best_labelling.tag(texts)
+    assert sum(len(note.entities) for note in older.tag(texts)) > 20
 
 
 def test_a_lack_of_memory_is_no_fault_of_the_file(model, monkeypatch):
@@ -151,7 +213,7 @@ def test_a_header_nested_too_deeply_is_a_fault_of_the_file(model):
                 changed.writestr(name, given.read(name))
         changed.writestr("masks.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(ArtifactRefused, match="masks"):
-        Tagger.open(out.getvalue())
+        Tagger.open(sealed(out.getvalue()))
 
 
 def test_an_untouched_rewrite_is_accepted(model):

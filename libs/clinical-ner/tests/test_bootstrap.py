@@ -68,7 +68,14 @@ def test_notes_of_one_document_are_drawn_together():
     assert together.low == together.high == pytest.approx(together.value)
 
 
-def test_nothing_annotated_and_nothing_found_is_zero_without_a_warning(recwarn):
+def test_nothing_annotated_judges_nothing_without_a_warning(recwarn):
     empty = [AnnotatedNote("fine", ())]
-    assert f1_intervals(empty, [Prediction(())])["DISEASE"].value == 0.0
+    assert f1_intervals(empty, [Prediction(SPANS)]) == {}
     assert not recwarn.list
+
+
+def test_a_label_that_is_not_annotated_moves_no_interval():
+    one = [AnnotatedNote("fever, paracetamol", SPANS[:1]) for _ in range(40)]
+    both, disease = [Prediction(SPANS)] * 40, [Prediction(SPANS[:1])] * 40
+    assert paired_differences(one, both, disease) == paired_differences(one, disease, disease)
+    assert set(paired_differences(one, both, disease)) == {"micro", "DISEASE"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from clinical_ner.compare import Contender, changes, compare
-from clinical_ner.errors import Kind, count_kinds, errors
+from clinical_ner.errors import Kind, errors
 from clinical_ner.mentions import mention_digests
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from clinical_ner.predictions import Prediction, gold
@@ -34,11 +34,6 @@ class TestErrors:
         (error,) = errors([NOTE], [found(Span(6, 19, D), Span(23, 31, T))])
         assert error.found == "DISEASE renal failure"
         assert error.context == "[acute renal failure] on dialysis , no fever"
-
-    def test_counts(self):
-        found_errors = errors([NOTE], [found(Span(37, 42, D))])
-        counts = count_kinds(found_errors)
-        assert counts["DISEASE"] == {"missed": 1, "spurious": 1, "boundary": 0, "label": 0}
 
 
 class TestCompare:
@@ -71,3 +66,19 @@ class TestCompare:
             [NOTE] * 20, Contender("a", gold([NOTE] * 20)), Contender("b", gold([NOTE] * 20)), resamples=100
         )
         assert report["verdict"].count("no clear difference") == 3
+
+    def test_a_label_that_nobody_annotated_has_no_verdict(self):
+        """A model that knows DISEASE alone was called better, for the other named treatments that nobody had annotated."""
+        notes = [AnnotatedNote(TEXT, (Span(0, 19, D),))] * 40
+        both, alone = [Prediction((*note.spans, Span(23, 31, T))) for note in notes], gold(notes)
+        report = compare(notes, Contender("both", both), Contender("disease alone", alone), resamples=100)
+        assert report["exact_span_f1"]["TREATMENT"] is None
+        assert "all labels but TREATMENT: no clear difference" in report["verdict"]
+        assert "TREATMENT: -, not annotated in these notes" in report["verdict"]
+        assert report["changes"] == {"fixed": [], "broken": [], "both_wrong": [], "notes_changed": 40}
+
+    def test_nothing_annotated_judges_no_model(self):
+        report = compare(
+            [AnnotatedNote("fine", ())], Contender("a", [found()]), Contender("b", [found()]), resamples=100
+        )
+        assert "they judge no model" in report["verdict"]

@@ -187,7 +187,7 @@ def extractor():
     return FeatureExtractor(extractor_tables(config, MINE))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=TEXTS)
 def test_word_features_are_those_of_the_reference(extractor, known, text):
     arrays = token_arrays(text)

@@ -51,7 +51,7 @@ def texts_with_spans(draw):
     return text, spans
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(texts_with_spans())
 def test_any_spans_of_any_text_have_an_answer(note):
     text, spans = note
@@ -71,7 +71,7 @@ def test_any_spans_of_any_text_have_an_answer(note):
         assert 0.5 < relation.confidence < 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(texts_with_spans(), max_size=6), st.randoms())
 def test_single_and_batch_and_any_order_give_the_same(notes, rng):
     reader = Reader()
@@ -88,7 +88,7 @@ def test_single_and_batch_and_any_order_give_the_same(notes, rng):
 
 
 @given(texts_with_spans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_case_does_not_change_an_ascii_answer(note):
     text, spans = note
     if not text.isascii():

@@ -14,7 +14,7 @@ from clinical_ner.standing import DOCTORS, PATIENTS, Standing
 from clinical_ner.train import train
 from corpus.generator import generate
 
-FAST = TrainingConfig(averaged_fits=2, max_iterations=5, calibration_folds=2, min_frequency=1)
+FAST = TrainingConfig(averaged_fits=2, passes=5, max_iterations=5, calibration_folds=2, min_frequency=1)
 CANARY = "Quzzywimp"
 PUBLIC = tuple(generate(3, 40))
 EVERY_GROUP = replace(
@@ -32,7 +32,8 @@ EVERY_GROUP = replace(
 CONFIGS = {
     "the default": FAST,
     "every group": EVERY_GROUP,
-    "CRFsuite": replace(FAST, by_crfsuite=True, averaged_fits=1),
+    "L-BFGS": replace(FAST, algorithm="lbfgs"),
+    "CRFsuite": replace(FAST, algorithm="lbfgs", by_crfsuite=True, averaged_fits=1),
     "no swaps": replace(FAST, swap_copies=0),
 }
 

@@ -17,9 +17,12 @@ from clinical_ner.tokens import token_arrays
 from clinical_ner.train import train
 
 CONFIGS = {
-    "default": TrainingConfig(),
-    "observed only": TrainingConfig(all_states=False, all_transitions=False, min_frequency=1.0, bag_value=0.0),
+    "default": TrainingConfig(algorithm="lbfgs"),
+    "observed only": TrainingConfig(
+        algorithm="lbfgs", all_states=False, all_transitions=False, min_frequency=1.0, bag_value=0.0
+    ),
     "far and odd": TrainingConfig(
+        algorithm="lbfgs",
         groups={"bias": (0,), "word": (-4, 3), "classes": (1,), "grams3": (0, 2)},
         conjunctions=(Conjunction("lower", 2, "kind", -1), Conjunction("classes", 0, "suffix1", 0)),
         scheme="bilou",
@@ -112,7 +115,7 @@ def test_its_loss_is_as_low_as_crfsuites_and_it_labels_alike(composed, name):
 
 def test_the_saved_file_and_the_saved_tables_say_the_same(composed):
     """CRFsuite's own tagger on model.crfsuite: the labels and marginals of the decoder on tables.npz."""
-    config = TrainingConfig(max_iterations=40, calibration_folds=0)
+    config = TrainingConfig(calibration_folds=0)
     model = train(composed(120), config, seed=2)
     extractor = FeatureExtractor(extractor_tables(config))
     weights = read_weights(model.crfsuite)
@@ -187,8 +190,8 @@ def test_the_written_file_holds_the_weights_exactly(composed):
 
 
 def test_an_l1_penalty_goes_to_crfsuite(composed):
-    config = TrainingConfig(c1=0.5, max_iterations=20)
+    config = TrainingConfig(algorithm="lbfgs", swap_copies=1, c1=0.5, max_iterations=20)
     extractor = FeatureExtractor(extractor_tables(config))
     sparse = fit(composed(40), extractor, config, 0)
-    full = fit(composed(40), extractor, TrainingConfig(max_iterations=20), 0)
+    full = fit(composed(40), extractor, replace(config, c1=0.0), 0)
     assert (sparse.state_weights != 0).sum() < 0.3 * (full.state_weights != 0).sum()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clinical_ner.meaning import Assertion, Experiencer, Prescription, Relation, RelationType, Status, Time, joined
 from clinical_ner.notes import Label
-from clinical_ner.tagger import Tagger
+from clinical_ner.tagger import Entity, NoteStatistics, TaggedNote, Tagger
 from clinical_ner.tokens import tokenise
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,7 +56,7 @@ def _known(tagger, character):
     return tagger.tag([character])[0].statistics.unknown_chars == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(st.one_of(st.text(max_size=80), st.sampled_from(ODD[:7])), max_size=12), data=st.data())
 def test_a_batch_is_its_notes_one_by_one(model, texts, data):
     tagger = model.tagger()
@@ -64,7 +66,7 @@ def test_a_batch_is_its_notes_one_by_one(model, texts, data):
     assert tagger.tag([texts[i] for i in order]) == [together[i] for i in order]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text(max_size=200))
 def test_entities_are_inside_the_text_in_order_and_apart(model, text):
     (note,) = model.tagger().tag([text])
@@ -229,3 +231,57 @@ def test_canaries_are_what_the_model_says(model):
     assert canaries
     for canary, note in zip(canaries, tagger.tag([c["text"] for c in canaries]), strict=True):
         assert [[e.label, e.start, e.end] for e in note.entities] == canary["entities"]
+
+
+def test_columns_say_what_notes_say(model):
+    tagger = model.tagger()
+    frames = [
+        "K/c/o typhoid fever on Tab. Metformin 500mg 1-0-1 x 5 days.",
+        "No h/o dengue. Adv Syp. PCM 5 ml SOS",
+        "",
+        "rest",
+    ]
+    texts = [*frames, "? HTN; Inj. Ceftriaxone 1 g IV BD for acute bronchitis, 😀 Amlodipine 5 mg HS", *frames * 20]
+    for batch in ([], *([text] for text in texts[:5]), texts):
+        found = tagger.tag_columns(*joined(batch))
+        assert _notes_of(found) == tagger.tag(batch)
+
+
+def _notes_of(found):
+    """Notes made of columns, field by field."""
+    taken = found.prescriptions()
+    notes = []
+    for note, (first, last) in enumerate(itertools.pairwise(found.bounds.tolist())):
+        entities = []
+        for row in range(first, last):
+            assert found.notes[row] == note
+            status, time, experiencer, *cue = found.assertions[:, row].tolist()
+            said = Assertion(list(Status)[status], list(Time)[time], list(Experiencer)[experiencer], *cue)
+            label = (None, Label.DISEASE, Label.TREATMENT)[found.labels[row]]
+            place = int(found.starts[row]), int(found.ends[row]), float(found.confidences[row])
+            entities.append(Entity(label, *place, said, _prescription_of(taken, row)))
+        begin, end = found.relation_bounds[note : note + 2].tolist()
+        relations = tuple(
+            Relation(list(RelationType)[kind], treatment, disease, sure)
+            for (kind, treatment, disease), sure in zip(
+                found.relations[:, begin:end].T.tolist(), found.relation_confidences[begin:end].tolist(), strict=True
+            )
+        )
+        statistics = NoteStatistics(*found.numbers[:, note].tolist(), float(found.mean_confidences[note]))
+        notes.append(TaggedNote(tuple(entities), relations, float(found.note_confidences[note]), statistics))
+    return notes
+
+
+def _prescription_of(taken, row):
+    def value(name):
+        first, second = (int(column[row]) for column in taken.fields[name])
+        if second < 0:
+            return None
+        if name in {"frequency", "period", "duration"}:
+            return first
+        return bool(first) if name == "as_needed" else taken.base[first : first + second].tobytes().decode()
+
+    if taken.present[row] < 0:
+        assert all(value(name) is None for name in Prescription._fields)
+        return None
+    return Prescription(*map(value, Prescription._fields))

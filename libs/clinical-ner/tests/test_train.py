@@ -15,7 +15,7 @@ from clinical_ner.sequences import token_sequences
 from clinical_ner.swap import mention_pools, swapped
 from clinical_ner.train import TrainingDataError, train
 
-QUICK = TrainingConfig(max_iterations=8, calibration_folds=0)
+QUICK = TrainingConfig(passes=8, calibration_folds=0)
 
 
 def test_same_seed_same_bytes(composed):
@@ -34,7 +34,7 @@ def test_one_label_alone_works(composed):
 
 
 def test_ten_sentences_work(composed):
-    model = train(composed(10), TrainingConfig(max_iterations=8))
+    model = train(composed(10), TrainingConfig(passes=8))
     assert model.metadata["calibration"]["curves"] == {}
     assert model.tagger().tag(["K/c/o HTN"])
 
@@ -56,9 +56,10 @@ def test_notes_that_cannot_be_learned_from_are_refused(notes, message):
 
 def test_progress_is_told(composed):
     told = []
-    train(composed(40), TrainingConfig(max_iterations=5, calibration_folds=2), progress=lambda *row: told.append(row))
+    config = TrainingConfig(passes=5, averaged_fits=3, calibration_folds=2)
+    train(composed(40), config, progress=lambda *row: told.append(row))
     assert [row for row in told if row[0] == "calibrate"] == [("calibrate", 0, 2), ("calibrate", 1, 2)]
-    assert ("fit", 15, 15) in told  # three fits of five iterations
+    assert ("fit", 15, 15) in told  # three fits of five passes
 
 
 def test_swap_keeps_offsets_and_labels(composed):
@@ -90,7 +91,9 @@ def test_spans_within_a_token_are_widened_and_overlaps_dropped():
 
 
 def test_config_survives_json():
-    config = TrainingConfig(conjunctions=(Conjunction("lower", -1, "kind", 1),), c1=0.1, label_bias={"O": -1.0})
+    config = TrainingConfig(
+        conjunctions=(Conjunction("lower", -1, "kind", 1),), algorithm="lbfgs", c1=0.1, label_bias={"O": -1.0}
+    )
     assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -103,9 +106,15 @@ def test_config_survives_json():
         {"groups": {"bag": [0]}},
         {"groups": 5},
         {"conjunctions": [["lower", 0]]},
+        {"conjunctions": [["lower", 0, "clusters", 1]]},
         {"c2": -1},
         {"max_iterations": 0},
         {"algorithm": "adam"},
+        {"algorithm": "descent", "c1": 0.1},
+        {"algorithm": "descent", "c2": 0.0},
+        {"algorithm": "descent", "by_crfsuite": True},
+        {"passes": 0},
+        {"feature_dropout": 1.0},
         {"cache_words": 5},
         {"calibration_folds": 1},
         {"version": 9},
@@ -126,8 +135,7 @@ def test_every_group_can_be_switched_off():
 def test_label_bias_moves_the_file_and_the_tables_alike(composed):
     notes = composed(60)
     few, many = (
-        train(notes, TrainingConfig(max_iterations=8, calibration_folds=0, label_bias={"O": bias}))
-        for bias in (4.0, -4.0)
+        train(notes, TrainingConfig(passes=8, calibration_folds=0, label_bias={"O": bias})) for bias in (4.0, -4.0)
     )
     texts = [note.text for note in composed(40, seed=9)]
     count = [sum(len(n.entities) for n in model.tagger().tag(texts)) for model in (few, many)]

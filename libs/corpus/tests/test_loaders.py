@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span, SpanMeaning
 from corpus import generate
-from corpus.loaders import DatasetError, Format, load, load_conll, load_jsonl, load_pairs
+from corpus.formats.report import Report
+from corpus.formats.resolve import Rules, resolve
+from corpus.formats.token_records import note_of_tokens
+from corpus.formats.vocabulary import Vocabulary
+from corpus.loaders import DatasetError, Format, load, load_conll, load_jsonl, load_pairs, read
 from corpus.loaders_jsonl import dump_jsonl
-from corpus.loaders_labels import parse_tag, sentence_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 D, T = Label.DISEASE, Label.TREATMENT
+
+
+def sentence_of(tokens, tags):
+    """The note that token rows give, as every reader of tokens makes it."""
+    found = note_of_tokens(Path("document"), 1, tokens, tags, Vocabulary())
+    found.note_id, found.group = "id", "document"
+    return resolve(found, Rules(Vocabulary()), Report())
+
+
 TEXT = "Type 2 diabetes , started metformin"
 
 
@@ -35,7 +48,7 @@ def refusal(call, *arguments):
     with pytest.raises(DatasetError) as caught:
         call(*arguments)
     message = str(caught.value)
-    assert "\n" not in message
+    assert "\n" not in message or "faults, nothing was read:\n" in message
     assert ": " in message
     return message
 
@@ -101,8 +114,12 @@ class TestFilesThatAreNoText:
         assert ":3: byte 0xef is not UTF-8" in message
         assert "iconv" in message
 
-    def test_utf_16(self, write, position):
-        assert "UTF-16" in self.refusal(write, position, "a\n".encode("utf-16"))
+    def test_utf_16_is_read_by_its_mark(self, write, position):
+        good = [write("sentences", "fever\n"), write("labels", "D\n")]
+        good[position].write_bytes(good[position].read_text().encode("utf-16"))
+        reading = read(*good)
+        assert [note.spans for note in reading.notes()] == [(Span(0, 5, D),)]
+        assert reading.remarks == [f"{good[position].name}: is UTF-16, converted"]
 
     def test_lone_surrogate_bytes(self, write, position):
         message = self.refusal(write, position, b"a\n\nb\xed\xa0\x80\n")
@@ -118,7 +135,7 @@ class TestFilesThatAreNoText:
 class TestPaths:
     def test_a_missing_file_and_a_folder(self, tmp_path):
         assert "no such file" in refusal(load_jsonl, tmp_path / "x.jsonl")
-        assert "is a folder" in refusal(load_jsonl, tmp_path)
+        assert "no annotated file" in refusal(load_jsonl, tmp_path)
 
     def test_the_format_follows_from_the_name(self, write):
         assert len(load(write("a.jsonl", '{"text": "a", "spans": []}\n'))) == 1
@@ -151,7 +168,7 @@ class TestConll:
 
     @pytest.mark.parametrize("tags", ["B-D B-D", "S-D S-D", "B-D S-D", "E-D I-D", "U-D B-D"])
     def test_neighbours_stay_apart_where_the_scheme_says_so(self, tags):
-        spans = sentence_of(["fever", "cough"], [parse_tag(tag) for tag in tags.split()]).spans
+        spans = sentence_of(["fever", "cough"], tags.split()).spans
         assert spans == (Span(0, 5, D), Span(6, 11, D))
 
     def test_middle_columns_comments_and_documents(self, write):
@@ -167,7 +184,7 @@ class TestConll:
         assert "a.tsv:2: no label" in refusal(load_conll, write("a.tsv", "a\tO\nb\n"))
         assert "a.tsv:2: unknown label 'X'" in refusal(load_conll, write("a.tsv", "a\tO\nb\tX\n"))
         assert "several words" in refusal(load_conll, write("a.tsv", "a b\tO\n"))
-        assert "no sentence" in refusal(load_conll, write("a.tsv", "# a\n-DOCSTART-\tO\n"))
+        assert "no note" in refusal(load_conll, write("a.tsv", "# a\n-DOCSTART-\tO\n"))
 
 
 def line(**record):
@@ -194,7 +211,7 @@ class TestJsonLines:
             ({"spans": [[-1, 3, "D"]]}, "not inside the text"),
             ({"spans": [[3, 3, "D"]]}, "not inside the text"),
             ({"spans": [[0, 5, "D"], [4, 8, "T"]]}, "overlap"),
-            ({"spans": [[0, 5, "D"], [0, 5, "D"]]}, "overlap"),
+            ({"spans": [[0, 5, "D"], [0, 5, "T"]]}, "annotated as DISEASE and as TREATMENT"),
             ({"spans": [[0, 5, "DRUG"]]}, "unknown label 'DRUG'"),
             ({"spans": [[0, 5, None]]}, "unknown label"),
             ({"spans": [[0.0, 5, "D"]]}, "whole numbers"),
@@ -210,7 +227,7 @@ class TestJsonLines:
             ({"note_id": []}, "must be a string"),
             ({"spans": [[0, 5, "D"]], "pairs": [[0, 0]]}, "does not name a treatment span"),
             ({"pairs": [1]}, '"pairs" must hold'),
-            ({"meta": {"a": 1}}, '"meta" must be'),
+            ({"meta": {"a": [1]}}, '"meta" must be'),
             ({"tokens": [[0, 5], [4, 6]]}, "before its predecessor"),
         ],
     )
@@ -233,7 +250,7 @@ sentences = st.lists(st.tuples(words, st.sampled_from(["O", "B-D", "I-D", "E-D",
 
 @given(sentences)
 def test_canonical_lines_read_back_the_same(tmp_path_factory, rows):
-    note = sentence_of([token for token, _ in rows], [parse_tag(tag) for _, tag in rows], "id", "document")
+    note = sentence_of([token for token, _ in rows], [tag for _, tag in rows])
     path = tmp_path_factory.mktemp("canonical") / "a.jsonl"
     path.write_text("\n".join(dump_jsonl([note])), encoding="utf-8")
     assert load_jsonl(path) == [note]

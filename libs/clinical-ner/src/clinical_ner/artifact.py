@@ -15,22 +15,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clinical_ner.clusters import MAX_CLUSTERINGS, WordClusters
 from clinical_ner.features import ExtractorTables
-from clinical_ner.native import FEATURES_VERSION, GROUPS, MAX_CONJUNCTIONS, MAX_LABELS, MAX_WINDOW
+from clinical_ner.native import FEATURES_VERSION, GROUPS, MAX_CONJUNCTIONS, MAX_LABELS, MAX_WINDOW, library
+from clinical_ner.rescoring import LEAVES, MAX_TREES, NODES, RescorerTables, untrained
 from clinical_ner.schemes import SCHEMES, role
 from clinical_ner.tables import ModelTables, WeightTables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
 
 FORMAT = "rxtract-crf"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_VERSIONS = (1,)
+"""Formats without clusters and rescorer, which are read as having none."""
+CRFSUITE_FILE = "model.crfsuite"
+CRFSUITE_SHA256 = "crfsuite_sha256"
+"""Field of the metadata: the digest of CRFsuite's own file, which lies beside the tables in a model's folder."""
 MAX_BYTES = 512 * 2**20
 _MAX_WEIGHT = 1e4
+_SEALED = "sealed"
+_SEAL = b"sha256="
+_HEX = 64
 
 _PARTS: dict[str, tuple[str, int]] = {
     "masks": ("<u4", 1),
@@ -51,6 +62,18 @@ _PARTS: dict[str, tuple[str, int]] = {
     "known_characters": ("<u4", 1),
     "training_mentions": ("<u8", 1),
 }
+_NEW_PARTS: dict[str, tuple[str, int]] = {
+    "cluster_keys": ("<u8", 1),
+    "cluster_numbers": ("<u2", 2),
+    "tree_columns": ("<i4", 2),
+    "tree_thresholds": ("<f4", 2),
+    "tree_masks": ("<i4", 2),
+    "tree_leaves": ("<f8", 2),
+    "name_keys": ("<u8", 1),
+    "name_flags": ("|u1", 1),
+    "rescorer_numbers": ("<f8", 1),
+}
+"""Parts of format 2. Without a rescorer its numbers are empty."""
 
 
 class ArtifactRefused(ValueError):
@@ -63,11 +86,18 @@ class ArtifactRefused(ValueError):
 def dump(tables: ModelTables) -> bytes:
     """Return the file's bytes: the same tables always give the same bytes."""
     arrays = _arrays_of(tables)
-    metadata = dict(tables.metadata) | {"sha256": {name: _sha256(array) for name, array in arrays.items()}}
+    digests = {name: _sha256(array) for name, array in arrays.items()}
+    metadata = dict(tables.metadata) | {"sha256": digests, _SEALED: True}
     text = json.dumps(metadata, sort_keys=True, allow_nan=False).encode()
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **arrays, metadata=np.frombuffer(text, np.uint8))
-    return out.getvalue()
+    return sealed(out.getvalue())
+
+
+def sealed(archive: bytes) -> bytes:
+    """Return a zip archive with the digest of all its bytes as its comment, which ends the file."""
+    content = archive[:-2] + (len(_SEAL) + _HEX).to_bytes(2, "little") + _SEAL
+    return content + hashlib.sha256(content).hexdigest().encode()
 
 
 def _arrays_of(tables: ModelTables) -> Arrays:
@@ -86,7 +116,22 @@ def _arrays_of(tables: ModelTables) -> Arrays:
     }
     for name in WeightTables.__dataclass_fields__:
         found[name] = getattr(weights, name)
-    return {name: np.ascontiguousarray(found[name], dtype) for name, (dtype, _) in _PARTS.items()}
+    found |= {"cluster_keys": extractor.clusters.keys, "cluster_numbers": extractor.clusters.numbers}
+    found |= _rescorer_arrays(tables.rescorer)
+    return {name: np.ascontiguousarray(found[name], dtype) for name, (dtype, _) in (_PARTS | _NEW_PARTS).items()}
+
+
+def _rescorer_arrays(rescorer: RescorerTables | None) -> dict[str, Any]:
+    tables = rescorer or untrained({})
+    return {
+        "tree_columns": tables.columns,
+        "tree_thresholds": tables.thresholds,
+        "tree_masks": tables.masks,
+        "tree_leaves": tables.leaves,
+        "name_keys": tables.name_keys,
+        "name_flags": tables.name_flags,
+        "rescorer_numbers": tables.numbers if rescorer else [],
+    }
 
 
 def _sha256(array: NDArray[Any]) -> str:
@@ -115,12 +160,45 @@ def _read(data: bytes) -> ModelTables:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         metadata = json.loads(_part(archive, "metadata", "|u1", 1).tobytes())
         _check_versions(metadata)
-        arrays = {name: _part(archive, name, dtype, rank) for name, (dtype, rank) in _PARTS.items()}
+        _check_seal(data, metadata)
+        parts = _PARTS | (_NEW_PARTS if metadata["format_version"] == FORMAT_VERSION else {})
+        arrays = {name: _part(archive, name, dtype, rank) for name, (dtype, rank) in parts.items()}
     for name, array in arrays.items():
         if metadata["sha256"].get(name) != _sha256(array):
             raise ArtifactRefused(f"the model file is damaged in its part {name}: fetch it again")
+    if metadata["format_version"] in OLDER_VERSIONS:
+        arrays |= _none_of_the_new(arrays)
     _check(arrays, metadata)
     return _tables(arrays, metadata)
+
+
+def _check_seal(data: bytes, metadata: Mapping[str, Any]) -> None:
+    """Refuse a file of which any byte differs; files from before there was a seal have the digests of their parts alone."""
+    if not metadata.get(_SEALED):
+        return
+    content, digest = data[:-_HEX], data[-_HEX:]
+    if not content.endswith(_SEAL) or hashlib.sha256(content).hexdigest().encode() != digest:
+        raise ArtifactRefused("the model file is damaged: fetch it again, or train anew")
+
+
+def check_beside(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse a model's folder whose CRFsuite file is missing or is another model's."""
+    expected, path = metadata.get(CRFSUITE_SHA256), folder / CRFSUITE_FILE
+    if expected is None:
+        return
+    if not path.is_file():
+        raise ArtifactRefused(f"{folder} holds no {CRFSUITE_FILE}: copy the whole folder, or name its tables.npz alone")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ArtifactRefused(f"{path} is not of the model beside it (its sha256 differs): copy the whole folder again")
+
+
+def _none_of_the_new(arrays: Arrays) -> Arrays:
+    none = {"cluster_keys": [], "cluster_numbers": np.zeros((0, 0)), **_rescorer_arrays(None)}
+    made: Arrays = {name: np.ascontiguousarray(none[name], dtype) for name, (dtype, _) in _NEW_PARTS.items()}
+    unseen = np.zeros(max(0, len(GROUPS) - len(arrays["masks"])), arrays["masks"].dtype)
+    return {**made, "masks": np.append(arrays["masks"], unseen)}  # groups that came later, seen nowhere
 
 
 def _part(archive: zipfile.ZipFile, name: str, dtype: str, rank: int) -> NDArray[Any]:
@@ -144,8 +222,8 @@ def _part(archive: zipfile.ZipFile, name: str, dtype: str, rank: int) -> NDArray
 
 
 def _check_versions(metadata: Mapping[str, Any]) -> None:
-    if metadata.get("format") != FORMAT or metadata.get("format_version") != FORMAT_VERSION:
-        raise ArtifactRefused(f"not a model file of this program (format {FORMAT} {FORMAT_VERSION} expected)")
+    if metadata.get("format") != FORMAT or metadata.get("format_version") not in {FORMAT_VERSION, *OLDER_VERSIONS}:
+        raise ArtifactRefused(f"not a model file of this program (format {FORMAT} {FORMAT_VERSION} or older expected)")
     if metadata.get("features_version") != FEATURES_VERSION:
         raise ArtifactRefused(
             f"the model was trained on features version {metadata.get('features_version')}, "
@@ -164,6 +242,8 @@ def _check(arrays: Arrays, metadata: Mapping[str, Any]) -> None:
             raise ArtifactRefused(f"the model file cannot be used: {error}") from error
     _check_extractor(arrays, metadata["window"])
     _check_weights(arrays, len(labels), metadata["window"])
+    _check_clusters(arrays)
+    _check_rescorer(arrays)
     _check_calibration(metadata["calibration"])
     _require(2_000 <= metadata["cache_words"] <= 1_000_000, "its cache size")
     _require(bool((arrays["known_characters"] < 0x110000).all()), "its characters")
@@ -218,6 +298,29 @@ def _is_index(starts: NDArray[Any], count: int, entries: int) -> bool:
     )
 
 
+def _check_clusters(arrays: Arrays) -> None:
+    words, clusterings = arrays["cluster_numbers"].shape
+    _require(words == len(arrays["cluster_keys"]) and clusterings <= MAX_CLUSTERINGS, "its word clusters")
+
+
+def _check_rescorer(arrays: Arrays) -> None:
+    numbers, trees = arrays["rescorer_numbers"], len(arrays["tree_columns"])
+    _require(trees <= MAX_TREES and len(arrays["name_keys"]) == len(arrays["name_flags"]), "its rescorer")
+    for name in ("tree_columns", "tree_thresholds", "tree_masks"):
+        _require(arrays[name].shape == (trees, NODES), "its rescorer")
+    columns, masks, leaves = arrays["tree_columns"], arrays["tree_masks"], arrays["tree_leaves"]
+    _require(leaves.shape == (trees, LEAVES) and bool((np.abs(leaves) <= _MAX_WEIGHT).all()), "its rescorer")
+    _require(bool(((columns >= 0) & (columns < library().cn_rescorer_columns())).all()), "its rescorer")
+    _require(
+        bool(((masks >= 0) & (masks <= 0xFF)).all() and not np.isnan(arrays["tree_thresholds"]).any()), "its rescorer"
+    )
+    if len(numbers):
+        _require(len(numbers) == 3 and abs(numbers[0]) <= _MAX_WEIGHT, "its rescorer")
+        _require(bool(((numbers[1:] > 0) & (numbers[1:] < 1)).all()), "its rescorer")
+    else:
+        _require(trees == 0, "its rescorer")
+
+
 def _check_calibration(calibration: Mapping[str, Any]) -> None:
     for curve in calibration["curves"].values():
         raw, calibrated = np.array(curve["raw"], float), np.array(curve["calibrated"], float)
@@ -225,6 +328,9 @@ def _check_calibration(calibration: Mapping[str, Any]) -> None:
         _require(bool((np.diff(raw) > 0).all()), "its calibration")
         both = np.concatenate([raw, calibrated])
         _require(bool(((both >= 0) & (both <= 1)).all()), "its calibration")
+    if kind := calibration.get("kind"):
+        usable = isinstance(kind["name"], str) and isinstance(kind["notes"], int) and 0 <= kind["limit"] <= 1
+        _require(usable, "its calibration")
 
 
 def _tables(arrays: Arrays, metadata: Mapping[str, Any]) -> ModelTables:
@@ -237,8 +343,22 @@ def _tables(arrays: Arrays, metadata: Mapping[str, Any]) -> ModelTables:
         arrays["class_starts"],
         arrays["class_ids"],
         arrays["class_names"].tobytes(),
+        WordClusters(arrays["cluster_keys"], arrays["cluster_numbers"]),
     )
     weights = WeightTables(**{name: arrays[name] for name in WeightTables.__dataclass_fields__})
-    return ModelTables(
-        metadata, extractor, weights, arrays["known_words"], arrays["known_characters"], arrays["training_mentions"]
+    known = (arrays["known_words"], arrays["known_characters"], arrays["training_mentions"])
+    return ModelTables(metadata, extractor, weights, *known, _rescorer(arrays))
+
+
+def _rescorer(arrays: Arrays) -> RescorerTables | None:
+    if not len(arrays["rescorer_numbers"]):
+        return None
+    return RescorerTables(
+        arrays["tree_columns"],
+        arrays["tree_thresholds"],
+        arrays["tree_masks"],
+        arrays["tree_leaves"],
+        arrays["name_keys"],
+        arrays["name_flags"],
+        arrays["rescorer_numbers"],
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clinical_ner.evaluate import LABELS, span_keys
+from clinical_ner.evaluate import LABELS, judged, span_keys
+from clinical_ner.partial import annotated_for, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +49,16 @@ class Difference:
 
 
 def span_counts(notes: Sequence[AnnotatedNote], predicted: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Return right, predicted and gold exact spans; shape (notes, labels, 3), labels in the order of `Label`."""
+    """Return right, predicted and gold exact spans; shape (notes, labels, 3), labels in the order of `Label`.
+
+    All are zero for a label that the set does not annotate, or a note was not annotated for.
+    """
     counts = np.zeros((len(notes), len(LABELS), 3))
     place = {str(label): index for index, label in enumerate(LABELS)}
+    labels = labels_of(notes)
     for row, (note, prediction) in enumerate(zip(notes, predicted, strict=True)):
-        left, right = span_keys(note.spans), span_keys(prediction.mentions)
+        left = span_keys(span for span in note.spans if annotated_for(note, span.label))
+        right = span_keys(judged(note, prediction, labels).mentions)
         for column, keys in enumerate((left & right, right, left)):
             for key in keys:
                 counts[row, place[key[0]], column] += 1
@@ -66,7 +72,7 @@ def paired_differences(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Difference]:
-    """Return the difference in exact-span F1 for "micro" and each label.
+    """Return the difference in exact-span F1 for "micro" and each label that the notes annotate.
 
     Documents are drawn, not notes: notes of one `group` are drawn together, since they are alike.
     """
@@ -75,14 +81,15 @@ def paired_differences(
     counts = np.concatenate([counts.sum(axis=2, keepdims=True), counts], axis=2)
     observed = _f1(counts.sum(axis=0))
     drawn = _f1(_resampled(counts, seed, resamples))
-    names = (MICRO, *map(str, LABELS))
-    return {name: _difference(observed[:, column], drawn[:, :, column]) for column, name in enumerate(names)}
+    known = {MICRO, *map(str, labels_of(notes))} if labels_of(notes) else set()
+    names = [(column, name) for column, name in enumerate((MICRO, *map(str, LABELS))) if name in known]
+    return {name: _difference(observed[:, column], drawn[:, :, column]) for column, name in names}
 
 
 def f1_intervals(
     notes: Sequence[AnnotatedNote], predicted: Sequence[Prediction], seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, Interval]:
-    """Return exact-span F1 with its 95 % interval for "micro" and each label."""
+    """Return exact-span F1 with its 95 % interval for "micro" and each label that the notes annotate."""
     found = paired_differences(notes, predicted, predicted, seed, resamples)
     return {name: difference.first for name, difference in found.items()}
 

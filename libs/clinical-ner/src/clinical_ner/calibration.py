@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _KNOTS = 20
 _PRIOR = 2.0
 _BINS = 10
+_SLOPE = 0.005
+"""So much of the raw confidence stays, so that two notes of one bin keep their order in a queue."""
 
 
 def curve_of(raw: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, list[float]]:
@@ -22,7 +24,7 @@ def curve_of(raw: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, li
         right: Whether each was right.
 
     Returns:
-        Knots "raw" (strictly rising, from 0 to 1) and "calibrated" (never falling).
+        Knots "raw" (strictly rising, from 0 to 1) and "calibrated" (rising).
     """
     order = np.argsort(raw, kind="stable")
     bins = [part for part in np.array_split(order, min(_KNOTS, max(1, len(raw) // 15))) if len(part)]
@@ -36,6 +38,7 @@ def curve_of(raw: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, li
     first, last = rising[0], rising[-1]
     xs = [0.0, *knots, 1.0]
     ys = [float(first) * 0.5, *knots.values(), float(last)]
+    ys = [(1 - _SLOPE) * y + _SLOPE * x for x, y in zip(xs, ys, strict=True)]
     return {"raw": [round(x, 9) for x in xs], "calibrated": [round(min(max(y, 0.0), 1.0), 9) for y in ys]}
 
 

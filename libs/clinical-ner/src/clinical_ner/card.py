@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from clinical_ner.sklearn_crfsuite_check import SecondOpinion
+
 LICENCE = (
     "Apache-2.0 (code). The model holds words of its training data, of validated notes those alone that 5 patients and 3 doctors "
     "used: it may go only where such words may go."
@@ -39,6 +41,7 @@ class CardFacts:
     trigger: str = "manual"
     remarks: Sequence[str] = ()
     plots: Sequence[str] = ()
+    second: SecondOpinion | None = None
 
 
 def model_card(facts: CardFacts) -> str:
@@ -65,6 +68,8 @@ def model_card(facts: CardFacts) -> str:
 def _training(facts: CardFacts) -> str:
     rows = [("data digest", f"`{facts.training.get('digest', 'unknown')}`")]
     rows += [(name, facts.training[name]) for name in ("source", "notes", "tokens") if name in facts.training]
+    if versions := facts.training.get("guidelines"):
+        rows.append(("annotation guideline", ", ".join(f"{one} ({count:,} notes)" for one, count in versions.items())))
     for label, found in facts.training.get("labels", {}).items():
         rows.append((f"{label} mentions", f"{found['mentions']:,} ({found['distinct']:,} different)"))
     return _table(("", ""), ((name, _number(value)) for name, value in rows))
@@ -79,6 +84,8 @@ def _scores(facts: CardFacts) -> str:
     ]
     parts.append(_span_table(facts))
     parts.append(_other_table(scores))
+    if facts.second is not None:
+        parts.append(_second_opinion(facts.second))
     if scores.get("pairs"):
         pairs = scores["pairs"]
         parts.append(
@@ -100,6 +107,16 @@ def _span_table(facts: CardFacts) -> str:
         between = f"{interval['low']:.3f} to {interval['high']:.3f}" if interval else "-"
         rows.append((shown, *_figures(found), between, _number(found["support"])))
     return _table(("exact spans", "precision", "recall", "F1", "95 % of F1", "mentions"), rows)
+
+
+def _second_opinion(second: SecondOpinion) -> str:
+    labels = second.labels
+    found = f"sklearn-crfsuite's own tagger, from the registered `model.crfsuite`, gives another label on {labels.different:,} of {labels.tokens:,} tokens."
+    if second.peer is None:
+        return found
+    rows = [(shown, *_figures(second.peer["exact_span"][name])) for shown, name in _SPAN_ROWS]
+    table = _table(("exact spans of a model that sklearn-crfsuite trained", "precision", "recall", "F1"), rows)
+    return f"{found} For comparison, its tutorial's features, trained by it on the same notes:\n\n{table}"
 
 
 def _other_table(scores: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinical_ner.bootstrap import MICRO, paired_differences
 from clinical_ner.errors import Error, Kind, errors
-from clinical_ner.evaluate import score, span_keys
+from clinical_ner.evaluate import LABELS, score, span_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,9 @@ def compare(
         "notes": len(notes),
         "models": [contender.name for contender in (first, second)],
         "scores": [score(notes, contender.predicted, contender.training_mentions) for contender in (first, second)],
-        "exact_span_f1": {name: asdict(difference) for name, difference in differences.items()},
+        "exact_span_f1": {
+            name: asdict(differences[name]) if name in differences else None for name in (MICRO, *map(str, LABELS))
+        },
         "seen": [view["seen"] for view in views],
         "unseen": [view["unseen"] for view in views],
         "changes": changes(notes, first.predicted, second.predicted),
@@ -71,14 +73,22 @@ def changes(
 def verdict(differences: dict[str, Difference]) -> str:
     """Say in one sentence what the intervals allow to say."""
     parts = []
+    missing = [str(label) for label in LABELS if str(label) not in differences]
+    if missing == [str(label) for label in LABELS]:
+        return "Nothing is annotated in these notes: they judge no model."
     for name, found in differences.items():
         gain = found.difference
         sure = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no clear difference"
-        label = "all labels" if name == MICRO else name
+        label = _all(missing) if name == MICRO else name
         parts.append(
             f"{label}: {sure} ({gain.value * 100:+.1f} points, 95 % {gain.low * 100:+.1f} to {gain.high * 100:+.1f})"
         )
+    parts += [f"{name}: -, not annotated in these notes" for name in missing]
     return "The second model against the first. " + "; ".join(parts) + "."
+
+
+def _all(missing: Sequence[str]) -> str:
+    return f"all labels but {' and '.join(missing)}" if missing else "all labels"
 
 
 def _place(error: Error) -> tuple[int, str, int, int, bool]:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clinical_ner.config import DESCENT
 from clinical_ner.crfsuite_file import CrfWeights, read_weights
-from clinical_ner.sequences import all_sequences
+from clinical_ner.sequences import all_sequences, token_sequences
 from clinical_ner.standing import Standing
+from clinical_ner.support import NO_BACKGROUND, Background
 from clinical_ner.swap import mention_pools, swapped
-from clinical_ner.table_trainer import NOTHING_BARRED, TableTrainer, fit_tables
+from clinical_ner.table_trainer import NOTHING_BARRED, TableTrainer, Turns, fit_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,12 +44,15 @@ def fit(
     seed: int,
     lexicon: Mapping[Label, Sequence[str]] | None = None,
     report: Callable[[int], None] | None = None,
+    background: Background = NO_BACKGROUND,
 ) -> CrfWeights:
     """Train on notes and their swapped copies; `report` is told each iteration's number.
 
-    L-BFGS without an L1 penalty runs over word tables (`clinical_ner.table_trainer`): the same objective as CRFsuite's
+    Stochastic descent, which alone weighs a `background`, and L-BFGS without an L1 penalty runs over word tables (`clinical_ner.table_trainer`): the same objective as CRFsuite's
     in a fraction of the time. All else is CRFsuite's own training. What would spell a word that may not stand is not learnt.
     """
+    if config.algorithm == DESCENT:
+        return biased(_descended(notes, extractor, config, seed, lexicon, report, background), config.label_bias)
     spread = with_swaps(notes, config.swap_copies, seed, lexicon)
     sequences, barred = all_sequences(spread, config.scheme), Standing(spread).barred()
     if config.algorithm == "lbfgs" and not config.c1 and not config.by_crfsuite:
@@ -57,6 +62,34 @@ def fit(
     return biased(weights, config.label_bias)
 
 
+def _descended(
+    notes: Sequence[AnnotatedNote],
+    extractor: FeatureExtractor,
+    config: TrainingConfig,
+    seed: int,
+    lexicon: Mapping[Label, Sequence[str]] | None,
+    report: Callable[[int], None] | None,
+    background: Background,
+) -> CrfWeights:
+    swaps = with_swaps(notes, config.swap_copies, seed, lexicon)[len(notes) :]
+    parts = [(note, 1.0, -1) for note in notes]
+    each = max(1, len(swaps) // max(1, config.swap_copies))
+    parts += [(note, 1.0, place // each) for place, note in enumerate(swaps)]
+    parts += [(note, background.weight, -1) for note in background.notes]
+    rows = [
+        (sequence, weight, variant)
+        for note, weight, variant in parts
+        for sequence in token_sequences(note, config.scheme)
+        if sequence.labels
+    ]
+    sequences, weights, variants = zip(*rows, strict=True)
+    barred = Standing([note for note, _, _ in parts]).barred()
+    trainer = TableTrainer(sequences, extractor, config, barred)
+    turns = Turns(np.array(weights, np.float32), np.array(variants, np.int32), max(1, config.swap_copies))
+    trainer.descend(config, seed, turns, report)
+    return trainer.weights()
+
+
 def fit_averaged(
     notes: Sequence[AnnotatedNote],
     extractor: FeatureExtractor,
@@ -64,12 +97,21 @@ def fit_averaged(
     seed: int,
     lexicon: Mapping[Label, Sequence[str]] | None = None,
     report: Callable[[int, int], None] | None = None,
+    background: Background = NO_BACKGROUND,
 ) -> CrfWeights:
     """Train `config.averaged_fits` times with different swaps and average the weights; `report` gets (fit, iteration)."""
     fits = config.averaged_fits if config.swap_copies else 1  # without swaps all fits would be the same
     return averaged(
         [
-            fit(notes, extractor, config, seed + number, lexicon, partial(report, number) if report else None)
+            fit(
+                notes,
+                extractor,
+                config,
+                seed + number,
+                lexicon,
+                partial(report, number) if report else None,
+                background,
+            )
             for number in range(fits)
         ]
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clinical_ner.datasets import digest, given_tokens
+from clinical_ner.datasets import digest, given_tokens, note_digest
+from clinical_ner.guideline import versions_of
 from clinical_ner.mentions import mention_key
 from clinical_ner.notes import Label
+from clinical_ner.partial import lacking_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,25 +38,74 @@ def describe(notes: Sequence[AnnotatedNote], top: int = 10) -> dict[str, Any]:
         "characters": sum(len(note.text) for note in notes),
         "pairs": sum(len(note.pairs) for note in notes),
         "labels": {str(label): _label(notes, label, top) for label in Label},
+        "guidelines": versions_of(notes),
         "remarks": remarks(notes),
     }
 
 
+@dataclass(slots=True)
+class Tally:
+    """What is counted of a data set, a note at a time, in memory that does not grow with the texts."""
+
+    notes: int = 0
+    tokens: int = 0
+    longest: int = 0
+    pairs: int = 0
+    mentions: Counter[Label] = field(default_factory=Counter)
+    partial: Counter[str] = field(default_factory=Counter)
+    _groups: set[int] = field(default_factory=set)
+    _digests: bytearray = field(default_factory=bytearray)
+
+    def add(self, note: AnnotatedNote, *, version: bool = True) -> None:
+        """Count a note; `version` counts it for the digest too."""
+        tokens = len(given_tokens(note))
+        self.notes += 1
+        self.tokens += tokens
+        self.longest = max(self.longest, tokens)
+        self.pairs += len(note.pairs)
+        self.mentions.update(span.label for span in note.spans)
+        if "annotates" in note.meta:
+            self.partial[note.meta["annotates"]] += 1
+        if version:
+            self._digests += note_digest(note).encode()
+            if note.group:
+                self._groups.add(hash(note.group))
+
+    @property
+    def groups(self) -> int:
+        """Return the number of documents that notes name."""
+        return len(self._groups)
+
+    def digest(self) -> str:
+        """Return the version of the data set, as `datasets.digest` does."""
+        ordered = np.sort(np.frombuffer(bytes(self._digests), dtype="S64"))
+        return hashlib.sha256(b"\n".join(ordered.tolist())).hexdigest()
+
+    def remarks(self) -> list[str]:
+        """Return what limits a model trained on, or scores measured on, these notes; empty when nothing does."""
+        found = []
+        if self.notes < FEW_NOTES:
+            found.append(f"only {self.notes} notes: scores on so few say little, and a model learns little")
+        for label in Label:
+            if not self.mentions[label]:
+                found.append(f"no {label} is annotated: from these notes it can be neither learnt nor scored")
+            elif self.mentions[label] < FEW_MENTIONS:
+                found.append(f"only {self.mentions[label]} {label} mentions: scores of {label} are uncertain")
+        for annotates, count in self.partial.items():
+            found.append(
+                f"{count:,} of {self.notes:,} notes are annotated for {annotates} alone: for the other they are unknown"
+            )
+        if self.longest > LONG_NOTE_TOKENS:
+            found.append(f"the longest note has {self.longest:,} tokens: are blank lines between sentences missing?")
+        return found
+
+
 def remarks(notes: Sequence[AnnotatedNote]) -> list[str]:
     """Return what limits a model trained on, or scores measured on, these notes; empty when nothing does."""
-    mentions = Counter(span.label for note in notes for span in note.spans)
-    found = []
-    if len(notes) < FEW_NOTES:
-        found.append(f"only {len(notes)} notes: scores on so few say little, and a model learns little")
-    for label in Label:
-        if not mentions[label]:
-            found.append(f"no {label} is annotated: from these notes it can be neither learnt nor scored")
-        elif mentions[label] < FEW_MENTIONS:
-            found.append(f"only {mentions[label]} {label} mentions: scores of {label} are uncertain")
-    longest = max((len(given_tokens(note)) for note in notes), default=0)
-    if longest > LONG_NOTE_TOKENS:
-        found.append(f"the longest note has {longest:,} tokens: are blank lines between sentences missing?")
-    return found
+    tally = Tally()
+    for note in notes:
+        tally.add(note, version=False)
+    return [*tally.remarks(), *lacking_remarks(notes)]
 
 
 def trained_on_these(notes: Sequence[AnnotatedNote], metadata: Mapping[str, Any]) -> list[str]:

@@ -27,10 +27,11 @@ def digest(notes: Iterable[AnnotatedNote]) -> str:
     Neither the order of the notes nor their ids, groups or given tokens count, so the same annotations in another format
     or order have the same version; a repeated note does count.
     """
-    return hashlib.sha256("\n".join(sorted(map(_note_digest, notes))).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(map(note_digest, notes))).encode()).hexdigest()
 
 
-def _note_digest(note: AnnotatedNote) -> str:
+def note_digest(note: AnnotatedNote) -> str:
+    """Return a SHA-256 (hex) over a note's text, spans and pairs."""
     order = sorted(range(len(note.spans)), key=lambda index: note.spans[index].start)
     place = {given: rank for rank, given in enumerate(order)}
     spans = [(span.start, span.end, str(span.label)) for span in (note.spans[index] for index in order)]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clinical_ner.features import FeatureExtractor
-from clinical_ner.meaning import Meanings, Reader, copied, joined, meanings
+from clinical_ner.meaning import MeaningRows, Reader, copied, joined, meaning_rows
 from clinical_ner.native import Result, library
+from clinical_ner.rescoring import Candidates, attach
 from clinical_ner.schemes import role
 
 if TYPE_CHECKING:
@@ -31,17 +32,17 @@ class Decoded:
 
     Attributes:
         entities: Rows of (note, class, start, end, sentence, first token, last token); shape (entities, 7).
-        confidences: Exact probability of each entity's span under the CRF; shape (entities,).
+        confidences: Exact probability of each entity's span under the CRF, or the rescorer's; shape (entities,).
         counts: Rows of (tokens, unseen words, unknown characters, characters, disease entities, treatment entities,
             disease tokens, treatment tokens); shape (notes, 8).
-        meanings: What the notes say of these entities.
+        read: What the notes say of these entities.
         note_scores: Rows of (mean marginal of the chosen labels, probability of the whole labelling); shape (notes, 2).
     """
 
     entities: NDArray[np.int32]
     confidences: NDArray[np.float64]
     counts: NDArray[np.int64]
-    meanings: Meanings
+    read: MeaningRows
     note_scores: NDArray[np.float64]
 
 
@@ -59,6 +60,9 @@ class Decoder:
             raise ValueError("the model's tables cannot be used")
         # The finaliser's argument keeps alive what the model points to until the model is gone.
         weakref.finalize(self, _free, self._address, (self._extractor, self._reader))
+        self._weighs = tables.rescorer is not None
+        if tables.rescorer is not None:
+            attach(self._address, tables.rescorer, tables.metadata["scheme"], self._labels)
 
     def _make(self, tables: ModelTables) -> int | None:
         weights = tables.weights
@@ -107,21 +111,50 @@ class Decoder:
 
     def decode(self, texts: Sequence[str]) -> Decoded:
         """Tokenise and decode a batch of texts in one native call."""
-        points, bounds = joined(texts)
-        result = Result()
+        return self.decode_points(*joined(texts))
+
+    def decode_points(self, points: NDArray[np.uint32], bounds: NDArray[np.int64]) -> Decoded:
+        """The same of texts as code points, text i from bounds[i] to bounds[i + 1]."""
+        result, count = Result(), len(bounds) - 1
         with self._lock:
             library().cn_model_reads(self._address, self._reader.address)
             failed = library().cn_tag(
-                self._address, points.ctypes.data, bounds.ctypes.data, len(texts), ctypes.addressof(result)
+                self._address, points.ctypes.data, bounds.ctypes.data, count, ctypes.addressof(result)
             )
             if failed:
                 raise MemoryError("the decoder ran out of memory")
             return Decoded(
                 copied(result.entities, np.int32, result.n_entities, 7),
                 copied(result.confidences, np.float64, result.n_entities, 1)[:, 0],
-                copied(result.counts, np.int64, len(texts), 8),
-                meanings(library().cn_meaning_of(self._reader.address)),
-                copied(result.note_scores, np.float64, len(texts), 2),
+                copied(result.counts, np.int64, count, 8),
+                meaning_rows(library().cn_meaning_of(self._reader.address)),
+                copied(result.note_scores, np.float64, count, 2),
+            )
+
+    @property
+    def weighs_candidates(self) -> bool:
+        """Whether the model has a rescorer, and so candidates."""
+        return self._weighs
+
+    def candidates(self, texts: Sequence[str]) -> Candidates:
+        """Return all likely spans of a batch of texts, for training a rescorer; ValueError if the model has none."""
+        points, bounds = joined(texts)
+        spans, columns = ctypes.c_void_p(), ctypes.c_void_p()
+        width = int(library().cn_rescorer_columns())
+        with self._lock:
+            count = library().cn_candidates(
+                self._address,
+                points.ctypes.data,
+                bounds.ctypes.data,
+                len(texts),
+                ctypes.addressof(spans),
+                ctypes.addressof(columns),
+            )
+            if count < 0:
+                raise ValueError("the model has no rescorer, or no memory")
+            return Candidates(
+                copied(spans.value, np.int32, count, 4),
+                copied(columns.value, np.float32, count, width),
             )
 
     def marginals(

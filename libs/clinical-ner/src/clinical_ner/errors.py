@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from clinical_ner.evaluate import span_keys
+from clinical_ner.evaluate import judged, span_keys
+from clinical_ner.partial import annotated_for, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,26 +46,20 @@ class Error:
 
 
 def errors(notes: Sequence[AnnotatedNote], predicted: Sequence[Prediction]) -> list[Error]:
-    """Return all errors in the order of the notes."""
+    """Return all errors in the order of the notes; of labels that are annotated alone."""
+    labels = labels_of(notes)
     return [
         error
         for index, (note, prediction) in enumerate(zip(notes, predicted, strict=True))
-        for error in _of_note(index, note, prediction)
+        for error in _of_note(index, note, judged(note, prediction, labels))
     ]
-
-
-def count_kinds(found: Sequence[Error]) -> dict[str, dict[str, int]]:
-    """Return the number of errors of each label and kind."""
-    counts = Counter((error.label, error.kind) for error in found)
-    labels = sorted({label for label, _ in counts})
-    return {label: {str(kind): counts[label, kind] for kind in Kind} for label in labels}
 
 
 def _of_note(index: int, note: AnnotatedNote, prediction: Prediction) -> list[Error]:
     right = span_keys(note.spans) & span_keys(prediction.mentions)
     result = []
     for span in note.spans:
-        if _key(span) not in right:
+        if _key(span) not in right and annotated_for(note, span.label):
             rivals = [mention for mention in prediction.mentions if _overlap(span, mention)]
             same = [mention for mention in rivals if mention.label == span.label]
             kind = Kind.BOUNDARY if same else Kind.LABEL if rivals else Kind.MISSED

@@ -18,6 +18,7 @@ from clinical_ner.datasets import digest, folds
 from clinical_ner.evaluate import LABELS, score
 from clinical_ner.mentions import mention_digests
 from clinical_ner.predictions import Prediction, predict
+from clinical_ner.support import NO_SUPPORT
 from clinical_ner.train import train
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.config import TrainingConfig
     from clinical_ner.notes import AnnotatedNote
+    from clinical_ner.support import Support
 
 FOLDS = 5
 NAMES = (MICRO, *map(str, LABELS))
@@ -48,6 +50,8 @@ def cross_validate(
     count: int = FOLDS,
     seed: int = 0,
     progress: Progress | None = None,
+    *,
+    support: Support = NO_SUPPORT,
 ) -> CrossValidation:
     """Train on all folds but one, score on that one, for each of `count` folds.
 
@@ -57,7 +61,7 @@ def cross_validate(
     predicted: list[Prediction] = [Prediction(())] * len(notes)
     scores, seconds = [], []
     for number, (rest, held_out) in enumerate(folds(notes, count, seed), 1):
-        found = fit_and_predict([notes[i] for i in rest], [notes[i] for i in held_out], config, seed)
+        found = fit_and_predict([notes[i] for i in rest], [notes[i] for i in held_out], config, seed, support=support)
         scores.append(found.scores)
         seconds.append(found.train_seconds)
         for index, prediction in zip(held_out, found.predicted, strict=True):
@@ -76,16 +80,21 @@ class Fit:
     train_seconds: float
 
     def f1(self, name: str = MICRO) -> float:
-        """Return exact-span F1 of a label or of all."""
-        return float(self.scores["exact_span"][name]["f1"])
+        """Return exact-span F1 of a label or of all; 0.0 for what the notes do not annotate."""
+        return float(self.scores["exact_span"][name]["f1"] or 0.0)
 
 
 def fit_and_predict(
-    train_notes: Sequence[AnnotatedNote], test_notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int
+    train_notes: Sequence[AnnotatedNote],
+    test_notes: Sequence[AnnotatedNote],
+    config: TrainingConfig,
+    seed: int,
+    *,
+    support: Support = NO_SUPPORT,
 ) -> Fit:
     """Train on some notes, score on others."""
     started = time.perf_counter()
-    tagger = train(train_notes, config=config, seed=seed).tagger()
+    tagger = train(train_notes, config=config, seed=seed, support=support).tagger()
     seconds = time.perf_counter() - started
     predicted = predict(tagger, test_notes)
     return Fit(score(test_notes, predicted, mention_digests(train_notes)), predicted, seconds)
@@ -115,9 +124,9 @@ def report(notes: Sequence[AnnotatedNote], config: TrainingConfig, found: CrossV
     }
 
 
-def mean_sd(values: Sequence[float]) -> dict[str, float]:
-    """Return mean, sample standard deviation (0.0 of a single value), least and greatest."""
-    numbers = np.asarray(values, dtype=np.float64)
+def mean_sd(values: Sequence[float | None]) -> dict[str, float]:
+    """Return mean, sample standard deviation (0.0 of a single value), least and greatest; folds without a figure do not count."""
+    numbers = np.asarray([value for value in values if value is not None] or [0.0], dtype=np.float64)
     deviation = float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
     return {"mean": float(numbers.mean()), "sd": deviation, "min": float(numbers.min()), "max": float(numbers.max())}
 

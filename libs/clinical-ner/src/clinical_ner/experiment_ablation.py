@@ -99,14 +99,14 @@ def _loss(whole: CrossValidation, less: CrossValidation) -> dict[str, Any]:
 
 
 def _f1(found: CrossValidation, name: str) -> list[float]:
-    return [float(scores["exact_span"][name]["f1"]) for scores in found.scores]
+    return [float(scores["exact_span"][name]["f1"] or 0.0) for scores in found.scores]
 
 
 def _shifted(progress: Progress | None, before: int, total: int, what: str) -> Progress | None:
     if progress is None:
         return None
 
-    def tell(done: int, _: int, said: str) -> None:
-        progress(before + done, total, f"{what}, {said}")
+    def tell(done: int, _: int, stage: str) -> None:
+        progress(before + done, total, f"{what}, {stage}")
 
     return tell

@@ -59,9 +59,11 @@ class MlflowLog:
         params: Mapping[str, Any],
         resumed: str = "",
     ) -> None:
+        from model_registry.writing import connect
+
         from clinical_ner import tracking
 
-        self._client = tracking.connect(tracking_uri)
+        self._client = connect(tracking_uri)
         self._experiment = experiment
         self.run_id = resumed
         if resumed:

@@ -90,7 +90,7 @@ def suggest(trial: Trial) -> dict[str, Any]:
     """Draw one point of the space that is searched."""
     return {
         "c2": trial.suggest_float("c2", 0.05, 3.0, log=True),
-        "c1": trial.suggest_float("c1", 0.0, 0.1),
+        "feature_dropout": trial.suggest_float("feature_dropout", 0.0, 0.4),
         "outside_bias": trial.suggest_float("outside_bias", -1.5, 0.5),
         "swap_copies": trial.suggest_int("swap_copies", 0, 2),
         "scheme": trial.suggest_categorical("scheme", sorted(SCHEMES)),
@@ -105,7 +105,7 @@ def point_of(config: TrainingConfig) -> dict[str, Any]:
     """Return the point of the space that stands for `config`: the first trial."""
     return {
         "c2": min(max(config.c2, 0.05), 3.0),
-        "c1": min(config.c1, 0.1),
+        "feature_dropout": min(config.feature_dropout, 0.4),
         "outside_bias": min(max(float(config.label_bias.get("O", 0.0)), -1.5), 0.5),
         "swap_copies": min(config.swap_copies, 2),
         "scheme": config.scheme,
@@ -125,12 +125,12 @@ def configuration(point: Mapping[str, Any], base: TrainingConfig) -> TrainingCon
     }
     if point["grams4"]:
         groups["grams4"] = base.groups.get("grams4", (0,))
-    default = TrainingConfig().conjunctions
+    default, bias = TrainingConfig().conjunctions, point["outside_bias"]
     return replace(
         base,
-        c1=point["c1"],
+        feature_dropout=point["feature_dropout"],
         c2=point["c2"],
-        label_bias={**base.label_bias, "O": point["outside_bias"]},
+        label_bias={**base.label_bias, **({"O": bias} if bias or "O" in base.label_bias else {})},
         swap_copies=point["swap_copies"],
         scheme=point["scheme"],
         min_frequency=float(point["min_frequency"]),
@@ -197,8 +197,8 @@ class _Objective:
             return
         count = len(self._splits)
         best = max((one.value or 0.0 for one in _complete(self._study)), default=0.0)
-        said = f"trial {trial.number} fold {step}/{count}: F1 {value:.3f} (best {best:.3f})"
-        self._progress(len(_finished(self._study)) * count + step, self._settings.trials * count, said)
+        progress_line = f"trial {trial.number} fold {step}/{count}: F1 {value:.3f} (best {best:.3f})"
+        self._progress(len(_finished(self._study)) * count + step, self._settings.trials * count, progress_line)
 
 
 def _study(notes: Sequence[AnnotatedNote], settings: SearchSettings) -> optuna.Study:

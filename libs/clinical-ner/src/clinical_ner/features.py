@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clinical_ner.clusters import NO_CLUSTERS, WordClusters
 from clinical_ner.morphology import AFFIXES
 from clinical_ner.native import GROUPS, library, word_key
 from clinical_ner.word_classes import built_in_classes
@@ -37,6 +38,7 @@ class ExtractorTables:
         class_starts: Word i has the classes class_ids[class_starts[i]:class_starts[i + 1]]; shape (words + 1,).
         class_ids: Positions in `class_names`.
         class_names: One class name a line.
+        clusters: Clusters of words from unlabelled text.
     """
 
     window: int
@@ -47,10 +49,13 @@ class ExtractorTables:
     class_starts: NDArray[np.int32]
     class_ids: NDArray[np.int32]
     class_names: bytes
+    clusters: WordClusters = NO_CLUSTERS
 
 
 def extractor_tables(
-    config: TrainingConfig, word_classes: Mapping[str, Sequence[str]] | None = None
+    config: TrainingConfig,
+    word_classes: Mapping[str, Sequence[str]] | None = None,
+    clusters: WordClusters = NO_CLUSTERS,
 ) -> ExtractorTables:
     """Turn a configuration into tables; `word_classes` (lower-case word to class names) joins the built-in ones."""
     window = config.window
@@ -67,7 +72,7 @@ def extractor_tables(
     keys, starts, ids, names = _class_tables(word_classes or {})
     affixes = "\n".join(f"{kind} {letters} {name}" for kind, letters, name in AFFIXES).encode("ascii")
     conjunctions = np.array(rows, np.int32).reshape(-1, 4)
-    return ExtractorTables(window, masks, conjunctions, affixes, keys, starts, ids, names)
+    return ExtractorTables(window, masks, conjunctions, affixes, keys, starts, ids, names, clusters)
 
 
 def _class_tables(
@@ -110,6 +115,15 @@ class FeatureExtractor:
         if not self.address:
             raise ValueError("the feature tables cannot be used")
         weakref.finalize(self, native.cn_extractor_free, self.address)
+        self._add_clusters(tables.clusters)
+
+    def _add_clusters(self, clusters: WordClusters) -> None:
+        keys, numbers = np.ascontiguousarray(clusters.keys), np.ascontiguousarray(clusters.numbers, np.uint16)
+        failed = library().cn_extractor_clusters(
+            self.address, keys.ctypes.data, len(keys), numbers.ctypes.data, numbers.shape[1]
+        )
+        if failed:
+            raise ValueError("the word clusters cannot be used")
 
     @property
     def max_members(self) -> int:

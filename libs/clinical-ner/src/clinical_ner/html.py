@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from clinical_ner.meaning import Experiencer, Status, Time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clinical_ner.tagger import Entity, TaggedNote
+    from clinical_ner.tagger import Entity
 
-_STYLE = """<style>
+STYLE = """<style>
 .rxtract{font:16px/2 system-ui,sans-serif;white-space:pre-wrap;overflow-wrap:anywhere}
 .rxtract mark{color:#1c2430;border-radius:5px;padding:.1rem .3rem;border:1px solid;background:#fff}
 .rxtract mark.fact.disease{background:#fde3da}.rxtract mark.fact.treatment{background:#d5eff0}
@@ -20,19 +20,6 @@ _STYLE = """<style>
 .rxtract mark.denied span{text-decoration:line-through}.rxtract small{font-weight:700;margin-left:.25rem}
 </style>"""
 _SHORT = {"DISEASE": "D", "TREATMENT": "T"}
-
-
-class Shown(NamedTuple):
-    """A note and what was found in it; a notebook shows it in colour.
-
-    >>> Shown(text, tagger.tag([text])[0])  # doctest: +SKIP
-    """
-
-    text: str
-    tagged: TaggedNote
-
-    def _repr_html_(self) -> str:
-        return _STYLE + note_html(self.text, self.tagged.entities)
 
 
 def note_html(text: str, entities: Sequence[Entity]) -> str:
@@ -51,17 +38,17 @@ def page(notes: Sequence[tuple[str, str, Sequence[Entity]]]) -> str:
         for note_id, text, entities in notes
     )
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Rxtract</title>'
-    return f'{head}<meta name="viewport" content="width=device-width">{_STYLE}<main>{body}</main></html>\n'
+    return f'{head}<meta name="viewport" content="width=device-width">{STYLE}<main>{body}</main></html>\n'
 
 
 def _mark(text: str, entity: Entity) -> str:
     status, time, experiencer = entity.assertion[:3]
-    said = [
+    statements = [
         "not" if status is Status.NEGATED else "" if status in {Status.PRESENT, Status.UNKNOWN} else status,
         "" if time in {Time.CURRENT, Time.UNKNOWN} else time,
         "" if experiencer in {Experiencer.PATIENT, Experiencer.UNKNOWN} else experiencer,
     ]
-    words = " ".join(word.lower() for word in said if word)
+    words = " ".join(word.lower() for word in statements if word)
     kind = " ".join(
         [entity.label.lower(), *([] if words else ["fact"]), *(["denied"] if status is Status.NEGATED else [])]
     )

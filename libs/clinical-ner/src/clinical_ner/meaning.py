@@ -244,11 +244,36 @@ class Meanings(NamedTuple):
     relation_rows: NDArray[np.int32]
 
 
-def meanings(result: MeaningResult) -> Meanings:
-    """Turn the arrays of a native call into objects; no Python frame is spent on an entity."""
-    rows = copied(result.assertions, np.int32, result.n_assertions, _ASSERTION_FIELDS)
-    found = copied(result.relations, np.int32, result.n_relations, _RELATION_FIELDS)
-    return Meanings(_assertions(rows), _prescriptions(result), rows[:, 0], found)
+class MeaningRows(NamedTuple):
+    """What a native call has read, as it gives it (see `cn_meaning` in native/clinical_ner.h), copied.
+
+    Attributes:
+        assertions: Rows of (status, time, experiencer, cue_start, cue_end), one an entity; shape (entities, 5).
+        relations: Rows of (note, treatment, disease, type, rule); shape (relations, 5).
+        prescriptions: Rows of (entity, form, frequency, period, its unit, when, as needed, duration, its unit, route, 1 if two
+            lines of the texts are its own); shape (prescriptions, 11).
+        texts: UTF-8: strength and dose, a line each.
+    """
+
+    assertions: NDArray[np.int32]
+    relations: NDArray[np.int32]
+    prescriptions: NDArray[np.int32]
+    texts: bytes
+
+
+def meaning_rows(result: MeaningResult) -> MeaningRows:
+    """Copy what a native call has read."""
+    return MeaningRows(
+        copied(result.assertions, np.int32, result.n_assertions, _ASSERTION_FIELDS),
+        copied(result.relations, np.int32, result.n_relations, _RELATION_FIELDS),
+        copied(result.prescriptions, np.int32, result.n_prescriptions, _PRESCRIPTION_FIELDS),
+        ctypes.string_at(result.texts, result.n_text) if result.n_text else b"",
+    )
+
+
+def meanings(rows: MeaningRows) -> Meanings:
+    """Turn what a native call has read into objects; no Python frame is spent on an entity."""
+    return Meanings(_assertions(rows.assertions), _prescriptions(rows), rows.assertions[:, 0], rows.relations)
 
 
 def relations_of(rows: NDArray[np.int32], sure: NDArray[np.float64] | float = 1.0) -> tuple[Relation, ...]:
@@ -275,13 +300,13 @@ def _assertions(rows: NDArray[np.int32]) -> tuple[Assertion, ...]:
     return tuple(assertions)
 
 
-def _prescriptions(result: MeaningResult) -> list[Prescription | None]:
-    prescriptions: list[Prescription | None] = [None] * result.n_assertions
-    if not result.n_prescriptions:
+def _prescriptions(read: MeaningRows) -> list[Prescription | None]:
+    prescriptions: list[Prescription | None] = [None] * len(read.assertions)
+    rows = read.prescriptions
+    if not len(rows):
         return prescriptions
-    rows = copied(result.prescriptions, np.int32, result.n_prescriptions, _PRESCRIPTION_FIELDS)
     entities, forms, times, periods, units, whens, needed, durations, duration_units, routes, _ = rows.T.tolist()
-    text = ctypes.string_at(result.texts, result.n_text).decode("utf-8", "replace") if result.n_text else ""
+    text = read.texts.decode("utf-8", "replace")
     strengths: list[str | None] = [None] * len(entities)
     doses = strengths.copy()
     lines = text.split("\n")
@@ -308,7 +333,7 @@ def _prescriptions(result: MeaningResult) -> list[Prescription | None]:
 
 def read_result(result: MeaningResult, bounds: NDArray[np.int64]) -> list[NoteMeaning]:
     """Cut what was read by notes: `bounds` are where each note's entities begin."""
-    whole = meanings(result)
+    whole = meanings(meaning_rows(result))
     relations = relations_of(whole.relation_rows)
     edges = np.searchsorted(whole.relation_rows[:, 0], np.arange(len(bounds))).tolist()
     starts = bounds.tolist()
@@ -320,6 +345,85 @@ def read_result(result: MeaningResult, bounds: NDArray[np.int64]) -> list[NoteMe
             zip(starts, starts[1:], edges, edges[1:], strict=False),
         )
     )
+
+
+class PrescriptionColumns(NamedTuple):
+    """Prescriptions of a batch's entities as columns, one row an entity. What is not written is 0 and -1.
+
+    Attributes:
+        present: 0 where an entity has one, else -1.
+        fields: By the names of `Prescription`: the number (`as_needed`: 1) or the place of the text in `base`, and 0 or its length.
+        base: UTF-8.
+    """
+
+    present: NDArray[np.int64]
+    fields: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    base: NDArray[np.uint8]
+
+
+_TEXT_FIELDS = {"form": (1, _FORMS), "period_unit": (4, _UNITS), "when": (5, _WHENS)} | {
+    "duration_unit": (8, _UNITS),
+    "route": (9, _ROUTES),
+}
+_NUMBER_FIELDS = {"frequency": 2, "period": 3, "as_needed": 6, "duration": 7}
+_NAMES = "".join(sorted({name for _, names in _TEXT_FIELDS.values() for name in names if name})).encode()
+
+
+def _places(names: Sequence[str | None]) -> NDArray[np.int64]:
+    """Where each name lies in `_NAMES`, and its length."""
+    found = [(0, -1) if name is None else (_NAMES.index(name.encode()), len(name.encode())) for name in names]
+    return np.array(found, np.int64).T.copy()
+
+
+_PLACES = {field: (column, _places(names)) for field, (column, names) in _TEXT_FIELDS.items()}
+
+
+def prescription_columns(read: MeaningRows) -> PrescriptionColumns:
+    """The prescriptions of a native call; no Python object is made of an entity."""
+    rows, count = read.prescriptions, len(read.assertions)
+    entities = rows[:, 0]
+    present = _spread(entities, np.zeros(len(rows), np.int64), count, -1)
+    fields = {}
+    for field, (column, places) in _PLACES.items():
+        number = rows[:, column]
+        fields[field] = _both(entities, places[0][number], places[1][number], count)
+    for field, column in _NUMBER_FIELDS.items():
+        stated = rows[:, column].astype(np.int64)
+        fields[field] = _both(entities, stated, np.where(stated > 0, 0, -1), count)
+    fields["strength"], fields["dose"] = _lines(read, count)
+    return PrescriptionColumns(present, fields, np.frombuffer(_NAMES + read.texts, np.uint8))
+
+
+def _lines(read: MeaningRows, count: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Strength and dose, by entity: places behind the names."""
+    entities = read.prescriptions[read.prescriptions[:, 10] != 0, 0]
+    ends = np.append(np.flatnonzero(np.frombuffer(read.texts, np.uint8) == ord("\n")), len(read.texts)).astype(np.int64)
+    begins = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
+    sizes = np.where(ends > begins, ends - begins, -1)
+    return [
+        _both(entities, np.where(size > 0, begin + len(_NAMES), 0), size, count)
+        for begin, size in (
+            (begins[which : 2 * len(entities) : 2], sizes[which : 2 * len(entities) : 2]) for which in (0, 1)
+        )
+    ]
+
+
+def _both(
+    entities: NDArray[np.int32], first: NDArray[np.int64], second: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return _spread(entities, first, count, 0), _spread(entities, second, count, -1)
+
+
+def _spread(entities: NDArray[np.int32], values: NDArray[np.int64], count: int, other: int) -> NDArray[np.int64]:
+    spread = np.full(count, other, np.int64)
+    spread[entities] = values
+    return spread
+
+
+def relation_confidences(rows: NDArray[np.int32], sure: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How sure relations are, when `sure` is how sure both ends of each are."""
+    confidences: NDArray[np.float64] = _CONFIDENCES[rows[:, 4]] * sure
+    return confidences
 
 
 def _reordered(meaning: NoteMeaning, order: list[int]) -> NoteMeaning:

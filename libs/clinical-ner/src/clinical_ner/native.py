@@ -21,7 +21,7 @@ GROUPS = (
     *(f"prefix{size}" for size in range(1, 7)),
     *(f"suffix{size}" for size in range(1, 7)),
     *("shape", "short_shape", "morphology", "grams3", "grams4", "grams5"),
-    *("pattern", "classes", "kind", "parts", "length", "bag", "edge"),
+    *("pattern", "classes", "kind", "parts", "length", "bag", "edge", "clusters"),
 )
 NO_SLOT = -1000
 MAX_WINDOW = 4
@@ -56,6 +56,47 @@ class MeaningResult(ctypes.Structure):
     )
 
 
+class Neighbours(ctypes.Structure):
+    """What stands beside each word of a text: addresses of arrays (see native/clinical_ner.h)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p)
+        for name in ("right_starts", "left_starts", "counts", "right", "right_counts", "left", "left_counts")
+    )
+
+
+class DescentSettings(ctypes.Structure):
+    """How the weights descend."""
+
+    _fields_ = (
+        ("average_from", ctypes.c_int32),
+        ("n_variants", ctypes.c_int32),
+        ("c2", ctypes.c_double),
+        ("delay", ctypes.c_double),
+        ("dropout", ctypes.c_double),
+        ("seed", ctypes.c_uint64),
+    )
+
+
+class RescorerAddresses(ctypes.Structure):
+    """The tables of a rescorer, which are copied (see native/clinical_ner.h)."""
+
+    _fields_ = (
+        ("labels", ctypes.c_int32 * 8),
+        ("n_trees", ctypes.c_int32),
+        ("least", ctypes.c_double),
+        ("threshold", ctypes.c_double),
+        ("base", ctypes.c_double),
+        ("columns", ctypes.c_void_p),
+        ("masks", ctypes.c_void_p),
+        ("thresholds", ctypes.c_void_p),
+        ("leaves", ctypes.c_void_p),
+        ("n_names", ctypes.c_int64),
+        ("name_keys", ctypes.c_void_p),
+        ("name_flags", ctypes.c_void_p),
+    )
+
+
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_init": (None, []),
@@ -72,6 +113,15 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         ],
     ),
     "cn_extractor_free": (None, [_POINTER]),
+    "cn_extractor_clusters": (ctypes.c_int, [_POINTER, _POINTER, _LONG, _POINTER, _INT]),
+    "cn_model_rescores": (ctypes.c_int, [_POINTER, _POINTER]),
+    "cn_phrase_key": (ctypes.c_uint64, [_POINTER, _POINTER, _POINTER, _LONG]),
+    "cn_rescorer_columns": (_INT, []),
+    "cn_candidates": (_LONG, [_POINTER, _POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
+    "cn_exchange": (_LONG, [_POINTER, _LONG, _INT, _POINTER, _INT]),
+    "cn_trainer_descend": (ctypes.c_int, [_POINTER, _POINTER, _POINTER, _POINTER, _POINTER]),
+    "cn_trainer_pass": (ctypes.c_int, [_POINTER, _POINTER]),
+    "cn_trainer_settle": (ctypes.c_int, [_POINTER]),
     "cn_attributes": (_LONG, [_POINTER, _POINTER, _POINTER, _POINTER, _LONG, _POINTER]),
     "cn_max_members": (_INT, [_POINTER]),
     "cn_attribute_keys": (_LONG, [_POINTER, ctypes.c_char_p, _LONG, _POINTER, _POINTER, _LONG]),

@@ -14,6 +14,21 @@ class Label(StrEnum):
     TREATMENT = "TREATMENT"
 
 
+_NAMES = {
+    "d": Label.DISEASE,
+    "dis": Label.DISEASE,
+    "disease": Label.DISEASE,
+    "t": Label.TREATMENT,
+    "treat": Label.TREATMENT,
+    "treatment": Label.TREATMENT,
+}
+
+
+def label_named(name: str) -> Label | None:
+    """Return the label of a name in any case (`D`, `Disease`, `TREATMENT`), or None."""
+    return _NAMES.get(name.casefold())
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """A labelled stretch of a note's text; `start` and `end` count Unicode code points, `end` is exclusive."""

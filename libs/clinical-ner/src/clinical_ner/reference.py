@@ -50,7 +50,7 @@ def reference_statistics(
     The out-of-vocabulary share counts a word as unseen if no other note holds it: the fold models know fewer words
     than the model that serves.
     """
-    oov = _oov_tokens(notes)
+    oov = [unseen for unseen, _ in unseen_elsewhere(notes)]
     rows = [
         note_values(tagged.statistics._replace(oov_tokens=unseen))
         for tagged, unseen in zip(predictions, oov, strict=True)
@@ -59,10 +59,14 @@ def reference_statistics(
     return {name: _summary(np.array([row[name] for row in rows if name in row])) for name in names}
 
 
-def _oov_tokens(notes: Sequence[AnnotatedNote]) -> list[int]:
-    words = [[token.text.lower() for token in tokenise(note.text) if _has_letter(token.text)] for note in notes]
+def unseen_elsewhere(notes: Sequence[AnnotatedNote]) -> list[tuple[int, int]]:
+    """Of each note: tokens whose word no other note holds, and all of its tokens."""
+    tokens = [[token.text for token in tokenise(note.text)] for note in notes]
+    words = [[token.lower() for token in listed if _has_letter(token)] for listed in tokens]
     holders = Counter(word for listed in words for word in set(listed))
-    return [sum(holders[word] == 1 for word in listed) for listed in words]
+    return [
+        (sum(holders[word] == 1 for word in listed), len(all_of)) for listed, all_of in zip(words, tokens, strict=True)
+    ]
 
 
 def _has_letter(word: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.notes import AnnotatedNote
     from clinical_ner.predictions import Prediction
+    from clinical_ner.sklearn_crfsuite_check import SecondOpinion
 
 CARD = "model_card.md"
 RELIABILITY = "reliability.png"
@@ -59,6 +60,7 @@ def write_report(
     judgement: Judgement | None = None,
     git_revision: str = "",
     trigger: str = "manual",
+    second: SecondOpinion | None = None,
 ) -> str:
     """Write card, scores and plots of the model saved in `model` into `folder`; return the card (Markdown).
 
@@ -88,6 +90,7 @@ def write_report(
             trigger=trigger,
             remarks=described["remarks"],
             plots=plots,
+            second=second,
         )
     )
     (folder / CARD).write_text(card, encoding="utf-8")

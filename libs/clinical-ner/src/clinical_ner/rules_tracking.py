@@ -9,22 +9,26 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clinical_ner.tracking import MODEL_PATH, Registered, connect, create_version, git_revision, start_run
+from model_registry.version import DIGEST_TAG, RULES_TAG
+from model_registry.writing import MODEL_PATH, connect, create_version
+
+from clinical_ner.tracking import git_revision, start_run
 
 if TYPE_CHECKING:
+    from model_registry.version import Version
+
     from clinical_ner.rules import Rules
 
 RULES_NAME = "rxtract-rules"
 RULES_FILE = "artifacts/rules.json"
 EXPERIMENT = "rxtract-rules"
-VERSION_TAG = "rules_version"
 SHIPPED, OPERATOR = "shipped", "operator"
 """Why a version was registered: it is what a program came with, or somebody released it."""
 
 
 def register_rules(
     rules: Rules, *, tracking_uri: str, name: str = RULES_NAME, trigger: str = OPERATOR, by: str = ""
-) -> Registered:
+) -> Version:
     """Store rules and register them as a version. It serves when the trainer has moved the alias.
 
     Raises:
@@ -32,8 +36,8 @@ def register_rules(
     """
     client = connect(tracking_uri)
     tags = {
-        "artifact_sha256": rules.sha256,
-        VERSION_TAG: rules.version,
+        DIGEST_TAG: rules.sha256,
+        RULES_TAG: rules.version,
         "trigger": trigger,
         "by": by,
         "git_revision": git_revision(),

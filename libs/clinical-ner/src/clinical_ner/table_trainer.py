@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clinical_ner.crfsuite_file import CrfWeights
-from clinical_ner.native import library
+from clinical_ner.native import DescentSettings, library
+from clinical_ner.schemes import allowed_transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 _PERIOD, _DELTA = 10, 1e-5
 """Stop when the loss fell by less than this share over so many iterations (CRFsuite's defaults)."""
-
+_DELAY = 100.0
+"""Passes that the first steps of a descent are as short as if they had been made."""
+_SHORT, _MOST_TIMES = 1_000, 4
 
 NOTHING_BARRED = np.array([], np.uint64)
 
@@ -52,6 +56,7 @@ class TableTrainer:
             raise MemoryError("no memory to train")
         weakref.finalize(self, native.cn_trainer_free, self._address)
         places = {label: place for place, label in enumerate(self.labels)}
+        self._sequences = sum(1 for each in sequences if each.labels)  # those without a token are not kept
         for each in sequences:
             self._add(each, np.array([places[label] for label in each.labels], np.int32))
         if len(barred) and native.cn_trainer_bar(self._address, barred.ctypes.data, len(barred)):
@@ -100,6 +105,43 @@ class TableTrainer:
                 break
         return losses[-1]
 
+    def descend(
+        self,
+        config: TrainingConfig,
+        seed: int,
+        order: Turns,
+        report: Callable[[int], None] | None = None,
+    ) -> float:
+        """Make `config.passes` passes of averaged stochastic gradient descent; return the loss of the last one.
+
+        Over few sequences each pass is made several times: one step is short.
+        """
+        native = library()
+        times = min(max(_SHORT // max(1, self._sequences), 1), _MOST_TIMES)
+        settings = DescentSettings(
+            config.passes * times * 2 // 5, order.variants_count, config.c2, _DELAY, config.feature_dropout, seed + 1
+        )
+        allowed = np.ascontiguousarray(allowed_transitions(config.scheme, self.labels))
+        weights, variants = np.ascontiguousarray(order.weights), np.ascontiguousarray(order.variants)
+        if len(weights) != self._sequences or len(variants) != self._sequences:
+            raise ValueError("one weight and one variant a sequence")
+        if native.cn_trainer_descend(
+            self._address,
+            ctypes.addressof(settings),
+            weights.ctypes.data,
+            variants.ctypes.data,
+            allowed.ctypes.data,
+        ):
+            raise MemoryError("no memory to train")
+        loss = ctypes.c_double()
+        for number in range(1, config.passes + 1):
+            for _ in range(times):
+                native.cn_trainer_pass(self._address, ctypes.addressof(loss))
+            if report is not None:
+                report(number)
+        native.cn_trainer_settle(self._address)
+        return loss.value
+
     def attributes(self) -> list[str]:
         """Return the attribute strings in the order of the weights."""
         out = ctypes.c_void_p()
@@ -119,6 +161,21 @@ class TableTrainer:
             np.tile(np.arange(count), len(attributes)),
             found[:states],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How much each sequence counts, and when.
+
+    Attributes:
+        weights: Of each sequence that has a token; shape (sequences,).
+        variants: -1 for those of every pass, else v for those of every `variants_count`-th pass; shape (sequences,).
+        variants_count: How many variants take turns, at least 1.
+    """
+
+    weights: NDArray[np.float32]
+    variants: NDArray[np.int32]
+    variants_count: int
 
 
 def _check(sequence: TokenSequence, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.crfsuite_file import CrfWeights
     from clinical_ner.features import ExtractorTables, FeatureExtractor
+    from clinical_ner.rescoring import RescorerTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ModelTables:
         known_words: Sorted keys of the lower-cased words of the training notes.
         known_characters: Sorted code points of the training notes.
         training_mentions: Sorted hashes of the annotated mentions (`mentions.mention_digests`).
+        rescorer: Chooses among all likely spans; None: the spans of the best labelling are the entities.
     """
 
     metadata: Mapping[str, Any]
@@ -58,6 +60,7 @@ class ModelTables:
     known_words: NDArray[np.uint64]
     known_characters: NDArray[np.uint32]
     training_mentions: NDArray[np.uint64]
+    rescorer: RescorerTables | None = None
 
 
 def weight_tables(weights: CrfWeights, extractor: FeatureExtractor, bag_value: float) -> WeightTables:

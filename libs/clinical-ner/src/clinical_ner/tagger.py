@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, load
+from clinical_ner.artifact import MAX_BYTES, ArtifactRefused, check_beside, load
 from clinical_ner.decoder import Decoded, Decoder
-from clinical_ner.meaning import UNJUDGED, Assertion, Prescription, Relation, RelationType, Status, relations_of
+from clinical_ner.gain import expected_gains
+from clinical_ner.meaning import (
+    UNJUDGED,
+    Assertion,
+    MeaningRows,
+    Prescription,
+    PrescriptionColumns,
+    Relation,
+    RelationType,
+    Status,
+    meanings,
+    prescription_columns,
+    relation_confidences,
+    relations_of,
+)
 from clinical_ner.native import word_key
 from clinical_ner.notes import Label
 from clinical_ner.tokens import tokenise
@@ -27,7 +41,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
-__all__ = ["ArtifactRefused", "Entity", "NoteStatistics", "TaggedNote", "Tagger"]
+__all__ = ["ArtifactRefused", "Entity", "NoteStatistics", "TaggedColumns", "TaggedNote", "Tagger"]
 
 TABLES_FILE = "tables.npz"
 _NEGATED, _POSSIBLE, _HYPOTHETICAL = map(list(Status).index, (Status.NEGATED, Status.POSSIBLE, Status.HYPOTHETICAL))
@@ -91,6 +105,47 @@ class TaggedNote(NamedTuple):
         )
 
 
+class TaggedColumns(NamedTuple):
+    """What was found in a batch, as arrays: what `TaggedNote` says, without an object for a note.
+
+    Attributes:
+        bounds: The entities of note i are those from bounds[i] to before bounds[i + 1]; shape (notes + 1,).
+        notes: Note of each entity; shape (entities,), as the next four.
+        labels: 1 DISEASE, 2 TREATMENT.
+        starts: First code point in the note's text.
+        ends: The one after the last.
+        confidences: Calibrated.
+        assertions: Places in `Status`, `Time` and `Experiencer`, then cue_start and cue_end; shape (5, entities).
+        relation_bounds: As `bounds`, of relations.
+        relations: Type as its place in `RelationType`, then treatment and disease as places among the note's entities; shape
+            (3, relations).
+        relation_confidences: Shape (relations,).
+        note_confidences: Calibrated probability that all of a note's entities are right; shape (notes,).
+        numbers: The columns of `NoteStatistics` but the last; shape (10, notes).
+        mean_confidences: The last; shape (notes,).
+        read: From which `prescriptions` are made.
+    """
+
+    bounds: NDArray[np.int64]
+    notes: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+    assertions: NDArray[np.int64]
+    relation_bounds: NDArray[np.int64]
+    relations: NDArray[np.int64]
+    relation_confidences: NDArray[np.float64]
+    note_confidences: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+    mean_confidences: NDArray[np.float64]
+    read: MeaningRows
+
+    def prescriptions(self) -> PrescriptionColumns:
+        """How the entities are taken."""
+        return prescription_columns(self.read)
+
+
 def _made(kind: type[Row], *columns: Iterable[Any]) -> Iterator[Row]:
     """Rows of one kind from columns of equal length, at half the time of calling the class."""
     return map(tuple.__new__, repeat(kind), zip(*columns, strict=True))
@@ -121,7 +176,10 @@ class Tagger:
         Raises:
             ArtifactRefused: The file is missing, damaged, not the expected one, or of another version.
         """
-        return cls(load(source if isinstance(source, bytes) else _read_file(Path(source)), sha256))
+        found = cls(load(source if isinstance(source, bytes) else _read_file(Path(source)), sha256))
+        if not isinstance(source, bytes) and Path(source).is_dir():
+            check_beside(Path(source), found.metadata)
+        return found
 
     @property
     def rules_version(self) -> str:
@@ -139,26 +197,58 @@ class Tagger:
         return made
 
     def tag(self, texts: Sequence[str]) -> list[TaggedNote]:
-        """Find the entities of each text; any string is legal input."""
+        """Find the entities of each text; any string is valid input."""
         if not texts:
             return []
         found = self.decoder.decode(texts)
-        sure = self._confidences(found)
-        entities = self._entities(found, sure)
-        edges = np.arange(len(texts) + 1)
-        firsts = np.searchsorted(found.entities[:, 0], edges)
-        bounds = firsts.tolist()
-        rows = found.meanings.relation_rows
-        first = firsts[rows[:, 0]]
-        relations = relations_of(rows, sure[first + rows[:, 1]] * sure[first + rows[:, 2]])
-        relation_bounds = np.searchsorted(rows[:, 0], edges).tolist()
-        confidences = self._calibrated("note", found.note_scores[:, 1]).tolist()
-        means = np.minimum(found.note_scores[:, 0], 1.0).tolist()
-        statistics = _made(NoteStatistics, *found.counts.T.tolist(), *_stated(found), means)
+        columns = self._columns(found)
+        entities = self._entities(found, columns.confidences)
+        bounds, relation_bounds = columns.bounds.tolist(), columns.relation_bounds.tolist()
+        rows = found.read.relations
+        first = columns.bounds[rows[:, 0]]
+        relations = relations_of(
+            rows, columns.confidences[first + rows[:, 1]] * columns.confidences[first + rows[:, 2]]
+        )
+        statistics = _made(NoteStatistics, *columns.numbers.tolist(), columns.mean_confidences.tolist())
         # No Python frame is spent on a note: that would cost as much as decoding it.
         mine = map(entities.__getitem__, map(slice, bounds, bounds[1:]))
         related = map(relations.__getitem__, map(slice, relation_bounds, relation_bounds[1:]))
-        return list(_made(TaggedNote, mine, related, confidences, statistics))
+        return list(_made(TaggedNote, mine, related, columns.note_confidences.tolist(), statistics))
+
+    def tag_columns(self, points: NDArray[np.uint32], bounds: NDArray[np.int64]) -> TaggedColumns:
+        """Find the entities of texts given as code points, text i from bounds[i] to bounds[i + 1].
+
+        The same native call as `tag`, of one text or of many; only what is made of its answer differs.
+        """
+        return self._columns(self.decoder.decode_points(points, bounds))
+
+    def _columns(self, found: Decoded) -> TaggedColumns:
+        edges = np.arange(len(found.counts) + 1)
+        rows = found.read.relations
+        sure = self._confidences(found)
+        notes, labels, starts, ends = np.ascontiguousarray(found.entities[:, :4].T, np.int64)
+        bounds = np.searchsorted(notes, edges).astype(np.int64)
+        first = bounds[rows[:, 0]]
+        return TaggedColumns(
+            bounds=bounds,
+            notes=notes,
+            labels=labels,
+            starts=starts,
+            ends=ends,
+            confidences=sure,
+            assertions=np.ascontiguousarray(found.read.assertions.T, np.int64),
+            relation_bounds=np.searchsorted(rows[:, 0], edges).astype(np.int64),
+            relations=np.ascontiguousarray(rows.T[[3, 1, 2]], np.int64),
+            relation_confidences=relation_confidences(rows, sure[first + rows[:, 1]] * sure[first + rows[:, 2]]),
+            note_confidences=self._calibrated("note", found.note_scores[:, 1]),
+            numbers=np.concatenate([found.counts.T, _stated(found)]),
+            mean_confidences=np.minimum(found.note_scores[:, 0], 1.0),
+            read=found.read,
+        )
+
+    def expected_gains(self, texts: Sequence[str]) -> list[float | None]:
+        """What looking at each text is expected to teach, for a token of reading (`clinical_ner.gain`). For few texts."""
+        return expected_gains(self.decoder, texts)
 
     def unknown_words(self, text: str) -> list[str]:
         """Return the tokens of a text, as written, that no training note held. Slow beside `tag`: for few notes."""
@@ -174,7 +264,7 @@ class Tagger:
     def _entities(self, found: Decoded, confidences: NDArray[np.float64]) -> tuple[Entity, ...]:
         starts, ends = found.entities[:, 2:4].T.tolist()
         labels = _LABELS[found.entities[:, 1]].tolist()
-        read = found.meanings
+        read = meanings(found.read)
         return tuple(_made(Entity, labels, starts, ends, confidences.tolist(), read.assertions, read.prescriptions))
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,13 +272,13 @@ class Tagger:
         return np.interp(raw, *curve) if curve else np.clip(raw, 0.0, 1.0)
 
 
-def _stated(found: Decoded) -> tuple[list[int], list[int]]:
-    """How many entities of each note are negated, and uncertain."""
-    notes, statuses = found.entities[:, 0], found.meanings.statuses
+def _stated(found: Decoded) -> NDArray[np.int64]:
+    """How many entities of each note are negated, and uncertain; shape (2, notes)."""
+    notes, statuses = found.entities[:, 0], found.read.assertions[:, 0]
     negated = notes[statuses == _NEGATED]
     uncertain = notes[(statuses == _POSSIBLE) | (statuses == _HYPOTHETICAL)]
     size = len(found.counts)
-    return np.bincount(negated, minlength=size).tolist(), np.bincount(uncertain, minlength=size).tolist()
+    return np.stack([np.bincount(negated, minlength=size), np.bincount(uncertain, minlength=size)]).astype(np.int64)
 
 
 def _read_file(path: Path) -> bytes:

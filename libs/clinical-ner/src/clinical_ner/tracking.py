@@ -8,7 +8,6 @@ version's tag `artifact_sha256`. Only the client API is used: no global state of
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import tempfile
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
-from mlflow.tracking import MlflowClient
+from model_registry.version import DIGEST_TAG
+from model_registry.writing import MODEL_PATH, connect, create_version, set_alias
 
 from clinical_ner.datasets import digest
 from clinical_ner.notes import Label
@@ -30,14 +30,13 @@ from clinical_ner.tagger import Tagger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mlflow.tracking import MlflowClient
+    from model_registry.version import Version
+
     from clinical_ner.notes import AnnotatedNote
 
 MODEL_NAME = "rxtract-ner"
 EXPERIMENT = "rxtract"
-MODEL_PATH = "model"
-TABLES = "artifacts/tables.npz"
-CHAMPION = "champion"
-PREVIOUS = "previous"
 _DIGEST_CHARS = 32  # MLflow takes at most 36 for a data set; the whole digest stands in the tags
 _PARAM_CHARS = 500
 _BATCH = 100
@@ -52,31 +51,6 @@ class DatasetRecord:
     context: str  # "training" or "evaluation"
     source: str = ""
     profile: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A registered model version."""
-
-    name: str
-    version: str
-    run_id: str
-    serial: int
-    artifact_sha256: str
-    aliases: tuple[str, ...]
-
-    @property
-    def uri(self) -> str:
-        """Return the address of exactly this version."""
-        return f"models:/{self.name}/{self.version}"
-
-
-def connect(tracking_uri: str) -> MlflowClient:
-    """Return a client of MLflow that prints nothing: stdout belongs to the caller (`--json`)."""
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri)
 
 
 def dataset_record(notes: Sequence[AnnotatedNote], name: str, context: str, source: str = "") -> DatasetRecord:
@@ -103,7 +77,7 @@ def log_and_register(
     description: str = "",
     reports: Path | None = None,
     check: Callable[[], None] | None = None,
-) -> Registered:
+) -> Version:
     """Log the model saved in `directory` as a run, and register it.
 
     Args:
@@ -130,7 +104,7 @@ def log_and_register(
     opened = _Opened.read(directory)
     training = next((record.digest for record in datasets if record.context == "training"), "")
     all_tags = {
-        "artifact_sha256": opened.sha256,
+        DIGEST_TAG: opened.sha256,
         "dataset_digest": training,
         "trigger": trigger,
         "git_revision": git_revision(),
@@ -197,21 +171,6 @@ def log_datasets(client: MlflowClient, run_id: str, datasets: Sequence[DatasetRe
         client.log_inputs(run_id, inputs)
 
 
-def next_serial(client: MlflowClient, name: str) -> int:
-    """Return one more than the highest serial that any version of the model carries."""
-    versions = client.search_model_versions(f"name='{name}'")
-    return 1 + max((int(version.tags.get("serial", "0")) for version in versions), default=0)
-
-
-def set_alias(client: MlflowClient, name: str, alias: str, version: str) -> None:
-    """Point an alias at a version; when the champion changes, the old one becomes `previous`."""
-    if alias == CHAMPION:
-        held = client.get_registered_model(name).aliases.get(CHAMPION)
-        if held is not None and str(held) != version:
-            client.set_registered_model_alias(name, PREVIOUS, str(held))
-    client.set_registered_model_alias(name, alias, version)
-
-
 def git_revision() -> str:
     """Return RXTRACT_GIT_REVISION (set in images), else the revision of the checkout around the code, else ""."""
     named = os.environ.get("RXTRACT_GIT_REVISION")
@@ -248,12 +207,23 @@ def _start_run(client: MlflowClient, experiment: str, run_name: str | None, tags
     return str(run.info.run_id)
 
 
+# Else MLflow opens the experiment on its page for traces of language models, which stays empty.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+_NOTE = {
+    "mlflow.note.content": (
+        "One run for each training, with its data, parameters, scores and charts. Versions are registered under Models; their aliases "
+        "(champion, challenger, previous) are moved by the gate and by `rxtract model promote|rollback` alone: an alias moved by "
+        "hand has no serial of its own, and services that follow `model.events.v1` do not hear of it."
+    ),
+}
+
+
 def _experiment_id(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
     try:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, tags=_KIND | (_NOTE if name == EXPERIMENT else {})))
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
@@ -293,42 +263,13 @@ def _log_card(client: MlflowClient, run_id: str, description: str, reports: Path
 
 def _register(
     client: MlflowClient, name: str, run_id: str, tags: Mapping[str, str], description: str, alias: str | None
-) -> Registered:
+) -> Version:
     about = "Disease and Treatment entities of clinical notes (CRF)"
     registered = create_version(client, name, run_id, tags, about=about, description=description)
     if alias is None:
         return registered
     set_alias(client, name, alias, registered.version)
     return replace(registered, aliases=(alias,))
-
-
-def create_version(
-    client: MlflowClient, name: str, run_id: str, tags: Mapping[str, str], *, about: str, description: str = ""
-) -> Registered:
-    """Register what a run logged below `MODEL_PATH` as a version with the next serial; the registered model is made where there is none.
-
-    Args:
-        client: Of MLflow.
-        name: Registered model.
-        run_id: Of the run.
-        tags: Of the version, with `artifact_sha256`.
-        about: Describes a registered model that is made.
-        description: Of the version.
-
-    Raises:
-        MlflowException: MLflow refused.
-    """
-    try:
-        client.create_registered_model(name, description=about)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
-    serial = next_serial(client, name)
-    source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL_PATH}"
-    version = client.create_model_version(
-        name, source=source, run_id=run_id, tags={**tags, "serial": str(serial)}, description=description or None
-    )
-    return Registered(name, str(version.version), run_id, serial, tags["artifact_sha256"], ())
 
 
 def _flat(values: Mapping[str, Any], separator: str, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clinical_ner.artifact import check_beside
 from clinical_ner.tagger import ArtifactRefused, Tagger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
@@ -24,11 +27,13 @@ class ModelUnavailable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OpenedModel:
-    """A model ready to tag, and where it came from."""
+    """A model ready to tag, and where it came from; `serial` is 0 where it was never promoted, `data` the file's content."""
 
     tagger: Tagger
     source: str
     sha256: str
+    serial: int = 0
+    data: bytes = field(default=b"", repr=False)
 
 
 def open_model(address: str, tracking_uri: str = "") -> OpenedModel:
@@ -46,36 +51,49 @@ def open_model(address: str, tracking_uri: str = "") -> OpenedModel:
         raise ModelUnavailable(
             f"{address}: no model there: give the folder that `rxtract train --out` wrote, models:/NAME@ALIAS or runs:/RUN"
         )
-    return _opened(tables.read_bytes(), str(path), None)
+    opened = _opened(tables.read_bytes(), str(path), None)
+    if path.is_dir():
+        check_beside(path, opened.tagger.metadata)
+    return opened
 
 
-def _opened(data: bytes, source: str, sha256: str | None) -> OpenedModel:
+def _opened(data: bytes, source: str, sha256: str | None, serial: int = 0) -> OpenedModel:
     import hashlib
 
-    return OpenedModel(Tagger.open(data, sha256=sha256), source, hashlib.sha256(data).hexdigest())
+    return OpenedModel(Tagger.open(data, sha256=sha256), source, hashlib.sha256(data).hexdigest(), serial, data)
 
 
 def _from_mlflow(address: str, tracking_uri: str) -> OpenedModel:
     if not tracking_uri:
         raise ModelUnavailable(f"{address}: no MLflow address: give --tracking-uri, or set RXTRACT_MLFLOW_URL")
-    from mlflow.exceptions import MlflowException
+    from model_registry.writing import connect
 
-    from clinical_ner.tracking import connect
-
-    client = connect(tracking_uri)
     try:
-        folder, sha256, source = _located(client, address)
+        client = connect(tracking_uri)
+        folder, tags, source = _located(client, address)
+        sha256 = tags.get("artifact_sha256", "")
         if not sha256:
             raise ArtifactRefused(f"{address}: no artifact_sha256 tag to check it by: register it with rxtract")
         data = _downloaded(folder, tracking_uri)
-    except MlflowException as error:
+    except _refusals() as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelUnavailable(f"{address}: MLflow at {tracking_uri} says: {reason}") from None
-    return _opened(data, source, sha256)
+    return _opened(data, source, sha256, int(tags.get("serial", 0)))
 
 
-def _located(client: MlflowClient, address: str) -> tuple[str, str, str]:
-    """Return the folder of the pyfunc model, the digest that its tables must have, and the exact version's address."""
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises where it cannot answer; a database speaks for itself, and only the full MLflow knows databases."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:
+        return (MlflowException,)
+    return (MlflowException, SQLAlchemyError)
+
+
+def _located(client: MlflowClient, address: str) -> tuple[str, Mapping[str, str], str]:
+    """Return the folder of the pyfunc model, its tags (digest, serial), and the exact version's address."""
     found = _MODEL_URI.fullmatch(address)
     if found is not None:
         version: ModelVersion = (
@@ -85,7 +103,7 @@ def _located(client: MlflowClient, address: str) -> tuple[str, str, str]:
         )
         exact = f"models:/{version.name}/{version.version}"
         folder = client.get_model_version_download_uri(version.name, str(version.version))
-        return str(folder), version.tags.get("artifact_sha256", ""), exact
+        return str(folder), version.tags, exact
     found = _RUN_URI.fullmatch(address)
     if found is None:
         raise ModelUnavailable(
@@ -93,7 +111,7 @@ def _located(client: MlflowClient, address: str) -> tuple[str, str, str]:
         )
     run: Run = client.get_run(found["run"])
     folder = f"{run.info.artifact_uri}/{found['path'] or 'model'}"
-    return folder, run.data.tags.get("artifact_sha256", ""), f"runs:/{found['run']}/{found['path'] or 'model'}"
+    return folder, run.data.tags, f"runs:/{found['run']}/{found['path'] or 'model'}"
 
 
 def _downloaded(folder: str, tracking_uri: str) -> bytes:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clinical_ner.artifact import FORMAT, FORMAT_VERSION, dump
-from clinical_ner.config import TrainingConfig
+from clinical_ner.artifact import CRFSUITE_FILE, CRFSUITE_SHA256, FORMAT, FORMAT_VERSION, dump
+from clinical_ner.config import DESCENT, TrainingConfig
 from clinical_ner.crf import fit, fit_averaged
 from clinical_ner.crfsuite_file import write_model
 from clinical_ner.datasets import digest
 from clinical_ner.features import FeatureExtractor, extractor_tables
-from clinical_ner.heldout import calibrate, held_out
+from clinical_ner.heldout import FoldModel, calibrate, crossed_rescorers, fold_models, held_out
+from clinical_ner.kinds import kind_of_training
 from clinical_ner.mentions import mention_digests
 from clinical_ner.native import FEATURES_VERSION, word_key
 from clinical_ner.reference import reference_statistics
 from clinical_ner.standing import Standing
+from clinical_ner.support import NO_BACKGROUND, NO_SUPPORT, background_of
 from clinical_ner.tables import ModelTables, weight_tables
 from clinical_ner.tagger import TABLES_FILE, Tagger
 from clinical_ner.tokens import token_arrays, tokenise
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 
     from clinical_ner.crfsuite_file import CrfWeights
     from clinical_ner.notes import AnnotatedNote, Label
+    from clinical_ner.rescoring import RescorerTables
+    from clinical_ner.support import Background, Support
 
     Progress = Callable[[str, int, int], None]
 
-CRFSUITE_FILE = "model.crfsuite"
 CANARY_TEXTS = (
     (
         "The patient was a 62-year-old man with squamous cell lung cancer, which was first successfully treated by a "
@@ -96,6 +99,7 @@ def train(
     *,
     lexicon: Mapping[Label, Sequence[str]] | None = None,
     word_classes: Mapping[str, Sequence[str]] | None = None,
+    support: Support = NO_SUPPORT,
 ) -> TrainedModel:
     """Train on annotated notes; the same notes, configuration and seed give the same bytes.
 
@@ -106,35 +110,45 @@ def train(
         progress: Told (stage, done, total) as training goes on.
         lexicon: Names per label that mention swap may use besides those of the notes.
         word_classes: Lower-cased word to class names, for the feature group "classes".
+        support: What helps beside the labels: a shipped corpus, names, clusters of words.
 
     Raises:
         TrainingDataError: The notes cannot be trained on.
     """
     config = config or TrainingConfig()
     _check_notes(notes)
-    extractor = FeatureExtractor(extractor_tables(config, word_classes))
-    fold_model = _Fold(extractor, config, seed, lexicon)
-    predictions = held_out(notes, config.calibration_folds, seed, fold_model, progress)
-    weights = fit_averaged(notes, extractor, config, seed, lexicon, _reporter(progress, config))
-    metadata = _metadata(notes, config, seed)
+    extractor = FeatureExtractor(extractor_tables(config, word_classes, support.clusters))
+    background = background_of(notes, support.background) if config.algorithm == DESCENT else NO_BACKGROUND
+    fold_model = _Fold(extractor, config, seed, lexicon, background)
+    found = _best_folds(notes, fold_model, support.names, progress)
+    config = found.config
+    predictions = held_out(notes, found.models, found.crossed)
+    weights = fit_averaged(notes, extractor, config, seed, lexicon, _reporter(progress, config), background)
+    metadata = _metadata(notes, config, seed) | {"support": _support(support, background)}
     if predictions:
-        metadata["calibration"] = calibrate(notes, predictions)
+        metadata["calibration"] = calibrate(notes, predictions) | {"kind": kind_of_training(notes).to_dict()}
         metadata["reference"] = reference_statistics(notes, predictions)
-    return finish(notes, extractor, weights, metadata)
+    return finish([*notes, *background.notes], extractor, weights, metadata, found.rescorer)
 
 
 def finish(
-    notes: Sequence[AnnotatedNote], extractor: FeatureExtractor, weights: CrfWeights, metadata: dict[str, Any]
+    notes: Sequence[AnnotatedNote],
+    extractor: FeatureExtractor,
+    weights: CrfWeights,
+    metadata: dict[str, Any],
+    rescorer: RescorerTables | None = None,
 ) -> TrainedModel:
     """Make the artifact of a fitted CRF, with what the model itself says of its canary notes."""
-    bare = model_tables(notes, extractor, weights, metadata)
+    crfsuite = write_model(weights)
+    metadata = metadata | {CRFSUITE_SHA256: hashlib.sha256(crfsuite).hexdigest()}
+    bare = replace(model_tables(notes, extractor, weights, metadata), rescorer=rescorer)
     tagger = Tagger(bare)
     expected = [
         {"text": text, "entities": [[entity.label, entity.start, entity.end] for entity in tagged.entities]}
         for text, tagged in zip(CANARY_TEXTS, tagger.tag(CANARY_TEXTS), strict=True)
     ]
     tables = dump(replace(bare, metadata={**bare.metadata, "canaries": expected}))
-    return TrainedModel(write_model(weights), tables, Tagger.open(tables).metadata)
+    return TrainedModel(crfsuite, tables, Tagger.open(tables).metadata)
 
 
 def model_tables(
@@ -163,10 +177,62 @@ class _Fold:
     config: TrainingConfig
     seed: int
     lexicon: Mapping[Label, Sequence[str]] | None
+    background: Background
 
-    def __call__(self, notes: Sequence[AnnotatedNote]) -> Tagger:
-        weights = fit(notes, self.extractor, self.config, self.seed, self.lexicon)
-        return Tagger(model_tables(notes, self.extractor, weights, _metadata(notes, self.config, self.seed)))
+    def __call__(self, notes: Sequence[AnnotatedNote]) -> ModelTables:
+        weights = fit(notes, self.extractor, self.config, self.seed, self.lexicon, background=self.background)
+        read = [*notes, *self.background.notes]
+        return model_tables(read, self.extractor, weights, _metadata(notes, self.config, self.seed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Folds:
+    """Models of the folds under one configuration, and their rescorers."""
+
+    config: TrainingConfig
+    models: Sequence[FoldModel]
+    rescorer: RescorerTables | None
+    crossed: Sequence[RescorerTables | None]
+    f1: float = 0.0
+
+
+def _best_folds(
+    notes: Sequence[AnnotatedNote],
+    fold: _Fold,
+    names: Mapping[Label, Sequence[str]],
+    progress: Progress | None,
+) -> _Folds:
+    """Train the folds in each scheme that is worth comparing, and keep the better; notes of one label alone have two."""
+    found = _folds(notes, fold, names, progress)
+    one_label = len({span.label for note in notes for span in note.spans}) == 1
+    if not (fold.config.compare_schemes and one_label and found.f1 and fold.config.scheme == "inside-last"):
+        return found
+    other = _folds(notes, replace(fold, config=replace(fold.config, scheme="bilou")), names, progress)
+    return other if other.f1 > found.f1 else found
+
+
+def _folds(
+    notes: Sequence[AnnotatedNote],
+    fold: _Fold,
+    names: Mapping[Label, Sequence[str]],
+    progress: Progress | None,
+) -> _Folds:
+    models = fold_models(notes, fold.config.calibration_folds, fold.seed, fold, progress)
+    if not fold.config.rescore:
+        return _Folds(fold.config, models, None, [None] * len(models))
+    rescorers = crossed_rescorers(notes, models, names, fold.seed)
+    return _Folds(fold.config, models, rescorers.whole, rescorers.crossed, rescorers.f1)
+
+
+def _support(support: Support, background: Background) -> dict[str, Any]:
+    """What helped, for the record: counts alone."""
+    return {
+        "background_notes": len(background.notes),
+        "background_weight": round(background.weight, 6),
+        "names": sum(map(len, support.names.values())),
+        "clustered_words": len(support.clusters.keys),
+        "unlabelled_sentences": support.clusters.sentences,
+    }
 
 
 def _metadata(notes: Sequence[AnnotatedNote], config: TrainingConfig, seed: int) -> dict[str, Any]:
@@ -206,5 +272,6 @@ def _reporter(progress: Progress | None, config: TrainingConfig) -> Callable[[in
     """Tell of all fits together: iterations done of those that there may be."""
     if progress is None:
         return None
-    each, fits = config.max_iterations, config.averaged_fits if config.swap_copies else 1
+    each = config.passes if config.algorithm == DESCENT else config.max_iterations
+    fits = config.averaged_fits if config.swap_copies else 1
     return lambda number, done: progress("fit", number * each + done, fits * each)

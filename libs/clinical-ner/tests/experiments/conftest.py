@@ -19,6 +19,7 @@ FRAMES = (
 TINY = TrainingConfig(
     groups={"bias": (0,), "lower": (-1, 0, 1), "suffix3": (0,)},
     conjunctions=(),
+    algorithm="lbfgs",
     max_iterations=8,
     swap_copies=0,
     calibration_folds=0,

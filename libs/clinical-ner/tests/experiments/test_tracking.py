@@ -14,9 +14,11 @@ from clinical_ner.experiment_log import MlflowLog, NoLog
 from clinical_ner.predictions import predict
 from clinical_ner.reports import judge, write_report
 from clinical_ner.tagger import ArtifactRefused
-from clinical_ner.tracking import CHAMPION, connect, dataset_record, log_and_register, next_serial
+from clinical_ner.tracking import dataset_record, log_and_register
 from clinical_ner.tracking_download import ModelUnavailable, open_model
 from clinical_ner.train import train
+from model_registry.version import CHAMPION
+from model_registry.writing import connect, next_serial
 
 pytestmark = pytest.mark.slow  # it trains
 
@@ -149,7 +151,7 @@ class TestOpen:
         content = bytearray(stored.read_bytes())
         content[len(content) // 2] ^= 1
         stored.write_bytes(content)
-        assert hashlib.sha256(content).hexdigest() != registered.artifact_sha256
+        assert hashlib.sha256(content).hexdigest() != registered.sha256
         with pytest.raises(ArtifactRefused, match="sha256 differs"):
             open_model("models:/forged/1", store)
 

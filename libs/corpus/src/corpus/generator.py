@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from clinical_ner.guideline import META_KEY, SHIPPED_VERSION
+
 from corpus import marked
 from corpus.chance import Chance
 from corpus.lexicon import Vocabulary
@@ -16,12 +18,13 @@ if TYPE_CHECKING:
 
 _TRIES_FOR_A_NEW_TEXT = 20
 _PRETOKENISED = 0.45
+_ALL_APART = 0.12
 _TITLE_CASE = 0.05
 _NO_STOP = 0.5
 
 
 class Style(StrEnum):
-    """How a note is written; MIXED draws one of the first three for each note, FACTS is annotated in full.
+    """How a note is written; MIXED draws one of those between for each note, FACTS is annotated in full.
 
     FACTS judges rules, it is not for training: its sentences are chosen for what they say, not for how often they are written.
     """
@@ -30,11 +33,20 @@ class Style(StrEnum):
     PRESCRIPTION = "prescription"
     DISCHARGE = "discharge"
     ABSTRACT = "abstract"
+    PROSE = "prose"
+    CASE_REPORT = "case_report"
     FACTS = "facts"
 
 
 _MEANINGS = {Style.FACTS: marked.ALL_ANNOTATED}
-_MIX = ((Style.ABSTRACT, 0.6), (Style.PRESCRIPTION, 0.22), (Style.DISCHARGE, 0.18))
+_TYPESET = frozenset({Style.ABSTRACT, Style.PROSE, Style.CASE_REPORT})
+_MIX = (
+    (Style.ABSTRACT, 0.42),
+    (Style.PROSE, 0.16),
+    (Style.CASE_REPORT, 0.16),
+    (Style.PRESCRIPTION, 0.16),
+    (Style.DISCHARGE, 0.1),
+)
 
 
 def generate(
@@ -55,7 +67,7 @@ def _new_note(seed: int, ordinal: int, style: Style, vocabulary: Vocabulary, see
     for attempt in range(_TRIES_FOR_A_NEW_TEXT):
         chance = Chance("note", seed, style.value, vocabulary.value, ordinal, attempt)
         drawn = chance.weighted(_MIX) if style is Style.MIXED else style
-        meta = {"style": drawn.value, "synthetic": "true"}
+        meta = {"style": drawn.value, "synthetic": "true", META_KEY: SHIPPED_VERSION}
         text = write(chance, drawn, Sampler(chance, vocabulary))
         note = marked.read(text, note_id=f"synthetic-{seed}-{style.value}-{vocabulary.value}-{ordinal}", meta=meta)
         if note.text not in seen:
@@ -69,7 +81,7 @@ def write(chance: Chance, style: Style, sampler: Sampler) -> str:
     if style in (Style.PRESCRIPTION, Style.FACTS):
         return scribble(text, chance, keep_lines=style is Style.FACTS)
     text = marked.capitalise_sentences(marked.tidy(text))
-    return _typeset(text, chance) if style is Style.ABSTRACT else text
+    return _typeset(text, chance) if style in _TYPESET else text
 
 
 def _typeset(text: str, chance: Chance) -> str:
@@ -78,4 +90,7 @@ def _typeset(text: str, chance: Chance) -> str:
         text = text[:-1]
     if chance.share() < _TITLE_CASE:
         text = marked.title_case(text)
-    return marked.set_apart(text) if chance.share() < _PRETOKENISED else text
+    draw = chance.share()
+    if draw < _ALL_APART:
+        return marked.set_all_apart(text)
+    return marked.set_apart(text) if draw < _PRETOKENISED else text

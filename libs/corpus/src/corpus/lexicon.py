@@ -31,12 +31,18 @@ class Vocabulary(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A disease or treatment: its usual name, its section of the lexicon, its other spellings and short forms."""
+    """A disease or treatment: its usual name, its section of the lexicon, its other spellings and short forms.
+
+    `codes` are of ICD-10 for a disease, of UNII for a drug (one for each substance in it); empty where nobody coded it.
+    `sure` is False where the category is right but the subdivision, or the sense of the name, may be another.
+    """
 
     text: str
     section: str
     variants: tuple[str, ...] = ()
     group: str = ""
+    codes: tuple[str, ...] = ()
+    sure: bool = True
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -94,13 +100,19 @@ def _hashed_side(key: str) -> Vocabulary:
 
 @lru_cache(maxsize=1)
 def _sides() -> dict[str, Vocabulary]:
-    known: dict[str, Vocabulary] = {}
+    known = {_key(name): Vocabulary.TRAIN for name in _everyday()}
     for kind in ("diseases", "treatments"):
         for name in _read_names(kind):
             decided = known.get(_key(name.text), _hashed_side(_key(name.text)))
             for form in name.forms:
                 known.setdefault(_key(form), decided)
     return known
+
+
+def _everyday() -> list[str]:
+    """Return the names that are never put aside, since everybody writes them every day."""
+    text = (files("corpus") / "data" / "everyday.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 @lru_cache(maxsize=8)
@@ -128,6 +140,13 @@ def _read_names(kind: str) -> tuple[Name, ...]:
         if line.startswith("["):
             section, _, group = line.strip("[]").partition("; ")
             continue
-        first, *variants = line.split("|")
-        names.append(Name(first, section, tuple(variants), group))
+        names.append(_read_name(line, section, group))
     return tuple(names)
+
+
+def _read_name(line: str, section: str, group: str) -> Name:
+    """Return the name of a line "name|variant = CODE + CODE", or with "~" where the code is likely only."""
+    sure = " ~ " not in line
+    forms, _, codes = line.partition(" = " if sure else " ~ ")
+    first, *variants = forms.split("|")
+    return Name(first, section, tuple(variants), group, tuple(code for code in codes.split(" + ") if code), sure)

@@ -1,69 +1,82 @@
-"""Reads annotated data sets: token-per-line pairs, CoNLL/IOB columns, JSON lines with spans, directions of prescriptions.
+"""Reads annotated data sets in whatever format they come (`corpus.formats`), as a list of `AnnotatedNote`.
 
-Whatever the format, the result is a list of `AnnotatedNote`, and whatever is wrong is one `DatasetError` line that names
-the file, the line and what to do.
+What is wrong is a `DatasetError` that names every fault with all its lines and says what to do; what was repaired is a remark.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from corpus.loaders_conll import load_conll
-from corpus.loaders_directions import HEADER, load_directions
-from corpus.loaders_jsonl import load_jsonl
-from corpus.loaders_pairs import load_pairs
-from corpus.loaders_text import DatasetError, read_lines
+from corpus.formats.reading import Options, Reading, read
+from corpus.formats.recognise import Format
+from corpus.formats.vocabulary import parse_map
+from corpus.loaders_directions import load_directions
+from corpus.loaders_text import DatasetError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clinical_ner.notes import AnnotatedNote
 
-__all__ = ["DatasetError", "Format", "load", "load_conll", "load_directions", "load_jsonl", "load_pairs"]
-
-
-class Format(StrEnum):
-    """The formats that can be read."""
-
-    PAIRS = "pairs"
-    CONLL = "conll"
-    JSONL = "jsonl"
-    DIRECTIONS = "directions"
-
-
-_LOADERS = {Format.CONLL: load_conll, Format.JSONL: load_jsonl, Format.DIRECTIONS: load_directions}
+__all__ = [
+    "DatasetError",
+    "Format",
+    "Options",
+    "Reading",
+    "load",
+    "load_conll",
+    "load_directions",
+    "load_jsonl",
+    "load_pairs",
+    "parse_map",
+    "read",
+]
 
 
 def load(data: Path, labels: Path | None = None, form: Format | None = None) -> list[AnnotatedNote]:
     """Read a data set.
 
     Args:
-        data: The sentences (pairs), or the one file that holds text and labels (CoNLL, JSON lines, directions).
+        data: A file or a folder; the sentences for pairs.
         labels: The labels file; for pairs only.
-        form: The format; when absent it follows from `labels` and from the name of the file.
+        form: The format; when absent it is recognised.
 
     Raises:
-        DatasetError: In one line: file, line number, what is wrong, what to do.
+        DatasetError: File, line numbers, what is wrong, what to do.
     """
-    chosen = form or (Format.PAIRS if labels is not None else _format_of(data))
-    if chosen is Format.PAIRS:
-        if labels is None:
-            raise DatasetError(f"{data}: the pair format needs two files: give the labels file too (--labels FILE)")
-        return load_pairs(data, labels)
-    if labels is not None:
-        raise DatasetError(f"{labels}: a separate labels file belongs to the pair format only: leave --labels out")
-    return _LOADERS[chosen](data)
+    return list(read(data, labels, Options(form)).notes())
 
 
-def _format_of(path: Path) -> Format:
-    if path.suffix.lower() in {".jsonl", ".ndjson", ".json"}:
-        return Format.JSONL
-    if path.suffix.lower() == ".tsv" and read_lines(path)[0].strip() == HEADER:
-        return Format.DIRECTIONS
-    if path.suffix.lower() in {".tsv", ".conll", ".iob", ".bio", ".iob2", ".bioes"}:
-        return Format.CONLL
-    raise DatasetError(
-        f"{path}: cannot tell the format from the name: say --sentences-format conll or jsonl, "
-        "or give --labels FILE for the pair format"
-    )
+def load_pairs(sentences: Path, labels: Path) -> list[AnnotatedNote]:
+    """Read a file of tokens and one of labels.
+
+    Raises:
+        DatasetError: As `load`.
+    """
+    return load(sentences, labels, Format.PAIRS)
+
+
+def load_conll(path: Path) -> list[AnnotatedNote]:
+    """Read columns of tokens and labels.
+
+    Raises:
+        DatasetError: As `load`.
+    """
+    return load(path, None, Format.CONLL)
+
+
+def load_jsonl(path: Path) -> list[AnnotatedNote]:
+    """Read JSON of any tool; our own lines are `{"text": "...", "spans": [{"start": 0, "end": 4, "label": "DISEASE"}]}`.
+
+    Offsets count code points. Optional: `note_id` (or `id`), `group` (its document), `tokens` (`[[start, end], ...]`), `pairs`
+    (`[[treatment span, disease span], ...]`), `meta` (strings), `annotates` (the labels that were looked for, if not both).
+
+    What a note says of a span stands in it: `status`, `time`, `experiencer` in the words of `clinical_ner.meaning`, `negated`
+    (true or false, where no more is known), `prescription` (an object of attributes, {} if none is written). `relations`
+    (`[{"type": "TREATS", "treatment": 1, "disease": 0}, ...]`, places of spans) are all relations of the note, [] if there is
+    none; `negation` ("Negated" or "Affirmed", as in the NegEx kit) holds for all spans. What is absent is not annotated.
+
+    Raises:
+        DatasetError: As `load`.
+    """
+    return load(path, None, Format.JSONL)

@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from corpus.formats.found import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -35,20 +37,8 @@ def read_lines(path: Path) -> list[str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(f"{path}:{line}: {_bad_bytes(data[error.start : error.start + 2])}") from None
+        raise DatasetError(f"{path}:{line}: {bad_bytes(data[error.start : error.start + 2])}") from None
     return [line.removesuffix("\r") for line in text.split("\n")]
-
-
-def read_token_lines(path: Path) -> list[str]:
-    """Return the lines of a file of tokens, whose characters are text and whose words are of a believable length.
-
-    Raises:
-        DatasetError: As `read_lines`, or as `check_characters`.
-    """
-    lines = read_lines(path)
-    for number, line in enumerate(lines, 1):
-        check_characters(line, path, number)
-    return lines
 
 
 def check_characters(text: str, path: Path, line: int) -> None:
@@ -57,23 +47,36 @@ def check_characters(text: str, path: Path, line: int) -> None:
     Raises:
         DatasetError: With the place and what to do.
     """
+    try:
+        check_text(text)
+    except Refused as error:
+        raise DatasetError(f"{path}:{line}: {error}") from None
+
+
+def check_text(text: str) -> None:
+    """Refuse what `check_characters` refuses, without a place.
+
+    Raises:
+        Refused: With what to do.
+    """
     found = _SURROGATE.search(text)
     if found is not None:
-        raise DatasetError(
-            f"{path}:{line}: a lone surrogate (U+{ord(found[0]):04X}) is no character: "
-            "write the file again as UTF-8, or replace it by U+FFFD"
+        raise Refused(
+            f"a lone surrogate (U+{ord(found[0]):04X}) is no character: write the file again as UTF-8, or replace it by U+FFFD",
+            "surrogate",
         )
     found = _CONTROL.search(text)
     if found is not None:
-        raise DatasetError(
-            f"{path}:{line}: a control character (U+{ord(found[0]):04X}): is this a text file? Remove the character"
+        raise Refused(
+            f"a control character (U+{ord(found[0]):04X}): is this a text file? Remove the character", "control"
         )
     if len(text) > MAX_TOKEN_CHARS:
         longest = max(map(len, text.split()), default=0)
         if longest > MAX_TOKEN_CHARS:
-            raise DatasetError(
-                f"{path}:{line}: one word of {longest:,} characters (at most {MAX_TOKEN_CHARS:,} are taken): "
-                "remove it, or separate its words by spaces"
+            raise Refused(
+                f"one word of {longest:,} characters (at most {MAX_TOKEN_CHARS:,} are taken): "
+                "remove it, or separate its words by spaces",
+                "long word",
             )
 
 
@@ -101,7 +104,8 @@ def _read(path: Path) -> bytes:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
 
 
-def _bad_bytes(found: bytes) -> str:
+def bad_bytes(found: bytes) -> str:
+    """Return what is wrong with bytes that are not UTF-8, and what to do."""
     if len(found) == 2 and found[0] == 0xED and found[1] >= 0xA0:
         return "a lone surrogate written as bytes is not UTF-8: write the file again as UTF-8"
     return (

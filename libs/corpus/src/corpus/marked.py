@@ -33,6 +33,7 @@ _DOUBLE_STOP = re.compile(r"\.(?:\s*\.)+|,\s*(?=[.,;])")
 _SENTENCE_START = re.compile(rf"((?:[.?!]|[A-Z]{{3}}:) )((?:{_MARK})*[a-z][^.]{{0,2}})")
 _LONG_WORD = re.compile(r"(?<![\w-])[a-z]{4,}")
 _APART = re.compile(rf"(?<=[^\s])({_MARK}*)([,;:()?!\"]|\.(?=\s|$|{_MARK}+$)|'s\b|(?<=\d)%)")
+_SIGNS_APART = re.compile(rf"(?<=\w)({_MARK}*)(-|/|'|(?<=\d)\.(?=\d))({_MARK}*)(?=\w)")
 _APART_AFTER = re.compile(rf"([(),;:?!\"%])({_MARK}*)(?=[^\s])")
 
 
@@ -110,6 +111,11 @@ def set_apart(text: str) -> str:
     """Write punctuation as words of its own, as pre-tokenised data sets do."""
     text = _APART.sub(r"\1 \2", text)
     return _SPACES.sub(" ", _APART_AFTER.sub(r"\1 \2", text)).strip()
+
+
+def set_all_apart(text: str) -> str:
+    """Write every sign as a word of its own, hyphens, slashes and decimal points too, as the tokens of some data sets are."""
+    return set_apart(_SIGNS_APART.sub(r"\1 \2 \3", text))
 
 
 def read(text: str, *, note_id: str = "", meta: Mapping[str, str] | None = None) -> AnnotatedNote:

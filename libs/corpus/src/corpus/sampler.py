@@ -28,6 +28,8 @@ RULE_FILES = (
     "made_up",
     "abstracts",
     "titles",
+    "prose",
+    "case_reports",
     "discharge",
     "prescriptions",
     "drift",

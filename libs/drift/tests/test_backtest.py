@@ -36,7 +36,7 @@ def test_a_shift_is_told_per_segment_and_statistic(streams):
     }
     assert all(alarm.note_index >= 2_000 and alarm.statistic == "oov_share" for alarm in alarms)
     first = min(alarm.note_index for alarm in alarms if alarm.segment == "all")
-    assert first == 2_049
+    assert first == 2_099
     assert set(alarms[0].to_dict()) == {"note_index", "segment", "statistic", "level", "direction", "from", "to"}
 
 

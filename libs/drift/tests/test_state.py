@@ -53,7 +53,7 @@ def test_the_story_has_alarms():
     assert sum(len(outcome.detected) for outcome in OUTCOMES) >= 4
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, len(RECORDS) - 1), min_size=1, max_size=6), st.integers(0, 40))
 def test_a_restore_at_any_point_changes_nothing(deaths, replayed):
     watcher, outcomes = STREAMS.watcher(), []

@@ -76,10 +76,10 @@ def test_a_second_shift_waits_for_the_end_of_the_cool_down(streams):
     columns = {"oov_share": values}
     quick = [event.level for _, event in streams.run(streams.watcher(), columns)]
     at_once = [event.level for _, event in streams.run(streams.watcher(config=DriftConfig(cool_down_ms=0)), columns)]
-    assert quick == [DriftLevel.CRITICAL, DriftLevel.RECOVERED]
-    assert at_once == [DriftLevel.CRITICAL, DriftLevel.RECOVERED, DriftLevel.CRITICAL]
+    assert quick == [DriftLevel.WARNING, DriftLevel.CRITICAL, DriftLevel.RECOVERED]
+    assert at_once == [*quick, DriftLevel.CRITICAL]
     late = [event for _, event in streams.run(streams.watcher(config=DriftConfig(cool_down_ms=HOUR_MS)), columns)]
-    assert late[2].detected_at >= late[1].detected_at + HOUR_MS
+    assert late[3].detected_at >= late[2].detected_at + HOUR_MS
 
 
 def test_several_statistics_at_once_are_critical(streams):

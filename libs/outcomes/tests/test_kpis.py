@@ -30,7 +30,7 @@ from contracts.records import (
 )
 from outcomes.days import day_of, day_start_ms, shift
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, DeadLetter, Folded
-from outcomes.kpis import BY_NAME, KPIS, Assumptions, View, markdown, met
+from outcomes.kpis import BY_NAME, KPIS, REMEDIES, Assumptions, View, markdown, met
 
 ZONE = ZoneInfo("Asia/Kolkata")
 DAY = "2026-11-18"
@@ -192,18 +192,33 @@ def test_corrections_pace_hours_and_cost():
     assert read(folded, "person_hours_saved") == pytest.approx(8 * 4 / 60 - 200 / 3600)
     assumed = Assumptions(entry_minutes=6, validator_rupees_per_hour=360, machine_rupees_per_hour=10)
     assert read(folded, "person_hours_saved", assumptions=assumed) == pytest.approx(0.8 - 200 / 3600)
-    # 200 s of people are 20 rupees, 12 h of machines 120: 140 for 10 notes.
-    assert read(folded, "cost_per_1000_notes", assumptions=assumed) == pytest.approx(14_000)
+    # 200 s of people are 20 rupees, 12 h of machines since the first note 120: 140 for 10 notes.
+    late = {"assumptions": assumed, "now_ms": NOON + 12 * HOUR - 1}
+    assert read(folded, "cost_per_1000_notes", **late) == pytest.approx(14_000, rel=1e-6)
 
 
-def test_a_second_word_of_the_same_person_replaces_the_first():
+def test_machines_cost_nothing_before_the_first_note():
+    """A system that is two minutes old was charged for eight days."""
+    folded = Folded(ZONE)
+    folded.extracted(note("n1"))
+    view = View(folded, (shift(DAY, -1), DAY), NOON + 2 * 60_000)
+    assert view.hours() == pytest.approx(2 / 60)
+    assert View(Folded(ZONE), (DAY,), NOON).hours() == 0.0
+    assert View(folded, (shift(DAY, 1),), NOON + 24 * HOUR).hours() == pytest.approx(12)
+
+
+def test_every_target_has_a_remedy():
+    assert set(REMEDIES) == {kpi.name for kpi in KPIS if kpi.target is not None}
+
+
+def test_a_second_verdict_of_the_same_person_replaces_the_first():
     folded = Folded(ZONE)
     folded.validated(said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN))
     folded.validated(said("a", [entity(1)], [entity(1)], sample=Sample.UNCERTAIN, sequence=2, outcome="ACCEPTED"))
     assert read(folded, "correction_rate") == 0
 
 
-def test_people_decide_a_note_once_however_many_say_a_word():
+def test_people_decide_a_note_once_however_many_answer():
     folded = Folded(ZONE)
     for who, right, outcome in (("v-1", 1, "ACCEPTED"), ("v-2", 2, "CORRECTED"), ("v-lead", 1, "ADJUDICATED")):
         folded.validated(said("a", [entity(1)], [entity(right)], sample=Sample.UNCERTAIN, who=who, outcome=outcome))
@@ -232,23 +247,25 @@ def test_a_judgement_that_was_taken_back_is_none():
     assert (folded.audits, folded.audit_changes) == ({}, 2)
     assert read(folded, "correction_rate") is None
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
+    assert folded.audits == {}  # one could not read it, the other could: a lead is asked
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-1", sequence=3))
     assert raw_f1(folded) == 0
-    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", sequence=3))
-    folded.validated(said("a", [entity(1)], [entity(2)], outcome="ADJUDICATED", who="v-lead"))
-    folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", sequence=2))
+    folded.validated(said("a", [entity(1)], [entity(1)], outcome="ADJUDICATED", who="v-lead"))
     assert raw_f1(folded) == 1
+    folded.validated(said("a", [entity(1)], [], outcome="SKIPPED", who="v-lead", sequence=2))
+    assert raw_f1(folded) == 0
 
 
-def test_words_that_come_in_another_order_settle_the_same_way():
-    words = [
+def test_verdicts_that_come_in_another_order_settle_the_same_way():
+    verdicts = [
         said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-2", at=NOON),
         said("a", [entity(1)], [entity(2)], who="v-1", at=NOON + 1),
-        said("a", [entity(1)], [], outcome="UNREADABLE", who="v-1", sequence=2, at=NOON + 2),
+        said("a", [entity(1)], [], outcome="SKIPPED", who="v-1", sequence=2, at=NOON + 2),
     ]
-    for order in permutations(words):
+    for order in permutations(verdicts):
         folded = Folded(ZONE)
-        for word in order:
-            folded.validated(word)
+        for verdict in order:
+            folded.validated(verdict)
         assert raw_f1(folded) == 1
         assert read(folded, "correction_rate") == 0
 
@@ -419,13 +436,22 @@ def test_the_quality_of_statuses_is_measured_where_people_judged_them():
     assert read(folded, "validated_f1") == 1
 
 
-def test_of_two_validators_the_first_counts_until_a_lead_decides():
+def test_two_validators_who_disagree_count_once_a_lead_has_decided():
     folded = Folded(ZONE)
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1"))
-    folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
     assert (raw_f1(folded), folded.audit_changes) == (1, 1)
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-2"))
+    assert (folded.audits, folded.audit_changes) == ({}, 2)
     folded.validated(said("a", [entity(1)], [entity(2)], who="v-lead", outcome="ADJUDICATED"))
-    assert (raw_f1(folded), folded.audit_changes) == (0, 2)
+    assert (raw_f1(folded), folded.audit_changes) == (0, 3)
+
+
+def test_a_note_that_came_into_the_audit_on_its_second_request_measures_by_who_agrees_with_its_verdict():
+    folded = Folded(ZONE)
+    folded.validated(said("a", [entity(1)], [entity(2)], sample=Sample.UNCERTAIN, who="v-1"))
+    assert folded.audits == {}
+    folded.validated(said("a", [entity(1)], [entity(2)], who="v-2", at=NOON + 1))
+    assert raw_f1(folded) == 0
 
 
 def test_what_a_lead_cannot_read_either_measures_nothing():
@@ -447,7 +473,7 @@ def test_what_a_lead_cannot_read_either_measures_nothing():
     assert len(folded.audits) == 1  # a lead has decided
 
 
-def test_a_skip_or_a_word_on_an_older_revision_is_no_third_verdict():
+def test_a_skip_or_a_verdict_on_an_older_revision_is_no_third_one():
     folded = Folded(ZONE)
     folded.validated(said("a", [entity(1)], [], outcome="UNREADABLE", who="v-0"))
     folded.validated(said("a", [entity(1)], [entity(1)], outcome="ACCEPTED", who="v-1", revision=2))

@@ -6,7 +6,7 @@ import pytest
 from contracts.records import AnnotationValidated
 from outcomes.proposals import Corrections, Proposal
 from outcomes.quality import audited, measure
-from outcomes.said import compare_said, differs
+from outcomes.statements import compare_statements, differs
 
 
 def entity(text: str, words: str, label: str, number: int, said: str | None, **more) -> dict:
@@ -122,7 +122,7 @@ def test_what_is_said_is_compared_class_by_class_by_hand():
         ],
         predicted_relations=[{"type": "TREATS", **ends}], relations=[{"type": "PREVENTS", **ends}],
     )  # fmt: skip
-    found = compare_said(one)
+    found = compare_statements(one)
     assert (found["status NEGATED"], found["status PRESENT"], found["status"]) == ((0, 0, 1), (2, 1, 0), (2, 1, 1))
     assert (found["time CURRENT"], found["experiencer PATIENT"]) == ((3, 0, 0), (3, 0, 0))
     assert (found["relation TREATS"], found["relation PREVENTS"]) == ((0, 1, 0), (0, 0, 1))
@@ -137,11 +137,11 @@ def test_what_is_said_is_compared_class_by_class_by_hand():
 @pytest.mark.parametrize("said", [None, "UNKNOWN UNKNOWN UNKNOWN"])
 def test_what_a_person_did_not_judge_measures_nothing(said):
     one = word(1, "No fever", [("fever", "DISEASE", USUAL, {})], [("fever", "DISEASE", said, {})])
-    assert compare_said(one) == {}
+    assert compare_statements(one) == {}
     assert not differs(one)
     assert {row.label for row in measure([audited(one)])} == {"DISEASE", "TREATMENT", "ALL"}
 
 
 def test_an_answer_of_a_newer_writer_is_missed_and_never_right():
     one = word(1, "No fever", [("fever", "DISEASE", "UNKNOWN UNKNOWN UNKNOWN", {})], [("fever", "DISEASE", USUAL, {})])
-    assert compare_said(one)["status PRESENT"] == (0, 0, 1)
+    assert compare_statements(one)["status PRESENT"] == (0, 0, 1)

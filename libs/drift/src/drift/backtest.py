@@ -6,6 +6,7 @@ from itertools import count
 from typing import NamedTuple
 
 from contracts.records import DriftDetected, ModelRef
+from contracts.segments import parts_of
 
 from drift.config import DriftConfig
 from drift.observation import NOTES_PER_RECORD, NoteNumbers, Observation, observe
@@ -98,7 +99,7 @@ def _blocks(batches: Iterable[Sequence[tuple[RecordedNote, NoteNumbers]]]) -> It
 
 
 def _names_a_place(segment: str) -> bool:
-    return all(part == "all" or part.partition("=")[2] for part in segment.split("|"))
+    return all(parts_of(segment).values())
 
 
 def _alarms(note_index: int, event: DriftDetected) -> Iterator[Alarm]:

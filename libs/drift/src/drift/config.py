@@ -19,6 +19,8 @@ class DriftConfig:
         grace_period: Blocks before ADWIN first compares. River's default of 10 would blind a young segment for 250 notes; below 4
             two blocks against two are compared, which is no evidence.
         min_blocks: Blocks since a change began before it is believed.
+        most_a_block: A block counts as at most so far from the last ones' mean, so that one clinic's batch of odd notes
+            does not speak for all notes.
         min_change: Least change for the worse; times how much the segment's first means varied against the reference's.
         baseline_blocks: A segment's own past is at most its first so many blocks; the last `recent_blocks` are never part of it.
         slow_change: Change of the last blocks against that past which counts without ADWIN: ADWIN forgets a slow drift, and with
@@ -44,6 +46,7 @@ class DriftConfig:
     min_window_length: int = 2
     grace_period: int = 4
     min_blocks: int = 4
+    most_a_block: float = 6.0
     min_change: float = 1.5
     baseline_blocks: int = 40
     slow_change: float = 3.0

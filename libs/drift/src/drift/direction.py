@@ -10,6 +10,11 @@ def worsening(name: str, before: float, after: float) -> float:
     """How much worse a statistic became, in sds; negative when it became better.
 
     Statistics without a direction (counts, lengths, shares) harm when they change, unless they come home to the reference.
+
+    >>> worsening("confidence", 0.0, -2.0)
+    2.0
+    >>> worsening("tokens", 3.0, 0.5)
+    -2.5
     """
     if name in RISING_HARMS:
         return after - before

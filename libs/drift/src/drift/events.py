@@ -12,6 +12,7 @@ from contracts.records import (
     ModelRef,
     MovedStatistic,
 )
+from contracts.segments import ALL_NOTES, parts_of
 
 from drift.identity import command_id, episode_id
 from drift.reference import References
@@ -83,18 +84,18 @@ def commands_of(event: DriftDetected, go_back_to: ModelRef | None) -> Iterator[M
 def evidence(segment: str, decision: Decision, moved: tuple[MovedStatistic, ...], now: int, zone: tzinfo) -> str:
     """One plain sentence of numbers."""
     where = place(segment)
-    said = "; ".join(f"{_subject(one.name)} in {where} {_change(one)}" for one in moved)
+    changes = "; ".join(f"{_subject(one.name)} in {where} {_change(one)}" for one in moved)
     if decision.level is DriftLevel.RECOVERED:
-        return f"{said}: over, {decision.why}" if decision.why else f"{said}: back where it was"
-    since = f"{said} since {_time(decision.began_at, now, zone)}"
+        return f"{changes}: over, {decision.why}" if decision.why else f"{changes}: back where it was"
+    since = f"{changes} since {_time(decision.began_at, now, zone)}"
     return f"{since}, with the promotion of the model" if decision.by_promotion else since
 
 
 def place(segment: str) -> str:
     """A segment key in plain words: Pune/cardiology."""
-    if segment == "all":
+    if segment == ALL_NOTES:
         return "all notes"
-    return "/".join(part.partition("=")[2] or "unknown" for part in segment.split("|"))
+    return "/".join(value or "unknown" for value in parts_of(segment).values())
 
 
 def _moved(movement: Movement, references: References) -> MovedStatistic:

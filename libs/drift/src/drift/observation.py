@@ -1,12 +1,15 @@
 """Drift statistics: sums over at most 25 notes of one segment, never texts."""
 
+# ruff: noqa: D102 - a protocol's members say what they are by their names
+
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from contracts.records import ModelRef, StatisticsObserved
+from contracts.segments import segments_of
+from numpy.typing import NDArray
 
 NOTES_PER_RECORD = 25
 
@@ -37,40 +40,40 @@ class NoteNumbers(Protocol):
     """Counts of one note, from which the drift statistics are made."""
 
     @property
-    def tokens(self) -> int: ...  # noqa: D102
+    def tokens(self) -> int: ...
     @property
-    def oov_tokens(self) -> int: ...  # noqa: D102
+    def oov_tokens(self) -> int: ...
     @property
-    def chars(self) -> int: ...  # noqa: D102
+    def chars(self) -> int: ...
     @property
-    def unknown_chars(self) -> int: ...  # noqa: D102
+    def unknown_chars(self) -> int: ...
     @property
-    def disease_entities(self) -> int: ...  # noqa: D102
+    def disease_entities(self) -> int: ...
     @property
-    def treatment_entities(self) -> int: ...  # noqa: D102
+    def treatment_entities(self) -> int: ...
     @property
-    def disease_tokens(self) -> int: ...  # noqa: D102
+    def disease_tokens(self) -> int: ...
     @property
-    def treatment_tokens(self) -> int: ...  # noqa: D102
+    def treatment_tokens(self) -> int: ...
     @property
-    def negated_entities(self) -> int: ...  # noqa: D102
+    def negated_entities(self) -> int: ...
     @property
-    def uncertain_entities(self) -> int: ...  # noqa: D102
+    def uncertain_entities(self) -> int: ...
     @property
-    def confidence(self) -> float: ...  # noqa: D102
+    def confidence(self) -> float: ...
 
 
 class ObservedNote(Protocol):
     """What is needed of a note: where and when, never its text. `NoteAccepted` is one."""
 
     @property
-    def city(self) -> str: ...  # noqa: D102
+    def city(self) -> str: ...
     @property
-    def specialty(self) -> str: ...  # noqa: D102
+    def specialty(self) -> str: ...
     @property
-    def written_at(self) -> int: ...  # noqa: D102
+    def written_at(self) -> int: ...
     @property
-    def accepted_at(self) -> int: ...  # noqa: D102
+    def accepted_at(self) -> int: ...
 
 
 class Observation(NamedTuple):
@@ -81,10 +84,60 @@ class Observation(NamedTuple):
     numbers: NoteNumbers
 
 
+class ObservedNotes(NamedTuple):
+    """Live notes of one batch and partition, ascending by offset, as columns.
+
+    Attributes:
+        places: City and specialty of each.
+        values: One row a note, in the order of `STATISTICS`, NaN where it has none; shape (notes, statistics).
+        times: When it was observed, UTC milliseconds.
+    """
+
+    places: Sequence[tuple[str, str]]
+    offsets: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class ObservedSums(NamedTuple):
+    """Records to be: one row each, named as in `StatisticsObserved`."""
+
+    segments: list[str]
+    first_offsets: NDArray[np.int64]
+    last_offsets: NDArray[np.int64]
+    observed_at: NDArray[np.int64]
+    n: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+
+def observe_columns(notes: ObservedNotes, notes_per_record: int = NOTES_PER_RECORD) -> ObservedSums:
+    """Sum the notes of one batch up, per segment (all, city, specialty, and both); at most so many notes a record."""
+    segments: dict[str, list[int]] = {}
+    for row, place in enumerate(notes.places):
+        for segment in segments_of(*place):
+            segments.setdefault(segment, []).append(row)
+    chunks = [
+        (segment, rows[begin : begin + notes_per_record])
+        for segment, rows in segments.items()
+        for begin in range(0, len(rows), notes_per_record)
+    ]
+    order = np.array([row for _, rows in chunks for row in rows], np.intp)
+    n = np.array([len(rows) for _, rows in chunks], np.int64)
+    begins = np.cumsum(n) - n
+    return ObservedSums(
+        segments=[segment for segment, _ in chunks],
+        first_offsets=notes.offsets[order[begins]],
+        last_offsets=notes.offsets[order[begins + n - 1]],
+        observed_at=np.maximum.reduceat(notes.times[order], begins),
+        n=n,
+        sums=np.add.reduceat(_numbers(notes.values)[order], begins),
+    )
+
+
 def observe(
     observations: Sequence[Observation], model: ModelRef, note_partition: int, notes_per_record: int = NOTES_PER_RECORD
 ) -> Iterator[StatisticsObserved]:
-    """Sum the notes of one batch up, per segment (all, city, specialty, and both).
+    """The same of notes as objects, as records.
 
     Args:
         observations: Ascending by offset, of one partition.
@@ -94,39 +147,30 @@ def observe(
     """
     if not observations:
         return
-    segments: dict[str, list[int]] = {}
-    for row, (_, note, _) in enumerate(observations):
-        for segment in segments_of(note.city, note.specialty):
-            segments.setdefault(segment, []).append(row)
-    chunks = [
-        (segment, rows[begin : begin + notes_per_record])
-        for segment, rows in segments.items()
-        for begin in range(0, len(rows), notes_per_record)
-    ]
-    times = [max(note.written_at, note.accepted_at) for _, note, _ in observations]
-    sums = _sums([values_of(numbers) for _, _, numbers in observations], [rows for _, rows in chunks])
-    for (segment, rows), of_rows in zip(chunks, sums, strict=True):
+    notes = ObservedNotes(
+        [(note.city, note.specialty) for _, note, _ in observations],
+        np.array([offset for offset, _, _ in observations], np.int64),
+        np.array([max(note.written_at, note.accepted_at) for _, note, _ in observations], np.int64),
+        np.array([values_of(numbers) for _, _, numbers in observations], np.float64),
+    )
+    found = observe_columns(notes, notes_per_record)
+    columns = (found.first_offsets, found.last_offsets, found.observed_at, found.n, found.sums)
+    for segment, first, last, at, n, sums in zip(found.segments, *(one.tolist() for one in columns), strict=True):
         yield StatisticsObserved(
             segment=segment,
             model=model,
             note_partition=note_partition,
-            first_offset=observations[rows[0]].offset,
-            last_offset=observations[rows[-1]].offset,
-            observed_at=max([times[row] for row in rows]),
-            n=len(rows),
+            first_offset=first,
+            last_offset=last,
+            observed_at=at,
+            n=n,
             statistics=(),
-            sums=of_rows,
+            sums=tuple(sums),
         )
 
 
 Values = tuple[float, ...]
 """One value for each of `STATISTICS`; NaN where the note has none."""
-
-
-@lru_cache(maxsize=4_096)
-def segments_of(city: str, specialty: str) -> tuple[str, str, str, str]:
-    """The keys of the segments that a note belongs to."""
-    return "all", f"city={city}", f"specialty={specialty}", f"city={city}|specialty={specialty}"
 
 
 def values_of(numbers: NoteNumbers) -> Values:
@@ -172,13 +216,32 @@ def _finite(numbers: Sequence[float] | None) -> Sequence[float]:
     return numbers
 
 
-def _sums(values: Sequence[Values], chunks: Sequence[Sequence[int]]) -> Iterator[tuple[float, ...]]:
-    """For each chunk of rows the sums of its statistics; one pass of numpy over all of them."""
-    table = np.array(values, dtype=np.float64)
-    order = np.concatenate([np.asarray(rows, dtype=np.intp) for rows in chunks])
-    begins = np.cumsum([0, *(len(rows) for rows in chunks[:-1])])
+def values_of_columns(numbers: NDArray[np.int64], confidences: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`values_of` many notes; shape (notes, statistics).
+
+    Args:
+        numbers: Tokens, unseen tokens, unknown characters, characters, entities of diseases and of treatments, their tokens,
+            negated and uncertain entities; shape (10, notes).
+        confidences: Shape (notes,).
+    """
+    tokens, oov, unknown, chars, diseases, treatments, disease_tokens, treatment_tokens, negated, uncertain = numbers
+    entities = diseases + treatments
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = [
+            np.where(whole > 0, part / whole, np.nan)
+            for part, whole in (
+                (oov, tokens),
+                (unknown, chars),
+                (disease_tokens, disease_tokens + treatment_tokens),
+                (negated, entities),
+                (uncertain, entities),
+            )
+        ]
+    return np.stack([tokens, diseases, treatments, confidences, *shares], axis=1)
+
+
+def _numbers(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each note and statistic the three numbers, side by side as the record has them."""
     known = ~np.isnan(table)
     table = np.where(known, table, 0.0)
-    # Of each note and statistic the three numbers, side by side as the record has them.
-    numbers = np.stack([known.astype(np.float64), table, table * table], axis=2).reshape(len(values), -1)
-    yield from map(tuple, np.add.reduceat(numbers[order], begins).tolist())
+    return np.stack([known.astype(np.float64), table, table * table], axis=2).reshape(len(table), -1)

@@ -8,6 +8,10 @@ class SeenRanges:
 
     Args:
         last: By note partition.
+
+    >>> seen = SeenRanges()
+    >>> [seen.is_new(0, 0, 24), seen.is_new(0, 10, 30), seen.is_new(0, 25, 30)]
+    [True, False, True]
     """
 
     __slots__ = ("last",)

@@ -77,7 +77,7 @@ def load(
         return _watcher(stored, config, find, zone)
     except StateRefusedError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError):
         raise StateRefusedError("the stored state is not what this program writes") from None
 
 

@@ -93,6 +93,8 @@ class Track:
             config: Thresholds.
         """
         self.blocks += 1
+        if self.recent:
+            z = min(max(z, self.now - config.most_a_block), self.now + config.most_a_block)
         self.recent.append(z)
         if len(self.recent) > config.recent_blocks:
             self._leave(self.recent.pop(0), config)
@@ -179,8 +181,8 @@ class Track:
                 return  # as nearly always: the rest costs more than all of the above
             # A short baseline is unsure of itself: ask for more by as much as the difference of two means varies more.
             unsure = math.sqrt((1 / self.baseline_blocks + 1 / n) / (1 / config.baseline_blocks + 1 / n))
-            if change >= config.slow_change * self._noise(config) * unsure:
-                lasted = max(self._lasted(baseline, config), config.min_blocks)
+            lasted = self._lasted(baseline, config)
+            if lasted >= config.min_blocks and change >= config.slow_change * self._noise(config) * unsure:
                 self.moved = Moved(baseline, times[max(0, len(times) - lasted)], lasted, confirmed=True)
 
     def _lasted(self, before: float, config: DriftConfig) -> int:

@@ -11,7 +11,11 @@ _QUARTER_MS = 900_000  # every zone's midnight lies on a quarter of an hour
 
 
 def day_of(at_ms: int, zone: ZoneInfo) -> str:
-    """The local day of a moment, as YYYY-MM-DD."""
+    """The local day of a moment, as YYYY-MM-DD.
+
+    >>> day_of(1_767_225_600_000, ZoneInfo("Asia/Kolkata"))
+    '2026-01-01'
+    """
     return _day_of_quarter(at_ms // _QUARTER_MS, zone)
 
 
@@ -32,5 +36,9 @@ def shift(day: str, days: int) -> str:
 
 
 def last_days(today: str, count: int) -> tuple[str, ...]:
-    """The last ``count`` days up to and with today, oldest first."""
+    """The last ``count`` days up to and with today, oldest first.
+
+    >>> last_days("2026-03-01", 3)
+    ('2026-02-27', '2026-02-28', '2026-03-01')
+    """
     return tuple(shift(today, -back) for back in range(count - 1, -1, -1))

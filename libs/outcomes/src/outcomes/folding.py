@@ -9,10 +9,12 @@ from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from annotations.trust import ALL_TRUSTED
 from contracts.identity import note_key
 from contracts.origins import counts_as_live
 from contracts.records import (
     AnnotationValidated,
+    AnnotatorJudged,
     DriftDetected,
     DriftLevel,
     EntitiesExtracted,
@@ -23,13 +25,14 @@ from contracts.records import (
     Sample,
 )
 
-from outcomes.annotations import Word, Words
 from outcomes.cells import Cell, CellKey, NoteSums, latency_bin
 from outcomes.days import day_of
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, HISTORY, REFUSED, REVIEW, STRAIGHT, Example, Newest
 from outcomes.facts import is_fact
+from outcomes.planning import Point
 from outcomes.quality import AuditedNote, expected
 from outcomes.remembered import MOST_NOTES, Remembered, Row
+from outcomes.verdicts import CountedVerdict, NoteVerdicts
 
 PROMPT_MS = 30_000
 GO_STRAIGHT = frozenset({ReviewReason.NONE, ReviewReason.AUDIT})
@@ -65,6 +68,10 @@ class DeadLetter(NamedTuple):
     place: str
     origin: Origin | None = None
     note: str = ""
+
+
+_LABELS, _GOLD_F1 = "training/annotated", "gold/micro/challenger_f1"
+"""Numbers of a trained version, as the gate names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +115,19 @@ class Folded:
         """Live notes that were accepted and then given up, with the day; until they come out after all."""
         self.episodes: dict[str, Episode] = {}
         self.promotions: dict[int, Promotion] = {}
+        self.trained: dict[str, Point] = {}
+        """Of each version that was trained: its annotated notes and its F1 on the gate's gold."""
+        self.awaits_approval = ""
+        """The version that passed the gate and waits for a person; "" where none does."""
         self.audits: dict[str, AuditedNote] = {}
+        self.began_at: int | None = None
+        """When the first live note that is known was accepted, UTC milliseconds."""
         self.changes = 0
         self.audit_changes = 0
         self.notes = Remembered(most_notes)
         self._keys: dict[CellKey, CellKey] = {}
-        self._words: dict[str, Words] = {}
+        self._verdicts: dict[str, NoteVerdicts] = {}
+        self.trust = ALL_TRUSTED
         self.newest = Newest()
         self.models: dict[str, tuple[str, int]] = {}
 
@@ -131,6 +145,7 @@ class Folded:
         known = self.notes.get(note)
         if known is not None and known.rank >= rank:
             return
+        self.began_at = min(event.accepted_at, self.began_at or event.accepted_at)
         key = self._key(event.accepted_at, event.segment.city, event.model.version)
         added = _sums_of(event)
         self.changes += 1
@@ -140,13 +155,13 @@ class Folded:
         self.cell(key).take_note(added)
         self.lost.pop(note, None)
         self.notes.put(note, Row(*rank, key, added), known)
-        if note in self._words:
+        if note in self._verdicts:
             self._judge(note)
         example = Example(note, f"{event.segment.city}, {event.review.reason}", event.extracted_at)
         self.newest.keep(_kind(added), key, example)
 
     def validated(self, annotation: AnnotationValidated) -> None:
-        """Take a person's word."""
+        """Take an annotation."""
         if annotation.sample is Sample.IMPORTED:
             return
         if annotation.model is not None:
@@ -156,13 +171,23 @@ class Folded:
         version = annotation.model.version if annotation.model else ""
         key = self._key(annotation.annotated_at, annotation.segment.city, version)
         note = note_key(annotation.source, annotation.note_id)
-        words = self._words.setdefault(note, Words())
-        settled = words.settled()
-        taken = words.take(annotation, key)
+        verdicts = self._verdicts.setdefault(note, NoteVerdicts())
+        settled = verdicts.settled(self.trust)
+        taken = verdicts.take(annotation, key)
         if taken is not None:
             self._count_seconds(*taken)
-        self._count_decision(note, settled, words.settled())
+        self._count_decision(note, settled, verdicts.settled(self.trust))
         self._judge(note)
+
+    def judged(self, event: AnnotatorJudged) -> None:
+        """Take whose labels are held, or count again: the notes that this person answered are settled anew."""
+        self.changes += 1
+        theirs = [note for note, found in self._verdicts.items() if found.of(event.annotator)]
+        before = {note: self._verdicts[note].settled(self.trust) for note in theirs}
+        self.trust = self.trust.after(event)
+        for note in theirs:
+            self._count_decision(note, before[note], self._verdicts[note].settled(self.trust))
+            self._judge(note)
 
     def detected(self, event: DriftDetected) -> None:
         """Take a drift event: it opens, worsens or ends an episode."""
@@ -180,6 +205,13 @@ class Folded:
 
     def model_event(self, event: ModelEvent) -> None:
         """Take a model event: only a promotion or a rollback changes who serves; a release of rules changes no model."""
+        if event.rules_version is None and event.kind is ModelEventKind.APPROVAL_AWAITED:
+            self.changes += 1
+            self.awaits_approval = event.model_version or ""
+        if event.kind is ModelEventKind.MODEL_TRAINED and event.model_version and _LABELS in event.metrics:
+            self.changes += 1
+            point = Point(int(event.metrics[_LABELS]), event.metrics.get(_GOLD_F1, 0.0))
+            self.trained |= {event.model_version: point} if _GOLD_F1 in event.metrics else {}
         if event.rules_version is not None or event.kind not in {ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK}:
             return
         if event.serial is None or event.model_version is None:
@@ -187,6 +219,7 @@ class Folded:
         self.changes += 1
         self._know_model(event.model_version, event.model_name, event.serial)
         back = event.kind is ModelEventKind.ROLLED_BACK
+        self.awaits_approval = ""  # it was promoted, or was judged against a champion that does not serve any more
         self.promotions[event.serial] = Promotion(event.model_version, event.occurred_at, back)
 
     def dead_lettered(self, letter: DeadLetter) -> None:
@@ -207,7 +240,7 @@ class Folded:
         self.notes.forget_before(day)
         self.lost = {note: on for note, on in self.lost.items() if on >= day}
         self.newest.forget_before(day)
-        self._words = {note: words for note, words in self._words.items() if words.newest_day() >= day}
+        self._verdicts = {note: found for note, found in self._verdicts.items() if found.newest_day() >= day}
         self.audits = {note: row for note, row in self.audits.items() if day_of(row.written_at, self.zone) >= day}
 
     def _know_model(self, version: str, name: str, serial: int) -> None:
@@ -219,36 +252,37 @@ class Folded:
         key = (day_of(at_ms, self.zone), city, version)
         return self._keys.setdefault(key, key)
 
-    def _count_seconds(self, before: Word | None, word: Word) -> None:
+    def _count_seconds(self, before: CountedVerdict | None, verdict: CountedVerdict) -> None:
         self.changes += 1
         if before is not None and before.key in self.cells:
             self.cells[before.key].seconds -= before.seconds
-        self.cell(word.key).seconds += word.seconds
+        self.cell(verdict.key).seconds += verdict.seconds
 
-    def _count_decision(self, note: str, before: Word | None, word: Word | None) -> None:
-        """Count a note that people decided by the one word that speaks for it."""
-        if before == word:
+    def _count_decision(self, note: str, before: CountedVerdict | None, verdict: CountedVerdict | None) -> None:
+        """Count a note that people decided by the verdict that settles it."""
+        if before == verdict:
             return
         if before is not None and before.key in self.cells:
             self.cells[before.key].take(_decision(before), -1)
             self.newest.drop(CORRECTED, before.key, note)
-        if word is not None:
-            self.cell(word.key).take(_decision(word))
-        if word is not None and word.changes:
-            self.newest.keep(CORRECTED, word.key, Example(note, f"{word.key[1]}, {word.sample}", word.at))
+        if verdict is not None:
+            self.cell(verdict.key).take(_decision(verdict))
+        if verdict is not None and verdict.changes:
+            example = Example(note, f"{verdict.key[1]}, {verdict.sample}", verdict.at)
+            self.newest.keep(CORRECTED, verdict.key, example)
 
     def _judge(self, note: str) -> None:
-        """Keep what people's words say of a note of the audit; of a revision that a newer one has replaced they say nothing."""
-        word = self._words[note].settled(of_audit=True)
+        """Keep what the verdicts on a note of the audit measure; verdicts on a revision that a newer one has replaced measure nothing."""
+        verdict = self._verdicts[note].audited(self.trust)
         known = self.notes.get(note)
-        if word is not None and known is not None and known.revision > word.revision:
-            word = None
-        judged, before = None if word is None else word.audit, self.audits.pop(note, None)
+        if verdict is not None and known is not None and known.revision > verdict.revision:
+            verdict = None
+        judged, before = None if verdict is None else verdict.audit, self.audits.pop(note, None)
         if before is not None:
             self.newest.drop(AUDIT, self._audit_key(before), note)
-        if word is not None and judged is not None:
+        if verdict is not None and judged is not None:
             self.audits[note] = judged
-            self.newest.keep(AUDIT, self._audit_key(judged), Example(note, judged.city, word.at))
+            self.newest.keep(AUDIT, self._audit_key(judged), Example(note, judged.city, verdict.at))
         if judged != before:
             self.audit_changes += 1
             self.changes += 1
@@ -261,8 +295,8 @@ def _kind(note: NoteSums) -> str:
     return STRAIGHT if note.straight else REVIEW
 
 
-def _decision(word: Word) -> Cell:
-    return Cell(decided=1, changed=int(word.changes))
+def _decision(verdict: CountedVerdict) -> Cell:
+    return Cell(decided=1, changed=int(verdict.changes))
 
 
 def _sums_of(event: EntitiesExtracted) -> NoteSums:

@@ -17,7 +17,7 @@ from outcomes.days import DAY_MS, day_start_ms
 from outcomes.examples import Example, newest
 from outcomes.folding import ACCEPTED_DLQ, INTAKE_DLQ, Episode, Folded
 from outcomes.quality import ALL, AuditedNote, is_known, measure, row_of
-from outcomes.said import STATUS
+from outcomes.statements import STATUS
 
 ENTITIES, ANNOTATIONS = "entities.extracted.v1", "annotations.validated.v1"
 DRIFT, MODELS, REFUSED, LOST = "drift.detected.v1", "model.events.v1", INTAKE_DLQ, ACCEPTED_DLQ
@@ -31,11 +31,13 @@ class Assumptions:
         entry_minutes: What the data-entry team needed for one note.
         validator_rupees_per_hour: Cost of an hour of a validator.
         machine_rupees_per_hour: Cost of an hour of all servers.
+        audit_f1_within: How near to the true F1 the audit of a week shall be.
     """
 
     entry_minutes: float = 4.0
     validator_rupees_per_hour: float = 300.0
     machine_rupees_per_hour: float = 60.0
+    audit_f1_within: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,10 @@ class View:
         return self.folded.newest.of(kinds, wanted)
 
     def hours(self) -> float:
-        """Hours of the window that have passed."""
+        """Hours of the window in which there was something to run: from the first known note on, up to now."""
         start, end = self._bounds_ms
-        return max(min(self.now_ms, end) - start, 0) / 3_600_000
+        began = self.now_ms if self.folded.began_at is None else self.folded.began_at
+        return max(min(self.now_ms, end) - max(start, began), 0) / 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,61 +273,80 @@ def _availability(view: View) -> float | None:
 UP, DOWN = "higher", "lower"
 KPIS: tuple[Kpi, ...] = (
     Kpi("notes", "Notes", "live notes with entities, each once", (ENTITIES,), None, UP, "platform", "notes",
-        "So many live notes became structured records.", True, lambda view: float(view.cell.notes)),
+        "Live notes that became structured records.", True, lambda view: float(view.cell.notes)),
     Kpi("facts", "Facts", "entities of live notes with status PRESENT, time CURRENT, experiencer PATIENT", (ENTITIES,), None, UP,
-        "business owner", "facts", "So many diseases and treatments the notes say their patients have now.", True,
+        "business owner", "facts", "Diseases and treatments that the notes say the patients have now.", True,
         lambda view: float(view.cell.facts)),
     Kpi("set_apart_share", "Set apart", "entities of live notes that are no facts: negated, possible, past, planned, another's, or not judged / "
         "entities of live notes", (ENTITIES,), None, DOWN, "business owner", "share",
-        "Of all diseases and treatments named, this share is not the patient's now, and is not counted.", True, _set_apart),
+        "Share of all named diseases and treatments that do not apply to the patient now, and so are not counted.", True, _set_apart),
     Kpi("straight_through_rate", "Straight through", "notes with review reason NONE or AUDIT / notes", (ENTITIES,), 0.90, UP,
-        "validation lead", "share", "Of all notes, this share needed nobody; the others were unsure or drifted.", True, _straight),
+        "validation lead", "share", "Share of notes that needed no review; the others were uncertain or from a drifted segment.", True, _straight),
     Kpi("validated_precision", "Precision", "weighted right mentions / mentions that the model made, audit sample", (ANNOTATIONS,), 0.85,
-        UP, "data science", "share", "Of what the model marked, this share is right.", True, _quality("precision")),
+        UP, "data science", "share", "Share of the model's marks that are correct.", True, _quality("precision")),
     Kpi("validated_recall", "Recall", "weighted right mentions / mentions that people found, audit sample", (ANNOTATIONS,), 0.85, UP,
-        "data science", "share", "Of what stands in the notes, the model found this share.", True, _quality("recall")),
+        "data science", "share", "Share of the entities in the notes that the model found.", True, _quality("recall")),
     Kpi("validated_f1", "Quality (F1)", "2 TP / (2 TP + FP + FN), weighted by 1 / inclusion probability, audit sample", (ANNOTATIONS,),
-        0.85, UP, "data science", "share", "How right the model is on a random sample that people checked.", True, _quality("f1")),
+        0.85, UP, "data science", "share", "Model accuracy on a random sample that people reviewed.", True, _quality("f1")),
     Kpi("validated_f1_low", "Quality, lower end", "lower end of the 95 % interval of F1", (ANNOTATIONS,), None, UP, "data science",
-        "share", "The true quality is hardly below this.", True, _quality("f1_low")),
+        "share", "Lower end of the 95 % confidence interval.", True, _quality("f1_low")),
     Kpi("validated_f1_high", "Quality, upper end", "upper end of the 95 % interval of F1", (ANNOTATIONS,), None, UP, "data science",
-        "share", "The true quality is hardly above this.", True, _quality("f1_high")),
+        "share", "Upper end of the 95 % confidence interval.", True, _quality("f1_high")),
     Kpi("validated_status_f1", "Quality of statuses (F1)", "2 TP / (2 TP + FP + FN) over the statuses of rightly found entities that people "
         "judged, weighted by 1 / inclusion probability, audit sample", (ANNOTATIONS,), 0.95, UP, "data science", "share",
-        "How right it is whether an entity is there, negated, possible and so on, on a random sample that people checked.", True,
+        "Accuracy of the statuses (present, negated, possible and so on) on a random sample that people reviewed.", True,
         _quality("f1", STATUS)),
     Kpi("estimated_f1", "Expected quality", "F1 of expected counts from calibrated confidences", (ENTITIES,), 0.85, UP, "data science",
-        "share", "What the model itself expects to score, before people have looked.", True, _estimated),
+        "share", "The score that the model itself predicts, before people have reviewed anything.", True, _estimated),
     Kpi("correction_rate", "Corrected", "validated live notes whose entities, or what is said of them, differ from what the model and the rules found / validated live notes", (ANNOTATIONS,), 0.40,
-        DOWN, "validation lead", "share", "Of the notes that people decided, mostly unsure ones, this share had to be changed.", True,
+        DOWN, "validation lead", "share", "Share of reviewed notes, mostly uncertain ones, that had to be changed.", True,
         _correction),
     Kpi("notes_per_validator_hour", "Pace", "validated live notes / hours spent on live notes", (ANNOTATIONS,), 120, UP, "validation lead",
-        "notes per hour", "One validator decides so many notes in an hour at the desk.", True, _pace),
+        "notes per hour", "Notes that one validator decides per hour at the desk.", True, _pace),
     Kpi("person_hours_saved", "Hours saved", "straight-through notes x entry minutes / 60 - hours of validators",
         (ENTITIES, ANNOTATIONS), None, UP, "business owner", "hours",
-        "Hours of typing that nobody had to do, less the hours spent on checking.", True, _hours_saved),
+        "Hours of typing avoided, minus the hours spent on review.", True, _hours_saved),
     Kpi("time_to_structured_p50", "Time to record, typical", "median of extracted_at - accepted_at, live notes", (ENTITIES,), 2, DOWN,
         "platform", "seconds", "Half of the notes were structured within this time.", True, _seconds(0.5)),
     Kpi("time_to_structured_p95", "Time to record, slow", "95th percentile of extracted_at - accepted_at, live notes", (ENTITIES,), 10,
-        DOWN, "platform", "seconds", "All but one note in twenty were structured within this time.", True, _seconds(0.95)),
+        DOWN, "platform", "seconds", "95 % of the notes were structured within this time.", True, _seconds(0.95)),
     Kpi("cost_per_1000_notes", "Cost of 1,000 notes",
-        "(hours of validators x their rate + hours passed x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
-        "business owner", "rupees", "People and machines together, at the rates assumed below.", True, _cost),
+        "(hours of validators x their rate + hours since the first note of the window x rate of the machines) / notes x 1,000", (ENTITIES, ANNOTATIONS), 2000, DOWN,
+        "business owner", "rupees", "People and machines, at the rates assumed below.", True, _cost),
     Kpi("refused_share", "Refused", "dead letters of the door of live notes, or of what does not say / (dead letters + notes)", (REFUSED, ENTITIES), 0.01, DOWN, "platform",
-        "share", "Of what was sent, this share could not be read or was not valid.", False, _refused),
+        "share", "Share of the input that could not be read or was not valid.", False, _refused),
     Kpi("drift_episodes", "Drift episodes", "episodes that began in the window", (DRIFT,), None, DOWN, "data science", "episodes",
-        "So often the language of the notes moved away from what the model learnt.", False, _episodes),
+        "Times that the language of the notes moved away from the training data.", False, _episodes),
     Kpi("time_to_recovery", "Time to recovery", "median of first RECOVERED - first alarm of an episode", (DRIFT,), 24, DOWN,
-        "data science", "hours", "So long it took until the model understood the notes again.", False, _recovery),
+        "data science", "hours", "Hours until the notes looked like the training data again.", False, _recovery),
     Kpi("model_age", "Model age", "now - the last promotion or rollback", (MODELS,), 30, DOWN, "data science", "days",
-        "So long the serving model has been in service.", False, _model_age),
+        "Days since this model went live.", False, _model_age),
     Kpi("availability", "Availability", "live notes structured within 30 s of acceptance / (live notes + those given up behind the door, "
         "which know no city or version)", (ENTITIES, LOST), 0.995, UP, "platform", "share",
-        "Of all notes, this share was structured in time; a note that still waits counts once it comes out.", True, _availability),
+        "Share of notes that were structured in time; a waiting note counts once it comes out.", True, _availability),
 )  # fmt: skip
 """All of them, in the order in which people read them."""
 
 BY_NAME = {kpi.name: kpi for kpi in KPIS}
+
+REMEDIES = {
+    "straight_through_rate": "See on the control page which city sends most notes to people; label those at the desk, then retrain.",
+    "validated_precision": "Look at the corrected notes: what is marked wrongly comes in kinds. Label more of them, then retrain.",
+    "validated_recall": "Look at the corrected notes: what is missed comes in kinds. Label more of them, then retrain.",
+    "validated_f1": "Compare the model versions; if the newest is worse, roll back (rxtract model rollback), else label and retrain.",
+    "validated_status_f1": "Look at what people corrected: rxtract rules proposals shows which phrase to add, rxtract rules release releases it.",
+    "estimated_f1": "The model is unsure of these notes: label those that wait at the desk, then retrain.",
+    "correction_rate": "Look at the corrected notes of the busiest city; retrain once some hundred are labelled.",
+    "notes_per_validator_hour": "Watch one validator work for ten minutes; keyboard shortcuts and a quiet queue help most.",
+    "time_to_structured_p50": "Notes wait for an extractor: add a replica, or see the runbook on lag.",
+    "time_to_structured_p95": "Some notes wait long: see which partition lags (rxtract doctor), and the runbook on lag.",
+    "cost_per_1000_notes": "Mostly people: raise the share that goes straight through. Mostly machines: fewer replicas while few notes come.",
+    "refused_share": "See the reasons on the control page, tell the sender, then send again what was refused (rxtract dlq replay).",
+    "time_to_recovery": "Drift waits for labels: give the validators the notes of that city first.",
+    "model_age": "Ask for a training (rxtract model retrain); the gate decides whether the new version serves.",
+    "availability": "Notes came late or were given up: see the dead letters behind the door and the runbook on lag.",
+}
+"""What to do first when a KPI is off its target; one for each KPI that has a target."""
 
 
 _MEASURED = {
@@ -368,16 +390,17 @@ def markdown() -> str:
         "# KPIs\n\nGenerated from `libs/outcomes/src/outcomes/kpis.py`; do not edit.\n\n"
         "Computed by the scorekeeper from the topics of today and the seven days before, only live notes, each note once. Shown on the\n"
         "control page and as [metrics](reference/metrics.md).\n\n"
-        "What does not say its origin counts as live: input that nobody can read, and words of people from before they said it. For a\n"
-        "note that several people looked at one word speaks: the lead's, else the last word of who spoke first, and none where a lead\n"
-        "could not read it either; their hours all count. A word that is taken back is none, and an audit of a revision\n"
-        "that a newer one has replaced measures nothing. One note of the audit alone is no quality: a measure\n"
-        "has a value once two notes say something of it.\n\n"
+        "Input without a known origin counts as live: input that nobody can read, and annotations from before they named an origin.\n\n"
+        "Several people may review one note. One verdict settles it (`annotations.verdicts`, the same rule as for training and the\n"
+        "review desk): the last decision of a lead, else that of the first reviewer when all agree. While they disagree, or when\n"
+        "nobody could read the note, it counts in no measure of quality or correction; the hours of all reviewers count. So quality\n"
+        "leaves disputed notes out until a lead has decided them: keep the lead's queue short. An audit of a revision that a newer\n"
+        "one has replaced measures nothing. A measure has a value once two audit notes say something of it.\n\n"
         "Precision, recall, F1 and expected quality judge whether the name of a disease or treatment was found, whatever the note says of it;\n"
-        "they count every entity. All else that counts entities counts [facts](meaning.md): PRESENT, CURRENT, PATIENT. What comes from\n"
-        "before notes were read for that is UNKNOWN, and no fact.\n\n"
-        "No KPI says that nothing comes out at all: a note that waits is not among those structured, nor among those given up, and\n"
-        "availability keeps its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
+        "they count every entity. All other counts of entities count [facts](meaning.md): PRESENT, CURRENT, PATIENT. Records from\n"
+        "before notes were read for that are UNKNOWN, and no facts.\n\n"
+        "No KPI shows that nothing comes out at all: a waiting note is neither structured nor given up, and availability keeps\n"
+        "its value. `RxtractNothingExtracted` and `RxtractLagGrows` page for that ([lag](runbooks/lag.md)).\n\n"
         "Only whole notes count as given up: one that came out once has come out, and a revision of it that was given up later lowers no\n"
         "availability. It is among the dead letters behind the door on the control page.\n\n"
         f"Assumed, and settings of the scorekeeper: {assumed.entry_minutes:g} minutes to type one note by hand, "

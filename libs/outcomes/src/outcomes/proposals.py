@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from contracts.records import AnnotationOutcome, AnnotationValidated, AssertionStatus, Entity, Relation
+from annotations.trust import ALL_TRUSTED
+from annotations.verdicts import Verdict, newest, settle
+from contracts.records import AnnotationValidated, AnnotatorJudged, AssertionStatus, Entity, Relation
 
-from outcomes.annotations import DECIDED
-from outcomes.said import EXPERIENCER, RELATION, STATUS, TIME
+from outcomes.statements import EXPERIENCER, RELATION, STATUS, TIME
 
 LEAST_PATIENTS = 5
 NOTHING = "none"
@@ -45,7 +46,7 @@ class Proposal:
 
 
 class Corrections:
-    """Takes words of people in and tells what many of them correct. Keeps texts of notes in memory alone.
+    """Takes annotations and returns what many of them correct. Keeps texts of notes in memory alone.
 
     Args:
         least_patients: Patients that a phrase needs.
@@ -55,14 +56,23 @@ class Corrections:
         if least_patients < LEAST_PATIENTS:
             raise ValueError(f"least_patients: at least {LEAST_PATIENTS}")
         self._least = least_patients
-        self._last: dict[tuple[str, str, str], AnnotationValidated] = {}
+        self._trust = ALL_TRUSTED
+        self._verdicts: dict[tuple[str, str], dict[str, Verdict]] = defaultdict(dict)
+        self._annotations: dict[str, AnnotationValidated] = {}
 
     def take(self, annotation: AnnotationValidated) -> None:
-        """Take a word; of one person on one note the last counts."""
-        key = (annotation.source, annotation.note_id, annotation.annotator)
-        known = self._last.get(key)
-        if known is None or (known.revision, known.sequence) <= (annotation.revision, annotation.sequence):
-            self._last[key] = annotation
+        """Take an annotation; of one annotator on one note the last counts."""
+        standing = self._verdicts[annotation.source, annotation.note_id]
+        known = standing.get(annotation.annotator)
+        verdict = standing[annotation.annotator] = newest(known, Verdict.of(annotation))
+        if verdict.annotation_id == annotation.annotation_id:
+            self._annotations[annotation.annotation_id] = annotation
+            if known is not None and known.annotation_id != annotation.annotation_id:
+                del self._annotations[known.annotation_id]
+
+    def judged(self, event: AnnotatorJudged) -> None:
+        """Take whose labels are held, or count again."""
+        self._trust = self._trust.after(event)
 
     def proposals(self) -> list[Proposal]:
         """What many correct, the most patients first. Of phrases of which one is part of another the longer is told where it says as much."""
@@ -82,17 +92,12 @@ class Corrections:
         )
 
     def _settled(self) -> Iterator[AnnotationValidated]:
-        """One word for each note: a lead's, else the one that was said first."""
-        notes: dict[tuple[str, str], list[AnnotationValidated]] = defaultdict(list)
-        for word in self._last.values():
-            if word.outcome in DECIDED and word.model is not None and not word.sealed:
-                notes[word.source, word.note_id].append(word)
-        for words in notes.values():
-            newest = max(word.revision for word in words)
-            yield min(
-                (word for word in words if word.revision == newest),
-                key=lambda word: (word.outcome is not AnnotationOutcome.ADJUDICATED, word.annotated_at, word.annotator),
-            )
+        """The annotation that settles each note, of those that a model had read and whose text is there."""
+        for standing in self._verdicts.values():
+            verdict = settle(standing.values(), self._trust).verdict
+            annotation = self._annotations[verdict.annotation_id] if verdict else None
+            if annotation is not None and annotation.model is not None and not annotation.sealed:
+                yield annotation
 
 
 _Correction = tuple[str, str, str, list[str]]

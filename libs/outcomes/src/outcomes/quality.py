@@ -10,17 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
+from annotations.spans import Span, spans_of
 from contracts.identity import note_key
-from contracts.records import AnnotationValidated, Entity, LabelQuality
+from contracts.records import AnnotationValidated, LabelQuality
 
-from outcomes.said import compare_said
+from outcomes.statements import compare_statements
 
 ALL = "ALL"
 LABELS = ("DISEASE", "TREATMENT", ALL)
 Z_95 = 1.959964
 MIN_NOTES_FOR_BIAS = 20
-
-Span = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class AuditedNote:
         note: Its key, `source|note_id`.
         weight: 1 / inclusion probability.
         shown: Whether the person saw the predictions first.
-        counts: By label, and by class of what is said where a person judged that (`outcomes.said`).
+        counts: By label, and by class of what is said where a person judged that (`outcomes.statements`).
     """
 
     note: str
@@ -64,17 +63,12 @@ class Ratio:
     high: float
 
 
-def spans(entities: Iterable[Entity]) -> frozenset[Span]:
-    """What is compared: label and offsets, never text."""
-    return frozenset((entity.label.value, entity.start, entity.end) for entity in entities)
-
-
 def count(predicted: frozenset[Span], right: frozenset[Span]) -> dict[str, Counts]:
     """Count per label and for all labels together."""
     found: dict[str, Counts] = {}
     for label in LABELS:
-        said = {span for span in predicted if label in {ALL, span[0]}}
-        true = {span for span in right if label in {ALL, span[0]}}
+        said = {span for span in predicted if label in {ALL, span.label}}
+        true = {span for span in right if label in {ALL, span.label}}
         found[label] = Counts(len(said & true), len(said - true), len(true - said))
     return found
 
@@ -89,8 +83,8 @@ def audited(annotation: AnnotationValidated) -> AuditedNote:
         annotation.written_at,
         1.0 / probability,
         annotation.predictions_shown,
-        count(spans(annotation.predicted_entities), spans(annotation.entities))
-        | {name: Counts(*found) for name, found in compare_said(annotation).items()},
+        count(frozenset(spans_of(annotation.predicted_entities)), frozenset(spans_of(annotation.entities)))
+        | {name: Counts(*found) for name, found in compare_statements(annotation).items()},
     )
 
 
@@ -107,7 +101,7 @@ def ratio(above: Sequence[float], below: Sequence[float], weights: Sequence[floa
     residuals = (w * (a - value * b) / (total - w * b) for w, a, b in zip(weights, above, below, strict=True) if b > 0)
     variance = notes / (notes - 1) * sum(residual * residual for residual in residuals)
     freedom = max(_kish([w * b for w, b in zip(weights, below, strict=True)]) - 1, 1.0)
-    return Ratio(value, *_wilson(value, _effective(value, variance, weights, below), _student(freedom)))
+    return Ratio(value, *_wilson(value, _effective(value, variance, weights, below), student(freedom)))
 
 
 def _effective(value: float, variance: float, weights: Sequence[float], below: Sequence[float]) -> float:
@@ -130,7 +124,7 @@ def _wilson(value: float, size: float, quantile: float) -> tuple[float, float]:
     return max(0.0, min(middle - half, value)), min(1.0, max(middle + half, value))
 
 
-def _student(freedom: float) -> float:
+def student(freedom: float) -> float:
     """Student's 97.5 % quantile by the Cornish-Fisher expansion; within 1 % from 4 degrees of freedom on."""
     z = Z_95
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

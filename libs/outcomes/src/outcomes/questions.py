@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from contracts.records import AssertionStatus, AssertionTime, Experiencer
 
-from outcomes.records_at_rest import MANIFEST, SCHEMA, DamagedManifest, Manifest
+from outcomes.records_at_rest import CODES, CODES_SCHEMA, MANIFEST, SCHEMA, DamagedManifest, Manifest
 
 # One row a note: the highest (revision, model serial, rules serial), whatever lies in the files. A note is a source and its id.
 _NOTES = """
@@ -50,6 +50,22 @@ JOIN entities d ON d.source = r.source AND d.note_id = r.note_id AND d.entity_id
 """
 _PAIRS = """
 CREATE VIEW pairs AS SELECT * EXCLUDE (type) FROM relations WHERE type = 'TREATS'
+"""
+# The codes of the event that counts for a note, by the newest tables that coded it. `category` is what ICD-10 counts by: its first three.
+_CODES = """
+CREATE VIEW codes AS
+SELECT e.*, c.system, c.code, c.display, c.version, c.score, c.how, c.place,
+  CASE WHEN c.system = 'http://hl7.org/fhir/sid/icd-10' THEN left(c.code, 3) ELSE c.code END AS category
+FROM (SELECT source, note_id, unnest(codes, recursive := true) FROM (
+  SELECT k.source, k.note_id, k.codes, row_number() OVER (PARTITION BY k.source, k.note_id ORDER BY k.table_serial DESC) AS newest
+  FROM kept_codes k JOIN notes n ON n.source = k.source AND n.note_id = k.note_id AND n.event_id = k.entities_event_id
+) WHERE newest = 1) c
+JOIN entities e ON e.source = c.source AND e.note_id = c.note_id AND e.entity_id = c.entity_id
+"""
+_CODED_FACTS = """
+CREATE VIEW coded_facts AS
+SELECT * EXCLUDE (status, "time", experiencer) FROM codes
+WHERE status = 'PRESENT' AND "time" = 'CURRENT' AND experiencer = 'PATIENT'
 """
 
 
@@ -120,6 +136,40 @@ ORDER BY notes DESC, treatment, status, "time", experiencer LIMIT 200""",
 FROM relations WHERE treatment <> '' AND disease <> '' GROUP BY ALL HAVING count(DISTINCT patient_ref) >= $k
 ORDER BY notes DESC, type, treatment, disease LIMIT 200""",
     ),
+    Question(
+        "diseases-by-code",
+        "How many patients have a disease now, by its code: one row for htn and hypertension, with how many spellings it had.",
+        """SELECT code, max(display) AS disease, count(DISTINCT patient_ref) AS patients, count(DISTINCT (source, note_id)) AS notes,
+  count(DISTINCT lower(text)) AS spellings
+FROM coded_facts WHERE label = 'DISEASE' GROUP BY system, code HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY patients DESC, notes DESC, code LIMIT 200""",
+    ),
+    Question(
+        "substances-by-code",
+        "How many patients are given a substance now, by its code: brands, combinations and generic names in one row.",
+        """SELECT code, max(display) AS substance, count(DISTINCT patient_ref) AS patients, count(DISTINCT (source, note_id)) AS notes,
+  count(DISTINCT lower(text)) AS names
+FROM coded_facts WHERE label = 'TREATMENT' GROUP BY system, code HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY patients DESC, notes DESC, code LIMIT 200""",
+    ),
+    Question(
+        "rising-categories",
+        "Which categories of diseases more patients have in the last seven days than in the seven before, as a share of all patients.",
+        """WITH last AS (SELECT max(CAST(day AS DATE)) AS day FROM notes),
+totals AS (SELECT count(DISTINCT patient_ref) FILTER (WHERE CAST(n.day AS DATE) > last.day - 7) AS now_all,
+  count(DISTINCT patient_ref) FILTER (WHERE CAST(n.day AS DATE) <= last.day - 7 AND CAST(n.day AS DATE) > last.day - 14) AS before_all
+  FROM notes n, last),
+found AS (SELECT category, min_by(display, length(code)) AS disease,
+  count(DISTINCT patient_ref) FILTER (WHERE CAST(c.day AS DATE) > last.day - 7) AS now,
+  count(DISTINCT patient_ref) FILTER (WHERE CAST(c.day AS DATE) <= last.day - 7 AND CAST(c.day AS DATE) > last.day - 14) AS before
+  FROM coded_facts c, last WHERE label = 'DISEASE' GROUP BY 1)
+SELECT category, disease, now AS patients_this_week,
+  CASE WHEN before = 0 OR before >= $k THEN before END AS patients_week_before,
+  round((now + 0.5) / (now_all + 1) / ((greatest(before, CASE WHEN before = 0 THEN 0 ELSE $k END) + 0.5) / (before_all + 1)), 2) AS times_as_often
+FROM found, totals WHERE now >= $k AND before_all > 0
+  AND (now + 0.5) / (now_all + 1) > (before + 0.5) / (before_all + 1)
+ORDER BY times_as_often DESC, now DESC, category LIMIT 50""",
+    ),
 )
 READY_BY_NAME = {question.name: question for question in READY}
 
@@ -136,18 +186,36 @@ UNREADABLE = (duckdb.Error, DamagedManifest, OSError)
 """What asking raises when the files are not as they should be."""
 
 
-def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a folder as the tables notes, entities, facts, relations and pairs, as they are visible now. No other file can be read.
+SUCCESS = "_SUCCESS"
+"""What Spark and its like leave beside the files of a job that ended well."""
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that count: those that its manifest names, or all that a job of a cluster finished.
 
     Raises:
         NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
         DamagedManifest: Nobody knows which files count.
     """
-    if not (folder / MANIFEST).exists():
-        raise NoRecordsAtRest(f"no records at rest in {folder.name}: the scorekeeper writes them, is it up?")
-    paths = [str(folder / one.path) for one in Manifest.read(folder).files]
+    if (folder / MANIFEST).exists():
+        return [folder / one.path for one in Manifest.read(folder).files]
+    if (folder / SUCCESS).exists():
+        return sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith(("_", ".")))
+    raise NoRecordsAtRest(
+        f"no records at rest in {folder.name}: the scorekeeper writes them (is it up?), or `rxtract batch`, or a Spark job that ended"
+    )
+
+
+def open_records(*folders: Path) -> duckdb.DuckDBPyConnection:
+    """Open folders as the tables notes, entities, facts, relations, pairs, codes and coded_facts, as they are visible now. No other file can be read.
+
+    Raises:
+        NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
+        DamagedManifest: Nobody knows which files count.
+    """
+    paths = [str(path) for folder in folders for path in visible_files(folder)]
     connection = duckdb.connect()
-    listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
+    listed = _listed(paths)
     # Every column of now, which a file from before may lack.
     connection.register("nothing", SCHEMA.empty_table())
     connection.execute("CREATE TABLE columns_of_now AS SELECT * FROM nothing")
@@ -156,10 +224,36 @@ def open_records(folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(
         f"CREATE VIEW kept AS SELECT * FROM columns_of_now{f' UNION ALL BY NAME {files}' if paths else ''}"  # noqa: S608
     )
-    for view in (_NOTES, _ENTITIES, _FACTS, _RELATIONS, _PAIRS):
+    coded = [str(path) for folder in folders for path in code_files(folder)]
+    _keep_codes(connection, coded)
+    for view in (_NOTES, _ENTITIES, _FACTS, _RELATIONS, _PAIRS, _CODES, _CODED_FACTS):
         connection.execute(view)
+    listed = _listed([*paths, *coded])
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection
+
+
+def code_files(folder: Path) -> list[Path]:
+    """Return the files of codes that count; none where nobody codes.
+
+    Raises:
+        DamagedManifest: Nobody knows which files count.
+    """
+    return [folder / CODES / one.path for one in Manifest.read(folder / CODES).files]
+
+
+def _keep_codes(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    connection.register("nothing", CODES_SCHEMA.empty_table())
+    connection.execute("CREATE TABLE codes_of_now AS SELECT * FROM nothing")
+    connection.unregister("nothing")
+    files = f"SELECT * FROM read_parquet([{_listed(paths)}], hive_partitioning=false, union_by_name=true)"  # noqa: S608
+    connection.execute(
+        f"CREATE VIEW kept_codes AS SELECT * FROM codes_of_now{f' UNION ALL BY NAME {files}' if paths else ''}"  # noqa: S608
+    )
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
 
 
 def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str) -> dict[str, Any] | None:
@@ -187,6 +281,16 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCo
     if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
         raise NoSelect("give one SELECT: the records can be read, not written")
     return connection.execute(statements[0])
+
+
+def frequent_mentions(connection: duckdb.DuckDBPyConnection, k: int) -> list[tuple[str, str, int, int]]:
+    """Mention, label, patients and notes of what at least `k` patients have, whatever is said of it; the most frequent first."""
+    return connection.execute(
+        """SELECT mode(text), label, count(DISTINCT patient_ref) AS patients, count(DISTINCT (source, note_id)) AS notes
+FROM entities WHERE text <> '' GROUP BY lower(text), label HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, lower(text), label""",
+        {"k": k},
+    ).fetchall()
 
 
 def ask(connection: duckdb.DuckDBPyConnection, question: Question, k: int) -> list[tuple[Any, ...]]:

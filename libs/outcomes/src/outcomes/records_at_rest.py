@@ -9,16 +9,17 @@ import fcntl
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from contracts.files import NAMESPACE
-from contracts.records import EntitiesExtracted
+from contracts.records import EntitiesCoded, EntitiesExtracted
 
 from outcomes.days import day_of
 
@@ -90,6 +91,33 @@ SCHEMA = pa.schema(
         ("review_reason", pa.string()),
         ("entities", pa.list_(_MENTION)),
         ("relations", pa.list_(_RELATION)),
+    ]
+)
+
+CODES = "codes"
+"""The folder within the records in which codes lie, with a manifest of their own."""
+_CODE = pa.struct(
+    [
+        ("entity_id", pa.string()),
+        ("system", pa.string()),
+        ("code", pa.string()),
+        ("display", pa.string()),
+        ("version", pa.string()),
+        ("score", pa.float64()),
+        ("how", pa.string()),
+        ("place", pa.int32()),
+    ]
+)
+CODES_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("note_id", pa.string()),
+        ("entities_event_id", pa.string()),
+        ("event_id", pa.string()),
+        ("table_version", pa.string()),
+        ("table_serial", pa.int64()),
+        ("day", pa.string()),
+        ("codes", pa.list_(_CODE)),
     ]
 )
 
@@ -204,6 +232,24 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def codes_row_of(event: EntitiesCoded, zone: ZoneInfo) -> dict[str, Any]:
+    """One row of codes: of one event of entities, by one set of tables."""
+    return {
+        "source": event.source,
+        "note_id": event.note_id,
+        "entities_event_id": event.entities_event_id,
+        "event_id": event.event_id,
+        "table_version": event.table_version,
+        "table_serial": event.table_serial,
+        "day": day_of(event.written_at, zone),
+        "codes": [
+            {"entity_id": one.entity_id, "place": place, **code.to_dict()}
+            for one in event.entities
+            for place, code in enumerate(one.codes, 1)
+        ],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Rows of one partition, with the offset of the first record and the one after the last. Rows may be fewer than records."""
@@ -233,14 +279,16 @@ class RecordsAtRest:
     Args:
         folder: Made when it is not there, readable by us alone: entity texts are health data.
         on_step: Called with the name of each step that is about to be taken; tests end the process there.
+        schema: The columns of its rows, one of which is `day`.
 
     Raises:
         FolderInUse: Another writer has it.
         DamagedManifest: Nothing was touched.
     """
 
-    def __init__(self, folder: Path, on_step: Callable[[str], None] = _no_step) -> None:
+    def __init__(self, folder: Path, on_step: Callable[[str], None] = _no_step, schema: pa.Schema = SCHEMA) -> None:
         self._folder = folder
+        self._schema = schema
         self._on_step = on_step
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(folder)
@@ -272,7 +320,7 @@ class RecordsAtRest:
         files = list(self.manifest.files)
         for day, rows in by_day.items():
             beat()
-            files.append(self._write(day, names[day], [pa.Table.from_pylist(rows, SCHEMA)]))
+            files.append(self._write(day, names[day], [pa.Table.from_pylist(rows, self._schema)]))
         self._show(Manifest(tuple(files), offsets, self.manifest.retired))
 
     def merge_a_day(self, at_files: int = MERGE_AT_FILES, beat: Beat = _no_beat) -> int:
@@ -293,6 +341,38 @@ class RecordsAtRest:
         self._show(Manifest((*kept, merged), self.manifest.offsets, retired))
         return len(gone) - 1
 
+    def erase(self, patients: Collection[str], beat: Beat = _no_beat) -> int:
+        """Write the files anew that hold rows of these patients (pseudonyms), without them, and delete the old ones. Returns how many rows went.
+
+        A reader that has an old manifest and not yet opened its files is answered with an error once: an erasure does not wait for it.
+        """
+        kept, gone, rows = [], [], 0
+        number = max((_number(one.path) for one in self.manifest.files), default=0)
+        for one in self.manifest.files:
+            beat()
+            found = self._rows_of(one, patients)
+            if not found:
+                kept.append(one)
+                continue
+            number, rows = number + 1, rows + found
+            gone.append(one.path)
+            if found < one.rows:
+                kept.append(self._write(one.day, f"merged-{number}.parquet", self._without(one, patients, beat)))
+        if gone:
+            self._show(Manifest(tuple(kept), self.manifest.offsets, (*self.manifest.retired, *gone)))
+        self.delete_retired()  # what an earlier merge replaced may hold them too
+        return rows
+
+    def _rows_of(self, one: SinkFile, patients: Collection[str]) -> int:
+        """How many rows of a file are of these patients."""
+        names = pq.read_table(self._folder / one.path, columns=["patient_ref"], use_threads=False).column(0)
+        return int(pc.sum(pc.is_in(names, value_set=pa.array(list(patients), pa.string()))).as_py() or 0)
+
+    def _without(self, one: SinkFile, patients: Collection[str], beat: Beat) -> Iterator[pa.Table]:
+        wanted = pa.array(list(patients), pa.string())
+        for table in self._groups([one], beat):
+            yield table.filter(pc.invert(pc.is_in(table.column("patient_ref"), value_set=wanted)))
+
     def delete_retired(self) -> None:
         """Delete what earlier merges replaced. Do it long after them: readers may have the files open."""
         retired = self.manifest.retired
@@ -305,12 +385,12 @@ class RecordsAtRest:
 
     def _groups(self, files: Iterable[SinkFile], beat: Beat) -> Iterator[pa.Table]:
         """The rows of some files in order, `GROUP_ROWS` at a time however they lie, and with the columns of now."""
-        held = SCHEMA.empty_table()
+        held = self._schema.empty_table()
         for one in files:
             with pq.ParquetFile(self._folder / one.path, buffer_size=_READ_BYTES, pre_buffer=False) as source:
                 for batch in source.iter_batches(GROUP_ROWS, use_threads=False):
                     beat()
-                    held = pa.concat_tables([held, _as_of_now(batch)])
+                    held = pa.concat_tables([held, _as_of_now(batch, self._schema)])
                     if held.num_rows >= GROUP_ROWS:
                         yield held.slice(0, GROUP_ROWS)
                         held = held.slice(GROUP_ROWS)
@@ -323,7 +403,7 @@ class RecordsAtRest:
         self._on_step("write a file")
         rows = 0
         with (place / name).open("wb") as out:
-            with pq.ParquetWriter(out, SCHEMA, compression="zstd") as writer:
+            with pq.ParquetWriter(out, self._schema, compression="zstd") as writer:
                 for table in tables:
                     writer.write_table(table, GROUP_ROWS)
                     rows += table.num_rows
@@ -353,14 +433,14 @@ class RecordsAtRest:
                 path.unlink()
 
 
-def _as_of_now(batch: pa.RecordBatch) -> pa.Table:
+def _as_of_now(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     """Rows with the columns of now: one that came later is null in a file from before."""
     there = set(batch.schema.names)
     columns = [
         batch.column(field.name).cast(field.type) if field.name in there else pa.nulls(batch.num_rows, field.type)
-        for field in SCHEMA
+        for field in schema
     ]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _number(path: str) -> int:

@@ -17,7 +17,7 @@ _Unit = tuple[str, Any]
 """A class, and of what it is said."""
 
 
-class SaidCounts(NamedTuple):
+class StatementCounts(NamedTuple):
     """Outcomes of one note and class."""
 
     right: int
@@ -25,7 +25,7 @@ class SaidCounts(NamedTuple):
     missed: int
 
 
-def compare_said(annotation: AnnotationValidated) -> dict[str, SaidCounts]:
+def compare_statements(annotation: AnnotationValidated) -> dict[str, StatementCounts]:
     """Count each class that was said or is right, such as "status NEGATED", "relation TREATS" or "prescription frequency".
 
     And all classes of a kind together, under the kind's own name: "status".
@@ -35,13 +35,13 @@ def compare_said(annotation: AnnotationValidated) -> dict[str, SaidCounts]:
     judged = [(one, other) for one, other in both if _is_judged(other)]
     if not judged:
         return {}
-    said = {unit for one, _ in judged for unit in _of(one)}
+    predicted = {unit for one, _ in judged for unit in _of(one)}
     right = {unit for _, other in judged for unit in _of(other)}
-    said |= _relations([one for one, _ in judged], annotation.predicted_relations)
+    predicted |= _relations([one for one, _ in judged], annotation.predicted_relations)
     right |= _relations([other for _, other in judged], annotation.relations)
-    counts = [_counted(units) for units in (said & right, said - right, right - said)]
+    counts = [_counted(units) for units in (predicted & right, predicted - right, right - predicted)]
     names = sorted({name for found in counts for name in found})
-    return {name: SaidCounts(*(found[name] for found in counts)) for name in names}
+    return {name: StatementCounts(*(found[name] for found in counts)) for name in names}
 
 
 def _counted(units: set[_Unit]) -> Counter[str]:
@@ -54,7 +54,7 @@ def _counted(units: set[_Unit]) -> Counter[str]:
 
 def differs(annotation: AnnotationValidated) -> bool:
     """Whether a person corrected what is said of an entity that stayed."""
-    return any(found.wrong or found.missed for found in compare_said(annotation).values())
+    return any(found.wrong or found.missed for found in compare_statements(annotation).values())
 
 
 def _is_judged(entity: Entity) -> bool:

@@ -1,0 +1,1 @@
+"""What annotators say of a note: spans, verdicts, and the one rule which verdict settles it."""

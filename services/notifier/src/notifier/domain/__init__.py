@@ -1,0 +1,1 @@
+"""Endpoints, messages, signatures and verdicts: pure."""

@@ -38,7 +38,8 @@ class DeskPage:
         if self._token:
             page.get_by_label("Token").fill(self._token)
             page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="Review desk")).to_be_visible(timeout=WAIT_MS)
+        # The login page has the same heading: whoever left it before it led on would be led away from where he went.
+        expect(page.locator("header .who")).to_be_visible(timeout=WAIT_MS)
         return page
 
     def open(self) -> None:
@@ -105,10 +106,10 @@ class DeskPage:
         expect(self.page.locator("#paper")).to_contain_text(text, timeout=WAIT_MS)
 
     def see_nothing_waits(self) -> None:
-        expect(self.page.get_by_text("Nothing waits for you")).to_be_visible(timeout=WAIT_MS)
+        expect(self.page.get_by_text("No notes are waiting for you")).to_be_visible(timeout=WAIT_MS)
 
     def see_coming(self) -> None:
-        expect(self.page.get_by_text("The next note is coming")).to_be_visible(timeout=WAIT_MS)
+        expect(self.page.get_by_text("Loading the next note")).to_be_visible(timeout=WAIT_MS)
 
     def see_refused(self, count: int) -> None:
         expect(self.page.locator("#show-refused")).to_have_text(f"Not taken: {count}", timeout=WAIT_MS)

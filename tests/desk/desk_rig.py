@@ -40,6 +40,8 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import (
     ACCESS_LOGGED,
     ANNOTATIONS_VALIDATED,
+    ANNOTATORS_JUDGED,
+    DESK_CHANGED,
     DRIFT_DETECTED,
     DRIFT_WORDS,
     MODEL_EVENTS,
@@ -49,11 +51,20 @@ from contracts.topics import (
 )
 from contracts.wire import Deserializer, Serializer
 from redis import Redis
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 
 TEXT = "Pt 😀 has type 2 diabetes; start metformin. zebra-quartz-canary"
 SOURCE = "clinic-app"
-TOPICS = (ACCESS_LOGGED, REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
+TOPICS = (
+    ACCESS_LOGGED,
+    REVIEW_REQUESTED,
+    ANNOTATIONS_VALIDATED,
+    ANNOTATORS_JUDGED,
+    DRIFT_DETECTED,
+    DRIFT_WORDS,
+    MODEL_EVENTS,
+    DESK_CHANGED,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ def span(word: str, label: str, text: str = TEXT) -> dict[str, object]:
 class Rig:
     """A running desk on its own topics."""
 
-    def __init__(self, stack, folder: Path) -> None:
+    def __init__(self, stack, folder: Path, **more: str) -> None:
         self.stack = stack
         self.folder = folder
         self.prefix = f"t{uuid.uuid4().hex[:10]}."
@@ -117,9 +128,9 @@ class Rig:
         ]
         lines = [f"{name}:{role}:{hash_token('token-' + name)}" for name, role in people]
         (folder / "tokens").write_text("\n".join(lines))
-        self.process = self.start()
+        self.process = self.start(**more)
 
-    def start(self, within_s: float = 60, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, within_s: float = 120, **more: str) -> subprocess.Popen[bytes]:
         own = {
             "TOPIC_PREFIX": self.prefix,
             "DESK_KEY_FILE": str(self.folder / "key"),
@@ -128,6 +139,8 @@ class Rig:
             "DESK_PORT_FILE": str(self.folder / "http.port"),
             "HEALTH_PORT_FILE": str(self.folder / "health.port"),
             "DESK_DOUBLE_SHARE": "0",
+            "DESK_CHECK_SHARE": "0",
+            "DESK_WATCH": "false",
             **more,
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RXTRACT_")}

@@ -16,8 +16,8 @@ from contracts.records import AccessAction, AnnotationOutcome, Origin, Relation,
 from contracts.topics import ACCESS_LOGGED, load_topics, prefixed
 from desk_rig import SOURCE, TEXT, Asked, Rig, StallingProxy, action_on, decide, next_of, span, until
 from review_desk.adapters.store import READY
-from runtime.pseudonyms import Pseudonyms
-from runtime.secret_files import hash_token
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.secret_files import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -330,7 +330,7 @@ def test_a_request_that_nobody_can_read_is_dead_lettered_once(rig: Rig) -> None:
 
 def test_a_desk_killed_between_the_event_and_its_mark_neither_loses_nor_repeats_it(rig: Rig) -> None:
     rig.end()
-    with StallingProxy(rig.stack.addresses.redis_url, rb"HSET\r\n\$\d+\r\n[^\r]*desk:words:") as proxy:
+    with StallingProxy(rig.stack.addresses.redis_url, rb"HSET\r\n\$\d+\r\n[^\r]*desk:verdicts:") as proxy:
         rig.process = rig.start(REDIS_URL=proxy.url)
         notes = rig.ask(2)
         task = next_of(rig.client("anna"))
@@ -342,8 +342,8 @@ def test_a_desk_killed_between_the_event_and_its_mark_neither_loses_nor_repeats_
             rig.process.wait(10)
             with pytest.raises(httpx.HTTPError):
                 answer.result(20)
-    words = rig.key("words", task["note_id"])
-    assert not rig.redis.exists(words)
+    verdicts = rig.key("verdicts", task["note_id"])
+    assert not rig.redis.exists(verdicts)
     rig.process = rig.start()
     anna = rig.client("anna")
     again = decide(anna, task, [], sequence=1)  # what the page does: it got no answer

@@ -12,12 +12,12 @@ from contracts.records import AnnotationValidated
 from desk_rig import SOURCE, Asked, Rig, next_of, request, until
 from review_desk.adapters.store import AGE_S, KEEP_S, READY, Store, connect
 from review_desk.desk import Decision, Desk, Held, Reviewer
-from review_desk.domain.tasks import Queue, Task, Word
+from review_desk.domain.tasks import DeskVerdict, Queue, Task
 from review_desk.follower import Follower
 from review_desk.metrics import METRICS
-from runtime.health import Liveness, Readiness
-from runtime.memory import MemoryBroker, MemoryConsumer
-from runtime.metrics import Metrics
+from runtime.service.health import Liveness, Readiness
+from runtime.service.memory import MemoryBroker, MemoryConsumer
+from runtime.service.metrics import Metrics
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -42,8 +42,8 @@ def task(place: int = 0, *, sample: str = "UNCERTAIN", revision: int = 1, double
     return Task(revision, 1, 0, 0, place, 0.5, sample, "Pune", "general", place, double)
 
 
-def word(outcome: str = "ACCEPTED", *, revision: int = 1, sequence: int = 1) -> Word:
-    return Word(revision, sequence, outcome, uuid.uuid4().hex, 3, (), ())
+def verdict(who: Reviewer, outcome: str = "ACCEPTED", *, at: int, sequence: int = 1) -> DeskVerdict:
+    return DeskVerdict(who.annotator, 1, sequence, outcome, uuid.uuid4().hex, since=at, at=at, tokens=3)
 
 
 class AnyRequest:
@@ -64,8 +64,8 @@ def make_ready(store: Store) -> None:
     assert store.set_ready("test")
 
 
-def add(store: Store, tasks: dict[str, Task], words=()) -> None:
-    store.apply(tasks, words, store.entries([*tasks, *(said[0] for said in words)]))
+def add(store: Store, tasks: dict[str, Task], verdicts=()) -> None:
+    store.apply(tasks, verdicts, store.entries([*tasks, *(note for note, _ in verdicts)]))
 
 
 class Log:
@@ -84,6 +84,9 @@ class Log:
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.at = partitions[0].offset
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        pass
 
     def poll(self, timeout: float) -> "Message | None":
         if timeout == 0 or self.at >= self.records:
@@ -136,7 +139,16 @@ def test_a_wipe_while_the_queue_is_built_is_seen(store: Store) -> None:
             wiped.append(offset)
             wipe(store)
 
-    follower = Follower(Log(10), ["notes"], project, store, stop, Liveness(), Readiness("queue"), metrics)
+    follower = Follower(
+        Log(10),
+        ["notes"],
+        project,
+        store,
+        stop=stop,
+        liveness=Liveness(),
+        readiness=Readiness("queue"),
+        metrics=metrics,
+    )
     thread = threading.Thread(target=follower.run)
     thread.start()
     deadline = time.monotonic() + 20
@@ -164,7 +176,7 @@ class Growing(MemoryConsumer):
 def test_partitions_that_come_later_are_read_from_their_beginning(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.positioned.GROWTH_S", 0.0)
+    monkeypatch.setattr("runtime.kafka.reader.GROWTH_S", 0.0)
     broker, metrics, stop, readiness = MemoryBroker(), Metrics(METRICS), threading.Event(), Readiness("queue")
     metrics.build_all()
     broker.append("notes", b"old")
@@ -176,7 +188,9 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
                 missing.append(dict(readiness.missing))
 
     missing: list[dict[str, str]] = []
-    follower = Follower(Growing(broker), ["notes"], project, store, stop, Liveness(), readiness, metrics)
+    follower = Follower(
+        Growing(broker), ["notes"], project, store, stop=stop, liveness=Liveness(), readiness=readiness, metrics=metrics
+    )
     thread = threading.Thread(target=follower.run)
     thread.start()
     try:
@@ -202,7 +216,9 @@ def test_what_lives_as_long_as_the_follower_does_not_run_out(store: Store, monke
         store.set_new_words("city=Pune", ["dengue"])
         store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4})
 
-    follower = Follower(Log(1), ["notes"], project, store, stop, Liveness(), Readiness("queue"), metrics)
+    follower = Follower(
+        Log(1), ["notes"], project, store, stop=stop, liveness=Liveness(), readiness=Readiness("queue"), metrics=metrics
+    )
     thread = threading.Thread(target=follower.run)
     thread.start()
     until(store.is_ready, 20)
@@ -216,7 +232,7 @@ def test_what_lives_as_long_as_the_follower_does_not_run_out(store: Store, monke
     assert metrics.registry.get_sample_value("rxtract_desk_rebuilds_total") == 1
 
 
-def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig: Rig) -> None:
+def test_a_rebuild_reads_no_verdicts_that_the_queue_had_forgotten(store: Store, rig: Rig) -> None:
     """Annotations are kept for ever. Those of the last months say what is finished; the others are history."""
     rig.end()
     rig.wipe()
@@ -234,21 +250,21 @@ def test_a_rebuild_reads_no_words_that_the_queue_had_forgotten(store: Store, rig
     rig.process = rig.start()
     assert rig.client("anna").get("/api/queue").json()["waiting"]["open"] == 1
     assert next_of(rig.client("ben"))["note_id"] == notes[2]
-    kept = list(rig.redis.scan_iter(f"{rig.prefix}rxtract:desk:words:*"))
+    kept = list(rig.redis.scan_iter(f"{rig.prefix}rxtract:desk:verdicts:*"))
     assert sorted(key.rpartition(":")[2] for key in kept) == sorted(f"{SOURCE}|{note}" for note in notes[:2])
 
 
 def test_a_backlog_of_ones_own_notes_hides_nothing(store: Store) -> None:
     make_ready(store)
     mine = {f"a|note-{n}": task(n, sample="AUDIT") for n in range(2_500)}
-    add(store, mine, [(note_id, ANNA.annotator, word("SKIPPED"), 1) for note_id in mine])
+    add(store, mine, [(note_id, verdict(ANNA, "SKIPPED", at=1)) for note_id in mine])
     add(store, {"a|note-9999": task(9_999, sample="AUDIT")})
     handed = desk_on(store, [], audit_every=1).next(ANNA)
     assert handed is not None
     assert handed.entry.note == "a|note-9999"
     assert desk_on(store, [], audit_every=1).next(BEN).entry.note == "a|note-0"
     add(store, {"a|note-7": task(7, sample="AUDIT", revision=2)})  # a newer revision is a new note to her
-    assert store.unspoken(ANNA.annotator, ["a|note-7", "a|note-8"]) == ["a|note-7"]
+    assert store.unanswered(ANNA.annotator, ["a|note-7", "a|note-8"]) == ["a|note-7"]
 
 
 def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store: Store) -> None:
@@ -260,7 +276,7 @@ def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store:
     add(store, {"a|note-1": sure, "a|note-2": replace(task(2), requested_at=now_ms - 30_000)})
     add(store, {"a|note-3": replace(task(3, sample="AUDIT"), requested_at=now_ms - 5_000)})
     assert store.oldest_s(now_ms) == {"open": 90.0, "audit": 5.0, "second": 0.0, "lead": 0.0}
-    add(store, {}, [("a|note-1", ANNA.annotator, word(), now_ms)])
+    add(store, {}, [("a|note-1", verdict(ANNA, at=now_ms))])
     assert store.oldest_s(now_ms)["open"] == 30.0
     add(
         store, {"a|note-2": replace(task(2, revision=2), requested_at=now_ms - 1_000)}
@@ -272,13 +288,13 @@ def test_the_oldest_of_each_queue_is_known_wherever_its_notes_stand_in_it(store:
 
 def test_what_outlived_its_text_leaves_the_queues(store: Store) -> None:
     make_ready(store)
-    add(store, {"a|note-1": task(1), "a|note-2": task(2)}, [("a|note-2", ANNA.annotator, word(), 1)])
+    add(store, {"a|note-1": task(1), "a|note-2": task(2)}, [("a|note-2", verdict(ANNA, at=1))])
     assert store.sweep(time.time()) == 0
     assert store.waiting()["open"] == 1
     assert store.sweep(time.time() + AGE_S + 1) == 2
     assert store.waiting()["open"] == 0
     assert store.front(Queue.OPEN, "city=Pune", 0, 10) == []
-    assert store.unspoken(ANNA.annotator, ["a|note-2"]) == ["a|note-2"]
+    assert store.unanswered(ANNA.annotator, ["a|note-2"]) == ["a|note-2"]
 
 
 def test_a_queue_that_names_what_is_gone_forgets_it(store: Store) -> None:
@@ -292,12 +308,12 @@ def test_a_queue_that_names_what_is_gone_forgets_it(store: Store) -> None:
 
 def test_a_second_word_on_a_note_counts_once(store: Store) -> None:
     make_ready(store)
-    add(store, {"a|note-1": task(1)}, [("a|note-1", ANNA.annotator, word(), 1_000)])
-    add(store, {}, [("a|note-1", ANNA.annotator, word("CORRECTED", sequence=2), 2_000)])
-    assert store.said_times(ANNA.annotator, 0) == [2_000]
-    assert store.said_times(ANNA.annotator, 2_001) == []
-    add(store, {}, [("a|note-1", ANNA.annotator, word("SKIPPED", sequence=3), 3_000)])
-    assert store.said_times(ANNA.annotator, 0) == []
+    add(store, {"a|note-1": task(1)}, [("a|note-1", verdict(ANNA, at=1_000))])
+    add(store, {}, [("a|note-1", verdict(ANNA, "CORRECTED", sequence=2, at=2_000))])
+    assert store.decision_times(ANNA.annotator, 0) == [2_000]
+    assert store.decision_times(ANNA.annotator, 2_001) == []
+    add(store, {}, [("a|note-1", verdict(ANNA, "SKIPPED", sequence=3, at=3_000))])
+    assert store.decision_times(ANNA.annotator, 0) == []
 
 
 def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:
@@ -316,7 +332,7 @@ def test_leases_of_all_that_a_page_holds_are_renewed(store: Store) -> None:
 
 def test_used_in_is_what_the_training_says_it_used(store: Store) -> None:
     make_ready(store)
-    add(store, {"a|note-1": task(1)}, [("a|note-1", ANNA.annotator, word("UNREADABLE"), 1_000)])
+    add(store, {"a|note-1": task(1)}, [("a|note-1", verdict(ANNA, "UNREADABLE", at=1_000))])
     store.add_model("7", "MODEL_TRAINED", 2_000, {BEN.annotator: 3})
     store.add_model("8", "MODEL_TRAINED", 3_000, {BEN.annotator: 4, ANNA.annotator: 1})
     store.add_model("8", "PROMOTED", 3_500, {})

@@ -10,7 +10,7 @@ from review_desk.desk import Desk, Reviewer
 from review_desk.domain.tasks import Queue, Task
 from review_desk.metrics import METRICS
 from runtime.errors import Recoverable
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 
 ANNA, BEN = Reviewer("anna", leads=False), Reviewer("ben", leads=False)
 
@@ -38,7 +38,7 @@ class Waiting:
     def front(self, queue: Queue, _segment: str, start: int, count: int) -> list[str]:
         return self.notes[start : start + count] if queue is Queue.OPEN else []
 
-    def unspoken(self, _annotator: str, notes: Sequence[str]) -> list[str]:
+    def unanswered(self, _annotator: str, notes: Sequence[str]) -> list[str]:
         return list(notes)
 
     def entries(self, notes: Sequence[str]) -> dict[str, Entry]:

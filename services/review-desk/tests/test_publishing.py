@@ -9,7 +9,7 @@ from contracts.reasons import Reason
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from review_desk.adapters.publisher import TopicPublisher
-from review_desk.desk import Unsendable
+from review_desk.domain.refusals import Unsendable
 from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 
 
@@ -71,7 +71,7 @@ class SilentBroker:
 
 def test_nobody_waits_long_behind_a_decision_that_the_broker_does_not_take() -> None:
     broker = SilentBroker()
-    publish = TopicPublisher(broker, patience_s=0.05)
+    publish = TopicPublisher(broker, lock_timeout_s=0.05)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(publish, None)
         assert broker.has_one.wait(20)

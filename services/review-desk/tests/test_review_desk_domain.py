@@ -1,10 +1,12 @@
 """What the desk decides, by example."""
 
-import json
 from dataclasses import replace
 
 import pytest
+from annotations.spans import Span, Stated
+from annotations.trust import ALL_TRUSTED, Interval, Trust
 from contracts.records import (
+    AnnotationValidated,
     Assertion,
     AssertionStatus,
     AssertionTime,
@@ -19,36 +21,56 @@ from contracts.records import (
     Sample,
     Segment,
 )
-from review_desk.domain.agreement import agreement, said_agreement
-from review_desk.domain.spans import Mark, Pair, SpansRefused, Stated, changes_of, entities_of, relations_of
-from review_desk.domain.tasks import Queue, Task, Word, in_share, queue_of, score_of
+from review_desk.domain.agreement import agreement, stated_agreement
+from review_desk.domain.evidence import decision_of
+from review_desk.domain.spans import Mark, Pair, SpansRefused, changes_of, entities_of, relations_of
+from review_desk.domain.tasks import (
+    DeskVerdict,
+    Queue,
+    Task,
+    in_share,
+    known_answer,
+    may_change,
+    queue_of,
+    score_of,
+    shown_spans,
+)
 
 
 def task(sample: str = "UNCERTAIN", *, double: bool = False) -> Task:
     return Task(1, 1, 0, 0, 0, 0.5, sample, "Pune", "general", 0, double)
 
 
-def word(outcome: str, *spans: tuple[int, int, str], labelled=(), tokens: int = 10, revision: int = 1) -> Word:
-    return Word(revision, 1, outcome, "id", tokens, tuple(labelled), spans)
+def verdict(
+    outcome: str, *spans: tuple[int, int, str], labelled=(), tokens: int = 10, revision: int = 1
+) -> DeskVerdict:
+    found = tuple(Span(*span) for span in spans)
+    return DeskVerdict("", revision, 1, outcome, "id", found, tokens=tokens, labelled=tuple(labelled))
 
 
 def test_where_a_task_waits():
     disease = (0, 3, "DISEASE")
-    assert queue_of(task(), {}) is Queue.OPEN
-    assert queue_of(task(), {"a": word("SKIPPED")}) is None
-    assert queue_of(task("AUDIT"), {"a": word("SKIPPED")}) is Queue.AUDIT
-    assert queue_of(task("AUDIT"), {"a": word("UNREADABLE")}) is Queue.SECOND
-    assert queue_of(task(double=True), {"a": word("ACCEPTED", disease)}) is Queue.SECOND
-    assert queue_of(task(double=True), {"a": word("ACCEPTED", disease), "b": word("CORRECTED", disease)}) is None
-    split = {"a": word("ACCEPTED", disease), "b": word("CORRECTED")}
-    assert queue_of(task(double=True), split) is Queue.LEAD
-    assert queue_of(task(double=True), {**split, "c": word("ADJUDICATED")}) is None
-    assert queue_of(task(), {"a": word("ACCEPTED", revision=0)}) is Queue.OPEN
+    assert queue_of(task(), {}, ALL_TRUSTED) is Queue.OPEN
+    assert queue_of(task(), {"a": verdict("SKIPPED")}, ALL_TRUSTED) is None
+    assert queue_of(task("AUDIT"), {"a": verdict("SKIPPED")}, ALL_TRUSTED) is Queue.AUDIT
+    assert queue_of(task("AUDIT"), {"a": verdict("UNREADABLE")}, ALL_TRUSTED) is Queue.SECOND
+    assert queue_of(task(double=True), {"a": verdict("ACCEPTED", disease)}, ALL_TRUSTED) is Queue.SECOND
+    assert (
+        queue_of(
+            task(double=True), {"a": verdict("ACCEPTED", disease), "b": verdict("CORRECTED", disease)}, ALL_TRUSTED
+        )
+        is None
+    )
+    split = {"a": verdict("ACCEPTED", disease), "b": verdict("CORRECTED")}
+    assert queue_of(task(double=True), split, ALL_TRUSTED) is Queue.LEAD
+    assert queue_of(task(double=True), {**split, "c": verdict("ADJUDICATED")}, ALL_TRUSTED) is None
+    assert queue_of(task(), {"a": verdict("ACCEPTED", revision=0)}, ALL_TRUSTED) is Queue.OPEN
 
 
-def stated(*said: str, outcome: str = "CORRECTED", related=(), prescribed=()) -> Word:
-    spans = tuple((10 * at, 10 * at + 5, "TREATMENT" if at else "DISEASE") for at in range(len(said)))
-    return Word(1, 1, outcome, "id", 10, (), spans, 0.0, said, tuple(related), tuple(prescribed))
+def stated(*said: str, outcome: str = "CORRECTED", related=(), prescribed=()) -> DeskVerdict:
+    spans = tuple(Span(10 * at, 10 * at + 5, "TREATMENT" if at else "DISEASE") for at in range(len(said)))
+    more = {"tokens": 10, "related": tuple(related), "prescribed": tuple(prescribed)}
+    return DeskVerdict("", 1, 1, outcome, "id", spans, said, **more)
 
 
 def test_agreement_on_what_is_said_by_hand():
@@ -60,35 +82,33 @@ def test_agreement_on_what_is_said_by_hand():
         "PRESENT CURRENT PATIENT", "PRESENT CURRENT PATIENT", "PRESENT CURRENT FAMILY", "PRESENT CURRENT PATIENT",
         related=[(10, 0, "TREATS"), (20, 0, "TREATS")], prescribed=["", "a", "", ""],
     )  # fmt: skip
-    found = {one.kind: one for one in said_agreement([(one, other)])}
+    found = {one.kind: one for one in stated_agreement([(one, other)])}
     assert {kind: (one.entities, one.same) for kind, one in found.items()} == {
         "status": (3, 2 / 3), "time": (3, 2 / 3), "experiencer": (3, 2 / 3), "relation": (3, 1 / 3), "prescription": (2, 1 / 2),
     }  # fmt: skip
     assert found["status"].kappa == pytest.approx(
         0.0
     )  # chance alone: 2/3 of the first and all of the second are PRESENT
-    assert all(one.same is None for one in said_agreement([]))
+    assert all(one.same is None for one in stated_agreement([]))
 
 
 def test_who_says_something_else_of_one_entity_disagrees_and_who_says_nothing_does_not():
     first, same = stated("NEGATED CURRENT PATIENT"), stated("NEGATED CURRENT PATIENT", outcome="ACCEPTED")
     other, silent = stated("PRESENT CURRENT PATIENT"), stated("")
     twice = replace(task(), double=True)
-    assert queue_of(twice, {"a": first, "b": same}) is None
-    assert queue_of(twice, {"a": first, "b": silent}) is None
-    assert queue_of(twice, {"a": first, "b": other}) is Queue.LEAD
+    assert queue_of(twice, {"a": first, "b": same}, ALL_TRUSTED) is None
+    assert queue_of(twice, {"a": first, "b": silent}, ALL_TRUSTED) is None
+    assert queue_of(twice, {"a": first, "b": other}, ALL_TRUSTED) is Queue.LEAD
 
 
-def test_what_redis_kept_of_an_older_program_is_read_too():
+def test_what_redis_kept_is_read_as_it_was():
     kept = stated("NEGATED CURRENT PATIENT", related=[(1, 2, "TREATS")], prescribed=["ab"])
-    assert Word.from_json(kept.to_json()) == kept
-    older = json.dumps(json.loads(kept.to_json())[:8])
-    assert Word.from_json(older) == replace(kept, stated=(), related=(), prescribed=())
+    assert DeskVerdict.from_json(kept.to_json()) == kept
 
 
 def test_agreement_by_hand():
-    one = word("ACCEPTED", (0, 3, "DISEASE"), (5, 9, "DISEASE"), labelled=[(0, "DISEASE"), (1, "DISEASE")])
-    other = word("ACCEPTED", (0, 3, "DISEASE"), labelled=[(0, "DISEASE")])
+    one = verdict("ACCEPTED", (0, 3, "DISEASE"), (5, 9, "DISEASE"), labelled=[(0, "DISEASE"), (1, "DISEASE")])
+    other = verdict("ACCEPTED", (0, 3, "DISEASE"), labelled=[(0, "DISEASE")])
     disease, treatment = agreement([(one, other)])
     assert disease.f1 == pytest.approx(2 / 3)
     assert disease.kappa == pytest.approx((0.9 - 0.74) / (1 - 0.74))
@@ -226,11 +246,77 @@ def test_drift_samples_come_before_notes_that_are_only_unsure():
     assert score_of(task("AUDIT")) == 0.0  # by age alone
 
 
+def test_notes_that_teach_most_for_a_token_of_reading_come_first():
+    def teaching(gain: float | None, sample: str = "UNCERTAIN") -> Task:
+        return replace(task(sample), gain=gain)
+
+    ordered = [teaching(0.02, "DRIFT"), teaching(0.4), teaching(0.1), teaching(0.0), teaching(None)]
+    places = [score_of(one) for one in ordered]
+    assert places == sorted(places)
+    assert len(set(places)) == len(places)
+    assert score_of(teaching(0.9, "AUDIT")) == score_of(teaching(None, "AUDIT"))  # what measures is not chosen
+    assert Task.from_json(teaching(0.4).to_json()) == teaching(0.4)
+
+
+def test_the_answer_of_a_check_is_that_of_two_people_or_a_lead():
+    right = (0, 3, "DISEASE")
+    one = {"a": replace(verdict("CORRECTED", right), annotator="a", at=5)}
+    two = one | {"b": replace(verdict("ACCEPTED", right), annotator="b", at=6)}
+    assert known_answer(task(), one, ALL_TRUSTED) is None
+    assert known_answer(task(), two, ALL_TRUSTED).spans == (Span(*right),)
+    assert known_answer(task(), two, Trust({"b": (Interval(6),)})) is None
+    lead = two | {"lead": replace(verdict("ADJUDICATED"), annotator="lead")}
+    assert known_answer(task(), lead, ALL_TRUSTED).spans == ()
+    checked = two | {"c": replace(verdict("CORRECTED"), annotator="c", is_check=True)}
+    assert queue_of(task(), checked, ALL_TRUSTED) is None
+    assert may_change("c", task(), lead | {"c": checked["c"]})
+    assert shown_spans("c", task(), two, ALL_TRUSTED, is_checked=True) == (
+        (),
+        "it waits for review, so no marks are shown",
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "given", "change", "confidence", "passed"),
+    [
+        (True, "same", "", 0.7, False),
+        (True, "more", "D16-0", 0.7, True),
+        (True, "none", "emptied", 0.7, False),
+        (False, "none", "", 0.2, False),  # of a bare note nothing was drawn: as likely right as the model finds nothing
+        (False, "more", "", 1.0, True),
+    ],
+)
+def test_what_a_decision_shows_of_a_person(shown, given, change, confidence, passed):
+    text = "k/c/o fever and cough"
+    fever, cough = entity("e1", text, 6, 11), entity("e2", text, 16, 21)
+    entities = {"same": (fever,), "more": (fever, cough), "none": ()}[given]
+    event = AnnotationValidated.from_dict({
+        "annotation_id": "a", "source": "s", "note_id": "n", "revision": 1, "text": text,
+        "segment": {"city": "Pune", "specialty": "general"}, "patient_ref": "p", "doctor_ref": "d", "written_at": 0,
+        "predicted_entities": [fever], "predicted_relations": [], "entities": list(entities), "relations": [],
+        "sample": "UNCERTAIN", "predictions_shown": shown, "outcome": "CORRECTED", "annotator": "v", "sequence": 1,
+        "changes": {"kept": 0, "added": 0, "removed": 0, "moved": 0, "relabelled": 0}, "seconds_spent": 9.0,
+        "annotated_at": 7, "note_confidence": 0.7, "hidden_check": True,
+    })  # fmt: skip
+    known = verdict("CORRECTED", (6, 11, "DISEASE"), (16, 21, "DISEASE"))
+    found = decision_of(event, known)
+    assert (found.change, found.passed, found.words, found.at) == (change, passed, 4, 7)
+    assert found.confidence == pytest.approx(confidence)
+
+
+def entity(identity: str, text: str, start: int, end: int) -> dict:
+    return {
+        "entity_id": identity,
+        "label": "DISEASE",
+        "text": text[start:end],
+        "start": start,
+        "end": end,
+        "confidence": 0.8,
+    }
+
+
 def test_a_lead_who_finds_a_note_unreadable_ends_it() -> None:
     task = Task(1, 1, 0, 0, 0, 0.5, "UNCERTAIN", "Pune", "general", 0, double=True)
-    said = {
-        "a": Word(1, 1, "ACCEPTED", "x", 3, (), ()),
-        "b": Word(1, 1, "CORRECTED", "y", 3, (), ((0, 1, "DISEASE"),)),
-    }
-    assert queue_of(task, said) is Queue.LEAD
-    assert queue_of(task, said | {"lead": Word(1, 1, "UNREADABLE", "z", 3, (), ())}) is None
+    given = {"a": verdict("ACCEPTED"), "b": verdict("CORRECTED", (0, 1, "DISEASE"))}
+    assert queue_of(task, given, ALL_TRUSTED) is Queue.LEAD
+    assert queue_of(task, given | {"lead": verdict("UNREADABLE")}, ALL_TRUSTED) is None

@@ -8,7 +8,7 @@ from review_desk.adapters.store import Store
 from review_desk.bootstrap import share
 from review_desk.settings import ReviewDeskSettings
 from runtime.errors import SettingsError
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 
 
 def start(folder: Path, **more: Any) -> None:

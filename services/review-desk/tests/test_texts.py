@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from review_desk.adapters.texts import TopicRequests
-from runtime.consumer_errors import ConsumerErrors, ErrorKind
 from runtime.errors import Recoverable
-from runtime.health import Readiness
-from runtime.metrics import CONSUMER_ERRORS, Metrics
+from runtime.kafka.consumer_errors import ConsumerErrors, ErrorKind
+from runtime.service.health import Readiness
+from runtime.service.metrics import CONSUMER_ERRORS, Metrics
 
 ERRORS = ConsumerErrors(Metrics(), Readiness())
 
@@ -44,6 +44,16 @@ class Message:
         return b"text"
 
 
+class Given(bytes):
+    """Stands for a decoded request in clear."""
+
+    sealed = None
+
+
+def as_it_is(value: bytes | None) -> Any:
+    return Given(value or b"")
+
+
 class Consumer:
     """Holds the offsets from 100 on."""
 
@@ -61,13 +71,16 @@ class Consumer:
     def assign(self, places: list[TopicPartition]) -> None:
         self.fetched += [place.offset for place in places]
 
+    def resume(self, places: list[TopicPartition]) -> None:
+        pass
+
     def poll(self, timeout: float) -> Message | None:
         return None if self.away else Message(self.fetched[-1])
 
 
 def requests(consumer: Consumer) -> TopicRequests:
     made: Any = consumer
-    return TopicRequests("t", lambda value: value, made, ERRORS, timeout_s=0.05)  # type: ignore[arg-type,return-value]
+    return TopicRequests("t", as_it_is, made, ERRORS, timeout_s=0.05)  # type: ignore[arg-type,return-value]
 
 
 def test_a_backlog_that_left_the_topic_costs_one_question() -> None:
@@ -129,7 +142,7 @@ class SlowConsumer(Consumer):
 
 def test_nobody_waits_long_behind_a_text_that_does_not_come() -> None:
     consumer = SlowConsumer()
-    reader = TopicRequests("t", lambda value: value, consumer, ERRORS, timeout_s=20, patience_s=0.05)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", as_it_is, consumer, ERRORS, timeout_s=20, lock_timeout_s=0.05)  # type: ignore[arg-type,return-value]
     with ThreadPoolExecutor(1) as pool:
         consumer.let_go.set()
         assert reader.read(0, 100) == b"text"
@@ -155,7 +168,7 @@ class LargeConsumer(Consumer):
 
 def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_read_longest_ago() -> None:
     consumer = LargeConsumer()
-    reader = TopicRequests("t", lambda value: value, consumer, ERRORS, keep_bytes=1_000_000)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", as_it_is, consumer, ERRORS, keep_bytes=1_000_000)  # type: ignore[arg-type,return-value]
     for offset in range(100, 140):
         reader.read(0, offset)
         assert reader.cached_bytes <= 1_000_000
@@ -169,7 +182,7 @@ def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_read_longest_ago() -
 
 
 def test_a_record_larger_than_the_cache_is_read_and_not_kept() -> None:
-    reader = TopicRequests("t", lambda value: value, LargeConsumer(), ERRORS, keep_bytes=50_000)  # type: ignore[arg-type,return-value]
+    reader = TopicRequests("t", as_it_is, LargeConsumer(), ERRORS, keep_bytes=50_000)  # type: ignore[arg-type,return-value]
     assert reader.read(0, 100) == bytes(100_000)
     assert reader.cached_bytes == 0
 
@@ -177,8 +190,13 @@ def test_a_record_larger_than_the_cache_is_read_and_not_kept() -> None:
 def test_what_is_kept_is_the_record_alone() -> None:
     """A request that was decoded takes many times what its record does: nobody would know how much."""
     decoded: list[bytes | None] = []
+
+    def decode(value: bytes | None) -> Any:
+        decoded.append(value)
+        return as_it_is(value)
+
     consumer = Consumer()
-    reader = TopicRequests("t", decoded.append, consumer, ERRORS)  # type: ignore[arg-type]
+    reader = TopicRequests("t", decode, consumer, ERRORS)  # type: ignore[arg-type]
     reader.read(0, 100)
     reader.read(0, 100)
     assert decoded == [b"text", b"text"]
@@ -199,12 +217,20 @@ def test_what_the_client_says_in_place_of_a_text_is_counted_and_a_lost_right_is_
     errors = ConsumerErrors(metrics, readiness)
     away: Any = Consumer(away=True)
     with pytest.raises(Recoverable):
-        TopicRequests("t", lambda value: value, away, errors, timeout_s=0.05).read(0, 5)  # type: ignore[arg-type,return-value]
+        TopicRequests("t", as_it_is, away, errors, timeout_s=0.05).read(0, 5)  # type: ignore[arg-type,return-value]
     assert not readiness.missing
     refusing: Any = Refusing()
     with pytest.raises(Recoverable):
-        TopicRequests("t", lambda value: value, refusing, errors, timeout_s=0.05).read(0, 100)  # type: ignore[arg-type,return-value]
+        TopicRequests("t", as_it_is, refusing, errors, timeout_s=0.05).read(0, 100)  # type: ignore[arg-type,return-value]
     counted = metrics.counter(CONSUMER_ERRORS)
     assert counted.labels(ErrorKind.AWAY.value)._value.get() == 1
     assert counted.labels(ErrorKind.FORBIDDEN.value)._value.get() > 0
     assert len(readiness.missing) == 1
+
+
+def test_a_text_that_is_sealed_still_is_gone() -> None:
+    class Erased(bytes):
+        sealed = b"sealed"
+
+    made: Any = Consumer()
+    assert TopicRequests("t", lambda value: Erased(value or b""), made, ERRORS).read(0, 100) is None  # type: ignore[arg-type,return-value]

@@ -1,50 +1,44 @@
 """What the desk does for a person: hands out the next note, takes decisions, keeps drafts, tells the figures."""
 
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from annotations.spans import Span, relation_ends, spans_of
+from annotations.verdicts import ACCEPTED, ADJUDICATED, CORRECTED, LABELLING, SKIPPED, UNREADABLE
+from clinical_ner.guideline import SHIPPED_VERSION
 from contracts.identity import annotation_id, note_key
 from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, ReviewRequested
+from contracts.segments import ALL_NOTES
 from runtime.errors import Recoverable
-from runtime.metrics import Metrics
+from runtime.service.clock import now_ms
+from runtime.service.metrics import Metrics
 
 from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
-from review_desk.domain.agreement import agreement, said_agreement
+from review_desk.checks import HiddenChecks, NoChecks
+from review_desk.domain.agreement import agreement, stated_agreement
+from review_desk.domain.refusals import Conflict
+from review_desk.domain.selection import is_for
 from review_desk.domain.spans import (
     Mark,
     Pair,
     changes_of,
-    ends_of,
     entities_of,
     relations_of,
     represcribed,
     restated,
 )
-from review_desk.domain.tasks import LABELLING, Queue, Span, Word, may_change, may_take, settled, why
-from review_desk.handler import word_of
+from review_desk.domain.tasks import DeskVerdict, Queue, may_change, may_take, shown_spans, why
 from review_desk.metrics import DECISIONS, TEXTS_GONE
+from review_desk.projection import verdict_of
 
 _CHUNK = 20
 _MOST_AT_ONCE = 1_000
 _MAX_SECONDS = 24 * 3600.0
 _PACE_S = 3600
 AS_THE_MODEL = "as the model left it"
-
-
-class Conflict(Exception):
-    """The note is not this person's to decide on any more; the message says why and is shown."""
-
-
-class Unsendable(Exception):
-    """A decision that no record can hold, however often it is sent; the message says what to do and is shown."""
-
-    def __init__(self, message: str, *, too_large: bool) -> None:
-        super().__init__(message)
-        self.too_large = too_large
 
 
 class Publisher(Protocol):
@@ -64,7 +58,7 @@ class Reviewer:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person says on a note."""
+    """What a person decided on a note."""
 
     outcome: str | None
     marks: tuple[Mark, ...]
@@ -72,9 +66,11 @@ class Decision:
     seconds_spent: float
     sequence: int | None
     lease: str
+    comment: str = ""
+    guideline_version: str | None = None
 
     @property
-    def says_of_entities(self) -> bool:
+    def states_assertions(self) -> bool:
         """Whether the client knows of statuses and of every relation: then what it sends is all that there is."""
         return any(mark.stated is not None for mark in self.marks)
 
@@ -106,13 +102,13 @@ class Looked:
     """A note as it is shown to somebody who only looks.
 
     Attributes:
-        spans: Marked places; none while the note waits for this person's own word.
-        said_by: Whose they are, in plain words.
+        spans: Marked places; none while the note waits for this person's own verdict.
+        shown_by: Whose they are, in plain words.
     """
 
     request: ReviewRequested
     spans: tuple[Span, ...]
-    said_by: str
+    shown_by: str
 
 
 class Desk:
@@ -121,6 +117,9 @@ class Desk:
     Args:
         lease_s: Seconds for which a note belongs to the one who opened it.
         audit_every: Every n-th note is one of the audit.
+        guideline: Version of the guideline that counts now.
+        reserved: For whom segments are kept, by segment.
+        checks: Hidden checks; none when left out.
         clock: UTC milliseconds.
     """
 
@@ -133,18 +132,36 @@ class Desk:
         *,
         lease_s: int,
         audit_every: int,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        guideline: Callable[[], str] = lambda: SHIPPED_VERSION,
+        reserved: Callable[[], Mapping[str, Collection[str]]] = dict,
+        checks: HiddenChecks | None = None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
+        self._checks = checks or NoChecks()
         self._store = store
         self._requests = requests
         self._publish = publish
         self._metrics = metrics
         self._lease_s = lease_s
         self._audit_every = audit_every
+        self._guideline = guideline
+        self._reserved = reserved
         self._clock = clock
 
-    def next(self, who: Reviewer, segment: str = "all", holding: Sequence[str] = ()) -> Handed | None:
+    def next(
+        self,
+        who: Reviewer,
+        segment: str = "all",
+        holding: Sequence[str] = (),
+        wanted: Callable[[Entry], bool] = lambda _: True,
+    ) -> Handed | None:
         """Hand out a note: one that the person had opened before, else the first that nobody holds.
+
+        Args:
+            who: Whoever asks.
+            segment: Where to look.
+            holding: What the person's page has already.
+            wanted: What the person asks for; nothing else is handed out.
 
         Raises:
             Recoverable: The queue is being rebuilt, or a server is away.
@@ -153,14 +170,38 @@ class Desk:
         drifted = self._store.drifted()
         mine = [note for note in self._store.held(who.annotator) if note not in holding]
         for entry in self._store.entries(mine).values():
-            handed = self._try(entry, who, drifted)
+            handed = self._try(entry, who, drifted) if wanted(entry) else None
             if handed is not None:
                 return handed
+        if (checked := self._hand_out_check(who, segment, holding, drifted)) is not None:
+            return checked
         gone: list[tuple[Queue, str, str]] = []
-        handed = self._first_free(who, segment, holding, drifted, gone)
+        reserved = self._reserved()
+        for place in _places(who, segment, reserved):
+            handed = self._first_free(
+                who,
+                place,
+                holding,
+                drifted,
+                gone,
+                wanted=lambda entry: _is_open_to(who, entry, reserved) and wanted(entry),
+            )
+            if handed is not None:
+                break
         for queue, place, note in gone:  # not before: a queue must not shift under the one who walks along it
             self._store.forget(queue, place, note)
         return handed
+
+    def _hand_out_check(
+        self, who: Reviewer, segment: str, holding: Sequence[str], drifted: Mapping[str, str]
+    ) -> Handed | None:
+        for entry in self._checks.drawn(who.annotator, segment, holding):
+            self._checks.begin(who.annotator, entry.note)
+            handed = self._try(entry, who, drifted)
+            if handed is not None:
+                return handed
+            self._checks.end(who.annotator, entry.note)
+        return None
 
     def _first_free(
         self,
@@ -169,16 +210,35 @@ class Desk:
         holding: Sequence[str],
         drifted: Mapping[str, str],
         gone: list[tuple[Queue, str, str]],
+        *,
+        wanted: Callable[[Entry], bool],
     ) -> Handed | None:
         for queue, place, notes in self._candidates(who, segment, drifted):
-            wanted = [note for note in notes if note not in holding]
-            found = self._store.entries(wanted)
-            gone += [(queue, place, note) for note in wanted if note not in found]
+            others = [note for note in notes if note not in holding]
+            found = self._store.entries(others)
+            gone += [(queue, place, note) for note in others if note not in found]
             for entry in found.values():
-                handed = None if entry.holder else self._try(entry, who, drifted)
+                handed = None if entry.holder or not wanted(entry) else self._try(entry, who, drifted)
                 if handed is not None:
                     return handed
         return None
+
+    def take(self, who: Reviewer, note: str) -> Handed:
+        """Hand out one note that the person chose.
+
+        Raises:
+            Conflict: It does not wait, or not for this person.
+            Recoverable: The queue is being rebuilt, or a server is away.
+        """
+        self._need_ready()
+        entry = self._store.entries([note]).get(note)
+        mine = entry is not None and (entry.holder is None or _token_of(entry.holder, who) is not None)
+        if entry is None or not mine or not _is_open_to(who, entry, self._reserved()):
+            raise Conflict("somebody else has this note now, or it is finished")
+        handed = self._try(entry, who, self._store.drifted())
+        if handed is None:
+            raise Conflict("this note does not wait for you any more")
+        return handed
 
     def _need_ready(self) -> None:
         if not self._store.is_ready():
@@ -195,21 +255,21 @@ class Desk:
         if who.leads:
             ordered.insert(0, (Queue.LEAD, segment))
         for queue, place in ordered:
-            for notes in self._unspoken(who, queue, place):
+            for notes in self._unanswered(who, queue, place):
                 yield queue, place, notes
 
-    def _unspoken(self, who: Reviewer, queue: Queue, place: str) -> Iterator[list[str]]:
+    def _unanswered(self, who: Reviewer, queue: Queue, place: str) -> Iterator[list[str]]:
         """A queue from its front to its end without what the person has spoken on: a backlog of that hides nothing."""
         start, count = 0, _CHUNK
         while notes := self._store.front(queue, place, start, count):
-            fresh = self._store.unspoken(who.annotator, notes)
+            fresh = self._store.unanswered(who.annotator, notes)
             for first in range(0, len(fresh), _CHUNK):
                 yield fresh[first : first + _CHUNK]
             start, count = start + count, min(4 * count, _MOST_AT_ONCE)
 
     def _try(self, entry: Entry, who: Reviewer, drifted: Mapping[str, str]) -> Handed | None:
-        queue = entry.queue
-        if queue is None or not may_take(who.annotator, entry.task, entry.words):
+        queue = entry.queue or self._checks.queue(who.annotator, entry)
+        if queue is None or not may_take(who.annotator, entry.task, entry.verdicts):
             return None
         if queue is Queue.LEAD and not who.leads:
             return None
@@ -235,12 +295,12 @@ class Desk:
             raise
 
     def decide(self, who: Reviewer, note: str, revision: int, decision: Decision) -> str:
-        """Publish a person's word, then mark the note. Gives its annotation_id; the same word twice is one word.
+        """Publish a person's verdict, then mark the note. Gives its annotation_id; the same verdict twice is one.
 
         Raises:
             Conflict: A newer revision came, another person holds the note, or it is finished.
             SpansRefused: Entities do not fit the text.
-            Unsendable: What was said fits into no record.
+            Unsendable: The verdict fits into no record.
             Recoverable: Nothing was published for sure; send the same again.
         """
         self._need_ready()
@@ -248,11 +308,11 @@ class Desk:
         if entry is None:
             raise Conflict("this note is not in the queue")
         sequence = decision.sequence or 1
-        mine = entry.words.get(who.annotator)
+        mine = entry.verdicts.get(who.annotator)
         if mine is not None and mine.revision == revision and sequence <= mine.sequence:
-            if not _same_word(mine, decision):
+            if not _same(mine, decision):
                 raise Conflict("you decided this note already, perhaps in another tab")
-            return mine.annotation_id  # sent again: the answer got lost, the word did not
+            return mine.annotation_id  # sent again: the answer got lost, the verdict did not
         self._check(entry, who, revision, decision)
         request = self._requests.read(entry.task.partition, entry.task.offset)
         if request is None:
@@ -266,10 +326,10 @@ class Desk:
     def _check(self, entry: Entry, who: Reviewer, revision: int, decision: Decision) -> None:
         if revision != entry.task.revision:
             raise Conflict("a newer revision of this note came; it will be shown anew")
-        if not may_take(who.annotator, entry.task, entry.words):
-            if not may_change(who.annotator, entry.task, entry.words):
+        if not may_take(who.annotator, entry.task, entry.verdicts):
+            if not may_change(who.annotator, entry.task, entry.verdicts):
                 raise Conflict("this note is closed: a lead has decided it")
-        elif entry.queue is None:
+        elif entry.queue is None and not self._checks.waits(who.annotator, entry.note):
             raise Conflict("this note is finished")
         elif entry.queue is Queue.LEAD and not who.leads:
             raise Conflict("this note waits for a lead")
@@ -290,17 +350,18 @@ class Desk:
     ) -> AnnotationValidated:
         entities, relations = self._labels(request, decision)
         predicted = request.entities
-        said = entry.words.get(who.annotator)
-        earlier = said if said is not None and said.revision == request.revision else None
-        adjudicates = earlier.outcome == "ADJUDICATED" if earlier else entry.queue is Queue.LEAD
+        before = entry.verdicts.get(who.annotator)
+        earlier = before if before is not None and before.revision == request.revision else None
+        adjudicates = earlier.adjudicates if earlier else entry.queue is Queue.LEAD
+        waits = entry.queue is None and self._checks.waits(who.annotator, entry.note)
         seconds = max(decision.seconds_spent, 0.0) + (earlier.seconds if earlier else 0.0)
         outcome = decision.outcome or _outcome(request, entities, relations)
         if adjudicates and outcome in LABELLING:
-            outcome = "ADJUDICATED"
+            outcome = ADJUDICATED
         superseded = sorted(
-            word.annotation_id
-            for who_said, word in entry.words.items()
-            if word.revision == request.revision and who_said != who.annotator
+            verdict.annotation_id
+            for annotator, verdict in entry.verdicts.items()
+            if verdict.revision == request.revision and annotator != who.annotator
         )
         return AnnotationValidated(
             annotation_id=annotation_id(request.source, request.note_id, request.revision, who.annotator, sequence),
@@ -330,57 +391,68 @@ class Desk:
             sequence=sequence,
             seconds_spent=min(seconds, _MAX_SECONDS),
             annotated_at=self._clock(),
-            supersedes=tuple(superseded) if outcome == "ADJUDICATED" else (),
+            supersedes=tuple(superseded) if outcome == ADJUDICATED else (),
+            guideline_version=decision.guideline_version or self._guideline(),
+            comment=decision.comment or None,
             pseudonym_key_id=request.pseudonym_key_id,
             purpose=request.purpose,
             consent_artefact_id=request.consent_artefact_id,
             encryption_key_id=request.encryption_key_id,
             sealed=request.sealed,
+            note_confidence=request.note_confidence,
+            hidden_check=earlier.is_check if earlier else waits,
         )
 
     @staticmethod
     def _labels(request: ReviewRequested, decision: Decision) -> tuple[tuple[Entity, ...], tuple[Relation, ...]]:
-        if decision.outcome in {"SKIPPED", "UNREADABLE"}:
+        if decision.outcome in {SKIPPED, UNREADABLE}:
             return (), ()
         entities = entities_of(request.text, decision.marks, request.entities)
-        return entities, relations_of(entities, decision.pairs, request, all_shown=decision.says_of_entities)
+        return entities, relations_of(entities, decision.pairs, request, all_shown=decision.states_assertions)
 
     def _finish(self, who: Reviewer, note: str, lease: str, event: AnnotationValidated) -> None:
         """Mark what was published. If Redis fails here, the follower marks it from the topic."""
         entries = self._store.entries([note])
-        self._store.apply({}, [(note, who.annotator, word_of(event), event.annotated_at)], entries)
+        self._store.apply({}, [(note, verdict_of(event))], entries)
         self._store.release(note, _holder(who, lease))
         self._store.not_held(who.annotator, note)
         self._store.drop_draft(who.annotator, note, event.revision)
+        self._checks.end(who.annotator, note)
 
     def again(self, who: Reviewer, note: str, revision: int) -> tuple[str, int]:
         """Take back a note that the person has decided.
 
         Returns:
-            The lease, and the sequence of the word that will replace the earlier one.
+            The lease, and the sequence of the verdict that will replace the earlier one.
 
         Raises:
-            Conflict: The person has not spoken on this revision, a lead has decided it, or another person has it now.
+            Conflict: The person has not answered on this revision, a lead has decided it, or another person has it now.
         """
         self._need_ready()
         entry = self._store.entries([note]).get(note)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it is not in the queue any more")
-        if not may_change(who.annotator, entry.task, entry.words):
+        if not may_change(who.annotator, entry.task, entry.verdicts):
             raise Conflict("a lead has decided it, or you have not")
         token = _token_of(entry.holder, who) or secrets.token_urlsafe(12)
         self._keep(who, note, token)
-        return token, entry.words[who.annotator].sequence + 1
+        return token, entry.verdicts[who.annotator].sequence + 1
 
     def keep(self, who: Reviewer, held: Sequence[Held]) -> list[str]:
         """Renew leases of notes that a page holds; gives the keys of those that are not this person's any more."""
         entries = self._store.entries([one.note for one in held])
         return [one.note for one in held if not self._renew(who, one, entries.get(one.note))]
 
+    def give_back(self, who: Reviewer, held: Sequence[Held]) -> None:
+        """Leave notes that a page holds and nobody has worked on to others."""
+        for one in held:
+            self._store.release(one.note, _holder(who, one.lease))
+            self._store.not_held(who.annotator, one.note)
+
     def _renew(self, who: Reviewer, held: Held, entry: Entry | None) -> bool:
         if entry is None or entry.task.revision != held.revision:
             return False
-        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, held.lease):
+        if not may_take(who.annotator, entry.task, entry.verdicts) and entry.holder != _holder(who, held.lease):
             return False
         if not self._hold(who, held.note, held.lease):
             return False
@@ -396,7 +468,7 @@ class Desk:
         entry = self._store.entries([note]).get(note)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it has a newer revision, or left the queue")
-        if not may_take(who.annotator, entry.task, entry.words) and entry.holder != _holder(who, lease):
+        if not may_take(who.annotator, entry.task, entry.verdicts) and entry.holder != _holder(who, lease):
             raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
         self._keep(who, note, lease)
         self._store.note_held(who.annotator, note, self._lease_s)
@@ -409,15 +481,13 @@ class Desk:
         request = self._requests.read(entry.task.partition, entry.task.offset) if entry else None
         if entry is None or request is None or note_key(request.source, request.note_id) != note:
             return None
-        said = settled(who.annotator, entry.task, entry.words)
-        if said is not None:
-            return Looked(request, *said)
-        predicted = tuple((entity.start, entity.end, str(entity.label)) for entity in request.entities)
-        return Looked(request, predicted, AS_THE_MODEL)
+        is_checked = self._checks.waits(who.annotator, note)
+        shown = shown_spans(who.annotator, entry.task, entry.verdicts, entry.trust, is_checked=is_checked)
+        return Looked(request, *(shown or (spans_of(request.entities), AS_THE_MODEL)))
 
     def figures(self, who: Reviewer) -> dict[str, Any]:
         """The queue, the person's pace, agreement, and what became of the corrections."""
-        times = self._store.said_times(who.annotator, self._clock() - KEEP_S * 1000)
+        times = self._store.decision_times(who.annotator, self._clock() - KEEP_S * 1000)
         drifted = self._store.drifted()
         doubles = list(self._store.doubles())
         recent = [at for at in times if at > self._clock() - _PACE_S * 1000]
@@ -430,12 +500,23 @@ class Desk:
                 {"label": found.label, "notes": found.notes, "f1": found.f1, "kappa": found.kappa}
                 for found in agreement(doubles)
             ],
-            "agreement_said": [
+            "agreement_stated": [
                 {"kind": found.kind, "entities": found.entities, "same": found.same, "kappa": found.kappa}
-                for found in said_agreement(doubles)
+                for found in stated_agreement(doubles)
             ],
             "used_in": _used_in(self._store.taught(who.annotator), self._store.models()),
         }
+
+
+def _places(who: Reviewer, segment: str, reserved: Mapping[str, Collection[str]]) -> list[str]:
+    """Where to look: what is reserved for the person first."""
+    mine = [name for name, annotators in sorted(reserved.items()) if who.annotator in annotators and name != segment]
+    return [*mine, segment] if segment == ALL_NOTES else [segment]
+
+
+def _is_open_to(who: Reviewer, entry: Entry, reserved: Mapping[str, Collection[str]]) -> bool:
+    """Whether the note is not kept for others. A dispute waits for any lead."""
+    return entry.queue is Queue.LEAD or is_for(who.annotator, entry.task, reserved)
 
 
 def _by_need(segment: str, drifted: Mapping[str, str]) -> list[str]:
@@ -446,19 +527,16 @@ def _by_need(segment: str, drifted: Mapping[str, str]) -> list[str]:
     return [*(name for name in worst_first if name != "all"), "all"]
 
 
-def _same_word(said: Word, decision: Decision) -> bool:
-    """Whether a decision that came again says what was said: two tabs may say two things."""
+def _same(given: DeskVerdict, decision: Decision) -> bool:
+    """Whether a decision that came again is the verdict that was given: two tabs may say two things."""
     if decision.outcome is not None:
-        return said.outcome == decision.outcome
-    marks = {(mark.start, mark.end, mark.label) for mark in decision.marks}
-    if said.outcome in {"SKIPPED", "UNREADABLE"} or set(said.spans) != marks:
+        return given.outcome == decision.outcome
+    if not given.labels or set(given.spans) != {mark.span for mark in decision.marks}:
         return False
     stated = {
-        (mark.start, mark.end, mark.label): f"{mark.stated.status} {mark.stated.time} {mark.stated.experiencer}"
-        for mark in decision.marks
-        if mark.stated is not None and mark.stated.status != "UNKNOWN"
+        mark.span: " ".join(mark.stated) for mark in decision.marks if mark.stated is not None and mark.stated.is_judged
     }
-    return not stated or said.stated_by_span == stated
+    return not stated or given.stated_by_span == stated
 
 
 def _holder(who: Reviewer, lease: str) -> str:
@@ -472,16 +550,13 @@ def _token_of(holder: str | None, who: Reviewer) -> str | None:
 
 
 def _outcome(request: ReviewRequested, entities: Sequence[Entity], relations: Sequence[Relation]) -> str:
-    def spans(of: Sequence[Entity]) -> set[tuple[int, int, str]]:
-        return {(entity.start, entity.end, str(entity.label)) for entity in of}
-
     same = (
-        spans(request.entities) == spans(entities)
-        and ends_of(request.entities, request.relations) == ends_of(entities, relations)
+        set(spans_of(request.entities)) == set(spans_of(entities))
+        and relation_ends(request.entities, request.relations) == relation_ends(entities, relations)
         and not restated(request.entities, entities)
         and not represcribed(request.entities, entities)
     )
-    return "ACCEPTED" if same else "CORRECTED"
+    return ACCEPTED if same else CORRECTED
 
 
 def _used_in(taught: Mapping[str, int], models: Mapping[str, int]) -> list[dict[str, Any]]:

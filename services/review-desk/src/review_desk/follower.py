@@ -4,31 +4,24 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from contracts.registry import RegistryUnavailable
-from runtime.consumer_errors import ASK_ANEW, ConsumerErrors
 from runtime.errors import Recoverable
-from runtime.health import Liveness, Readiness
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
-from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
-from runtime.positions import IN_REACH, Partition, counting, cut_off
-from runtime.records import InputRecord
+from runtime.kafka.consumer_errors import ASK_ANEW, ConsumerErrors
+from runtime.kafka.positions import IN_REACH, Partition, counting, cut_off
+from runtime.kafka.reader import RecordReader
+from runtime.kafka.records import InputRecord
+from runtime.service.clock import now_ms
+from runtime.service.health import Liveness, Readiness
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
 
 from review_desk.adapters.store import LOOK_BACK_S, OURS, SWEEP_AT_ONCE, Store
-from review_desk.metrics import OLDEST, REBUILDS, WAITING
+from review_desk.metrics import OLDEST, PEOPLE_HELD, REBUILDS, WAITING
 
 QUEUE = "queue"
-FOLLOWER_CONFIG: dict[str, Any] = {
-    **POSITION_CONFIG,
-    "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
-    "fetch.wait.max.ms": 50,
-}
-_BATCH = 1_000
-_WAIT_S = 0.2
-_ANSWER_S = 10.0
+FETCH_WAIT_MS = 50
 _SWEEP_EVERY_S = 60.0
 _log = get_logger(__name__)
 
@@ -37,7 +30,7 @@ class Follower:
     """Keeps the projection up to date.
 
     Args:
-        consumer: Made with `FOLLOWER_CONFIG`.
+        consumer: Made by `runtime.kafka.reader.open_client`.
         topics: Full names.
         project: Applies a batch.
         errors: Takes what the consumer says in place of records.
@@ -50,6 +43,7 @@ class Follower:
         topics: Sequence[str],
         project: Callable[[Sequence[InputRecord]], None],
         store: Store,
+        *,
         stop: threading.Event,
         liveness: Liveness,
         readiness: Readiness,
@@ -57,11 +51,14 @@ class Follower:
         history: frozenset[str] = frozenset(),
         errors: ConsumerErrors | None = None,
     ) -> None:
-        self._consumer = consumer
-        self._growth = Growth(consumer, topics)
         self._errors = errors or ConsumerErrors(metrics, readiness)
-        self._reading = PositionedConsumer(
-            consumer, counting(metrics), self._on_error, self._on_halt, on_fine=self._errors.fine
+        self._reading = RecordReader(
+            consumer,
+            topics,
+            self._errors,
+            on_error=self._on_error,
+            on_jump=counting(metrics),
+            on_halt=lambda partition: readiness.miss(IN_REACH, cut_off(partition)),
         )
         self._project = project
         self._store = store
@@ -95,7 +92,7 @@ class Follower:
                 _log.warning("the queue waits", error=type(error).__name__)
                 self._liveness.tick()
                 self._stop.wait(1.0)
-        self._consumer.close()
+        self._reading.close()
 
     def _begin(self) -> None:
         """Assign everything, from the places that Redis remembers."""
@@ -105,32 +102,27 @@ class Follower:
         saved = self._store.offsets() if self._store.is_ready() else {}
         if not saved:
             self._metrics.counter(REBUILDS).inc()
-        known, lows, ends = {}, {}, {}
-        for partition in self._growth.partitions():
-            lows[partition], ends[partition] = self._reading.ends_of(partition)
-            place = _place(partition)
-            known[partition] = saved[place] if place in saved else self._beginning(partition, ends[partition])
-        self._reading.begin(known, lows)
-        self._ends = ends
-        if not self._reading.positions.halted:
+        extents = self._reading.extents()
+        known = {
+            partition: saved[place] if (place := _place(partition)) in saved else self._beginning(partition, end)
+            for partition, (_, end) in extents.items()
+        }
+        self._reading.begin(known, {partition: low for partition, (low, _) in extents.items()})
+        self._ends = {partition: end for partition, (_, end) in extents.items()}
+        if not self._reading.is_halted():
             self._readiness.meet(IN_REACH)
-        self._errors.exists({topic for topic, _ in ends})
 
     def _beginning(self, partition: Partition, end: int) -> int | None:
         """Where to read from without a memory. A queue that grows by days must not be rebuilt from years."""
         if partition[0] not in self._history:
             return None
         since_ms = int((time.time() - LOOK_BACK_S) * 1000)
-        wanted = TopicPartition(*partition, since_ms)
-        (found,) = self._consumer.offsets_for_times([wanted], timeout=_ANSWER_S)
-        return found.offset if found.offset >= 0 else end
-
-    def _on_halt(self, partition: Partition) -> None:
-        self._readiness.miss(IN_REACH, cut_off(partition))
+        found = self._reading.since([partition], since_ms)[partition]
+        return end if found is None else found
 
     def _turn(self) -> None:
         self._liveness.tick()
-        records = self._reading.fetch(_BATCH, _WAIT_S)
+        records = self._reading.read()
         if not (self._store.is_ready() if self._whole else self._store.is_building(self._reader)):
             self._begin_again()
             return
@@ -148,17 +140,14 @@ class Follower:
 
     def _look_for_growth(self) -> None:
         """New partitions are read from their beginning; whoever asks for a note meanwhile may miss one of theirs."""
-        new = self._growth.new(self._reading.positions.partitions)
-        if new:
-            self._ends |= {partition: self._reading.ends_of(partition)[1] for partition in new}
-            self._reading.add(dict.fromkeys(new))
+        if new := self._reading.grown():
+            self._ends |= {partition: end for partition, (_, end) in new.items()}
             self._growing = True
             self._readiness.miss(QUEUE, f"reading {len(new)} new partitions")
             _log.info("new partitions", partitions=len(new))
 
     def _is_read(self) -> bool:
-        here = self._reading.positions.get
-        return all((here(partition) or 0) >= end for partition, end in self._ends.items())
+        return self._reading.reached(self._ends)
 
     def _on_error(self, error: KafkaError, topic: str) -> None:
         """What the client says is counted, and may mean that all places must be asked for anew.
@@ -175,7 +164,7 @@ class Follower:
         self._begin()
 
     def _finish(self) -> None:
-        here = self._reading.positions.get
+        here = self._reading.position
         self._store.save_offsets({_place(partition): here(partition) or 0 for partition in self._ends})
         if not self._store.set_ready(self._reader):
             self._begin_again()
@@ -197,9 +186,10 @@ class Follower:
             self._store.save_offsets(moved)
 
     def _measure(self) -> None:
+        self._metrics.gauge(PEOPLE_HELD).set(self._store.people_held())
         for queue, count in self._store.waiting().items():
             self._metrics.gauge(WAITING).labels(queue).set(count)
-        for queue, age_s in self._store.oldest_s(time.time_ns() // 1_000_000).items():
+        for queue, age_s in self._store.oldest_s(now_ms()).items():
             self._metrics.gauge(OLDEST).labels(queue).set(age_s)
 
 

@@ -1,14 +1,14 @@
 """What the review desk measures beside the shared metrics."""
 
-from runtime.metrics import ACCESSES, DOOR_METRICS, LATENCY_BUCKETS_S, Kind, MetricSpec
-from runtime.metrics import METRICS as SHARED
+from runtime.service.metrics import ACCESSES, DOOR_METRICS, LATENCY_BUCKETS_S, Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
 
 DECISIONS = MetricSpec(
     "rxtract_desk_decisions_total",
     Kind.COUNTER,
     "notes",
     ("sample", "outcome"),
-    "Words of validators that the broker acknowledged, by sample and outcome.",
+    "Decisions of validators that the broker acknowledged, by sample and outcome.",
 )
 WAITING = MetricSpec(
     "rxtract_desk_waiting_notes", Kind.GAUGE, "notes", ("queue",), "Notes that wait: open, audit, second or lead."
@@ -52,6 +52,9 @@ SEALED_REQUESTS = MetricSpec(
 REBUILDS = MetricSpec(
     "rxtract_desk_rebuilds_total", Kind.COUNTER, "rebuilds", (), "Times the queue was read from the topics anew."
 )
+PEOPLE_HELD = MetricSpec(
+    "rxtract_desk_people_held", Kind.GAUGE, "people", (), "People whose labels do not count until a lead has looked."
+)
 
 METRICS = (
     *SHARED,
@@ -65,5 +68,6 @@ METRICS = (
     UNREADABLE_RECORDS,
     SEALED_REQUESTS,
     REBUILDS,
+    PEOPLE_HELD,
 )
 """All of them."""

@@ -3,8 +3,8 @@
 import secrets
 import sys
 
-from runtime.people import ROLES
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
+from runtime.web.people import ROLES
 
 
 def main(arguments: list[str]) -> int:

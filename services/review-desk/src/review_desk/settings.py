@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import SECRET, AccessLogSettings
+from runtime.service.settings import SECRET, AccessLogSettings
+from sealing.settings import SealingSettings
 
 
-class ReviewDeskSettings(AccessLogSettings):
+class ReviewDeskSettings(AccessLogSettings, SealingSettings):
     """Settings of the page, its queue and its login."""
 
     service: ClassVar[str] = "review-desk"
@@ -33,6 +34,12 @@ class ReviewDeskSettings(AccessLogSettings):
     desk_lease_s: int = Field(900, gt=0, description="seconds for which a note belongs to the one who opened it")
     desk_double_share: float = Field(0.1, ge=0, le=1, description="share of notes that two validators see, 0 to 1")
     desk_audit_every: int = Field(3, gt=0, description="every n-th note given out is one of the audit")
+    desk_check_share: float = Field(
+        0.1, ge=0, le=0.5, description="share of the notes handed out that are hidden checks, 0 to 0.5; 0: none"
+    )
+    desk_watch: bool = Field(
+        True, description="hold the labels of who does not read until a lead looks; false where a program answers"
+    )
     desk_delivery_timeout_s: float = Field(8.0, gt=0, le=60, description="seconds until 503 when the broker is silent")
     desk_proxy_user_header: str = Field("", description="header with the user's name that a trusted OIDC proxy sets")
     desk_proxy_groups_header: str = Field(

@@ -2,51 +2,55 @@
 
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from contracts.reasons import Reason
-from contracts.records import AnnotationValidated
+from contracts.record import Record
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
 from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
 
-from review_desk.adapters.patience import PATIENCE_S, in_turn
-from review_desk.desk import Unsendable
+from review_desk.adapters.timed_lock import LOCK_TIMEOUT_S, held
+from review_desk.domain.refusals import Unsendable
 
 _TOO_LARGE = (
     "with all these entities it is larger than a record may be (1 MiB): mark fewer, or flag the note as unreadable"
 )
 
 
+R = TypeVar("R", bound=Record)
+
+
 def _nothing(_: object) -> None:
     """Nobody is told."""
 
 
-class TopicPublisher:
+class TopicPublisher(Generic[R]):
     """`Publisher` on Kafka, one at a time: a producer belongs to one thread.
 
     Args:
         send: `DeliveryProducer.send` with the record made of the event, waiting for the report.
-        patience_s: How long one waits behind others.
+        lock_timeout_s: Seconds that a request waits behind others.
         on_broken: Told that nothing can be sent any more: only a fresh process mends that.
     """
 
     def __init__(
         self,
-        send: Callable[[AnnotationValidated], None],
-        patience_s: float = PATIENCE_S,
+        send: Callable[[R], None],
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
         on_broken: Callable[[ProducerBroken], None] = _nothing,
     ) -> None:
         self._send = send
         self._on_broken = on_broken
-        self._patience_s = patience_s
+        self._lock_timeout_s = lock_timeout_s
         self._lock = threading.Lock()
 
-    def __call__(self, event: AnnotationValidated) -> None:
+    def __call__(self, event: R) -> None:
         """See `Publisher`."""
-        with in_turn(self._lock, self._patience_s, "it waits behind others for the broker; send it again in a moment"):
+        with held(self._lock, self._lock_timeout_s, "it waits behind others for the broker; send it again in a moment"):
             self._publish(event)
 
-    def _publish(self, event: AnnotationValidated) -> None:
+    def _publish(self, event: R) -> None:
         try:
             self._send(event)
         except WireError as error:
@@ -69,4 +73,4 @@ class TopicPublisher:
 def _unsendable(reason: Reason) -> Unsendable:
     if reason is Reason.TOO_LARGE:
         return Unsendable(_TOO_LARGE, too_large=True)
-    return Unsendable(f"it makes no legal record ({reason.value}): flag the note as unreadable", too_large=False)
+    return Unsendable(f"it makes no valid record ({reason.value}): flag the note as unreadable", too_large=False)

@@ -14,22 +14,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from annotations.trust import ALL_TRUSTED, Trust
+from annotations.verdicts import newest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from review_desk.domain.tasks import VERDICTS, Queue, Task, Word, queue_of, score_of
+from review_desk.adapters.people_store import KNOWN, MOST_KNOWN, TRUST, trust_of
+from review_desk.domain.tasks import DeskVerdict, Queue, Task, Verdicts, known_answer, queue_of, score_of
 
 KEEP_S = 31 * 24 * 3600
-# A rebuild looks so far back for words: what was said up to `KEEP_S` before a request, the oldest of which is about that old as well.
+# A rebuild looks so far back for verdicts: what was said up to `KEEP_S` before a request, the oldest of which is about that old as well.
 LOOK_BACK_S = 2 * KEEP_S
 AGE_S = KEEP_S - 24 * 3600  # a task leaves the queues a day before its key does: no queue names what is not there
-READY = "ready-4"  # with another number the next release reads the topics anew: what is kept has another shape
+READY = "ready-6"  # with another number the next release reads the topics anew: what is kept has another shape
 SWEEP_AT_ONCE = 1_000
 DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
 MOST_WORDS = 12
 OURS = (RedisError, OSError)
-_LASTING = (READY, "offsets", "drift", "words-of", "models", "pupils")
+_LASTING = (
+    READY,
+    "offsets",
+    "drift",
+    "words-of",
+    "models",
+    "annotators",
+    TRUST,
+    "guidelines",
+    "reservations",
+    "commented",
+)
 
 # KEYS lease; ARGV holder, seconds. Gives who holds it now: taking, keeping and telling are one step.
 _HOLD = """
@@ -49,17 +63,18 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A note of the queue with all that was said on it and who holds it."""
+    """A note of the queue with all verdicts on it and who holds it."""
 
     note: str
     task: Task
-    words: Mapping[str, Word]
+    verdicts: Verdicts
     holder: str | None
+    trust: Trust = ALL_TRUSTED
 
     @property
     def queue(self) -> Queue | None:
         """Where it waits; None when finished."""
-        return queue_of(self.task, self.words)
+        return queue_of(self.task, self.verdicts, self.trust)
 
 
 class Store:
@@ -73,6 +88,11 @@ class Store:
     def __init__(self, redis: "Redis | Any", prefix: str) -> None:
         self._redis: Any = redis
         self._prefix = f"{prefix}rxtract:desk:"
+
+    @property
+    def redis(self) -> Any:
+        """The client, for what stands beside the queue: a module of its own for each subject, under keys of this store."""
+        return self._redis
 
     def key(self, *parts: str) -> str:
         """The name of a key."""
@@ -108,7 +128,7 @@ class Store:
 
     def renew(self) -> None:
         """Keep what belongs to no single note: none of it is written often, and all of it counts while it is followed."""
-        taught = [self.key("taught", annotator) for annotator in self._redis.smembers(self.key("pupils"))]
+        taught = [self.key("taught", annotator) for annotator in self._redis.smembers(self.key("annotators"))]
         with self._redis.pipeline(transaction=False) as pipeline:
             for key in (*(self.key(name) for name in _LASTING), *taught):
                 pipeline.expire(key, KEEP_S)
@@ -121,87 +141,124 @@ class Store:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.mget([self.key("task", note) for note in notes])
             pipeline.mget([self.key("lease", note) for note in notes])
+            pipeline.hgetall(self.key(TRUST))
             for note in notes:
-                pipeline.hgetall(self.key("words", note))
-            tasks, holders, *words = pipeline.execute()
+                pipeline.hgetall(self.key("verdicts", note))
+            tasks, holders, judged, *verdicts = pipeline.execute()
+        trust = trust_of(judged)
         return {
-            note: Entry(note, Task.from_json(task), _words(said), holder)
-            for note, task, holder, said in zip(notes, tasks, holders, words, strict=True)
+            note: Entry(note, Task.from_json(task), _verdicts(kept), holder, trust)
+            for note, task, holder, kept in zip(notes, tasks, holders, verdicts, strict=True)
             if task is not None
         }
 
-    def words(self, notes: Sequence[str]) -> dict[str, dict[str, Word]]:
-        """What was said on notes."""
+    def verdicts(self, notes: Sequence[str]) -> dict[str, dict[str, DeskVerdict]]:
+        """The verdicts on notes, by note and annotator."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for note in notes:
-                pipeline.hgetall(self.key("words", note))
-            return {note: _words(said) for note, said in zip(notes, pipeline.execute(), strict=True)}
+                pipeline.hgetall(self.key("verdicts", note))
+            return {note: _verdicts(kept) for note, kept in zip(notes, pipeline.execute(), strict=True)}
 
     def apply(
-        self, tasks: Mapping[str, Task], said: Iterable[tuple[str, str, Word, int]], known: Mapping[str, Entry]
+        self, tasks: Mapping[str, Task], given: Iterable[tuple[str, DeskVerdict]], known: Mapping[str, Entry]
     ) -> None:
-        """Write new tasks and new words, and put each note where it belongs.
+        """Write new tasks and new verdicts, and put each note where it belongs.
 
         Args:
             tasks: Newer tasks by note.
-            said: Note, annotator, word, and when (UTC milliseconds).
+            given: Verdicts, each with its note.
             known: What Redis held for all these notes before.
         """
-        spoken = list(said)
-        before = self.words([note for note in tasks if note not in known])
-        words = {
-            n: dict(known[n].words) if n in known else before.get(n, {}) for n in {*tasks, *(s[0] for s in spoken)}
+        new = list(given)
+        before = self.verdicts([note for note in tasks if note not in known])
+        trust = self.trust()
+        verdicts = {
+            note: dict(known[note].verdicts) if note in known else before.get(note, {})
+            for note in {*tasks, *(note for note, _ in new)}
         }
         with self._redis.pipeline(transaction=False) as pipeline:
-            for note, annotator, word, at in spoken:
-                words[note][annotator] = word
-                self._write_word(pipeline, note, annotator, word, at)
+            for note, verdict in new:
+                standing = newest(verdicts[note].get(verdict.annotator), verdict)
+                verdicts[note][verdict.annotator] = standing
+                self._write_verdict(pipeline, note, standing)
             for note, task in tasks.items():
                 pipeline.set(self.key("task", note), task.to_json(), ex=KEEP_S)
             moves = _Moves()
             moves.enter(self.key("ages"), dict.fromkeys(tasks, time.time() + AGE_S))
-            for note, by in words.items():
+            for note, on_note in verdicts.items():
                 old = known[note].task if note in known else None
-                new = tasks.get(note, old)
-                if new is not None:
-                    self._place(pipeline, moves, note, old, new, by)
+                task_now = tasks.get(note, old)
+                if task_now is not None:
+                    self._place(pipeline, moves, note, old, task_now, on_note, trust)
             moves.write(pipeline)
             pipeline.execute()
 
-    def _write_word(self, pipeline: Any, note: str, annotator: str, word: Word, at: int) -> None:
-        pipeline.hset(self.key("words", note), annotator, word.to_json())
-        pipeline.expire(self.key("words", note), KEEP_S)
-        decided = self.key("decided", annotator)
-        decision = f"{word.revision} {note}"  # a note counts once, however often a person changed his word on it
-        if word.outcome in VERDICTS or word.outcome == "ADJUDICATED":
-            pipeline.zadd(decided, {decision: at})
-            pipeline.zremrangebyscore(decided, "-inf", at - KEEP_S * 1000)
+    def _write_verdict(self, pipeline: Any, note: str, verdict: DeskVerdict) -> None:
+        pipeline.hset(self.key("verdicts", note), verdict.annotator, verdict.to_json())
+        pipeline.expire(self.key("verdicts", note), KEEP_S)
+        decided = self.key("decided", verdict.annotator)
+        decision = f"{verdict.revision} {note}"  # a note counts once, however often a person changed his verdict on it
+        if verdict.judges:
+            pipeline.zadd(decided, {decision: verdict.at})
+            pipeline.zremrangebyscore(decided, "-inf", verdict.at - KEEP_S * 1000)
             pipeline.expire(decided, KEEP_S)
         else:
             pipeline.zrem(decided, decision)
 
+    def trust(self) -> Trust:
+        """Whose labels are held."""
+        return trust_of(self._redis.hgetall(self.key(TRUST)))
+
+    def people_held(self) -> int:
+        """How many people's labels wait for a lead."""
+        return self.trust().people_held
+
+    def place_again(self, notes: Sequence[str]) -> None:
+        """Put notes where they belong now that somebody's answers on them are held, or count again."""
+        entries = self.entries(notes)
+        self.apply({note: entry.task for note, entry in entries.items()}, (), entries)
+
     def _place(
-        self, pipeline: Any, moves: "_Moves", note: str, old: Task | None, task: Task, words: Mapping[str, Word]
+        self,
+        pipeline: Any,
+        moves: "_Moves",
+        note: str,
+        old: Task | None,
+        task: Task,
+        verdicts: Verdicts,
+        trust: Trust,
     ) -> None:
         for segment in old.segments if old else ():
             for earlier in Queue:
                 moves.leave(self.key("queue", earlier, segment), note)
         for earlier in Queue if old else ():
             moves.leave(self.key("since", earlier), note)
-        queue = queue_of(task, words)
+        queue = queue_of(task, verdicts, trust)
+        known = known_answer(task, verdicts, trust)
+        if known is None:
+            moves.leave(self.key(KNOWN), note)
+        else:
+            moves.enter(self.key(KNOWN), {note: float(known.at)})
+            pipeline.zremrangebyrank(self.key(KNOWN), 0, -MOST_KNOWN - 1)
         if queue is not None:
             moves.enter(self.key("since", queue), {note: float(task.requested_at)})
             for segment in task.segments:
                 moves.enter(self.key("queue", queue, segment), {note: score_of(task)})
-        for annotator, word in words.items():
-            spoken = self.key("spoken", annotator)
-            if word.revision == task.revision:
-                pipeline.sadd(spoken, note)
-                pipeline.expire(spoken, KEEP_S)
+        for annotator, verdict in verdicts.items():
+            answered_key = self.key("spoken", annotator)
+            if verdict.revision == task.revision:
+                pipeline.sadd(answered_key, note)
+                pipeline.expire(answered_key, KEEP_S)
             else:
-                pipeline.srem(spoken, note)
-        verdicts = [w for w in words.values() if w.revision == task.revision and w.outcome in VERDICTS]
-        if len(verdicts) > 1:
+                pipeline.srem(answered_key, note)
+        if (
+            sum(
+                one.judges and not one.adjudicates and not one.is_check
+                for one in verdicts.values()
+                if one.revision == task.revision
+            )
+            > 1
+        ):
             pipeline.zadd(self.key("doubles"), {note: time.time()})
             pipeline.zremrangebyrank(self.key("doubles"), 0, -KEEP_DOUBLES - 1)
             pipeline.expire(self.key("doubles"), KEEP_S)
@@ -215,9 +272,10 @@ class Store:
                         pipeline.zrem(self.key("queue", queue, segment), entry.note)
                 for queue in Queue:
                     pipeline.zrem(self.key("since", queue), entry.note)
-                for annotator in entry.words:
+                for annotator in entry.verdicts:
                     pipeline.srem(self.key("spoken", annotator), entry.note)
                 pipeline.zrem(self.key("ages"), entry.note)
+                pipeline.zrem(self.key(KNOWN), entry.note)
                 pipeline.delete(self.key("task", entry.note), self.key("lease", entry.note))
             pipeline.execute()
 
@@ -267,8 +325,8 @@ class Store:
         for annotator, notes in taught_by.items():
             self._redis.hset(self.key("taught", annotator), version, notes)
             self._redis.expire(self.key("taught", annotator), KEEP_S)
-            self._redis.sadd(self.key("pupils"), annotator)
-            self._redis.expire(self.key("pupils"), KEEP_S)
+            self._redis.sadd(self.key("annotators"), annotator)
+            self._redis.expire(self.key("annotators"), KEEP_S)
 
     # What the page asks for
 
@@ -276,12 +334,12 @@ class Store:
         """Notes at the front of a queue."""
         return list(self._redis.zrange(self.key("queue", queue, segment), start, start + count - 1))
 
-    def unspoken(self, annotator: str, notes: Sequence[str]) -> list[str]:
+    def unanswered(self, annotator: str, notes: Sequence[str]) -> list[str]:
         """Those of the notes on whose present revision a person has not spoken."""
         if not notes:
             return []
-        spoken = self._redis.smismember(self.key("spoken", annotator), list(notes))
-        return [note for note, said in zip(notes, spoken, strict=True) if not said]
+        answered_key = self._redis.smismember(self.key("spoken", annotator), list(notes))
+        return [note for note, said in zip(notes, answered_key, strict=True) if not said]
 
     def forget(self, queue: Queue, segment: str, note: str) -> None:
         """Take a note out of a queue whose task is not there any more."""
@@ -339,7 +397,7 @@ class Store:
         """How many notes wait in each queue."""
         return {str(queue): int(self._redis.zcard(self.key("queue", queue, "all"))) for queue in Queue}
 
-    def said_times(self, annotator: str, since_ms: int) -> list[int]:
+    def decision_times(self, annotator: str, since_ms: int) -> list[int]:
         """When a person decided his notes since then (`KEEP_S` ago at most), each once, UTC milliseconds, oldest first."""
         found = self._redis.zrangebyscore(self.key("decided", annotator), since_ms, "+inf", withscores=True)
         return [int(at) for _, at in found]
@@ -352,14 +410,19 @@ class Store:
         """Times of ``kind:version``."""
         return {name: int(at) for name, at in self._redis.hgetall(self.key("models")).items()}
 
-    def doubles(self) -> list[tuple[Word, Word]]:
-        """The two words on each of the last notes that two people labelled."""
+    def doubles(self) -> list[tuple[DeskVerdict, DeskVerdict]]:
+        """The two verdicts on each of the last notes that two people labelled."""
         notes = list(self._redis.zrange(self.key("doubles"), 0, -1))
-        entries = self.entries(notes)
         pairs = []
-        for entry in entries.values():
-            said = [entry.words[who] for who in sorted(entry.words)]
-            labelled = [w for w in said if w.outcome in {"ACCEPTED", "CORRECTED"} and w.revision == entry.task.revision]
+        for entry in self.entries(notes).values():
+            labelled = [
+                verdict
+                for _, verdict in sorted(entry.verdicts.items())
+                if verdict.labels
+                and not verdict.adjudicates
+                and not verdict.is_check
+                and verdict.revision == entry.task.revision
+            ]
             if len(labelled) > 1:
                 pairs.append((labelled[0], labelled[1]))
         return pairs
@@ -388,8 +451,8 @@ class _Moves:
                 pipeline.expire(key, KEEP_S)
 
 
-def _words(said: Mapping[str, str]) -> dict[str, Word]:
-    return {who: Word.from_json(word) for who, word in said.items()}
+def _verdicts(kept: Mapping[str, str]) -> dict[str, DeskVerdict]:
+    return {annotator: DeskVerdict.from_json(verdict) for annotator, verdict in kept.items()}
 
 
 def connect(url: str) -> "Redis":

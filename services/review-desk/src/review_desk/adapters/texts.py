@@ -1,23 +1,22 @@
-"""Requests by their place on the topic: one seek, one record, a small cache. The only place texts are kept, in memory."""
+"""Records by their place on a topic: one seek, one record, a small cache. The only place texts are kept, in memory."""
 
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
+from contracts.record import Record
 from contracts.records import ReviewRequested
 from contracts.wire import WireError
-from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
-from runtime.positioned import POSITION_CONFIG, PositionedConsumer
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.reader import RecordReader
 
-from review_desk.adapters.patience import PATIENCE_S, in_turn
+from review_desk.adapters.timed_lock import LOCK_TIMEOUT_S, held
 
-READER_CONFIG: dict[str, Any] = {
-    **POSITION_CONFIG,
-    "group.id": "rxtract-desk-unused",  # librdkafka wants one; nothing is committed
+ONE_AT_A_TIME: dict[str, Any] = {
     "queued.min.messages": 1,
     "fetch.queue.backoff.ms": 2,  # one message fills the queue, and the usual backoff is a second
     "queued.max.messages.kbytes": 4_096,
@@ -30,6 +29,9 @@ _ENTRY_BYTES = 512  # what an entry takes beside its record
 _BEGIN_S = 5.0
 
 
+R = TypeVar("R", bound=Record)
+
+
 class Requests(Protocol):
     """Finds requests."""
 
@@ -37,45 +39,45 @@ class Requests(Protocol):
         """The request at this place; None when it has left the topic."""
 
 
-class TopicRequests:
-    """`Requests` on Kafka.
+class TopicRecords(Generic[R]):
+    """`Requests` on Kafka, and the like of it for another topic.
 
     Args:
-        topic: Full name of the topic of review requests.
-        decode: From bytes to a request.
-        consumer: Made by the bootstrap with `READER_CONFIG`.
+        topic: Full name of the topic.
+        decode: From bytes to a record.
+        consumer: Made by `runtime.kafka.reader.open_client` with `ONE_AT_A_TIME`.
         errors: Takes what it says in place of records; whoever owns it ends the process when it lasts.
         keep_bytes: How much the cache holds. It keeps records as they are on the topic: their size is known, that of
             objects is not.
         timeout_s: How long the broker may take.
-        patience_s: How long one waits behind others for the one consumer.
+        lock_timeout_s: Seconds that a request waits behind others for the one consumer.
     """
 
     def __init__(
         self,
         topic: str,
-        decode: Callable[[bytes | None], ReviewRequested],
+        decode: Callable[[bytes | None], R],
         consumer: Consumer,
         errors: ConsumerErrors,
+        *,
         keep_bytes: int = KEEP_BYTES,
         timeout_s: float = 5.0,
-        patience_s: float = PATIENCE_S,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> None:
         self._topic = topic
         self._decode = decode
-        self._consumer = consumer
         self._errors = errors
-        self._reading = PositionedConsumer(consumer, on_error=errors.saw, on_halt=lambda _: None, on_fine=errors.fine)
+        self._reading = RecordReader(consumer, [topic], errors, on_error=errors.saw, on_halt=lambda _: None)
         self._keep_bytes = keep_bytes
         self._timeout_s = timeout_s
-        self._patience_s = patience_s
+        self._lock_timeout_s = lock_timeout_s
         self._fetching = threading.Lock()
         self._caching = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cached_bytes = 0
         self._begins: dict[int, tuple[float, int]] = {}
 
-    def read(self, partition: int, offset: int) -> ReviewRequested | None:
+    def read(self, partition: int, offset: int) -> R | None:
         """See `Requests`.
 
         Raises:
@@ -85,7 +87,7 @@ class TopicRequests:
         value = self._cached(place)
         if value is None:
             behind = "the note waits behind others for the broker; try again in a moment"
-            with in_turn(self._fetching, self._patience_s, behind):
+            with held(self._fetching, self._lock_timeout_s, behind):
                 value = self._cached(place)  # somebody before us may have fetched it
                 if value is None:
                     value = self._fetch(partition, offset)
@@ -93,9 +95,11 @@ class TopicRequests:
         if value is None:
             return None
         try:
-            return self._decode(value)
+            request = self._decode(value)
         except WireError:
             return None
+        # Sealed still: the patient was erased, or nobody here may open it.
+        return None if getattr(request, "sealed", None) is not None else request
 
     @property
     def cached_bytes(self) -> int:
@@ -125,14 +129,13 @@ class TopicRequests:
             return None
         place = (self._topic, partition)
         self._reading.begin({place: offset}, {place: offset})
-        positions = self._reading.positions
         deadline = time.monotonic() + self._timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            for record in self._reading.fetch(1, left):
+            for record in self._reading.read(1, left):
                 if record.offset != offset:
                     return None  # deleted by age: the broker gave the next one, twice
                 return record.value
-            if positions.get(place) != offset or place in positions.halted:
+            if self._reading.position(place) != offset or self._reading.is_halted(place):
                 return None  # nothing stands there any more
         raise Recoverable("the broker did not give the note in time")
 
@@ -140,10 +143,13 @@ class TopicRequests:
         """The first offset that is still there, asked for now and then: a queue of thousands that left costs no fetch for each."""
         asked_at_s, begin = self._begins.get(partition, (-_BEGIN_S, 0))
         if time.monotonic() - asked_at_s >= _BEGIN_S:
-            place = TopicPartition(self._topic, partition)
+            place = (self._topic, partition)
             try:
-                begin, _ = self._consumer.get_watermark_offsets(place, timeout=self._timeout_s)
+                begin = self._reading.extents([place])[place].low
                 self._begins[partition] = (time.monotonic(), begin)
             except KafkaException as error:  # the fetch will tell
                 self._errors.take(error.args[0].name(), self._topic)
         return begin
+
+
+TopicRequests = TopicRecords[ReviewRequested]

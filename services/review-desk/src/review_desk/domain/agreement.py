@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from review_desk.domain.tasks import Word
+from contracts.records import EntityLabel
 
-LABELS = ("DISEASE", "TREATMENT")
+from review_desk.domain.tasks import DeskVerdict
+
+LABELS = (EntityLabel.DISEASE.value, EntityLabel.TREATMENT.value)
 KINDS = ("status", "time", "experiencer")
 
 
@@ -26,20 +28,20 @@ class Agreement:
     kappa: float | None
 
 
-def agreement(pairs: Iterable[tuple[Word, Word]]) -> tuple[Agreement, ...]:
+def agreement(pairs: Iterable[tuple[DeskVerdict, DeskVerdict]]) -> tuple[Agreement, ...]:
     """Agreement per label over notes that two people labelled."""
     seen = list(pairs)
     return tuple(Agreement(label, len(seen), _f1(seen, label), _kappa(seen, label)) for label in LABELS)
 
 
 @dataclass(frozen=True, slots=True)
-class SaidAgreement:
-    """Agreement on what is said of entities that both have.
+class StatedAgreement:
+    """Agreement on what is stated of entities that both have.
 
     Attributes:
         kind: status, time, experiencer, relation or prescription.
-        entities: Entities of which both say something; of relations, those that either has.
-        same: The share of them of which both say the same; None when there are none.
+        entities: Entities of which both state something; of relations, those that either has.
+        same: The share of them of which both state the same; None when there are none.
         kappa: Cohen's kappa; None where it is not defined.
     """
 
@@ -49,26 +51,28 @@ class SaidAgreement:
     kappa: float | None
 
 
-def said_agreement(pairs: Iterable[tuple[Word, Word]]) -> tuple[SaidAgreement, ...]:
+def stated_agreement(pairs: Iterable[tuple[DeskVerdict, DeskVerdict]]) -> tuple[StatedAgreement, ...]:
     """Agreement on statuses, times, experiencers, relations and prescriptions over notes that two people labelled."""
     seen = list(pairs)
     answers: list[tuple[list[str], list[str]]] = []
     prescribed: list[tuple[str, str]] = []
     either = both = 0
     for first, second in seen:
-        one, other = first.stated_by_span, second.stated_by_span
-        shared = one.keys() & other.keys()
-        answers += [(one[span].split(), other[span].split()) for span in shared]
-        doses, also = (dict(zip(word.spans, word.prescribed, strict=False)) for word in (first, second))
+        stated, also_stated = first.stated_by_span, second.stated_by_span
+        shared = stated.keys() & also_stated.keys()
+        answers += [(stated[span].split(), also_stated[span].split()) for span in shared]
+        doses, also = (dict(zip(one.spans, one.prescribed, strict=False)) for one in (first, second))
         prescribed += [
-            (doses[span], also[span]) for span in shared if span[2] == "TREATMENT" and doses[span] + also[span]
+            (doses[span], also[span])
+            for span in shared
+            if span.label == EntityLabel.TREATMENT.value and doses[span] + also[span]
         ]
         related, too = set(first.related), set(second.related)
         either, both = either + len(related | too), both + len(related & too)
     return (
-        *(_said(kind, [(one[at], other[at]) for one, other in answers]) for at, kind in enumerate(KINDS)),
-        SaidAgreement("relation", either, both / either if either else None, None),
-        SaidAgreement("prescription", len(prescribed), _same(prescribed), None),
+        *(_of_kind(kind, [(one[at], other[at]) for one, other in answers]) for at, kind in enumerate(KINDS)),
+        StatedAgreement("relation", either, both / either if either else None, None),
+        StatedAgreement("prescription", len(prescribed), _same(prescribed), None),
     )
 
 
@@ -76,26 +80,26 @@ def _same(answers: list[tuple[str, str]]) -> float | None:
     return sum(one == other for one, other in answers) / len(answers) if answers else None
 
 
-def _said(kind: str, answers: list[tuple[str, str]]) -> SaidAgreement:
+def _of_kind(kind: str, answers: list[tuple[str, str]]) -> StatedAgreement:
     observed, size = _same(answers), len(answers)
     if observed is None:
-        return SaidAgreement(kind, 0, None, None)
+        return StatedAgreement(kind, 0, None, None)
     one, other = Counter(first for first, _ in answers), Counter(second for _, second in answers)
     chance = sum(one[name] * other[name] for name in one) / size**2
-    return SaidAgreement(kind, size, observed, None if chance == 1 else (observed - chance) / (1 - chance))
+    return StatedAgreement(kind, size, observed, None if chance == 1 else (observed - chance) / (1 - chance))
 
 
-def _f1(pairs: list[tuple[Word, Word]], label: str) -> float | None:
+def _f1(pairs: list[tuple[DeskVerdict, DeskVerdict]], label: str) -> float | None:
     both = total = 0
     for first, second in pairs:
-        one = {span for span in first.spans if span[2] == label}
-        other = {span for span in second.spans if span[2] == label}
+        one = {span for span in first.spans if span.label == label}
+        other = {span for span in second.spans if span.label == label}
         both += len(one & other)
         total += len(one) + len(other)
     return 2 * both / total if total else None
 
 
-def _kappa(pairs: list[tuple[Word, Word]], label: str) -> float | None:
+def _kappa(pairs: list[tuple[DeskVerdict, DeskVerdict]], label: str) -> float | None:
     tokens = sum(first.tokens for first, _ in pairs)
     if not tokens:
         return None

@@ -1,10 +1,10 @@
 """Entities as a person left them: checked against the text, given ids, compared with what the model had said."""
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from annotations.spans import Span, Stated, relation_ends, span_of, spans_of, stated_of
 from contracts.records import (
     AnnotationChanges,
     Assertion,
@@ -18,9 +18,10 @@ from contracts.records import (
     RelationType,
     ReviewRequested,
 )
+from contracts.rules import TOKEN
 
-LABELS = {"DISEASE": EntityLabel.DISEASE, "TREATMENT": EntityLabel.TREATMENT}
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+DISEASE, TREATMENT = EntityLabel.DISEASE.value, EntityLabel.TREATMENT.value
+LABELS = {DISEASE: EntityLabel.DISEASE, TREATMENT: EntityLabel.TREATMENT}
 
 
 class SpansRefused(ValueError):
@@ -39,17 +40,13 @@ class Mark:
     start: int
     end: int
     label: str
-    stated: "Stated | None" = None
+    stated: Stated | None = None
     prescription: Prescription | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """Status, time and experiencer, in the contract's words."""
-
-    status: str
-    time: str
-    experiencer: str
+    @property
+    def span(self) -> Span:
+        """Where it lies, and its label."""
+        return Span(self.start, self.end, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +59,10 @@ class Pair:
 
     treatment: Mark
     disease: Mark
-    type: str = "TREATS"
+    type: str = RelationType.TREATS.value
 
 
-_OF_TREATMENTS = frozenset({"ALLERGY", "REFUSED"})
+_OF_TREATMENTS = frozenset({AssertionStatus.ALLERGY.value, AssertionStatus.REFUSED.value})
 
 
 def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -> tuple[Entity, ...]:
@@ -78,13 +75,13 @@ def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -
         SpansRefused: A mark lies outside the text, is empty, has another label or overlaps its neighbour, or cannot be what is stated.
     """
     ordered = sorted(marks, key=lambda mark: (mark.start, mark.end))
-    said = {_place(entity): entity for entity in predicted}
+    found_before = {span_of(entity): entity for entity in predicted}
     ends_at = 0
     entities = []
     for place, mark in enumerate(ordered, start=1):
         _check(mark, place, ends_at, len(text))
         ends_at = mark.end
-        found = said.get((mark.start, mark.end, mark.label))
+        found = found_before.get(mark.span)
         entities.append(
             Entity(
                 entity_id=f"e{place}",
@@ -105,7 +102,7 @@ def _assertion(mark: Mark, place: int, found: Entity | None) -> Assertion | None
     predicted = found.assertion if found else None
     if mark.stated is None:
         return predicted
-    if mark.label == "DISEASE" and mark.stated.status in _OF_TREATMENTS:
+    if mark.label == DISEASE and mark.stated.status in _OF_TREATMENTS:
         raise SpansRefused(f"entity {place}: a disease cannot be {mark.stated.status}")
     if predicted is not None and stated_of(predicted) == mark.stated:
         return predicted
@@ -121,16 +118,9 @@ def _assertion(mark: Mark, place: int, found: Entity | None) -> Assertion | None
 def _prescription(mark: Mark, place: int, found: Entity | None) -> Prescription | None:
     if mark.stated is None:
         return found.prescription if found else None
-    if mark.prescription is not None and mark.label == "DISEASE":
+    if mark.prescription is not None and mark.label == DISEASE:
         raise SpansRefused(f"entity {place}: a disease has no prescription")
     return mark.prescription
-
-
-def stated_of(assertion: Assertion | None) -> Stated | None:
-    """What an assertion says, without the words that decided; None where nothing was judged."""
-    if assertion is None:
-        return None
-    return Stated(str(assertion.status), str(assertion.time), str(assertion.experiencer))
 
 
 def _check(mark: Mark, place: int, free_from: int, length: int) -> None:
@@ -159,14 +149,14 @@ def relations_of(
     Raises:
         SpansRefused: A pair names no entity of the note, or not a treatment and a disease, or its ends twice.
     """
-    ids = {_place(entity): entity.entity_id for entity in entities}
+    ids = {span_of(entity): entity.entity_id for entity in entities}
     predicted = _carried(ids, request)
     known = {(*_ends(one), one.type): one for one in predicted}
     found: dict[tuple[str, str], Relation] = {}
     for place, pair in enumerate(pairs, start=1):
         treatment, disease = pair.treatment, pair.disease
-        treatment_id = ids.get((treatment.start, treatment.end, "TREATMENT"))
-        disease_id = ids.get((disease.start, disease.end, "DISEASE"))
+        treatment_id = ids.get(Span(treatment.start, treatment.end, TREATMENT))
+        disease_id = ids.get(Span(disease.start, disease.end, DISEASE))
         if treatment_id is None or disease_id is None:
             raise SpansRefused(f"pair {place}: must join a treatment and a disease of this note")
         kind = RelationType(pair.type)
@@ -179,18 +169,14 @@ def relations_of(
     return (*found.values(), *others)
 
 
-def _carried(ids: Mapping[tuple[int, int, str], str], request: ReviewRequested) -> list[Relation]:
+def _carried(ids: Mapping[Span, str], request: ReviewRequested) -> list[Relation]:
     """What was predicted of entities that are still there, under their ids of now."""
-    now = {entity.entity_id: ids[_place(entity)] for entity in request.entities if _place(entity) in ids}
+    now = {entity.entity_id: ids[span_of(entity)] for entity in request.entities if span_of(entity) in ids}
     return [
         replace(one, treatment_id=now[one.treatment_id], disease_id=now[one.disease_id])
         for one in request.relations
         if one.treatment_id in now and one.disease_id in now
     ]
-
-
-def _place(entity: Entity) -> tuple[int, int, str]:
-    return entity.start, entity.end, str(entity.label)
 
 
 def _ends(relation: Relation) -> tuple[str, str]:
@@ -211,8 +197,7 @@ def changes_of(
         predicted_relations: What the rules had found.
         relations: As the person left them.
     """
-    old = [(entity.start, entity.end, str(entity.label)) for entity in predicted]
-    new = [(entity.start, entity.end, str(entity.label)) for entity in final]
+    old, new = spans_of(predicted), spans_of(final)
     common = set(old) & set(new)
     left, come = [span for span in old if span not in common], [span for span in new if span not in common]
     kept = len(old) - len(left)
@@ -226,13 +211,13 @@ def changes_of(
         relabelled=relabelled,
         restated=restated(predicted, final),
         represcribed=represcribed(predicted, final),
-        related=len(ends_of(predicted, predicted_relations) ^ ends_of(final, relations)),
+        related=len(relation_ends(predicted, predicted_relations) ^ relation_ends(final, relations)),
     )
 
 
 def _kept(predicted: Sequence[Entity], final: Sequence[Entity]) -> Iterator[tuple[Entity, Entity]]:
-    before = {_place(entity): entity for entity in predicted}
-    return ((before[_place(entity)], entity) for entity in final if _place(entity) in before)
+    before = {span_of(entity): entity for entity in predicted}
+    return ((before[span_of(entity)], entity) for entity in final if span_of(entity) in before)
 
 
 def restated(predicted: Sequence[Entity], final: Sequence[Entity]) -> int:
@@ -245,20 +230,7 @@ def represcribed(predicted: Sequence[Entity], final: Sequence[Entity]) -> int:
     return sum(one.prescription != other.prescription for one, other in _kept(predicted, final))
 
 
-def ends_of(entities: Sequence[Entity], relations: Sequence[Relation]) -> set[tuple[int, int, str]]:
-    """Relations as (start of the treatment, start of the disease, type), whatever the ids are; one without its ends is left out."""
-    starts = {entity.entity_id: entity.start for entity in entities}
-    return {
-        (starts[one.treatment_id], starts[one.disease_id], str(one.type))
-        for one in relations
-        if one.treatment_id in starts and one.disease_id in starts
-    }
-
-
-_Span = tuple[int, int, str]
-
-
-def _without_relabelled(left: Sequence[_Span], come: Sequence[_Span]) -> tuple[list[_Span], list[_Span], int]:
+def _without_relabelled(left: Sequence[Span], come: Sequence[Span]) -> tuple[list[Span], list[Span], int]:
     """Pair what differs by its label alone; returns what remains of both, and how many pairs there were."""
     places = {(start, end): place for place, (start, end, _) in enumerate(come)}
     remaining, taken = [], set()
@@ -271,7 +243,7 @@ def _without_relabelled(left: Sequence[_Span], come: Sequence[_Span]) -> tuple[l
     return remaining, [span for place, span in enumerate(come) if place not in taken], len(taken)
 
 
-def _moved(left: Sequence[_Span], come: Sequence[_Span]) -> int:
+def _moved(left: Sequence[Span], come: Sequence[Span]) -> int:
     """How many of `left` overlap one of `come` that no other took: each takes the first, in text order, that is free."""
     ends = [end for _, end, _ in come]
     next_free = list(range(len(come) + 1))
@@ -294,13 +266,13 @@ def _free_from(next_free: list[int], place: int) -> int:
     return found
 
 
-def token_labels(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[int, tuple[tuple[int, str], ...]]:
+def token_labels(text: str, spans: Iterable[Span]) -> tuple[int, tuple[tuple[int, str], ...]]:
     """How many tokens a text has, and the labelled ones as (position, label): what kappa needs, and no text."""
     ordered = sorted(spans)
     labelled = []
     count = 0
     at = 0
-    for count, token in enumerate(_TOKEN.finditer(text), start=1):
+    for count, token in enumerate(TOKEN.finditer(text), start=1):
         while at < len(ordered) and ordered[at][1] <= token.start():
             at += 1
         if at < len(ordered) and ordered[at][0] < token.end():
@@ -308,7 +280,7 @@ def token_labels(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[int,
     return count, tuple(labelled)
 
 
-def pieces_of(text: str, spans: Iterable[tuple[int, int, str]]) -> list[tuple[str, str]]:
+def pieces_of(text: str, spans: Iterable[Span]) -> list[tuple[str, str]]:
     """A text cut at its spans, in order: words with their label, or with none."""
     pieces = []
     at = 0

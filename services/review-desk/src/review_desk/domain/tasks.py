@@ -1,19 +1,20 @@
-"""A task of the queue, the words said on it, and where it belongs next. No text anywhere."""
+"""A task of the queue, the verdicts on it, and where it belongs next. No text anywhere."""
 
 import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 
-LABELLING = frozenset({"ACCEPTED", "CORRECTED"})
-VERDICTS = LABELLING | {"UNREADABLE"}
-AUDIT = "AUDIT"
-_MOST_VALIDATORS = 2
-DRIFT = "DRIFT"
+from annotations.spans import Span
+from annotations.trust import Trust
+from annotations.verdicts import SKIPPED, State, Verdict, settle
+from contracts.records import Sample
+from contracts.segments import segments_of
 
-Span = tuple[int, int, str]
+_DRIFT_FIRST = 1_000.0
+AUDIT, DRIFT = Sample.AUDIT.value, Sample.DRIFT.value
 
 
 class Queue(StrEnum):
@@ -40,6 +41,8 @@ class Task:
     specialty: str
     requested_at: int
     double: bool
+    gain: float | None = None
+    """What an answer is expected to teach, for a token of reading; None in requests from before it was known."""
 
     def to_json(self) -> str:
         """As Redis keeps it."""
@@ -58,145 +61,129 @@ class Task:
     @property
     def segments(self) -> tuple[str, ...]:
         """The segments that the note belongs to, as drift names them."""
-        city, specialty = f"city={self.city}", f"specialty={self.specialty}"
-        return ("all", city, specialty, f"{city}|{specialty}")
+        return segments_of(self.city, self.specialty)
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What one validator said on one revision: offsets and labels only.
+class DeskVerdict(Verdict):
+    """A verdict with what the desk tells people of agreement and pace: offsets, labels and digests, no text.
 
     Attributes:
-        seconds: Spent on this revision, earlier words of the same person included.
-        stated: Status, time and experiencer of each span, in its order; "" where nothing was judged.
+        tokens: Of the note.
+        labelled: (position, label) of its labelled tokens.
+        seconds: Spent on this revision, earlier verdicts of the same annotator included.
         related: (start of the treatment, start of the disease, type) of each relation.
         prescribed: A digest of each span's prescription, in its order; "" where there is none.
     """
 
-    revision: int
-    sequence: int
-    outcome: str
-    annotation_id: str
-    tokens: int
-    labelled: tuple[tuple[int, str], ...]
-    spans: tuple[Span, ...]
+    tokens: int = 0
+    labelled: tuple[tuple[int, str], ...] = ()
     seconds: float = 0.0
-    stated: tuple[str, ...] = ()
-    related: tuple[Span, ...] = ()
+    related: tuple[tuple[int, int, str], ...] = ()
     prescribed: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """As Redis keeps it."""
-        return json.dumps(astuple(self), separators=(",", ":"))
+        return json.dumps([getattr(self, name) for name in _FIELDS], separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> "Word":
-        """From what Redis kept, this program or an older one."""
-        revision, sequence, outcome, annotation_id, tokens, labelled, spans, seconds, *said = json.loads(text)
-        stated, related, prescribed = said or ((), (), ())
-        return cls(
-            revision,
-            sequence,
-            outcome,
-            annotation_id,
-            tokens,
-            tuple((at, label) for at, label in labelled),
-            tuple((start, end, label) for start, end, label in spans),
-            seconds,
-            tuple(stated),
-            tuple((treatment, disease, kind) for treatment, disease, kind in related),
-            tuple(prescribed),
-        )
-
-    @property
-    def stated_by_span(self) -> dict[Span, str]:
-        """What is said of each span of which something is."""
-        return {span: said for span, said in zip(self.spans, self.stated, strict=False) if said}
+    def from_json(cls, text: str) -> "DeskVerdict":
+        """From what Redis kept."""
+        kept = dict(zip(_FIELDS, json.loads(text), strict=True))
+        for name in ("stated", "prescribed"):
+            kept[name] = tuple(kept[name])
+        for name in ("labelled", "related"):
+            kept[name] = tuple(map(tuple, kept[name]))
+        kept["spans"] = tuple(Span(*span) for span in kept["spans"])
+        return cls(**kept)
 
 
-Words = Mapping[str, Word]
+_FIELDS = tuple(field.name for field in fields(DeskVerdict))
+
+Verdicts = Mapping[str, DeskVerdict]
+"""The standing verdict of each annotator on a note."""
 
 
-def queue_of(task: Task, words: Words) -> Queue | None:
-    """Where a task waits after these words by annotator; None when it is finished."""
-    said = {who: word for who, word in words.items() if word.revision == task.revision}
-    outcomes = [word.outcome for word in said.values()]
-    if "ADJUDICATED" in outcomes:
-        return None
-    verdicts = [word for word in said.values() if word.outcome in VERDICTS]
-    if not verdicts:
+def _on(task: Task, verdicts: Verdicts) -> list[DeskVerdict]:
+    return [verdict for verdict in verdicts.values() if verdict.revision == task.revision]
+
+
+def queue_of(task: Task, verdicts: Verdicts, trust: Trust) -> Queue | None:
+    """Where a task waits after these verdicts; None when it is finished. What `trust` holds leaves it to others."""
+    current = _on(task, verdicts)
+    settlement = settle(current, trust)
+    if settlement.state is State.UNANSWERED:
         # An audit note cannot be skipped away; an uncertain one may be left to its fate.
         if task.sample == AUDIT:
             return Queue.AUDIT
-        return None if "SKIPPED" in outcomes else Queue.OPEN
-    if len(verdicts) < _wanted(task, verdicts):
-        return Queue.SECOND
-    if len(verdicts) > _MOST_VALIDATORS:
-        return None  # the third one is a lead's, who found it unreadable: nobody is asked again
-    return None if _agree(verdicts) else Queue.LEAD
+        return None if any(verdict.outcome == SKIPPED for verdict in current) else Queue.OPEN
+    if settlement.state is State.DISPUTED:
+        return Queue.LEAD
+    if settlement.verdict is not None and settlement.verdict.adjudicates:
+        return None
+    answers = [verdict for verdict in current if verdict.counts(trust)]
+    return Queue.SECOND if len(answers) < _wanted(task, answers) else None
 
 
-def _wanted(task: Task, verdicts: list[Word]) -> int:
+def _wanted(task: Task, answers: list[DeskVerdict]) -> int:
     """A flag on an audit note needs a second pair of eyes: it would skip the note away otherwise."""
-    flagged = any(word.outcome == "UNREADABLE" for word in verdicts)
+    flagged = any(not verdict.labels for verdict in answers)
     return 2 if task.double or (task.sample == AUDIT and flagged) else 1
 
 
-def _agree(verdicts: list[Word]) -> bool:
-    first = verdicts[0]
-    return all(
-        (word.outcome in LABELLING) == (first.outcome in LABELLING)
-        and set(word.spans) == set(first.spans)
-        and _say_the_same(word, first)
-        for word in verdicts
-    )
+def may_take(annotator: str, task: Task, verdicts: Verdicts) -> bool:
+    """Whether a person has not answered on this revision yet: nobody reviews or adjudicates his own verdict."""
+    return annotator not in verdicts or verdicts[annotator].revision != task.revision
 
 
-def _say_the_same(one: Word, other: Word) -> bool:
-    """Whether both say the same of each entity; where one of them says nothing, there is nothing to disagree on."""
-    first, second = one.stated_by_span, other.stated_by_span
-    return all(first[span] == second[span] for span in first.keys() & second.keys())
-
-
-def may_take(annotator: str, task: Task, words: Words) -> bool:
-    """Whether a person has not spoken on this revision yet: nobody reviews or adjudicates his own word."""
-    return annotator not in words or words[annotator].revision != task.revision
-
-
-def may_change(annotator: str, task: Task, words: Words) -> bool:
-    """Whether a person may replace his own word on this revision: until a lead, not himself, has decided between words."""
-    if annotator not in words or words[annotator].revision != task.revision:
+def may_change(annotator: str, task: Task, verdicts: Verdicts) -> bool:
+    """Whether a person may replace his own verdict on this revision: until a lead, not himself, has decided between verdicts."""
+    if may_take(annotator, task, verdicts):
         return False
-    others = [word for who, word in words.items() if who != annotator and word.revision == task.revision]
-    return all(word.outcome != "ADJUDICATED" for word in others)
+    if verdicts[annotator].is_check:
+        return True  # as of any note: that it was settled before must not show
+    others = {who: verdict for who, verdict in verdicts.items() if who != annotator}
+    return not any(verdict.adjudicates for verdict in _on(task, others))
 
 
-def settled(annotator: str, task: Task, words: Words) -> tuple[tuple[Span, ...], str] | None:
-    """What a person may see of a note that he only looks at, and whose word that is; None: what the model said.
+def shown_spans(
+    annotator: str, task: Task, verdicts: Verdicts, trust: Trust, *, is_checked: bool = False
+) -> tuple[tuple[Span, ...], str] | None:
+    """The spans that a person may see of a note that he only looks at, and whose they are; None: what the model found.
 
-    His own word first. While the note waits for others nothing of theirs is shown, and nothing of the model's: whoever looked would
+    What a lead has decided counts; before that his own. While the note waits for others nothing of theirs is shown, and nothing of the model's: whoever looked would
     not be free of it when it is his turn.
     """
-    current = {who: word for who, word in words.items() if word.revision == task.revision}
-    if annotator in current:
-        return current[annotator].spans, "as you left it"
-    if queue_of(task, words) is not None:
+    settled = settle(_on(task, verdicts), trust).verdict
+    if settled is not None and settled.adjudicates and settled.annotator != annotator and not is_checked:
+        return settled.spans, "as a lead decided"
+    if not may_take(annotator, task, verdicts):
+        return verdicts[annotator].spans, "as you left it"
+    if is_checked or queue_of(task, verdicts, trust) is not None:
         return (), "it waits for review, so no marks are shown"
-    lead = [word for word in current.values() if word.outcome == "ADJUDICATED"]
-    said = lead or [word for word in current.values() if word.outcome in LABELLING]
-    if not said:
+    return None if settled is None else (settled.spans, "as a validator left it")
+
+
+def known_answer(task: Task, verdicts: Verdicts, trust: Trust) -> DeskVerdict | None:
+    """The answer by which a hidden check is judged: a lead's, or one that two people gave; None where nothing is as sure as that."""
+    current = _on(task, verdicts)
+    verdict = settle(current, trust).verdict
+    if verdict is None:
         return None
-    return said[0].spans, "as a lead decided" if lead else "as a validator left it"
+    is_sure = verdict.adjudicates or sum(one.counts(trust) for one in current) > 1
+    return verdict if is_sure and verdict.labels else None
 
 
 def score_of(task: Task) -> float:
-    """The place within a queue, lowest first: drift samples, then uncertain notes, each by confidence; audit notes by age.
+    """The place within a queue, lowest first: drift samples, then unsure notes, each by what an answer teaches; audit notes by age.
 
-    A training that waits is judged on drift samples: uncertain notes alone, which only teach, would keep it waiting.
+    A training that waits is judged on drift samples: unsure notes alone, which only teach, would keep it waiting. A request that does
+    not say what it teaches comes behind those that do, the least confident first.
     """
     if task.sample == AUDIT:
         return float(task.requested_at)
-    return task.confidence - 1.0 if task.sample == DRIFT else task.confidence
+    place = task.confidence if task.gain is None else -task.gain
+    return place - _DRIFT_FIRST if task.sample == DRIFT else place
 
 
 def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
@@ -206,7 +193,7 @@ def why(task: Task, queue: Queue, drifted: Mapping[str, str]) -> str:
     if task.sample == AUDIT:
         return "random audit"
     if task.sample == DRIFT or any(segment in drifted for segment in task.segments):
-        return "the language of its segment has changed"
+        return "notes from this city or specialty have changed recently"
     return "the model was not sure"
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from contracts.identity import note_key
 from contracts.records import AccessAction, ReviewRequested, Seen
-from runtime.access_log import AccessLog
-from runtime.logs import get_logger
-from runtime.people import LEAD, VALIDATOR, People, Person
-from runtime.secret_files import hash_token
+from runtime.service.logs import get_logger
+from runtime.service.secret_files import hash_token
+from runtime.web.access_log import AccessLog
+from runtime.web.people import LEAD, VALIDATOR, People, Person
 from starlette.requests import Request
 
 from review_desk.adapters.pseudonyms import pseudonym
@@ -71,6 +71,7 @@ class Access:
         sessions: Sessions,
         proxy: Proxy,
         annotator_key: bytes,
+        *,
         note_key: bytes,
         log: AccessLog,
     ) -> None:
@@ -119,6 +120,30 @@ class Access:
         if request.method not in _SAFE and session is not None and not self.sessions.csrf_fits(session, sent):
             raise Refused(403, f"send the page's token as {CSRF_HEADER}: load the page again")
         return self.as_reviewer(asker.person)
+
+    def lead(self, request: Request) -> Reviewer:
+        """Who asks, where only a lead may.
+
+        Raises:
+            Refused: As `reviewer`, and 403 when it is no lead.
+        """
+        who = self.reviewer(request)
+        if not who.leads:
+            raise Refused(403, "this is for leads: ask one of them")
+        return who
+
+    def names(self) -> dict[str, Person]:
+        """Everybody in the token file, by the pseudonym that annotations carry."""
+        return {self.as_reviewer(person).annotator: person for person in self.people.everybody()}
+
+    def seen(self, request: Request, action: AccessAction, notes: Sequence[str], parts: Sequence[Seen]) -> None:
+        """Log what whoever asks is about to be shown of notes, by their keys.
+
+        Raises:
+            Recoverable: It could not be logged: show nothing.
+        """
+        if notes:
+            self._log.shown(self.known(request), action, notes, parts)
 
     def as_reviewer(self, person: Person) -> Reviewer:
         """A person under the pseudonym that annotations carry."""

@@ -1,7 +1,7 @@
 """The FastAPI application: the API that the page and simulated validators use, and the page."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -9,21 +9,26 @@ from urllib.parse import quote
 from contracts.identity import note_key
 from contracts.records import AccessAction, Seen
 from contracts.registry import RegistryUnavailable
-from fastapi import FastAPI, Query
+from contracts.segments import ALL_NOTES
+from fastapi import Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 from runtime.errors import Recoverable
-from runtime.http_server import guard_pages
-from runtime.metrics import Metrics
-from runtime.people import Person
-from runtime.secret_files import hash_token
+from runtime.service.metrics import Metrics
+from runtime.service.secret_files import hash_token
+from runtime.web.people import Person
+from runtime.web.server import guard_pages
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from review_desk.desk import AS_THE_MODEL, Conflict, Decision, Desk, Handed, Reviewer, Unsendable
+from review_desk.desk import AS_THE_MODEL, Decision, Desk, Handed, Reviewer
+from review_desk.domain.refusals import Conflict, Unsendable
+from review_desk.domain.selection import Selection
 from review_desk.domain.spans import SpansRefused
 from review_desk.http.access import COOKIE, Access, Refused
+from review_desk.http.asked import asked_selection
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
 from review_desk.http.limits import LOGIN, BodyLimit
 from review_desk.metrics import HTTP_SECONDS
@@ -81,11 +86,20 @@ class DeskApi:
         request: Request,
         segment: Annotated[str, Query(max_length=300)] = "all",
         holding: Annotated[list[str] | None, Query(max_length=_MAX_HOLDING)] = None,
+        wanted: Annotated[Selection, Depends(asked_selection)] = Selection(),  # noqa: B008 - frozen
     ) -> Response:
         """Lease the next note; 204 when none waits. `holding`: keys (`source|note_id`) of notes that the page has already."""
         who = self._access.reviewer(request)
+        place = wanted.segment if segment == ALL_NOTES else segment
         with self._timed("next"):
-            return self._next(request, who, self._desk.next(who, segment, holding or []))
+            handed = self._desk.next(who, place, holding or [], lambda entry: wanted.takes(entry.task, entry.queue))
+            return self._next(request, who, handed)
+
+    def take(self, request: Request, source: str, note_id: str, revision: int, _body: Strict) -> Response:
+        """Lease a note that was found. Its newest revision is given, whatever was found."""
+        who = self._access.reviewer(request)
+        self._access.log(who, "take", note_key(source, note_id), revision)
+        return self._next(request, who, self._desk.take(who, note_key(source, note_id)))
 
     def _next(self, request: Request, who: Reviewer, handed: Handed | None) -> Response:
         if handed is None:
@@ -100,7 +114,7 @@ class DeskApi:
 
     def decision(self, request: Request, source: str, note_id: str, revision: int, body: DecisionBody) -> JSONResponse:
         """Say what is right. Answered after the broker's acknowledgement; sending it again is harmless."""
-        return self._decide(request, note_key(source, note_id), revision, body.said(), "decision")
+        return self._decide(request, note_key(source, note_id), revision, body.corrected(), "decision")
 
     def skip(self, request: Request, source: str, note_id: str, revision: int, body: LeaseBody) -> JSONResponse:
         """Leave the note; an audit note goes to another validator."""
@@ -130,6 +144,11 @@ class DeskApi:
     def keep(self, request: Request, body: KeepBody) -> JSONResponse:
         """Renew leases; tells by their keys which notes went to somebody else, were decided, or have a newer revision."""
         return JSONResponse({"lost": self._desk.keep(self._access.reviewer(request), body.held())})
+
+    def give_back(self, request: Request, body: KeepBody) -> JSONResponse:
+        """Leave notes that were fetched ahead to others."""
+        self._desk.give_back(self._access.reviewer(request), body.held())
+        return JSONResponse({"done": True})
 
     def queue(self, request: Request) -> JSONResponse:
         """The figures of the side bar."""
@@ -169,6 +188,24 @@ class DeskPage:
         csrf = self._access.csrf(request)
         return self._pages.desk(name=person.name, role=person.role, annotator=annotator, csrf=csrf)
 
+    def training(self, request: Request) -> Response:
+        """The page on synthetic notes with known answers."""
+        person = self._access.person(request)
+        if person is None:
+            return RedirectResponse("/login?to=/training", 303)
+        annotator = "training-" + self._access.as_reviewer(person).annotator
+        csrf = self._access.csrf(request)
+        return self._pages.desk(name=person.name, role=person.role, annotator=annotator, csrf=csrf, base="/training")
+
+    def lead(self, request: Request) -> Response:
+        """The page of leads; others are led back to the desk."""
+        person = self._access.person(request)
+        if person is None:
+            return RedirectResponse("/login?to=/lead", 303)
+        if not self._access.as_reviewer(person).leads:
+            return RedirectResponse("/", 303)
+        return self._pages.lead(name=person.name, csrf=self._access.csrf(request))
+
     def note(self, request: Request, source: str, note_id: str) -> Response:
         """One note to look at: where the links of the control page and of refused decisions lead."""
         person = self._access.person(request)
@@ -179,7 +216,7 @@ class DeskPage:
         note = note_key(source, note_id)
         looked = self._desk.look(who, note)
         if looked is not None:
-            marks = Seen.ENTITIES if looked.said_by == AS_THE_MODEL else Seen.ANNOTATIONS
+            marks = Seen.ENTITIES if looked.shown_by == AS_THE_MODEL else Seen.ANNOTATIONS
             seen = [Seen.IDENTITY, Seen.TEXT, *([marks] if looked.spans else [])]
             self._access.shown(request, AccessAction.LOOK, looked.request, seen)
         self._access.log(who, "look", note, looked.request.revision if looked else 0)
@@ -190,10 +227,30 @@ class DeskPage:
         return self._pages.login()
 
 
-def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
-    """The application."""
-    app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None)
+class Problem(BaseModel):
+    """Why a call was refused, in one line."""
+
+    error: str
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "no JSON, or none that can be read"},
+    401: {"model": Problem, "description": "nobody is known by this session or token"},
+    403: {"model": Problem, "description": "not for this role, or without the page's token"},
+    404: {"model": Problem, "description": "no such note, or none that may be looked at"},
+    409: {"model": Problem, "description": "the lease is over, or somebody was quicker"},
+    413: {"model": Problem, "description": "too large"},
+    422: {"model": Problem, "description": "a field that is not as it should be, named by its place"},
+    503: {"model": Problem, "description": "a server does not answer: try again"},
+}
+
+
+def make_app(api: DeskApi, page: DeskPage, rooms: Sequence[Callable[[FastAPI], None]] = ()) -> FastAPI:
+    """The application; each of the rooms adds its routes."""
+    app = FastAPI(title="Rxtract review desk", docs_url=None, redoc_url=None, responses=_PROBLEMS)
     app.add_api_route("/", page.desk, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/training", page.training, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/lead", page.lead, methods=["GET"], include_in_schema=False)
     # An id may be anything, slashes included; `..` is no place in a path, but it is one in a query.
     app.add_api_route("/notes", page.note, methods=["GET"], include_in_schema=False)
     app.add_api_route("/notes/{source}/{note_id:path}", page.note, methods=["GET"], include_in_schema=False)
@@ -203,14 +260,18 @@ def make_app(api: DeskApi, page: DeskPage) -> FastAPI:
     app.add_api_route("/api/session", api.session, methods=["GET"])
     app.add_api_route(LOGIN, api.login, methods=["POST"])
     app.add_api_route("/api/logout", api.logout, methods=["POST"])
-    app.add_api_route("/api/next", api.next, methods=["GET"])
+    app.add_api_route("/api/next", api.next, methods=["GET"], responses={204: {"description": "no note waits"}})
     app.add_api_route("/api/queue", api.queue, methods=["GET"])
     app.add_api_route("/api/keep", api.keep, methods=["POST"])
+    app.add_api_route("/api/give-back", api.give_back, methods=["POST"])
     app.add_api_route(f"{task}/decision", api.decision, methods=["POST"])
     app.add_api_route(f"{task}/skip", api.skip, methods=["POST"])
     app.add_api_route(f"{task}/unreadable", api.unreadable, methods=["POST"])
+    app.add_api_route(f"{task}/take", api.take, methods=["POST"])
     app.add_api_route(f"{task}/again", api.again, methods=["POST"])
     app.add_api_route(f"{task}/draft", api.draft, methods=["PUT"])
+    for add_routes in rooms:
+        add_routes(app)
     _guard(app, api.person)
     return app
 

@@ -2,16 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
+from annotations.spans import UNKNOWN, Span, Stated, stated_of
+from annotations.verdicts import SKIPPED
 from contracts.identity import note_key
 from contracts.records import Entity, Prescription
 from pydantic import BaseModel, ConfigDict, Field
 
 from review_desk.desk import Decision, Handed, Held
-from review_desk.domain.spans import Mark, Pair, Stated, stated_of
-from review_desk.domain.tasks import Queue, Span, Word
+from review_desk.domain.spans import Mark, Pair
+from review_desk.domain.tasks import DeskVerdict, Queue
 
 _MAX_ENTITIES = 5_000
 _MAX_HELD = 50
+MAX_COMMENT_CHARS = 1_000
 Label = Literal["DISEASE", "TREATMENT"]
 
 
@@ -119,10 +122,24 @@ class LeaseBody(Strict):
     lease: Annotated[str, Field(max_length=100)]
     seconds_spent: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     sequence: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARS)] = ""
+    guideline_version: Annotated[str | None, Field(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$")] = None
 
     def decision(self, outcome: str) -> Decision:
         """For the desk."""
-        return Decision(outcome, (), (), self.seconds_spent, self.sequence, self.lease)
+        return self._decision(outcome, (), ())
+
+    def _decision(self, outcome: str | None, marks: tuple[Mark, ...], pairs: tuple[Pair, ...]) -> Decision:
+        return Decision(
+            outcome,
+            marks,
+            pairs,
+            self.seconds_spent,
+            self.sequence,
+            self.lease,
+            self.comment.strip(),
+            self.guideline_version,
+        )
 
 
 class HeldBody(Strict):
@@ -150,11 +167,11 @@ class DecisionBody(LeaseBody):
     entities: Annotated[list[EntityBody], Field(max_length=_MAX_ENTITIES)]
     pairs: Annotated[list[PairBody], Field(max_length=_MAX_ENTITIES)] = []
 
-    def said(self) -> Decision:
+    def corrected(self) -> Decision:
         """For the desk."""
         marks = tuple(entity.mark() for entity in self.entities)
         pairs = tuple(pair.pair() for pair in self.pairs)
-        return Decision(None, marks, pairs, self.seconds_spent, self.sequence, self.lease)
+        return self._decision(None, marks, pairs)
 
 
 def task_of(handed: Handed, lease_s: int) -> dict[str, Any]:
@@ -198,37 +215,31 @@ def _pairs(handed: Handed) -> list[dict[str, Any]]:
     return [
         {"treatment": places[one.treatment_id], "disease": places[one.disease_id], "type": str(one.type)}
         for one in handed.request.relations
-        if str(one.type) != "UNKNOWN" and one.treatment_id in places and one.disease_id in places
+        if str(one.type) != UNKNOWN and one.treatment_id in places and one.disease_id in places
     ]
 
 
-def _assertion(said: Stated | None) -> dict[str, str] | None:
+def _assertion(stated: Stated | None) -> dict[str, str] | None:
     """None where nothing was judged, or in words that this program does not know yet."""
-    if said is None or "UNKNOWN" in {said.status, said.time, said.experiencer}:
-        return None
-    return {"status": said.status, "time": said.time, "experiencer": said.experiencer}
+    return None if stated is None or UNKNOWN in stated else stated._asdict()
 
 
 def _prescription(entity: Entity) -> dict[str, Any] | None:
     return None if entity.prescription is None else dict(entity.prescription.to_dict())
 
 
-def _said(word: Word, span: Span) -> Stated | None:
-    said = word.stated_by_span.get(span)
-    return None if said is None else Stated(*said.split())
+def _stated(verdict: DeskVerdict, span: Span) -> Stated | None:
+    stated = verdict.stated_by_span.get(span)
+    return None if stated is None else Stated(*stated.split())
 
 
 def _opinions(handed: Handed) -> list[dict[str, Any]]:
-    """What two validators said, without their names."""
-    words = [handed.entry.words[who] for who in sorted(handed.entry.words)]
+    """The verdicts of two validators, without their names."""
     return [
         {
-            "outcome": word.outcome,
-            "entities": [
-                {"start": start, "end": end, "label": label, "assertion": _assertion(_said(word, (start, end, label)))}
-                for start, end, label in word.spans
-            ],
+            "outcome": verdict.outcome,
+            "entities": [{**span._asdict(), "assertion": _assertion(_stated(verdict, span))} for span in verdict.spans],
         }
-        for word in words
-        if word.revision == handed.request.revision and word.outcome != "SKIPPED"
+        for _, verdict in sorted(handed.entry.verdicts.items())
+        if verdict.revision == handed.request.revision and verdict.outcome != SKIPPED
     ]

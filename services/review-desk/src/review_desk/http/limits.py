@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from fastapi.responses import JSONResponse
-from runtime.budget import ByteBudget, Held, OverBudget
-from runtime.people import Person
+from runtime.web.budget import ByteBudget, Held, OverBudget
+from runtime.web.people import Person
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

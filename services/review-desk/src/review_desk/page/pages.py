@@ -39,8 +39,12 @@ SHORTCUTS = (
     (("B",), "back to the note before, to change it"),
     (("S",), "skip: leave it to others"),
     (("F", "F"), "flag as unreadable"),
-    (("1", "2"), "a lead takes an opinion"),
+    (("1", "2"), "lead: accept reviewer 1 or 2"),
     (("Esc",), "leave a selection or a pair"),
+    ((".",), "guideline: show or hide it"),
+    (("/",), "find notes, or work through a part of the queue"),
+    (("Q",), "look up how others label the words under the cursor"),
+    ((",",), "comment on the note, to the lead"),
     (("?",), "these keys"),
 )
 """Keys and what they do. A browser test presses each of them."""
@@ -63,18 +67,30 @@ ROUTES = (
 """What the rules may find; the desk does not carry them with it, and a test holds the two together."""
 
 
+FORMS = (
+    ("jsonl", "JSON lines"),
+    ("conll", "CoNLL"),
+    ("spacy", "spaCy"),
+    ("label-studio", "Label Studio"),
+)
+"""Forms in which a lead can have the labels. A test holds them and `corpus.formats.writing` together."""
+
+
 class Pages:
     """The templates."""
 
     def __init__(self) -> None:
         self._templates = Environment(loader=FileSystemLoader(_HERE), autoescape=True)
 
-    def desk(self, *, name: str, role: str, annotator: str, csrf: str) -> HTMLResponse:
-        """The page of a person."""
+    def desk(self, *, name: str, role: str, annotator: str, csrf: str, base: str = "") -> HTMLResponse:
+        """The page of a person; `base` is where its notes come from, the desk itself by default."""
+        about = {"name": name, "role": role, "annotator": annotator, "csrf": csrf, "base": base}
         template = self._templates.get_template("desk.html")
-        return HTMLResponse(
-            template.render(name=name, role=role, annotator=annotator, csrf=csrf, shortcuts=SHORTCUTS, routes=ROUTES)
-        )
+        return HTMLResponse(template.render(about, shortcuts=SHORTCUTS, routes=ROUTES))
+
+    def lead(self, *, name: str, csrf: str) -> HTMLResponse:
+        """The page of a lead."""
+        return HTMLResponse(self._templates.get_template("lead.html").render(name=name, csrf=csrf, forms=FORMS))
 
     def note(self, source: str, note_id: str, looked: Looked | None) -> HTMLResponse:
         """One note to look at; 404 when the desk does not have it."""

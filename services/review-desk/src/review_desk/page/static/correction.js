@@ -1,6 +1,6 @@
 // What a person makes of a note: entities and pairs, each change one step that can be undone. Knows no page and no network.
 
-import { fitting, USUAL } from "./said.js";
+import { fitting, USUAL } from "./statements.js";
 
 export const DISEASE = "DISEASE";
 export const TREATMENT = "TREATMENT";

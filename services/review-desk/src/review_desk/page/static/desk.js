@@ -2,20 +2,29 @@
 
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
-import { ACTIONS, actionOf, DECIDING, isHeld, ownKey } from "./keys.js";
+import { CommentBox } from "./comment.js";
+import { showFeedback } from "./feedback.js";
+import { Finding } from "./finding.js";
+import { Guideline } from "./guideline.js";
+import { ACTIONS, actionOf, ALWAYS, DECIDING, isHeld, ownKey } from "./keys.js";
+import { lookUp } from "./lookup.js";
 import { Outbox } from "./outbox.js";
 import { nameOf, Paper, percent } from "./paper.js";
 import { Refusals, showRefusals } from "./refusals.js";
 import { PrescriptionForm } from "./prescription.js";
+import { roving } from "./roving.js";
 import { keyOf, LoginNeeded, pathOf, Refusal, Server } from "./server.js";
-import { OF_TREATMENTS } from "./said.js";
+import { OF_TREATMENTS } from "./statements.js";
 import { showEntities, showFigures, showOpinions, showPairs } from "./side.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tasks } from "./tasks.js";
 import { NoteText } from "./text.js";
+import { showProgress, Training } from "./training.js";
+import { whyNothing } from "./waiting.js";
 
 const AUTOSAVE_MS = 400;
 const FIGURES_MS = 10_000;
+const SLOW_FIGURES_MS = 60_000;
 const LOOK_AT_LEASES_MS = 1_000;
 const MOST_PREVIOUS = 20;
 const MOST_EARLY = 50;
@@ -26,18 +35,27 @@ const meta = (name) => find(`meta[name="${name}"]`).content;
 
 class Desk {
   constructor() {
-    this.server = new Server(meta("csrf"));
+    this.base = meta("base");
+    this.server = new Server(meta("csrf"), this.base);
     this.owner = meta("annotator");
     this.paper = new Paper(find("#paper"));
     this.prescription = new PrescriptionForm(find("#prescription"));
     this.refusals = new Refusals(this.owner, () => this.showRefused());
     this.outbox = new Outbox(this.server, this.owner, {
       onChange: () => this.showState(),
-      onSent: (item) => this.sent(item),
+      onSent: (item, answer) => this.sent(item, answer),
       onRefusal: (item, error) => this.refused(item, error.message),
       onLogin: () => this.askLogin(),
     });
+    this.guideline = new Guideline(find("#guideline"), this.server);
+    this.training = new Training(find("#training"), this.server);
+    this.commentBox = new CommentBox(find("#comment"), find("[data-do='comment']"));
+    this.finding = new Finding(find("#find"), find("#selection"), this.server, {
+      onSelection: () => this.selectionChanged(),
+      onOpen: (note) => this.open(note),
+    });
     this.tasks = new Tasks(this.server, {
+      asked: () => this.finding.selection,
       others: () => [...(this.now ? [keyOf(this.now.task)] : []), ...this.outbox.keys()],
       onArrival: () => this.now || this.goingBack || this.next(),
       onNothing: () => this.now || this.goingBack || this.showNothing(),
@@ -53,11 +71,13 @@ class Desk {
     this.goingBack = false;
     this.early = [];
     this.keptAt = performance.now();
+    this.toldWhyAt = -FIGURES_MS;
   }
 
   start() {
     document.addEventListener("keydown", (event) => this.key(event));
-    find("#tools").addEventListener("click", (event) => this.button(event));
+    for (const bar of ["#tools", "#decide", "#top"]) find(bar).addEventListener("click", (event) => this.button(event));
+    for (const bar of ["#tools", "#top"]) roving(find(bar));
     // After a touch the browser selects between these two; after a mouse was dragged there may be no click.
     for (const sign of ["pointerup", "click"]) this.paper.element.addEventListener(sign, (event) => this.pointer(event));
     find("#login").addEventListener("submit", (event) => this.login(event));
@@ -70,12 +90,14 @@ class Desk {
     find("#show-help").addEventListener("click", () => find("#help").showModal());
     window.addEventListener("beforeunload", () => this.now && this.saveDraft());
     setInterval(() => this.showFigures(), FIGURES_MS);
+    setInterval(() => this.showSlowFigures(), SLOW_FIGURES_MS);
     setInterval(() => this.lookAtLeases(), LOOK_AT_LEASES_MS);
     this.showState();
     this.showRefused();
     this.outbox.send();
     this.tasks.fill();
     this.showFigures();
+    this.showSlowFigures();
   }
 
   // The note
@@ -85,7 +107,7 @@ class Desk {
     this.tasks.fill();
   }
 
-  show(task, correction, seconds = 0) {
+  show(task, correction, seconds = 0, comment = "") {
     this.pairing = this.offer = null;
     this.flagged = false;
     find("#task").hidden = find("#marked").hidden = task === null;
@@ -103,7 +125,9 @@ class Desk {
       note,
       correction: correction ?? new Correction(note, kept ? { ...task, draft: kept } : task),
       watch: new Stopwatch(kept?.seconds ?? seconds),
+      comment,
     };
+    this.commentBox.show(comment);
     this.cursor = new Cursor(note);
     this.paper.show(note);
     this.showWhy(task);
@@ -119,6 +143,7 @@ class Desk {
     this.coming = false;
     this.early = [];
     find("#empty").dataset.state = "nothing";
+    this.showWhyNothing();
   }
 
   showWhy(task) {
@@ -312,7 +337,7 @@ class Desk {
     clearTimeout(this.autosaveTimer);
     localStorage.removeItem(this.draftKey(task));
     this.draftState = "saved";
-    this.previous.push({ task, correction, seconds: body.seconds_spent });
+    this.previous.push({ task, correction, seconds: body.seconds_spent, comment: this.now.comment });
     if (this.previous.length > MOST_PREVIOUS) this.previous.shift();
     this.now = null;
     this.outbox.add({ source: task.source, note_id: task.note_id, revision: task.revision, action, body });
@@ -338,18 +363,49 @@ class Desk {
         this.goingBack = false;
       }
     }
-    if (this.now) {
-      this.keepDraft(this.now.task, this.now.correction, this.now.watch.seconds);
-      this.tasks.putBack(this.now.task);
+    this.putAside();
+    this.show(last.task, last.correction, unsent ? last.seconds : 0, last.comment); // what was sent with its time gets the rest added
+  }
+
+  // The note on the paper comes again after another one.
+  putAside() {
+    if (!this.now) return;
+    this.keepDraft(this.now.task, this.now.correction, this.now.watch.seconds);
+    this.tasks.putBack(this.now.task);
+  }
+
+  // A note that was found.
+  async open(note) {
+    if (this.now && keyOf(this.now.task) === keyOf(note)) return;
+    const ahead = this.tasks.drop([keyOf(note)])[0];
+    try {
+      const task = ahead ?? (await this.server.post(pathOf(note, "take"), {}));
+      this.putAside();
+      this.show(task);
+    } catch (error) {
+      if (error instanceof LoginNeeded) return this.askLogin();
+      this.notice(`This note was not opened: ${error.message}.`);
     }
-    this.show(last.task, last.correction, unsent ? last.seconds : 0); // what was sent with its time gets the rest added
+  }
+
+  async selectionChanged() {
+    try {
+      await this.tasks.clear();
+    } catch {
+      this.setAway(true); // their leases run out
+    }
+    this.toldWhyAt = -FIGURES_MS;
+    this.tasks.fill();
+    if (!this.now) this.showWhyNothing();
   }
 
   // What is sent of the note on the paper.
   bodyOf(action) {
-    const { task, correction, watch } = this.now;
+    const { task, correction, watch, comment } = this.now;
     const said = action === "decision" ? correction.body() : {};
-    return { lease: task.lease, sequence: task.sequence, seconds_spent: Math.round(watch.seconds * 1000) / 1000, ...said };
+    const seconds = Math.round(watch.seconds * 1000) / 1000;
+    const about = { ...(comment && { comment }), ...(this.guideline.version && { guideline_version: this.guideline.version }) };
+    return { lease: task.lease, sequence: task.sequence, seconds_spent: seconds, ...about, ...said };
   }
 
   // Keeping it
@@ -450,8 +506,9 @@ class Desk {
     localStorage.removeItem(this.draftKey(task));
   }
 
-  sent(item) {
+  sent(item, answer) {
     this.tasks.release(keyOf(item));
+    if (answer?.feedback) this.training.judged(answer.feedback);
     this.showFigures();
   }
 
@@ -529,12 +586,65 @@ class Desk {
 
   async showFigures() {
     try {
-      showFigures(find("#figures"), await this.server.get("/api/queue"));
+      const figures = await this.server.get("/api/queue");
+      if (figures.training) showProgress(find("#progress"), figures.training);
+      else showFigures(find("#figures"), figures);
       if (this.away && this.draftState !== "kept") this.setAway(false);
     } catch (error) {
       if (error instanceof LoginNeeded) this.askLogin();
       else this.setAway(true);
     }
+  }
+
+  // What changes seldom: the guideline, and what a lead changed.
+  async showSlowFigures() {
+    try {
+      await this.guideline.load();
+      if (!this.base) showFeedback(find("#feedback"), await this.server.get("/api/feedback"));
+    } catch (error) {
+      if (error instanceof LoginNeeded) this.askLogin();
+      else this.setAway(true);
+    }
+  }
+
+  async showWhyNothing() {
+    try {
+      if (this.base) return this.training.finished((await this.server.get("/api/queue")).training);
+      if (performance.now() - this.toldWhyAt < FIGURES_MS) return; // the desk is asked for notes far more often
+      this.toldWhyAt = performance.now();
+      const counts = await this.server.get(`/api/waiting?${new URLSearchParams(this.finding.selection)}`);
+      if (!this.now) find("#why-nothing").textContent = whyNothing(counts);
+    } catch {
+      find("#why-nothing").textContent = ""; // the line at the top says that the desk is away
+    }
+  }
+
+  // What a person asks for beside the note
+
+  find() {
+    if (this.base) return this.hint("in the training there is nothing to find");
+    this.finding.open().catch(() => this.setAway(true));
+  }
+
+  async lookUp() {
+    const { now } = this;
+    const span = this.scope();
+    const words = this.words(span);
+    if (words.trim().length < 2) return this.hint("put the cursor on a name first");
+    try {
+      const found = await lookUp(this.server, now.task, words);
+      if (this.now === now) this.hint(found);
+    } catch (error) {
+      this.hint(`Not looked up: ${error.message}.`);
+    }
+  }
+
+  comment() {
+    const { now } = this;
+    this.commentBox.open(now.comment, (words) => {
+      now.comment = words;
+      if (this.now === now) this.commentBox.show(words);
+    });
   }
 
   // Who
@@ -591,12 +701,13 @@ class Desk {
   }
 
   takes(action) {
-    return this.isWaiting || this.now !== null || action === "back";
+    return this.isWaiting || this.now !== null || ALWAYS.has(action);
   }
 
   // Do it now, or when the note that is on its way has come.
   take(action) {
     if (action === "back" && !this.goingBack) this.early = []; // the note before needs no waiting
+    else if (ALWAYS.has(action) && action !== "back") return this.act(action);
     else if (this.isWaiting) return this.early.length < MOST_EARLY && this.early.push({ action, at: performance.now() });
     this.act(action);
   }

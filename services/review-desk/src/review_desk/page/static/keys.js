@@ -1,4 +1,4 @@
-import { TYPES } from "./said.js";
+import { TYPES } from "./statements.js";
 
 // What each action does, by the names that keys and buttons share.
 export const ACTIONS = {
@@ -24,11 +24,18 @@ export const ACTIONS = {
   extend: (desk, by) => desk.select(desk.cursor.extend(Number(by))),
   line: (desk, by) => desk.select(desk.cursor.line(Number(by), desk.paper)),
   entity: (desk, by) => desk.select(desk.cursor.entity(Number(by), desk.now.correction)),
+  guideline: (desk) => desk.guideline.toggle(),
+  find: (desk) => desk.find(),
+  lookup: (desk) => desk.lookUp(),
+  comment: (desk) => desk.comment(),
   stretch: (desk, end, by) => desk.stretch(end, Number(by)),
 };
 
 // What ends the work on a note.
 export const DECIDING = new Set(["accept", "skip"]);
+
+// What needs no note.
+export const ALWAYS = new Set(["back", "guideline", "find"]);
 
 // What changes the note on the paper, or is about to. One press does it once: a key that is held repeats itself, unseen notes included.
 const ONCE = new Set([...DECIDING, "flag", "back"]);
@@ -43,6 +50,7 @@ const KEYS = {
   y: "experiencer PATIENT", v: "experiencer FAMILY", o: "experiencer OTHER", z: "prescription",
   u: "undo", "ctrl z": "undo", r: "redo", "ctrl y": "redo", "ctrl shift z": "redo",
   s: "skip", f: "flag", b: "back", Escape: "leave", "?": "help",
+  ".": "guideline", "/": "find", q: "lookup", ",": "comment",
 };
 
 export function actionOf(event) {
@@ -63,5 +71,5 @@ export function isHeld(event) {
 
 // Enter and Space belong to the button that has the focus.
 export function ownKey(event) {
-  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input") !== null;
+  return event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, input, summary") !== null;
 }

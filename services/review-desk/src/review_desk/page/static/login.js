@@ -26,8 +26,9 @@ async function logIn(token) {
   }
 }
 
-// Back to the note whose link led here; to nowhere but this desk.
+// Back to the page or the note whose link led here; to nowhere but this desk.
 function wanted() {
   const to = new URLSearchParams(location.search).get("to") ?? "";
+  if (to === "/training" || to === "/lead") return to;
   return /^\/notes\?source=[a-z0-9-]+&note_id=[^&/\\]+$/.test(to) ? to : "/";
 }

@@ -1,4 +1,4 @@
-// Decisions on their way. Each is kept in this browser, by offsets and never by text, until the desk has acknowledged it.
+// Decisions on their way. Each is kept in this browser, by offsets and, but for a comment, never by text, until the desk has acknowledged it.
 
 import { keptUnder } from "./kept.js";
 import { Away, keyOf, LoginNeeded, pathOf } from "./server.js";
@@ -68,10 +68,10 @@ export class Outbox {
   async _sendFirst() {
     const item = this._items[0];
     try {
-      await this._server.post(pathOf(item, item.action), item.body);
+      const answer = await this._server.post(pathOf(item, item.action), item.body);
       this.away = this.failing = false;
       this._drop(item);
-      this._tell.onSent(item);
+      this._tell.onSent(item, answer);
     } catch (error) {
       if (error instanceof Away || error instanceof LoginNeeded) throw error;
       this._tell.onRefusal(item, error); // kept there before it is dropped here

@@ -1,6 +1,7 @@
 // The note on the page. The browser's own selection is the cursor: it is painted at once, and screen readers know it.
 
-import { saidSigns, saidWords } from "./said.js";
+import { reveal } from "./reveal.js";
+import { statementSigns, statementWords } from "./statements.js";
 import { hiddenName } from "./text.js";
 
 export class Paper {
@@ -37,7 +38,7 @@ export class Paper {
     for (let index = 0; index < this._blocks.length; index++) {
       const mine = byBlock.get(index) ?? [];
       const looks = mine
-        .map((e) => [e.id, e.start, e.end, e.label, e.confidence, saidWords(e), paired.has(e.id), badges.get(e.id)].join(" "))
+        .map((e) => [e.id, e.start, e.end, e.label, e.confidence, statementWords(e), paired.has(e.id), badges.get(e.id)].join(" "))
         .join("|");
       if (looks === this._painted[index]) continue;
       this._painted[index] = looks;
@@ -56,7 +57,7 @@ export class Paper {
       mark.className = `entity ${entity.label.toLowerCase()}`;
       mark.dataset.id = entity.id;
       mark.title = nameOf(entity);
-      if (end === entity.end) mark.dataset.short = badges.get(entity.id) ?? `${entity.label[0]} ${saidSigns(entity)}`.trim();
+      if (end === entity.end) mark.dataset.short = badges.get(entity.id) ?? `${entity.label[0]} ${statementSigns(entity)}`.trim();
       mark.classList.toggle("not-there", entity.assertion?.status === "NEGATED");
       if (entity.confidence !== null && entity.confidence < 0.7) mark.classList.add("unsure");
       mark.classList.toggle("paired", paired.has(entity.id));
@@ -93,11 +94,10 @@ export class Paper {
     const [anchor, anchorOffset] = this._dom(start);
     const [focus, focusOffset] = this._dom(end);
     selection.setBaseAndExtent(anchor, anchorOffset, focus, focusOffset);
-    const box = selection.getRangeAt(0).getBoundingClientRect();
-    const frame = this.element.getBoundingClientRect();
-    if (box.top < frame.top || box.bottom > frame.bottom) {
-      this._blocks[this.note.blockAt(start)].scrollIntoView({ block: "center" });
-    }
+    const range = selection.getRangeAt(0);
+    reveal(range, this.element);
+    cancelAnimationFrame(this._again); // lines that were out of sight get their true height only now
+    this._again = requestAnimationFrame(() => range.startContainer.isConnected && reveal(range, this.element));
   }
 
   // What the browser has selected, in UTF-16 units; null when that is not in the note.
@@ -143,7 +143,7 @@ export class Paper {
 export function nameOf(entity) {
   const label = entity.label === "DISEASE" ? "Disease" : "Treatment";
   const found = entity.confidence === null ? "marked by hand" : `model ${percent(entity.confidence)} sure`;
-  return [label, ...saidWords(entity), found].join(", ");
+  return [label, ...statementWords(entity), found].join(", ");
 }
 
 export function percent(share) {

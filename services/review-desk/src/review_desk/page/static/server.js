@@ -41,12 +41,15 @@ export class Refusal extends Error {
 
 // What the desk itself will never take, however often it is sent.
 const REFUSALS = new Set([400, 404, 409, 413, 422]);
+const OF_NOTES = /^\/api\/(next|queue|keep|give-back|restart|tasks)\b/;
 const PATIENCE_MS = 15_000;
 const KEEPALIVE_LIMIT = 20_000; // browsers refuse more than 64 KiB in flight that outlive the page
 
 export class Server {
-  constructor(csrf) {
+  // `base`: where the notes come from, when it is not the desk itself.
+  constructor(csrf, base = "") {
     this._csrf = csrf;
+    this._base = base;
   }
 
   get(path) {
@@ -55,6 +58,10 @@ export class Server {
 
   post(path, body) {
     return this._call("POST", path, body);
+  }
+
+  delete(path) {
+    return this._call("DELETE", path);
   }
 
   put(path, body) {
@@ -91,7 +98,7 @@ export class Server {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const keepalive = (body ?? "").length < KEEPALIVE_LIMIT;
     try {
-      return await fetch(path, { method, headers, body, keepalive, signal: AbortSignal.timeout(PATIENCE_MS) });
+      return await fetch((OF_NOTES.test(path) ? this._base : "") + path, { method, headers, body, keepalive, signal: AbortSignal.timeout(PATIENCE_MS) });
     } catch {
       throw new Away("no connection");
     }

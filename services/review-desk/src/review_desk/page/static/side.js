@@ -1,7 +1,7 @@
 // The side of the page: entities and pairs of the note, the opinions a lead decides between, the queue and the person's own figures.
 
 import { nameOf, percent } from "./paper.js";
-import { prescriptionWords, saidWords, TYPE_WORDS, TYPES } from "./said.js";
+import { prescriptionWords, statementWords, TYPE_WORDS, TYPES } from "./statements.js";
 
 export function showEntities(list, correction, onSelect) {
   list.replaceChildren(
@@ -9,10 +9,11 @@ export function showEntities(list, correction, onSelect) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = `chip ${entity.label.toLowerCase()}`;
+      button.dataset.letter = entity.label[0];
       button.title = nameOf(entity);
       button.append(textOf(correction, entity), sure(entity));
       button.addEventListener("click", () => onSelect(entity));
-      return item(button, quiet([...saidWords(entity), prescriptionWords(entity.prescription)].filter(Boolean).join(" · ")));
+      return item(button, quiet([...statementWords(entity), prescriptionWords(entity.prescription)].filter(Boolean).join(" · ")));
     }),
   );
 }
@@ -47,9 +48,12 @@ export function showOpinions(section, note, opinions, onTake) {
     button.type = "button";
     button.textContent = `Take opinion ${index + 1}`;
     button.addEventListener("click", () => onTake(index));
+    const others = opinions.filter((other) => other !== opinion);
     box.append(button, ...opinion.entities.map((entity) => {
       const words = note.text.slice(note.unit(entity.start), note.unit(entity.end));
-      return chip(words, entity.label.toLowerCase());
+      const one = chip(words, entity.label.toLowerCase());
+      mark(one, differenceOf(entity, others));
+      return one;
     }));
     if (opinion.outcome === "UNREADABLE") box.append(document.createTextNode(" flagged as unreadable"));
     return box;
@@ -57,8 +61,26 @@ export function showOpinions(section, note, opinions, onTake) {
   section.querySelector(".opinions").replaceChildren(...parts);
 }
 
+// How an entity of one opinion differs from the other ones; nothing where all have it so.
+function differenceOf(entity, others) {
+  for (const { entities } of others) {
+    const same = entities.find(({ start, end }) => start === entity.start && end === entity.end);
+    if (!same) return "only here";
+    if (same.label !== entity.label) return `a ${same.label.toLowerCase()} there`;
+    const stated = (one) => statementWords(one).join(", ") || "as usual";
+    if (stated(same) !== stated(entity)) return `${stated(entity)} here, ${stated(same)} there`;
+  }
+  return "";
+}
+
+function mark(one, difference) {
+  if (!difference) return;
+  one.classList.add("differs");
+  one.append(quiet(`≠ ${difference}`));
+}
+
 export function showFigures(root, figures) {
-  const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords, agreement_said: said } = figures;
+  const { waiting, mine, agreement, drifted, used_in: usedIn, new_words: newWords, agreement_stated: stated } = figures;
   const total = Object.values(waiting).reduce((sum, count) => sum + count, 0);
   put(root, "waiting", total.toLocaleString("en-IN"));
   put(root, "waiting-words", total === 1 ? "note waits" : "notes wait");
@@ -69,10 +91,10 @@ export function showFigures(root, figures) {
   put(root, "pace", mine.last_hour);
   put(root, "done", mine.notes.toLocaleString("en-IN"));
   put(root, "agreement", agreement.map(inWords).join("; "));
-  put(root, "agreement-said", said.filter(({ same }) => same !== null).map(saidInWords).join("; ") || "nothing yet");
+  put(root, "agreement-stated", stated.filter(({ same }) => same !== null).map(agreementInWords).join("; ") || "nothing yet");
   put(root, "used", usedIn.length
     ? usedIn.map(({ version, notes, promoted }) => `${notes} of your notes are in model v${version}${promoted ? ", which serves" : ""}`).join("; ")
-    : "no model has learnt from your notes yet");
+    : "none yet");
   const segments = Object.entries(drifted).filter(([segment]) => segment !== "all");
   root.querySelector("[data-drift]").hidden = !segments.length;
   put(root, "drifted", segments.map(([segment, level]) => `${plainSegment(segment)} (${level.toLowerCase()})`).join(", "));
@@ -89,7 +111,7 @@ function inWords({ label, notes, f1, kappa }) {
   return `${name} ${percent(f1)}${chance} (${notes} ${notes === 1 ? "note" : "notes"})`;
 }
 
-function saidInWords({ kind, entities, same, kappa }) {
+function agreementInWords({ kind, entities, same, kappa }) {
   const chance = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
   return `${kind} ${percent(same)}${chance} (${entities})`;
 }
@@ -126,6 +148,7 @@ function sure(entity) {
 function chip(words, kind) {
   const span = document.createElement("span");
   span.className = `chip ${kind}`;
+  span.dataset.letter = kind[0].toUpperCase();
   span.textContent = words;
   return span;
 }

@@ -6,8 +6,9 @@ const AHEAD = 2;
 const LOOK_AGAIN_MS = 2_000;
 
 export class Tasks {
-  constructor(server, { others, onArrival, onNothing, onFailure }) {
+  constructor(server, { asked, others, onArrival, onNothing, onFailure }) {
     this._server = server;
+    this._asked = asked; // the part of the queue that the person works through
     this._others = others; // keys of notes that are on the screen or on their way, not to be given again
     this._onArrival = onArrival;
     this._onNothing = onNothing;
@@ -33,6 +34,13 @@ export class Tasks {
     this._ready = this._ready.filter((task) => !gone.includes(task));
     gone.forEach((task) => this.release(keyOf(task)));
     return gone;
+  }
+
+  // What was fetched ahead is not what the person asks for any more: others may have it.
+  async clear() {
+    const notes = this._ready.map(({ source, note_id, revision, lease }) => ({ source, note_id, revision, lease }));
+    this.drop(this._ready.map(keyOf));
+    if (notes.length) await this._server.post("/api/give-back", { notes });
   }
 
   putBack(task) {
@@ -63,7 +71,7 @@ export class Tasks {
 
   async _fetch() {
     const holding = [...this._others(), ...this._ready.map(keyOf), ...this._elsewhere];
-    const query = new URLSearchParams(holding.map((key) => ["holding", key]));
+    const query = new URLSearchParams([...holding.map((key) => ["holding", key]), ...Object.entries(this._asked())]);
     const task = await this._server.get(`/api/next?${query}`);
     if (task === null) {
       this._elsewhere.clear();

@@ -23,13 +23,13 @@ export const TYPE_WORDS = {
   CONTRAINDICATED: "not to be given in", REFUSED: "refused for", TREATS_FAILED: "failed for",
 };
 
-export function saidWords(entity) {
+export function statementWords(entity) {
   if (!entity.assertion) return ["not judged"];
   const { status, time, experiencer } = entity.assertion;
   return [status, time, experiencer].map((name) => WORDS[name]).filter(Boolean);
 }
 
-export function saidSigns({ assertion }) {
+export function statementSigns({ assertion }) {
   if (!assertion) return "";
   return [assertion.status, assertion.time, assertion.experiencer].map((name) => SIGNS[name]).filter(Boolean).join(" ");
 }

@@ -3,59 +3,71 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from annotations.spans import relation_ends
+from annotations.verdicts import newest
 from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.records import (
     AnnotationValidated,
+    AnnotatorJudged,
     DriftDetected,
     DriftLevel,
     DriftWords,
-    Entity,
     ModelEvent,
     ModelEventKind,
     Prescription,
     ReviewRequested,
     Sample,
 )
-from contracts.topics import ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS, REVIEW_REQUESTED
+from contracts.topics import (
+    ANNOTATIONS_VALIDATED,
+    ANNOTATORS_JUDGED,
+    DESK_CHANGED,
+    DRIFT_DETECTED,
+    DRIFT_WORDS,
+    MODEL_EVENTS,
+    REVIEW_REQUESTED,
+)
 from contracts.wire import WireError
-from runtime.deadletter import DeadLetterBudget, dead_letter
-from runtime.metrics import DEAD_LETTERS, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import DEAD_LETTERS, Metrics
 
 from review_desk.adapters.store import Store
-from review_desk.domain.spans import ends_of, stated_of, token_labels
-from review_desk.domain.tasks import Task, Word, in_share
+from review_desk.domain.spans import token_labels
+from review_desk.domain.tasks import DeskVerdict, Task, in_share
 from review_desk.metrics import SEALED_REQUESTS, UNREADABLE_RECORDS
+from review_desk.watching import Watching
 
 STAGE = "review-desk"
-TOPICS = (REVIEW_REQUESTED, ANNOTATIONS_VALIDATED, DRIFT_DETECTED, DRIFT_WORDS, MODEL_EVENTS)
+TOPICS = (
+    REVIEW_REQUESTED,
+    ANNOTATIONS_VALIDATED,
+    DRIFT_DETECTED,
+    DRIFT_WORDS,
+    MODEL_EVENTS,
+    ANNOTATORS_JUDGED,
+    DESK_CHANGED,
+)
 _MODEL_KINDS = frozenset({ModelEventKind.MODEL_TRAINED, ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK})
 _LEVELS = frozenset({DriftLevel.WARNING, DriftLevel.CRITICAL})
 
 
-def word_of(event: AnnotationValidated) -> Word:
-    """What Redis keeps of a person's word."""
-    spans = tuple((entity.start, entity.end, str(entity.label)) for entity in event.entities)
-    tokens, labelled = token_labels(event.text, spans)
-    said = (event.revision, event.sequence, str(event.outcome), event.annotation_id)
-    return Word(
-        *said,
-        tokens,
-        labelled,
-        spans,
-        event.seconds_spent,
-        tuple(_stated(entity) for entity in event.entities),
-        tuple(sorted(ends_of(event.entities, event.relations))),
-        tuple(_digest(entity.prescription, _note(event)) for entity in event.entities),
+def verdict_of(event: AnnotationValidated) -> DeskVerdict:
+    """What Redis keeps of an annotation."""
+    verdict = DeskVerdict.of(event)
+    tokens, labelled = token_labels(event.text, verdict.spans)
+    return replace(
+        verdict,
+        tokens=tokens,
+        labelled=labelled,
+        seconds=event.seconds_spent,
+        related=tuple(sorted(relation_ends(event.entities, event.relations))),
+        prescribed=tuple(_digest(entity.prescription, _note(event)) for entity in event.entities),
     )
-
-
-def _stated(entity: Entity) -> str:
-    said = stated_of(entity.assertion)
-    return "" if said is None or said.status == "UNKNOWN" else f"{said.status} {said.time} {said.experiencer}"
 
 
 def _digest(prescription: Prescription | None, note: str) -> str:
@@ -118,7 +130,9 @@ class Projection:
         store: Where the projection is kept.
         double_key: Chooses notes that two people see.
         double_share: Their share.
+        watching: Judges the people whose annotations were applied, and takes what was decided of them.
         saw: Told of each batch that was applied.
+        beside: Keeps what stands beside the queue; given each batch as (record, event).
         dead: Where requests go that cannot be decoded.
     """
 
@@ -128,12 +142,17 @@ class Projection:
         names: Mapping[str, str],
         store: Store,
         double_key: bytes,
+        *,
         double_share: float,
         dead: DeadRequests,
         metrics: Metrics,
+        watching: Watching,
         saw: Callable[[Sequence[InputRecord]], None] = lambda _: None,
+        beside: Callable[[Sequence[tuple[InputRecord, Any]]], None] = lambda _: None,
     ) -> None:
         self._saw = saw
+        self._beside = beside
+        self._watching = watching
         self._readers = readers
         self._names = names
         self._store = store
@@ -147,7 +166,7 @@ class Projection:
 
         Raises:
             BudgetExceeded: Too many requests cannot be decoded: this release is to blame.
-            Recoverable: A dead letter was not acknowledged; nothing of the batch was applied.
+            Recoverable: A dead letter, or a judgement on a person, was not acknowledged; apply the same batch again.
         """
         requests: list[tuple[InputRecord, ReviewRequested]] = []
         annotations: list[AnnotationValidated] = []
@@ -158,6 +177,8 @@ class Projection:
                 requests.append((record, event))
             elif isinstance(event, AnnotationValidated):
                 annotations.append(event)
+            elif isinstance(event, AnnotatorJudged):
+                self._watching.judged(event)
             elif isinstance(event, DriftDetected):
                 self._store.set_drift(event.segment, str(event.level) if event.level in _LEVELS else None)
             elif isinstance(event, DriftWords):
@@ -166,6 +187,8 @@ class Projection:
                 self._store.add_model(event.model_version, str(event.kind), event.occurred_at, event.taught_by)
         if requests or annotations:
             self._apply(requests, annotations)
+            self._watching.saw([event for event in annotations if event.sample != Sample.IMPORTED])
+        self._beside(decoded)
         self._saw(records)
 
     def _apply(
@@ -186,7 +209,7 @@ class Projection:
         # Nobody can judge these here; what an older revision of them asked is void.
         self._store.drop(*(known.pop(note) for note in sealed if note in known))
         shown = {note: task for note, task in tasks.items() if note not in sealed}
-        self._store.apply(shown, _latest(ours, self._store.words([_note(e) for e in ours])), known)
+        self._store.apply(shown, _newer(ours, self._store.verdicts([_note(e) for e in ours])), known)
 
     def _is_sealed(self, request: ReviewRequested) -> bool:
         """Whether there is no text to judge, because it is sealed. Each is counted."""
@@ -208,6 +231,7 @@ class Projection:
             specialty=request.segment.specialty,
             requested_at=request.requested_at,
             double=in_share(self._double_key, _note(request), self._double_share),
+            gain=request.expected_gain,
         )
 
     def _read(self, record: InputRecord) -> Any:
@@ -219,15 +243,16 @@ class Projection:
             return error.reason
 
 
-def _latest(
-    events: Sequence[AnnotationValidated], known: Mapping[str, Mapping[str, Word]]
-) -> list[tuple[str, str, Word, int]]:
-    """Words that are newer than what is known, one for each note and annotator."""
-    newest: dict[tuple[str, str], tuple[Word, int]] = {}
+def _newer(
+    events: Sequence[AnnotationValidated], known: Mapping[str, Mapping[str, DeskVerdict]]
+) -> list[tuple[str, DeskVerdict]]:
+    """With its note each verdict that is newer than what is known, one for each note and annotator."""
+    found: dict[tuple[str, str], DeskVerdict] = {}
     for event in events:
-        place = (_note(event), event.annotator)
-        word = word_of(event)
-        seen = newest[place][0] if place in newest else known.get(_note(event), {}).get(event.annotator)
-        if seen is None or (word.revision, word.sequence) >= (seen.revision, seen.sequence):
-            newest[place] = (word, event.annotated_at)
-    return [(note, annotator, word, at) for (note, annotator), (word, at) in newest.items()]
+        note, verdict = _note(event), verdict_of(event)
+        place = (note, event.annotator)
+        before = found.get(place) or known.get(note, {}).get(event.annotator)
+        standing = newest(before, verdict)
+        if standing != before:
+            found[place] = standing
+    return [(note, verdict) for (note, _), verdict in found.items()]

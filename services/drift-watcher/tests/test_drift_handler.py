@@ -19,20 +19,21 @@ from drift.reference import Reference
 from drift_watcher import metrics as m
 from drift_watcher.adapters import references
 from drift_watcher.adapters.references import ModelReferences
-from drift_watcher.adapters.said import Said
 from drift_watcher.adapters.states import _complete
 from drift_watcher.bootstrap import bootstrap, codecs
+from drift_watcher.domain.published import Published
 from drift_watcher.handler import DriftHandler, Topics
 from drift_watcher.keeper import NotRestoredError, WatcherKeeper
 from drift_watcher.scores import WORST_SEGMENTS, Scores, segment_kind
 from drift_watcher.settings import DriftWatcherSettings
 from faust.types import TP
+from model_registry.reading import RegistryAwayError
+from model_registry.version import Version
 from prometheus_client import Gauge
-from runtime.deadletter import REASON, DeadLetterBudget, header
 from runtime.errors import Recoverable, SettingsError, Unreadable
-from runtime.metrics import Metrics
-from runtime.model_registry import ModelVersion, RegistryAwayError
-from runtime.records import InputRecord
+from runtime.kafka.deadletter import REASON, DeadLetterBudget, header
+from runtime.kafka.records import InputRecord
+from runtime.service.metrics import Metrics
 
 MODEL = ModelRef(name="rxtract-ner", version="7", serial=9)
 FOUND = {"oov_share": Reference(0.1, 0.016)}
@@ -45,16 +46,22 @@ def settings(**more):
 
 
 class Rig:
-    def __init__(self, stored=(), find=lambda _: FOUND, said=Said) -> None:
+    def __init__(self, stored=(), find=lambda _: FOUND, published=Published) -> None:
         self.registry = InMemoryRegistry()
         apply_schemas(self.registry)
         self.serialise = Serializer.for_topic(StatisticsObserved, self.registry, SOURCE)
         self.metrics = Metrics(m.METRICS)
         self.keeper = WatcherKeeper(
-            lambda _: iter(stored), find, DriftConfig(), ZoneInfo("UTC"), (50, 10**12), self.metrics, said
+            lambda _: iter(stored),
+            find,
+            DriftConfig(),
+            ZoneInfo("UTC"),
+            save_every=(50, 10**12),
+            metrics=self.metrics,
+            published=published,
         )
         made = codecs(self.registry, settings())
-        self.handler = DriftHandler(self.keeper, find, made, WRITTEN, DeadLetterBudget(), self.metrics)
+        self.handler = DriftHandler(self.keeper, find, made, WRITTEN, budget=DeadLetterBudget(), metrics=self.metrics)
         self.offsets = self.keeper.restore([(SOURCE, 3)])
 
     def value(self, first, mean):
@@ -105,12 +112,12 @@ def test_what_is_out_already_is_not_said_again():
     events = rig.decoded(outputs, DriftDetected, topics.DRIFT_DETECTED)
     commands = rig.decoded(outputs, ModelCommand, topics.MODEL_COMMANDS)
     assert events
-    half = Said(frozenset({(events[0].episode_id, events[0].level.value)}))
-    again = Rig(said=lambda: half)
+    half = Published(frozenset({(events[0].episode_id, events[0].level.value)}))
+    again = Rig(published=lambda: half)
     repeated = [*again.handler(quiet), *again.handler(shifted)]
     assert again.decoded(repeated, DriftDetected, topics.DRIFT_DETECTED) == events[1:]
     assert again.decoded(repeated, ModelCommand, topics.MODEL_COMMANDS) == commands
-    full = Rig(said=lambda: Said(half.events, frozenset(one.command_id for one in commands)))
+    full = Rig(published=lambda: Published(half.events, frozenset(one.command_id for one in commands)))
     silent = [*full.handler(quiet), *full.handler(shifted)]
     assert full.decoded(silent, ModelCommand, topics.MODEL_COMMANDS) == []
     assert states_of(full, silent) == states_of(rig, outputs)
@@ -178,7 +185,7 @@ def test_references_are_fetched_once_by_version(monkeypatch):
             self.asked += 1
             if version == "away":
                 raise RegistryAwayError("down")
-            return None if version == "none" else ModelVersion(name, version, 1, "digest")
+            return None if version == "none" else Version.of(name, version, 1, "digest")
 
         def tables(self, version):
             return version.version.encode()
@@ -206,7 +213,7 @@ def test_references_are_fetched_once_by_version(monkeypatch):
 def test_a_version_that_can_never_be_read_is_not_waited_for_without_end(monkeypatch):
     class Models:
         def by_version(self, name, version):
-            return ModelVersion(name, version, 1, "digest")
+            return Version.of(name, version, 1, "digest")
 
         def tables(self, version):
             return b"damaged"

@@ -41,10 +41,13 @@ from extractor.domain.rereading import REREAD_NOTES
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import LIVE_REFUSED, METRICS, REVIEWS, REVIEWS_UNSENT
 from extractor.settings import ExtractorSettings
-from runtime.deadletter import ATTEMPT, REASON, DeadLetterBudget, header, origin_of
 from runtime.errors import BudgetExceeded
-from runtime.metrics import Metrics
-from runtime.records import InputRecord
+from runtime.kafka.deadletter import ATTEMPT, REASON, DeadLetterBudget, header, origin_of
+from runtime.kafka.records import InputRecord
+from runtime.service.metrics import Metrics
+from sealing import SealingWriter, SqliteKeyStore, open_keys, unseal
+from sealing.keys import LOOK_EVERY_S
+from sealing.rotation import initialise
 from serving.tagging import LoadedModel, WrongTaggerError
 
 NOW_MS = 1_700_000_000_000
@@ -118,10 +121,10 @@ class World:
         self.metrics = Metrics(METRICS)
         self.handler = ExtractionHandler(
             lambda: self.models[-1],
-            codecs(self.registry, settings),
+            codecs(self.registry, settings, options.pop("keys", None)),
             Topics(topics.ENTITIES_EXTRACTED, topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED),
             options.pop("budget", DeadLetterBudget()),
-            self.metrics,
+            metrics=self.metrics,
             review_below=0.5,
             now_ms=lambda: NOW_MS,
             **options,
@@ -466,3 +469,83 @@ def test_a_statistics_record_covers_at_most_25_notes(world):
 
 def test_an_empty_batch_gives_nothing(world):
     assert list(world.handler([])) == []
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A world that seals, and its key store."""
+    initialise(tmp_path / "keys.db", tmp_path / "master.key")
+    keys = open_keys(tmp_path / "keys.db", tmp_path / "master.key")
+    world = World(keys=keys, budget=DeadLetterBudget(consecutive=3, untried=3))
+    world.serialize = SealingWriter(world.serialize, keys)
+    return world, SqliteKeyStore(tmp_path / "keys.db"), keys
+
+
+def test_a_sealed_note_is_tagged_and_what_comes_of_it_is_sealed_with_its_key(sealed):
+    world, _, keys = sealed
+    record = world.record(0, "UNSURE k/c/o HTN on Telma 40")
+    assert b"HTN" not in record.value
+    outputs = world.handler([record])
+    assert b"HTN" not in b"".join(output.value for output in outputs)
+    (event,), (request,) = (
+        world.events(outputs),
+        world.decoded(ReviewRequested, topics.REVIEW_REQUESTED, outputs),
+    )
+    assert event.encryption_key_id == request.encryption_key_id is not None
+    assert [one.text for one in event.entities] == ["", ""]
+    unseal(event, keys)
+    unseal(request, keys)
+    assert [one.text for one in event.entities] == ["HTN", "Telma"] == [one.text for one in request.entities]
+    assert request.text == "UNSURE k/c/o HTN on Telma 40"
+
+
+def test_what_comes_of_a_note_of_before_sealing_was_on_is_sealed(sealed):
+    world, _, _ = sealed
+    world.serialize = Serializer.for_topic(NoteAccepted, world.registry, topics.NOTES_ACCEPTED)
+    outputs = world.handler([world.record(0)])
+    assert b"HTN" not in outputs[0].value
+    assert world.events(outputs)[0].encryption_key_id
+
+
+def test_notes_of_an_erased_patient_are_erased_beside_others_and_use_up_no_budget(sealed):
+    world, store, _ = sealed
+    gone = [world.record(number, patient_ref="gone") for number in range(20)]
+    kept = world.record(99, patient_ref="kept")
+    store.erase("gone", 1)
+    sealed[2]._looked_at_s -= LOOK_EVERY_S  # a second later
+    outputs = world.handler([*gone, kept])
+    letters = dead(outputs)
+    assert {header(letter.headers, REASON) for letter in letters} == {b"ERASED"}
+    assert [letter.value for letter in letters] == [record.value for record in gone]
+    assert [event.note_id for event in world.events(outputs)] == ["n99"]
+    assert world.metrics.counter(LIVE_REFUSED)._value.get() == 0
+
+
+def test_a_store_from_another_time_stops_the_extractor_and_nothing_is_tagged(sealed, tmp_path):
+    world, _, _ = sealed
+    records = [world.record(number) for number in range(5)]
+    initialise(tmp_path / "other.db", tmp_path / "other.key")
+    other = World(keys=open_keys(tmp_path / "other.db", tmp_path / "other.key"), budget=DeadLetterBudget(untried=3))
+    other.registry = world.registry
+    with pytest.raises(BudgetExceeded):
+        other.handler(records)
+    assert other.tagger.calls in ([], [0])
+
+
+def test_a_sealed_note_where_sealing_is_off_is_refused_not_tagged_as_empty(sealed):
+    world, _, _ = sealed
+    (letter,) = World().handler([world.record(0)])
+    assert header(letter.headers, REASON) == b"UNKNOWN_KEY"
+
+
+def test_a_flipped_bit_or_another_notes_seal_is_a_dead_letter(sealed):
+    world, _, _ = sealed
+    first, second = world.record(0), world.record(1)
+    flipped = bytearray(first.value)
+    flipped[first.value.rindex(b"\x01") + 40] ^= 1
+    swapped = second._replace(value=first.value.replace(b"n0", b"n1"))
+    outputs = world.handler([first._replace(value=bytes(flipped)), swapped, world.record(2)])
+    reasons = [header(letter.headers, REASON) for letter in dead(outputs)]
+    assert reasons[-1] == b"BROKEN_SEAL"
+    assert len(reasons) == 2
+    assert [event.note_id for event in world.events(outputs)] == ["n2"]

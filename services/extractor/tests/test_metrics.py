@@ -4,7 +4,7 @@ from extractor.metrics import METRICS, NOTE_SECONDS, observe_all
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 
 
 def page(metrics: Metrics) -> list[bytes]:

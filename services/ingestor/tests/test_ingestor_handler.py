@@ -9,14 +9,19 @@ from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
 from contracts.rules import Rules
-from contracts.wire import Deserializer, Serializer
+from contracts.wire import Deserializer, Serializer, WireError
 from ingestor.domain.acceptance import Acceptance
 from ingestor.handler import SubmittedNotes
 from ingestor.metrics import METRICS, NOTES_ACCEPTED, NOTES_REFUSED
-from runtime.deadletter import REASON, SOURCE, header, origin_of
-from runtime.metrics import Metrics
-from runtime.pseudonyms import Pseudonyms
-from runtime.records import InputRecord, OutputRecord
+from runtime.errors import Recoverable
+from runtime.kafka.deadletter import REASON, SOURCE, header, origin_of
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import Metrics
+from runtime.service.pseudonyms import Pseudonyms
+from sealing import SealingWriter, SqliteKeyStore, open_keys, preparing, unseal
+from sealing.keys import LOOK_EVERY_S
+from sealing.letters import letter_sealer, open_letter
+from sealing.rotation import initialise
 
 NOW_MS = 1_790_000_000_000
 NOTE = NoteSubmitted(
@@ -47,7 +52,7 @@ class Door:
             Serializer(NoteAccepted, accepted_id),
             Acceptance(Rules(), Pseudonyms(b"k" * 32)),
             "out",
-            self.metrics,
+            metrics=self.metrics,
             clock=lambda: NOW_MS,
         )
 
@@ -204,3 +209,59 @@ def test_an_accepted_note_names_the_submitted_record_that_it_was_made_of() -> No
     door = Door()
     outputs = door(door.write(NOTE), b"junk", door.write(NOTE))
     assert [header(output.headers, "rxtract.submitted") for output in outputs] == [b"0:0", None, b"0:2"]
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A door that seals, with its keys."""
+    initialise(tmp_path / "keys.db", tmp_path / "master.key")
+    keys = open_keys(tmp_path / "keys.db", tmp_path / "master.key")
+    door = Door()
+    write = SealingWriter(door.handle._write, keys)
+    door.handle = SubmittedNotes(
+        door.handle._read, write, door.handle._acceptance, "out", metrics=door.metrics, prepare=preparing(write),
+        seal_letter=letter_sealer(keys), clock=lambda: NOW_MS,
+    )  # fmt: skip
+    return door, keys, SqliteKeyStore(tmp_path / "keys.db")
+
+
+def test_an_accepted_note_leaves_sealed_and_a_batch_makes_its_keys_at_once(sealed):
+    door, keys, store = sealed
+    notes = [dataclasses.replace(NOTE, note_id=f"N{number}", patient_ref=f"P{number % 3}") for number in range(9)]
+    outputs = door(*map(door.write, notes))
+    assert b"fever" not in b"".join(output.value for output in outputs)
+    assert store.counts() == (3, 0)
+    accepted = [door.read_accepted(output.value) for output in outputs]
+    assert len({note.encryption_key_id for note in accepted}) == 3
+    unseal(accepted[0], keys)
+    assert accepted[0].text == NOTE.text
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_is_refused_is_sealed_whole_and_opens_with_the_grant(sealed, readable):
+    door, keys, store = sealed
+    value = door.write(dataclasses.replace(NOTE, written_at=1)) if readable else b"\x00\x00\x00\x00\x09 c/o fever"
+    (letter,) = door(value)
+    assert letter.topic == "in.dlq"
+    assert header(letter.headers, REASON) == (b"IMPOSSIBLE_TIME" if readable else b"UNKNOWN_SCHEMA")
+    assert b"fever" not in letter.value
+    assert open_letter(letter, keys) == value
+    with pytest.raises(WireError, match="BROKEN_SEAL"):
+        open_letter(letter._replace(key=b"another"), keys)
+    with pytest.raises(WireError, match="UNKNOWN_KEY"):
+        open_letter(letter, None)
+    store.erase(Pseudonyms(b"k" * 32).of("patient", "P1"), 1)
+    keys._looked_at_s -= LOOK_EVERY_S  # a second later
+    if readable:
+        with pytest.raises(WireError, match="ERASED"):
+            open_letter(letter, keys)
+
+
+def test_with_the_store_away_nothing_leaves_the_door(sealed, tmp_path):
+    door, keys, _ = sealed
+    (tmp_path / "keys.db").rename(tmp_path / "elsewhere")
+    keys._looked_at_s -= LOOK_EVERY_S
+    with pytest.raises(Recoverable):
+        door(door.write(NOTE))
+    (tmp_path / "elsewhere").rename(tmp_path / "keys.db")
+    assert len(door(door.write(NOTE))) == 1

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,18 +22,21 @@ from ingestor import bootstrap
 from ingestor.domain.acceptance import Acceptance
 from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody
 from ingestor.http.intake import Queue
+from ingestor.kafka_door import LateWriter
 from ingestor.metrics import METRICS
-from ingestor.server import WriterToCome
 from ingestor.settings import IngestorSettings
-from runtime.client_tokens import Tokens, hash_token
-from runtime.delivery import DeliveryProducer
 from runtime.errors import ProducerBroken, Rejected
-from runtime.health import Liveness, Readiness
-from runtime.http_server import PROCESS
-from runtime.json_body import BadJson, check_structure
-from runtime.memory import MemoryBroker, MemoryProducer
-from runtime.metrics import Metrics
-from runtime.pseudonyms import Pseudonyms
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.service.health import Readiness
+from runtime.service.memory import MemoryBroker, MemoryProducer
+from runtime.service.metrics import Metrics
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.run import PROCESS
+from runtime.web.client_tokens import Tokens, hash_token
+from runtime.web.json_body import BadJson, check_structure
+from sealing import PatientKeys, SqliteKeyStore, open_keys, writing
+from sealing.keys import LOOK_EVERY_S
+from sealing.rotation import initialise
 
 NOTE = {**NOTE_EXAMPLE, "note_id": "N1"}
 HEADERS = {"Authorization": "Bearer secret", "Content-Type": "application/json"}
@@ -68,34 +72,35 @@ class MemoryLog:
 
 
 class Door:
-    def __init__(self, producer: Callable[[MemoryBroker], Any] = MemoryProducer, **settings: Any) -> None:
+    def __init__(
+        self,
+        producer: Callable[[MemoryBroker], Any] = MemoryProducer,
+        keys: PatientKeys | None = None,
+        **settings: Any,
+    ) -> None:
         self.broker = MemoryBroker()
         self.results = MemoryResults()
         self.metrics = Metrics(METRICS)
         registry = InMemoryRegistry()
         write = Serializer(NoteAccepted, registry.register("out-value", schema_text("NoteAccepted")))
         self.read = Deserializer(NoteAccepted, WriterSchemas(registry, "out-value"))
-        import threading
-
         shared = bootstrap.Shared(
-            IngestorSettings(
+            settings=IngestorSettings(
                 bootstrap_servers="unused:1",
                 schema_registry_url="http://unused",
                 pseudonym_key_file="unused",
                 **settings,
             ),
-            Acceptance(Rules(), Pseudonyms(b"k" * 32)),
-            Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
-            self.metrics,
-            Liveness(),
-            Liveness(),
-            Readiness(),
-            threading.Event(),
+            metrics=self.metrics,
+            readiness=Readiness(),
+            acceptance=Acceptance(Rules(), Pseudonyms(b"k" * 32)),
+            tokens=Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
+            keys=keys,
         )
         self.shared = shared
         self.producer = DeliveryProducer({}, producer(self.broker))
-        self.writer = WriterToCome()
-        self.writer.come(write)
+        self.writer = LateWriter()
+        self.writer.set(writing(write, keys))
         self.app = bootstrap.http_door(
             shared,
             self.writer,
@@ -707,3 +712,24 @@ def test_a_producer_that_can_never_send_again_ends_the_process() -> None:
     assert door.post(NOTE).status_code == 503
     with pytest.raises(ProducerBroken):
         door.shared.downfall.check()
+
+
+def test_a_sealed_door_stores_no_text_and_answers_503_without_its_keys(tmp_path: Path) -> None:
+    initialise(tmp_path / "keys.db", tmp_path / "master.key")
+    keys = open_keys(tmp_path / "keys.db", tmp_path / "master.key")
+    door = Door(keys=keys)
+    notes = [{**NOTE, "note_id": f"N{number}", "patient_ref": f"P{number}"} for number in range(20)]
+    assert door.post(notes).status_code == 202
+    assert SqliteKeyStore(tmp_path / "keys.db").counts() == (20, 0)
+    assert door.post({**NOTE, "note_id": "late", "written_at": 1}).status_code == 422
+    assert door.post(body=f"no JSON {NOTE['text']}".encode()).status_code == 422
+    topics = ("notes.accepted.v1", "notes.submitted.v1.dlq")
+    kept = b"".join(value or b"" for topic in topics for value in door.broker.values(topic))
+    assert kept
+    assert NOTE["text"].encode() not in kept
+    (tmp_path / "keys.db").rename(tmp_path / "elsewhere")
+    keys._looked_at_s -= LOOK_EVERY_S  # a second later
+    away = door.post({**NOTE, "note_id": "away"})
+    assert (away.status_code, away.json()["reason"]) == (503, "KEYS_AWAY")
+    (tmp_path / "elsewhere").rename(tmp_path / "keys.db")
+    assert door.post({**NOTE, "note_id": "away"}).status_code == 202

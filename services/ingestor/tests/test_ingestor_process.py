@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from ingestor.http.bodies import NOTE_EXAMPLE
-from runtime.client_tokens import hash_token
+from runtime.web.client_tokens import hash_token
 
 BASE = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}
 

@@ -4,7 +4,7 @@ import asyncio
 
 from ingestor.adapters.results import NoResults, RedisResults, connect, key_of
 from ingestor.metrics import DEDUPLICATION_UP, METRICS
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 
 
 def test_a_dead_redis_is_asked_once_a_second_at_most() -> None:

@@ -11,7 +11,7 @@ from contracts.rules import DAY_MS, MILLIS_2000, Rules, violations
 from hypothesis import given
 from hypothesis import strategies as st
 from ingestor.domain.acceptance import Acceptance, Refused
-from runtime.pseudonyms import Pseudonyms
+from runtime.service.pseudonyms import Pseudonyms
 
 NOW_MS = 1_790_000_000_000
 NOTE = NoteSubmitted(

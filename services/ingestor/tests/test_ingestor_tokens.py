@@ -6,10 +6,10 @@ import pytest
 from contracts.identity import SOURCE_SYNTAX
 from ingestor.metrics import METRICS
 from ingestor.new_token import main
-from runtime import logs
-from runtime.client_tokens import Tokens, hash_token, parse_tokens
 from runtime.errors import SettingsError
-from runtime.metrics import TOKEN_LINES_REFUSED, Metrics
+from runtime.service import logs
+from runtime.service.metrics import TOKEN_LINES_REFUSED, Metrics
+from runtime.web.client_tokens import Tokens, hash_token, parse_tokens
 
 
 def test_several_tokens_of_several_clients() -> None:

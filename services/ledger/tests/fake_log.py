@@ -17,10 +17,10 @@ from contracts.records import (
 )
 from contracts.registry import InMemoryRegistry
 from contracts.wire import Serializer
+from ledger.accounting import Role
 from ledger.adapters.book import Partition
 from ledger.adapters.log import Read
 from ledger.domain.records import Record
-from ledger.handler import Role
 from ledger.reader import Topics
 from runtime.errors import Recoverable
 

@@ -10,13 +10,13 @@ import pytest
 from contracts.records import Origin
 
 from .fake_log import ACCEPTED, EFFECTS, SUBMITTED, TOPICS, Cluster, FakeLog, Pipeline  # isort: skip
+from ledger.accounting import Accounting
 from ledger.adapters.book import MOST_NAMED, Book, account
 from ledger.adapters.schemas import Schemas
 from ledger.domain.account import Account
-from ledger.handler import Accounting
 from ledger.reader import Heard, Reader
 from runtime.errors import Recoverable, SettingsError
-from runtime.health import Liveness, Readiness
+from runtime.service.health import Liveness, Readiness
 
 LOST_AFTER_S = 300.0
 

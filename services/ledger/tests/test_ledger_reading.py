@@ -2,6 +2,8 @@
 
 import io
 import json
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import fastavro
 import pytest
@@ -10,12 +12,14 @@ from contracts import files
 from contracts.registry import InMemoryRegistry
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger.adapters.log import _Client
+from ledger.adapters import log
+from ledger.adapters.log import KafkaLog, _Client
 from ledger.adapters.schemas import Schemas
 from ledger.domain.identity import Layout, Note, Unread, identity, identity_at, note_of, place_identity
-from runtime.consumer_errors import ConsumerErrors
-from runtime.health import Readiness
-from runtime.metrics import Metrics
+from runtime.errors import Recoverable
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.service.health import Readiness
+from runtime.service.metrics import Metrics
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 NOTES = st.builds(Note, WORDS, WORDS, st.integers(-(2**31), 2**31 - 1))
@@ -196,3 +200,27 @@ def test_a_record_without_a_value_is_read_like_any_other() -> None:
 def test_a_position_that_the_broker_does_not_have_is_reported() -> None:
     _, _, offsets, found = read([Message(0, KafkaError._AUTO_OFFSET_RESET)])
     assert (offsets, found.misplaced) == ([], {("t", 0)})
+
+
+class SilentAdmin:
+    """A leader that died: futures that nobody ever answers."""
+
+    def list_topics(self, topic: str, timeout: float) -> object:
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions=[0])})
+
+    def list_offsets(self, asked, **_: object) -> dict:
+        return {one: Future() for one in asked}
+
+    def list_consumer_group_offsets(self, asked, **_: object) -> dict:
+        return {one.group_id: Future() for one in asked}
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda it: it.ends(["t"]), lambda it: it.lows([("t", 0)]), lambda it: it.committed("g", "t")]
+)
+def test_a_leader_that_never_answers_is_waited_for(monkeypatch, ask) -> None:
+    monkeypatch.setattr(log, "_ANSWER_S", 0.01)
+    reader = KafkaLog({"bootstrap.servers": ""}, [], ConsumerErrors(Metrics(), Readiness()))
+    reader._admin = SilentAdmin()
+    with pytest.raises(Recoverable, match="no answer within"):
+        ask(reader)

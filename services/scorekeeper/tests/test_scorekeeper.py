@@ -22,6 +22,7 @@ from contracts.records import (
     DriftDetected,
     DriftDirection,
     DriftLevel,
+    EntitiesCoded,
     EntitiesExtracted,
     Entity,
     EntityLabel,
@@ -30,44 +31,47 @@ from contracts.records import (
     ModelEventKind,
     ModelRef,
     Review,
+    ReviewReason,
     Sample,
     Seen,
     Segment,
 )
-from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, QUALITY_MEASURED
+from contracts.topics import DRIFT_DETECTED, ENTITIES_CODED, ENTITIES_EXTRACTED, QUALITY_MEASURED
 from contracts.wire import WireError
 from fastapi.testclient import TestClient
 from outcomes.days import day_of, shift
 from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
-from outcomes.questions import open_records, select
-from outcomes.records_at_rest import RecordsAtRest, Stretch, row_of
+from outcomes.questions import newest_row, open_records, select
+from outcomes.records_at_rest import CODES, CODES_SCHEMA, RecordsAtRest, Stretch, row_of
 from prometheus_client import CollectorRegistry, generate_latest
-from runtime.access_log import AccessLog
-from runtime.client_tokens import Tokens
-from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable, SettingsError, Stopped
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.memory import MemoryBroker, MemoryConsumer
-from runtime.metrics import Metrics
-from runtime.people import People
-from runtime.pseudonyms import Pseudonyms
-from runtime.records import InputRecord
-from runtime.secret_files import hash_token
-from scorekeeper.adapters.ledger import Accounted, LedgerAccount
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.records import InputRecord
+from runtime.service.health import HealthServer, Liveness, Readiness
+from runtime.service.memory import MemoryBroker, MemoryConsumer
+from runtime.service.metrics import Metrics
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.secret_files import hash_token
+from runtime.web.access_log import AccessLog
+from runtime.web.client_tokens import Tokens
+from runtime.web.people import People
+from rxtract_fhir import check
+from scorekeeper.adapters.ledger import Accounted, LedgerAccount, NoAnswer, Waiting
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import Start, Topics, start_of
-from scorekeeper.bootstrap import share, topic_names
+from scorekeeper.bootstrap import open_sinks, share, topic_names
 from scorekeeper.domain.board import WEEK, Board
 from scorekeeper.domain.figures import look, quality_of
+from scorekeeper.domain.held import HeldRows
 from scorekeeper.domain.measuring import Said, measurements
 from scorekeeper.domain.refusals import RefusedNotes, RefusedOnce
 from scorekeeper.exposition import Exposition, samples_of
-from scorekeeper.handler import FoldHandler
+from scorekeeper.fold import Fold
 from scorekeeper.http import words
 from scorekeeper.http.app import MOST_WATCHING, ScoreApi, make_app
 from scorekeeper.http.door import Door
-from scorekeeper.http.notes import NotesApi
+from scorekeeper.http.notes import NotesApi, nothing_waits
 from scorekeeper.http.page import KINDS, Page, Scope
 from scorekeeper.http.questions import Questions
 from scorekeeper.metrics import KPI_METRICS, METRICS, NOTES_FORGOTTEN, OWN, QUALITY, UNREADABLE_RECORDS
@@ -83,7 +87,7 @@ HOSTILE = '<script>alert("x")</script>'
 @pytest.fixture(autouse=True)
 def the_page_is_read_now(monkeypatch):
     """The records lie at a fixed time, and the page's window moves with the clock."""
-    monkeypatch.setattr("scorekeeper.http.app._now_ms", lambda: NOW)
+    monkeypatch.setattr("scorekeeper.http.app.now_ms", lambda: NOW)
 
 
 def mark(start):
@@ -209,7 +213,7 @@ class Rig:
         self.known = {}
         readers = dict.fromkeys((ENTITIES_EXTRACTED, DRIFT_DETECTED, QUALITY_MEASURED), self.read)
         names = {name: name for name in (*readers, "notes.submitted.v1.dlq", ACCEPTED_DLQ)}
-        self.fold = FoldHandler(readers, names, self.board, Said(), self.sink, self.metrics)
+        self.fold = Fold(readers, names, self.board, Said(), sink=self.sink, metrics=self.metrics)
 
     def read(self, value):
         if value == b"poison":
@@ -429,7 +433,7 @@ def test_what_is_said_is_measured_by_class_on_the_topic_in_metrics_and_on_the_pa
         "classes are told of all cities together"
     )
     page = page_of(shown, tmp_path).numbers(Scope(), NOW)
-    assert "What is said of them" in page
+    assert "Statuses, relations and prescriptions" in page
     assert "status negated" in page
 
 
@@ -459,14 +463,14 @@ def test_a_second_scorekeeper_waits_and_says_why():
     readiness, stop = Readiness(LEASE), threading.Event()
     threading.Timer(0.3, stop.set).start()
     with pytest.raises(Stopped):
-        until_held(Leases(False, False), stop, Liveness(), readiness, Metrics(OWN))
+        until_held(Leases(False, False), stop, Liveness(), readiness, metrics=Metrics(OWN))
     assert "another scorekeeper" in readiness.missing[LEASE]
 
 
 def test_redis_that_is_away_is_waited_for(monkeypatch):
     monkeypatch.setattr("scorekeeper.reader._RETRY_S", 0.01)
     readiness = Readiness(LEASE)
-    until_held(Leases(Recoverable("away"), True), threading.Event(), Liveness(), readiness, Metrics(OWN))
+    until_held(Leases(Recoverable("away"), True), threading.Event(), Liveness(), readiness, metrics=Metrics(OWN))
     assert readiness.ready
 
 
@@ -527,8 +531,8 @@ class NoTopics:
 def test_a_long_write_keeps_the_lease_between_files_and_ends_when_it_is_lost(rig):
     leases, liveness, sink = Leases(True, True, True, True, False), Liveness(), SlowSink()
     reader = Reader(
-        NoTopics(), rig.fold, rig.fold, sink, rig.board, Said(), lambda _: None, Exposition(CollectorRegistry()), leases, 0,
-        rig.metrics, liveness, Readiness(HISTORY), threading.Event(), lambda: NOW,
+        NoTopics(), rig.fold, rig.fold, sink, board=rig.board, said=Said(), publish=lambda _: None, exposition=Exposition(CollectorRegistry()), lease=leases, lease_s=0,
+        metrics=rig.metrics, liveness=liveness, readiness=Readiness(HISTORY), stop=threading.Event(), now_ms=lambda: NOW,
     )  # fmt: skip
     with pytest.raises(LeaseLost):
         reader.run()  # asked at the start, at the turn, and before each of its three files
@@ -618,7 +622,7 @@ def test_one_audited_note_is_no_quality_on_any_card_picture_or_in_the_api(tmp_pa
     [
         (Accounted(1_000, 990, 7, 3, 0), "997 <small>of 1,000", "lost:"),
         (Accounted(1_000, 990, 7, 1, 2), "2 lost: <code>rxtract reconcile", "none lost"),
-        (None, "does not answer", "none lost"),
+        (None, "is not answering", "none lost"),
     ],
 )
 def test_the_page_says_whether_every_note_is_accounted_for(tmp_path, account, said, unsaid):
@@ -654,7 +658,7 @@ def test_records_that_cannot_be_read_leave_the_page_with_the_answers_before(tmp_
     def said_after(seconds):
         now[0] += seconds
         text = page.numbers(Scope(), NOW)
-        assert "6 notes at rest" in text
+        assert "6 stored notes" in text
         return "cannot be read" in text
 
     assert not said_after(60)
@@ -676,7 +680,7 @@ def test_the_command_that_the_page_names_says_which_file_is_damaged(tmp_path):
     questions = Questions(tmp_path, 5, lambda: now[0])
     page = Page(board(), questions, 5)
     now[0] += 60
-    assert "2 notes at rest" in page.numbers(Scope(), NOW)
+    assert "2 stored notes" in page.numbers(Scope(), NOW)
     damaged = tmp_path / records.manifest.files[1].path
     damaged.write_bytes(b"x")
     now[0] += 60
@@ -700,7 +704,7 @@ def test_the_page_without_a_login_shows_no_words_of_few_patients(tmp_path, patie
     client = TestClient(make_app(page_of(board(), tmp_path), door_of(tmp_path), board(), threading.Event()))
     for place in ("/", "/numbers"):
         text = client.get(place).text
-        assert "20 notes at rest" in text
+        assert "20 stored notes" in text
         assert [word for word in words if word in text.lower()] == ([*words] if shown else [])
 
 
@@ -918,7 +922,7 @@ def test_shares_are_never_rounded_up_to_all():
 
 
 def test_new_partitions_are_read_from_their_beginning_and_the_numbers_are_whole_again(monkeypatch):
-    monkeypatch.setattr("runtime.positioned.GROWTH_S", 0.0)
+    monkeypatch.setattr("runtime.kafka.reader.GROWTH_S", 0.0)
     broker = MemoryBroker()
     broker.append("t", b"old")
     client = MemoryConsumer(broker)
@@ -948,7 +952,7 @@ def test_new_partitions_are_read_from_their_beginning_and_the_numbers_are_whole_
 def client_of(tmp_path):
     """Asks as a client what became of notes; rows are those of events, refusals those of the board."""
 
-    def make(*events, refused=()):
+    def make(*events, refused=(), held=(), waiting=nothing_waits):
         one, folder = board(), tmp_path / "records"
         records = RecordsAtRest(folder)
         rows = [row_of(each, ZONE) for each in events]
@@ -957,8 +961,11 @@ def client_of(tmp_path):
         for note, reason, place in refused:
             one.refusals.take(note, RefusedOnce(reason, NOW, place))
         tokens = Tokens({hash_token("t-clinic"): "clinic", hash_token("t-lab"): "lab"})
-        notes = NotesApi(folder, one, tokens)
-        client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event(), notes))
+        rows_held = HeldRows()
+        for each in held:
+            rows_held.put(row_of(each, ZONE))
+        notes = NotesApi(folder, one, tokens, held=rows_held, waiting=waiting)
+        client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event(), notes=notes))
         return lambda path, token="t-clinic": client.get(path, headers={"Authorization": f"Bearer {token}"})
 
     return make
@@ -992,12 +999,146 @@ def test_nobody_is_told_of_the_notes_of_another_source(client_of):
     assert ask("/v1/notes/clinic/none").json()["reason"] == "NOT_SEEN"
 
 
+def waits(*waiting):
+    def ask(source, note_id):
+        return waiting if (source, note_id) == ("clinic", "n1") else ()
+
+    return ask
+
+
+def test_a_client_is_told_that_its_note_was_accepted_and_waits(client_of):
+    ask = client_of(event("n2"), waiting=waits(Waiting(3, True, NOW - 7, False)))
+    found = ask("/v1/notes/clinic/n1").json()
+    assert found == {
+        "source": "clinic", "note_id": "n1", "status": "accepted", "waiting": [{"revision": 3, "accepted_at": NOW - 7}], "refusals": [],
+    }  # fmt: skip
+    assert ask("/v1/notes/clinic/n1", "t-lab").status_code == 403
+    assert ask("/v1/notes/clinic/n2").json()["waiting"] == []
+
+
+def test_a_note_that_the_validator_has_not_seen_is_only_submitted(client_of):
+    found = client_of(waiting=waits(Waiting(1, False, NOW, False)))("/v1/notes/clinic/n1").json()
+    assert (found["status"], found["waiting"]) == ("submitted", [{"revision": 1, "submitted_at": NOW}])
+
+
+def test_a_newer_revision_waits_beside_what_was_found_before(client_of):
+    ask = client_of(event("n1"), waiting=waits(Waiting(2, True, NOW, False)))
+    found = ask("/v1/notes/clinic/n1").json()
+    assert (found["status"], found["revision"], found["waiting"][0]["revision"]) == ("extracted", 1, 2)
+
+
+def test_a_note_that_was_refused_and_sent_again_is_accepted(client_of):
+    refused = [("clinic|n1", "EMPTY_TEXT", "notes.submitted.v1.dlq 0:7")]
+    found = client_of(refused=refused, waiting=waits(Waiting(1, True, NOW, False)))("/v1/notes/clinic/n1").json()
+    assert found["status"] == "accepted"
+    assert len(found["refusals"]) == 1
+
+
+def test_what_was_found_is_told_before_it_lies_at_rest(client_of):
+    ask = client_of(event("n1"), held=[event("n1", serial=3), event("n1", serial=2), event("n4")])
+    assert ask("/v1/notes/clinic/n1").json()["model"]["serial"] == 3
+    fresh = ask("/v1/notes/clinic/n4").json()
+    assert fresh["status"] == "extracted"
+    assert [one["text"] for one in fresh["entities"]] == ["flu"]
+
+
+def test_without_the_ledger_a_note_that_is_unknown_here_is_no_404(client_of):
+    def away(_source, _note_id):
+        raise NoAnswer
+
+    ask = client_of(event("n1"), waiting=away)
+    assert ask("/v1/notes/clinic/n1").json()["status"] == "extracted"
+    answer = ask("/v1/notes/clinic/n2")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_the_ledger_is_asked_about_one_note():
+    asked, said = [], {"waiting": [{"revision": 2, "is_accepted": True, "at_ms": NOW, "is_lost": False}]}
+
+    def note(query, _from_here):
+        asked.append(query)
+        return 200, said
+
+    with HealthServer(pages={"/note": note}) as server:
+        account = LedgerAccount(f"http://127.0.0.1:{server.port}")
+        assert account.waiting("clinic", "a b|&c") == (Waiting(2, True, NOW, False),)
+        assert asked == ["source=clinic&note_id=a+b%7C%26c"]
+        said["waiting"] = "nonsense"
+        with pytest.raises(NoAnswer):
+            account.waiting("clinic", "n1")
+    with pytest.raises(NoAnswer):
+        account.waiting("clinic", "n1")
+
+
+def test_the_sink_shows_what_it_holds_until_it_lies_at_rest(tmp_path):
+    held = HeldRows()
+    records = RecordsAtRest(tmp_path)
+    sink = Sink(records, tmp_path, Metrics(OWN), every_s=1000, most_rows=10, merge_every_s=1000, held=held)
+    sink.take(InputRecord("t", 0, 0, NOW, None, b""), row_of(event("n1"), ZONE))
+    assert held.of("clinic", "n1")
+    assert held.of("clinic", "n2") is None
+    sink.flush()
+    assert held.of("clinic", "n1") is None
+    with open_records(tmp_path) as connection:
+        assert newest_row(connection, "clinic", "n1")
+    sink.close()
+
+
+def coded(note_id, serial):
+    whole = event(note_id)
+    return EntitiesCoded(
+        event_id=f"c-{note_id}-{serial}", entities_event_id=whole.event_id, source="clinic", note_id=note_id, revision=1,
+        rules_version="", rules_serial=0, table_version=f"base-{serial}", table_serial=serial, patient_ref="p",
+        model=whole.model, segment=whole.segment, written_at=NOW - 1000, accepted_at=NOW - 1000, extracted_at=NOW - 500,
+        entities=(),
+    )  # fmt: skip
+
+
+def test_a_note_that_is_coded_twice_is_kept_twice_and_stands_for_no_note_that_waits(tmp_path):
+    """Rows of codes have tables in the place of revisions: those that wait are none that a client asks for."""
+    settings = ScorekeeperSettings(bootstrap_servers="b:1", schema_registry_url="http://r", records_dir=tmp_path)
+    held, metrics = HeldRows(), Metrics(METRICS)
+    sinks = open_sinks(settings, metrics, held)
+    codes = {b"1": coded("n1", 1), b"2": coded("n1", 2)}
+    fold = Fold(
+        {ENTITIES_CODED: codes.get}, {ENTITIES_CODED: ENTITIES_CODED}, board(), Said(), sink=sinks, metrics=metrics
+    )
+    fold([InputRecord(ENTITIES_CODED, 0, at, NOW, b"k", value) for at, value in enumerate(codes)])
+    assert held.of("clinic", "n1") is None
+    sinks.close()
+    kept = RecordsAtRest(tmp_path / CODES, schema=CODES_SCHEMA)
+    assert (sum(one.rows for one in kept.manifest.files), kept.next_offset(ENTITIES_CODED, 0)) == (2, 2)
+    kept.close()
+
+
 def test_before_the_first_file_a_note_is_on_its_way(client_of):
     answer = client_of()("/v1/notes/clinic/n1")
     assert (answer.status_code, answer.headers["Retry-After"]) == (404, "30")
 
 
-def test_who_asks_too_often_is_told_to_come_later(client_of):
+def test_a_client_is_given_its_note_as_a_fhir_document(client_of):
+    ask = client_of(event("n/1|a"), event("other"))
+    answer = ask("/v1/notes/clinic/n/1%7Ca/fhir")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/fhir+json")
+    assert check(answer.json()) == []
+    assert answer.json()["entry"][0]["resource"]["identifier"]["value"] == "n/1|a"
+    assert answer.content == ask("/v1/notes/clinic/n/1%7Ca/fhir").content
+    assert ask("/v1/notes/clinic/other/fhir?profile=prescription").json()["type"] == "document"
+
+
+def test_who_may_not_ask_for_a_note_is_given_no_document_of_it(client_of):
+    ask = client_of(event("n1"))
+    for token, status in (("wrong", 401), ("t-lab", 403)):
+        answer = ask("/v1/notes/clinic/n1/fhir", token)
+        assert (answer.status_code, "flu" in answer.text) == (status, False)
+    assert ask("/v1/notes/clinic/none/fhir").json()["reason"] == "NOT_SEEN"
+    answer = ask("/v1/notes/clinic/n1/fhir?profile=ccda")
+    assert (answer.status_code, answer.json()["reason"]) == (400, "BAD_QUERY")
+
+
+def test_who_asks_too_often_is_told_to_come_later(client_of, monkeypatch):
+    # Seldom enough that a loaded machine is too fast as well.
+    monkeypatch.setattr("scorekeeper.http.notes.QUESTIONS_PER_S", 0.5)
     ask = client_of()
     assert {ask("/v1/notes/clinic/n1").status_code for _ in range(60)} == {404, 429}
 
@@ -1012,3 +1153,34 @@ def test_a_dead_letter_is_remembered_by_its_note_and_of_too_many_the_oldest_are_
         notes.take(f"clinic|{name}", RefusedOnce("EMPTY_TEXT", NOW, "t 0:4"))
     assert notes.of("clinic|n1") == ()
     assert notes.of("clinic|n3")
+
+
+def test_a_reader_tries_other_rates_and_the_settings_stay(tmp_path):
+    one = board()
+    one.whole = True
+    one.folded.extracted(event("a"))
+    client = TestClient(make_app(page_of(one, tmp_path), door_of(tmp_path), one, threading.Event()))
+    tried = client.get("/api/kpis", params={"machine": 600}).json()
+    plain = client.get("/api/kpis").json()
+    assert plain["assumed"]["machine_rupees_per_hour"] == one.assumptions.machine_rupees_per_hour == 60
+    assert tried["assumed"]["machine_rupees_per_hour"] == 600
+    costs = [found["kpis"]["cost_per_1000_notes"]["value"] for found in (tried, plain)]
+    assert costs[0] == pytest.approx(10 * costs[1], rel=1e-3)
+    page = client.get("/", params={"machine": 600}).text
+    assert 'name="machine" min="0" max="1000000" step="any" value="600"' in page
+    assert "Back to the settings' values" in page
+    assert "machine=600" in page, "links keep what is tried"
+    assert "Back to the settings' values" not in client.get("/").text
+    assert client.get("/", params={"machine": -1}).status_code == 422
+
+
+def test_a_number_off_target_says_what_to_do(tmp_path):
+    one = board()
+    one.folded.extracted(replace(event("a"), review=Review(requested=True, reason=ReviewReason.LOW_CONFIDENCE)))
+    page = page_of(one, tmp_path).numbers(Scope(), NOW)
+    card = page[page.index("<h3>Straight through") :].split("</article>")[0]
+    assert "What to do:" in card
+    calm = board()
+    calm.folded.extracted(event("a"))
+    page = page_of(calm, tmp_path).numbers(Scope(), NOW)
+    assert "What to do:" not in page[page.index("<h3>Straight through") :].split("</article>")[0]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainer.adapters.models import Version, number_of
+from model_registry.version import Version, number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,9 @@ class FakeModels:
 
     def add(self, **tags: str) -> Version:
         number = str(len(self.versions) + 1)
-        self.versions[number] = Version(number, f"run{number}", {"artifact_sha256": "ab", "serial": number, **tags})
+        self.versions[number] = Version(
+            "m", number, {"artifact_sha256": "ab", "serial": number, **tags}, f"run{number}"
+        )
         return self.versions[number]
 
     def by_alias(self, alias):
@@ -57,7 +59,7 @@ class FakeModels:
     def drop_alias(self, alias):
         self.aliases.pop(alias, None)
 
-    def enthrone(self, version, champion, command_id, kind):
+    def promote(self, version, champion, command_id, kind):
         serial = str(1 + max(int(one.tags["serial"]) for one in self.versions.values()))
         left = champion and champion.version
         self._tag(version, moved_by=command_id, serial=serial, moving=json.dumps({"kind": kind, "from": left}))

@@ -10,7 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-from trainer.adapters.job import JobFailedError, JobProcess
+from trainer.adapters.job import JobProcess
+from trainer.domain.job_runs import JobFailedError
 
 JOB = {"kind": "evaluate", "corpus": {"notes": 20, "gold_notes": 20}, "challenger": {"artifact_sha256": "ab"}}
 SECRET = "Mrs Unmistakable"

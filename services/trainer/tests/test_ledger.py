@@ -14,10 +14,10 @@ from contracts.records import (
     ModelRef,
     QualityMeasured,
 )
+from trainer.domain.context import CLOCKS_APART_MS, NO_DRIFT, Drift, context_of
 from trainer.domain.identity import event_id
 from trainer.domain.ledger import Ledger
 from trainer.domain.rules import Measured, Recoveries, is_worse, why_void
-from trainer.domain.story import CLOCKS_APART_MS, NO_DRIFT, Drift, story_of
 
 
 def command(key: str, action: ModelAction = ModelAction.RETRAIN, **more) -> ModelCommand:
@@ -116,14 +116,14 @@ def test_a_deferral_goes_on_for_the_segments_that_still_drift():
         ledger.tell(event(key, ModelEventKind.MERGED_INTO, merged_into=into))
     ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
     lead = ledger.commands["a"]
-    story = story_of(lead, ledger, lambda one: one.command_id in over)
-    assert (story.said_missing, story.drift) == (40, Drift(("city=Delhi",), 70 - CLOCKS_APART_MS))
+    context = context_of(lead, ledger, lambda one: one.command_id in over)
+    assert (context.missing_labels, context.drift) == (40, Drift(("city=Delhi",), 70 - CLOCKS_APART_MS))
     over |= {"b", "c"}
-    assert story_of(lead, ledger, lambda one: one.command_id in over).drift == NO_DRIFT
+    assert context_of(lead, ledger, lambda one: one.command_id in over).drift == NO_DRIFT
     ledger.order(command("now", reason="operator"))
     now = ledger.commands["now"]
-    assert story_of(now, ledger, lambda _: True).waiting == ()
-    (waiting,) = story_of(now, ledger, lambda _: False).waiting
+    assert context_of(now, ledger, lambda _: True).waiting == ()
+    (waiting,) = context_of(now, ledger, lambda _: False).waiting
     assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
@@ -137,7 +137,7 @@ def test_a_drift_whose_run_was_refused_waits_for_labels_from_after_the_refusal()
         ledger.tell(ModelEvent.from_dict({**refused, "occurred_at": at}))
     ledger.tell(event("b", ModelEventKind.MERGED_INTO, merged_into="again"))
     over.add("old")
-    drift = story_of(ledger.commands["again"], ledger, lambda one: one.command_id in over).drift
+    drift = context_of(ledger.commands["again"], ledger, lambda one: one.command_id in over).drift
     assert drift.segments == ("city=Pune", "city=Delhi")
     assert drift.since == 60 - CLOCKS_APART_MS
     assert drift.labels_from == {"city=Pune": 500, "city=Delhi": 60 - CLOCKS_APART_MS}
@@ -149,11 +149,11 @@ def test_an_order_of_a_segment_is_judged_on_it_and_answers_nothing_else():
     for key, segment in (("pune", "city=Pune"), ("all", None), ("again", "city=Pune")):
         ledger.order(command(key, reason="operator", segment=segment))
     assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("again", "pune")]
-    story = story_of(ledger.commands["pune"], ledger, lambda _: False)
-    assert (story.drift, story.waiting) == (Drift(("city=Pune",)), ())
-    assert story_of(ledger.commands["all"], ledger, lambda _: False).waiting != ()
+    context = context_of(ledger.commands["pune"], ledger, lambda _: False)
+    assert (context.drift, context.waiting) == (Drift(("city=Pune",)), ())
+    assert context_of(ledger.commands["all"], ledger, lambda _: False).waiting != ()
     offered = command("offered", ModelAction.EVALUATE, reason="operator", segment="city=Pune")
-    assert story_of(offered, ledger, lambda _: False).drift == NO_DRIFT
+    assert context_of(offered, ledger, lambda _: False).drift == NO_DRIFT
 
 
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from contracts.records import Origin
-from runtime.records import InputRecord
+from runtime.kafka.records import InputRecord
 from trainer.adapters.live_notes import LiveNotes
 
 PARTITIONS, EACH = 3, 40
 
 
 class FakeHistory:
-    """A topic of three partitions, read as `runtime.history.History` reads one: each block by partition, oldest first."""
+    """A topic of three partitions, read as `runtime.kafka.history.History` reads one: each block by partition, oldest first."""
 
     def __init__(self) -> None:
         self.blocks = 0
@@ -37,9 +37,23 @@ def record(partition: int, offset: int) -> InputRecord:
 def test_the_newest_live_notes_are_taken_of_each_block(live_below: int) -> None:
     def decode(value: bytes | None) -> Any:
         moment = int(value or b"")
-        return SimpleNamespace(text=str(moment), origin=Origin.LIVE if moment < live_below else Origin.REEXTRACT)
+        return SimpleNamespace(
+            text=str(moment), purpose=None, origin=Origin.LIVE if moment < live_below else Origin.REEXTRACT
+        )
 
     history: Any = FakeHistory()
     found = LiveNotes(history, "notes", decode, 12)()
     assert found == [str(moment) for moment in range(live_below - 1, live_below - 13, -1)]
     assert history.blocks == {120: 1, 110: 2, 90: 3}[live_below]
+
+
+def test_neither_erased_notes_nor_those_of_care_alone_are_taken() -> None:
+    def decode(value: bytes | None) -> Any:
+        moment = int(value or b"")
+        return SimpleNamespace(
+            text="" if moment % 3 == 0 else str(moment), purpose="care" if moment % 3 == 1 else None, origin=Origin.LIVE
+        )
+
+    texts = LiveNotes(FakeHistory(), "notes", decode, 10)()
+    assert texts
+    assert all(int(text) % 3 == 2 for text in texts)

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from contracts.records import ModelAction, ModelCommand, ModelEventKind
 from lifecycle.gate_config import GateConfig
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 from trainer.adapters import models
-from trainer.adapters.models import Registry
-from trainer.handler import OrderHandler
+from trainer.adapters.models import JobRegistry
+from trainer.executor import OrderExecutor
 from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 
@@ -36,7 +36,7 @@ class FakeMlflow:
         return SimpleNamespace(aliases=dict(self.aliases))
 
     def get_model_version(self, _name, number):
-        return SimpleNamespace(version=number, run_id="r", tags=dict(self.tags[number]))
+        return SimpleNamespace(name="m", version=number, run_id="r", tags=dict(self.tags[number]), creation_timestamp=0)
 
     def search_model_versions(self, _filter):
         return [self.get_model_version("", number) for number in self.tags]
@@ -70,18 +70,18 @@ def world():
         "3": {"serial": "1", "gate": "pass", "gate.champion": "2"},
     }
     mlflow.aliases = {"champion": "2", "previous": "1"}
-    registry = Registry("http://127.0.0.1:1", "m", None)
+    registry = JobRegistry("http://127.0.0.1:1", "m", None)
     registry._client = mlflow
     settings = JobSettings("m", b"k" * 32, GateConfig())
-    handler = OrderHandler(
+    handler = OrderExecutor(
         registry,
         Sources(list, list),
         lambda *_: {},
         settings,
-        said.append,
-        lambda: True,
-        lambda: True,
-        Metrics(METRICS),
+        say=said.append,
+        may_go_on=lambda: True,
+        is_ours=lambda: True,
+        metrics=Metrics(METRICS),
     )
     return mlflow, said, handler
 
@@ -170,7 +170,7 @@ def test_a_version_whose_move_was_cut_before_its_alias_has_not_served():
 def test_of_two_versions_of_one_order_the_first_counts(monkeypatch, tmp_path):
     """The gap that no check closes: another trainer registers between our last look and MLflow's call."""
     mlflow, _, _ = world()
-    registry = Registry("http://127.0.0.1:1", "m", None)
+    registry = JobRegistry("http://127.0.0.1:1", "m", None)
     registry._client = mlflow
 
     def log_and_register(folder, *, check, tags, **_):

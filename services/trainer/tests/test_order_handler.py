@@ -10,14 +10,16 @@ from contracts.records import AnnotationValidated, ModelAction, ModelCommand, Mo
 from lifecycle.gate_config import GateConfig
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from model_registry.reading import RegistryAwayError, UnusableVersionError
+from model_registry.version import Version
+from model_registry.writing import MlflowRefusedError
 from registry_fake import FakeModels
 from runtime.errors import Recoverable
-from runtime.metrics import Metrics
-from runtime.model_registry import RegistryAwayError, UnusableVersionError
-from trainer.adapters.job import JobAbandonedError, JobFailedError
-from trainer.adapters.models import MlflowRefusedError, Registry, Version
-from trainer.domain.story import Drift, Story, Waiting
-from trainer.handler import OrderHandler
+from runtime.service.metrics import Metrics
+from trainer.adapters.models import JobRegistry
+from trainer.domain.context import Drift, OrderContext, Waiting
+from trainer.domain.job_runs import JobAbandonedError, JobFailedError
+from trainer.executor import OrderExecutor
 from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 
@@ -27,7 +29,7 @@ class Died(BaseException):
 
 
 class World:
-    def __init__(self, decision: str = "PASS", place: Path | None = None) -> None:
+    def __init__(self, decision: str = "PASS", place: Path | None = None, approval: str = "auto") -> None:
         self.models = FakeModels()
         self.models.set_alias("champion", self.models.add(gate="first"))
         self.decision = decision
@@ -40,16 +42,16 @@ class World:
         self.job_kinds: list[str] = []
         self.dies_at: ModelEventKind | None = None
         self.job_error: Exception | None = None
-        settings = JobSettings("m", b"k" * 32, GateConfig())
-        self.handler = OrderHandler(
+        settings = JobSettings("m", b"k" * 32, GateConfig(approval=approval))
+        self.handler = OrderExecutor(
             self.models,
             Sources(lambda: self.annotations, list),
             self.job,
             settings,
-            self.say,
-            lambda: True,
-            lambda: self.is_ours,
-            Metrics(METRICS),
+            say=self.say,
+            may_go_on=lambda: True,
+            is_ours=lambda: self.is_ours,
+            metrics=Metrics(METRICS),
             now_ms=lambda: 1,
             place=place,
         )
@@ -77,6 +79,51 @@ class World:
 def command(action=ModelAction.RETRAIN, **more) -> ModelCommand:
     given = {"command_id": "c", "model_name": "m", "reason": "operator", "requested_by": "t", "requested_at": 0}
     return ModelCommand(action=action, **{**given, **more})
+
+
+def test_what_passed_waits_for_a_person_where_one_is_asked():
+    world = World(approval="person")
+    world.handler(command())
+    assert world.kinds() == ["MODEL_TRAINED", "APPROVAL_AWAITED"]
+    assert world.models.aliases == {"champion": "1", "challenger": "2"}
+    assert "`rxtract model approve 2`" in world.said[-1].reasons[0]
+    assert world.said[-1].serial is None  # it does not serve
+    world.models._tag(world.models.version("2"), **{"gate.champion": "1"})
+    world.handler(command(ModelAction.PROMOTE, command_id="approved", target_version="2"))
+    assert world.kinds()[-1] == "PROMOTED"
+    assert world.models.aliases == {"champion": "2", "previous": "1"}
+
+
+def test_a_trainer_that_dies_before_it_could_say_that_it_waits_is_followed_by_one_that_says_it():
+    world = World(approval="person")
+    world.dies_at = ModelEventKind.APPROVAL_AWAITED
+    with pytest.raises(Died):
+        world.handler(command())
+    world.models._tag(world.models.version("2"), **{"gate.champion": "1"})
+    world.handler(command())
+    assert world.kinds()[-1] == "APPROVAL_AWAITED"
+    assert (world.jobs, world.models.aliases) == (1, {"champion": "1", "challenger": "2"})
+
+
+def test_a_version_that_waits_is_void_once_another_champion_serves():
+    world = World(approval="person")
+    world.handler(command())
+    world.models._tag(world.models.version("2"), **{"gate.champion": "1"})
+    other = world.models.add(gate="pass", **{"gate.champion": "1"})
+    world.handler(command(ModelAction.PROMOTE, command_id="other", target_version=other.version))
+    world.handler(command(ModelAction.PROMOTE, command_id="late", target_version="2"))
+    assert world.kinds()[-1] == "REJECTED"
+    assert world.models.aliases["champion"] == other.version
+
+
+def test_a_first_model_and_a_refused_one_wait_for_nobody():
+    first = World("FIRST", approval="person")
+    first.models.aliases.clear()
+    first.handler(command())
+    assert first.kinds() == ["MODEL_TRAINED", "PROMOTED"]
+    refused = World("REJECT", approval="person")
+    refused.handler(command())
+    assert refused.kinds() == ["MODEL_TRAINED", "REJECTED"]
 
 
 def test_a_good_model_is_promoted_with_a_rising_serial():
@@ -255,10 +302,10 @@ def test_a_refused_model_never_serves():
 def test_a_deferral_is_said_once_for_each_number():
     world = World()
     drift = command(reason="drift", segment="city=Pune")
-    world.handler(drift, Story(drift=PUNE))
+    world.handler(drift, OrderContext(drift=PUNE))
     missing = world.said[0].missing_labels
     assert missing
-    world.handler(drift, Story(missing, PUNE))
+    world.handler(drift, OrderContext(missing, PUNE))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     assert world.jobs == 0
 
@@ -289,10 +336,10 @@ def test_a_deferral_waits_for_the_segment_that_lacks_least_and_judges_all():
     drift, segments = command(reason="drift", segment="city=Pune"), ("city=Pune", "city=Delhi", "all")
     all_three = Drift(segments, NOW)
     world.annotations = labelled("Delhi", 20)
-    world.handler(drift, Story(drift=all_three))
+    world.handler(drift, OrderContext(drift=all_three))
     assert "of city=Delhi are missing" in world.said[0].reasons[0]
     world.annotations = labelled("Delhi", 400)
-    world.handler(drift, Story(world.said[0].missing_labels, all_three))
+    world.handler(drift, OrderContext(world.said[0].missing_labels, all_three))
     assert world.kinds() == ["TRAINING_DEFERRED", "MODEL_TRAINED", "PROMOTED"]
     assert world.job_segments == list(segments)
 
@@ -300,10 +347,10 @@ def test_a_deferral_waits_for_the_segment_that_lacks_least_and_judges_all():
 def test_labels_from_before_the_drift_do_not_answer_it():
     world = World()
     world.annotations = labelled("Pune", 400, at=NOW - 500)
-    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    world.handler(command(reason="drift", segment="city=Pune"), OrderContext(drift=PUNE))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     world.annotations += labelled("Pune", 800, at=NOW)[400:]
-    world.handler(command(reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    world.handler(command(reason="drift", segment="city=Pune"), OrderContext(drift=PUNE))
     assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
     assert world.job_since == NOW
 
@@ -313,17 +360,17 @@ def test_after_a_refusal_only_new_labels_answer_and_all_of_the_drift_judge():
     world.annotations = labelled("Pune", 400)
     refused = Drift(("city=Pune",), NOW, {"city=Pune": NOW + 10_000})
     drift = command(reason="drift", segment="city=Pune")
-    world.handler(drift, Story(drift=refused))
+    world.handler(drift, OrderContext(drift=refused))
     assert world.kinds() == ["TRAINING_DEFERRED"]
     world.annotations = labelled("Pune", 800, at=NOW + 10_000)
-    world.handler(drift, Story(drift=refused))
+    world.handler(drift, OrderContext(drift=refused))
     assert world.kinds()[1:] == ["MODEL_TRAINED", "PROMOTED"]
     assert world.job_since == NOW
 
 
 def test_a_drift_that_is_over_ends_its_order():
     world = World()
-    world.handler(command(reason="drift", segment="city=Pune"), Story(40))
+    world.handler(command(reason="drift", segment="city=Pune"), OrderContext(40))
     assert world.kinds() == ["REJECTED"]
     assert "the drift of city=Pune is over" in world.said[0].reasons[0]
     assert world.jobs == 0
@@ -334,7 +381,9 @@ def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are
     world.annotations = labelled("Pune", 400)
     ready = command(reason="drift", segment="city=Pune", command_id="ready")
     lacking = command(reason="drift", segment="city=Delhi", command_id="lacking")
-    world.handler(command(), Story(waiting=(Waiting(ready, PUNE), Waiting(lacking, Drift(("city=Delhi",), NOW)))))
+    world.handler(
+        command(), OrderContext(waiting=(Waiting(ready, PUNE), Waiting(lacking, Drift(("city=Delhi",), NOW))))
+    )
     assert world.kinds() == ["MERGED_INTO", "MODEL_TRAINED", "PROMOTED"]
     assert (world.said[0].command_id, world.said[0].merged_into) == ("ready", "c")
     assert world.job_segments == ["city=Pune"]
@@ -342,7 +391,7 @@ def test_an_operators_order_runs_at_once_and_answers_the_drifts_whose_labels_are
 
 def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
     world = World()
-    asked = Story(drift=Drift(("city=Pune",)))
+    asked = OrderContext(drift=Drift(("city=Pune",)))
     world.annotations = labelled("Delhi", 400)
     world.handler(command(segment="city=Pune"), asked)
     assert world.kinds() == ["REJECTED"]  # nobody is kept waiting
@@ -357,24 +406,24 @@ def test_an_operators_order_of_a_segment_is_judged_on_it_at_once_or_refused():
 def test_an_order_of_a_segment_that_the_gate_cannot_judge_is_refused_and_trains_once():
     world = World("DEFER")
     world.annotations = labelled("Pune", 400)
-    world.handler(command(segment="city=Pune"), Story(drift=Drift(("city=Pune",))))
+    world.handler(command(segment="city=Pune"), OrderContext(drift=Drift(("city=Pune",))))
     assert world.kinds() == ["REJECTED"], "it would else wait, and train at each new label"
     assert world.said[0].reasons == ("there is too little to judge by", "numbers")
     assert world.jobs == 1
-    world.handler(command(command_id="drift", reason="drift", segment="city=Pune"), Story(drift=PUNE))
+    world.handler(command(command_id="drift", reason="drift", segment="city=Pune"), OrderContext(drift=PUNE))
     assert world.kinds() == ["REJECTED", "TRAINING_DEFERRED"]
 
 
 def test_a_version_of_a_segments_order_that_cannot_be_judged_anew_is_refused_too():
     world = World()
     world.annotations = labelled("Pune", 400)
-    story, order = Story(drift=Drift(("city=Pune",))), command(segment="city=Pune")
+    context, order = OrderContext(drift=Drift(("city=Pune",))), command(segment="city=Pune")
     world.dies_at = ModelEventKind.MODEL_TRAINED
     with pytest.raises(Died):
-        world.handler(order, story)
+        world.handler(order, context)
     world.models.set_alias("champion", world.models.add(gate="pass", **{"gate.champion": "1"}))
     world.decision = "DEFER"
-    world.handler(order, story)
+    world.handler(order, context)
     assert world.kinds() == ["MODEL_TRAINED", "REJECTED"]
 
 
@@ -554,14 +603,14 @@ WAITED_FOR = [
     ("error", "kind"), [*((one, MlflowRefusedError) for one in REFUSED), *((one, Recoverable) for one in WAITED_FOR)]
 )
 def test_a_refusal_is_told_from_a_server_that_is_away(error, kind, monkeypatch):
-    registry = Registry("http://127.0.0.1:1", "m", None)
+    registry = JobRegistry("http://127.0.0.1:1", "m", None)
 
     def client(*_):
         raise error
 
     monkeypatch.setattr(registry._client, "set_registered_model_alias", client)
     with pytest.raises(kind) as raised:
-        registry.set_alias("champion", Version("1", "r", {}))
+        registry.set_alias("champion", Version("m", "1"))
     assert "\n" not in str(raised.value)
 
 

@@ -21,16 +21,16 @@ from contracts.records import (
     ModelRef,
     QualityMeasured,
 )
-from runtime.attempts import Mark
 from runtime.errors import ProducerBroken, Recoverable
-from runtime.health import Liveness, Readiness
-from runtime.memory import MemoryBroker, MemoryProducer
-from runtime.metrics import Metrics
-from runtime.records import OutputRecord
+from runtime.kafka.records import OutputRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.memory import MemoryBroker, MemoryProducer
+from runtime.service.metrics import Metrics
+from runtime.stream.attempts import Mark
 from trainer import metrics as m
-from trainer.adapters.job import JobAbandonedError
 from trainer.bootstrap import Publisher
 from trainer.domain.identity import event_id
+from trainer.domain.job_runs import JobAbandonedError
 from trainer.domain.rules import Measured
 from trainer.orders import OrderLoop, Readers, Triggers
 
@@ -78,6 +78,9 @@ class NoCommands:
         return [TopicPartition(one.topic, one.partition, 0, self.metadata) for one in places]
 
     def incremental_assign(self, _places: object) -> None:
+        pass
+
+    def resume(self, _places: object) -> None:
         pass
 
     def poll(self, _timeout: float) -> None:
@@ -132,19 +135,19 @@ class World:
             "commands",
             "m",
             "r",
-            lambda value: value,
-            nothing,
-            self.asked.append,
-            nothing,
-            self._handler,
-            lambda: self.champion,
-            Readers(**told),
-            self.lease,
-            Triggers(annotations=200, every_h=every_h, look_s=0),
-            self.metrics,
-            Liveness(),
-            Readiness(),
-            threading.Event(),
+            decode=lambda value: value,
+            publish=nothing,
+            order=self.asked.append,
+            say=nothing,
+            make_executor=self._handler,
+            champion=lambda: self.champion,
+            readers=Readers(**told),
+            lease=self.lease,
+            triggers=Triggers(annotations=200, every_h=every_h, look_s=0),
+            metrics=self.metrics,
+            liveness=Liveness(),
+            readiness=Readiness(),
+            stop=threading.Event(),
             now_ms=lambda: self.now_ms,
         )
         self.loop._owned.set()
@@ -520,15 +523,15 @@ def test_an_order_that_trainers_die_with_is_ended_as_failed_and_the_next_goes_on
         world.loop._publish_event = told.append
         world.loop._assigned = [("commands", 0)]
         world.loop._fold_all()
-        handle = world.loop._handler
+        handle = world.loop._executor
 
-        def deadly(order: ModelCommand, story: object, handle: Any = handle) -> None:
+        def deadly(order: ModelCommand, context: object, handle: Any = handle) -> None:
             if order.command_id == "kills":
                 raise Deadly
-            handle(order, story)
+            handle(order, context)
 
         deadly.would_roll_back, deadly.keep_only = handle.would_roll_back, handle.keep_only
-        world.loop._handler = deadly
+        world.loop._executor = deadly
         try:
             with world.working() as turn_until:
                 turn_until(lambda world=world: world.over and world.loop._work is None)
@@ -548,7 +551,7 @@ def test_an_order_that_waits_or_is_given_up_is_no_death() -> None:
     world.ordered = [command("waits", ModelAction.EVALUATE)]
     world.loop._assigned = [("commands", 0)]
     world.loop._fold_all()
-    waits = world.loop._handler
+    waits = world.loop._executor
 
     def handle(_order: ModelCommand, _story: object) -> None:
         assert Mark.parse(world.loop._consumer.metadata).running
@@ -556,7 +559,7 @@ def test_an_order_that_waits_or_is_given_up_is_no_death() -> None:
         raise Recoverable("MLflow: away")
 
     handle.would_roll_back, handle.keep_only = waits.would_roll_back, waits.keep_only
-    world.loop._handler = handle
+    world.loop._executor = handle
     with world.working() as turn_until:
         turn_until(lambda: world.begun and world.loop._work is None)
     assert not Mark.parse(world.loop._consumer.metadata).suspicious

@@ -11,11 +11,11 @@ from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventK
 from lifecycle.gate_config import GateConfig
 from lifecycle.rules_gate import RulesGateConfig
 from registry_fake import FakeModels
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 from trainer import metrics as m
 from trainer.adapters.rules import rules_job
 from trainer.jobs import JobSettings, Sources
-from trainer.rules import Handlers, RulesHandler
+from trainer.rules import Executors, RulesExecutor
 
 
 def changed(folder, old: str = "", new: str = "") -> Rules:
@@ -45,15 +45,15 @@ class World:
         self.releases = FakeReleases()
         self.said: list[ModelEvent] = []
         self.metrics = Metrics(m.METRICS)
-        self.handler = RulesHandler(
+        self.handler = RulesExecutor(
             self.releases,
             Sources(tuple, tuple),
             rules_job(RulesGateConfig()),
             JobSettings("r", b"", GateConfig()),
-            self.said.append,
-            lambda: True,
-            lambda: True,
-            self.metrics,
+            say=self.said.append,
+            may_go_on=lambda: True,
+            is_ours=lambda: True,
+            metrics=self.metrics,
             place=place,
         )
 
@@ -144,7 +144,7 @@ def test_each_order_goes_to_who_keeps_what_it_names() -> None:
         def would_roll_back(self, _command) -> bool:
             return self.name == "rules"
 
-    handlers = Handlers(Fake("model"), Fake("rules"), "r")
+    handlers = Executors(Fake("model"), Fake("rules"), "r")
     for name in ("m", "r", "other"):
         handlers(order_of(ModelAction.EVALUATE, name))
     handlers.keep_only(())

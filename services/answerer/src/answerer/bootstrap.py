@@ -1,7 +1,6 @@
 """The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,18 +8,19 @@ from typing import Any
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.rules import Rules
 from fastapi import FastAPI
-from runtime.client_door import Allowance
-from runtime.client_tokens import Tokens, parse_tokens
-from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import SettingsError
-from runtime.health import AllAlive, HealthServer, Liveness, Readiness
-from runtime.http_server import HTTP
-from runtime.metrics import Metrics
-from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.service.health import Readiness
+from runtime.service.metrics import Metrics
+from runtime.service.waiting import CONTRACT_READ
+from runtime.web.client_door import Allowance
+from runtime.web.client_tokens import Tokens, parse_tokens
+from runtime.web.door import Address, DoorShell
+from runtime.web.server import HTTP
 from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
 from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, RulesKeeper, Serving
 
-from answerer.handler import Answers
+from answerer.answers import Answers
 from answerer.http.app import ExtractApi, make_app
 from answerer.metrics import METRICS
 from answerer.page.pages import Pages
@@ -30,19 +30,20 @@ _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _LOOK_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the door and the model's threads hold, and what the outside sees of us."""
+@dataclass(slots=True, kw_only=True)
+class Shared(DoorShell[AnswererSettings]):
+    """What the door and the model's threads hold."""
 
-    settings: AnswererSettings
     tokens: Tokens | None
     keeper: ModelKeeper
     rules: RulesKeeper
-    metrics: Metrics
-    liveness: Liveness
-    http_liveness: Liveness
-    readiness: Readiness
-    stop: threading.Event
+
+    def info(self) -> Mapping[str, Any]:
+        """Which model answers, and whether a token is asked for."""
+        served = self.keeper.served
+        model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
+        serial = None if served is None else served.ref.serial
+        return {"model": model, "serial": serial, "open": self.settings.http_open}
 
 
 def share(
@@ -68,28 +69,14 @@ def share(
         tokens = Tokens(fixed, settings.http_tokens_file, metrics)
     metrics.build_all()
     keeper = make_keeper(settings, metrics, models, opener)
-    readiness = Readiness(CONTRACT_READ, MODEL_LOADED, HTTP)
-    kept = make_rules_keeper(settings, metrics, keeper, rules)
-    return Shared(settings, tokens, keeper, kept, metrics, Liveness(), Liveness(), readiness, threading.Event())
-
-
-def health_server(shared: Shared) -> HealthServer:
-    """The server of /live, /ready, /metrics and /info."""
-    return HealthServer.of(
-        shared.settings,
-        liveness=AllAlive(shared.liveness, shared.http_liveness),
-        readiness=shared.readiness,
-        metrics=shared.metrics,
-        info=lambda: info(shared),
+    return Shared(
+        settings=settings,
+        metrics=metrics,
+        readiness=Readiness(CONTRACT_READ, MODEL_LOADED, HTTP),
+        tokens=tokens,
+        keeper=keeper,
+        rules=make_rules_keeper(settings, metrics, keeper, rules),
     )
-
-
-def info(shared: Shared) -> dict[str, object]:
-    """What `/info` says."""
-    served = shared.keeper.served
-    model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
-    serial = None if served is None else served.ref.serial
-    return {"service": shared.settings.service, "model": model, "serial": serial, "open": shared.settings.http_open}
 
 
 def load_first(shared: Shared) -> None:
@@ -110,15 +97,14 @@ def keep_champion(shared: Shared, registry: Registry | None = None) -> None:
     """
     settings = shared.settings
     chosen = registry or ConfluentRegistry(settings.schema_registry_url)
-    wait = partial(until_made, stop=shared.stop, liveness=shared.liveness, readiness=shared.readiness)
     # The model first: it answers although the registry is away.
-    wait(partial(load_first, shared), MODEL_LOADED, settings.model_retry_s, waits_for=(NoModelError,))
-    read = wait(lambda: event_reader(chosen, settings), CONTRACT_READ, CONTRACT_RETRY_S)
+    shared.until(partial(load_first, shared), MODEL_LOADED, settings.model_retry_s, waits_for=(NoModelError,))
+    read = shared.until(lambda: event_reader(chosen, settings), CONTRACT_READ)
     if read is None:
         return
     errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
     kept: dict[str, Keeper[Any]] = {settings.model_name: shared.keeper, settings.rules_name: shared.rules}
-    parts = followers(settings, kept, read, shared.metrics, errors)
+    parts = followers(settings, kept, read, shared.metrics, errors=errors)
     for part in parts:
         part.start()
     try:
@@ -146,3 +132,19 @@ def http_door(shared: Shared) -> FastAPI:
         retry_after_s=settings.http_retry_after_s,
     )
     return make_app(api, Pages(is_open=settings.http_open), settings.http_max_notes)
+
+
+def serve(settings: AnswererSettings) -> None:
+    """Serve the door until SIGTERM, then finish what was begun.
+
+    Raises:
+        SettingsError: The tokens, the address or the port is not usable.
+        ReadingBroken: What tells of promotions could not be read for too long.
+    """
+    shared = share(settings)
+    shared.serve(
+        Address(settings.http_host, settings.http_port, "RXTRACT_HTTP_PORT", settings.http_port_file, 1024, 1_000),
+        ("champion", lambda: keep_champion(shared)),
+        lambda: http_door(shared),
+        h11_max_incomplete_event_size=65_536,
+    )

@@ -1,7 +1,7 @@
 """What the answerer measures beside the shared metrics."""
 
-from runtime.metrics import CLIENT_DOOR_METRICS, Kind, MetricSpec
-from runtime.metrics import METRICS as SHARED
+from runtime.service.metrics import CLIENT_DOOR_METRICS, Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
 from serving.metrics import MODEL_METRICS
 
 NOTES_ANSWERED = MetricSpec(

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.client_door import ClientDoorSettings
+from runtime.web.client_door import ClientDoorSettings
 from serving.settings import ServedModelSettings
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from faust.types import StreamT
-from runtime.faust_batch import BatchApp
+from runtime.stream.faust.app import BatchApp
 
 
 def declare(app: BatchApp) -> None:

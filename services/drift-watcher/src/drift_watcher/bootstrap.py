@@ -1,7 +1,6 @@
 """The only place where the drift-watcher's parts are made and put together."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -13,22 +12,22 @@ from contracts.registry import ConfluentRegistry, Registry
 from contracts.wire import Deserializer, Serializer
 from drift.config import DriftConfig
 from drift.watcher import FindReferences
-from runtime.consumer_errors import ConsumerErrors
-from runtime.deadletter import DeadLetterBudget
-from runtime.delivery import DeliveryProducer
-from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
-from runtime.faust_batch_worker import Sender
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.history import History
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
-from runtime.model_registry import MlflowModels
-from runtime.process import on_stop_signal
-from runtime.settings import time_zone
-from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from model_registry.reading import ModelReader
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.deadletter import DeadLetterBudget
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.history import History
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import Metrics
+from runtime.service.run import Shell
+from runtime.service.settings import time_zone
+from runtime.service.waiting import CONTRACT_READ
+from runtime.stream.faust.app import BatchApp, BatchLimits, leave_now, run
+from runtime.stream.state import ASSIGNED
+from runtime.stream.worker import Sender
 
+from drift_watcher.adapters.published import PublishedRecords
 from drift_watcher.adapters.references import ModelReferences
-from drift_watcher.adapters.said import PublishedRecords
 from drift_watcher.adapters.states import StoredStates
 from drift_watcher.agent import declare
 from drift_watcher.handler import STAGE, Codecs, DriftHandler, Topics
@@ -42,8 +41,6 @@ _LIMITS = BatchLimits(gather_s=2.0, commit_interval_s=2.0)
 """Statistics come in many small pieces and no one waits for a decision within seconds: batches would cost more than deciding does."""
 
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
-
-_log = get_logger(__name__)
 
 
 def codecs(registry: Registry, settings: DriftWatcherSettings) -> Codecs:
@@ -61,68 +58,61 @@ def codecs(registry: Registry, settings: DriftWatcherSettings) -> Codecs:
     )
 
 
-@dataclass(slots=True)
-class DriftWatcher:
+@dataclass(slots=True, kw_only=True)
+class DriftWatcher(Shell[DriftWatcherSettings]):
     """One process: waits for the contract, joins the group, works until it is asked to stop."""
 
-    settings: DriftWatcherSettings
     registry: Registry
     find: FindReferences
     zone: ZoneInfo
     make_sender: Callable[[], Sender]
-    metrics: Metrics
-    liveness: Liveness = field(default_factory=lambda: Liveness(_LIVE_WITHOUT_TICK_S))
-    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNED))
-    stop: threading.Event = field(default_factory=threading.Event)
     errors: ConsumerErrors = field(init=False)
 
     def __post_init__(self) -> None:
         """One place takes what all our consumers are told."""
+        Shell.__post_init__(self)
         self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
+
+    def info(self) -> Mapping[str, Any]:
+        """In which group."""
+        return {"group": self.settings.group(GROUP)}
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
-        on_stop_signal(self.stop.set)
-        with self._health_server() as health:
-            _log.info("waiting for schemas", health_port=health.port)
-            made = until_made(
-                lambda: codecs(self.registry, self.settings),
-                CONTRACT_READ,
-                CONTRACT_RETRY_S,
-                stop=self.stop,
-                liveness=self.liveness,
-                readiness=self.readiness,
-            )
+        with self.running():
+            made = self.until(lambda: codecs(self.registry, self.settings), CONTRACT_READ)
             return 0 if made is None else run(self.app(made), self.stop)
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""
         settings = self.settings
         state_topic = settings.topic(topics.DRIFT_STATE)
-        stored = StoredStates(
-            settings.kafka_client_config(),
-            state_topic,
-            Deserializer.for_topic(DriftState, self.registry, state_topic),
-            self.errors,
-        )
+        history = History(settings.kafka_client_config(), self.errors)
+        stored = StoredStates(history, state_topic, Deserializer.for_topic(DriftState, self.registry, state_topic))
         detected, commands = settings.topic(topics.DRIFT_DETECTED), settings.topic(topics.MODEL_COMMANDS)
         published = PublishedRecords(
-            History(settings.kafka_client_config(), self.errors),
+            history,
             detected,
             commands,
             Deserializer.for_topic(DriftDetected, self.registry, detected),
-            Deserializer.for_topic(ModelCommand, self.registry, commands),
+            decode_command=Deserializer.for_topic(ModelCommand, self.registry, commands),
         )
         save_every = (settings.save_every_records, int(settings.save_every_s * 1000))
         keeper = WatcherKeeper(
-            stored.newest_first, self.find, DriftConfig(), self.zone, save_every, self.metrics, published
+            stored.newest_first,
+            self.find,
+            DriftConfig(),
+            self.zone,
+            save_every=save_every,
+            metrics=self.metrics,
+            published=published,
         )
         written = Topics(detected, commands, state_topic)
         app = BatchApp(
             settings,
             group=GROUP,
             topic=settings.topic(topics.STATISTICS_OBSERVED),
-            handler=DriftHandler(keeper, self.find, made, written, DeadLetterBudget(), self.metrics),
+            handler=DriftHandler(keeper, self.find, made, written, budget=DeadLetterBudget(), metrics=self.metrics),
             sender=self.make_sender(),
             metrics=self.metrics,
             liveness=self.liveness,
@@ -141,16 +131,6 @@ class DriftWatcher:
         app.on_partitions_revoked.connect(gave_up)  # with nothing assigned in their place, nothing is restored
         declare(app)
         return app
-
-    def _health_server(self) -> HealthServer:
-        settings = self.settings
-        return HealthServer.of(
-            settings,
-            liveness=self.liveness,
-            readiness=self.readiness,
-            metrics=self.metrics,
-            info=lambda: {"service": settings.service, "group": settings.group(GROUP)},
-        )
 
 
 def bootstrap(
@@ -173,8 +153,16 @@ def bootstrap(
     return DriftWatcher(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        find=find or ModelReferences(MlflowModels.of(settings, settings.needed_mlflow_url())),
+        find=find or ModelReferences(ModelReader.of(settings, settings.needed_mlflow_url())),
         zone=time_zone(settings.timezone),
         make_sender=make_sender or (lambda: DeliveryProducer(settings.kafka_client_config())),
         metrics=metrics,
+        liveness=Liveness(_LIVE_WITHOUT_TICK_S),
+        readiness=Readiness(CONTRACT_READ, ASSIGNED),
     )
+
+
+def serve(settings: DriftWatcherSettings) -> None:
+    """Run one drift-watcher until it is asked to stop."""
+    if code := bootstrap(settings).run():
+        leave_now(code)

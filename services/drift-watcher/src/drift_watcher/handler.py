@@ -7,9 +7,9 @@ from contracts.reasons import Reason
 from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
 from contracts.wire import Deserializer, Serializer, WireError
 from drift.watcher import NOTHING, FindReferences, Outcome, PartitionWatcher
-from runtime.deadletter import DeadLetterBudget, dead_letter
-from runtime.metrics import DEAD_LETTERS, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import Metrics
 
 from drift_watcher import metrics as m
 from drift_watcher.keeper import WatcherKeeper
@@ -52,6 +52,7 @@ class DriftHandler:
         find: FindReferences,
         codecs: Codecs,
         topics: Topics,
+        *,
         budget: DeadLetterBudget,
         metrics: Metrics,
     ) -> None:
@@ -61,7 +62,6 @@ class DriftHandler:
         self._topics = topics
         self._budget = budget
         self._done: dict[int, tuple[PartitionWatcher, int, int, Sequence[OutputRecord]]] = {}
-        self._dead = metrics.counter(DEAD_LETTERS)
         self._alarms = metrics.counter(m.ALARMS)
         self._commands = metrics.counter(m.COMMANDS)
         self._dropped = metrics.counter(m.RANGES_DROPPED)
@@ -112,7 +112,6 @@ class DriftHandler:
 
     def _refuse(self, watcher: PartitionWatcher, record: InputRecord, reason: Reason) -> OutputRecord:
         watcher.skip(record.offset)
-        self._dead.labels(STAGE, reason.value).inc()
         return dead_letter(record, reason, STAGE)
 
     def _saved(self, watcher: PartitionWatcher) -> Iterator[OutputRecord]:
@@ -128,12 +127,12 @@ class DriftHandler:
 
     def _published(self, outcome: Outcome) -> Iterator[OutputRecord]:
         """The records of an outcome, but those that whoever had the partition before us could still send."""
-        said = self._keeper.said
+        published = self._keeper.published
         for event in outcome.detected:
-            if not said.has_event(event):
+            if not published.has_event(event):
                 self._alarms.labels(event.level.value, segment_kind(event.segment)).inc()
                 yield OutputRecord(self._topics.detected, event.segment.encode(), self._codecs.detected(event))
         for command in outcome.commands:
-            if not said.has_command(command):
+            if not published.has_command(command):
                 self._commands.labels(command.action.value).inc()
                 yield OutputRecord(self._topics.commands, command.model_name.encode(), self._codecs.command(command))

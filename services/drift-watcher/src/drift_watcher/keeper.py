@@ -9,12 +9,12 @@ from drift.config import DriftConfig
 from drift.state import FORMAT_VERSION, StateRefusedError, digest, dump, load, pack, unpack
 from drift.watcher import FindReferences, PartitionWatcher
 from runtime.errors import RxtractError
-from runtime.faust_batch_ledger import Partition
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
+from runtime.stream.ledger import Partition
 
 from drift_watcher import metrics as m
-from drift_watcher.adapters.said import Said
+from drift_watcher.domain.published import Published
 from drift_watcher.scores import Scores
 
 _log = get_logger(__name__)
@@ -46,12 +46,13 @@ class WatcherKeeper:
         find: FindReferences,
         config: DriftConfig,
         zone: tzinfo,
+        *,
         save_every: tuple[int, int],
         metrics: Metrics,
-        published: Callable[[], Said] = Said,
+        published: Callable[[], Published] = Published,
     ) -> None:
         self._published = published
-        self.said = Said()
+        self.published = Published()
         self._stored = stored
         self._find = find
         self._config = config
@@ -81,7 +82,7 @@ class WatcherKeeper:
         self._scores.keep(self._watchers)
         for partition, watcher in self._watchers.items():
             self._scores.take(partition, watcher.segments)
-        self.said = self._published()
+        self.published = self._published()
         self._seconds.set(time.monotonic() - begun_at_s)
         return {(topic, partition): self._watchers[partition].last_offset + 1 for topic, partition in partitions}
 

@@ -1,8 +1,8 @@
 """What a drift-watcher measures beside what every consumer does."""
 
-from runtime.faust_batch import BATCH_METRICS
-from runtime.metrics import METRICS as SHARED
-from runtime.metrics import Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
+from runtime.service.metrics import Kind, MetricSpec
+from runtime.stream.faust.app import BATCH_METRICS
 
 DRIFT_SCORE = MetricSpec(
     "rxtract_drift_score",

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from heapq import nlargest
 from typing import NamedTuple
 
+from contracts.segments import ALL_NOTES, parts_of
 from drift.direction import distance
 from drift.segment import SegmentWatch
 from prometheus_client import Gauge
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 
 from drift_watcher import metrics as m
 
@@ -109,4 +110,4 @@ class _Told:
 
 def segment_kind(segment: str) -> str:
     """all, city, specialty or city+specialty: not the place itself, so that labels stay few."""
-    return "+".join(part.partition("=")[0] for part in segment.split("|"))
+    return "+".join(parts_of(segment)) or ALL_NOTES

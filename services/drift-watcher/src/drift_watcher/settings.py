@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import MlflowSettings
+from runtime.service.settings import MlflowSettings
 
 
 class DriftWatcherSettings(MlflowSettings):

@@ -3,10 +3,9 @@
 Every outside thing is a parameter with the real one as its default: "what does this service touch?" is answered here.
 """
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from contracts import topics
@@ -21,20 +20,22 @@ from contracts.records import (
 )
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
 from contracts.wire import Deserializer, Serializer
-from runtime.consumer_errors import ConsumerErrors
-from runtime.deadletter import DeadLetterBudget
-from runtime.delivery import DeliveryProducer
-from runtime.faust_batch import ASSIGNED, BatchApp, BatchLimits, run
-from runtime.faust_batch_worker import Sender
-from runtime.follow import TopicFollower
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
-from runtime.process import on_stop_signal
-from runtime.secret_files import read_key
-from runtime.settings import time_zone
-from runtime.tracing import Spans, open_spans, traced
-from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.deadletter import DeadLetterBudget
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.follow import TopicFollower
+from runtime.kafka.tracing import Spans, open_spans, traced
+from runtime.service.health import Liveness, Readiness
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
+from runtime.service.run import Shell
+from runtime.service.secret_files import read_key
+from runtime.service.settings import time_zone
+from runtime.service.waiting import CONTRACT_READ
+from runtime.stream.faust.app import BatchApp, BatchLimits, leave_now, run
+from runtime.stream.state import ASSIGNED
+from runtime.stream.worker import Sender
+from sealing import Missing, PatientKeys, reading, writing
 from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
 from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader, RulesKeeper, Serving
 from serving.tagging import LoadedModel, Tagger
@@ -43,68 +44,68 @@ from extractor.agent import declare
 from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
-from extractor.handler import STAGE, Codecs, ExtractionHandler, Topics
+from extractor.handler import COLUMN_NOTES, STAGE, Codecs, ExtractionHandler, Topics
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
 from extractor.settings import ExtractorSettings
 
 GROUP = "rxtract-extractor"
 
 _log = get_logger(__name__)
-_Made = TypeVar("_Made")
 _MAX_KEY_BYTES = 64  # what blake2b takes
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
 
-def codecs(registry: Registry, settings: ExtractorSettings) -> Codecs:
+def codecs(registry: Registry, settings: ExtractorSettings, keys: PatientKeys | None = None) -> Codecs:
     """Make the codecs of all topics that the extractor reads or writes.
 
     Raises:
         RegistryUnavailable: The registry is away.
         SchemaNotFound: Our schemas are not registered yet.
     """
+    note = Deserializer.for_topic(NoteAccepted, registry, settings.topic(topics.NOTES_ACCEPTED))
+    entities = Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED))
+    review = Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED))
     return Codecs(
-        note=Deserializer.for_topic(NoteAccepted, registry, settings.topic(topics.NOTES_ACCEPTED)),
-        entities=Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED)),
-        review=Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED)),
+        # What cannot be opened must never be tagged as an empty text.
+        note=reading(note, NoteAccepted, keys, Missing.REFUSE),
+        entities=writing(entities, keys),
+        review=writing(review, keys),
         statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
         model_event=event_reader(registry, settings),
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
+        plain_note=note if keys is None else None,
     )
 
 
-@dataclass(slots=True)
-class Extractor:
+@dataclass(slots=True, kw_only=True)
+class Extractor(Shell[ExtractorSettings]):
     """One process: waits for the contract and a model, joins the group, works until it is asked to stop."""
 
-    settings: ExtractorSettings
     registry: Registry
     keeper: ModelKeeper | None
     rules: RulesKeeper | None
     fixed_model: LoadedModel | None
     make_sender: Callable[[], Sender]
-    metrics: Metrics
-    liveness: Liveness
-    readiness: Readiness
     limits: BatchLimits
     sampling_key: bytes | None
     zone: ZoneInfo
+    keys: PatientKeys | None = None
     spans: Spans | None = None
     episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
-    stop: threading.Event = field(default_factory=threading.Event)
     errors: ConsumerErrors = field(init=False)
 
     def __post_init__(self) -> None:
         """One place takes what all our consumers are told."""
+        Shell.__post_init__(self)
         self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
-        on_stop_signal(self.stop.set)
-        with self._health_server() as health:
-            _log.info("waiting for schemas and a model", health_port=health.port)
-            made = self._until_made(lambda: codecs(self.registry, self.settings), CONTRACT_READ, CONTRACT_RETRY_S)
-            if made is None or self._until_made(self._load_model, MODEL_LOADED, self.settings.model_retry_s) is None:
+        with self.running():
+            made = self.until(lambda: codecs(self.registry, self.settings, self.keys), CONTRACT_READ)
+            retry_s, away = self.settings.model_retry_s, (RegistryUnavailable, SchemaNotFound, NoModelError)
+            if made is None or self.until(self._load_model, MODEL_LOADED, retry_s, away) is None:
                 return 0
             parts = self._followers(made)
             for part in parts:
@@ -118,11 +119,11 @@ class Extractor:
     def _followers(self, made: Codecs) -> list[Reloader | TopicFollower[Any]]:
         """Threads beside the stream: open drift, the slow look at the alias, promotions as they are told."""
         config, topic = self.settings.kafka_client_config(), self.settings.topic(topics.DRIFT_DETECTED)
-        drift = TopicFollower(config, topic, made.drift, self.episodes.tell, self.metrics, errors=self.errors)
+        drift = TopicFollower(config, topic, made.drift, self.episodes.tell, metrics=self.metrics, errors=self.errors)
         if self.keeper is None or self.rules is None:
             return [drift]
         kept: dict[str, Keeper[Any]] = {self.settings.model_name: self.keeper, self.settings.rules_name: self.rules}
-        return [drift, *followers(self.settings, kept, made.model_event, self.metrics, self.errors)]
+        return [drift, *followers(self.settings, kept, made.model_event, self.metrics, errors=self.errors)]
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""
@@ -158,11 +159,12 @@ class Extractor:
                 words=self.settings.topic(topics.DRIFT_WORDS),
             ),
             DeadLetterBudget(),
-            self.metrics,
+            metrics=self.metrics,
             review_below=self.settings.review_below,
             sampling=self._sampling(),
-            new_words=NewWords(self._drifted_segment),
+            new_words=NewWords(self._drifted_segment, lambda: self.episodes.are_open),
             attempts=self.settings.tag_attempts,
+            column_notes=COLUMN_NOTES,
         )
 
     def _drifted_segment(self, note: NoteAccepted, serial: int) -> str | None:
@@ -180,14 +182,13 @@ class Extractor:
         unreviewed = self.metrics.counter(DRIFT_UNREVIEWED).inc
         return Sampling(settings.review_below, self.sampling_key, rates, self.episodes, self.zone, unreviewed)
 
-    def info(self) -> dict[str, object]:
-        """What `/info` says."""
+    def info(self) -> Mapping[str, Any]:
+        """Which model and rules serve, in which group."""
         served = self.fixed_model if self.keeper is None else self.keeper.served
         model = None if served is None else {"name": served.ref.name, "version": served.ref.version}
         serial = None if served is None else served.ref.serial
         rules = None if self.rules is None or self.rules.served is None else self.rules.served.ref
         return {
-            "service": self.settings.service,
             "model": model,
             "serial": serial,
             "rules": None if rules is None else {"name": rules.name, "version": rules.version},
@@ -205,33 +206,12 @@ class Extractor:
             raise NoModelError("no model is loaded")
         return self.fixed_model
 
-    def _until_made(self, make: Callable[[], _Made], condition: str, retry_s: float) -> _Made | None:
-        return until_made(
-            make,
-            condition,
-            retry_s,
-            stop=self.stop,
-            liveness=self.liveness,
-            readiness=self.readiness,
-            waits_for=(RegistryUnavailable, SchemaNotFound, NoModelError),
-        )
-
     def _load_model(self) -> bool:
         if self.keeper is not None:
             self.keeper.load_first()
         if self.rules is not None:
             self.rules.load_first()
         return True
-
-    def _health_server(self) -> HealthServer:
-        settings = self.settings
-        return HealthServer.of(
-            settings,
-            liveness=self.liveness,
-            readiness=self.readiness,
-            metrics=self.metrics,
-            info=self.info,
-        )
 
 
 def bootstrap(
@@ -274,6 +254,7 @@ def bootstrap(
         limits=limits or BatchLimits(batch_records=settings.batch_records),
         sampling_key=_sampling_key(settings),
         zone=time_zone(settings.timezone),
+        keys=settings.patient_keys(),
         spans=open_spans(settings),
     )
 
@@ -283,3 +264,9 @@ def _sampling_key(settings: ExtractorSettings) -> bytes | None:
         _log.warning("no audit: set RXTRACT_SAMPLING_KEY_FILE; only unsure notes go to review")
         return None
     return read_key(settings.sampling_key_file, "RXTRACT_SAMPLING_KEY_FILE")[:_MAX_KEY_BYTES]
+
+
+def serve(settings: ExtractorSettings) -> None:
+    """Run one extractor until it is asked to stop."""
+    if code := bootstrap(settings).run():
+        leave_now(code)

@@ -3,7 +3,7 @@
 One call tags one batch with one model. A note that cannot be read or tagged becomes a dead letter with a reason; its neighbours go on.
 """
 
-import time
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,20 +24,25 @@ from contracts.records import (
 )
 from contracts.wire import Deserializer, Serializer, WireError
 from drift.observation import Observation, observe
-from runtime.deadletter import DeadLetterBudget, dead_letter
-from runtime.metrics import DEAD_LETTERS, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service import clock
+from runtime.service.metrics import Metrics
 from serving.metrics import TAGGER_FAILURES
 from serving.tagging import LoadedModel, TaggedNote, tag_each
 
 from extractor import metrics as m
+from extractor.columns import ColumnExtraction
 from extractor.domain.extraction import extracted, review_request
+from extractor.domain.gain import expected_gain
 from extractor.domain.new_words import NewWords
 from extractor.domain.rereading import Rereading
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
 
 STAGE = "extractor"
 _WORD_NOTES = 50
+COLUMN_NOTES = 48
+"""From so many notes on a batch goes by columns: what arrays cost is for the batch, what objects cost for each note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,11 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class Codecs:
-    """How records become bytes and back."""
+    """How records become bytes and back.
+
+    Attributes:
+        plain_note: Reads notes in clear, where this process seals and opens nothing.
+    """
 
     note: Callable[[bytes | None], NoteAccepted] | Deserializer[NoteAccepted]
     entities: Callable[[EntitiesExtracted], bytes] | Serializer[EntitiesExtracted]
@@ -61,6 +70,7 @@ class Codecs:
     model_event: Deserializer[ModelEvent]
     drift: Deserializer[DriftDetected]
     words: Serializer[DriftWords]
+    plain_note: Deserializer[NoteAccepted] | None = None
 
 
 class ExtractionHandler:
@@ -77,6 +87,7 @@ class ExtractionHandler:
         new_words: Counts the new words of drifted segments; None: nobody asks for them.
         attempts: Tries for a note on which the tagger fails.
         now_ms: UTC milliseconds.
+        column_notes: Batches of at least so many notes go by columns (`COLUMN_NOTES`); None: none do.
     """
 
     def __init__(
@@ -85,24 +96,28 @@ class ExtractionHandler:
         codecs: Codecs,
         topics: Topics,
         budget: DeadLetterBudget,
-        metrics: Metrics,
         *,
+        metrics: Metrics,
         review_below: float,
         sampling: Sampling | None = None,
         new_words: NewWords | None = None,
         attempts: int = 3,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
+        column_notes: int | None = None,
     ) -> None:
         self._model = model
         self._codecs = codecs
         self._topics = topics
         self._budget = budget
         self._sampling = sampling or Sampling(review_below, None, SamplingRates(), OpenEpisodes())
+        self._columns = ColumnExtraction.over(
+            codecs, self._sampling, (topics.entities, topics.reviews, topics.statistics)
+        )
+        self._column_notes = math.inf if column_notes is None else column_notes
         self._new_words = new_words
         self._attempts = attempts
         self._now_ms = now_ms
         self._rereading = Rereading()
-        self._dead = metrics.counter(DEAD_LETTERS)
         self._live_refused = metrics.counter(m.LIVE_REFUSED)
         self._failures = metrics.counter(TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)
@@ -121,6 +136,29 @@ class ExtractionHandler:
             RegistryUnavailable: A note names a schema that we have not met, and the registry is away: try again.
         """
         model = self._model()
+        outputs = self._by_columns(records, model) if len(records) >= self._column_notes else None
+        return self._by_objects(records, model) if outputs is None else outputs
+
+    def _by_columns(self, records: Sequence[InputRecord], model: LoadedModel) -> Sequence[OutputRecord] | None:
+        """Handle a batch of plain notes; None, with nothing decided, if it must be handled by objects."""
+        columns = self._columns
+        batch = None if columns is None else columns.batch([record.value for record in records], model)
+        if columns is None or batch is None:
+            return None
+        outputs, chosen = columns.make(batch, model, self._now_ms())
+        for one in chosen.values():
+            if one.review.requested:
+                self._reviews.labels(one.review.reason.value).inc()
+        live, numbers = batch.live, batch.tagged.numbers
+        self._measure(batch.notes["accepted_at"].first[live].tolist(), *numbers[4:6, live].sum(axis=1).tolist())
+        outputs += columns.statistics(batch, model, records, self._read_before(records))
+        if self._new_words is not None and self._new_words.is_asked():
+            shown = [self._codecs.note(records[row].value) for row in live[:_WORD_NOTES].tolist()]
+            outputs += self._words(shown, model)
+        self._budget.count_all([False] * len(records))
+        return outputs
+
+    def _by_objects(self, records: Sequence[InputRecord], model: LoadedModel) -> Sequence[OutputRecord]:
         read = self._read_all(records)
         notes = [note for note in read if isinstance(note, NoteAccepted)]
         tagged = iter(tag_each(model.tagger, [note.text for note in notes], self._attempts, self._note_failure))
@@ -137,7 +175,8 @@ class ExtractionHandler:
                 refused = self._extract(note, result, model, now_ms, outputs)
                 if refused is None and note.origin is Origin.LIVE:
                     observations.append(Observation(record.offset, note, result.statistics))
-            dead.append(refused is not None)
+            # An erasure is no fault of this release: however many notes it takes, they use up no budget.
+            dead.append(refused is not None and refused is not Reason.ERASED)
             if refused is not None:
                 outputs.append(self._dead_letter(record, refused, note))
         self._observe(observations, model, records, outputs)
@@ -167,7 +206,7 @@ class ExtractionHandler:
         rules = model.tagger.rules_version, model.rules_serial
         event = extracted(note, tagged, model.ref, rules, review, now_ms)
         try:
-            request = self._review_request(note, event, chosen) if review.requested else None
+            request = self._review_request(note, event, chosen, model) if review.requested else None
             if review.requested and request is None:
                 event = replace(event, review=replace(review, requested=False, inclusion_probability=None))
             value = self._codecs.entities(event)
@@ -182,10 +221,13 @@ class ExtractionHandler:
             self._reviews_unsent.labels(review.reason.value).inc()
         return None
 
-    def _review_request(self, note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen) -> bytes | None:
+    def _review_request(
+        self, note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen, model: LoadedModel
+    ) -> bytes | None:
         """The request's bytes; None when it is too large: the note alone was not, but with its entities it may be."""
+        gain = expected_gain(model.tagger, note.text)
         try:
-            return self._codecs.review(review_request(note, event, chosen))
+            return self._codecs.review(review_request(note, event, chosen, gain))
         except WireError as error:
             if error.reason is not Reason.TOO_LARGE:
                 raise
@@ -198,13 +240,24 @@ class ExtractionHandler:
         records: Sequence[InputRecord],
         outputs: list[OutputRecord],
     ) -> None:
-        now_ms = self._now_ms()
-        m.observe_all(self._note_seconds, [max(0, now_ms - note.accepted_at) / 1000 for _, note, _ in observations])
-        self._entities[EntityLabel.DISEASE].inc(sum([numbers.disease_entities for _, _, numbers in observations]))
-        self._entities[EntityLabel.TREATMENT].inc(sum([numbers.treatment_entities for _, _, numbers in observations]))
+        self._measure(
+            [note.accepted_at for _, note, _ in observations],
+            sum([numbers.disease_entities for _, _, numbers in observations]),
+            sum([numbers.treatment_entities for _, _, numbers in observations]),
+        )
         for record in self._statistics(observations, model, records):
             value = self._codecs.statistics(record)
             outputs.append(OutputRecord(self._topics.statistics, record.segment.encode(), value))
+
+    def _measure(self, accepted_at: Sequence[int], diseases: int, treatments: int) -> None:
+        now_ms = self._now_ms()
+        m.observe_all(self._note_seconds, [max(0, now_ms - at) / 1000 for at in accepted_at])
+        self._entities[EntityLabel.DISEASE].inc(diseases)
+        self._entities[EntityLabel.TREATMENT].inc(treatments)
+
+    def _read_before(self, records: Sequence[InputRecord]) -> int:
+        """Below which offset the notes of a batch may have been told before."""
+        return self._rereading.until(records[0].partition, records[0].offset, records[-1].offset)
 
     def _statistics(
         self, observations: Sequence[Observation], model: LoadedModel, records: Sequence[InputRecord]
@@ -212,7 +265,7 @@ class ExtractionHandler:
         if not records:
             return
         partition = records[0].partition
-        until = self._rereading.until(partition, records[0].offset, records[-1].offset)
+        until = self._read_before(records)
         again = [one for one in observations if one.offset < until]
         yield from observe(again, model.ref, partition, notes_per_record=1)
         yield from observe(observations[len(again) :], model.ref, partition)
@@ -227,10 +280,9 @@ class ExtractionHandler:
         return [OutputRecord(self._topics.words, one.segment.encode(), self._codecs.words(one)) for one in told]
 
     def _dead_letter(self, record: InputRecord, reason: Reason, note: NoteAccepted | Reason) -> OutputRecord:
-        self._dead.labels(STAGE, reason.value).inc()
         attempt = self._attempts if reason is Reason.HANDLER_FAILED else None
         origin, source = (note.origin, note.source) if isinstance(note, NoteAccepted) else (None, None)
-        if counts_as_live(origin):
+        if counts_as_live(origin) and reason is not Reason.ERASED:
             self._live_refused.inc()
         return dead_letter(record, reason, STAGE, attempt, origin=origin, source=source)
 

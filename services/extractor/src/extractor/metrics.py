@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prometheus_client import Histogram
-from runtime.faust_batch import BATCH_METRICS
-from runtime.metrics import METRICS as SHARED
-from runtime.metrics import Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
+from runtime.service.metrics import Kind, MetricSpec
+from runtime.stream.faust.app import BATCH_METRICS
 from serving.metrics import MODEL_METRICS
 
 ENTITIES = MetricSpec("rxtract_entities_total", Kind.COUNTER, "entities", ("label",), "Entities found.")

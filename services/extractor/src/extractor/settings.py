@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, field_validator
-from runtime.settings import SECRET
+from runtime.service.settings import SECRET
+from sealing.settings import SealingSettings
 from serving.settings import ServedModelSettings
 
 from extractor.domain.audit_rates import parse_rates
 
 
-class ExtractorSettings(ServedModelSettings):
+class ExtractorSettings(ServedModelSettings, SealingSettings):
     """The shared settings, and which model to serve and how."""
 
     service: ClassVar[str] = "extractor"

@@ -1,8 +1,7 @@
 """The only place that constructs clients. Every outside thing is a parameter, with the real one as default."""
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
@@ -13,28 +12,36 @@ from contracts.rules import Rules
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
-from runtime.attempts import Attempts, quarantined
-from runtime.client_door import Allowance
-from runtime.client_tokens import Tokens, parse_tokens
-from runtime.consumer_errors import ConsumerErrors
-from runtime.delivery import DeliveryProducer, KafkaProducer
-from runtime.health import AllAlive, HealthServer, Liveness, Readiness
-from runtime.http_server import HTTP, PROCESS, Downfall
-from runtime.logs import get_logger
-from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, KafkaConsumer, LoopLimits
-from runtime.metrics import RETRIES, Metrics
-from runtime.pseudonyms import MIN_KEY_BYTES, Pseudonyms
-from runtime.retry import Backoff, retrying, wait
-from runtime.secret_files import read_key
-from runtime.swollen import SwollenReader
-from runtime.tracing import Spans, by_place, open_spans, traced
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.delivery import DeliveryProducer, KafkaProducer
+from runtime.kafka.positioned import KafkaConsumer
+from runtime.kafka.tracing import Spans, by_place, open_spans, traced
+from runtime.service.clock import now_ms
+from runtime.service.health import Readiness
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
+from runtime.service.pseudonyms import MIN_KEY_BYTES, Pseudonyms
+from runtime.service.run import PROCESS
+from runtime.service.secret_files import read_key
+from runtime.stream.attempts import Attempts, quarantined
+from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.retry import Backoff, wait
+from runtime.stream.state import ASSIGNED
+from runtime.stream.swollen import SwollenReader
+from runtime.web.client_door import Allowance
+from runtime.web.client_tokens import Tokens, parse_tokens
+from runtime.web.door import Address, DoorShell
+from runtime.web.server import HTTP
+from sealing import PatientKeys, preparing, writing
+from sealing.letters import letter_sealer
 
-from ingestor.adapters.log import AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
+from ingestor.adapters.log import LEADERS_MS, AcceptedLog, KafkaExtents, NoLog, RedisMemory, WatchedLog
 from ingestor.adapters.results import FirstResults, NoResults, RedisResults, connect
 from ingestor.domain.acceptance import Acceptance
-from ingestor.handler import STAGE, SubmittedNotes, now_ms
+from ingestor.handler import STAGE, SubmittedNotes
 from ingestor.http.app import NotesApi, make_app
 from ingestor.http.intake import Intake, Queue
+from ingestor.kafka_door import LateWriter, keep_open
 from ingestor.metrics import METRICS
 from ingestor.settings import IngestorSettings
 
@@ -46,34 +53,29 @@ HTTP_DOOR = frozenset({REGISTRY, HTTP, PROCESS})
 """What the HTTP door needs, whatever becomes of the Kafka door: /ready/http."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What both doors hold: the judge, the settings, and what the outside sees of us."""
+@dataclass(slots=True, kw_only=True)
+class Shared(DoorShell[IngestorSettings]):
+    """What both doors hold."""
 
-    settings: IngestorSettings
     acceptance: Acceptance
     tokens: Tokens
-    metrics: Metrics
-    liveness: Liveness
-    http_liveness: Liveness
-    readiness: Readiness
-    stop: threading.Event
+    keys: PatientKeys | None = None
     spans: Spans | None = None
-    falls: list[Downfall] = field(default_factory=list)
 
-    @property
-    def downfall(self) -> Downfall:
-        """What only a fresh process mends."""
-        if not self.falls:
-            self.falls.append(Downfall(self.stop, self.readiness))
-        return self.falls[0]
+    def info(self) -> Mapping[str, Any]:
+        """Whose pseudonyms we make."""
+        return {"pseudonym_key_id": self.acceptance.pseudonyms.key_id, "sealing": self.settings.sealing}
+
+    def parts(self) -> Mapping[str, frozenset[str]]:
+        """Who only sends by HTTP asks /ready/http."""
+        return {HTTP: HTTP_DOOR}
 
 
 def share(settings: IngestorSettings) -> Shared:
     """Make what both doors hold.
 
     Raises:
-        SettingsError: The key or the tokens are not usable, or tracing is not installed.
+        SettingsError: The key, the key store or the tokens are not usable, or tracing is not installed.
     """
     acceptance = Acceptance(
         Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
@@ -82,21 +84,14 @@ def share(settings: IngestorSettings) -> Shared:
     metrics = Metrics(METRICS)
     tokens = Tokens(parse_tokens(settings.http_tokens, "RXTRACT_HTTP_TOKENS"), settings.http_tokens_file, metrics)
     metrics.build_all()
-    readiness = Readiness(REGISTRY, ASSIGNMENT, HTTP)
-    spans = open_spans(settings, begins=True)
-    return Shared(settings, acceptance, tokens, metrics, Liveness(), Liveness(), readiness, threading.Event(), spans)
-
-
-def health_server(shared: Shared) -> HealthServer:
-    """The server of /live, /ready, /metrics and /info."""
-    settings = shared.settings
-    return HealthServer.of(
-        settings,
-        liveness=AllAlive(shared.liveness, shared.http_liveness),
-        readiness=shared.readiness,
-        metrics=shared.metrics,
-        info=lambda: {"service": settings.service, "pseudonym_key_id": shared.acceptance.pseudonyms.key_id},
-        parts={HTTP: HTTP_DOOR},
+    return Shared(
+        settings=settings,
+        metrics=metrics,
+        readiness=Readiness(REGISTRY, ASSIGNED, HTTP),
+        acceptance=acceptance,
+        tokens=tokens,
+        keys=settings.patient_keys(),
+        spans=open_spans(settings, begins=True),
     )
 
 
@@ -105,8 +100,8 @@ def make_registry(settings: IngestorSettings) -> Registry:
     return ConfluentRegistry(settings.schema_registry_url)
 
 
-def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccepted]:
-    """The writer of accepted notes; waits until the registry is there and knows the schema.
+def accepted_writer(shared: Shared, registry: Registry) -> Callable[[NoteAccepted], bytes]:
+    """The writer of accepted notes, which seals them where that is on; waits until the registry is there and knows the schema.
 
     Raises:
         Stopped: Asked to stop while waiting.
@@ -124,7 +119,7 @@ def accepted_writer(shared: Shared, registry: Registry) -> Serializer[NoteAccept
             wait(shared.stop, pause_s, shared.liveness.tick)
             continue
         shared.readiness.meet(REGISTRY)
-        return writer
+        return writing(writer, shared.keys)
     raise AssertionError("pauses never end")
 
 
@@ -154,12 +149,15 @@ def kafka_door(
     source, target = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
     read = Deserializer.for_topic(NoteSubmitted, registry, source)
     attempts = Attempts(settings.kill_tries, shared.metrics)
-    handler = retrying(
-        SubmittedNotes(read, write, shared.acceptance, target, shared.metrics),
-        shared.stop,
-        on_wait=shared.liveness.tick,
-        on_retry=lambda cause: shared.metrics.counter(RETRIES).labels(cause).inc(),
-        readiness=shared.readiness,
+    prepare = preparing(write)
+    handler = SubmittedNotes(
+        read,
+        write,
+        shared.acceptance,
+        target,
+        metrics=shared.metrics,
+        prepare=prepare,
+        seal_letter=letter_sealer(shared.keys),
     )
     return ConsumerLoop(
         consumer or make_consumer(settings, errors),
@@ -191,8 +189,9 @@ def make_log(settings: IngestorSettings) -> AcceptedLog:
     if settings.redis_url is None:
         return NoLog()
     topic = settings.topic(NOTES_ACCEPTED)
+    admin = {**settings.kafka_client_config(), "metadata.max.age.ms": LEADERS_MS}
     memory = RedisMemory(connect(settings.redis_url), settings.topic_prefix, NOTES_ACCEPTED)
-    return WatchedLog(KafkaExtents(AdminClient(settings.kafka_client_config()), topic), memory)
+    return WatchedLog(KafkaExtents(AdminClient(admin), topic), memory)
 
 
 def http_producer_config(settings: IngestorSettings) -> dict[str, Any]:
@@ -217,15 +216,17 @@ def http_door(
         write,
         producer or DeliveryProducer(http_producer_config(settings)),
         settings.topic(NOTES_ACCEPTED),
-        settings.topic(NOTES_SUBMITTED),
-        first_results or make_first_results(shared),
-        log or make_log(settings),
-        Queue(settings.http_queue_notes),
-        shared.metrics,
-        clock,
+        submitted_topic=settings.topic(NOTES_SUBMITTED),
+        first_results=first_results or make_first_results(shared),
+        log=log or make_log(settings),
+        queue=Queue(settings.http_queue_notes),
+        metrics=shared.metrics,
+        clock=clock,
         # A little more than the client library's own limit, so that its word is heard first.
-        settings.http_delivery_timeout_s + 1,
-        shared.spans,
+        delivery_timeout_s=settings.http_delivery_timeout_s + 1,
+        spans=shared.spans,
+        seal_letter=letter_sealer(shared.keys),
+        prepare=None if shared.keys is None else shared.keys.prepare,
     )
     api = NotesApi(
         intake,
@@ -238,3 +239,27 @@ def http_door(
         on_broken=shared.downfall,
     )
     return make_app(api, settings.http_max_notes)
+
+
+def serve(settings: IngestorSettings) -> None:
+    """Serve both doors until SIGTERM, then finish what was begun.
+
+    Raises:
+        SettingsError: The key, the tokens or a port is not usable.
+        ProducerBroken: The HTTP door can never write to Kafka again.
+    """
+    shared, write = share(settings), LateWriter()
+
+    def kafka() -> None:
+        registry = make_registry(settings)
+        writer = accepted_writer(shared, registry)
+        write.set(writer)
+        errors = consumer_errors(shared)
+        keep_open(shared, lambda: kafka_door(shared, registry, writer, errors=errors), errors)
+
+    shared.serve(
+        Address(settings.http_host, settings.http_port, "RXTRACT_HTTP_PORT", settings.http_port_file, 1024, 2_000),
+        ("kafka-door", kafka),
+        lambda: http_door(shared, write),
+        h11_max_incomplete_event_size=65_536,
+    )

@@ -4,7 +4,7 @@ import secrets
 import sys
 
 from contracts.identity import SOURCE_SYNTAX, is_source
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 
 
 def main(arguments: list[str]) -> int:

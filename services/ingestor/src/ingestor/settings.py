@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.client_door import ClientDoorSettings
-from runtime.settings import SECRET
+from runtime.service.settings import SECRET
+from runtime.web.client_door import ClientDoorSettings
+from sealing.settings import SealingSettings
 
 
-class IngestorSettings(ClientDoorSettings):
+class IngestorSettings(ClientDoorSettings, SealingSettings):
     """Settings of both doors."""
 
     service: ClassVar[str] = "ingestor"

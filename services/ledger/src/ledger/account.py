@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from runtime.errors import SettingsError
+from runtime.service.clock import now_ms
 
 from ledger.adapters.book import account
-from ledger.handler import now_ms
 from ledger.settings import LedgerSettings
 
 

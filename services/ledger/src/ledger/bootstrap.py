@@ -2,26 +2,27 @@
 
 import gc
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of
-from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.logs import get_logger
-from runtime.metrics import CONSUMER_LAG, RECORDS_CONSUMED, Metrics
-from runtime.process import on_stop_signal
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.service.clock import now_ms
+from runtime.service.health import Page, Readiness
+from runtime.service.metrics import CONSUMER_LAG, RECORDS_CONSUMED, Metrics
+from runtime.service.run import Shell
 
-from ledger.adapters.book import Book, Partition, account
+from ledger.accounting import Accounting, Role
+from ledger.adapters.book import Book, Partition, account, waiting_of
 from ledger.adapters.log import KafkaLog, Log
 from ledger.adapters.schemas import Schemas
 from ledger.domain.records import Record
-from ledger.handler import Accounting, Role, now_ms
 from ledger.metrics import (
     JUMPS,
     METRICS,
@@ -42,7 +43,6 @@ INGESTOR, EXTRACTOR = "rxtract-ingestor", "rxtract-extractor"
 """The groups that are judged."""
 _RETRY_S = 1.0
 _MOST_DIGITS = 15  # of UTC milliseconds
-_log = get_logger(__name__)
 
 
 def topics(settings: LedgerSettings) -> Topics:
@@ -128,22 +128,46 @@ def asked_account(settings: LedgerSettings, query: str, *, from_here: bool) -> t
     return 200, {**found.as_dict(), "named": from_here}
 
 
-def open_book(
-    settings: LedgerSettings, log: Log, liveness: Liveness, readiness: Readiness, stop: threading.Event
-) -> Book | None:
-    """Open the book of the cluster that answers; None: we were stopped while none did.
+def asked_note(settings: LedgerSettings, query: str) -> tuple[int, dict[str, Any]]:
+    """Answer /note: what of a note has no effect yet. The asker has named it, so nothing is named that he does not know.
 
-    Raises:
-        SettingsError: The folder cannot be used.
+    Args:
+        settings: Where the book is.
+        query: source and note_id.
     """
-    while not stop.is_set():
-        liveness.tick()
-        try:
-            return Book(settings.ledger_dir, log.cluster())
-        except Recoverable as error:
-            readiness.miss(KAFKA_READ, str(error))
-        stop.wait(_RETRY_S)
-    return None
+    asked = parse_qs(query)
+    source, note_id = asked.get("source", [""])[-1], asked.get("note_id", [""])[-1]
+    if not source or not note_id:
+        return 400, {"error": "source and note_id name the note"}
+    try:
+        found = waiting_of(settings.ledger_dir, source, note_id)
+    except sqlite3.Error:
+        return 503, {"error": "the account is not there yet"}
+    return 200, {"waiting": [one._asdict() for one in found]}
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeper(Shell[LedgerSettings]):
+    """One process: opens the book of the cluster that answers, and keeps it until it is asked to stop."""
+
+    def info(self) -> Mapping[str, Any]:
+        """When a note is lost."""
+        return {"lost_after_s": self.settings.lost_after_s}
+
+    def pages(self) -> Mapping[str, Page]:
+        """The account, and one note of it."""
+        return {
+            "/account": lambda query, from_here: asked_account(self.settings, query, from_here=from_here),
+            "/note": lambda query, _from_here: asked_note(self.settings, query),
+        }
+
+    def open_book(self, log: Log) -> Book | None:
+        """Open the book of the cluster that answers; None: we were stopped while none did.
+
+        Raises:
+            SettingsError: The folder cannot be used.
+        """
+        return self.until(lambda: Book(self.settings.ledger_dir, log.cluster()), KAFKA_READ, _RETRY_S, (Recoverable,))
 
 
 def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
@@ -154,48 +178,29 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
         ReadingBroken: A right or a topic has been missing for too long.
     """
     gc.set_threshold(50_000, 20, 100)  # rows and records form no cycles, and looking for some costs a tenth
-    metrics, liveness, stop = Metrics(METRICS), Liveness(), threading.Event()
+    metrics = Metrics(METRICS)
     metrics.build_all()
-    readiness = Readiness(KAFKA_READ, CAUGHT_UP)
+    keeper = Keeper(settings=settings, metrics=metrics, readiness=Readiness(KAFKA_READ, CAUGHT_UP))
     counts = Counts(metrics, settings.topic_prefix)
-    errors = ConsumerErrors(metrics, readiness, settings.fault_limit_s)
+    errors = ConsumerErrors(metrics, keeper.readiness, settings.fault_limit_s)
     known = topics(settings)
     groups = [known.submitted, known.accepted, known.of(Role.EFFECTS), known.letters]
     log = KafkaLog(settings.kafka_client_config(), groups, errors, lambda place: counts.jumped("skipped", place))
-    on_stop_signal(stop.set)
-    health = HealthServer.of(
-        settings,
-        liveness=liveness,
-        readiness=readiness,
-        metrics=metrics,
-        info=lambda: {"service": settings.service, "lost_after_s": settings.lost_after_s},
-        pages={"/account": lambda query, from_here: asked_account(settings, query, from_here=from_here)},
-    )
-    with health:
-        _log.info("started", health_port=health.port)
-        book = open_book(settings, log, liveness, readiness, stop)
+    schemas = Schemas(registry or ConfluentRegistry(settings.schema_registry_url))
+    with keeper.running(), closing(log):
+        book = keeper.open_book(log)
         if book is None:
             return
-        try:
-            reader = Reader(
+        with closing(book):
+            Reader(
                 log,
                 book,
-                Accounting(
-                    book,
-                    Schemas(registry or ConfluentRegistry(settings.schema_registry_url)),
-                    known.roles,
-                    counts.unread,
-                ),
+                Accounting(book, schemas, known.roles, counts.unread),
                 known,
                 lost_after_s=settings.lost_after_s,
                 commit_s=settings.ledger_commit_s,
-                liveness=liveness,
-                readiness=readiness,
-                stop=stop,
+                liveness=keeper.liveness,
+                readiness=keeper.readiness,
+                stop=keeper.stop,
                 heard=Heard(counts.jumped, lambda oldest_s, waiting: counts.show(book, oldest_s, waiting), counts.took),
-            )
-            reader.run()
-        finally:
-            book.close()
-            log.close()
-    _log.info("stopped")
+            ).run()

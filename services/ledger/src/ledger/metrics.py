@@ -1,6 +1,6 @@
 """What the ledger measures beside the shared metrics."""
 
-from runtime.metrics import CONSUMER_ERRORS, CONSUMER_LAG, READY, RECORDS_CONSUMED, START, Kind, MetricSpec
+from runtime.service.metrics import CONSUMER_ERRORS, CONSUMER_LAG, READY, RECORDS_CONSUMED, START, Kind, MetricSpec
 
 NOTES_SUBMITTED = MetricSpec(
     "rxtract_ledger_submitted_total",

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from contracts.registry import RegistryUnavailable
 from runtime.errors import Recoverable, Stopped
-from runtime.health import Liveness, Readiness
-from runtime.logs import get_logger
+from runtime.service.clock import now_ms
+from runtime.service.health import Liveness, Readiness
+from runtime.service.logs import get_logger
 
+from ledger.accounting import Accounting, Role
 from ledger.adapters.book import ACCEPTED, SUBMITTED, Book, Partition
 from ledger.adapters.log import Log, Read
 from ledger.domain.records import Record
-from ledger.handler import Accounting, Role, now_ms
 
 KAFKA_READ, REGISTRY, CAUGHT_UP = "log", "registry", "account"
 """Readiness conditions."""
@@ -340,16 +341,16 @@ class Reader:
             raise Stopped("asked to stop")
 
     def _tried(self, do: Callable[[], None]) -> None:
-        said = ""
+        logged = ""
         while True:
             self._go_on()
             try:
                 do()
             except Recoverable as error:
-                if str(error) != said:
+                if str(error) != logged:
                     _log.warning("waiting", why=str(error))
-                said = str(error)
-                self._readiness.miss(KAFKA_READ, said)
+                logged = str(error)
+                self._readiness.miss(KAFKA_READ, logged)
                 self._stop.wait(_RETRY_S)
             else:
                 return

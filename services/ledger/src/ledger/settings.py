@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from runtime.settings import ServiceSettings
+from runtime.service.settings import ServiceSettings
 
 
 class LedgerSettings(ServiceSettings):

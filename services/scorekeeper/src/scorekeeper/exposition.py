@@ -58,7 +58,7 @@ def samples_of(board: Board, now_ms: int) -> list[Sample]:
 
     Quality is also told of the newest versions in each of these cities: a new model may be better everywhere but in one.
     """
-    found = [*_kpis(board, now_ms, TODAY, "", "", segmented=False), *_scope(board, now_ms, "", "")]
+    found = [*_kpis(board, now_ms, TODAY, "", version="", segmented=False), *_scope(board, now_ms, "", "")]
     for city in board.cities()[:MAX_CITIES]:
         found += _scope(board, now_ms, city, "")
     for version in board.versions()[:MAX_VERSIONS]:
@@ -71,7 +71,7 @@ def samples_of(board: Board, now_ms: int) -> list[Sample]:
 
 def _scope(board: Board, now_ms: int, city: str, version: str) -> list[Sample]:
     view = board.view(WEEK, now_ms, city, version)
-    found = _kpis(board, now_ms, WEEK, city, version, segmented=bool(city or version))
+    found = _kpis(board, now_ms, WEEK, city, version=version, segmented=bool(city or version))
     found += _quality(view, city, version) or [Sample(AUDITED_NOTES.name, (city, version), 0.0)]
     bias = board.bias(view)
     if bias is not None and not city:
@@ -90,7 +90,7 @@ def _quality(view: View, city: str, version: str) -> list[Sample]:
     return found
 
 
-def _kpis(board: Board, now_ms: int, window: str, city: str, version: str, *, segmented: bool) -> list[Sample]:
+def _kpis(board: Board, now_ms: int, window: str, city: str, *, version: str, segmented: bool) -> list[Sample]:
     view = board.view(window, now_ms, city, version)
     found = []
     for kpi in KPIS:

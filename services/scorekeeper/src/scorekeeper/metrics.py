@@ -1,8 +1,8 @@
 """What the scorekeeper measures beside the shared metrics. Every KPI is a metric, made from its declaration in `outcomes.kpis`."""
 
 from outcomes.kpis import KPIS
-from runtime.metrics import ACCESSES, DOOR_METRICS, Kind, MetricSpec
-from runtime.metrics import METRICS as SHARED
+from runtime.service.metrics import ACCESSES, DOOR_METRICS, Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
 
 _OF = ("window", "city", "version")
 

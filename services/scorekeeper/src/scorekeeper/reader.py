@@ -9,18 +9,19 @@ from confluent_kafka import KafkaException
 from contracts.records import QualityMeasured
 from outcomes.days import day_start_ms
 from runtime.errors import Recoverable, RxtractError
-from runtime.health import Liveness, Readiness
-from runtime.logs import get_logger
-from runtime.metrics import CONSUMER_LAG, Metrics
-from runtime.records import Handler
-from runtime.retry import wait
+from runtime.kafka.records import Handler
+from runtime.service import clock
+from runtime.service.health import Liveness, Readiness
+from runtime.service.logs import get_logger
+from runtime.service.metrics import CONSUMER_LAG, Metrics
+from runtime.stream.retry import wait
 
-from scorekeeper.adapters.sink import Sink
+from scorekeeper.adapters.sink import Sink, Sinks
 from scorekeeper.adapters.topics import Place, Start, Topics
 from scorekeeper.domain.board import WEEK, Board
 from scorekeeper.domain.measuring import Said, measurements
 from scorekeeper.exposition import Exposition, samples_of
-from scorekeeper.handler import FoldHandler
+from scorekeeper.fold import Fold
 from scorekeeper.metrics import LEADS, MEASUREMENTS, RECORDS_GONE
 
 LEASE, HISTORY = "lease", "history"
@@ -37,7 +38,7 @@ class LeaseLost(RxtractError):
 
 
 class HoldsLease(Protocol):
-    """`runtime.lease.Lease` and a test's fake."""
+    """`runtime.service.lease.Lease` and a test's fake."""
 
     def hold(self) -> bool:
         """Take or keep it."""
@@ -74,14 +75,16 @@ class Reader:
         publish: Sends measurements and waits for the broker's word; raises Recoverable.
         lease: The right to export and write.
         lease_s: After which a dead one's lease is free, seconds.
+        erased: Patients whose rows must go now; raises Recoverable.
     """
 
     def __init__(
         self,
         topics: Topics,
-        fold: FoldHandler,
+        fold: Fold,
         handle: Handler,
-        sink: Sink,
+        sink: Sink | Sinks,
+        *,
         board: Board,
         said: Said,
         publish: Callable[[Sequence[QualityMeasured]], None],
@@ -92,7 +95,8 @@ class Reader:
         liveness: Liveness,
         readiness: Readiness,
         stop: threading.Event,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        erased: Callable[[], Sequence[str]] = tuple,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self._topics = topics
         self._fold = fold
@@ -108,6 +112,7 @@ class Reader:
         self._liveness = liveness
         self._readiness = readiness
         self._stop = stop
+        self._erased = erased
         self._now_ms = now_ms
         self._measure_due, self._show_due, self._lag_due = (
             Every(_MEASURE_EVERY_S),
@@ -177,6 +182,7 @@ class Reader:
         records = self._topics.read()
         if records:
             self._handle(records)
+        self._erase()
         self._look_for_growth()
         self._sink.turn(self._beat)
         if not self._board.whole:
@@ -186,6 +192,16 @@ class Reader:
                 self._metrics.gauge(CONSUMER_LAG).labels(topic).set(waiting)
         if self._board.whole:
             self._tell()
+
+    def _erase(self) -> None:
+        try:
+            patients = self._erased()
+        except Recoverable as error:
+            _log.warning("erasures wait", why=str(error))
+            return
+        if patients:
+            rows = self._sink.erase(frozenset(patients), self._beat)
+            _log.info("erased", patients=len(patients), rows=rows)
 
     def _look_for_growth(self) -> None:
         """New partitions are read from their beginning, and the numbers are whole again when that is done."""
@@ -257,7 +273,7 @@ class Reader:
 
 
 def until_held(
-    lease: HoldsLease, stop: threading.Event, liveness: Liveness, readiness: Readiness, metrics: Metrics
+    lease: HoldsLease, stop: threading.Event, liveness: Liveness, readiness: Readiness, *, metrics: Metrics
 ) -> None:
     """Wait for the lease: alive, not ready, exporting nothing.
 

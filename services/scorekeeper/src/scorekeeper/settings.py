@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from outcomes.remembered import MOST_NOTES
 from pydantic import Field
-from runtime.settings import SECRET, AccessLogSettings
+from runtime.service.settings import SECRET, AccessLogSettings
+from sealing.settings import SealingSettings
 
 
-class ScorekeeperSettings(AccessLogSettings):
+class ScorekeeperSettings(AccessLogSettings, SealingSettings):
     """Settings of the records at rest, of what no topic knows, and of the control page."""
 
     service: ClassVar[str] = "scorekeeper"
@@ -44,6 +45,9 @@ class ScorekeeperSettings(AccessLogSettings):
         "",
         pattern=r"^(https?://[^\s/]+)?$",
         description="address of the ledger's health port, where the page asks for the account of all notes",
+    )
+    audit_f1_within: float = Field(
+        0.03, ge=0.005, le=0.2, description="how near to the true F1 the audit of a week shall be: 0.03 is 3 points"
     )
     entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")

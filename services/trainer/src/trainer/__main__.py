@@ -1,17 +1,8 @@
-"""``python -m trainer``: settings, bootstrap, run."""
+"""Run the trainer: ``python -m trainer``. Settings come from the environment, see `trainer.settings`."""
 
-import sys
+from runtime.service.run import run_service
 
-from runtime.process import run_service
-
-from trainer.bootstrap import bootstrap
 from trainer.settings import TrainerSettings
 
-
-def serve(settings: TrainerSettings) -> None:
-    """Run one trainer until it is asked to stop."""
-    bootstrap(settings).run()
-
-
 if __name__ == "__main__":
-    sys.exit(run_service(TrainerSettings, serve))
+    raise SystemExit(run_service(TrainerSettings, "trainer.bootstrap"))

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from contracts import topics
 from contracts.record import Record
 from contracts.records import (
     AnnotationValidated,
+    AnnotatorJudged,
     DriftDetected,
     LabelQuality,
     ModelCommand,
@@ -25,34 +26,37 @@ from contracts.wire import Deserializer, Serializer
 from lifecycle.gate_config import GateConfig, GateConfigError
 from lifecycle.rules_gate import RulesGateConfig
 from lifecycle.snapshot import CorpusConfig, CorpusConfigError
+from model_registry.reading import RULES, ModelReader
 from redis import Redis
-from runtime.consumer_errors import ConsumerErrors
-from runtime.delivery import DeliveryProducer, KafkaProducer
 from runtime.errors import DeliveryFailed, Recoverable, Rejected, SettingsError
-from runtime.follow import TopicFollower
-from runtime.health import HealthServer, Liveness, Readiness
-from runtime.history import History
-from runtime.lease import Lease
-from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS
-from runtime.metrics import Metrics
-from runtime.model_registry import RULES, MlflowModels
-from runtime.process import on_stop_signal
-from runtime.records import OutputRecord
-from runtime.secret_files import KEY_BYTES, read_key
-from runtime.waiting import CONTRACT_READ, CONTRACT_RETRY_S, until_made
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.delivery import DeliveryProducer, KafkaProducer
+from runtime.kafka.follow import TopicFollower
+from runtime.kafka.history import History
+from runtime.kafka.records import OutputRecord
+from runtime.service.health import Readiness
+from runtime.service.lease import Lease
+from runtime.service.metrics import Metrics
+from runtime.service.run import Shell
+from runtime.service.secret_files import KEY_BYTES, read_key
+from runtime.service.waiting import CONTRACT_READ
+from runtime.stream.loop import CONSUMER_DEFAULTS
+from runtime.stream.state import ASSIGNED
+from sealing import PatientKeys, reading
 
+from trainer.adapters.erasures import ErasureWatch, forgetting
 from trainer.adapters.job import JobProcess
 from trainer.adapters.live_notes import LiveNotes
-from trainer.adapters.models import Registry as ModelsOfMlflow
+from trainer.adapters.models import JobRegistry
 from trainer.adapters.rules import RulesRegistry, rules_job
 from trainer.adapters.workplace import Workplace
 from trainer.domain.asking import FindF1
 from trainer.domain.rules import Measured, Recoveries
-from trainer.handler import OrderHandler
+from trainer.executor import OrderExecutor
 from trainer.jobs import JobSettings, Sources
 from trainer.metrics import METRICS
 from trainer.orders import MODELS, OrderLoop, Readers, Triggers
-from trainer.rules import Handlers, RulesHandler
+from trainer.rules import Executors, RulesExecutor
 from trainer.settings import TrainerSettings
 
 GROUP = "rxtract-trainer"
@@ -66,15 +70,16 @@ class Codecs:
 
     commands: Deserializer[ModelCommand]
     events: Deserializer[ModelEvent]
-    annotations: Deserializer[AnnotationValidated]
-    notes: Deserializer[NoteAccepted]
+    annotations: Callable[[bytes | None], AnnotationValidated]
+    judged: Deserializer[AnnotatorJudged]
+    notes: Callable[[bytes | None], NoteAccepted]
     qualities: Deserializer[QualityMeasured]
     drifts: Deserializer[DriftDetected]
     command: Serializer[ModelCommand]
     event: Serializer[ModelEvent]
 
 
-def codecs(registry: Registry, settings: TrainerSettings) -> Codecs:
+def codecs(registry: Registry, settings: TrainerSettings, keys: PatientKeys | None = None) -> Codecs:
     """Make the codecs of all topics that the trainer reads or writes.
 
     Raises:
@@ -82,11 +87,14 @@ def codecs(registry: Registry, settings: TrainerSettings) -> Codecs:
         SchemaNotFound: Our schemas are not registered yet.
     """
     name = settings.topic
+    annotations = Deserializer.for_topic(AnnotationValidated, registry, name(topics.ANNOTATIONS_VALIDATED))
+    notes = Deserializer.for_topic(NoteAccepted, registry, name(topics.NOTES_ACCEPTED))
     return Codecs(
         commands=Deserializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
         events=Deserializer.for_topic(ModelEvent, registry, name(topics.MODEL_EVENTS)),
-        annotations=Deserializer.for_topic(AnnotationValidated, registry, name(topics.ANNOTATIONS_VALIDATED)),
-        notes=Deserializer.for_topic(NoteAccepted, registry, name(topics.NOTES_ACCEPTED)),
+        annotations=reading(annotations, AnnotationValidated, keys),
+        judged=Deserializer.for_topic(AnnotatorJudged, registry, name(topics.ANNOTATORS_JUDGED)),
+        notes=reading(notes, NoteAccepted, keys),
         qualities=Deserializer.for_topic(QualityMeasured, registry, name(topics.QUALITY_MEASURED)),
         drifts=Deserializer.for_topic(DriftDetected, registry, name(topics.DRIFT_DETECTED)),
         command=Serializer.for_topic(ModelCommand, registry, name(topics.MODEL_COMMANDS)),
@@ -124,46 +132,33 @@ class Publisher:
         self._producer.close(5.0)
 
 
-@dataclass(slots=True)
-class Trainer:
+@dataclass(slots=True, kw_only=True)
+class Trainer(Shell[TrainerSettings]):
     """One process: waits for the contract, joins the group, carries orders out until it is asked to stop."""
 
-    settings: TrainerSettings
     registry: Registry
-    models: ModelsOfMlflow
+    models: JobRegistry
     rules: RulesRegistry
     rules_gate: RulesGateConfig
     lease: Lease
     job: JobSettings
-    metrics: Metrics
-    liveness: Liveness = field(default_factory=Liveness)
-    readiness: Readiness = field(default_factory=lambda: Readiness(CONTRACT_READ, ASSIGNMENT, MODELS))
-    stop: threading.Event = field(default_factory=threading.Event)
+    keys: PatientKeys | None = None
     errors: ConsumerErrors = field(init=False)
 
     def __post_init__(self) -> None:
         """One place takes what all our consumers are told."""
+        Shell.__post_init__(self)
         self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
+
+    def info(self) -> Mapping[str, Any]:
+        """In which group, and which model it trains."""
+        return {"group": self.settings.group(GROUP), "model": self.settings.model_name}
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        on_stop_signal(self.stop.set)
         settings = self.settings
-        with HealthServer.of(
-            settings,
-            liveness=self.liveness,
-            readiness=self.readiness,
-            metrics=self.metrics,
-            info=lambda: {"service": settings.service, "group": settings.group(GROUP), "model": settings.model_name},
-        ):
-            made = until_made(
-                lambda: codecs(self.registry, settings),
-                CONTRACT_READ,
-                CONTRACT_RETRY_S,
-                stop=self.stop,
-                liveness=self.liveness,
-                readiness=self.readiness,
-            )
+        with self.running():
+            made = self.until(lambda: codecs(self.registry, settings, self.keys), CONTRACT_READ)
             if made is None:
                 return
             publish, measured, recoveries = Publisher(settings.kafka_client_config()), Measured(), Recoveries()
@@ -184,7 +179,9 @@ class Trainer:
 
     def _follower(self, topic: str, decode: Deserializer[R], take: Callable[[R], None]) -> TopicFollower[R]:
         config = self.settings.kafka_client_config()
-        follower = TopicFollower(config, self.settings.topic(topic), decode, take, self.metrics, errors=self.errors)
+        follower = TopicFollower(
+            config, self.settings.topic(topic), decode, take, metrics=self.metrics, errors=self.errors
+        )
         follower.start()
         return follower
 
@@ -222,13 +219,13 @@ class Trainer:
             name(topics.MODEL_COMMANDS),
             settings.model_name,
             settings.rules_name,
-            made.commands,
-            publish,
-            order,
-            say,
-            lambda say_it, go_on, is_ours: self._handler(made, history, say_it, go_on, is_ours, place),
-            champion,
-            Readers(
+            decode=made.commands,
+            publish=publish,
+            order=order,
+            say=say,
+            make_executor=lambda say_it, go_on, is_ours: self._executors(made, history, say_it, go_on, is_ours, place),
+            champion=champion,
+            readers=Readers(
                 commands=lambda: history.read(name(topics.MODEL_COMMANDS)),
                 events=lambda: history.decoded(name(topics.MODEL_EVENTS), made.events),
                 f1=f1,
@@ -236,17 +233,17 @@ class Trainer:
                 is_over=is_over,
                 drifts_read=drifts_read,
             ),
-            self.lease,
-            Triggers(settings.retrain_after_annotations, settings.retrain_every_h),
-            self.metrics,
-            self.liveness,
-            self.readiness,
-            self.stop,
+            lease=self.lease,
+            triggers=Triggers(settings.retrain_after_annotations, settings.retrain_every_h),
+            metrics=self.metrics,
+            liveness=self.liveness,
+            readiness=self.readiness,
+            stop=self.stop,
             errors=self.errors,
             tries=settings.kill_tries,
         )
 
-    def _handler(
+    def _executors(
         self,
         made: Codecs,
         history: History,
@@ -254,37 +251,40 @@ class Trainer:
         go_on: Callable[[], bool],
         is_ours: Callable[[], bool],
         place: Path,
-    ) -> Handlers:
+    ) -> Executors:
         settings = self.settings
         annotations = settings.topic(topics.ANNOTATIONS_VALIDATED)
+        judged = settings.topic(topics.ANNOTATORS_JUDGED)
         notes = settings.topic(topics.NOTES_ACCEPTED)
 
-        model = OrderHandler(
+        watch = ErasureWatch(None if self.keys is None else self.keys.store)
+        model = OrderExecutor(
             self.models,
             Sources(
-                lambda: history.decoded(annotations, made.annotations),
+                watch.from_here(lambda: history.decoded(annotations, made.annotations)),
                 LiveNotes(history, notes, made.notes, settings.shadow_notes),
+                lambda: history.decoded(judged, made.judged),
             ),
-            JobProcess(settings.job_timeout_s),
+            forgetting(JobProcess(settings.job_timeout_s), watch),
             self.job,
-            say,
-            go_on,
-            is_ours,
-            self.metrics,
+            say=say,
+            may_go_on=go_on,
+            is_ours=is_ours,
+            metrics=self.metrics,
             place=place,
         )
-        rules = RulesHandler(
+        rules = RulesExecutor(
             self.rules,
             Sources(tuple, tuple),  # rules learn from no label, and are shown no note of anybody
             rules_job(self.rules_gate),
             JobSettings(settings.rules_name, b"", GateConfig()),
-            say,
-            go_on,
-            is_ours,
-            self.metrics,
+            say=say,
+            may_go_on=go_on,
+            is_ours=is_ours,
+            metrics=self.metrics,
             place=place,
         )
-        return Handlers(model, rules, settings.rules_name)
+        return Executors(model, rules, settings.rules_name)
 
 
 def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) -> Trainer:
@@ -305,18 +305,25 @@ def bootstrap(settings: TrainerSettings, *, registry: Registry | None = None) ->
     metrics = Metrics(METRICS)
     metrics.build_all()
     _log_in_to_mlflow(settings)
-    files = MlflowModels.of(settings, mlflow_url)
+    files = ModelReader.of(settings, mlflow_url)
     redis = Redis.from_url(settings.redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
     return Trainer(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
-        models=ModelsOfMlflow(mlflow_url, settings.model_name, files),
-        rules=RulesRegistry(mlflow_url, settings.rules_name, MlflowModels.of(settings, mlflow_url, RULES)),
+        models=JobRegistry(mlflow_url, settings.model_name, files),
+        rules=RulesRegistry(mlflow_url, settings.rules_name, ModelReader.of(settings, mlflow_url, RULES)),
         rules_gate=_rules_gate(settings),
         lease=Lease(redis, f"rxtract:trainer:{settings.topic_prefix}{settings.model_name}", settings.lease_s),
         job=_job(settings),
+        keys=settings.patient_keys(),
         metrics=metrics,
+        readiness=Readiness(CONTRACT_READ, ASSIGNED, MODELS),
     )
+
+
+def serve(settings: TrainerSettings) -> None:
+    """Run one trainer until it is asked to stop."""
+    bootstrap(settings).run()
 
 
 def _job(settings: TrainerSettings) -> JobSettings:

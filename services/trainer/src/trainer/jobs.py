@@ -9,21 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from contracts.records import AnnotationValidated, ModelCommand
+from contracts.records import AnnotationValidated, AnnotatorJudged, ModelCommand
 from lifecycle.gate_config import GateConfig
+from model_registry.version import Version
 from runtime.errors import Recoverable
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import JobAbandonedError, JobFailedError, Progress
-from trainer.adapters.models import Version
-from trainer.domain.story import Drift
+from trainer.domain.context import Drift
+from trainer.domain.job_runs import JobAbandonedError, JobFailedError, RunJob
 
 _log = get_logger(__name__)
 _PLAIN = {"drift", "annotations", "operator", "schedule", "first", "quality"}
-
-RunJob = Callable[[Path, Callable[[], bool], Progress], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,12 @@ class Sources:
     Attributes:
         annotations: All that people have said.
         live_texts: The newest notes of live traffic, for the shadow.
+        judged: Whose labels are held, as the review desk and its leads decided; read after the annotations.
     """
 
     annotations: Callable[[], Iterable[AnnotationValidated]]
     live_texts: Callable[[], Sequence[str]]
+    judged: Callable[[], Iterable[AnnotatorJudged]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class Jobs:
         sources: Sources,
         run_job: RunJob,
         settings: JobSettings,
+        *,
         may_go_on: Callable[[], bool],
         metrics: Metrics,
         place: Path | None,
@@ -157,7 +158,7 @@ class Jobs:
         """
         if self._last is not None:
             self._last.drop()
-        folder = _made(self._place, command.command_id)
+        folder = _create_folder(self._place, command.command_id)
         try:
             self._fill(folder, command, candidates, annotations, drift)
             result = self._watched(command, folder)
@@ -175,11 +176,13 @@ class Jobs:
         annotations: Sequence[AnnotationValidated],
         drift: Drift,
     ) -> None:
-        job = json.dumps(self._told(command, candidates, drift), indent=1)
+        job = json.dumps(self._described(command, candidates, drift), indent=1)
         (folder / "job.json").write_text(job, encoding="utf-8")
         (folder / "roles.key").write_bytes(self._settings.roles_key)
         with (folder / "annotations.jsonl").open("w", encoding="utf-8") as lines:
             lines.writelines(f"{word.to_json()}\n" for word in annotations)
+        with (folder / "judged.jsonl").open("w", encoding="utf-8") as lines:
+            lines.writelines(f"{event.to_json()}\n" for event in self._sources.judged())
         with (folder / "live.jsonl").open("w", encoding="utf-8") as lines:
             lines.writelines(f"{json.dumps({'text': text})}\n" for text in self._sources.live_texts())
         for name, version in (("champion", candidates.champion), ("challenger", candidates.challenger)):
@@ -196,7 +199,7 @@ class Jobs:
         finally:
             self._metrics.gauge(m.SECONDS).set(time.monotonic() - began_s)
 
-    def _told(self, command: ModelCommand, candidates: Candidates, drift: Drift) -> dict[str, Any]:
+    def _described(self, command: ModelCommand, candidates: Candidates, drift: Drift) -> dict[str, Any]:
         settings = self._settings
         return {
             "kind": "train" if candidates.challenger is None else "evaluate",
@@ -220,7 +223,7 @@ def _about(command: ModelCommand, candidates: Candidates) -> _About:
     return command.command_id, champion, challenger
 
 
-def _made(place: Path | None, command_id: str) -> Path:
+def _create_folder(place: Path | None, command_id: str) -> Path:
     """A folder that only we read."""
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)

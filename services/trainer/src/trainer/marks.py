@@ -1,4 +1,4 @@
-"""Which order killed earlier trainers: told by a mark beside the committed offset of the commands, as in `runtime.attempts`.
+"""Which order killed earlier trainers: told by a mark beside the committed offset of the commands, as in `runtime.stream.attempts`.
 
 A training that takes the whole process with it (no memory, a crash in native code) would be taken up again by every trainer that follows. So
 the order in hand is marked before it is begun, and an order that so many trainers died with is ended as failed; the others go on.
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ModelCommand
-from runtime.attempts import Mark
-from runtime.logs import get_logger
-from runtime.metrics import DIED_IN_HAND, Metrics
-from runtime.positioned import Committed
-from runtime.positions import Partition
-from runtime.records import InputRecord
+from runtime.kafka.positioned import Committed
+from runtime.kafka.positions import Partition
+from runtime.kafka.records import InputRecord
+from runtime.service.logs import get_logger
+from runtime.service.metrics import DIED_IN_HAND, Metrics
+from runtime.stream.attempts import Mark
 
 _log = get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """What a trainer measures beside what every service does."""
 
-from runtime.metrics import METRICS as SHARED
-from runtime.metrics import Kind, MetricSpec
+from runtime.service.metrics import METRICS as SHARED
+from runtime.service.metrics import Kind, MetricSpec
 
 RUNS = MetricSpec(
     "rxtract_trainer_orders_total",

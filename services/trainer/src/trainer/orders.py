@@ -15,28 +15,28 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from contracts.records import ModelCommand, ModelEvent, ModelEventKind
 from contracts.registry import RegistryUnavailable
 from contracts.wire import WireError
-from runtime.attempts import TRIES
-from runtime.consumer_errors import ConsumerErrors
-from runtime.deadletter import dead_letter
+from model_registry.writing import MlflowRefusedError
 from runtime.errors import Recoverable, RxtractError
-from runtime.health import Liveness, Readiness
-from runtime.logs import get_logger
-from runtime.loop import ASSIGNMENT
-from runtime.metrics import DEAD_LETTERS, Metrics
-from runtime.positioned import PositionedConsumer
-from runtime.positions import IN_REACH, Partition, counting, cut_off
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.deadletter import dead_letter
+from runtime.kafka.positioned import PositionedConsumer
+from runtime.kafka.positions import IN_REACH, Partition, counting, cut_off
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.logs import get_logger
+from runtime.service.metrics import DEAD_LETTERS, Metrics
+from runtime.service.settings import TRIES
+from runtime.stream.state import ASSIGNED
 
 from trainer import metrics as m
-from trainer.adapters.job import JobAbandonedError
-from trainer.adapters.models import MlflowRefusedError
 from trainer.domain import rules
 from trainer.domain.asking import TRAINER, Asking, FindF1
+from trainer.domain.context import context_of
+from trainer.domain.job_runs import JobAbandonedError
 from trainer.domain.ledger import Ledger, is_drift
-from trainer.domain.story import story_of
+from trainer.events import ended, merged
 from trainer.marks import OrderMarks
-from trainer.rules import Handles
-from trainer.telling import ended, merged
+from trainer.rules import Executes
 
 _log = get_logger(__name__)
 STAGE = TRAINER
@@ -46,7 +46,7 @@ _POLL_S = 0.2
 
 
 class Leased(Protocol):
-    """The right to work; `runtime.lease.Lease` and a test's fake."""
+    """The right to work; `runtime.service.lease.Lease` and a test's fake."""
 
     @property
     def fence(self) -> int: ...  # noqa: D102
@@ -101,7 +101,7 @@ class OrderLoop:
         decode: Reads a command; raises `WireError`.
         publish: Sends records and waits for the broker's word.
         order: Publishes a command of our own.
-        make_handler: Makes the handler, given how to say an event, whether to go on, and the same asked afresh.
+        make_executor: Makes the executor, given how to say an event, whether to go on, and the same asked afresh.
         champion: The champion's (version, serial), or None; may raise `Recoverable`.
         tries: So many trainers may die with an order before it is ended as failed.
     """
@@ -112,11 +112,12 @@ class OrderLoop:
         topic: str,
         model_name: str,
         rules_name: str,
+        *,
         decode: Callable[[bytes | None], ModelCommand],
         publish: Callable[[list[OutputRecord]], None],
         order: Callable[[ModelCommand], None],
         say: Callable[[ModelEvent], None],
-        make_handler: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], Handles],
+        make_executor: Callable[[Callable[[ModelEvent], None], Callable[[], bool], Callable[[], bool]], Executes],
         champion: Callable[[], tuple[str, int] | None],
         readers: Readers,
         lease: Leased,
@@ -142,7 +143,7 @@ class OrderLoop:
         self._publish = publish
         self._order = order
         self._publish_event = say
-        self._handler = make_handler(self._say, self._may_go_on, self._is_ours)
+        self._executor = make_executor(self._say, self._may_go_on, self._is_ours)
         self._champion = champion
         self._readers = readers
         self._lease = lease
@@ -247,7 +248,7 @@ class OrderLoop:
             asked = (command.command_id, self._serving)
             if asked in self._asked_of:
                 continue  # what is refused once is refused until another version serves
-            self._gives_way = self._handler.would_roll_back(command)
+            self._gives_way = self._executor.would_roll_back(command)
             self._asked_of.add(asked)
             if self._gives_way:
                 _log.warning("a rollback goes first", gives_way=self._running.command_id)
@@ -282,7 +283,7 @@ class OrderLoop:
 
     def _submit(self, worker: ThreadPoolExecutor, command: ModelCommand) -> "Future[None]":
         self._fence = self._lease.fence
-        return worker.submit(self._handler, command, story_of(command, self._ledger, self._readers.is_over))
+        return worker.submit(self._executor, command, context_of(command, self._ledger, self._readers.is_over))
 
     def _is_of_rules(self, command: ModelCommand) -> bool:
         return command.model_name == self._rules_name
@@ -323,7 +324,7 @@ class OrderLoop:
         """
         idle = self._work is None and self._rules_work is None
         if idle and (self._owned.is_set() or self._stands_by):
-            self._handler.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
+            self._executor.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
 
     def _next(self) -> ModelCommand | None:
         """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
@@ -422,7 +423,7 @@ class OrderLoop:
 
     def _stand_by(self) -> None:
         """Ready to take over when the one at work is gone."""
-        self._readiness.meet(ASSIGNMENT)
+        self._readiness.meet(ASSIGNED)
         self._readiness.meet(MODELS)
 
     def _fold_all(self) -> None:
@@ -452,7 +453,7 @@ class OrderLoop:
         self._own.clear()
         self._ledger = ledger
         self._owned.set()
-        self._readiness.meet(ASSIGNMENT)
+        self._readiness.meet(ASSIGNED)
         _log.info("owns the orders", known=len(ledger.commands), open=len(ledger.open))
 
     def _on_gone(self, _consumer: object, partitions: list[TopicPartition]) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
-from runtime.settings import SECRET, MlflowSettings
+from runtime.service.settings import SECRET, MlflowSettings
+from sealing.settings import SealingSettings
 
 
-class TrainerSettings(MlflowSettings):
+class TrainerSettings(MlflowSettings, SealingSettings):
     """The shared settings, what to train on, and when."""
 
     service: ClassVar[str] = "trainer"
@@ -29,10 +30,14 @@ class TrainerSettings(MlflowSettings):
     retrain_every_h: float = Field(0.0, ge=0, description="hours between two trainings by schedule; 0: no schedule")
     shadow_notes: int = Field(300, ge=0, le=5_000, description="live notes that champion and challenger both tag")
     job_timeout_s: float = Field(3_600.0, gt=0, description="seconds after which a training counts as failed")
-    corpus: str = Field("", description='shipped notes to train on, as JSON: {"seed": 20, "notes": 3000, ...}')
+    corpus: str = Field("", description='shipped notes to train on, as JSON: {"seed": 20, "notes": 4000, ...}')
     gate: str = Field("", description="the gate's settings that differ from the default, as JSON")
     training: str = Field("", description="the training configuration that differs from the default, as JSON")
-    seed: int = Field(0, ge=0, description="seed of the training")
+    seed: int = Field(
+        20,
+        ge=0,
+        description="seed of the training; the shipped model's, so that the gate compares labels and not draws",
+    )
 
     @field_validator("corpus", "gate", "rules_gate", "training")
     @classmethod

@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
-from runtime.client_door import (
+from runtime.service.metrics import HTTP_NOTES, Metrics
+from runtime.web.client_door import (
     REFUSALS,
     Allowance,
     HttpRefusal,
@@ -19,15 +20,14 @@ from runtime.client_door import (
     taken_in,
     with_token_scheme,
 )
-from runtime.client_tokens import Tokens
-from runtime.http_server import guard_pages
-from runtime.json_body import elements_of, parse_json
-from runtime.metrics import HTTP_NOTES, Metrics
+from runtime.web.client_tokens import Tokens
+from runtime.web.json_body import elements_of, parse_json
+from runtime.web.server import guard_pages
 from serving.models import NoModelError
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
-from answerer.handler import Answers
+from answerer.answers import Answers
 from answerer.http.bodies import ANSWERS, DESCRIPTION, request_docs
 from answerer.page.pages import STATIC, Pages
 

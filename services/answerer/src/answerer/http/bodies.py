@@ -75,6 +75,16 @@ _FOUND = {
         "normalised_text": {"type": "string", "description": "only where it is not the text that was sent"},
         "model": {"type": "object", "properties": {"source": {"type": "string"}, "sha256": {"type": "string"}}},
         "rules_version": {"type": "string"},
+        "calibration": {
+            "type": "object",
+            "description": "what the confidences were measured on, and whether this note is like it: `holds`",
+            "properties": {
+                "holds": {"type": ["boolean", "null"]},
+                "measured_on": {"type": ["string", "null"]},
+                "unseen_words": {"type": "number", "description": "share of its words that no training note holds"},
+                "limit": {"type": ["number", "null"]},
+            },
+        },
     },
 }
 _REFUSED = {

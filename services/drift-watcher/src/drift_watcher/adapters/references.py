@@ -7,9 +7,9 @@ from clinical_ner.artifact import load
 from clinical_ner.tagger import ArtifactRefused
 from contracts.records import ModelRef
 from drift.reference import References, references_of
+from model_registry.reading import ModelReader, RegistryAwayError, UnusableVersionError
 from runtime.errors import Recoverable, Unreadable
-from runtime.logs import get_logger
-from runtime.model_registry import MlflowModels, RegistryAwayError, UnusableVersionError
+from runtime.service.logs import get_logger
 
 _log = get_logger(__name__)
 _ASK_AGAIN_S = 30.0
@@ -24,7 +24,7 @@ class ModelReferences:
         clock: Monotonic seconds.
     """
 
-    def __init__(self, models: MlflowModels, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, models: ModelReader, clock: Callable[[], float] = time.monotonic) -> None:
         self._models = models
         self._clock = clock
         self._known: dict[tuple[str, str], References] = {}

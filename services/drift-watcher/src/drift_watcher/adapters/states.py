@@ -1,12 +1,10 @@
 """The stored states, read back from their compacted topic."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from contracts.records import DriftState
 from contracts.wire import WireError
-from runtime.consumer_errors import ConsumerErrors
-from runtime.history import RangeReader
+from runtime.kafka.history import History
 
 _FIRST_WINDOW = 64
 
@@ -15,21 +13,18 @@ class StoredStates:
     """Reads the newest states of a partition, from the end of the log backwards.
 
     Args:
-        config: librdkafka's settings of a client.
+        history: Reads topics.
         topic: Full name.
         decode: Raises `WireError`.
-        errors: Counts what is told in place of records.
     """
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        history: History,
         topic: str,
         decode: Callable[[bytes | None], DriftState],
-        errors: ConsumerErrors | None = None,
     ) -> None:
-        self._config = config
-        self._errors = errors
+        self._history = history
         self._topic = topic
         self._decode = decode
 
@@ -39,16 +34,10 @@ class StoredStates:
         Raises:
             Recoverable: The broker gave no answer.
         """
-        with RangeReader(self._config, self._errors) as reader:
-            low, begin = reader.range(self._topic, partition)
-            later: list[DriftState] = []
-            window = _FIRST_WINDOW
-            while begin > low:
-                begin, stop = max(low, begin - window), begin
-                found = reader.read(self._topic, [(partition, begin, stop)])
-                later = [state for record in found for state in self._decoded(record.value)] + later
-                yield from _complete(later)
-                window *= 4
+        later: list[DriftState] = []
+        for block in self._history.newest_first((self._topic, partition), _FIRST_WINDOW):
+            later = [state for record in block for state in self._decoded(record.value)] + later
+            yield from _complete(later)
 
     def _decoded(self, value: bytes | None) -> list[DriftState]:
         try:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from drift.observation import segments_of
+from contracts.segments import segments_of
 
 _SEGMENT = re.compile(r"(city=[^|]+|specialty=[^|]+|city=[^|]+\|specialty=[^|]+)")
 

@@ -90,8 +90,8 @@ def extracted(
     )
 
 
-def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen) -> ReviewRequested:
-    """The request for people to look at a note, with what the model said."""
+def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen, gain: float | None) -> ReviewRequested:
+    """The request for people to look at a note, with what the model said and what an answer is expected to teach."""
     return ReviewRequested(
         source=note.source,
         note_id=note.note_id,
@@ -117,6 +117,7 @@ def review_request(note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen)
         purpose=note.purpose,
         consent_artefact_id=note.consent_artefact_id,
         encryption_key_id=note.encryption_key_id,
+        expected_gain=gain,
     )
 
 

@@ -52,10 +52,14 @@ class NewWords:
 
     Args:
         segment_of: The drifted segment of a note, or None.
+        is_asked: Whether any segment drifts; if not, notes need not be shown.
     """
 
-    def __init__(self, segment_of: Callable[[NoteAccepted, int], str | None]) -> None:
+    def __init__(
+        self, segment_of: Callable[[NoteAccepted, int], str | None], is_asked: Callable[[], bool] = lambda: True
+    ) -> None:
         self._segment_of = segment_of
+        self.is_asked = is_asked
         self._segments: OrderedDict[str, _Segment] = OrderedDict()
 
     def observe(self, note: NoteAccepted, tagger: object, model: ModelRef) -> str | None:

@@ -2,7 +2,7 @@
 
 A process that dies has told statistics of notes that it did not commit. Whoever reads those notes again cannot know in which
 pieces they were told, and the drift-watcher drops a piece of which it knows a part: with pieces of 25 notes that hid one note in
-eight when an extractor at 200 notes/s died every ten seconds. Pieces of one note are known or new, and nothing between.
+eight when an extractor at 200 notes/s died every ten seconds. Records of a single note can be deduplicated exactly after a restart.
 """
 
 REREAD_NOTES = 500

@@ -4,17 +4,31 @@ Choices follow from a keyed hash of the note's source and id: a note that comes 
 cannot choose what is audited. Drift never changes the audit's rate.
 """
 
+# ruff: noqa: D102 - a protocol's members say what they are by their names
+
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from contracts.identity import note_key
 from contracts.records import DriftDetected, DriftLevel, NoteAccepted, Origin, Review, ReviewReason, Sample
-from drift.observation import segments_of
+from contracts.segments import segments_of
 
 from extractor.domain.audit_rates import AuditRates
+
+
+class PlacedNote(Protocol):
+    """What is asked of a live note. `NoteAccepted` is one."""
+
+    @property
+    def city(self) -> str: ...
+    @property
+    def specialty(self) -> str: ...
+    @property
+    def accepted_at(self) -> int: ...
+
 
 NO_REVIEW = Review(requested=False)
 _RANGE = 2**64
@@ -34,9 +48,14 @@ class Chosen(NamedTuple):
     sample: Sample = Sample.UNCERTAIN
     show_predictions: bool = True
 
+    @property
+    def is_passed(self) -> bool:
+        """Whether nothing is to be said of the note."""
+        return self is NOT_CHOSEN
+
 
 NOT_CHOSEN = Chosen(NO_REVIEW)
-_UNSURE = Chosen(Review(requested=True, reason=ReviewReason.LOW_CONFIDENCE, inclusion_probability=1.0))
+UNSURE = Chosen(Review(requested=True, reason=ReviewReason.LOW_CONFIDENCE, inclusion_probability=1.0))
 _UNREVIEWED = Chosen(Review(requested=False, reason=ReviewReason.DRIFT_UNREVIEWED))
 
 
@@ -74,7 +93,12 @@ class OpenEpisodes:
             kept[event.segment] = (event.level, event.model.serial)
         self._open = kept
 
-    def worst(self, note: NoteAccepted, serial: int) -> tuple[str, DriftLevel] | None:
+    @property
+    def are_open(self) -> bool:
+        """Whether anything drifts."""
+        return bool(self._open)
+
+    def worst(self, note: PlacedNote, serial: int) -> tuple[str, DriftLevel] | None:
         """The worst open episode of a note's segments, and its segment; one about another model does not count.
 
         Of equally bad ones the narrowest: a shift in one city shows in all notes too, whose budget other cities would spend.
@@ -113,7 +137,7 @@ class Sampling:
         zone: tzinfo = UTC,
         on_unreviewed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._review_below = review_below
+        self.review_below = review_below
         self._key = key
         self._rates = rates
         self._episodes = episodes
@@ -122,12 +146,21 @@ class Sampling:
         self._spent: dict[tuple[str, str], int] = {}
         self._audit_rates = AuditRates(rates.audit, rates.audit_of)
 
+    @property
+    def audits(self) -> bool:
+        """Whether live notes are chosen by their keys; if not, only unsure ones are."""
+        return self._key is not None
+
     def __call__(self, note: NoteAccepted, confidence: float, serial: int) -> Chosen:
         """Choose. The audit comes first, so that its rate is what it says."""
         if self._key is not None and note.origin is Origin.LIVE:
-            hashed = hashlib.blake2b(
-                note_key(note.source, note.note_id).encode(), digest_size=24, key=self._key
-            ).digest()
+            return self.of_live(note_key(note.source, note.note_id).encode(), note, confidence, serial)
+        return UNSURE if confidence < self.review_below else NOT_CHOSEN
+
+    def of_live(self, key: bytes, note: PlacedNote, confidence: float, serial: int) -> Chosen:
+        """Choose of the live notes, by the note's key."""
+        if self._key is not None:
+            hashed = hashlib.blake2b(key, digest_size=24, key=self._key).digest()
             rate = self._audit_rates.of(note.city, note.specialty)
             if _place(hashed[:8]) < rate:
                 review = Review(requested=True, reason=ReviewReason.AUDIT, inclusion_probability=rate)
@@ -137,10 +170,10 @@ class Sampling:
                 chosen = self._drift(note, confidence, drifted, _place(hashed[8:16]))
                 if chosen is not None:
                     return chosen
-        return _UNSURE if confidence < self._review_below else NOT_CHOSEN
+        return UNSURE if confidence < self.review_below else NOT_CHOSEN
 
     def _drift(
-        self, note: NoteAccepted, confidence: float, drifted: tuple[str, DriftLevel], place: float
+        self, note: PlacedNote, confidence: float, drifted: tuple[str, DriftLevel], place: float
     ) -> Chosen | None:
         segment, level = drifted
         rate = self._rates.critical if level is DriftLevel.CRITICAL else self._rates.warning
@@ -149,8 +182,8 @@ class Sampling:
         day = datetime.fromtimestamp(note.accepted_at / 1000, self._zone).date().isoformat()
         spent = self._spent.get((segment, day), 0)
         if spent >= self._rates.daily_budget:
-            if confidence < self._review_below:
-                return _UNSURE  # it would be looked at without drift, so it is with drift
+            if confidence < self.review_below:
+                return UNSURE  # it would be looked at without drift, so it is with drift
             self._on_unreviewed()
             return _UNREVIEWED
         self._spend(segment, day, spent + 1)

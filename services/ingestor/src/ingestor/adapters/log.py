@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec, TopicDescription
 from redis.exceptions import RedisError
-from runtime.logs import get_logger
+from runtime.service.logs import get_logger
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 5.0
 JUST_NOW_S = 0.5
 _ANSWER_S = 2.0
+LEADERS_MS = 5_000
+"""So long a leader that died is asked in vain; in the client's own 15 minutes each request would wait for an answer that never comes."""
 _log = get_logger(__name__)
 
 Place = tuple[int, int]

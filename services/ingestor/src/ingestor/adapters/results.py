@@ -10,8 +10,8 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
 
 from ingestor.metrics import DEDUPLICATION_UP
 
@@ -50,6 +50,7 @@ class RedisResults:
         prefix: str,
         ttl_s: int,
         metrics: Metrics,
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis

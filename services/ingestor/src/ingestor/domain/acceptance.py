@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.rules import Rules, Violation, normalise, violations
-from runtime.pseudonyms import Pseudonyms
+from runtime.service.pseudonyms import Pseudonyms
 
 
 class Refused(Exception):
@@ -25,6 +25,15 @@ class Acceptance:
 
     rules: Rules
     pseudonyms: Pseudonyms
+
+    def patient_of(self, note: NoteSubmitted | None) -> str | None:
+        """The pseudonym of a note's patient; None where it cannot be told."""
+        if note is None or not note.patient_ref:
+            return None
+        try:
+            return self.pseudonyms.of("patient", note.patient_ref)
+        except UnicodeEncodeError:
+            return None
 
     def accept(self, note: NoteSubmitted, *, now_ms: int) -> NoteAccepted:
         """Accept a note: text in NFC, references as pseudonyms.

@@ -6,7 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from runtime.client_door import (
+from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
+from runtime.service.metrics import HTTP_NOTES, Metrics
+from runtime.web.client_door import (
     REFUSALS,
     Allowance,
     HttpRefusal,
@@ -18,10 +20,9 @@ from runtime.client_door import (
     throttled,
     with_token_scheme,
 )
-from runtime.client_tokens import Tokens
-from runtime.errors import DeliveryFailed, ProducerBroken, Recoverable, Rejected
-from runtime.json_body import BadJson
-from runtime.metrics import HTTP_NOTES, Metrics
+from runtime.web.client_tokens import Tokens
+from runtime.web.json_body import BadJson
+from sealing import KeyStoreAway
 from starlette.requests import Request
 
 from ingestor.http.bodies import NOTE_EXAMPLE, NoteBody, NoteResult, Problem, Results, parse_body
@@ -102,7 +103,10 @@ class NotesApi:
         except IdempotencyConflict:
             response = problem(HttpRefusal(409, "CONFLICT", "this Idempotency-Key was used with another body"))
         except Rejected:
-            response = throttled(self._metrics, client, "queue", 1, 429)
+            response = throttled(self._metrics, client, "queue", 1, status=429)
+        except KeyStoreAway:
+            message = "the key store does not answer, and nothing is taken in clear; send the same again soon"
+            response = problem(HttpRefusal(503, "KEYS_AWAY", message, self._retry_after))
         except Recoverable:
             message = "the ingestor is starting; try again soon"
             response = problem(HttpRefusal(503, "STARTING", message, self._retry_after))

@@ -9,7 +9,7 @@ from contracts.records import NoteSubmitted, Origin
 from contracts.rules import MAX_REVISION, MILLIS_2000, Violation
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
-from runtime.json_body import elements_of, parse_json
+from runtime.web.json_body import elements_of, parse_json
 
 MAX_FIELD_NAME_CHARS = 64
 MAX_FAULTS = 20

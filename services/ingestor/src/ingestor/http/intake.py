@@ -11,13 +11,15 @@ from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.rules import Violation
 from contracts.wire import WireError
-from runtime.client_door import HttpRefusal
-from runtime.deadletter import dead_letter
-from runtime.delivery import DeliveryProducer
 from runtime.errors import Rejected
-from runtime.metrics import Metrics
-from runtime.records import Headers, InputRecord, OutputRecord
-from runtime.tracing import TRACEPARENT, Spans, request
+from runtime.kafka.deadletter import dead_letter
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import Headers, InputRecord, OutputRecord
+from runtime.kafka.trace_header import TRACEPARENT
+from runtime.kafka.tracing import Spans, request
+from runtime.service.metrics import Metrics
+from runtime.web.client_door import HttpRefusal
+from sealing.letters import SealLetter, in_clear
 from starlette.requests import Request
 
 from ingestor.adapters.log import AcceptedLog, Place
@@ -139,6 +141,8 @@ class Intake:
         log: Tells whether what they became is still there.
         delivery_timeout_s: How long the broker may take to acknowledge.
         spans: Makes a span of each request; None: no tracing.
+        seal_letter: Seals what is refused.
+        prepare: Makes the keys of a request's patients at once; None where nothing is sealed.
     """
 
     def __init__(
@@ -147,6 +151,7 @@ class Intake:
         write: Callable[[NoteAccepted], bytes],
         producer: DeliveryProducer,
         topic: str,
+        *,
         submitted_topic: str,
         first_results: FirstResults,
         log: AcceptedLog,
@@ -155,6 +160,8 @@ class Intake:
         clock: Callable[[], int],
         delivery_timeout_s: float,
         spans: Spans | None = None,
+        seal_letter: SealLetter = in_clear,
+        prepare: Callable[[Sequence[str]], object] | None = None,
     ) -> None:
         self._acceptance = acceptance
         self._write = write
@@ -168,6 +175,8 @@ class Intake:
         self._clock = clock
         self._delivery_timeout_s = delivery_timeout_s
         self._spans = spans
+        self._seal_letter = seal_letter
+        self._prepare = prepare
 
     async def take(self, items: Sequence[Item], sender: Sender) -> list[NoteResult]:
         """Take the notes of one request. When this returns, the broker has acknowledged every accepted one.
@@ -187,6 +196,9 @@ class Intake:
                 waiting.dec(len(items))
 
     async def _take(self, items: Sequence[Item], sender: Sender, headers: Headers) -> list[NoteResult]:
+        if self._prepare is not None:
+            patients = [self._acceptance.patient_of(item.note) for item in items]
+            self._prepare([patient for patient in patients if patient is not None])
         outcomes = [self._judge(index, item, sender) for index, item in enumerate(items)]
         judged = [outcome for outcome in outcomes if isinstance(outcome, _Judged)]
         refusals = [outcome for outcome in outcomes if isinstance(outcome, _Refusal)]
@@ -207,7 +219,7 @@ class Intake:
         Raises:
             Rejected, DeliveryFailed: as `take`.
         """
-        await self._deliver([self._dead(body, None, reason, sender)])
+        await self._deliver([self._seal_letter(self._dead(body, None, reason, sender), None)])
 
     async def _deliver(self, outputs: Sequence[OutputRecord]) -> Mapping[int, Place]:
         if not outputs:
@@ -241,7 +253,8 @@ class Intake:
         """The dead letter of a refused note: what was sent, as JSON, under the first of its reasons."""
         item = refusal.item
         key = note_key(sender.client, item.note_id).encode() if item.note_id is not None else None
-        return self._dead(item.element_bytes(), key, refusal.reason, sender, item.origin)
+        patient = self._acceptance.patient_of(item.note)
+        return self._seal_letter(self._dead(item.element_bytes(), key, refusal.reason, sender, item.origin), patient)
 
     def _dead(
         self, value: bytes, key: bytes | None, reason: Reason, sender: Sender, origin: Origin | None = None

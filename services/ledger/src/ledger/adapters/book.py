@@ -15,8 +15,8 @@ from typing import IO
 
 from runtime.errors import SettingsError
 
-from ledger.domain.account import Account, Totals
-from ledger.domain.identity import note_of
+from ledger.domain.account import Account, Totals, Waiting
+from ledger.domain.identity import begin_of, note_of
 
 Partition = tuple[str, int]
 """Topic and partition."""
@@ -33,11 +33,13 @@ _IN_MEMORY = 100_000
 """Submissions, at about 400 bytes."""
 _MINUTE_MS = 60_000
 _BUSY_S = 10.0
-_VERSION = 1
+_PAST_ANY_NUMBER = b"\xff" * 11
+"""Behind whatever revision follows a note's source and id: a number of Avro has at most ten bytes."""
+_VERSION = 2
 _TABLES = """
 create table notes (
     id integer primary key, identity blob not null, stage integer not null, part integer not null, place integer not null,
-    minute integer not null, seen_ms integer not null, lost integer not null default 0
+    minute integer not null, seen_ms integer not null, lost integer not null default 0, at_ms integer not null default 0
 );
 create index by_identity on notes (identity);
 create index by_place on notes (stage, part, place);
@@ -49,6 +51,7 @@ create table positions (topic text, part integer, next integer not null, begun i
 create table passed (at_ms integer, stage integer, part integer, next integer not null, primary key (at_ms, stage, part));
 create table facts (name text primary key, value text not null);
 """
+_FROM_VERSION_1 = "alter table notes add column at_ms integer not null default 0"
 _COLUMNS = ("submitted", "effects", "dead_letters", "lost", "late")
 _SUBMITTED, _EFFECTS, _DEAD, _LOST, _LATE = range(5)
 _ADD = """
@@ -61,15 +64,18 @@ insert into minutes values (?, ?, ?, ?, ?, ?) on conflict (minute) do update set
 class _Row:
     """An open or lost submission in memory; `following` is another one of the same note."""
 
-    __slots__ = ("following", "id", "identity", "kept", "lost", "minute", "place", "seen_ms")
+    __slots__ = ("at_ms", "following", "id", "identity", "kept", "lost", "minute", "place", "seen_ms")
 
-    def __init__(self, number: int, identity: bytes, place: Place, minute: int, seen_ms: int, lost: int) -> None:
+    def __init__(
+        self, number: int, identity: bytes, place: Place, minute: int, *, seen_ms: int, lost: int, at_ms: int
+    ) -> None:
         self.id = number
         self.identity = identity
         self.place = place
         self.minute = minute
         self.seen_ms = seen_ms
         self.lost = lost
+        self.at_ms = at_ms
         self.kept = False
         self.following: _Row | None = None
 
@@ -132,7 +138,7 @@ class Book:
         """
         minute = self._minute(at_ms, now_ms)
         self._count(minute, _SUBMITTED)
-        self._add(identity, place, minute, now_ms)
+        self._add(identity, place, minute, now_ms, at_ms=at_ms)
 
     def refuse_at_once(self, at_ms: int, now_ms: int) -> None:
         """A note was submitted and refused in one."""
@@ -140,13 +146,14 @@ class Book:
         self._count(minute, _SUBMITTED)
         self._count(minute, _DEAD)
 
-    def move(self, identity: bytes, origin: Place | None, place: Place) -> bool:
+    def move(self, identity: bytes, origin: Place | None, place: Place, at_ms: int) -> bool:
         """A submitted note was accepted: what must be answered now is the accepted record. False: no submission is open that it could be.
 
         Args:
             identity: The note's, as the accepted record says.
             origin: Of the submitted record that it was made of, where the accepted one says so.
             place: Of the accepted record.
+            at_ms: When it was accepted, as the record says; UTC milliseconds.
         """
         row: _Row | None
         if origin is not None:
@@ -161,6 +168,7 @@ class Book:
             return False
         if not row.lost:  # a lost one waits for an effect, wherever that comes from
             self._move(row, identity, place)
+            row.at_ms = at_ms
         return True
 
     def answer(self, identity: bytes) -> bool:
@@ -279,11 +287,14 @@ class Book:
 
     def _check(self, cluster: str) -> None:
         version = self._ask("pragma user_version")
-        if version not in {0, _VERSION}:
+        if version not in {0, 1, _VERSION}:
             raise SettingsError("RXTRACT_LEDGER_DIR holds the account of another release: give an empty folder")
         if version == 0:
             self._db.executescript(_TABLES)
             self._db.execute("insert into facts values ('cluster', ?)", (cluster,))
+        elif version == 1:
+            self._db.execute(_FROM_VERSION_1)
+        if version != _VERSION:
             self._db.execute(f"pragma user_version = {_VERSION}")
         if self._fact("cluster") != cluster:
             raise SettingsError(
@@ -303,8 +314,8 @@ class Book:
         counted[what] += by
         self._totals[what] += by
 
-    def _add(self, identity: bytes, place: Place, minute: int, seen_ms: int, lost: int = 0) -> None:
-        row = _Row(self._next_id, identity, place, minute, seen_ms, lost)
+    def _add(self, identity: bytes, place: Place, minute: int, seen_ms: int, *, lost: int = 0, at_ms: int = 0) -> None:
+        row = _Row(self._next_id, identity, place, minute, seen_ms=seen_ms, lost=lost, at_ms=at_ms)
         self._next_id += 1
         row.following = self._rows.get(identity)
         self._changed[row.id] = self._rows[identity] = self._places[place] = row
@@ -369,19 +380,22 @@ class Book:
         if not self._elsewhere:
             return
         found = self._db.execute(
-            f"delete from notes where id < ? and {condition} returning identity, stage, part, place, minute, seen_ms, lost",  # noqa: S608 - our own words
+            f"delete from notes where id < ? and {condition} returning identity, stage, part, place, minute, seen_ms, lost, at_ms",  # noqa: S608 - our own words
             (self._first_id, *values),
         ).fetchall()
-        for identity, stage, part, place, minute, seen_ms, lost in found:
-            self._add(identity, (stage, part, place), minute, seen_ms, lost)
+        for identity, stage, part, place, minute, seen_ms, lost, at_ms in found:
+            self._add(identity, (stage, part, place), minute, seen_ms, lost=lost, at_ms=at_ms)
         self._elsewhere -= len(found)
 
     def _write(self) -> None:
         """Make the rows on disk those in memory."""
         self._db.executemany("delete from notes where id = ?", self._deleted)
         self._db.executemany(
-            "insert or replace into notes values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(row.id, row.identity, *row.place, row.minute, row.seen_ms, row.lost) for row in self._changed.values()],
+            "insert or replace into notes values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (row.id, row.identity, *row.place, row.minute, row.seen_ms, row.lost, row.at_ms)
+                for row in self._changed.values()
+            ],
         )
         for row in self._changed.values():
             row.kept = True
@@ -447,6 +461,32 @@ def account(folder: Path, now_ms: int, since_ms: int | None = None, *, named: bo
         return Account(Totals(submitted, effects, dead, is_open, lost_count, late), oldest_s, notes)
 
 
+def waiting_of(folder: Path, source: str, note_id: str) -> tuple[Waiting, ...]:
+    """What of a note has no effect yet as of the last commit, the oldest revision first.
+
+    Args:
+        folder: Of the book.
+        source: Of the note.
+        note_id: Of the note.
+
+    Raises:
+        sqlite3.Error: There is no book yet.
+    """
+    begin = begin_of(source, note_id)
+    with _reading(folder / FILE) as db:
+        rows = db.execute(
+            "select identity, stage, at_ms, seen_ms, lost from notes where identity >= ? and identity < ?",
+            (begin, begin + _PAST_ANY_NUMBER),
+        ).fetchall()
+    found = []
+    for identity, stage, at_ms, seen_ms, lost in rows:
+        note = note_of(identity)
+        if note is not None:
+            is_accepted = stage in {ACCEPTED, _gone(ACCEPTED)}
+            found.append(Waiting(note.revision, is_accepted, at_ms or seen_ms, bool(lost)))
+    return tuple(sorted(found))
+
+
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None)
@@ -481,6 +521,6 @@ def _gone(stage: int) -> int:
     return -1 - stage
 
 
-def _is(kept: bytes, said: bytes) -> bool:
+def _is(kept: bytes, given: bytes) -> bool:
     """Whether a submitted record is that note; of one that could not be read the accepted record says which it was."""
-    return kept == said or note_of(kept) is None
+    return kept == given or note_of(kept) is None

@@ -19,8 +19,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from runtime.consumer_errors import ConsumerErrors
 from runtime.errors import Recoverable
+from runtime.kafka.consumer_errors import ConsumerErrors
 
 from ledger.adapters.book import Partition
 from ledger.domain.records import Record
@@ -43,6 +43,7 @@ CLIENT: Mapping[str, Any] = {
 }
 """What its consumers are made with."""
 _ANSWER_S = 10.0
+_LEADERS_MS = 5_000  # so long a leader that died is asked in vain; the client's own 15 minutes are an outage
 _MISPLACED = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001
 _OF_A_PARTITION = _MISPLACED | {KafkaError._PARTITION_EOF}  # noqa: SLF001
 
@@ -103,7 +104,7 @@ class KafkaLog:
         errors: ConsumerErrors,
         on_skip: Callable[[Partition], None] = lambda _: None,
     ) -> None:
-        self._admin = AdminClient(dict(config))
+        self._admin = AdminClient({**config, "metadata.max.age.ms": _LEADERS_MS})
         self._errors = errors
         made = [_Client(Consumer({**CLIENT, **config, "error_cb": errors.heard}), errors, on_skip) for _ in groups]
         self._clients = {topic: client for client, topics in zip(made, groups, strict=True) for topic in topics}
@@ -129,7 +130,7 @@ class KafkaLog:
         try:
             (answer,) = self._admin.list_consumer_group_offsets(asked, request_timeout=_ANSWER_S).values()
             places = answer.result(_ANSWER_S).topic_partitions
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             raise _away(error) from None
         return {(one.topic, one.partition): one.offset for one in places if one.error is None and one.offset >= 0}
 
@@ -176,7 +177,7 @@ class KafkaLog:
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
             )
             return {(one.topic, one.partition): answer.result(_ANSWER_S).offset for one, answer in answers.items()}
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             raise _away(error) from None
 
 
@@ -270,5 +271,7 @@ class _Client:
         return False
 
 
-def _away(error: KafkaException) -> Recoverable:
-    return Recoverable(f"Kafka cannot be asked: {error.args[0].name()}")
+def _away(error: KafkaException | TimeoutError) -> Recoverable:
+    """A leader that is just moving: the client may go on asking beyond the time that it was given, and the future ends first."""
+    why = error.args[0].name() if isinstance(error, KafkaException) else f"no answer within {_ANSWER_S:.0f} s"
+    return Recoverable(f"Kafka cannot be asked: {why}")

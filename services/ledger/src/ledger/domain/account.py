@@ -25,6 +25,22 @@ class Totals(NamedTuple):
     late: int
 
 
+class Waiting(NamedTuple):
+    """A submission of a note that has no effect yet.
+
+    Attributes:
+        revision: Of the note.
+        is_accepted: It passed the validator and waits for its entities; otherwise it waits to be validated.
+        at_ms: When the record that waits was written, UTC milliseconds; of one from an older ledger, when it was first seen.
+        is_lost: As in `Totals`.
+    """
+
+    revision: int
+    is_accepted: bool
+    at_ms: int
+    is_lost: bool
+
+
 class Account(NamedTuple):
     """Totals, the age of the oldest open submission in seconds (0: none), and lost notes by name."""
 

@@ -79,8 +79,13 @@ def note_of(identity: bytes) -> Note | None:
 
 def identity(note: Note) -> bytes:
     """The bytes of a note's identity."""
-    source, note_id = note.source.encode(), note.note_id.encode()
-    return _varint(len(source)) + source + _varint(len(note_id)) + note_id + _varint(note.revision)
+    return begin_of(note.source, note.note_id) + _varint(note.revision)
+
+
+def begin_of(source: str, note_id: str) -> bytes:
+    """What the identities of all revisions of a note begin with, and no other note's."""
+    source_bytes, id_bytes = source.encode("utf-8", "replace"), note_id.encode("utf-8", "replace")
+    return _varint(len(source_bytes)) + source_bytes + _varint(len(id_bytes)) + id_bytes
 
 
 class Layout:

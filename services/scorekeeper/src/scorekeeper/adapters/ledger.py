@@ -1,4 +1,4 @@
-"""The ledger's account of all notes, asked by HTTP and kept for a moment: the page must not wait for another service."""
+"""The ledger's account, asked by HTTP. That of all notes is kept for a moment: the page must not wait for another service."""
 
 import json
 import threading
@@ -6,6 +6,8 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 KEEP_S = 5.0
 _ANSWER_S = 1.0
@@ -21,6 +23,20 @@ class Accounted:
     dead_letters: int
     open: int
     lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A submission of a note that has no effect yet; `at_ms` is when it was accepted, or sent where it is not accepted yet."""
+
+    revision: int
+    is_accepted: bool
+    at_ms: int
+    is_lost: bool
+
+
+class NoAnswer(RuntimeError):
+    """The ledger does not answer."""
 
 
 class LedgerAccount:
@@ -50,8 +66,26 @@ class LedgerAccount:
 
     def _ask(self) -> Accounted | None:
         try:
-            with _OPENER.open(f"{self.url}/account", timeout=_ANSWER_S) as answer:
-                found = json.load(answer)
+            found = self._answer("/account")
             return Accounted(*(int(found[name]) for name in Accounted.__slots__))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def waiting(self, source: str, note_id: str) -> tuple[Waiting, ...]:
+        """What of a note has no effect yet, the oldest revision first; some seconds old.
+
+        Raises:
+            NoAnswer: The ledger is away.
+        """
+        try:
+            found = self._answer(f"/note?{urlencode({'source': source, 'note_id': note_id})}")
+            return tuple(
+                Waiting(int(one["revision"]), bool(one["is_accepted"]), int(one["at_ms"]), bool(one["is_lost"]))
+                for one in found["waiting"]
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NoAnswer(type(error).__name__) from None
+
+    def _answer(self, path: str) -> Any:
+        with _OPENER.open(f"{self.url}{path}", timeout=_ANSWER_S) as answer:
+            return json.load(answer)

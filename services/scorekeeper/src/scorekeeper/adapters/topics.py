@@ -3,19 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-from contracts.topics import DRIFT_DETECTED, ENTITIES_EXTRACTED, MODEL_EVENTS, QUALITY_MEASURED
-from runtime.consumer_errors import ConsumerErrors
+from confluent_kafka import Consumer, KafkaException
+from contracts.topics import (
+    ANNOTATORS_JUDGED,
+    DRIFT_DETECTED,
+    ENTITIES_CODED,
+    ENTITIES_EXTRACTED,
+    MODEL_EVENTS,
+    QUALITY_MEASURED,
+)
 from runtime.errors import Recoverable, SettingsError
-from runtime.positioned import Growth, PositionedConsumer
-from runtime.positions import OnJump, Partition, unheard
-from runtime.records import InputRecord
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.positions import OnJump, Partition, unheard
+from runtime.kafka.reader import RecordReader
+from runtime.kafka.records import InputRecord
 
-_ANSWER_S = 10.0
-_BATCH = 1_000
-_WAIT_S = 0.2
-FROM_THE_BEGINNING = frozenset({MODEL_EVENTS, DRIFT_DETECTED, QUALITY_MEASURED})
-"""Small topics that are told as a story: who serves, which episodes are open, what was measured last."""
+FROM_THE_BEGINNING = frozenset({MODEL_EVENTS, DRIFT_DETECTED, QUALITY_MEASURED, ANNOTATORS_JUDGED})
+"""Small topics that are told as a story: who serves, which episodes are open, what was measured last, whose labels are held."""
 
 Place = tuple[str, int]
 
@@ -65,7 +69,7 @@ class Topics:
     """Reads everything.
 
     Args:
-        consumer: Made without a group that counts; `close` closes it.
+        consumer: Made by `runtime.kafka.reader.open_client`; `close` closes it.
         names: Contract topic by full name.
         errors: Takes what the consumer says in place of records.
         on_jump: Hears of every jump of a position that nobody decided.
@@ -78,13 +82,12 @@ class Topics:
         names: Mapping[str, str],
         errors: ConsumerErrors,
         on_jump: OnJump = unheard,
+        *,
         on_halt: Callable[[Partition], None] | None = None,
     ) -> None:
-        self._consumer = consumer
         self._errors = errors
         self._names = names
-        self._reading = PositionedConsumer(consumer, on_jump, errors.saw, on_halt, on_fine=errors.fine)
-        self._growth = Growth(consumer, names)
+        self._reader = RecordReader(consumer, names, errors, on_error=errors.saw, on_jump=on_jump, on_halt=on_halt)
 
     def cluster(self) -> str:
         """Kafka's id of the cluster.
@@ -93,7 +96,7 @@ class Topics:
             Recoverable: The broker gave no answer.
         """
         try:
-            return str(self._consumer.list_topics(timeout=_ANSWER_S).cluster_id)
+            return self._reader.cluster()
         except KafkaException as error:
             raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
 
@@ -113,33 +116,26 @@ class Topics:
             raise Recoverable(f"Kafka cannot be asked: {error.args[0].name()}") from None
 
     def _starts(self, since_ms: int, kept: Callable[[str, int], int | None]) -> dict[Place, Start]:
-        places = [TopicPartition(*place) for place in self._growth.partitions()]
-        by_time = [
-            TopicPartition(one.topic, one.partition, since_ms)
-            for one in places
-            if self._names[one.topic] not in FROM_THE_BEGINNING
-        ]
-        windows = {
-            (one.topic, one.partition): one.offset
-            for one in self._consumer.offsets_for_times(by_time, timeout=_ANSWER_S)
-        }
+        extents = self._reader.extents()
+        windowed = [place for place in extents if self._names[place[0]] not in FROM_THE_BEGINNING]
+        windows = self._reader.since(windowed, since_ms)
         starts = {}
-        for one in places:
-            place = (one.topic, one.partition)
-            low, high = self._consumer.get_watermark_offsets(one, timeout=_ANSWER_S)
+        for place, (low, high) in extents.items():
             window = windows.get(place, low)
-            keeps_rows = self._names[one.topic] == ENTITIES_EXTRACTED
-            # A negative offset says that nothing is as young as that.
+            keeps_rows = self._names[place[0]] in {ENTITIES_EXTRACTED, ENTITIES_CODED}
             starts[place] = start_of(
-                low, high, high if window < 0 else window, kept(*place) if keeps_rows else None, keeps_rows=keeps_rows
+                low,
+                high,
+                high if window is None or self._names[place[0]] == ENTITIES_CODED else window,  # no number counts codes
+                kept(*place) if keeps_rows else None,
+                keeps_rows=keeps_rows,
             )
         return starts
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Go to the starts."""
-        self._errors.exists(self._names)
         begins = {place: start.read_from for place, start in starts.items()}
-        self._reading.begin(begins, begins)
+        self._reader.begin(begins, begins)
 
     def grown(self) -> dict[Place, Start]:
         """Read partitions that came since, from their beginning; empty: there are none.
@@ -147,14 +143,7 @@ class Topics:
         Raises:
             KafkaException: The broker gave no answer.
         """
-        new = self._growth.new(self._reading.positions.partitions)
-        starts = {}
-        for place in new:
-            low, high = self._reading.ends_of(place)
-            starts[place] = Start(low, low, high, 0)
-        if starts:
-            self._reading.add(dict.fromkeys(starts))
-        return starts
+        return {place: Start(low, low, end, 0) for place, (low, end) in self._reader.grown().items()}
 
     def read(self) -> list[InputRecord]:
         """What has come, perhaps nothing. It counts as taken: whoever cannot use it ends.
@@ -164,20 +153,19 @@ class Topics:
             ReadingBroken: A right or a topic has been missing for too long.
         """
         self._errors.check()
-        return self._reading.fetch(_BATCH, _WAIT_S)
+        return self._reader.read()
 
     def reached(self, ends: Mapping[Place, int]) -> bool:
         """Whether all that lay before these ends was read."""
-        return all((self._reading.positions.get(place) or 0) >= end for place, end in ends.items())
+        return self._reader.reached(ends)
 
     def lag(self) -> dict[str, int]:
         """Records that wait and can be read, by contract topic, as far as the client knows without asking."""
         waiting = dict.fromkeys(self._names.values(), 0)
-        for place in self._reading.positions.partitions:
-            here = self._reading.positions.get(place) or 0
-            waiting[self._names[place[0]]] += self._reading.waiting(place, here) or 0
+        for (topic, _), count in self._reader.waiting().items():
+            waiting[self._names[topic]] += count
         return waiting
 
     def close(self) -> None:
         """Read no more."""
-        self._consumer.close()
+        self._reader.close()

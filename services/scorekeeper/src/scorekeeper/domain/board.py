@@ -77,9 +77,11 @@ class Board:
         """The days of a window."""
         return last_days(self.today(now_ms), WEEK_DAYS if window == WEEK else 1)
 
-    def view(self, window: str, now_ms: int, city: str = "", version: str = "") -> View:
-        """A view as of now."""
-        return View(self.folded, self.days(window, now_ms), now_ms, city, version, self.assumptions)
+    def view(
+        self, window: str, now_ms: int, city: str = "", version: str = "", *, assumed: Assumptions | None = None
+    ) -> View:
+        """A view as of now; `assumed` in place of the board's own assumptions, to see what another rate would give."""
+        return View(self.folded, self.days(window, now_ms), now_ms, city, version, assumed or self.assumptions)
 
     def cities(self) -> list[str]:
         """Cities of the notes that are known, the busiest first."""

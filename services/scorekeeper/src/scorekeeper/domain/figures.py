@@ -1,13 +1,14 @@
 """The numbers of one look, as plain data: for the API, `rxtract quality`, and the page."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from contracts.records import LabelQuality
 from outcomes.cells import Cell, quantile_ms
 from outcomes.folding import INTAKE_DLQ, Episode, Promotion
-from outcomes.kpis import KPIS, Kpi, View, interval_of, met
-from outcomes.quality import LABELS
+from outcomes.kpis import KPIS, REMEDIES, Assumptions, Kpi, View, interval_of, met
+from outcomes.planning import Expectation, Point, audit_notes, expectation
+from outcomes.quality import LABELS, of_both_labels
 
 from scorekeeper.domain.board import TODAY, WEEK, Board
 
@@ -27,6 +28,11 @@ class Reading:
     met: bool | None
     days: tuple[tuple[str, float | None], ...]
 
+    @property
+    def remedy(self) -> str:
+        """What to do first; empty while the target is met, or nobody can say."""
+        return REMEDIES.get(self.kpi.name, "") if self.met is False else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -40,6 +46,27 @@ class Row:
     estimated_f1: float | None
     corrected: float | None
     slow_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to label next: of all notes of the week, whatever the page shows.
+
+    Attributes:
+        within: F1 that the audit of a week shall be near to.
+        audited: Notes of the week that were audited, of the version that serves.
+        needed: Notes that such an audit needs.
+        arrived: Live notes of the week.
+        curve: Labels and F1 of each version that was trained, in the order of labels.
+        next: What the next labels are expected to bring; None: not known yet.
+    """
+
+    within: float
+    audited: int
+    needed: int
+    arrived: int
+    curve: tuple[Point, ...]
+    next: Expectation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,8 @@ class Figures:
     refused_later: tuple[tuple[str, str, int], ...]
     episodes: tuple[Episode, ...]
     promotions: tuple[tuple[int, Promotion], ...]
+    awaits_approval: str
+    plan: Plan
     now_ms: int
 
     @property
@@ -87,16 +116,42 @@ class Figures:
         return tuple(row for row in self.quality if row.label in LABELS)
 
     @property
-    def quality_of_said(self) -> tuple[LabelQuality, ...]:
+    def quality_of_statements(self) -> tuple[LabelQuality, ...]:
         """Of each class of what is said, and of each kind."""
         return tuple(row for row in self.quality if row.label not in LABELS)
 
 
-def look(board: Board, now_ms: int, window: str, city: str = "", version: str = "") -> Figures:
-    """Read everything at one moment. Hold the board's lock."""
-    view = board.view(window, now_ms, city, version)
+def plan(board: Board, now_ms: int) -> Plan:
+    """Plan the labels of a week. Hold the board's lock."""
+    serving = board.folded.promotions[max(board.folded.promotions)].version if board.folded.promotions else ""
+    view, within = board.view(WEEK, now_ms, version=serving), board.assumptions.audit_f1_within
+    points = board.folded.trained.values()
+    return Plan(
+        within=within,
+        audited=len(view.audits),
+        needed=audit_notes(of_both_labels(view.quality), len(view.audits), within),
+        arrived=board.view(WEEK, now_ms).cell.notes,
+        curve=tuple(sorted(points)),
+        next=expectation(points),
+    )
+
+
+def look(
+    board: Board, now_ms: int, window: str, city: str = "", version: str = "", *, assumed: Assumptions | None = None
+) -> Figures:
+    """Read everything at one moment. Hold the board's lock.
+
+    Args:
+        board: The numbers.
+        now_ms: The moment, UTC milliseconds.
+        window: TODAY or WEEK.
+        city: "": all.
+        version: Of the model; "": all.
+        assumed: In place of the board's own assumptions, to see what another rate would give.
+    """
+    view = board.view(window, now_ms, city, version, assumed=assumed)
     days = board.days(WEEK, now_ms)
-    by_day = [(day, View(board.folded, (day,), now_ms, city, version, board.assumptions)) for day in days]
+    by_day = [(day, replace(view, days=(day,))) for day in days]
     readings = {}
     for kpi in KPIS:
         value = kpi.value(view)
@@ -127,6 +182,8 @@ def look(board: Board, now_ms: int, window: str, city: str = "", version: str = 
         refused_later=_refused_later(view),
         episodes=tuple(sorted(folded.episodes.values(), key=lambda one: one.began_at)),
         promotions=tuple(sorted(folded.promotions.items())),
+        awaits_approval=folded.awaits_approval,
+        plan=plan(board, now_ms),
         now_ms=now_ms,
     )
 
@@ -161,9 +218,10 @@ def _refused_later(view: View) -> tuple[tuple[str, str, int], ...]:
     return tuple((*key, times) for key, times in sorted(found.items()))
 
 
-def kpis_of(figures: Figures) -> dict[str, Any]:
+def kpis_of(figures: Figures, assumed: Assumptions) -> dict[str, Any]:
     """The KPIs for a program."""
     return {
+        "assumed": asdict(assumed),
         "window": {"name": figures.window, "first_day": figures.days[0], "last_day": figures.days[-1]},
         "city": figures.city,
         "version": figures.version,
@@ -172,12 +230,15 @@ def kpis_of(figures: Figures) -> dict[str, Any]:
         "people": {"decided": figures.decided, "corrected": figures.corrected, "hours": figures.people_hours},
         "kpis": {
             name: {
+                "title": one.kpi.title,
                 "value": one.value,
+                "days": dict(one.days),
                 "unit": one.kpi.unit,
                 "target": one.kpi.target,
                 "better": one.kpi.better,
                 "met": one.met,
                 "sentence": one.kpi.sentence,
+                "remedy": one.remedy,
             }
             for name, one in figures.readings.items()
         },

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 from contracts.identity import measurement_id
 from contracts.records import QualityMeasured
+from contracts.segments import ALL_NOTES
 from outcomes.days import day_start_ms
 
 from scorekeeper.domain.board import WEEK, Board
-
-ALL_NOTES = "all"
 
 
 def measurements(board: Board, now_ms: int) -> list[QualityMeasured]:

@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+import hashlib
+import hmac
+import secrets
 from collections.abc import Sequence
 
 from contracts.records import AccessAction, Seen
-from runtime.access_log import AccessLog
-from runtime.people import People, Person
+from runtime.web.access_log import AccessLog
+from runtime.web.people import People, Person
 from starlette.requests import Request
 
 ASK = {"WWW-Authenticate": 'Basic realm="Rxtract: your token of the review desk as password", charset="UTF-8"'}
@@ -25,6 +28,7 @@ class Door:
     def __init__(self, people: People, log: AccessLog | None) -> None:
         self._people = people
         self._log = log
+        self._forms_key = secrets.token_bytes(32)
 
     def __bool__(self) -> bool:
         """Whether anybody could come in."""
@@ -42,8 +46,24 @@ class Door:
         Raises:
             Recoverable: It could not be logged: show nothing.
         """
+        self.logged(person, AccessAction.EXAMPLES, notes, [Seen.IDENTITY])
+
+    def logged(self, person: Person, action: AccessAction, notes: Sequence[str], seen: Sequence[Seen]) -> None:
+        """Log what a person is about to be shown, or to do.
+
+        Raises:
+            Recoverable: It could not be logged: show nothing, do nothing.
+        """
         assert self._log is not None  # noqa: S101 - nobody came in
-        self._log.shown(person, AccessAction.EXAMPLES, notes, [Seen.IDENTITY])
+        self._log.shown(person, action, notes, seen)
+
+    def proof(self, person: Person) -> str:
+        """What a form of ours holds, so that no other site makes this person's browser send one: it sends the login by itself."""
+        return hmac.new(self._forms_key, f"{person.name}:{person.role}".encode(), hashlib.sha256).hexdigest()
+
+    def proves(self, person: Person, sent: str) -> bool:
+        """Whether a form is one that we gave this person."""
+        return hmac.compare_digest(self.proof(person).encode(), sent.encode())
 
 
 def _password(sent: str) -> str:

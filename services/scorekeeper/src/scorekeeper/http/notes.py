@@ -1,63 +1,108 @@
 """What became of a note, for the system that sent it: GET /v1/notes/{source}/{note_id}."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from contracts.identity import note_key
 from contracts.reasons import Reason
 from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_row, open_records
-from runtime.budget import OverBudget, Rates
-from runtime.client_door import HttpRefusal, authenticate, problem
-from runtime.client_tokens import Tokens
+from runtime.web.budget import OverBudget, Rates
+from runtime.web.client_door import HttpRefusal, authenticate, problem
+from runtime.web.client_tokens import Tokens
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from scorekeeper.adapters.ledger import NoAnswer, Waiting
 from scorekeeper.domain.board import Board
+from scorekeeper.domain.held import HeldRows, counting
 from scorekeeper.domain.refusals import RefusedOnce
 
 QUESTIONS_PER_S = 5.0
 """Of one client: each reads the records at rest."""
 
 
+def nothing_waits(_source: str, _note_id: str) -> tuple[Waiting, ...]:
+    """There is no ledger to ask."""
+    return ()
+
+
 class NotesApi:
-    """Answers a client about its own notes alone. The records at rest come some seconds behind the stream.
+    """Answers a client about its own notes alone. It lies some seconds behind the stream.
 
     Args:
         folder: Of the records at rest.
         board: Its dead letters.
         tokens: Of the HTTP door's clients; a client's name is its source.
+        held: Rows that are not at rest yet.
+        waiting: Asks the ledger what of a note has no effect yet; raises `NoAnswer`.
     """
 
-    def __init__(self, folder: Path, board: Board, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        board: Board,
+        tokens: Tokens,
+        *,
+        held: HeldRows | None = None,
+        waiting: Callable[[str, str], tuple[Waiting, ...]] = nothing_waits,
+    ) -> None:
         self._folder = folder
         self._board = board
         self._tokens = tokens
+        self._held = held or HeldRows()
+        self._waiting = waiting
         self._rates = Rates("questions_per_s", QUESTIONS_PER_S)
 
-    def get(self, request: Request, source: str, note_id: str) -> JSONResponse:
+    def get(self, request: Request, source: str, note_id: str) -> Response:
         """Tell it."""
-        try:
-            return self._answer(authenticate(request, self._tokens), source, note_id)
-        except HttpRefusal as refusal:
-            return problem(refusal)
-        except OverBudget as over:
-            message = "this client asks more often than it may"
-            return problem(HttpRefusal(429, "BUSY", message, {"Retry-After": str(over.retry_after_s)}))
+        return answered(lambda: self._answer(request, source, note_id))
 
-    def _answer(self, client: str, source: str, note_id: str) -> JSONResponse:
+    def row_of(self, request: Request, source: str, note_id: str) -> Mapping[str, Any] | None:
+        """The row of a client's own note that counts, at rest or about to be; None where there is none.
+
+        Raises:
+            HttpRefusal: It is not the client's, or the records cannot be read.
+            OverBudget: The client asks too often.
+        """
+        self._let_in(authenticate(request, self._tokens), source)
+        return self._newest(source, note_id)
+
+    def _let_in(self, client: str, source: str) -> None:
         if client != source:
             raise HttpRefusal(403, Reason.OTHER_SOURCE, "a client may ask about the notes of its own source alone")
         self._rates.check(client)
         self._rates.use(client, 1)
+
+    def _answer(self, request: Request, source: str, note_id: str) -> JSONResponse:
+        self._let_in(authenticate(request, self._tokens), source)
+        # What waits first: a note whose effect comes between the questions is then found by the later ones.
+        waiting = self._asked(source, note_id)
         with self._board.lock:
             refused = self._board.refusals.of(note_key(source, note_id))
-        row = self._row(source, note_id)
-        if row is None and not refused:
-            message = "nothing of this note is here: it is on its way (ask again in half a minute), or was never sent"
+        row = self._newest(source, note_id)
+        status = _status(row, waiting or (), refused)
+        if not status and waiting is None:
+            message = "nothing of this note is here, and the ledger cannot be asked whether it waits"
+            raise HttpRefusal(503, "BUSY", message, {"Retry-After": "5"})
+        if not status:
+            message = (
+                "nothing of this note is here: it came seconds ago (ask again in half a minute), or was never sent"
+            )
             raise HttpRefusal(404, "NOT_SEEN", message, {"Retry-After": "30"})
-        known = {"source": source, "note_id": note_id, "status": "refused" if row is None else "extracted"}
-        return JSONResponse(known | (_found(row) if row else {}) | {"refusals": _told(refused)})
+        known = {"source": source, "note_id": note_id, "status": status}
+        later = {"waiting": [_waits(one) for one in waiting or ()], "refusals": _refusals(refused)}
+        return JSONResponse(known | (_found(row) if row else {}) | later)
+
+    def _asked(self, source: str, note_id: str) -> tuple[Waiting, ...] | None:
+        try:
+            return self._waiting(source, note_id)
+        except NoAnswer:
+            return None
+
+    def _newest(self, source: str, note_id: str) -> Mapping[str, Any] | None:
+        # What is held first: it is cleared after it was laid at rest.
+        return counting(self._held.of(source, note_id), self._row(source, note_id))
 
     def _row(self, source: str, note_id: str) -> Mapping[str, Any] | None:
         try:
@@ -67,6 +112,30 @@ class NotesApi:
             return None
         except UNREADABLE:
             raise HttpRefusal(503, "BUSY", "the records cannot be read just now", {"Retry-After": "5"}) from None
+
+
+def answered(answer: Callable[[], Response]) -> Response:
+    """An answer, or the problem that it ends with."""
+    try:
+        return answer()
+    except HttpRefusal as refusal:
+        return problem(refusal)
+    except OverBudget as over:
+        message = "this client asks more often than it may"
+        return problem(HttpRefusal(429, "BUSY", message, {"Retry-After": str(over.retry_after_s)}))
+
+
+def _status(row: Mapping[str, Any] | None, waiting: Sequence[Waiting], refused: Sequence[RefusedOnce]) -> str:
+    """What became of it, in one word; "" where nothing is known."""
+    if row is not None:
+        return "extracted"
+    if any(one.is_accepted for one in waiting):
+        return "accepted"
+    return "submitted" if waiting else "refused" if refused else ""
+
+
+def _waits(one: Waiting) -> dict[str, Any]:
+    return {"revision": one.revision, ("accepted_at" if one.is_accepted else "submitted_at"): one.at_ms}
 
 
 def _found(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +156,7 @@ def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(refused: Sequence[RefusedOnce]) -> list[dict[str, Any]]:
+def _refusals(refused: Sequence[RefusedOnce]) -> list[dict[str, Any]]:
     return [
         {"reason": one.reason, "message": _sentence(one.reason), "refused_at": one.at, "place": one.place}
         for one in refused

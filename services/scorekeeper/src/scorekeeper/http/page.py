@@ -14,7 +14,7 @@ from contracts.records import LabelQuality
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from outcomes.days import day_start_ms
 from outcomes.examples import AUDIT, BEHIND, CORRECTED, DRIFT, HISTORY, NOTES, NOWHERE, REFUSED, REVIEW, STRAIGHT
-from outcomes.kpis import BY_NAME
+from outcomes.kpis import BY_NAME, Assumptions
 from outcomes.quality import is_known, of_both_labels
 
 from scorekeeper.adapters.ledger import Accounted
@@ -72,18 +72,41 @@ class Scope:
     window: str = WEEK
     city: str = ""
     version: str = ""
+    entry: float | None = None
+    validator: float | None = None
+    machine: float | None = None
+
+    def assumed(self, known: Assumptions) -> Assumptions:
+        """What is assumed in this look: the settings, except where the reader tries another value."""
+        return Assumptions(
+            known.entry_minutes if self.entry is None else self.entry,
+            known.validator_rupees_per_hour if self.validator is None else self.validator,
+            known.machine_rupees_per_hour if self.machine is None else self.machine,
+            known.audit_f1_within,
+        )
+
+    @property
+    def tries_values(self) -> bool:
+        """Whether anything is assumed that the settings do not say."""
+        return (self.entry, self.validator, self.machine) != (None, None, None)
 
     def query(self, **other: str) -> str:
         """The address of this scope with something changed."""
         return f"/{self._query(other)}"
+
+    def settled(self) -> str:
+        """The address of this scope with the settings' own assumptions."""
+        return replace(self, entry=None, validator=None, machine=None).query()
 
     def examples(self, kind: str, **other: str) -> str:
         """The address of the examples of a number in this scope, with something changed."""
         return f"/examples/{kind}{self._query(other)}"
 
     def _query(self, other: Mapping[str, str]) -> str:
-        said = {"window": self.window, "city": self.city, "version": self.version, **other}
-        kept = {name: value for name, value in said.items() if value and (name, value) != ("window", WEEK)}
+        tried = {"entry": self.entry, "validator": self.validator, "machine": self.machine}
+        chosen = {"window": self.window, "city": self.city, "version": self.version}
+        chosen |= {name: f"{value:g}" for name, value in tried.items() if value is not None} | dict(other)
+        kept = {name: value for name, value in chosen.items() if value and (name, value) != ("window", WEEK)}
         return f"?{urlencode(kept)}" if kept else ""
 
     def words(self) -> str:
@@ -109,6 +132,7 @@ class Page:
         questions: Questions,
         least_patients: int,
         desk_url: str = "",
+        *,
         account: Callable[[], Accounted | None] | None = None,
     ) -> None:
         self._board = board
@@ -123,6 +147,7 @@ class Page:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
+            points=words.points,
             share=words.share,
             number=words.number,
             value_of=words.value_of,
@@ -160,17 +185,26 @@ class Page:
         shows([one.identity for one in found] if kind in OF_NOTES else [])
         return template.render(kind=kind, title=KINDS[kind], rows=rows, desk_url=desk_url, scope=scope, letters=NOWHERE)
 
-    def closed(self, words: str) -> str:
-        """In place of examples: why they are not shown."""
-        return self._templates.get_template("examples.html").render(
-            title="Examples", rows=[], closed=words, scope=Scope()
-        )
+    def closed(self, words: str, title: str = "Examples") -> str:
+        """In place of what was asked for: why it is not shown."""
+        return self._templates.get_template("examples.html").render(title=title, rows=[], closed=words, scope=Scope())
+
+    def letters(self, rows: Sequence[Mapping[str, Any]], **context: Any) -> str:
+        """The list of dead letters."""
+        shown = [{**row, "when": words.moment(row["timestamp_ms"], self._board.zone, "%d %b %H:%M:%S")} for row in rows]
+        return self._templates.get_template("letters.html").render(rows=shown, **context)
+
+    def letter(self, row: Mapping[str, Any], **context: Any) -> str:
+        """One dead letter whole."""
+        when = words.moment(row["timestamp_ms"], self._board.zone, "%d %b %Y %H:%M:%S")
+        return self._templates.get_template("letter.html").render(row=row, when=when, **context)
 
     def _context(self, scope: Scope, now_ms: int) -> dict[str, Any]:
         answers = self._questions.answers()
         account = None if self._account is None else self._account()
         with self._board.lock:
-            figures = look(self._board, now_ms, scope.window, scope.city, scope.version)
+            assumed = scope.assumed(self._board.assumptions)
+            figures = look(self._board, now_ms, scope.window, scope.city, scope.version, assumed=assumed)
         zone = self._board.zone
         week_ms = day_start_ms(self._board.days(WEEK, now_ms)[0], zone)
         target = BY_NAME["validated_f1"].target
@@ -185,7 +219,7 @@ class Page:
             "notes_week": figures.readings["notes"],
             "notes_spark": charts.spark(figures.readings["notes"].days, "Notes"),
             "more": [figures.readings[name] for name in _MORE],
-            "assumed": self._board.assumptions,
+            "assumed": assumed,
             "pulse": charts.pulse(figures.pulse, zone),
             "pulse_total": sum(straight + people for _, straight, people in figures.pulse),
             "forest": charts.forest(
@@ -196,7 +230,7 @@ class Page:
                 figures.promotions,
                 week_ms,
                 now_ms,
-                zone,
+                zone=zone,
             ),
             "refused": _bars(figures.refused),
             "answers": _answers(answers),
@@ -237,6 +271,8 @@ def _card(figures: Figures, reading: Reading, kind: str) -> dict[str, Any]:
         detail = f"version {figures.versions[0].name} serves, no promotion is known"
     elif kpi.name == "refused_share":
         detail = f"{sum(times for _, times in figures.refused):,} refused"
+    if kpi.name == "model_age" and figures.awaits_approval:
+        detail = f"{detail}; version {figures.awaits_approval} awaits approval".removeprefix("; ")
     scoped = bool(figures.city or figures.version) and not kpi.segmented
     return {"reading": reading, "kind": kind, "picture": picture, "detail": detail, "everywhere": scoped}
 

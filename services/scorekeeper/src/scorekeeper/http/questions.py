@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.questions import READY_BY_NAME, UNREADABLE, NoRecordsAtRest, ask, open_records
-from runtime.logs import get_logger
+from runtime.service.logs import get_logger
 
 KEEP_S = 15.0
 SHOWN = ("diseases-by-city-and-week", "treatments-per-disease", "rising-mentions")

@@ -56,3 +56,12 @@ def target_of(target: float, better: str, unit: str) -> str:
 def moment(at_ms: int, zone: ZoneInfo, form: str = "%d %b %H:%M") -> str:
     """A time in the page's zone."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime(form)
+
+
+def points(f1: float) -> str:
+    """F1 in points.
+
+    >>> points(0.03), points(0.0037)
+    ('3', '0.4')
+    """
+    return f"{f1 * 100:.1f}".removesuffix(".0")

@@ -6,23 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lifecycle.job_process import AT, FAILED
-from runtime.errors import RxtractError
 
-
-class JobFailedError(RxtractError):
-    """The job gave no result; the message says how it ended and at which stage, never a text."""
-
-
-class JobAbandonedError(RxtractError):
-    """The job was ended because somebody else has its work now, or we are asked to stop."""
-
-
-Progress = Callable[[Mapping[str, Any]], None]
+from trainer.domain.job_runs import JobAbandonedError, JobFailedError, Progress
 
 
 class JobProcess:
@@ -58,19 +48,19 @@ class JobProcess:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        said = _Said(output, progress)
+        printed = _Printed(output, progress)
         deadline_s = time.monotonic() + self._timeout_s
         try:
             while True:
                 try:
                     child.wait(self._poll_s)
                 except subprocess.TimeoutExpired:
-                    said.read()
+                    printed.read()
                     if not go_on():
                         raise JobAbandonedError("the job was ended: its work is not ours any more") from None
                     if time.monotonic() >= deadline_s:
                         raise JobFailedError(
-                            f"the job took longer than {self._timeout_s:.0f} s, {said.place}: see RXTRACT_JOB_TIMEOUT_S"
+                            f"the job took longer than {self._timeout_s:.0f} s, {printed.place}: see RXTRACT_JOB_TIMEOUT_S"
                         ) from None
                 else:
                     break
@@ -78,11 +68,11 @@ class JobProcess:
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        said.read()
-        return _result(folder, child.returncode, said)
+        printed.read()
+        return _result(folder, child.returncode, printed)
 
 
-class _Said:
+class _Printed:
     """What a job has printed so far: its stages, told as they come, and how it failed."""
 
     def __init__(self, output: Path, progress: Progress) -> None:
@@ -120,17 +110,17 @@ class _Said:
         self._progress(found)
 
 
-def _result(folder: Path, code: int, said: _Said) -> dict[str, Any]:
+def _result(folder: Path, code: int, printed: _Printed) -> dict[str, Any]:
     path = folder / "result.json"
     if code != 0 or not path.exists():
-        raise JobFailedError(f"the job {_how_ended(code, said)}, {said.place}")
+        raise JobFailedError(f"the job {_how_ended(code, printed)}, {printed.place}")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def _how_ended(code: int, said: _Said) -> str:
-    if said.failed:
-        return f"failed with {said.failed}"
+def _how_ended(code: int, printed: _Printed) -> str:
+    if printed.failed:
+        return f"failed with {printed.failed}"
     if code >= 0:
         return f"ended with code {code} and no result"
     if -code == signal.SIGKILL:

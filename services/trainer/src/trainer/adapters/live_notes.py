@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from contracts.purposes import allows_training
 from contracts.records import NoteAccepted, Origin
-from runtime.history import History, readable
+from runtime.kafka.history import History, readable
 
 _MOST_READ = 50_000
 
@@ -25,6 +26,7 @@ class LiveNotes:
         topic: str,
         decode: Callable[[bytes | None], NoteAccepted],
         count: int,
+        *,
         most_read: int = _MOST_READ,
     ) -> None:
         self._history = history
@@ -47,8 +49,13 @@ class LiveNotes:
             block.sort(
                 key=lambda record: (record.timestamp_ms, record.offset), reverse=True
             )  # it comes by partition, oldest first
-            texts += [note.text for note in readable(self._decode, block) if note.origin is Origin.LIVE]
+            # Of an erased patient the note comes without its text; whose purpose leaves training out, teaches nothing.
+            texts += [note.text for note in readable(self._decode, block) if _may_be_used(note)]
             read += len(block)
             if len(texts) >= self._count or read >= self._most_read:
                 break
         return texts[: self._count]
+
+
+def _may_be_used(note: NoteAccepted) -> bool:
+    return note.origin is Origin.LIVE and note.text != "" and allows_training(note.purpose)

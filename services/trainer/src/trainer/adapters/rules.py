@@ -9,31 +9,31 @@ from typing import Any
 from clinical_ner.phrases import TableInvalid
 from clinical_ner.rules import Rules, open_rules, shipped_rules
 from clinical_ner.rules_tracking import SHIPPED, register_rules
-from clinical_ner.tracking import PREVIOUS
 from lifecycle.gate import Decision
 from lifecycle.rules_gate import RulesGateConfig, judge_rules, rules_report
 from lifecycle.rules_gold import GoldNote, shipped_gold
+from model_registry.version import DIGEST_TAG, PREVIOUS, Version
+from model_registry.writing import answered
 
-from trainer.adapters.job import Progress
-from trainer.adapters.models import Registry, Version, patient
-from trainer.jobs import RunJob
+from trainer.adapters.models import JobRegistry
+from trainer.domain.job_runs import Progress, RunJob
 
 
-class RulesRegistry(Registry):
+class RulesRegistry(JobRegistry):
     """MLflow's registry for the rules. Before the first release those of the program serve, under serial 0."""
 
-    def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version:
+    def promote(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version:
         """Let a version serve, as a model does; the first one leaves the program's own rules to go back to."""
         if champion is None and version.sha256 != shipped_rules().sha256:
             self._keep_shipped()
-        return super().enthrone(version, champion, command_id, kind)
+        return super().promote(version, champion, command_id, kind)
 
-    @patient
+    @answered
     def _keep_shipped(self) -> None:
         """May be done again: they are registered once."""
         shipped = shipped_rules()
         found = self._client.search_model_versions(f"name='{self._name}'")
-        known = [one for one in found if one.tags.get("artifact_sha256") == shipped.sha256]
+        known = [one for one in found if one.tags.get(DIGEST_TAG) == shipped.sha256]
         number = (
             str(known[0].version)
             if known

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from runtime.errors import SettingsError
-from runtime.logs import get_logger
+from runtime.service.logs import get_logger
 
 _log = get_logger(__name__)
 _PREFIX, _LOCK = "rxtract-trainer-", "lock"

@@ -15,6 +15,7 @@ ENDS = frozenset(
         ModelEventKind.ROLLED_BACK,
         ModelEventKind.TRAINING_FAILED,
         ModelEventKind.MERGED_INTO,
+        ModelEventKind.APPROVAL_AWAITED,
     }
 )
 """Events after which nothing is left to do for their command."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from contracts.records import DriftDetected, DriftLevel, LabelQuality, ModelAction, ModelCommand, QualityMeasured
+from contracts.segments import ALL_NOTES
 
-ALL_NOTES = "all"
 ALL_LABELS = "ALL"
 
 

@@ -3,31 +3,36 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from contracts.reasons import Reason
 from contracts.records import (
     AnnotationValidated,
+    AnnotatorJudged,
     DriftDetected,
+    EntitiesCoded,
     EntitiesExtracted,
     ModelEvent,
     QualityMeasured,
 )
 from contracts.topics import (
     ANNOTATIONS_VALIDATED,
+    ANNOTATORS_JUDGED,
     DLQ_SUFFIX,
     DRIFT_DETECTED,
+    ENTITIES_CODED,
     ENTITIES_EXTRACTED,
     MODEL_EVENTS,
     QUALITY_MEASURED,
 )
 from contracts.wire import WireError
 from outcomes.folding import DeadLetter
-from outcomes.records_at_rest import row_of
-from runtime.deadletter import REASON, header, origin_of
-from runtime.metrics import RECORDS_CONSUMED, Metrics
-from runtime.records import InputRecord, OutputRecord
+from outcomes.records_at_rest import codes_row_of, row_of
+from runtime.kafka.deadletter import REASON, header, origin_of
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import RECORDS_CONSUMED, Metrics
 
-from scorekeeper.adapters.sink import Sink
+from scorekeeper.adapters.sink import Sink, Sinks
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.measuring import Said
 from scorekeeper.domain.refusals import RefusedOnce
@@ -35,17 +40,24 @@ from scorekeeper.metrics import NOTES_FORGOTTEN, UNREADABLE_RECORDS
 
 RECORD_TYPES: Mapping[str, Any] = {
     ENTITIES_EXTRACTED: EntitiesExtracted,
+    ENTITIES_CODED: EntitiesCoded,
     ANNOTATIONS_VALIDATED: AnnotationValidated,
+    ANNOTATORS_JUDGED: AnnotatorJudged,
     DRIFT_DETECTED: DriftDetected,
     MODEL_EVENTS: ModelEvent,
     QUALITY_MEASURED: QualityMeasured,
 }
 """What is decoded; of dead letters the headers are enough."""
+_ROWS: Mapping[str, Callable[[Any, ZoneInfo], Mapping[str, Any]]] = {
+    ENTITIES_EXTRACTED: row_of,
+    ENTITIES_CODED: codes_row_of,
+}
+"""Topics whose records become rows."""
 UNKNOWN_REASON = "UNKNOWN"
 Read = Callable[[bytes | None], Any]
 
 
-class FoldHandler:
+class Fold:
     """Takes batches.
 
     Args:
@@ -63,7 +75,8 @@ class FoldHandler:
         names: Mapping[str, str],
         board: Board,
         said: Said,
-        sink: Sink,
+        *,
+        sink: Sink | Sinks,
         metrics: Metrics,
         saw: Callable[[Sequence[InputRecord]], None] = lambda _: None,
     ) -> None:
@@ -95,8 +108,8 @@ class FoldHandler:
         for topic, times in Counter(record.topic for record in records).items():
             self._metrics.counter(RECORDS_CONSUMED).labels(self._names[topic]).inc(times)
         for record, event in decoded:
-            if self._names[record.topic] == ENTITIES_EXTRACTED:
-                self._sink.take(record, None if event is None else row_of(event, self._board.zone))
+            if (row := _ROWS.get(self._names[record.topic])) is not None:
+                self._sink.take(record, None if event is None else row(event, self._board.zone))
         self._saw(records)
         return ()
 
@@ -108,12 +121,16 @@ class FoldHandler:
                 self._board.pulse.take(event)
             case AnnotationValidated():
                 folded.validated(event)
+            case AnnotatorJudged():
+                folded.judged(event)
             case DriftDetected():
                 folded.detected(event)
             case ModelEvent():
                 folded.model_event(event)
             case QualityMeasured():
                 self._said.take(event)
+            case EntitiesCoded():
+                pass  # rows alone: no number counts codes
             case _:
                 self._count_refused(record)
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contracts.records import ModelAction, ModelCommand
+from contracts.segments import ALL_NOTES
 
 from trainer.domain.drifts import refused_at
 from trainer.domain.ledger import Ledger, is_drift
-from trainer.domain.rules import ALL_NOTES
 
 CLOCKS_APART_MS = 3_600_000
 """Orders carry the notes' clock and labels the desk's: so much earlier a label still counts as one of the new language."""
@@ -56,25 +56,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class OrderContext:
     """Where an order stands.
 
     Attributes:
-        said_missing: How many labels it was last said to wait for.
+        missing_labels: How many labels its last event says that it waits for.
         drift: What it answers and what has not ended; of an order that names a segment that one, whether it drifts or not.
         waiting: Orders of drift that its run may answer too.
     """
 
-    said_missing: int | None = None
+    missing_labels: int | None = None
     drift: Drift = NO_DRIFT
     waiting: tuple[Waiting, ...] = ()
 
 
-UNTOLD = Story()
+NO_CONTEXT = OrderContext()
 
 
-def story_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelCommand], bool]) -> Story:
-    """Put the story of an order together; `is_over` says whether the drift of one has ended."""
+def context_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelCommand], bool]) -> OrderContext:
+    """Gather what is known of an order; `is_over` says whether the drift of one has ended."""
 
     def lasting(orders: Iterable[ModelCommand]) -> Drift:
         found = [one for one in orders if not is_over(one)]
@@ -84,7 +84,7 @@ def story_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelComm
 
     drift = _named(command) or lasting(ledger.drifts(command))
     waiting = [Waiting(one, lasting(ledger.drifts(one))) for one in ledger.waiting(command)]
-    return Story(
+    return OrderContext(
         ledger.deferred.get(command.command_id),
         drift,
         tuple(one for one in waiting if one.drift),

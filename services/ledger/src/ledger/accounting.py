@@ -1,8 +1,9 @@
 """What each record means for the account. A batch is read whole before any of it counts, so that a registry that is away changes nothing."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+
+from runtime.service.clock import now_ms
 
 from ledger.adapters.book import ACCEPTED, SUBMITTED, Book, Place
 from ledger.adapters.schemas import Schemas
@@ -28,11 +29,6 @@ class Role(StrEnum):
     ACCEPTED_LETTERS = "accepted letters"
 
 
-def now_ms() -> int:
-    """UTC milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 class Accounting:
     """Takes records of any topic into the book, in the order in which they are given.
 
@@ -50,6 +46,7 @@ class Accounting:
         schemas: Schemas,
         roles: Mapping[str, Role],
         on_unread: Callable[[str], None] = lambda _: None,
+        *,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._book = book
@@ -92,7 +89,7 @@ class Accounting:
         alone = len(headers) == 1 and headers[0][0] == ORIGIN_HEADER
         if alone or header(record, REPLAYED) is None:  # a replay is a note that somebody sends once more
             origin = _origin(headers[0][1] if alone else header(record, ORIGIN_HEADER))
-            if self._book.move(named, origin, place):
+            if self._book.move(named, origin, place, record.at_ms):
                 return
             if origin is not None and self._has_read(origin):
                 return  # the ingestor wrote it again after a crash: its submission has moved on already
@@ -140,9 +137,9 @@ class Accounting:
         return layout
 
 
-def _origin(said: bytes | None) -> Place | None:
+def _origin(value: bytes | None) -> Place | None:
     """The place of the submitted record that an accepted one names."""
-    partition, _, offset = (said or b"").partition(b":")
+    partition, _, offset = (value or b"").partition(b":")
     if not (partition.isdigit() and offset.isdigit()):
         return None
     return SUBMITTED, int(partition), int(offset)

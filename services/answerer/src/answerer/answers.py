@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clinical_ner.kinds import calibration_object
 from clinical_ner.objects import note_object
 from contracts.reasons import Reason
 from contracts.rules import Rules, name_fault, normalise, text_fault
-from runtime.metrics import Metrics
+from runtime.service.metrics import Metrics
 from serving.metrics import TAGGER_FAILURES
 from serving.tagging import LoadedModel, tag_each
 
@@ -65,7 +66,8 @@ class Answers:
         asked = [read_note(element, number, self._rules) for number, element in enumerate(elements, start=1)]
         valid = [one for one in asked if not one.faults]
         tagged = tag_each(model.tagger, [one.text for one in valid], self._attempts, self._failed)
-        said = {"model": _named(model), "rules_version": model.tagger.rules_version}
+        names = {"model": _named(model), "rules_version": model.tagger.rules_version}
+        metadata = getattr(model.tagger, "metadata", {})  # a tagger that is no artifact measured nothing
         found: list[dict[str, Any]] = []
         results = iter(tagged)
         for one in asked:
@@ -75,7 +77,8 @@ class Answers:
                 found.append(_refused(one))
             else:
                 normalised = {} if one.is_as_sent else {"normalised_text": one.text}
-                found.append(note_object(one.note_id, one.text, result) | normalised | said)  # type: ignore[arg-type]
+                said = {"calibration": calibration_object(metadata, result.statistics)}
+                found.append(note_object(one.note_id, one.text, result) | normalised | names | said)  # type: ignore[arg-type]
             self._notes.labels(client, one.faults[0][1].value if one.faults else "answered").inc()
         return found
 

@@ -4,33 +4,30 @@ Every step can be repeated: a trainer that died anywhere is followed by one that
 command, the moved alias by its mark, and says what the dead one did not get to say.
 """
 
+# ruff: noqa: D102 - a protocol's members say what they are by their names
+
 import json
-import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from annotations.trust import Trust
 from contracts.records import AnnotationValidated, ModelAction, ModelCommand, ModelEvent, ModelEventKind
+from lifecycle.gate_config import PERSON
 from lifecycle.readiness import missing_labels
-from runtime.logs import get_logger
-from runtime.metrics import Metrics
+from model_registry.version import AGAINST_TAG, CHALLENGER, GATE_TAG, LEFT_BY_TAG, Version, number_of
+from model_registry.writing import MlflowRefusedError
+from runtime.service import clock
+from runtime.service.logs import get_logger
+from runtime.service.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.job import JobAbandonedError, JobFailedError
-from trainer.adapters.models import (
-    AGAINST_TAG,
-    CHALLENGER,
-    GATE_TAG,
-    LEFT_BY_TAG,
-    MlflowRefusedError,
-    Version,
-    number_of,
-)
+from trainer.domain.context import NO_CONTEXT, NO_DRIFT, Drift, OrderContext
+from trainer.domain.job_runs import JobAbandonedError, JobFailedError, RunJob
 from trainer.domain.ledger import is_drift
 from trainer.domain.rules import why_void
-from trainer.domain.story import NO_DRIFT, UNTOLD, Drift, Story
-from trainer.jobs import Candidates, Finished, Jobs, JobSettings, RunJob, Sources, trigger
-from trainer.telling import Teller
+from trainer.events import EventPublisher
+from trainer.jobs import Candidates, Finished, Jobs, JobSettings, Sources, trigger
 
 _log = get_logger(__name__)
 PASSED = ("pass", "first")
@@ -41,13 +38,13 @@ TAUGHT_BY_TAG = "taught_by"
 
 
 class Models(Protocol):
-    """The model registry; `trainer.adapters.models.Registry` and a test's fake."""
+    """The model registry; `trainer.adapters.models.JobRegistry` and a test's fake."""
 
-    def by_alias(self, alias: str) -> Version | None: ...  # noqa: D102
-    def version(self, number: str) -> Version | None: ...  # noqa: D102
-    def of_command(self, command_id: str) -> Version | None: ...  # noqa: D102
-    def tables(self, version: Version) -> bytes: ...  # noqa: D102
-    def register(  # noqa: D102
+    def by_alias(self, alias: str) -> Version | None: ...
+    def version(self, number: str) -> Version | None: ...
+    def of_command(self, command_id: str) -> Version | None: ...
+    def tables(self, version: Version) -> bytes: ...
+    def register(
         self,
         folder: Path,
         result: Mapping[str, Any],
@@ -55,17 +52,15 @@ class Models(Protocol):
         trigger: str,
         check: Callable[[], None],
     ) -> Version: ...
-    def judge(  # noqa: D102
-        self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None
-    ) -> Version: ...
-    def set_alias(self, alias: str, version: Version) -> None: ...  # noqa: D102
-    def drop_alias(self, alias: str) -> None: ...  # noqa: D102
-    def enthrone(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version: ...  # noqa: D102
-    def finish_move(self, champion: Version) -> Version: ...  # noqa: D102
-    def forget_move(self, champion: Version) -> None: ...  # noqa: D102
+    def judge(self, version: Version, folder: Path, result: Mapping[str, Any], champion: Version | None) -> Version: ...
+    def set_alias(self, alias: str, version: Version) -> None: ...
+    def drop_alias(self, alias: str) -> None: ...
+    def promote(self, version: Version, champion: Version | None, command_id: str, kind: str) -> Version: ...
+    def finish_move(self, champion: Version) -> Version: ...
+    def forget_move(self, champion: Version) -> None: ...
 
 
-class OrderHandler:
+class OrderExecutor:
     """An order in, its events out. An event is published before the next step begins.
 
     Args:
@@ -86,50 +81,50 @@ class OrderHandler:
         sources: Sources,
         run_job: RunJob,
         settings: JobSettings,
+        *,
         say: Callable[[ModelEvent], None],
         may_go_on: Callable[[], bool],
         is_ours: Callable[[], bool],
         metrics: Metrics,
-        *,
         place: Path | None = None,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self._models = models
         self._sources = sources
         self._settings = settings
         self._is_ours = is_ours
         self._metrics = metrics
-        self._jobs = Jobs(models, sources, run_job, settings, may_go_on, metrics, place)
-        self._teller = Teller(settings.model_name, say, metrics, now_ms)
+        self._jobs = Jobs(models, sources, run_job, settings, may_go_on=may_go_on, metrics=metrics, place=place)
+        self._events = EventPublisher(settings.model_name, say, metrics, now_ms)
 
-    def __call__(self, command: ModelCommand, story: Story = UNTOLD) -> None:
+    def __call__(self, command: ModelCommand, context: OrderContext = NO_CONTEXT) -> None:
         """Carry one order out, as far as it goes now. What MLflow will never do ends it.
 
         Args:
             command: An open order.
-            story: Where it stands.
+            context: What is known of it beside the command.
 
         Raises:
             Recoverable: Something is away; the order stays open.
             JobAbandonedError: The work is not ours any more.
         """
         try:
-            self._carry_out(command, story)
+            self._carry_out(command, context)
         except MlflowRefusedError as error:
-            self._teller.fail(command, str(error))
+            self._events.fail(command, str(error))
         self._jobs.settled(command)
 
     def keep_only(self, open_orders: Container[str]) -> None:
         """Drop what was kept for any other order; not to be called while one is carried out."""
         self._jobs.keep_only(open_orders)
 
-    def _carry_out(self, command: ModelCommand, story: Story) -> None:
+    def _carry_out(self, command: ModelCommand, context: OrderContext) -> None:
         champion = self._models.by_alias("champion")
         self._metrics.gauge(self.serves_under).set(champion.serial if champion else 0)
         if champion is not None and self._finish_move(command, champion):
             return
         if command.model_name != self._settings.model_name:
-            self._teller.fail(
+            self._events.fail(
                 command, f"there is no model {command.model_name}: this trainer keeps {self._settings.model_name}"
             )
             return
@@ -139,7 +134,7 @@ class OrderHandler:
             return
         match command.action:
             case ModelAction.RETRAIN:
-                self._retrain(command, champion, story)
+                self._retrain(command, champion, context)
             case ModelAction.EVALUATE:
                 self._evaluate(command, champion)
             case ModelAction.PROMOTE:
@@ -147,28 +142,28 @@ class OrderHandler:
             case ModelAction.ROLLBACK:
                 self._roll_back(command, champion)
             case _:
-                self._teller.fail(command, "the order names no action that this trainer knows")
+                self._events.fail(command, "the order names no action that this trainer knows")
 
     # -- the four orders
 
-    def _retrain(self, command: ModelCommand, champion: Version | None, story: Story) -> None:
+    def _retrain(self, command: ModelCommand, champion: Version | None, context: OrderContext) -> None:
         made = self._models.of_command(command.command_id)
         if made is not None and made.tags.get(GATE_TAG):
-            self._go_on(command, made, champion, story)
+            self._go_on(command, made, champion, context)
             return
         if champion is not None and command.reason == FIRST:
             self._reject(command, None, [f"version {champion.version} serves already: no first model is needed"])
             return
-        if is_drift(command) and not story.drift:
+        if is_drift(command) and not context.drift:
             self._reject(command, None, [f"the drift of {command.segment or 'all'} is over: there is nothing to learn"])
             return
-        job = self._jobs.kept(command, Candidates(champion)) or self._train(command, champion, story)
+        job = self._jobs.kept(command, Candidates(champion)) or self._train(command, champion, context)
         if job is None:
             return
         with job:
             result = job.result
             if result["decision"] == "DEFER":
-                self._put_off(command, None, story, result)
+                self._put_off(command, None, context, result)
                 return
             taught_by = {str(who): int(notes) for who, notes in dict(result.get("taught_by", {})).items()}
             tags = {
@@ -181,48 +176,54 @@ class OrderHandler:
             made = self._register(command, job.folder, result, tags)
         numbers = {**_numbers(result), "annotations_read": float(job.annotations_read)}
         words = [f"trained in {float(result.get('seconds', 0)):.0f} s on {_trained_on(result)}"]
-        self._teller.tell(
+        self._events.publish(
             command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by
         )
         self._decide(command, made, champion, result)
 
-    def _train(self, command: ModelCommand, champion: Version | None, story: Story) -> Finished | None:
+    def _train(self, command: ModelCommand, champion: Version | None, context: OrderContext) -> Finished | None:
         """Train and judge; None when labels are missing or the job failed, which is said then."""
         annotations = list(self._sources.annotations())
-        if _needs_labels(command) and (lacking := self._lacking(annotations, story.drift)) is not None:
-            self._tell_lacking(command, story, *lacking)
+        if _needs_labels(command) and (lacking := self._lacking(annotations, context.drift)) is not None:
+            self._tell_lacking(command, context, *lacking)
             return None
-        drift = self._take_along(command, story, annotations)
+        drift = self._take_along(command, context, annotations)
         return self._run(command, Candidates(champion), annotations, drift)
 
     def _lacking(self, annotations: Sequence[AnnotationValidated], drift: Drift) -> tuple[int, str] | None:
         """How many labelled notes are missing, and of which segment; None when one segment has enough."""
         settings = self._settings
-        missing = missing_labels(annotations, drift.labels_from, settings.gate, settings.roles_key)
+        missing = missing_labels(
+            annotations, drift.labels_from, settings.gate, settings.roles_key, Trust.of(self._sources.judged())
+        )
         segment = min(missing, key=lambda one: missing[one])
         return (missing[segment], segment) if missing[segment] else None
 
-    def _tell_lacking(self, command: ModelCommand, story: Story, missing: int, segment: str) -> None:
+    def _tell_lacking(self, command: ModelCommand, context: OrderContext, missing: int, segment: str) -> None:
         """Drift waits for labels; who named a segment is told now, and orders again."""
         words = f"{missing} labelled notes of {segment} are missing"
         if is_drift(command):
-            self._teller.defer(command, missing, story, [words])
+            self._events.defer(command, missing, context, [words])
         else:
             self._reject(command, None, [f"{words} to judge a new model on: label more, or order without a segment"])
 
-    def _put_off(self, command: ModelCommand, made: Version | None, story: Story, result: Mapping[str, Any]) -> None:
+    def _put_off(
+        self, command: ModelCommand, made: Version | None, context: OrderContext, result: Mapping[str, Any]
+    ) -> None:
         """The gate had too little to judge by: as with labels that are missing, who named a segment is told now."""
         if _needs_labels(command) and not is_drift(command):
             self._reject(command, made, [TOO_LITTLE, *result["reasons"]], _numbers(result))
         else:
-            self._teller.defer(command, int(result.get("missing_labels") or 1), story, result["reasons"])
+            self._events.defer(command, int(result.get("missing_labels") or 1), context, result["reasons"])
 
-    def _take_along(self, command: ModelCommand, story: Story, annotations: Sequence[AnnotationValidated]) -> Drift:
+    def _take_along(
+        self, command: ModelCommand, context: OrderContext, annotations: Sequence[AnnotationValidated]
+    ) -> Drift:
         """Answer waiting orders of drift with this run, if their labels are there; gives all that it answers."""
-        drift = story.drift
-        for one in story.waiting:
+        drift = context.drift
+        for one in context.waiting:
             if self._lacking(annotations, one.drift) is None:
-                self._teller.merge(one.command, command)
+                self._events.merge(one.command, command)
                 drift |= one.drift
         return drift
 
@@ -252,13 +253,13 @@ class OrderHandler:
         if not self._is_ours():
             raise JobAbandonedError("the order was given up: its work is not ours any more")
 
-    def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, story: Story) -> None:
+    def _go_on(self, command: ModelCommand, made: Version, champion: Version | None, context: OrderContext) -> None:
         """Go on with a version that a trainer made before it died: say so, and take its verdict if it still counts."""
         read = float(made.tags.get(ANNOTATIONS_TAG, "0"))
         words = ["said after a restart: it had been trained and registered already"]
         taught_by = dict(json.loads(made.tags.get(TAUGHT_BY_TAG, "{}")))
         numbers = {"annotations_read": read}
-        self._teller.tell(
+        self._events.publish(
             command, ModelEventKind.MODEL_TRAINED, words, version=made, metrics=numbers, taught_by=taught_by
         )
         if _is_champion(made, champion):
@@ -268,19 +269,19 @@ class OrderHandler:
             self._decide(command, made, champion, None)
             return
         _log.info("the champion changed since the verdict: judged again", version=made.version)
-        judged = self._judge(command, made, champion, story.drift)
+        judged = self._judge(command, made, champion, context.drift)
         if judged is None:
             return
         made, result = judged
         if result["decision"] == "DEFER":
-            self._put_off(command, made, story, result)
+            self._put_off(command, made, context, result)
         else:
             self._decide(command, made, champion, result)
 
     def _evaluate(self, command: ModelCommand, champion: Version | None) -> None:
         offered = None if command.target_version is None else self._models.version(command.target_version)
         if offered is None:
-            self._teller.fail(
+            self._events.fail(
                 command,
                 f"there is no version {command.target_version}: `rxtract {self.words} list` shows which there are",
             )
@@ -318,7 +319,7 @@ class OrderHandler:
         try:
             return self._jobs.run(command, candidates, annotations, drift)
         except JobFailedError as error:
-            self._teller.fail(command, str(error))
+            self._events.fail(command, str(error))
             return None
 
     def _judge(
@@ -337,7 +338,7 @@ class OrderHandler:
         wanted = command.target_version
         version = self._models.by_alias(CHALLENGER) if wanted is None else self._models.version(wanted)
         if version is None:
-            self._teller.fail(
+            self._events.fail(
                 command,
                 f"there is no version {wanted or CHALLENGER}: `rxtract {self.words} list` shows which there are",
             )
@@ -346,7 +347,7 @@ class OrderHandler:
         elif (why := _why_not_promoted(version, champion)) is not None:
             self._reject(command, version, [why])
         else:
-            self._enthrone(command, version, champion, ["ordered by an operator"], {})
+            self._move_champion(command, version, champion, ["ordered by an operator"], {})
 
     def would_roll_back(self, command: ModelCommand) -> bool:
         """Whether a rollback would be carried out as things stand. Asked from another thread, before work is ended for it.
@@ -370,7 +371,7 @@ class OrderHandler:
     def _roll_back(self, command: ModelCommand, champion: Version | None) -> None:
         version = self._back_to(command)
         if version is None:
-            self._teller.fail(
+            self._events.fail(
                 command, f"there is no version {command.target_version or 'before this one'} to go back to"
             )
         elif (why := _why_not_gone_back_to(version, champion)) is not None:
@@ -384,7 +385,7 @@ class OrderHandler:
         else:
             left = champion.version if champion else "none"
             words = [f"back from version {left} to version {version.version}: {command.reason}"]
-            self._enthrone(command, version, champion, words, {}, ModelEventKind.ROLLED_BACK)
+            self._move_champion(command, version, champion, words, {}, ModelEventKind.ROLLED_BACK)
 
     # -- what they share
 
@@ -399,22 +400,33 @@ class OrderHandler:
             challenger = self._models.by_alias(CHALLENGER)
             if challenger is not None and challenger.version == version.version:
                 self._models.drop_alias(CHALLENGER)
-        self._teller.tell(command, ModelEventKind.REJECTED, reasons, version=version, metrics=numbers or {})
+        self._events.publish(command, ModelEventKind.REJECTED, reasons, version=version, metrics=numbers or {})
 
     def _decide(
         self, command: ModelCommand, made: Version, champion: Version | None, result: Mapping[str, Any] | None
     ) -> None:
-        """Promote or refuse by what the gate said, now or before a crash."""
+        """Promote, refuse or leave to a person by what the gate said, now or before a crash."""
         decision = str(result["decision"]).lower() if result else made.tags[GATE_TAG]
         reasons = list(result["reasons"]) if result else json.loads(made.tags.get("gate.reasons", "[]"))
         self._metrics.counter(m.GATE).labels(decision).inc()
-        if decision in PASSED:
+        if decision in PASSED and decision != FIRST and self._settings.gate.approval == PERSON:
+            self._await_approval(command, made, reasons, _numbers(result or {}))
+        elif decision in PASSED:
             self._models.set_alias(CHALLENGER, made)
-            self._enthrone(command, made, champion, reasons, _numbers(result or {}))
+            self._move_champion(command, made, champion, reasons, _numbers(result or {}))
         else:
             self._reject(command, made, reasons, _numbers(result or {}))
 
-    def _enthrone(
+    def _await_approval(
+        self, command: ModelCommand, made: Version, reasons: Sequence[str], numbers: Mapping[str, float]
+    ) -> None:
+        """Leave what passed to a person: the alias says which version waits, until another one does or a champion comes."""
+        self._need_ours()
+        self._models.set_alias(CHALLENGER, made)
+        words = [f"it waits for a person: `rxtract {self.words} approve {made.version}`", *reasons]
+        self._events.publish(command, ModelEventKind.APPROVAL_AWAITED, words, version=made, metrics=numbers)
+
+    def _move_champion(
         self,
         command: ModelCommand,
         version: Version,
@@ -431,10 +443,10 @@ class OrderHandler:
             self._reject(command, version, [words])
             return
         self._need_ours()  # whoever has it now finds the version by the command
-        moved = self._models.enthrone(version, champion, command.command_id, kind.value)
+        moved = self._models.promote(version, champion, command.command_id, kind.value)
         self._models.drop_alias(CHALLENGER)
         previous = champion.version if champion else None
-        self._teller.tell(command, kind, reasons, version=moved, previous=previous, metrics=numbers, serves=True)
+        self._events.publish(command, kind, reasons, version=moved, previous=previous, metrics=numbers, serves=True)
         self._models.forget_move(moved)
         _log.info("champion", version=moved.version, serial=moved.serial, kind=kind.value)
 
@@ -449,7 +461,7 @@ class OrderHandler:
         self._need_ours()
         champion = self._models.finish_move(champion)
         self._models.drop_alias(CHALLENGER)
-        self._teller.move(move, champion)
+        self._events.move(move, champion)
         self._models.forget_move(champion)
         return move.command_id == command.command_id
 

@@ -1,45 +1,44 @@
-"""How a trainer says what became of an order: one event of each kind for a command, under an identity that follows from it."""
+"""The events of orders: one of each kind for a command, under an identity that follows from it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from clinical_ner.rules_tracking import VERSION_TAG
 from contracts.records import ModelCommand, ModelEvent, ModelEventKind
-from runtime.metrics import Metrics
+from model_registry.version import RULES_TAG, Move, Version
+from runtime.service.metrics import Metrics
 
 from trainer import metrics as m
-from trainer.adapters.models import Move, Version
+from trainer.domain.context import OrderContext
 from trainer.domain.identity import event_id
-from trainer.domain.story import Story
 
 
-class Teller:
+class EventPublisher:
     """Publishes the events of one model.
 
     Args:
-        say: Publishes an event and waits for the broker's word.
+        send: Publishes an event and waits for the broker's acknowledgement.
     """
 
     def __init__(
-        self, model_name: str, say: Callable[[ModelEvent], None], metrics: Metrics, now_ms: Callable[[], int]
+        self, model_name: str, send: Callable[[ModelEvent], None], metrics: Metrics, now_ms: Callable[[], int]
     ) -> None:
         self._model_name = model_name
-        self._say = say
+        self._send = send
         self._metrics = metrics
         self._now_ms = now_ms
 
-    def defer(self, command: ModelCommand, missing: int, story: Story, reasons: Sequence[str]) -> None:
-        """Say how many labels an order waits for, once for each number."""
-        if story.said_missing == missing:
+    def defer(self, command: ModelCommand, missing: int, context: OrderContext, reasons: Sequence[str]) -> None:
+        """Publish how many labels an order waits for, once for each number."""
+        if context.missing_labels == missing:
             return
         identity = event_id(command.command_id, ModelEventKind.TRAINING_DEFERRED, str(missing))
         self._publish(command, ModelEventKind.TRAINING_DEFERRED, reasons, identity, missing_labels=missing)
 
     def fail(self, command: ModelCommand, why: str) -> None:
-        """Say that an order cannot be carried out."""
-        self.tell(command, ModelEventKind.TRAINING_FAILED, [why])
+        """Publish that an order cannot be carried out."""
+        self.publish(command, ModelEventKind.TRAINING_FAILED, [why])
 
-    def tell(
+    def publish(
         self,
         command: ModelCommand,
         kind: ModelEventKind,
@@ -51,7 +50,7 @@ class Teller:
         taught_by: Mapping[str, int] | None = None,
         serves: bool = False,
     ) -> None:
-        """Say what became of an order, or that its model is trained."""
+        """Publish what became of an order, or that its model is trained."""
         about = _about(version, previous, serves=serves)
         self._publish(
             command,
@@ -66,15 +65,15 @@ class Teller:
             self._metrics.counter(m.RUNS).labels(command.action.value, kind.value).inc()
 
     def move(self, move: Move, champion: Version) -> None:
-        """Say a move of the alias whose trainer died before it had."""
+        """Publish a move of the alias whose trainer died before it had published it."""
         kind = ModelEventKind(move.kind)
-        words = ["said after a restart: the alias had been moved already"]
+        reasons = ["published after a restart: the alias had been moved already"]
         about = _about(champion, move.left, serves=True)
-        self._publish_of(move.command_id, kind, words, event_id(move.command_id, kind), **about)
+        self._publish_of(move.command_id, kind, reasons, event_id(move.command_id, kind), **about)
 
     def merge(self, command: ModelCommand, into: ModelCommand) -> None:
-        """Say that one run serves two commands."""
-        self._say(merged(command, into, self._now_ms()))
+        """Publish that one run serves two commands."""
+        self._send(merged(command, into, self._now_ms()))
 
     def _publish(
         self, command: ModelCommand, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
@@ -84,7 +83,7 @@ class Teller:
     def _publish_of(
         self, command_id: str, kind: ModelEventKind, reasons: Sequence[str], identity: str, **more: Any
     ) -> None:
-        self._say(
+        self._send(
             ModelEvent(
                 event_id=identity,
                 kind=kind,
@@ -128,5 +127,5 @@ def _about(version: Version | None, previous: str | None, *, serves: bool) -> di
         "serial": version.serial if version and serves else None,
         "previous_version": previous,
         "artifact_sha256": version.sha256 if version else None,
-        "rules_version": version.tags.get(VERSION_TAG) if version else None,
+        "rules_version": version.tags.get(RULES_TAG) if version else None,
     }

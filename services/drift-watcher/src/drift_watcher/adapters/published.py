@@ -1,31 +1,11 @@
 """What drift-watchers have published already, read back from the topics themselves: a kill between an alarm and its state repeats none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from contracts.records import DriftDetected, ModelCommand
-from runtime.history import History
+from runtime.kafka.history import History
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Identities of published records.
-
-    Attributes:
-        events: Episode and level; RECOVERED, CRITICAL and WARNING come once each in an episode.
-        commands: Their ids.
-    """
-
-    events: frozenset[tuple[str, str]] = frozenset()
-    commands: frozenset[str] = frozenset()
-
-    def has_event(self, event: DriftDetected) -> bool:
-        """Whether an event is out."""
-        return (event.episode_id, event.level.value) in self.events
-
-    def has_command(self, command: ModelCommand) -> bool:
-        """Whether a command is out."""
-        return command.command_id in self.commands
+from drift_watcher.domain.published import Published
 
 
 class PublishedRecords:
@@ -45,6 +25,7 @@ class PublishedRecords:
         detected: str,
         commands: str,
         decode_event: Callable[[bytes | None], DriftDetected],
+        *,
         decode_command: Callable[[bytes | None], ModelCommand],
     ) -> None:
         self._history = history
@@ -53,7 +34,7 @@ class PublishedRecords:
         self._decode_event = decode_event
         self._decode_command = decode_command
 
-    def __call__(self) -> Said:
+    def __call__(self) -> Published:
         """What is out now.
 
         Raises:
@@ -61,7 +42,7 @@ class PublishedRecords:
         """
         events = self._history.decoded(self._detected, self._decode_event)
         commands = self._history.decoded(self._commands, self._decode_command)
-        return Said(
+        return Published(
             frozenset((one.episode_id, one.level.value) for one in events),
             frozenset(one.command_id for one in commands),
         )

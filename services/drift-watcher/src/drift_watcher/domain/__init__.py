@@ -1,0 +1,1 @@
+"""What the drift-watcher decides with; no client, no topic."""

@@ -1,0 +1,46 @@
+"""A note as a FHIR R4 document, for the system that sent it: GET /v1/notes/{source}/{note_id}/fhir."""
+
+from typing import Annotated
+
+from fastapi import Query
+from runtime.web.client_door import HttpRefusal
+from rxtract_fhir import FhirRefused, as_bytes, document, given_codes, guide_named, of_row, profile_named
+from starlette.requests import Request
+from starlette.responses import Response
+
+from scorekeeper.http.notes import NotesApi, answered
+
+FHIR_JSON = "application/fhir+json"
+Asked = Annotated[str, Query(max_length=40)]
+
+
+class FhirApi:
+    """Answers from the records at rest, whose rows come some seconds behind the stream.
+
+    Args:
+        notes: The door of notes: who may ask, how often, and the row that counts.
+    """
+
+    def __init__(self, notes: NotesApi) -> None:
+        self._notes = notes
+
+    def get(  # one query parameter each
+        self, request: Request, source: str, note_id: str, profile: Asked = "op-consult", guide: Asked = "6.5.0"
+    ) -> Response:
+        """The document."""
+        return answered(lambda: self._answer(request, (source, note_id), profile, guide))
+
+    def _answer(self, request: Request, note: tuple[str, str], profile: str, guide: str) -> Response:
+        row = self._notes.row_of(request, *note)
+        if row is None:
+            message = "nothing of this note lies at rest: it is on its way (ask again in half a minute), was refused, or was never sent"
+            raise HttpRefusal(404, "NOT_SEEN", message, {"Retry-After": "30"})
+        try:
+            chosen, version = profile_named(profile), guide_named(guide)
+        except FhirRefused as refused:
+            raise HttpRefusal(400, "BAD_QUERY", str(refused)) from None
+        try:
+            found = document(of_row(row), chosen, given_codes(row["entities"] or ()), guide=version)
+        except FhirRefused as refused:
+            raise HttpRefusal(409, "NO_DOCUMENT", str(refused)) from None
+        return Response(as_bytes(found), media_type=FHIR_JSON)

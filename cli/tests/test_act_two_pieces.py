@@ -6,13 +6,13 @@ import httpx
 import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span
 from corpus.simulation import Part, simulate
+from model_registry.version import Version
 from rxtract.commands.reextract import LOOK_EVERY_S, SameChampion, outcome
 from rxtract.demo.language import mentions_any, new_language, score_names, words_of
-from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
-from rxtract.models.versions import Version
 from rxtract.moments import moment
 from rxtract.reextract import Plan, Sent
+from rxtract.simulated_validator import DeskRefusedError, SimulatedValidator
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_times_are_read_with_and_without_a_zone():
 
 
 def champion(version="1", serial=1) -> Version:
-    return Version(version, ("champion",), serial, "", "", "", 0, "", "", "")
+    return Version("rxtract-ner", version, {"serial": str(serial)}, aliases=("champion",))
 
 
 @pytest.mark.parametrize("now", [champion("2", 2), champion("1", 3), None])

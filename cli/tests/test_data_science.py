@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 
@@ -10,7 +11,7 @@ import typer
 from clinical_ner.tagger import Tagger
 from lifecycle.leakage import leak
 from rxtract.annotations import read_annotations
-from rxtract.commands import compare, dataset, evaluate, experiment, train
+from rxtract.commands import compare, dataset, evaluate, experiment, recalibrate, train
 from rxtract.errors import UserError
 from typer.testing import CliRunner
 
@@ -26,6 +27,7 @@ TINY = {
     "groups": {"bias": [0], "lower": [-1, 0, 1], "suffix3": [0]},
     "conjunctions": [],
     "max_iterations": 8,
+    "algorithm": "lbfgs",
     "swap_copies": 0,
     "calibration_folds": 0,
     "min_frequency": 1.0,
@@ -47,6 +49,7 @@ def run():
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("compare")(compare.compare)
+    app.command("recalibrate")(recalibrate.recalibrate)
     app.add_typer(dataset.app, name="dataset")
     app.add_typer(experiment.app, name="experiment")
     runner = CliRunner()
@@ -107,6 +110,32 @@ def model(run, pairs, tiny, tmp_path):
 
 
 class TestTrainAndEvaluate:
+    def test_unlabelled_text_gives_the_model_clusters(self, run, pairs, tmp_path):
+        lines = [" ".join(words) for words, _ in sentences(300, 9)]
+        (tmp_path / "text.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+        (tmp_path / "descent.json").write_text(json.dumps({**TINY, "algorithm": "descent", "passes": 2}))
+        config = ["--config", tmp_path / "descent.json"]
+        words = ["train", *pairs("train"), *config, "--unlabelled", tmp_path / "text.txt.gz"]
+        assert run(*words, "--out", tmp_path / "model").exit_code == 0
+        found = Tagger.open(tmp_path / "model").metadata["support"]
+        assert found["unlabelled_sentences"] == 300
+        assert found["clustered_words"] > 10
+        assert found["background_notes"] == 3_000  # of the shipped corpus, at a low weight
+        assert found["background_weight"] == pytest.approx(1 / 3)
+
+    def test_unlabelled_text_that_cannot_be_used_is_refused_before_training(self, run, pairs, tiny, tmp_path):
+        (tmp_path / "few.txt").write_text("two lines\nof text\n")
+        (tmp_path / "odd.gz").write_text("no gzip")
+        for name, said in (("few.txt", "too few"), ("odd.gz", "odd.gz"), ("missing.txt", "cannot be read")):
+            words = ["train", *pairs("train"), *tiny, "--unlabelled", tmp_path / name, "--out", tmp_path / "model"]
+            assert said in refused(run(*words))
+            assert not (tmp_path / "model").exists()
+
+    def test_the_shipped_corpus_alone_has_neither_background_nor_names(self, run, tiny, tmp_path):
+        assert run("train", "--corpus", 60, *tiny, "--out", tmp_path / "model").exit_code == 0
+        found = Tagger.open(tmp_path / "model").metadata["support"]
+        assert (found["background_notes"], found["names"], found["clustered_words"]) == (0, 0, 0)
+
     def test_the_interface_that_others_script_against(self, run, pairs, model):
         result = run("evaluate", "--model", model, *pairs("test", 60, 5), "--json")
         scores = json.loads(result.stdout)
@@ -278,3 +307,167 @@ class TestExperiment:
             assert (tmp_path / "ex" / name).read_bytes().startswith(b"\x89PNG")
         assert "above 0 and up to 1" in refused(run("experiment", "learning-curve", *data, "--shares", "0,2"))
         assert "is no part" in refused(run("experiment", "ablation", *data, "--only", "nix"))
+
+
+FOREIGN = {
+    "text": "Known asthma on budesonide, CXR normal.",
+    "label": [[6, 12, "PROBLEM"], [16, 26, "DRUG"], [28, 31, "TEST"]],
+}
+MAP = "PROBLEM=DISEASE,DRUG=TREATMENT,TEST=-"
+
+
+def lines(path, *records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+class TestOwnLabels:
+    def test_import_names_the_format_and_maps_labels(self, run, tmp_path):
+        data = lines(tmp_path / "a.jsonl", {"id": 1, **FOREIGN})
+        result = run("dataset", "import", data, "--map", MAP, "--out", tmp_path / "set")
+        assert "recognised doccano: 1 note" in result.stdout
+        assert "labels left out as asked: TEST (1)" in result.stderr
+        manifest = json.loads((tmp_path / "set/manifest.json").read_text())
+        assert manifest["mentions"] == {"DISEASE": 1, "TREATMENT": 1}
+        assert manifest["formats"] == ["doccano: 1 note"]
+        described = json.loads(run("dataset", "describe", "--data", tmp_path / "set/notes.jsonl", "--json").stdout)
+        assert described["digest"] == manifest["digest"]
+
+    def test_every_command_refuses_alike_before_it_does_anything(self, run, model, tmp_path):
+        bad = {"text": "gout", "spans": [[0, 99, "D"]]}
+        data = ["--data", lines(tmp_path / "a.jsonl", FOREIGN, bad, bad)]
+        for words in (
+            ["dataset", "import", "--out", tmp_path / "x"],
+            ["dataset", "export", "--to", "conll", "--out", tmp_path / "x"],
+            ["dataset", "check"],
+            ["train", "--out", tmp_path / "x"],
+            ["evaluate", "--model", model],
+            ["compare", model, model],
+            ["experiment", "cv"],
+        ):
+            result = run(*words, *data)
+            assert isinstance(result.exception, UserError), words
+            message = str(result.exception)
+            assert "a.jsonl:2-3: span [0, 99) is not inside the text" in message
+            assert f"--map {','.join(sorted(MAP.split(',')))}" in message
+        assert not (tmp_path / "x").exists()
+
+    def test_options_that_make_no_sense_are_one_line(self, run, tmp_path):
+        data = lines(tmp_path / "a.jsonl", FOREIGN)
+        for said, words in {
+            "no mapping": ["--map", "PROBLEM"],
+            "no target": ["--map", "PROBLEM=ILL"],
+            "no way of counting": ["--offsets", "feet"],
+            "refuse or longest": ["--overlaps", "both"],
+            "DISEASE or TREATMENT": ["--annotates", "MOOD"],
+        }.items():
+            assert said in refused(run("dataset", "describe", "--data", data, *words))
+        assert "once" in refused(run("dataset", "import", data, "--data", data, "--out", tmp_path / "x"))
+
+    @pytest.mark.parametrize("target", ["jsonl", "conll", "spacy", "label-studio"])
+    def test_what_is_exported_is_read_again(self, run, pairs, tmp_path, target):
+        out = tmp_path / {"jsonl": "a.jsonl", "conll": "a.conll", "spacy": "a.spacy", "label-studio": "a.json"}[target]
+        assert run("dataset", "export", *pairs("a"), "--to", target, "--out", out).exit_code == 0
+        found = json.loads(run("dataset", "describe", "--data", out, "--json").stdout)
+        assert found["digest"] == json.loads(run("dataset", "describe", *pairs("a"), "--json").stdout)["digest"]
+
+    def test_a_label_that_nobody_annotated_prints_a_dash_and_judges_nothing(self, run, pairs, model, tmp_path):
+        data = pairs("one", 60, 5, marks="D")
+        shown = run("evaluate", "--model", model, *data, "--show", 3).stdout
+        assert "TREATMENT: -, not annotated in these notes;" in shown
+        scores = json.loads(run("evaluate", "--model", model, *data, "--json").stdout)
+        assert scores["annotated"] == ["DISEASE"]
+        assert scores["exact_span"]["micro"] == scores["exact_span"]["DISEASE"]
+        assert scores["predicted"]["TREATMENT"] > 0
+        verdict = " ".join(run("compare", model, model, *data, "--resamples", 200).stdout.split())
+        assert "all labels but TREATMENT: no clear difference" in verdict
+
+    def test_notes_of_one_label_are_left_out_of_training(self, run, pairs, tiny, tmp_path):
+        folder = tmp_path / "both"
+        folder.mkdir()
+        for name, marks, count in (("whole", "DT", 30), ("diseases", "D", 40)):
+            run("dataset", "export", *pairs(name, count, 1, marks), "--to", "jsonl", "--out", folder / f"{name}.jsonl")
+        result = run("train", "--data", folder, *tiny, "--out", tmp_path / "m")
+        assert "diseases.jsonl annotates DISEASE alone" in result.stderr
+        assert "40 notes that are annotated for one label alone are left out of training" in result.stderr
+        assert "30 notes with" in result.stderr
+
+    def test_notes_that_seem_to_lack_a_label_are_named(self, run, tmp_path):
+        span = {"D": [6, 12, "D"], "T": [16, 20, "T"]}
+        records = [
+            {"text": f"Known asthma on iron {n}.", "spans": [span["D"], span["T"]][: 1 + (n < 10)]} for n in range(40)
+        ]
+        result = run("dataset", "describe", "--data", lines(tmp_path / "a.jsonl", *records))
+        assert "30 of 40 notes mark no TREATMENT but hold names that others mark as TREATMENT" in " ".join(
+            result.stderr.split()
+        )
+
+
+class TestMlflowHabits:
+    @pytest.fixture(params=["file:./mlruns", "./mlruns", "http://127.0.0.1:9"])
+    def away(self, request, monkeypatch):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", request.param)
+        return request.param
+
+    def test_local_work_goes_on_with_a_line(self, run, pairs, tiny, away, tmp_path):
+        for words in (
+            ["dataset", "describe", *pairs("a")],
+            ["dataset", "import", *pairs("a"), "--out", tmp_path / "set"],
+            ["experiment", "cv", *pairs("a"), *tiny, "--folds", 2, "--out", tmp_path / "cv"],
+        ):
+            result = run(*words)
+            assert result.exit_code == 0
+            assert f"MLflow at {away}" in " ".join(result.stderr.split())
+            assert "going on without it" in " ".join(result.stderr.split())
+
+    def test_what_needs_the_server_says_so_in_a_line(self, run, pairs, model, away):
+        champion = "models:/rxtract-ner@champion"
+        for words in (["evaluate", "--model", champion, *pairs("a")], ["compare", champion, model, *pairs("a")]):
+            assert f"MLflow at {away}" in refused(run(*words))
+
+    def test_extract_reads_the_variables_of_the_others(self, away):
+        from rxtract.commands import extract
+
+        app = typer.Typer()
+        app.command()(extract.extract)
+        result = CliRunner().invoke(app, ["fever", "--model", "models:/rxtract-ner@champion"])
+        assert f"MLflow at {away}" in refused(result)
+
+    def test_a_database_that_is_none(self, run, pairs, monkeypatch, tmp_path):
+        (tmp_path / "no.db").write_text("no database at all, but text" * 100)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/no.db")
+        assert "MLflow at sqlite" in refused(run("evaluate", "--model", "models:/rxtract-ner@champion", *pairs("a")))
+
+
+class TestRecalibrate:
+    @pytest.fixture
+    def audit(self, pairs, tmp_path):
+        """Notes of which people annotated two thirds of what the model finds."""
+        options = pairs("audit", 150)
+        path = tmp_path / "audit_label"
+        path.write_text("".join(line if at % 3 else line.replace("D", "O") for at, line in enumerate(path.open())))
+        return options
+
+    def test_the_model_gets_new_curves_in_a_folder_of_its_own(self, run, audit, model, tmp_path):
+        result = run(
+            "recalibrate",
+            "--model",
+            model,
+            *audit,
+            "--kind",
+            "our audit",
+            "--out",
+            tmp_path / "new",
+            "--json",
+        )
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        assert found["notes"] == 150
+        kind = Tagger.open(tmp_path / "new").metadata["calibration"]["kind"]
+        assert (kind["name"], kind["notes"]) == ("our audit", 150)
+
+    def test_too_few_notes_are_refused_in_one_line(self, run, pairs, model, tmp_path):
+        result = run("recalibrate", "--model", model, *pairs("audit", 5), "--out", tmp_path / "new")
+        assert isinstance(result.exception, UserError)
+        assert "at least 30 are needed" in str(result.exception)
+        assert not (tmp_path / "new").exists()

@@ -9,7 +9,7 @@ from contracts import files
 from contracts.registry import InMemoryRegistry
 from contracts.topics import dlq_of, load_topics
 from embedded_stack.checks import Status
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 from rxtract import deployment
 from rxtract.addresses import StackAddresses, with_variables
 from typer.testing import CliRunner

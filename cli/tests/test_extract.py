@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import rxtract.commands.extract as extract_module
-from clinical_ner.html import Shown
 from clinical_ner.meaning import Assertion, Experiencer, Relation, RelationType, Status, Time
 from clinical_ner.notes import Label
-from clinical_ner.tagger import Entity, TaggedNote
+from clinical_ner.tagger import Entity, NoteStatistics, TaggedNote
 from clinical_ner.tracking_download import OpenedModel
 from rich.console import Console
 from rxtract.app import build
 from rxtract.commands.extract import _print, as_object
 from rxtract.errors import UserError
+from rxtract_tagger import FoundNote
 from typer.testing import CliRunner
 
 if TYPE_CHECKING:
-    from clinical_ner.tagger import NoteStatistics, Tagger
+    from clinical_ner.tagger import Tagger
 
 NOTE = "k/c/o T2DM and HTN, started tab metformin"
 PRESENT = Assertion(Status.PRESENT, Time.CURRENT, Experiencer.PATIENT, -1, -1)
@@ -36,7 +36,7 @@ def tagged(*pairs: tuple[int, int]) -> TaggedNote:
     return TaggedNote(
         entities=(T2DM, HTN, METFORMIN),
         confidence=0.7,
-        statistics=cast("NoteStatistics", None),
+        statistics=NoteStatistics(8, 2, 0, len(NOTE), 2, 1, 2, 1, 0, 0, 0.9),
         relations=tuple(Relation(RelationType.TREATS, *pair, 0.4) for pair in pairs),
     )
 
@@ -58,9 +58,10 @@ def test_people_see_every_disease_that_a_treatment_is_given_for(pairs, words):
 
 
 def test_scripts_get_every_relation_with_ids_and_words():
-    tagger = cast("Tagger", SimpleNamespace(rules_version="r1"))
+    tagger = cast("Tagger", SimpleNamespace(rules_version="r1", metadata={}))
     found = as_object(NOTE, tagged((2, 0), (2, 1)), OpenedModel(tagger, "shipped", "ab"))
     assert found["rules_version"] == "r1"
+    assert found["calibration"] == {"holds": None, "measured_on": None, "unseen_words": 0.25, "limit": None}
     assert [one["entity_id"] for one in found["entities"]] == ["e1", "e2", "e3"]
     assert found["relations"] == [
         {"type": "TREATS", "treatment": "metformin", "disease": words, "treatment_id": "e3", "disease_id": name, "confidence": 0.4}
@@ -68,11 +69,19 @@ def test_scripts_get_every_relation_with_ids_and_words():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("limit", "holds"), [(0.3, True), (0.2, False)])
+def test_scripts_are_shown_whether_confidences_hold_for_a_note(limit, holds):
+    kind = {"name": "our audit", "notes": 200, "limit": limit}
+    tagger = cast("Tagger", SimpleNamespace(rules_version="r1", metadata={"calibration": {"kind": kind}}))
+    found = as_object(NOTE, tagged(), OpenedModel(tagger, "shipped", "ab"))["calibration"]
+    assert found == {"holds": holds, "measured_on": "our audit", "unseen_words": 0.25, "limit": limit}
+
+
 @pytest.fixture
 def extract_cli(monkeypatch):
     """Runs the command over a tagger that finds what `tagged` has, wherever the note is `NOTE`."""
-    tagger = SimpleNamespace(rules_version="r1", tag=lambda texts: [tagged((2, 0)) for _ in texts])
-    monkeypatch.setattr(extract_module, "_open", lambda _: OpenedModel(cast("Tagger", tagger), "shipped", "ab"))
+    tagger = SimpleNamespace(rules_version="r1", metadata={}, tag=lambda texts: [tagged((2, 0)) for _ in texts])
+    monkeypatch.setattr(extract_module, "opened_model", lambda _: OpenedModel(cast("Tagger", tagger), "shipped", "ab"))
     return lambda *words, **more: CliRunner().invoke(build(["extract"]), ["extract", *map(str, words)], **more)
 
 
@@ -101,7 +110,7 @@ def test_a_page_shows_notes_in_colour_and_reads_none_of_them_as_html(extract_cli
         '<mark class="disease fact" title="disease, confidence 0.90"><span>T2DM</span><small>D</small></mark>' in html
     )
     denied = T2DM._replace(start=3, end=9, assertion=PRESENT._replace(status=Status.NEGATED))
-    shown = Shown("no <b>DM", tagged()._replace(entities=(denied._replace(end=8),)))._repr_html_()
+    shown = FoundNote("1", "no <b>DM", [denied._replace(end=8)], [], None)._repr_html_()
     assert "no &lt;b" not in shown.partition("<mark")[2]
     assert "<b>" not in shown
     assert '<mark class="disease denied"' in shown

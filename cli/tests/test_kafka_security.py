@@ -20,7 +20,7 @@ def test_sasl_and_tls_are_read_from_the_environment(monkeypatch, tmp_path):
     }.items():
         monkeypatch.setenv(f"RXTRACT_{name}", value)
     asked = []
-    monkeypatch.setattr("runtime.kafka_login.check_login", asked.append)
+    monkeypatch.setattr("runtime.service.kafka_login.check_login", asked.append)
     config = client_config(KAFKA, "rxtract-cli")
     assert config["security.protocol"] == "SASL_SSL"
     assert config["sasl.password"] == "hidden"

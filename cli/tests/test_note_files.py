@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import typer
 from clinical_ner.meaning import read_spans
 from clinical_ner.notes import Label, Span
 from clinical_ner.tagger import Entity, NoteStatistics, TaggedNote
+from clinical_ner.tracking_download import OpenedModel
 from rxtract.commands import assertion, extract
 from rxtract.errors import UserError
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ LABELS = {"DM": Label.DISEASE, "HTN": Label.DISEASE, "metformin": Label.TREATMEN
 class Tagger:
     """Finds three names, and reads what the note says of them."""
 
+    metadata: ClassVar[dict[str, object]] = {}
     rules_version = "test"
 
     def tag(self, texts):
@@ -38,8 +40,8 @@ class Tagger:
 
 @pytest.fixture
 def run(monkeypatch):
-    opened = SimpleNamespace(tagger=Tagger(), source="test", sha256="")
-    monkeypatch.setattr(extract, "_open", lambda _model: opened)
+    opened = OpenedModel(Tagger(), "test", "")
+    monkeypatch.setattr(extract, "opened_model", lambda _model: opened)
     app = typer.Typer()
     app.command("extract")(extract.extract)
     app.command("assertion")(assertion.assertion)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from runtime.health import HealthServer
+from runtime.service.health import HealthServer
 from rxtract.commands.reconcile import reconcile
 from rxtract.errors import UserError
 

@@ -4,13 +4,14 @@ import json
 
 import pytest
 from contracts.reasons import Reason
-from runtime.deadletter import ATTEMPT, REPLAYED, SOURCE, VALUE_BYTES, dead_letter, header, without_value
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import ATTEMPT, REPLAYED, SOURCE, VALUE_BYTES, dead_letter, header, without_value
+from runtime.kafka.letters import as_it_was, attempts, bytes_left_out
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.kafka.seen import Seen
 from rxtract import replay as command
 from rxtract.addresses import StackAddresses
 from rxtract.errors import UserError
-from rxtract.reading import Seen
-from rxtract.replay import as_it_was, attempts, bytes_left_out, check_bytes
+from rxtract.replay import check_bytes
 
 RECORD = InputRecord("in", 3, 41, 0, b"k", b"value", (("trace", b"1"),))
 

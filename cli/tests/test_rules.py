@@ -7,9 +7,9 @@ import json
 import pytest
 from clinical_ner.rules import shipped_rules
 from contracts.records import AnnotationValidated
+from model_registry.version import Version
 from rxtract.commands import rules
 from rxtract.errors import UserError
-from rxtract.models.versions import Version
 from typer.testing import CliRunner
 
 run = CliRunner()
@@ -67,7 +67,11 @@ def releases(monkeypatch) -> type[Releases]:
 
 
 def version(sha256: str, *aliases: str) -> Version:
-    return Version("3", aliases, 7, "operator", "pass", '["numbers"]', 0, sha256, "", "", "abc")
+    tags = {
+        "serial": "7", "trigger": "operator", "gate": "pass", "gate.reasons": '["numbers"]',
+        "artifact_sha256": sha256, "rules_version": "abc",
+    }  # fmt: skip
+    return Version("rxtract-rules", "3", tags, aliases=aliases)
 
 
 def test_without_a_release_it_is_said_so(releases) -> None:

@@ -5,12 +5,12 @@ import time
 import pytest
 from contracts.reasons import Reason
 from contracts.records import EntitiesExtracted, Entity, EntityLabel, ModelRef, Origin, Review, ReviewReason, Segment
+from runtime.kafka.seen import Seen
 from rxtract.demo.goals import figures
 from rxtract.demo.malformed import Malformed
-from rxtract.demo.observer import Outcomes
 from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
 from rxtract.highlight import Mark, bracketed
-from rxtract.reading import Seen
+from rxtract.observer import Outcomes
 
 
 def entity(label: str, text: str, shift: int = 0) -> Entity:

@@ -211,7 +211,7 @@ def test_doctor_asks_a_running_stack(stack, tmp_path):
 
 
 def test_a_stack_in_another_folder_is_found_as_long_as_it_runs(monkeypatch, tmp_path):
-    monkeypatch.setenv("RXTRACT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     written = tmp_path / "far" / "stack.json"
     written.parent.mkdir()

@@ -5,10 +5,10 @@ import json
 import pytest
 from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, ModelRef, Review, Segment
+from runtime.kafka.seen import Seen
 from rxtract.addresses import StackAddresses
 from rxtract.commands import why as command
 from rxtract.errors import UserError
-from rxtract.reading import Seen
 from typer import Typer
 from typer.testing import CliRunner
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedded_stack.cache import default_cache_dir
-
 from rxtract.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STACK = Path(".rxtract/stack.json")
 NOTED = "last-stack"
-"""In the cache folder: the stack.json of the stack that was started last."""
+"""In the folder of states: the path of the stack.json that was written last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,10 @@ class StackAddresses:
     stack_id: str = ""
     ledger_url: str = ""
     records_dir: str = ""
+    sealing: str = ""
+    key_store_file: str = ""
+    master_key_file: str = ""
+    pseudonym_key_file: str = ""
     topic_prefix: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,10 +76,15 @@ def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> Stac
     return StackAddresses(**{name: value for name, value in found.items() if name in known})
 
 
+def _state_dir() -> Path:
+    """`rxtract` in XDG_STATE_HOME, else ~/.local/state/rxtract."""
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser().absolute() / "rxtract"
+
+
 def remember_stack(path: Path) -> None:
     """Note where the stack.json lies that was written last, so that commands find it from any folder."""
     with contextlib.suppress(OSError):
-        noted = default_cache_dir() / NOTED
+        noted = _state_dir() / NOTED
         noted.parent.mkdir(parents=True, exist_ok=True)
         noted.write_text(str(path.absolute()), encoding="utf-8")
 
@@ -86,7 +93,7 @@ def _running() -> Path:
     """This folder's stack, or else the one that was started last, if it still runs."""
     if not DEFAULT_STACK.exists():
         with contextlib.suppress(OSError, ValueError):
-            noted = Path((default_cache_dir() / NOTED).read_text(encoding="utf-8").strip())
+            noted = Path((_state_dir() / NOTED).read_text(encoding="utf-8").strip())
             if noted.is_file():
                 return noted
     return DEFAULT_STACK

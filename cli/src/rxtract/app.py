@@ -12,8 +12,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from runtime.core_dumps import forbid_core_dumps
-from runtime.known_variables import unknown_variables
+from runtime.service.core_dumps import forbid_core_dumps
+from runtime.service.known_variables import unknown_variables
 
 from rxtract.errors import UserError
 
@@ -35,16 +35,27 @@ COMMANDS = (
     Command("up", "rxtract.commands.up:up", "Run"),
     Command("doctor", "rxtract.commands.doctor:doctor", "Run"),
     Command("extract", "rxtract.commands.extract:extract", "Notes"),
+    Command("batch", "rxtract.commands.batch:batch", "Notes"),
     Command("assertion", "rxtract.commands.assertion:assertion", "Notes"),
+    Command("deid", "rxtract.commands.deid:deid", "Notes"),
+    Command("code", "rxtract.commands.code:code", "Notes"),
+    Command("fhir", "rxtract.commands.fhir:fhir", "Notes"),
+    Command("terminology", "rxtract.commands.terminology:app", "Notes"),
     Command("send", "rxtract.commands.send:send", "Notes"),
     Command("simulate", "rxtract.commands.simulate:simulate", "Notes"),
     Command("tap", "rxtract.commands.tap:tap", "Notes"),
     Command("why", "rxtract.commands.why:why", "Notes"),
     Command("dlq", "rxtract.commands.dlq:app", "Notes"),
     Command("reextract", "rxtract.commands.reextract:reextract", "Notes"),
+    Command("access", "rxtract.commands.access:access", "Notes"),
+    Command("erase", "rxtract.commands.erase:erase", "Notes"),
+    Command("keys", "rxtract.commands.keys:app", "Notes"),
     Command("reconcile", "rxtract.commands.reconcile:reconcile", "Notes"),
     Command("sql", "rxtract.commands.sql:sql", "Notes"),
+    Command("omop", "rxtract.commands.omop:omop", "Notes"),
     Command("quality", "rxtract.commands.quality:quality", "Models"),
+    Command("report", "rxtract.commands.report:report", "Models"),
+    Command("shadow", "rxtract.commands.shadow:app", "Models"),
     Command("model", "rxtract.commands.model:app", "Models"),
     Command("rules", "rxtract.commands.rules:app", "Models"),
     Command("train", "rxtract.commands.train:train", "Models"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient
@@ -20,9 +21,12 @@ from embedded_stack.addresses import write_stack_json
 from embedded_stack.errors import StackError
 from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
+from runtime.errors import SettingsError
+from sealing.rotation import initialise
 
-from rxtract.addresses import StackAddresses
+from rxtract.addresses import StackAddresses, with_variables
 from rxtract.first_model import first_model, has_champion, register_first_model
+from rxtract.mlflow_server import runs_page
 from rxtract.stack_ports import door_ports, ports_from
 
 if TYPE_CHECKING:
@@ -48,6 +52,10 @@ PLACES = {
 """Settings that name a place in the stack's folder."""
 ANSWERER = "answerer"
 """What answers single notes at once, and has the page to try them."""
+ENRICHER = "enricher"
+"""What gives entities their codes."""
+NOTIFIER, WEBHOOKS_FILE = "notifier", "RXTRACT_WEBHOOKS_FILE"
+"""What tells sources of their notes, and the variable that names its endpoints: started where that is set."""
 TOKEN_BYTES = 24
 PSEUDONYM_KEY_BYTES = 48
 
@@ -199,7 +207,8 @@ def bring_up(
             name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}
         }
         keys = _secrets(folder, token, desk, lead)
-        environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages}
+        sealed = _key_store(folder)
+        environment = {**stack.addresses.as_environment(), **keys, **places, **records, **pages, **sealed}
         environment["RXTRACT_HTTP_DRAIN_S"] = "0"  # no load balancer stands before these: Ctrl-C is not made to wait
         known = StackAddresses(
             bootstrap_servers=stack.addresses.bootstrap_servers,
@@ -210,7 +219,9 @@ def bring_up(
             ingest_source=CLIENT,
             desk_token=desk if close_loop else "",
             desk_lead_token=lead if close_loop else "",
+            pseudonym_key_file=keys["RXTRACT_PSEUDONYM_KEY_FILE"],
         )
+        known = with_variables(asdict(known), sealed)
         running = Running(stack, folder, known, environment)
         try:
             with _step(progress, "Topics and schemas") as done:
@@ -218,7 +229,9 @@ def bring_up(
                 done(f"{running.topics} topics, {running.subjects} subjects")
             with _step(progress, "Champion") as done:
                 done(_ensure_champion(running, lambda words: progress("Champion", steps.BUSY, words)))
-            _start_services(running, progress, service_names(extractors, close_loop=close_loop), more)
+            names = service_names(extractors, close_loop=close_loop)
+            names += [NOTIFIER] if close_loop and os.environ.get(WEBHOOKS_FILE) else []
+            _start_services(running, progress, names, more)
             _publish_addresses(running)
             yield running
         finally:
@@ -257,7 +270,11 @@ def _ensure_champion(running: Running, say: Callable[[str], None]) -> str:
 def service_names(extractors: int, *, close_loop: bool) -> list[str]:
     """Return the names of the replicas to start; a name is its module, with a number where there are several."""
     several = [f"extractor-{number}" for number in range(1, extractors + 1)]
-    return ["ingestor", *(several if extractors > 1 else ["extractor"]), *((ANSWERER, *LOOP) if close_loop else ())]
+    return [
+        "ingestor",
+        *(several if extractors > 1 else ["extractor"]),
+        *((ANSWERER, ENRICHER, *LOOP) if close_loop else ()),
+    ]
 
 
 def _start_services(
@@ -303,6 +320,10 @@ def _publish_addresses(running: Running) -> None:
         "stack_id",
         "ledger_url",
         "records_dir",
+        "sealing",
+        "key_store_file",
+        "master_key_file",
+        "pseudonym_key_file",
     )
     extra = {**{name: getattr(known, name) for name in names}, "metrics": known.metrics}
     write_stack_json(running.data_dir / "stack.json", running.stack.addresses, extra)
@@ -356,6 +377,20 @@ def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
     return {name: str(path) for name, path in {**keys, **files}.items()}
 
 
+def _key_store(folder: Path) -> dict[str, str]:
+    """Where RXTRACT_SEALING=on: make the key store and its master key, once, and return their settings."""
+    if os.environ.get("RXTRACT_SEALING") != "on":
+        return {}
+    place = folder / "secrets"
+    store, master = place / "keys.db", place / "master.key"
+    if not store.exists():
+        try:
+            initialise(store, master)
+        except SettingsError as error:
+            raise StackError(str(error)) from None
+    return {"RXTRACT_SEALING": "on", "RXTRACT_KEY_STORE_FILE": str(store), "RXTRACT_MASTER_KEY_FILE": str(master)}
+
+
 def _tokens(folder: Path) -> list[str]:
     """Of the HTTP door's client, a validator and a lead; kept, so that a page that is open stays logged in."""
     place = folder / "secrets"
@@ -387,7 +422,7 @@ def links(running: Running) -> Sequence[tuple[str, str]]:
         *([("Review desk", f"{known.desk_url}/login#token={known.desk_token}")] if known.desk_url else []),
         *([("Review desk, lead", f"{known.desk_url}/login#token={known.desk_lead_token}")] if known.desk_url else []),
         ("HTTP door", f"{known.ingest_url}/docs"),
-        ("MLflow", known.mlflow_url),
+        ("MLflow", runs_page(known.mlflow_url)),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),
         *((f"{name} metrics", url) for name, url in known.metrics.items()),

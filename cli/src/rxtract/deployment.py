@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from embedded_stack import probes
 from embedded_stack.checks import Finding, Status
-from runtime.known_variables import unknown_variables
-from runtime.secret_files import is_token_hash
+from runtime.service.known_variables import unknown_variables
+from runtime.service.secret_files import is_token_hash
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rxtract.addresses import StackAddresses
 
-GROUPED = ("drift-watcher", "extractor", "ingestor", "trainer")
+GROUPED = ("drift-watcher", "enricher", "extractor", "ingestor", "trainer")
 """The services that read with a group, which is named after them; the others know their own places."""
 TOKENS_FILES = ("RXTRACT_HTTP_TOKENS_FILE", "RXTRACT_DESK_TOKENS_FILE", "RXTRACT_SCORE_TOKENS_FILE")
 MUCH_LAG = 1_000

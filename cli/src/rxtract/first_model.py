@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from clinical_ner.notes import AnnotatedNote
-    from clinical_ner.tracking import Registered
+    from model_registry.version import Version
 
 SEED = 20
-TRAINING_NOTES = 3_000
+TRAINING_NOTES = 4_000
 HELD_OUT_NOTES = 600
 PACKAGES = ("clinical_ner", "corpus", "lifecycle")
 MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}
@@ -43,9 +43,15 @@ def first_model(say: Callable[[str], None] = lambda _: None) -> FirstModel:
     return FirstModel(folder, json.loads(scores.read_text(encoding="utf-8")))
 
 
-def register_first_model(tracking_uri: str, model: FirstModel) -> Registered:
+def first_model_folder() -> Path:
+    """Return the folder of the shipped model: what `rxtract_tagger.Tagger.open()` opens in a checkout."""
+    return first_model().folder
+
+
+def register_first_model(tracking_uri: str, model: FirstModel) -> Version:
     """Log the shipped model to MLflow with its data set and scores, register it, and make it the champion."""
-    from clinical_ner.tracking import CHAMPION, dataset_record, log_and_register
+    from clinical_ner.tracking import dataset_record, log_and_register
+    from model_registry.version import CHAMPION
 
     training = dataset_record(training_notes(), "shipped-corpus", "training", "corpus.generate")
     return log_and_register(
@@ -76,6 +82,7 @@ def has_champion(tracking_uri: str, name: str) -> bool:
 def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     from clinical_ner.config import TrainingConfig
     from clinical_ner.evaluate import score
+    from clinical_ner.sklearn_crfsuite_check import need_same_labels
     from clinical_ner.tagger import Tagger
     from clinical_ner.train import train
     from corpus.generator import generate
@@ -91,6 +98,7 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     say("scoring on names that it never saw")
     held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")
     scores = score(held_out, Tagger.open(work / "tables.npz").tag([note.text for note in held_out]))
+    need_same_labels(work, held_out)
     (work / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
     try:
         work.rename(folder)

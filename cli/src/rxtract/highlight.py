@@ -55,9 +55,11 @@ def highlight(text: str, entities: Sequence[Marked]) -> Text:
 def _style(entity: Marked) -> str:
     """Full colour for the patient's present facts; struck out what is denied; underlined what is anything else."""
     label, assertion = str(entity.label), getattr(entity, "assertion", None)
-    if assertion is None or assertion[:3] in (("PRESENT", "CURRENT", "PATIENT"), ("UNKNOWN", "UNKNOWN", "UNKNOWN")):
+    # The model's own assertion is a tuple, a record's is not: both have the names.
+    judged: tuple[str, ...] = () if assertion is None else (assertion.status, assertion.time, assertion.experiencer)
+    if judged in ((), ("PRESENT", "CURRENT", "PATIENT"), ("UNKNOWN", "UNKNOWN", "UNKNOWN")):
         return STYLES.get(label, "bold")
-    return (NO_FACT if assertion.status == "NEGATED" else OTHER_FACT).get(label, "bold")
+    return (NO_FACT if judged[0] == "NEGATED" else OTHER_FACT).get(label, "bold")
 
 
 def bracketed(text: str, entities: Sequence[Marked]) -> str:

@@ -6,7 +6,6 @@ follows the last annotation. Doing it again changes nothing: notes, annotations 
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import Counter
 from dataclasses import replace
@@ -31,13 +30,16 @@ from contracts.records import (
 from contracts.registry import ConfluentRegistry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
 from contracts.wire import Serializer, WireError
-from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
+from runtime.service import clock
+from sealing import writing
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
 from rxtract.models.orders import DELIVERY_TIMEOUT_S, new_command, publish
+from rxtract.sealed import patient_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,8 +64,8 @@ def publish_import(
         UserError: Kafka or the registry does not answer, or a note cannot be published; nothing was ordered then.
     """
     addresses.need("bootstrap_servers", "schema_registry_url")
-    now_ms = int(time.time() * 1000)
-    _publish_words(addresses, words(notes, name, digest, now_ms))
+    now_ms = clock.now_ms()
+    _publish_annotations(addresses, words(notes, name, digest, now_ms))
     command = new_command(ModelAction.RETRAIN, model_name, REQUESTED_BY, reason="annotations")
     command = replace(command, command_id=str(uuid.uuid5(_NAMESPACE, f"{model_name}\x1f{digest}")))
     try:
@@ -130,17 +132,18 @@ def _word(note: AnnotatedNote, note_id: str, name: str, digest: str, now_ms: int
     )
 
 
-def _publish_words(addresses: StackAddresses, told: Iterator[AnnotationValidated]) -> None:
+def _publish_annotations(addresses: StackAddresses, annotations: Iterator[AnnotationValidated]) -> None:
     topic = prefixed(addresses.topic_prefix, ANNOTATIONS_VALIDATED)
     try:
-        serialize = Serializer.for_topic(AnnotationValidated, ConfluentRegistry(addresses.schema_registry_url), topic)
+        registry = ConfluentRegistry(addresses.schema_registry_url)
+        serialize = writing(Serializer.for_topic(AnnotationValidated, registry, topic), patient_keys(addresses))
     except SchemaNotFound:
         raise UserError(f"no schema for {topic}: run `rxtract schemas apply`") from None
     except RegistryUnavailable:
         raise UserError(f"the registry at {addresses.schema_registry_url} does not answer") from None
     producer = DeliveryProducer(client_config(addresses, "rxtract-cli"))
     try:
-        while batch := list(islice(told, _AT_ONCE)):
+        while batch := list(islice(annotations, _AT_ONCE)):
             records = [
                 OutputRecord(topic, note_key(word.source, word.note_id).encode(), serialize(word)) for word in batch
             ]

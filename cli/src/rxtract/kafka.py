@@ -17,8 +17,8 @@ def client_config(addresses: StackAddresses, client_id: str) -> dict[str, Any]:
         UserError: a security variable cannot be used, or a secured broker refuses us.
     """
     from runtime.errors import SettingsError
-    from runtime.kafka_login import check_login
-    from runtime.settings import KafkaSecurity
+    from runtime.service.kafka_login import check_login
+    from runtime.service.settings import KafkaSecurity
 
     addresses.need("bootstrap_servers")
     try:

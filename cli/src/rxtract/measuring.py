@@ -8,11 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from corpus import simulate
+from runtime.service import clock
 
 from rxtract.bringup import bring_up
-from rxtract.demo.doors import KafkaDoor
-from rxtract.demo.observer import Observer
+from rxtract.observer import Observer
 from rxtract.platform_notes import as_submitted
+from rxtract.senders import KafkaSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def measure_path(folder: Path, doors: ModuleType, scale: float, say: Callable[[s
 
 def _latency(addresses: Any, say: Callable[[str], None]) -> dict[str, float]:
     """Send at an even rate through the Kafka door; the clock is that of a consumer outside."""
-    door = KafkaDoor(addresses)
+    door = KafkaSender(addresses)
     total = LATENCY_NOTES_PER_S * (LATENCY_S + WARM_UP_S)
     notes = [as_submitted(note) for note in islice(simulate(SEED), total)]
     say(f"sending {LATENCY_NOTES_PER_S} notes a second for {LATENCY_S} s")
@@ -53,7 +54,7 @@ def _latency(addresses: Any, say: Callable[[str], None]) -> dict[str, float]:
         began = time.monotonic()
         per_tick = int(LATENCY_NOTES_PER_S * TICK_S)
         for number, start in enumerate(range(0, total, per_tick)):
-            now_ms = int(time.time() * 1000)
+            now_ms = clock.now_ms()
             door.send_soon([replace(note, written_at=now_ms) for note in notes[start : start + per_tick]])
             time.sleep(max(0.0, began + (number + 1) * TICK_S - time.monotonic()))
         door.close()

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from contracts import records
 from contracts.registry import ConfluentRegistry, RegistryUnavailable
 from contracts.topics import DLQ_SUFFIX, load_topics, prefixed
-from contracts.wire import Deserializer, WireError
 from runtime.errors import Recoverable
-from runtime.positioned import POSITION_CONFIG, Growth, PositionedConsumer
+from runtime.kafka.positioned import POSITION_CONFIG
+from runtime.kafka.reader import RecordReader
+from sealing import opening_decoders
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
+from rxtract.sealed import patient_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from contracts.record import Record
-    from runtime.positions import Partition
-    from runtime.records import InputRecord
+    from runtime.kafka.positions import Partition
+    from runtime.kafka.records import InputRecord
+    from runtime.kafka.seen import Decoders, Seen
 
     from rxtract.addresses import StackAddresses
 
 
-WAIT_S = 0.2
-AT_ONCE = 500
 ANSWER_S = 10.0
 SILENT_S = 30.0
 
@@ -50,52 +47,23 @@ class Stretch(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One record of a topic. `record` is None and `problem` a reason code where the value cannot be decoded."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    record: Any
-    problem: str
-
-    def header(self, name: str) -> str:
-        """Return the last header of that name as text, or an empty string."""
-        found = [value for key, value in self.headers if key == name]
-        return (found[-1] or b"").decode(errors="replace") if found else ""
-
-    def json(self) -> dict[str, Any] | None:
-        """Return the fields of a note that came by HTTP and was refused; None for anything else."""
-        if self.header("content-type") != "application/json":
-            return None
-        try:
-            fields = json.loads(self.value or b"")
-        except ValueError:
-            return None
-        return fields if isinstance(fields, dict) else None
-
-
-def record_type(topic: str) -> type[Record] | None:
-    """Return the class of a topic's records by the topic's plain name; None for a topic that is not ours."""
-    known = load_topics().get(topic)
-    return getattr(records, known.record) if known and known.record else None
-
-
 class TopicReader:
-    """Reads the topics of one stack without a consumer group: looking changes nothing."""
+    """Reads the topics of one stack without a consumer group: looking changes nothing.
 
-    def __init__(self, addresses: StackAddresses) -> None:
+    Args:
+        addresses: The stack.
+        opens: Whether sealed texts are opened, where the keys are named; they are left sealed otherwise.
+    """
+
+    def __init__(self, addresses: StackAddresses, *, opens: bool = True) -> None:
+        self._opens = opens
         self._addresses = addresses.need("bootstrap_servers", "schema_registry_url")
-        self._decoders: dict[str, Deserializer[Any] | None] = {}
 
     @cached_property
-    def _registry(self) -> ConfluentRegistry:
-        return ConfluentRegistry(self._addresses.schema_registry_url)
+    def _decoders(self) -> Decoders:
+        keys = patient_keys(self._addresses) if self._opens else None
+        registry = ConfluentRegistry(self._addresses.schema_registry_url)
+        return opening_decoders(registry, self._addresses.topic_prefix, keys)
 
     def names(self) -> list[str]:
         """Return the topics of this stack that exist, in order."""
@@ -130,16 +98,15 @@ class TopicReader:
         """
         consumer = self._consumer()
         try:
-            growth = Growth(consumer, topics)
             stretches = self._stretches(consumer, topics)
             for topic in topics:
                 if hidden := sum(one.end - one.readable for (name, _), one in stretches.items() if name == topic):
                     on_open(topic, hidden)
             begins = {place: _begin(one, from_end=from_end, last=last) for place, one in stretches.items()}
             ends = {place: one.readable for place, one in stretches.items() if begins[place] < one.readable}
-            reading = PositionedConsumer(consumer, on_error=self._fail)
-            reading.begin(begins if follow else {place: begins[place] for place in ends}, begins)
-            for record in _following(reading, growth, until) if follow else _up_to(reading, ends, until):
+            reader = RecordReader(consumer, topics, on_error=self._fail)
+            reader.begin(begins if follow else {place: begins[place] for place in ends}, begins)
+            for record in _following(reader, until) if follow else _up_to(reader, ends, until):
                 if wanted(record.key):
                     yield self._seen(record)
         except KafkaException as error:
@@ -188,48 +155,25 @@ class TopicReader:
         return {place: Stretch(lows[place], readable[place], ends[place]) for place in places}
 
     def _seen(self, message: InputRecord) -> Seen:
-        record, problem = self._decode(message.topic, message.value)
-        return Seen(*message, record, problem)
-
-    def _decode(self, topic: str, value: bytes | None) -> tuple[Any, str]:
-        decoder = self._decoder(topic.removesuffix(DLQ_SUFFIX))
-        if decoder is None:
-            return None, "NO_RECORD_TYPE"
         try:
-            return decoder(value), ""
-        except WireError as error:
-            return None, str(error.reason)
+            return self._decoders.seen(message)
         except RegistryUnavailable:
             raise UserError(f"the schema registry at {self._addresses.schema_registry_url} does not answer") from None
 
-    def _decoder(self, topic: str) -> Deserializer[Any] | None:
-        if topic not in self._decoders:
-            record = record_type(topic.removeprefix(self._addresses.topic_prefix))
-            self._decoders[topic] = Deserializer.for_topic(record, self._registry, topic) if record else None
-        return self._decoders[topic]
 
-
-def _following(reading: PositionedConsumer, growth: Growth, until: Callable[[], bool]) -> Iterator[InputRecord]:
+def _following(reader: RecordReader, until: Callable[[], bool]) -> Iterator[InputRecord]:
     """What is there and what comes, of partitions too that come."""
     while not until():
-        yield from reading.fetch(AT_ONCE, WAIT_S)
-        if new := growth.new(reading.positions.partitions):
-            reading.add(dict.fromkeys(new))
+        yield from reader.read()
+        reader.grown()
 
 
-def _up_to(reading: PositionedConsumer, ends: dict[Partition, int], until: Callable[[], bool]) -> Iterator[InputRecord]:
+def _up_to(reader: RecordReader, ends: dict[Partition, int], until: Callable[[], bool]) -> Iterator[InputRecord]:
     """What lies before these ends."""
-    left, heard_at = set(ends), time.monotonic()
-    while left and not until():
-        found = reading.fetch(AT_ONCE, WAIT_S)
-        for record in found:
-            if record.offset < ends[record.topic, record.partition]:
-                yield record
-        left = {place for place in left if (reading.positions.get(place) or 0) < ends[place]}
-        if found:
-            heard_at = time.monotonic()
-        elif time.monotonic() - heard_at > SILENT_S:
-            raise UserError(f"no record came for {SILENT_S:.0f} s: `rxtract doctor` says what answers")
+    try:
+        yield from reader.up_to(ends, SILENT_S, until)
+    except Recoverable:
+        raise UserError(f"no record came for {SILENT_S:.0f} s: `rxtract doctor` says what answers") from None
 
 
 def _begin(stretch: Stretch, *, from_end: bool, last: int | None) -> int:

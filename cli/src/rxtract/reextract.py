@@ -17,19 +17,19 @@ from contracts.records import NoteAccepted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, prefixed
 from contracts.wire import Deserializer, Serializer, WireError
-from runtime.delivery import DeliveryProducer
-from runtime.positioned import POSITION_CONFIG, PositionedConsumer
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.positioned import POSITION_CONFIG, PositionedConsumer
+from runtime.kafka.records import OutputRecord
 
-from rxtract.demo.lag import LagProbe
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
+from rxtract.lag import LagProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.positions import Partition
-    from runtime.records import InputRecord
+    from runtime.kafka.positions import Partition
+    from runtime.kafka.records import InputRecord
 
     from rxtract.addresses import StackAddresses
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -24,6 +26,7 @@ def print_scores(console: Console, scores: Mapping[str, Any]) -> None:
     table.add_row("exact spans, all", *_cells(spans["micro"]), style="bold")
     for label in LABELS:
         table.add_row(f"exact spans, {label}", *_cells(spans[label]))
+    _overlap_rows(table, scores)
     for name, shown in (("seen", "names seen in training"), ("unseen", "names not seen in training")):
         if scores.get(name) is not None:
             table.add_row(shown, *_cells(scores[name]))
@@ -34,8 +37,66 @@ def print_scores(console: Console, scores: Mapping[str, Any]) -> None:
     console.print(table)
     weighted = scores["token"]["weighted_f1_with_o"]
     console.print(f"token F1 weighted with O {weighted:.3f} (predicting nothing scores high on this one)", style="dim")
-    if scores.get("calibration"):
-        console.print(f"expected calibration error of entity confidence {scores['calibration']['ece']:.3f}")
+    if scores.get("calibration", {}).get("entities"):
+        console.print(
+            f"expected calibration error of entity confidence {scores['calibration']['ece']:.3f} (on these notes; on texts of another kind it is another)"
+        )
+    _print_unjudged(console, scores)
+    for name, rows in scores.get("by", {}).items():
+        _print_by(console, name, rows)
+
+
+def _overlap_rows(table: Table, scores: Mapping[str, Any]) -> None:
+    found = scores.get("overlap", {})
+    for name, words in (("micro", "all"), *((label, label) for label in LABELS)):
+        if name in found:
+            table.add_row(f"overlapping spans, {words}", *_cells(found[name]))
+
+
+def _print_unjudged(console: Console, scores: Mapping[str, Any]) -> None:
+    """Say what was predicted where nothing is annotated."""
+    for label in LABELS:
+        if label not in scores.get("annotated", LABELS):
+            console.print(
+                f"{label}: -, not annotated in these notes; {scores['predicted'][label]:,} predicted, judged by nothing"
+            )
+    bare = scores.get("without_gold", {"notes": 0})
+    if bare["notes"]:
+        counts = ", ".join(f"{count:,} {label}" for label, count in bare["predicted"].items())
+        console.print(
+            f"{bare['notes']:,} notes have no annotated entity; in {bare['notes_with_predictions']:,} of them something was predicted ({counts})"
+        )
+
+
+def _print_by(console: Console, name: str, rows: Mapping[str, Any]) -> None:
+    table = Table(title=f"F1 by {name}", title_justify="left")
+    for column in (name, "notes", "exact", *(f"exact {label}" for label in LABELS), "overlapping"):
+        table.add_column(column, justify="left" if column == name else "right")
+    for value, found in rows.items():
+        exact = [_f1(found["exact_span"][part]) for part in ("micro", *LABELS)]
+        table.add_row(escape(value), f"{found['notes']:,}", *exact, _f1(found["overlap"]["micro"]))
+    console.print(table)
+
+
+def _f1(found: Mapping[str, Any]) -> str:
+    return f"{found['f1']:.3f}" if found["support"] else "-"
+
+
+def print_errors(console: Console, found: Sequence[Any], show: int) -> None:
+    """Print the errors that come most often, with one place of each."""
+    counts = Counter((error.kind, error.label, error.text.casefold()) for error in found)
+    table = Table(
+        title=f"The {min(show, len(counts))} most frequent of {len(found):,} errors",
+        title_justify="left",
+        show_edge=False,
+    )
+    for name in ("times", "kind", "label", "in its place", "where"):
+        table.add_column(name, justify="right" if name == "times" else "left", overflow="fold")
+    first = {(error.kind, error.label, error.text.casefold()): error for error in reversed(found)}
+    for key, count in counts.most_common(show):
+        error = first[key]
+        table.add_row(f"{count:,}", str(error.kind), error.label, escape(error.found), escape(error.context))
+    console.print(table)
 
 
 _SHARES = {

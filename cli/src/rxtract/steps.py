@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def steps(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Yield a function that is told (steps done, steps in all, what was done)."""
+    """Yield a function that takes (steps done, steps in all, what was done)."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda done, total, said: console.print(f"{title} {done}/{total}: {said}", markup=False, soft_wrap=True)
+        yield lambda done, total, stage: console.print(f"{title} {done}/{total}: {stage}", markup=False, soft_wrap=True)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         task = progress.add_task(title, total=None)
 
-        def tell(done: int, total: int, said: str) -> None:
-            progress.update(task, completed=done, total=total, description=f"{title} {said}")
+        def report(done: int, total: int, stage: str) -> None:
+            progress.update(task, completed=done, total=total, description=f"{title} {stage}")
 
-        yield tell
+        yield report

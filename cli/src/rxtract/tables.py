@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.cells import cell_len
@@ -16,7 +16,7 @@ from rxtract.errors import UserError
 from rxtract.highlight import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout, every row.")]
 _GAP = 2
@@ -30,9 +30,9 @@ def one_form(*, as_json: bool, as_csv: bool) -> None:
         raise UserError("give --json or --csv, not both")
 
 
-def write_csv(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO | None = None) -> None:
     """Write rows for other programs. Text that a spreadsheet would run as a formula is kept from it by an apostrophe."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(out or sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([_safe(cell) for cell in row] for row in rows)
 

@@ -14,9 +14,9 @@ from contracts.records import NoteSubmitted
 from contracts.registry import ConfluentRegistry, RegistryUnavailable, SchemaNotFound
 from contracts.topics import NOTES_SUBMITTED, prefixed, subject_of
 from contracts.wire import Serializer, WireError
-from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed, Rejected
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contracts.whole_file import write_whole
+
 if TYPE_CHECKING:
     from rxtract.backfill.files import NoteFile
 
@@ -71,9 +73,7 @@ class StateFile:
 
     def save(self, progress: Progress) -> None:
         """Write the progress, whole or not at all."""
-        unfinished = self.path.with_name(self.path.name + ".part")
-        unfinished.write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        unfinished.replace(self.path)
+        write_whole(self.path, json.dumps(asdict(progress)))
 
 
 class Rejects:

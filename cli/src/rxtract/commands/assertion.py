@@ -11,10 +11,11 @@ import typer
 from clinical_ner.meaning import shipped_reader
 from rich.console import Console
 from rich.text import Text
+from rxtract_tagger.note_files import BadRow, NoteRow, batches
 
 from rxtract.facts import assertion_words
 from rxtract.highlight import highlight, printable
-from rxtract.note_files import BadRow, NoteRow, batches, read_json_lines
+from rxtract.note_files import read_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def assertion(
         bool, typer.Option("--json", help="Each row again, with status, time and experiencer on each span.")
     ] = False,
 ) -> None:
-    """Say of each given span whether the note calls it present, since when, and whose it is.
+    """Print status, time and experiencer of each given span.
 
     One row in, one row out, in order. A row that cannot be used gives {id, error}, and the exit code is then 1.
     """

@@ -9,7 +9,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rxtract.annotations import Data, Json, Labels, Seed, Sentences, SentencesFormat, read_annotations, say, told
+from rxtract.annotations import (
+    Data,
+    Json,
+    Labels,
+    Seed,
+    Sentences,
+    SentencesFormat,
+    one_line_errors,
+    read_annotations,
+    reads_annotations,
+    say,
+)
 from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow
 
 if TYPE_CHECKING:
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 _ADDRESS = "A folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN."
 
 
+@reads_annotations
 def compare(
     first: Annotated[str, typer.Argument(help=f"The model to compare with. {_ADDRESS}", metavar="MODEL")],
     second: Annotated[str, typer.Argument(help="The other model.", metavar="MODEL")],
@@ -56,9 +68,9 @@ def _contender(model: str, notes: Sequence[AnnotatedNote], address: str) -> Cont
     from clinical_ner.predictions import predict
     from clinical_ner.tracking_download import open_model
 
-    with told():
+    with one_line_errors():
         opened = open_model(model, address)
-    say([f"{model}: {said}" for said in trained_on_these(notes, opened.tagger.metadata)])
+    say([f"{model}: {remark}" for remark in trained_on_these(notes, opened.tagger.metadata)])
     return Contender(opened.source, predict(opened.tagger, notes), opened.tagger.training_mentions)
 
 
@@ -67,6 +79,9 @@ def _print(console: Console, found: Mapping[str, Any], show: int) -> None:
     for name in ("", "first", "second", "second - first"):
         table.add_column(name, justify="left" if not name else "right")
     for name, row in found["exact_span_f1"].items():
+        if row is None:
+            table.add_row("all labels" if name == "micro" else name, "-", "-", "-")
+            continue
         cells = [_interval(row["first"]), _interval(row["second"]), _gain(row["difference"])]
         table.add_row("all labels" if name == "micro" else name, *cells)
     for name, label in (("seen", "names seen"), ("unseen", "names not seen")):

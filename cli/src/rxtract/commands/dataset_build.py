@@ -12,11 +12,12 @@ from rich.console import Console
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
-from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow, mlflow_told
+from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow_or_go_on, mlflow_refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from annotations.trust import Trust
     from contracts.records import AnnotationValidated
     from lifecycle.snapshot import Snapshot
 
@@ -45,9 +46,10 @@ def build(
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Collect, validate, split by role, snapshot, digest; log the report to MLflow where one is known."""
+    """Collect, validate, split by role, replace what identifies people, snapshot, digest; log the report to MLflow where one is known."""
     from lifecycle.collection import collect
     from lifecycle.gate_config import GateConfig, GateConfigError
+    from lifecycle.identifiers import without_identifiers
     from lifecycle.report import dataset_report
     from lifecycle.snapshot import CorpusConfig, snapshot
 
@@ -55,21 +57,28 @@ def build(
         settings = GateConfig.from_dict(json.loads(gate or "{}"))
     except (GateConfigError, ValueError, TypeError) as error:
         raise UserError(f"--gate is not usable ({error}): give the trainer's RXTRACT_GATE") from None
-    collected = collect(_words(annotations, stack), _key(roles_key), settings.shares)
+    key = _key(roles_key)
+    words, trust = _words(annotations, stack)
+    collected = without_identifiers(collect(words, key, settings.shares, trust=trust), key)
     data = snapshot(collected, CorpusConfig(), settings.annotation_weight, () if segment == "all" else (segment,))
     report = {**collected.report(), "datasets": data.datasets(), "near_other_side": data.dropped, "digest": data.digest}
     text = dataset_report(collected.report(), data.datasets())
     _write(out, data, report, text)
-    _log(data, find_mlflow(tracking_uri, stack), out)
+    _log(data, find_mlflow_or_go_on(tracking_uri, stack), out)
     if json_:
         print(json.dumps(report, indent=2))
     else:
         print(text)
 
 
-def _words(path: Path | None, stack: Path | None) -> list[AnnotationValidated]:
-    if path is None:
-        return list(_from_topic(stack))
+def _words(path: Path | None, stack: Path | None) -> tuple[list[AnnotationValidated], Trust]:
+    """The annotations, and whose labels are held; a file of annotations says of nobody that they are."""
+    from annotations.trust import ALL_TRUSTED
+
+    return _from_topic(stack) if path is None else (_from_file(path), ALL_TRUSTED)
+
+
+def _from_file(path: Path) -> list[AnnotationValidated]:
     from contracts.plain import RecordError
     from contracts.records import AnnotationValidated
 
@@ -87,21 +96,25 @@ def _words(path: Path | None, stack: Path | None) -> list[AnnotationValidated]:
     return found
 
 
-def _from_topic(stack: Path | None) -> Iterator[AnnotationValidated]:
-    from contracts.records import AnnotationValidated
-    from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
+def _from_topic(stack: Path | None) -> tuple[list[AnnotationValidated], Trust]:
+    from annotations.trust import Trust
+    from contracts.records import AnnotationValidated, AnnotatorJudged
+    from contracts.topics import ANNOTATIONS_VALIDATED, ANNOTATORS_JUDGED, prefixed
 
     from rxtract.reading import TopicReader
 
     addresses = read_addresses(stack)
-    for seen in TopicReader(addresses).read([prefixed(addresses.topic_prefix, ANNOTATIONS_VALIDATED)]):
-        if isinstance(seen.record, AnnotationValidated):
-            yield seen.record
+    names = [prefixed(addresses.topic_prefix, name) for name in (ANNOTATIONS_VALIDATED, ANNOTATORS_JUDGED)]
+    found = [seen.record for seen in TopicReader(addresses).read(names)]
+    return (
+        [record for record in found if isinstance(record, AnnotationValidated)],
+        Trust.of(record for record in found if isinstance(record, AnnotatorJudged)),
+    )
 
 
 def _key(path: Path) -> bytes:
     from runtime.errors import SettingsError
-    from runtime.secret_files import read_key
+    from runtime.service.secret_files import read_key
 
     try:
         return read_key(path, "--roles-key")
@@ -131,7 +144,7 @@ def _log(data: Snapshot, server: str, out: Path) -> None:
         ("gold", data.gold, "evaluation"),
     )
     records = [dataset_record(notes, name, context) for name, notes, context in sets]
-    with mlflow_told(server):
+    with mlflow_refusals(server):
         log = MlflowLog(server, EXPERIMENT, "data set build", records, {})
         log.finish({}, [out / REPORT, out / "report.json"])
     Console(stderr=True, highlight=False).print(f"logged to MLflow, version {data.digest[:32]}")

@@ -44,7 +44,7 @@ def demo(
     ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output.")] = False,
 ) -> None:
-    """Bring everything up, send notes, show what becomes of them, check every step, stop everything. Exit code 0 or 1."""
+    """Start everything, send notes, follow them through the system, check every step, stop everything. Exit code 0 or 1."""
     end_as_by_ctrl_c()
     began = time.monotonic()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
@@ -118,9 +118,9 @@ def _stack(
         "RXTRACT_TRAINING": json.dumps({"averaged_fits": 1}),
         "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0",  # the story is about drift; by number it would train once more
     }
-    return bring_up(
-        folder, ephemeral=ephemeral, progress=progress, close_loop=acts > 1, service_env={"trainer": trainer}
-    )
+    desk = {"RXTRACT_DESK_WATCH": "false", "RXTRACT_DESK_CHECK_SHARE": "0"}  # the validators are simulated
+    environment = {"trainer": trainer, "review-desk": desk}
+    return bring_up(folder, ephemeral=ephemeral, progress=progress, close_loop=acts > 1, service_env=environment)
 
 
 def _memory(rss_bytes: dict[str, int]) -> str:

@@ -12,13 +12,16 @@ from typing import Annotated, Any
 import typer
 from contracts.topics import DLQ_SUFFIX, prefixed
 from rich.console import Console
+from runtime.kafka.letters import MAX_ATTEMPTS
+from runtime.kafka.letters import summary as _summary
+from runtime.kafka.seen import Seen
 
 from rxtract.addresses import StackAddresses, read_addresses
 from rxtract.commands.tap import as_object, describe
 from rxtract.errors import UserError
 from rxtract.highlight import printable
-from rxtract.reading import Seen, TopicReader
-from rxtract.replay import MAX_ATTEMPTS, attempts, bytes_left_out, check_bytes, replay, replay_mended
+from rxtract.reading import TopicReader
+from rxtract.replay import check_bytes, replay, replay_mended
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
@@ -137,7 +140,7 @@ def _find(addresses: StackAddresses, topic: str, place: str) -> Seen:
 def _fields(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path}: {type(error).__name__}; it must hold one JSON object") from None
     if not isinstance(fields, dict):
         raise UserError(f"{path} must hold one JSON object: the record's fields")
@@ -151,16 +154,3 @@ def _dlq(addresses: StackAddresses, topic: str) -> str:
 
 def _reason(seen: Seen) -> str:
     return seen.header("rxtract.reason")
-
-
-def _summary(seen: Seen) -> dict[str, Any]:
-    return {
-        "topic": seen.topic,
-        "place": f"{seen.partition}:{seen.offset}",
-        "timestamp_ms": seen.timestamp_ms,
-        "reason": _reason(seen),
-        "stage": seen.header("rxtract.stage"),
-        "attempt": attempts(seen),
-        "key": seen.key.decode(errors="replace") if seen.key is not None else None,
-        "bytes": bytes_left_out(seen) or len(seen.value or b""),
-    }

@@ -30,7 +30,7 @@ def doctor(
     ] = Path(".rxtract"),
     as_json: Annotated[bool, typer.Option("--json", help="A list of {name, status, message, remedy}.")] = False,
 ) -> None:
-    """Check this machine, and the servers that stack.json and RXTRACT_ variables name, one line each.
+    """Check this machine and the servers named in stack.json and RXTRACT_ variables, one line each.
 
     Topics, consumer groups, subjects of the schema registry and token files are looked at too. Exit code 1 if something that
     is needed is missing; a note is no problem.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from rxtract.annotations import Json, told
+from rxtract.annotations import Json, one_line_errors
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.backtest import Alarm, RecordedNote
     from drift.observation import NoteNumbers
 
-app = typer.Typer(name="drift", help="Drift of the notes' language.", no_args_is_help=True)
+app = typer.Typer(name="drift", help="Drift of the notes: run the detector on recorded notes.", no_args_is_help=True)
 
 _NOTES_AT_ONCE = 500
 _FIRST_NOTE_AT = 1_767_225_600_000  # 2026-01-01 UTC; notes without a time follow each other by a second
@@ -32,7 +32,7 @@ _EARLIEST_MS, _LATEST_MS = -2_208_988_800_000, 4_102_444_800_000  # 1900 to 2100
 
 @app.callback()
 def _group() -> None:
-    """Drift of the notes' language."""
+    """Drift of the notes: run the detector on recorded notes."""
 
 
 @app.command()
@@ -50,13 +50,13 @@ def backtest(
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Say what the drift-watcher would have said on recorded notes, in their order, with its own thresholds."""
+    """Run the drift detector on recorded notes, in their order, with the thresholds of the drift-watcher."""
     from clinical_ner.tracking_download import open_model
     from drift.backtest import backtest as run
     from drift.reference import references_of
 
     zone = _zone(timezone)
-    with told():
+    with one_line_errors():
         opened = open_model(model, find_mlflow(tracking_uri, stack) if ":/" in model else "")
     references = references_of(opened.tagger.metadata)
     if not references:
@@ -139,9 +139,9 @@ def _print(alarms: list[Alarm]) -> None:
     if not alarms:
         console.print("no alarm")
         return
-    said = set()
+    printed = set()
     for alarm in alarms:
         key = (alarm.note_index, alarm.segment, alarm.level)
-        if key not in said:
-            said.add(key)
+        if key not in printed:
+            printed.add(key)
             console.print(f"note {alarm.note_index}: {alarm.level}: {alarm.evidence}", markup=False, soft_wrap=True)

@@ -19,13 +19,16 @@ from rxtract.annotations import (
     Seed,
     Sentences,
     SentencesFormat,
+    Unlabelled,
+    one_line_errors,
     read_annotations,
     read_config,
+    reads_annotations,
     say,
-    told,
+    supported,
 )
 from rxtract.errors import UserError
-from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow, mlflow_told
+from rxtract.mlflow_server import Stack, TrackingUri, find_mlflow_or_go_on, mlflow_refusals
 from rxtract.steps import steps
 
 if TYPE_CHECKING:
@@ -36,13 +39,16 @@ if TYPE_CHECKING:
 
     from rxtract.annotations import AnnotationFile
 
-app = typer.Typer(help="Find out what trains a better model, on the training data only.")
+app = typer.Typer(
+    help="Experiments on the training data: a search of configurations, cross-validation, learning curve, ablation."
+)
 _PARENT_FILE = "mlflow_parent.json"
 Folds = Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the study, reports and plots.")]
 
 
 @app.callback(invoke_without_command=True)
+@reads_annotations
 def search(
     context: typer.Context,
     sentences: Sentences = None,
@@ -69,7 +75,7 @@ def search(
     file, base = read_annotations(sentences, labels, sentences_format, data), read_config(config)
     settings = SearchSettings(out, trials, folds, timeout, seed)
     with (
-        told(),
+        one_line_errors(),
         _logged(file, base, "search", out, tracking_uri, stack, resumable=True) as log,
         steps("search") as tell,
     ):
@@ -87,11 +93,13 @@ def search(
 
 
 @app.command()
+@reads_annotations
 def cv(
     sentences: Sentences = None,
     labels: Labels = None,
     sentences_format: SentencesFormat = None,
     data: Data = None,
+    unlabelled: Unlabelled = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the report and the calibration plot.")
     ] = None,
@@ -109,8 +117,13 @@ def cv(
     from rxtract.scoreboard import print_cross_validation
 
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
-    with told(), _logged(file, chosen, "cross-validation", out, tracking_uri, stack) as log, steps("cv") as tell:
-        found = report(file.notes, chosen, cross_validate(file.notes, chosen, folds, seed, tell))
+    with (
+        one_line_errors(),
+        _logged(file, chosen, "cross-validation", out, tracking_uri, stack) as log,
+        steps("cv") as tell,
+    ):
+        support = supported(unlabelled, seed, tell)
+        found = report(file.notes, chosen, cross_validate(file.notes, chosen, folds, seed, tell, support=support))
         files = []
         if out is not None:
             reliability_plot(found["calibration"], out / "reliability.png")
@@ -127,6 +140,7 @@ def cv(
 
 
 @app.command("learning-curve")
+@reads_annotations
 def learning_curve(
     sentences: Sentences = None,
     labels: Labels = None,
@@ -147,7 +161,11 @@ def learning_curve(
 
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
     wanted = _shares(shares)
-    with told(), _logged(file, chosen, "learning curve", out, tracking_uri, stack) as log, steps("curve") as tell:
+    with (
+        one_line_errors(),
+        _logged(file, chosen, "learning curve", out, tracking_uri, stack) as log,
+        steps("curve") as tell,
+    ):
         found = curve(file.notes, chosen, folds, wanted, seed, tell)
         learning_curve_plot(found["points"], out / "learning_curve.png")
         _write(out / "learning_curve.json", found)
@@ -162,6 +180,7 @@ def learning_curve(
 
 
 @app.command()
+@reads_annotations
 def ablation(
     sentences: Sentences = None,
     labels: Labels = None,
@@ -181,7 +200,11 @@ def ablation(
     from clinical_ner.plots import ablation_plot
 
     file, chosen = read_annotations(sentences, labels, sentences_format, data), read_config(config)
-    with told(), _logged(file, chosen, "ablation", out, tracking_uri, stack) as log, steps("ablation") as tell:
+    with (
+        one_line_errors(),
+        _logged(file, chosen, "ablation", out, tracking_uri, stack) as log,
+        steps("ablation") as tell,
+    ):
         found = ablate(file.notes, chosen, folds, seed, tell, only or ())
         ablation_plot(found["rows"], out / "ablation.png")
         _write(out / "ablation.json", found)
@@ -211,13 +234,13 @@ def _logged(
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    server = find_mlflow(tracking_uri, stack)
+    server = find_mlflow_or_go_on(tracking_uri, stack)
     if not server:
         yield NoLog()
         return
     from clinical_ner.tracking import EXPERIMENT, dataset_record
 
-    with mlflow_told(server):
+    with mlflow_refusals(server):
         parent = _parent(out, server) if resumable else ""
         records = [dataset_record(file.notes, file.source, "training")]
         log = MlflowLog(server, EXPERIMENT, f"{title} {file.source}", records, {"base": config.to_dict()}, parent)

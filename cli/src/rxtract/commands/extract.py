@@ -11,30 +11,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from clinical_ner.html import page
-from clinical_ner.meaning import RelationType, shipped_reader
-from clinical_ner.objects import entity_objects, note_object, relation_objects
-from clinical_ner.tagger import ArtifactRefused, Entity
+from clinical_ner.kinds import calibration_object, warning
+from clinical_ner.meaning import RelationType
+from clinical_ner.objects import note_object
+from clinical_ner.tagger import ArtifactRefused
 from clinical_ner.tracking_download import ModelUnavailable, OpenedModel, open_model
 from rich.console import Console
 from rich.text import Text
+from rxtract_tagger.note_files import BadRow
+from rxtract_tagger.tagger import Tagger
 
-from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
 from rxtract.facts import assertion_words, prescription_words
 from rxtract.first_model import first_model
 from rxtract.highlight import highlight, printable
-from rxtract.note_files import BadRow, NoteRow, batches, read_notes
+from rxtract.mlflow_server import find_mlflow
+from rxtract.note_files import read_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clinical_ner.meaning import NoteMeaning, Relation
-    from clinical_ner.notes import Span
-    from clinical_ner.tagger import TaggedNote, Tagger
-
-    Facts = tuple[Sequence[Entity], Sequence[Relation]]
-
-BATCH_NOTES = 256
+    from clinical_ner.meaning import Relation
+    from clinical_ner.tagger import Entity, TaggedNote
 
 PICTURE_COLUMNS = 100
 FILE_NAME = re.compile(r"\S+\.(?:txt|csv|json|jsonl|ndjson|parquet|md|docx?|pdf)", re.IGNORECASE)
@@ -63,7 +61,7 @@ def extract(
         ),
     ] = False,
 ) -> None:
-    """Print the diseases and treatments of TEXT, and what it says of them. Offsets count Unicode code points.
+    """Print the diseases and treatments in TEXT with their status, relations and prescriptions. Offsets count Unicode code points.
 
     A TEXT that begins with a dash goes behind `--`.
 
@@ -78,7 +76,7 @@ def extract(
     note = _from_stdin() if text == "-" else _no_file_name(text)
     if not note.strip():
         raise UserError("the note is empty: give its text, or pipe it in with -")
-    opened = _open(model)
+    opened = opened_model(model)
     try:
         tagged = opened.tagger.tag([note])[0]
     except ValueError as error:
@@ -90,6 +88,8 @@ def extract(
         return
     console = Console(highlight=False, soft_wrap=True)
     _print(console, note, tagged.entities, tagged.relations)
+    if unlike := warning(opened.tagger.metadata, tagged.statistics):
+        console.print(Text(unlike, "dim"))
     if svg is not None:
         _write(svg, picture(note, tagged))
 
@@ -132,38 +132,30 @@ def picture(note: str, tagged: TaggedNote) -> str:
 def as_object(note: str, tagged: TaggedNote, opened: OpenedModel) -> dict[str, Any]:
     """Return the stable object of `--json`; a relation names its ends by their ids and their words."""
     model = {"source": opened.source, "sha256": opened.sha256}
-    return note_object("1", note, tagged) | {"model": model, "rules_version": opened.tagger.rules_version}
+    found = note_object("1", note, tagged) | {"model": model, "rules_version": opened.tagger.rules_version}
+    return found | {"calibration": calibration_object(opened.tagger.metadata, tagged.statistics)}
 
 
 def _extract_file(path: Path, model: str | None, *, as_json: bool, svg: Path | None, html: Path | None) -> None:
     if svg is not None:
         raise UserError("--svg draws one note: give its TEXT instead of --file")
     rows = read_notes(path)
-    tagger = _open(model).tagger
+    tagger = Tagger(opened_model(model))
     console = Console(highlight=False, soft_wrap=True)
     refused = 0
     pages: list[tuple[str, str, Sequence[Entity]]] = []
-    for batch in batches(rows, BATCH_NOTES):
-        notes = [row for row in batch if isinstance(row, NoteRow)]
-        results = iter(_read(tagger, notes))
-        for row in batch:
-            if isinstance(row, BadRow):
-                refused += 1
-                _say_bad(row, as_json=as_json)
-                continue
-            entities, relations = next(results)
-            if html is not None:
-                pages.append((str(row.row_id), row.text, entities))
-            if as_json:
-                found = {
-                    "id": row.row_id,
-                    "entities": entity_objects(row.text, entities),
-                    "relations": relation_objects(row.text, entities, relations),
-                }
-                sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-            else:
-                console.print(Text(f"{row.row_id}", "bold"))
-                _print(console, row.text, entities, relations)
+    for row in tagger.stream(rows):
+        if isinstance(row, BadRow):
+            refused += 1
+            _say_bad(row, as_json=as_json)
+            continue
+        if html is not None:
+            pages.append((str(row.id), row.text, row.entities))
+        if as_json:
+            sys.stdout.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+        else:
+            console.print(Text(f"{row.id}", "bold"))
+            _print(console, row.text, row.entities, row.relations)
     sys.stdout.flush()
     if html is not None:
         _write(html, page(pages))
@@ -178,37 +170,19 @@ def _say_bad(row: BadRow, *, as_json: bool) -> None:
         print(f"{row.row_id}: {row.error}", file=sys.stderr)
 
 
-def _read(tagger: Tagger, notes: Sequence[NoteRow]) -> list[Facts]:
-    """Entities and relations of each note: found by the model, or judged as they came."""
-    found = iter(tagger.tag([note.text for note in notes if note.spans is None]))
-    given = [note for note in notes if note.spans is not None]
-    judged = iter(shipped_reader().read([note.text for note in given], [note.spans or () for note in given]))
-    results: list[Facts] = []
-    for note in notes:
-        if note.spans is None:
-            tagged = next(found)
-            results.append((tagged.entities, tagged.relations))
-        else:
-            results.append(_given(note.spans, next(judged)))
-    return results
+def opened_model(model: str | None) -> OpenedModel:
+    """Open a model as a user names it; None: the shipped one.
 
-
-def _given(spans: Sequence[Span], meaning: NoteMeaning) -> Facts:
-    entities = tuple(
-        Entity(span.label, span.start, span.end, 1.0, assertion, prescription)
-        for span, assertion, prescription in zip(spans, meaning.assertions, meaning.prescriptions, strict=True)
-    )
-    return entities, meaning.relations
-
-
-def _open(model: str | None) -> OpenedModel:
+    Raises:
+        UserError: It cannot be had or used.
+    """
     try:
         if model is None:
             console = Console(stderr=True, highlight=False)
             with console.status("looking for the shipped model") as status:
                 folder = first_model(lambda words: _say(console, status.update, words)).folder
             return open_model(str(folder))
-        return open_model(model, read_addresses().mlflow_url)
+        return open_model(model, find_mlflow("") if ":/" in model else "")
     except (ArtifactRefused, ModelUnavailable) as error:
         raise UserError(str(error)) from None
 

@@ -11,7 +11,7 @@ import typer
 from outcomes.kpis import markdown
 
 from rxtract.checkout import CHECKOUT
-from rxtract.design import command_reference, dot, known, pages
+from rxtract.design import command_reference, dot, known, pages, python_reference
 from rxtract.design.drawings import diagrams
 from rxtract.errors import UserError
 
@@ -22,11 +22,12 @@ PAGES = {
     Path("docs/reference/metrics.md"): "metrics",
     Path("docs/reference/settings.md"): "settings",
 }
-"""Each page with the rooms of all services that it is made from, by `runtime.ROOM_reference`."""
-VARIABLES = Path("libs/runtime/src/runtime/known_variables.txt")
+"""Each page with the rooms of all services that it is made from, by `runtime.service.ROOM_reference`."""
+VARIABLES = Path("libs/runtime/src/runtime/service/known_variables.txt")
 KPI_PAGE = Path("docs/kpis.md")
 ALERTS_PAGE = Path("docs/reference/alerts.md")
 COMMANDS_PAGE = Path("docs/reference/cli.md")
+PYTHON_PAGE = Path("docs/reference/python.md")
 DESIGN_PAGES = Path("docs/design")
 PICTURES = Path("docs/pictures")
 
@@ -45,9 +46,9 @@ def generate(
     contracts = subprocess.run(
         [sys.executable, "-m", "contracts.generate", *(["--check"] if check else [])], cwd=CHECKOUT, check=False
     )
-    made = {page: _of_services(room, room) for page, room in PAGES.items()}
-    made |= {VARIABLES: _of_services("variables", "settings"), KPI_PAGE: markdown()} | _design()
-    stale = [_write(page, wanted, check=check) for page, wanted in made.items()]
+    wanted_pages = {page: _of_services(room, room) for page, room in PAGES.items()}
+    wanted_pages |= {VARIABLES: _of_services("variables", "settings"), KPI_PAGE: markdown()} | _design()
+    stale = [_write(page, wanted, check=check) for page, wanted in wanted_pages.items()]
     stale += [_draw(diagram, check=check, anew=pictures) for diagram in diagrams(known.read())]
     if contracts.returncode or (any(stale) and check):
         raise typer.Exit(1)
@@ -69,7 +70,12 @@ def _design() -> dict[Path, str]:
     """What is made from the diagrams, the alert rules and the commands."""
     facts = known.read()
     drawn = {DESIGN_PAGES / f"{one.name}.md": pages.diagram_page(one, facts) for one in diagrams(facts)}
-    return {**drawn, ALERTS_PAGE: pages.alerts_page(facts), COMMANDS_PAGE: command_reference.source()}
+    return {
+        **drawn,
+        ALERTS_PAGE: pages.alerts_page(facts),
+        COMMANDS_PAGE: command_reference.source(),
+        PYTHON_PAGE: python_reference.source(),
+    }
 
 
 def _draw(diagram: Diagram, *, check: bool, anew: bool) -> bool:
@@ -87,5 +93,5 @@ def _draw(diagram: Diagram, *, check: bool, anew: bool) -> bool:
 def _of_services(page: str, room: str) -> str:
     """Ask a module of runtime for a file in a process of its own: the command line never imports a service."""
     found = sorted(path.parent.name for path in CHECKOUT.glob(f"services/*/src/*/{room}.py"))
-    command = [sys.executable, "-m", f"runtime.{page}_reference", *(f"{name}.{room}" for name in found)]
+    command = [sys.executable, "-m", f"runtime.service.{page}_reference", *(f"{name}.{room}" for name in found)]
     return subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from contracts.records import ModelAction
+from model_registry.version import Version
 from rich.console import Console
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
+from rxtract.commands.recalibrate import recalibrate
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
 from rxtract.models.orders import Answer, Outcome, carry_out, checked_segment, new_command
-from rxtract.models.versions import Version, Versions
+from rxtract.models.versions import Versions, as_json
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ EXIT_CODES = {
     Outcome.REJECTED: 1,
     Outcome.FAILED: 1,
     Outcome.DEFERRED: 3,
+    Outcome.AWAITS_APPROVAL: 3,
     Outcome.TIMED_OUT: 4,
 }
 
@@ -46,6 +49,9 @@ MOST_REASONS = 2
 TIMEOUT_S = 1_800.0
 
 
+app.command("recalibrate")(recalibrate)
+
+
 @app.callback()
 def _group() -> None:
     """Versions of the model: list, judge, promote, roll back."""
@@ -59,17 +65,22 @@ def list_(
     one_form(as_json=json_, as_csv=csv_)
     rows = Versions(need_mlflow(tracking_uri, stack), name).all()
     if json_:
-        print(json.dumps({"name": name, "versions": [row.to_dict() for row in rows]}, indent=2))
+        print(json.dumps({"name": name, "versions": [as_json(row) for row in rows]}, indent=2))
         return
-    names = ("version", "alias", "serial", "trigger", "gate", "made (UTC)", "why")
+    names = ("version", "alias", "serial", "trigger", "gate", "registered (UTC)", "why")
     (write_csv if csv_ else print_table)(names, [_row(row) for row in rows])
 
 
 def _row(row: Version) -> tuple[object, ...]:
-    made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
-    serial = "-" if row.serial is None else row.serial
+    created = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
+    serial = "-" if not row.serial else row.serial
     aliases = ", ".join(row.aliases)
-    return (row.version, aliases, serial, row.trigger or "-", row.gate or "-", f"{made:%Y-%m-%d %H:%M}", why(row))
+    return (row.version, aliases, serial, row.trigger or "-", gate_words(row), f"{created:%Y-%m-%d %H:%M}", why(row))
+
+
+def gate_words(row: Version) -> str:
+    """What the gate decided, and whether a person is asked."""
+    return f"{row.gate}, awaits approval" if row.awaits_approval else row.gate or "-"
 
 
 def why(row: Version) -> str:
@@ -134,6 +145,20 @@ def promote(
 ) -> None:  # fmt: skip
     """Let a version serve. Void when another champion came meanwhile."""
     order(ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_)
+
+
+@app.command("approve")
+def approve(
+    version: VersionArgument, name: Name = MODEL, by: By = "operator",
+    trainer_timeout: TrainerTimeout = TRAINER_TIMEOUT_S, timeout: Timeout = TIMEOUT_S,
+    tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """Let a version serve that passed the gate and waits for a person (the trainer's gate setting approval: person)."""
+    if not Versions(need_mlflow(tracking_uri, stack), name).need(version).awaits_approval:
+        raise UserError(f"version {version} waits for nobody: `rxtract model list` shows which does")
+    order(
+        ModelAction.PROMOTE, version, name, by, trainer_timeout, timeout, tracking_uri, stack, json_, called="approve"
+    )
 
 
 @app.command("rollback")

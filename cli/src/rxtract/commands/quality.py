@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from outcomes.quality import NOTHING_SAID
 from rich.console import Console
@@ -15,9 +14,7 @@ from rich.table import Table
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
-from rxtract.errors import UserError
-
-TIMEOUT_S = 10.0
+from rxtract.score_api import ask
 
 
 def quality(
@@ -26,7 +23,7 @@ def quality(
 ) -> None:
     """Print precision, recall and F1 with 95 % intervals, by model version, by city and by both, from the audit sample alone."""
     url = read_addresses(stack).need("score_url").score_url
-    found = _ask(f"{url}/api/quality")
+    found = ask(f"{url}/api/quality")
     if json_:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return
@@ -37,18 +34,6 @@ def quality(
         console.print("no note yet")
         return
     console.print(_table(found["quality"]))
-
-
-def _ask(url: str) -> dict[str, Any]:
-    try:
-        answer = httpx.get(url, timeout=TIMEOUT_S)
-    except httpx.HTTPError:
-        raise UserError(
-            f"the scorekeeper at {url} does not answer: is the stack up? `rxtract doctor` says what answers"
-        ) from None
-    if answer.status_code != httpx.codes.OK:
-        raise UserError(f"the scorekeeper answers {answer.status_code}: it is still reading the topics, or in trouble")
-    return dict(answer.json())
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -30,7 +30,7 @@ def reconcile(
     ] = "",
     json_: Json = False,
 ) -> None:
-    """Ask the ledger what became of all notes that were submitted: submitted = effects + dead letters + open + lost.
+    """Account for all submitted notes, from the ledger: submitted = effects + dead letters + open + lost.
 
     It answers as of its last commit, a few seconds ago. A time is rounded down to its minute.
     """
@@ -68,10 +68,10 @@ def ask(url: str, query: dict[str, str]) -> dict[str, Any]:
 def lines(found: dict[str, Any]) -> list[str]:
     """Return what a person reads."""
     answered = f"{found['effects']:,} with entities + {found['dead_letters']:,} dead letters"
-    said = [f"{found['submitted']:,} submitted = {answered} + {found['open']:,} open + {found['lost']:,} lost"]
+    lines = [f"{found['submitted']:,} submitted = {answered} + {found['open']:,} open + {found['lost']:,} lost"]
     if found["open"]:
-        said.append(f"the oldest open note has waited for {found['oldest_open_seconds']:,.0f} s")
-    said += [f"lost: {one['source']} {one['note_id']} revision {one['revision']}" for one in found["lost_notes"]]
+        lines.append(f"the oldest open note has waited for {found['oldest_open_seconds']:,.0f} s")
+    lines += [f"lost: {one['source']} {one['note_id']} revision {one['revision']}" for one in found["lost_notes"]]
     if not found["lost"]:
-        said.append("every note is accounted for")
-    return said
+        lines.append("every note is accounted for")
+    return lines

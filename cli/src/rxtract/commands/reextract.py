@@ -9,13 +9,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from model_registry.version import Version
 from rich.console import Console
 
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.mlflow_server import Stack, TrackingUri, need_mlflow
-from rxtract.models.versions import Version, Versions
+from rxtract.models.versions import Versions
 from rxtract.moments import moment
 from rxtract.reextract import Plan, Reextraction, Sent
 from rxtract.signals import INTERRUPTED
@@ -45,7 +46,7 @@ def reextract(
     stack: Stack = None,
     json_: Json = False,
 ) -> None:
-    """Send kept notes (7 days) through the champion and the rules that serve again, with origin REEXTRACT, behind the live notes.
+    """Process stored notes (7 days) again with the live model and rules, with origin REEXTRACT, after the live notes.
 
     They count in no live figure. A run that was stopped goes on where it was when the same --since is given, and begins anew when
     another champion or other rules serve since. A run ends when another champion or other rules come.
@@ -56,7 +57,7 @@ def reextract(
     champion = _champion(versions, name, model)
     rules = serving_rules(releases)
     check = SameChampion(versions.serving, champion, rules=lambda: serving_rules(releases), read_by=rules)
-    plan = Plan(since_ms, champion.serial or 0, rate, max_lag, again, rules)
+    plan = Plan(since_ms, champion.serial, rate, max_lag, again, rules)
     prefix = os.environ.get("RXTRACT_GROUP_PREFIX", "")
     run = Reextraction(read_addresses(stack), plan, group_prefix=prefix, check=check)
     console = Console(stderr=json_, highlight=False, soft_wrap=True)
@@ -155,7 +156,7 @@ class SameChampion:
 def serving_rules(releases: Versions) -> int:
     """Return the serial of the rules that serve; 0 where none were released."""
     found = next((row for row in releases.all_or_none() if row.serves), None)
-    return 0 if found is None else found.serial or 0
+    return 0 if found is None else found.serial
 
 
 def outcome(sent: Sent, champion: Version) -> str:

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from clinical_ner.phrases import TableInvalid
 from clinical_ner.rules import Rules, read_rules, shipped_rules
-from contracts.records import AnnotationValidated, ModelAction
-from contracts.topics import ANNOTATIONS_VALIDATED, prefixed
+from contracts.records import AnnotationValidated, AnnotatorJudged, ModelAction
+from contracts.topics import ANNOTATIONS_VALIDATED, ANNOTATORS_JUDGED, prefixed
+from model_registry.version import RULES_TAG, Version
 from outcomes.proposals import LEAST_PATIENTS, Corrections
 from rich.console import Console
 from rich.markup import escape
@@ -22,13 +23,13 @@ from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.commands.model import By, Timeout, TrainerTimeout, order, why
 from rxtract.errors import UserError
-from rxtract.mlflow_server import Stack, TrackingUri, mlflow_told, need_mlflow
-from rxtract.models.versions import Version, Versions
+from rxtract.mlflow_server import Stack, TrackingUri, mlflow_refusals, need_mlflow
+from rxtract.models.versions import Versions, as_json
 from rxtract.reading import TopicReader
 
 app = typer.Typer(
     name="rules",
-    help="Releases of rules: check, release, list, show, roll back; what people correct.",
+    help="Releases of rules: check, release, list, show, roll back, and proposals from corrections.",
     no_args_is_help=True,
 )
 
@@ -48,7 +49,7 @@ Tables = Annotated[
 
 @app.callback()
 def _group() -> None:
-    """Releases of rules: check, release, list, show, roll back; what people correct."""
+    """Releases of rules: check, release, list, show, roll back, and proposals from corrections."""
 
 
 @app.command("check")
@@ -82,9 +83,9 @@ def release(
     versions = Versions(address, name)
     known = versions.all_or_none()
     serving = next((row for row in known if row.serves), None)
-    if serving is not None and serving.artifact_sha256 == rules.sha256:
+    if serving is not None and serving.sha256 == rules.sha256:
         raise UserError(f"version {serving.version} serves already with exactly these tables: nothing to release")
-    version = next((row.version for row in known if row.artifact_sha256 == rules.sha256), None)
+    version = next((row.version for row in known if row.sha256 == rules.sha256), None)
     if version is None:
         version = _register(address, name, rules, by)
     order(
@@ -110,17 +111,17 @@ def list_(name: Name = NAME, tracking_uri: TrackingUri = "", stack: Stack = None
     """Print every registered version of the rules: which one serves, what the gate decided."""
     rows = Versions(need_mlflow(tracking_uri, stack), name).all_or_none()
     if json_:
-        print(json.dumps({"name": name, "versions": [row.to_dict() for row in rows]}, indent=2))
+        print(json.dumps({"name": name, "versions": [as_json(row) for row in rows]}, indent=2))
         return
     if not rows:
         print(f"no rules were released: every program serves its own, here {shipped_rules().version}, under serial 0")
         return
-    table = Table("version", "alias", "serial", "rules", "from", "gate", "made (UTC)", "why")
+    table = Table("version", "alias", "serial", "rules", "from", "gate", "registered (UTC)", "why")
     for row in rows:
-        made = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
+        created = datetime.fromtimestamp(row.created_at_ms / 1000, UTC)
         table.add_row(
-            row.version, ", ".join(row.aliases), "-" if row.serial is None else str(row.serial), row.rules_version,
-            row.trigger or "-", row.gate or "-", f"{made:%Y-%m-%d %H:%M}", why(row),
+            row.version, ", ".join(row.aliases), "-" if not row.serial else str(row.serial), row.tags.get(RULES_TAG, ""),
+            row.trigger or "-", row.gate or "-", f"{created:%Y-%m-%d %H:%M}", why(row),
         )  # fmt: skip
     Console(highlight=False).print(table)
 
@@ -139,9 +140,12 @@ def proposals(
     """
     addresses = read_addresses(stack)
     corrections = Corrections(least_patients)
-    for seen in TopicReader(addresses).read([prefixed(addresses.topic_prefix, ANNOTATIONS_VALIDATED)]):
+    names = [prefixed(addresses.topic_prefix, name) for name in (ANNOTATIONS_VALIDATED, ANNOTATORS_JUDGED)]
+    for seen in TopicReader(addresses).read(names):
         if isinstance(seen.record, AnnotationValidated):
             corrections.take(seen.record)
+        elif isinstance(seen.record, AnnotatorJudged):
+            corrections.judged(seen.record)
     rows = corrections.proposals()[:limit]
     if json_:
         print(json.dumps({"least_patients": least_patients, "proposals": [asdict(row) for row in rows]}, indent=2))
@@ -202,7 +206,7 @@ def _read(tables: Path | None) -> Rules:
 def _register(address: str, name: str, rules: Rules, by: str) -> str:
     from clinical_ner.rules_tracking import register_rules
 
-    with mlflow_told(address):
+    with mlflow_refusals(address):
         return register_rules(rules, tracking_uri=address, name=name, by=by).version
 
 
@@ -211,7 +215,7 @@ def _stored(versions: Versions, row: Version) -> Rules:
     from clinical_ner.rules_tracking import RULES_FILE
 
     try:
-        return open_rules(versions.file(row.version, RULES_FILE), row.artifact_sha256)
+        return open_rules(versions.file(row.version, RULES_FILE), row.sha256)
     except TableInvalid as error:
         raise UserError(f"version {row.version} cannot be read by this program: {error}") from None
 

@@ -59,7 +59,7 @@ def send(
     again: Annotated[bool, typer.Option("--again", help="Begin anew, even when the file was sent before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Send the notes of FILE. A send that was stopped goes on where it was; what came twice is harmless.
+    """Send the notes of FILE. A stopped send continues where it stopped; sending a note twice is harmless.
 
     Columns are the fields of a submitted note. A note is known by its source and id. By HTTP the token fixes the source: a note that names
     another is refused. `source` and `revision` (1) may be absent; `written_at` is UTC milliseconds or ISO 8601 with a zone.
@@ -134,8 +134,8 @@ def source_of(given: str | None, door: DoorName, addresses: StackAddresses) -> s
 def target_of(addresses: StackAddresses, door: DoorName, origin: Origin, source: str | None) -> str:
     """Return what tells this send from one of the same file to another place or as something else."""
     where = addresses.stack_id or (addresses.ingest_url if door is DoorName.HTTP else addresses.bootstrap_servers)
-    told = "|".join((where, addresses.topic_prefix, door, origin, source or ""))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    state_key = "|".join((where, addresses.topic_prefix, door, origin, source or ""))
+    return hashlib.sha256(state_key.encode()).hexdigest()[:16]
 
 
 def _open(door: DoorName, addresses: StackAddresses) -> Door:

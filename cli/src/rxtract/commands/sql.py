@@ -26,12 +26,19 @@ def sql(
     question: Annotated[
         str,
         typer.Argument(
-            help="One SELECT over the tables notes, entities, facts, relations and pairs, or a ready question: "
+            help="One SELECT over the tables notes, entities, facts, relations, pairs, codes and coded_facts, or a ready question: "
             "diseases-by-city-and-week, treatments-per-disease, rising-mentions (these count what the patient has or is "
-            "given now), diseases-by-status, treatments-by-status, relations-by-type."
+            "given now), diseases-by-status, treatments-by-status, relations-by-type; by code diseases-by-code, substances-by-code, "
+            "rising-categories."
         ),
     ],
-    records: Annotated[Path | None, typer.Option("--records", help="The folder that the scorekeeper writes.")] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--records",
+            help="A folder of records: the scorekeeper's, of `rxtract batch`, of a Spark job. May be repeated.",
+        ),
+    ] = None,
     least_patients: Annotated[
         int, typer.Option(min=1, help="Patients (pseudonyms) on which a row of a ready question must rest to be shown.")
     ] = 5,
@@ -39,7 +46,7 @@ def sql(
     json_: Json = False,
     csv_: Csv = False,
 ) -> None:
-    """Ask the structured records with DuckDB. One row a note (source and note_id): its newest revision by its newest model and rules. Read only.
+    """Query the structured records with DuckDB. One row per note (source and note_id): its newest revision by its newest model and rules. Read only.
 
     `facts` are the rows of `entities` with status PRESENT, time CURRENT, experiencer PATIENT; not judged is UNKNOWN.
     """
@@ -48,21 +55,22 @@ def sql(
     from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, NoSelect, open_records, select
     from outcomes.records_at_rest import DamagedManifest
 
-    folder = records or Path(read_addresses(stack).need("records_dir").records_dir)
+    folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
     ready = READY_BY_NAME.get(question)
     try:
-        with open_records(folder) as connection:
+        with open_records(*folders) as connection:
             asked = connection.execute(ready.sql, {"k": least_patients}) if ready else select(connection, question)
             names, rows = _answer(asked)
     except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be read ({error.strerror}): look at who may read it and its manifest.json"
+            f"{' or '.join(map(str, folders))} cannot be read ({error.strerror}): look at who may read it and its manifest.json"
         ) from None
     except duckdb.Error as error:
         raise UserError(
-            f"{error}".splitlines()[0] + "; the tables are notes, entities, facts, relations and pairs"
+            f"{error}".splitlines()[0]
+            + "; the tables are notes, entities, facts, relations, pairs, codes and coded_facts"
         ) from None
     if json_:
         _print_json(names, rows)

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from contracts.records import CodedEntity
 from contracts.topics import DLQ_SUFFIX, prefixed
 from rich.console import Console
 from rich.text import Text
+from runtime.kafka.seen import Seen
 
 from rxtract.addresses import read_addresses
 from rxtract.highlight import Mark, highlight, printable
-from rxtract.reading import Seen, TopicReader
+from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,7 +34,7 @@ def tap(
     follow: Annotated[bool, typer.Option(help="Wait for more; --no-follow ends where the topic ends now.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Print the records of TOPIC as they come, decoded and coloured. It reads without a group: it changes nothing."""
+    """Print the records of TOPIC as they arrive, decoded and coloured. Reads without a consumer group, so it changes nothing."""
     addresses = read_addresses(stack)
     reader = TopicReader(addresses)
     console = Console(soft_wrap=True)
@@ -69,7 +71,7 @@ def as_object(seen: Seen) -> dict[str, Any]:
         "timestamp_ms": seen.timestamp_ms,
         "key": seen.key.decode(errors="replace") if seen.key is not None else None,
         "headers": {name: (value or b"").decode(errors="replace") for name, value in seen.headers},
-        "value": json.loads(seen.record.to_json()) if seen.record is not None else seen.json(),
+        "value": seen.fields(),
         "problem": seen.problem or None,
     }
 
@@ -92,8 +94,15 @@ def describe(seen: Seen) -> RenderableType:
     elif entities is not None:
         for entity in seen.record.entities:
             head.append("\n  ").append(highlight(entity.text, [Mark(str(entity.label), 0, len(entity.text))]))
-            head.append(f" {entity.start}-{entity.end} {entity.confidence:.2f}", "dim")
+            head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim")
     return head
+
+
+def _sure(entity: Any) -> str:
+    """How sure an entity is, or which codes it has."""
+    if isinstance(entity, CodedEntity):
+        return ", ".join(printable(code.code) for code in entity.codes) or "no code"
+    return f"{entity.confidence:.2f}"
 
 
 def _key(seen: Seen) -> str:

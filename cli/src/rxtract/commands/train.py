@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +17,16 @@ from rxtract.annotations import (
     Seed,
     Sentences,
     SentencesFormat,
+    Unlabelled,
+    one_line_errors,
     read_annotations,
     read_config,
+    reads_annotations,
     say,
-    told,
+    supported,
 )
 from rxtract.errors import UserError
-from rxtract.mlflow_server import Stack, TrackingUri, mlflow_told, need_mlflow
+from rxtract.mlflow_server import Stack, TrackingUri, mlflow_refusals, need_mlflow
 from rxtract.steps import steps
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from clinical_ner.config import TrainingConfig
     from clinical_ner.reports import Judgement
+    from clinical_ner.support import Support
     from clinical_ner.train import ModelFiles, TrainedModel
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for model.crfsuite, tables.npz and the report.")]
@@ -51,6 +55,10 @@ Alias = Annotated[str, typer.Option("--alias", help="Alias of the new version; o
 REPORT = "report"
 
 
+MOST_COMPARED = 2_000
+"""Notes on which sklearn-crfsuite's tagger and ours must agree before a version is registered."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """All that training needs, read and checked before anything takes time."""
@@ -60,14 +68,23 @@ class _Job:
     seed: int
     test: AnnotationFile | None
     held_out: float
+    support: Support | None = None
+
+    def helped(self) -> Support:
+        """What training may use beside the labels."""
+        from clinical_ner.support import NO_SUPPORT
+
+        return self.support or NO_SUPPORT
 
 
+@reads_annotations
 def train(
     out: Out,
     sentences: Sentences = None,
     labels: Labels = None,
     sentences_format: SentencesFormat = None,
     data: Data = None,
+    unlabelled: Unlabelled = None,
     corpus: Corpus = 0,
     config: Config = None,
     seed: Seed = 0,
@@ -86,9 +103,11 @@ def train(
         raise UserError("give either --test-sentences or --held-out, not both")
     file = _corpus(corpus, seed) if corpus else read_annotations(sentences, labels, sentences_format, data)
     test = read_annotations(test_sentences, test_labels) if test_sentences is not None else None
-    job = _Job(file, read_config(config), seed, test, held_out)
+    job = _Job(_whole(file), read_config(config), seed, test, held_out)
     _check_folder(out)
     _describe(job)
+    if unlabelled is not None or not corpus:
+        job = replace(job, support=_support(unlabelled, seed, own=not corpus))
     judgement = _held_out_scores(job) if job.held_out else None
     model = _fit(job)
     files = model.save(out)
@@ -111,6 +130,21 @@ def _corpus(count: int, seed: int) -> AnnotationFile:
     return AnnotationFile(corpus.generate(seed, count), f"shipped corpus ({count} notes, seed {seed})")
 
 
+def _whole(file: AnnotationFile) -> AnnotationFile:
+    """Leave out notes that were annotated for one label alone: what they do not mark of the other is unknown, and would be learnt as absent."""
+    from clinical_ner.partial import whole
+
+    notes = whole(file.notes)
+    left_out = len(file.notes) - len(notes)
+    if left_out:
+        say([f"{left_out:,} notes that are annotated for one label alone are left out of training"])
+    if left_out and not notes:
+        raise UserError(
+            "every note is annotated for one label alone, and none for both: read a file of one label by itself"
+        )
+    return AnnotationFile(notes, file.source, file.formats)
+
+
 def _check_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: name a folder by --out")
@@ -123,26 +157,37 @@ def _describe(job: _Job) -> None:
     mentions = sum(len(note.spans) for note in notes)
     Console(stderr=True, highlight=False).print(
         f"{len(notes):,} notes with {mentions:,} mentions from {job.file.source}"
+        + (f" ({'; '.join(job.file.formats)})" if job.file.formats else "")
     )
     say(remarks(notes))
+
+
+def _support(unlabelled: Path | None, seed: int, *, own: bool) -> Support:
+    """Clusters for any notes; the shipped corpus and its names only for notes that are not of it."""
+    from clinical_ner.support import Support
+
+    with one_line_errors(), steps("clusters") as tell:
+        found = supported(unlabelled, seed, tell)
+    return found if own else Support(clusters=found.clusters)
 
 
 def _fit(job: _Job) -> TrainedModel:
     from clinical_ner.train import train as train_model
     from lifecycle.leakage import remembering
 
-    with told(), steps("training") as tell:
-        return remembering(train_model(job.file.notes, job.config, job.seed, _staged(tell)), job.file.notes)
+    notes = job.file.notes
+    with one_line_errors(), steps("training") as tell:
+        return remembering(train_model(notes, job.config, job.seed, _staged(tell), support=job.helped()), notes)
 
 
 def _staged(tell: Callable[[int, int, str], None]) -> Callable[[str, int, int], None]:
     """Pass on what training says of itself; a log gets every tenth iteration."""
 
-    def told_stage(stage: str, done: int, total: int) -> None:
+    def report_stage(stage: str, done: int, total: int) -> None:
         if total < 10 or done % 10 == 0 or done == total:
             tell(done, total, stage)
 
-    return told_stage
+    return report_stage
 
 
 def _held_out_scores(job: _Job) -> Judgement:
@@ -153,13 +198,13 @@ def _held_out_scores(job: _Job) -> Judgement:
     from clinical_ner.reports import judge
 
     notes = job.file.notes
-    with told():
+    with one_line_errors():
         rest, kept = ([notes[i] for i in part] for part in holdout(notes, job.held_out, job.seed))
-        found = fit_and_predict(rest, kept, job.config, job.seed)
-    said = (
+        found = fit_and_predict(rest, kept, job.config, job.seed, support=job.helped())
+    scored_on = (
         f"{len(kept):,} of the notes, held out: by a model of the same configuration trained on the other {len(rest):,}"
     )
-    return judge(kept, found.predicted, mention_digests(rest), said)
+    return judge(kept, found.predicted, mention_digests(rest), scored_on)
 
 
 def _test_scores(job: _Job, model: TrainedModel) -> Judgement | None:
@@ -199,12 +244,16 @@ def _register(
     judgement: Judgement | None,
     card: str,
 ) -> None:
+    from clinical_ner.sklearn_crfsuite_check import need_same_labels
     from clinical_ner.tracking import dataset_record, log_and_register
+
+    with one_line_errors():
+        need_same_labels(out, (job.test or job.file).notes[:MOST_COMPARED])
 
     datasets = [dataset_record(job.file.notes, job.file.source, "training")]
     if job.test is not None:
         datasets.append(dataset_record(job.test.notes, job.test.source, "evaluation"))
-    with mlflow_told(server):
+    with mlflow_refusals(server):
         registered = log_and_register(
             out,
             tracking_uri=server,

@@ -14,13 +14,14 @@ from contracts.identity import note_key, split_note_key
 from contracts.topics import DLQ_SUFFIX, load_topics, prefixed
 from rich.console import Console
 from rich.text import Text
+from runtime.kafka.seen import Seen
 
 from rxtract.addresses import read_addresses
 from rxtract.commands.tap import as_object, describe, say_open
-from rxtract.demo.observer import rank_of
 from rxtract.errors import UserError
 from rxtract.highlight import printable
-from rxtract.reading import Seen, TopicReader
+from rxtract.observer import rank_of
+from rxtract.reading import TopicReader
 
 NOTE_KEY = "source|note_id"
 """What topics say of their key when it is a note's."""
@@ -35,9 +36,9 @@ def why(
     stack: Annotated[Path | None, typer.Option(help="stack.json of a running stack, or its folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array of the records found.")] = False,
 ) -> None:
-    """Tell what happened to one note: every record of it, in the order of time, and what that means.
+    """Show what happened to one note: every record of it in order of time, with an explanation.
 
-    Two sources with one id are two notes. Each is told by itself.
+    Two sources with one id are two notes; each is shown separately.
     """
     addresses = read_addresses(stack)
     stories = by_source(_records_of(TopicReader(addresses), addresses.topic_prefix, note_id, source))

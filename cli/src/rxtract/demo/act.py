@@ -7,14 +7,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from rxtract.demo.watching import SLICE_S
+from rxtract.watching import SLICE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rxtract.bringup import Running
     from rxtract.demo.screen import Screen
-    from rxtract.demo.watching import Watch
+    from rxtract.watching import Watch
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Act:
 
     Args:
         running: The stack with its services.
-        screen: Where the story is told.
+        screen: Where progress is shown.
     """
 
     patience_s: ClassVar[float] = 60.0

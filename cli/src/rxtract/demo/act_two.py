@@ -24,14 +24,14 @@ from rich.text import Text
 
 from rxtract.bringup import MODEL_NAME
 from rxtract.demo.act import Act, DemoFailed
-from rxtract.demo.doors import KafkaDoor
-from rxtract.demo.lag import LagProbe
 from rxtract.demo.language import KINDS, SHARE, new_language, score_names, words_of
 from rxtract.demo.loop_observer import LoopObserver
-from rxtract.demo.validators import SimulatedValidator
 from rxtract.kafka import client_config
+from rxtract.lag import LagProbe
 from rxtract.models.orders import Outcome, carry_out, new_command
 from rxtract.platform_notes import as_submitted
+from rxtract.senders import KafkaSender
+from rxtract.simulated_validator import SimulatedValidator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,20 +83,20 @@ class ActTwo(Act):
 
     Args:
         running: The stack, started with `close_loop`.
-        screen: Where the story is told.
+        screen: Where progress is shown.
     """
 
     patience_s = PATIENCE_S
 
     def __init__(self, running: Running, screen: Screen) -> None:
         super().__init__(running, screen)
-        self._door = KafkaDoor(running.addresses)
+        self._door = KafkaSender(running.addresses)
         self._truths: dict[str, AnnotatedNote] = {}
         statistics = prefixed(running.addresses.topic_prefix, STATISTICS_OBSERVED)
         self._watched = LagProbe(client_config(running.addresses, "rxtract-demo"), WATCHER_GROUP, statistics)
         self._pids = {name: one.pid for name, one in running.services.items()}
-        self._alarms_told = 0
-        self._events_told = 0
+        self._alarms_shown = 0
+        self._events_shown = 0
 
     def play(self) -> LoopSummary:
         """Play the act.
@@ -224,8 +224,8 @@ class ActTwo(Act):
         self._screen.good(f"{labels} notes labelled at the desk, {errors} of them wrongly on purpose")
         ended = observer.look(_end_of_training)
         if ended is None or ended.kind is not ModelEventKind.PROMOTED:
-            said = "; ".join(ended.reasons) if ended else "nothing"
-            raise DemoFailed(f"gate: the retrained model was not promoted: {said}")
+            reasons_given = "; ".join(ended.reasons) if ended else "nothing"
+            raise DemoFailed(f"gate: the retrained model was not promoted: {reasons_given}")
         return ended, labels, errors, missing
 
     def _reloaded(self, observer: LoopObserver, promoted: ModelEvent) -> float:
@@ -315,10 +315,10 @@ class ActTwo(Act):
     def _tell(self, observer: LoopObserver) -> None:
         """Show alarms and model events that have come since the last time."""
         alarms, events = observer.look(
-            lambda seen: (seen.alarms[self._alarms_told :], seen.events[self._events_told :])
+            lambda seen: (seen.alarms[self._alarms_shown :], seen.events[self._events_shown :])
         )
-        self._alarms_told += len(alarms)
-        self._events_told += len(events)
+        self._alarms_shown += len(alarms)
+        self._events_shown += len(events)
         for alarm in alarms:
             style = {"CRITICAL": "bold red", "WARNING": "bold yellow"}.get(alarm.level.value, "bold green")
             self._screen.say(Text.assemble((f"{alarm.level.value:<9}", style), f" {alarm.segment}: {alarm.evidence}"))

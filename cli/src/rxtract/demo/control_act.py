@@ -19,7 +19,7 @@ class ControlAct(Act):
 
     Args:
         running: The stack, started with `close_loop`.
-        screen: Where the story is told.
+        screen: Where progress is shown.
         browser: Opens the page.
     """
 

@@ -57,7 +57,7 @@ class DeskAct(Act):
 
     Args:
         running: The stack, started with `close_loop`.
-        screen: Where the story is told.
+        screen: Where progress is shown.
         truths: The truth of the synthetic notes, by text: the browser shows no ids.
         browser: Opens the page.
     """

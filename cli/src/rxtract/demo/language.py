@@ -79,10 +79,10 @@ def score_names(
     right = predicted = gold = 0
     for note, truth in truths.items():
         true = {span for span in truth.spans if mentions_any(truth.text[span.start : span.end], words)}
-        said = {Span(one.start, one.end, Label(str(one.label))) for one in found.get(note, ())}
+        found_spans = {Span(one.start, one.end, Label(str(one.label))) for one in found.get(note, ())}
         counted = {
             span
-            for span in said
+            for span in found_spans
             if mentions_any(truth.text[span.start : span.end], words) or any(_meet(span, one) for one in true)
         }
         right += len(true & counted)

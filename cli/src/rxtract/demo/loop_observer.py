@@ -22,12 +22,13 @@ from contracts.topics import (
     REVIEW_REQUESTED,
 )
 
-from rxtract.demo.observer import rank_of
-from rxtract.demo.watching import Watch
+from rxtract.observer import rank_of
+from rxtract.watching import Watch
 
 if TYPE_CHECKING:
+    from runtime.kafka.seen import Seen
+
     from rxtract.addresses import StackAddresses
-    from rxtract.reading import Seen
 
 TOPICS = (ENTITIES_EXTRACTED, DRIFT_DETECTED, MODEL_EVENTS, REVIEW_REQUESTED, ANNOTATIONS_VALIDATED)
 

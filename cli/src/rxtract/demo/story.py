@@ -11,24 +11,26 @@ from contracts.records import EntitiesExtracted, NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, prefixed, subject_of
 from contracts.wire import Serializer
+from runtime.service.clock import now_ms
 
 from rxtract.demo.act import Act, DemoFailed
-from rxtract.demo.doors import HttpDoor, KafkaDoor
-from rxtract.demo.lag import LagProbe
 from rxtract.demo.malformed import malformed_notes
-from rxtract.demo.observer import Observer, Outcomes
 from rxtract.demo.screen import Figures, Screen
 from rxtract.highlight import legend
 from rxtract.kafka import client_config
+from rxtract.lag import LagProbe
+from rxtract.observer import Observer, Outcomes
 from rxtract.replay import replay_mended
+from rxtract.senders import HttpSender, KafkaSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from runtime.kafka.seen import Seen
+
     from rxtract.addresses import StackAddresses
     from rxtract.bringup import Running
     from rxtract.demo.malformed import Malformed
-    from rxtract.reading import Seen
 
 EXAMPLE = (
     "The patient was a 62-year-old man with squamous cell lung cancer, which was first successfully treated by a "
@@ -65,7 +67,7 @@ class ActOne(Act):
 
     Args:
         running: The stack with its services.
-        screen: Where the story is told.
+        screen: Where progress is shown.
         notes: Synthetic notes, half of them through each door.
     """
 
@@ -74,8 +76,8 @@ class ActOne(Act):
         self._addresses: StackAddresses = running.addresses
         self._notes = notes
         self._sent: dict[str, NoteSubmitted] = {}
-        self._http = HttpDoor(self._addresses)
-        self._kafka = KafkaDoor(self._addresses)
+        self._http = HttpSender(self._addresses)
+        self._kafka = KafkaSender(self._addresses)
         topic = prefixed(self._addresses.topic_prefix, NOTES_ACCEPTED)
         self._lag = LagProbe(client_config(self._addresses, "rxtract-demo"), EXTRACTOR_GROUP, topic)
 
@@ -235,7 +237,7 @@ def example_note(note_id: str, source: str) -> NoteSubmitted:
         doctor_ref="SYNTHETIC-DOCTOR-0",
         city="Pune",
         specialty="oncology",
-        written_at=int(time.time() * 1000),
+        written_at=now_ms(),
         text=EXAMPLE,
         language="en",
         origin=Origin.LIVE,

@@ -39,6 +39,8 @@ WAYS = {
     t.NOTES_SUBMITTED: Way.INFERENCE,
     t.NOTES_ACCEPTED: Way.INFERENCE,
     t.ENTITIES_EXTRACTED: Way.INFERENCE,
+    t.ENTITIES_CODED: Way.INFERENCE,
+    t.WEBHOOK_DELIVERIES: Way.INFERENCE,
     t.STATISTICS_OBSERVED: Way.MONITORING,
     t.DRIFT_STATE: Way.MONITORING,
     t.DRIFT_DETECTED: Way.MONITORING,
@@ -46,7 +48,9 @@ WAYS = {
     t.REVIEW_REQUESTED: Way.REVIEW,
     t.ACCESS_LOGGED: Way.REVIEW,
     t.DRIFT_WORDS: Way.REVIEW,
+    t.DESK_CHANGED: Way.REVIEW,
     t.ANNOTATIONS_VALIDATED: Way.REVIEW,
+    t.ANNOTATORS_JUDGED: Way.REVIEW,
     t.MODEL_COMMANDS: Way.TRAINING,
     t.MODEL_EVENTS: Way.TRAINING,
 }
@@ -63,6 +67,8 @@ BACK = frozenset(
         (t.QUALITY_MEASURED, "trainer"),
         (t.QUALITY_MEASURED, "scorekeeper"),
         (t.DRIFT_STATE, "drift-watcher"),
+        (t.ENTITIES_CODED, "enricher"),
+        (t.ANNOTATORS_JUDGED, "review-desk"),
         ("trainer", t.MODEL_COMMANDS),
         ("mlflow", "extractor"),
         ("mlflow", "answerer"),
@@ -137,6 +143,7 @@ def _stack(known: Known) -> Sketch:
         arrows=(
             Edge("platform", "ingestor", "HTTP", way=Way.INFERENCE),
             Edge("platform", "answerer", "HTTP, answered at once", way=Way.INFERENCE),
+            Edge("notifier", "platform", "webhooks", back=True, way=Way.INFERENCE),
             Edge("validators", "review-desk", "decide", way=Way.REVIEW),
             Edge("scientist", "mlflow", "runs"),
             Edge("scorekeeper", "parquet"),
@@ -189,11 +196,11 @@ PIPELINES = (
     Sketch(
         name="data",
         title="The automated data pipeline",
-        sentence="From a person's word to a data set with fixed roles. It runs at the start of every training, or by a command.",
+        sentence="From annotations to a data set with fixed roles. It runs at the start of every training, or by a command.",
         topics=(t.ANNOTATIONS_VALIDATED,),
         parties=("review-desk", "importer", "mlflow"),
         steps=(
-            Node("collect", "collect", Kind.STEP, ("newest word, adjudicated, legal offsets",)),
+            Node("collect", "collect", Kind.STEP, ("newest verdict, adjudicated, valid offsets",)),
             Node("roles", "roles", Kind.STEP, ("keyed hash of the patient",)),
             Node("leakage", "near-duplicates", Kind.STEP, ("dropped across roles",)),
             Node("corpus", "Shipped corpus", Kind.STORE, ("synthetic, seeded",)),
@@ -243,26 +250,29 @@ PIPELINES = (
     Sketch(
         name="inference",
         title="The automated inference pipeline",
-        sentence="A note in, its entities out, or a dead letter with its reason.",
-        topics=(t.NOTES_SUBMITTED, t.NOTES_ACCEPTED, t.ENTITIES_EXTRACTED, t.MODEL_EVENTS),
+        sentence="A note in, its entities and their codes out, or a dead letter with its reason.",
+        topics=(t.NOTES_SUBMITTED, t.NOTES_ACCEPTED, t.ENTITIES_EXTRACTED, t.ENTITIES_CODED, t.MODEL_EVENTS),
         parties=(
             "platform",
             "ingestor",
             "extractor",
             "answerer",
+            "enricher",
             "scorekeeper",
+            "notifier",
             "downstream",
             "trainer",
             "mlflow",
             "redis",
         ),
         arrows=(
+            Edge("notifier", "platform", "webhooks", back=True, way=Way.INFERENCE),
             Edge("platform", "ingestor", "POST /v1/notes", way=Way.INFERENCE),
             Edge("platform", "answerer", "POST /v1/extract", way=Way.INFERENCE),
         ),
         refused=True,
         asking=("ingestor", "extractor", "answerer", "trainer"),
-        back=frozenset(),
+        back=frozenset({(t.ENTITIES_CODED, "enricher")}),
         elsewhere=frozenset({(t.MODEL_EVENTS, "scorekeeper"), ("trainer", "redis")}),
     ),
     Sketch(
@@ -307,7 +317,14 @@ PIPELINES = (
         name="review",
         title="The review loop",
         sentence="Unsure, drifted and randomly audited notes reach people; their words teach and measure, never with the same note.",
-        topics=(t.REVIEW_REQUESTED, t.DRIFT_WORDS, t.DRIFT_DETECTED, t.ANNOTATIONS_VALIDATED),
+        topics=(
+            t.REVIEW_REQUESTED,
+            t.DRIFT_WORDS,
+            t.DRIFT_DETECTED,
+            t.ANNOTATIONS_VALIDATED,
+            t.ANNOTATORS_JUDGED,
+            t.DESK_CHANGED,
+        ),
         parties=("extractor", "drift-watcher", "review-desk", "trainer", "scorekeeper", "redis"),
         steps=(
             Node("validators", "Validators", Kind.OUTSIDE, ("keyboard, outbox, back",)),
@@ -358,7 +375,12 @@ def _refused(sketch: Sketch, known: Known) -> Iterator[Edge]:
     for name in sketch.topics:
         topic = known.topics[name]
         for who in topic.consumers if topic.dlq else ():
-            if who in known.services and who in sketch.parties and who != "scorekeeper" and who not in seen:
+            if (
+                who in known.services
+                and who in sketch.parties
+                and who not in {"scorekeeper", "notifier"}
+                and who not in seen
+            ):
                 seen.add(who)
                 yield Edge(who, "dlq", "poison", Style.REFUSED)
 

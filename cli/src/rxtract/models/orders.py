@@ -15,10 +15,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from contracts.records import ModelAction, ModelCommand, ModelEventKind
 from contracts.registry import ConfluentRegistry
+from contracts.segments import ALL_NOTES
 from contracts.topics import MODEL_COMMANDS, MODEL_EVENTS, dlq_of, prefixed
 from contracts.wire import Serializer
-from runtime.delivery import DeliveryProducer
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
+from runtime.service.clock import now_ms
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
@@ -28,15 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from contracts.records import ModelEvent
+    from runtime.kafka.seen import Seen
 
     from rxtract.addresses import StackAddresses
-    from rxtract.reading import Seen
 
 TRAINER_GROUP = "rxtract-trainer"
 DELIVERY_TIMEOUT_S = 30.0
 ADMIN_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.5
-ALL_NOTES = "all"
 SEGMENT_NAMES = frozenset({"city", "specialty"})
 
 
@@ -46,6 +47,7 @@ class Outcome(StrEnum):
     DONE = "DONE"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    AWAITS_APPROVAL = "AWAITS_APPROVAL"
     DEFERRED = "DEFERRED"
     TIMED_OUT = "TIMED_OUT"
 
@@ -80,6 +82,7 @@ _ENDS = {
     ModelEventKind.REJECTED: Outcome.REJECTED,
     ModelEventKind.TRAINING_FAILED: Outcome.FAILED,
     ModelEventKind.TRAINING_DEFERRED: Outcome.DEFERRED,
+    ModelEventKind.APPROVAL_AWAITED: Outcome.AWAITS_APPROVAL,
 }
 
 
@@ -98,8 +101,8 @@ class Conversation:
             return None
         if isinstance(record, ModelCommand):
             reason = seen.header("rxtract.reason") or "no reason"
-            said = f"the trainer refused the order ({reason}): `rxtract dlq list {MODEL_COMMANDS}` shows it"
-            return self._answer(Outcome.REJECTED, (said,))
+            reason_given = f"the trainer refused the order ({reason}): `rxtract dlq list {MODEL_COMMANDS}` shows it"
+            return self._answer(Outcome.REJECTED, (reason_given,))
         if record.event_id in {event.event_id for event in self.events}:
             return None
         self.events.append(record)
@@ -111,8 +114,8 @@ class Conversation:
 
     def timed_out(self, seconds: float) -> Answer:
         """Return the answer where none came in time."""
-        said = f"no end within {seconds:.0f} s; the order stands, its events come on {MODEL_EVENTS}"
-        return self._answer(Outcome.TIMED_OUT, (said,))
+        reason_given = f"no end within {seconds:.0f} s; the order stands, its events come on {MODEL_EVENTS}"
+        return self._answer(Outcome.TIMED_OUT, (reason_given,))
 
     def _answer(self, outcome: Outcome, reasons: tuple[str, ...]) -> Answer:
         return Answer(self._command.command_id, outcome, list(self.events), reasons)
@@ -144,7 +147,7 @@ def new_command(action: ModelAction, model_name: str, requested_by: str, **more:
         action=action,
         model_name=model_name,
         requested_by=requested_by,
-        requested_at=int(time.time() * 1000),
+        requested_at=now_ms(),
         **given,
     )
 
@@ -187,13 +190,13 @@ def await_trainer(
     """
     admin = AdminClient({**client_config(addresses, "rxtract-cli"), "log_level": 0})
     deadline = time.monotonic() + timeout_s
-    told = False
+    announced = False
     while (members := _members(admin, group)) in (None, 0):
         if time.monotonic() > deadline:
             raise UserError(_nobody(addresses, group, timeout_s, asked=members is not None))
-        if not told:
+        if not announced:
             say("waiting for a trainer to be there")
-            told = True
+            announced = True
         time.sleep(LOOK_EVERY_S)
 
 

@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from model_registry.version import COMMAND_TAG, RULES_TAG, Version
+
 from rxtract.errors import UserError
-from rxtract.mlflow_server import mlflow_told
+from rxtract.mlflow_server import mlflow_refusals
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-CHAMPION = "champion"
 REPORT_PLACES = ("report.md", "gate/report.md", "card/report.md")
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One registered version. Empty strings where a tag was never set."""
-
-    version: str
-    aliases: tuple[str, ...]
-    serial: int | None
-    trigger: str
-    gate: str
-    gate_reasons: str
-    created_at_ms: int
-    artifact_sha256: str
-    dataset_digest: str
-    command_id: str
-    rules_version: str = ""
-
-    @property
-    def serves(self) -> bool:
-        """Whether it is the champion."""
-        return CHAMPION in self.aliases
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as the JSON object of `--json`."""
-        return {**asdict(self), "aliases": list(self.aliases)}
 
 
 class Versions:
     """Reads the versions of one registered model."""
 
     def __init__(self, address: str, name: str) -> None:
-        from clinical_ner.tracking import connect
+        from model_registry.writing import connect
 
         self._address = address
         self._name = name
-        self._client: MlflowClient = connect(address)
+        with mlflow_refusals(address):
+            self._client: MlflowClient = connect(address)
 
     def all(self) -> list[Version]:
         """Return every version, newest first.
@@ -60,11 +35,10 @@ class Versions:
         Raises:
             UserError: MLflow refused, or the model is unknown.
         """
-        with mlflow_told(self._address):
-            aliases = self._aliases()
-        if aliases is None:
+        found = self._find()
+        if found is None:
             raise UserError(f"MLflow at {self._address} knows no model {self._name}: give another by --name")
-        return self._rows(aliases)
+        return found
 
     def all_or_none(self) -> list[Version]:
         """Return every version, newest first; none where nothing was ever registered under the name.
@@ -72,9 +46,21 @@ class Versions:
         Raises:
             UserError: MLflow refused.
         """
-        with mlflow_told(self._address):
-            aliases = self._aliases()
-        return [] if aliases is None else self._rows(aliases)
+        return self._find() or []
+
+    def registered(self) -> list[ModelVersion]:
+        """Return every version as MLflow has it; none where nothing was ever registered under the name."""
+        return list(self._client.search_model_versions(f"name='{self._name}'"))
+
+    def tag(self, version: str, tag: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._client.set_model_version_tag(self._name, version, tag, value)
+
+    def _find(self) -> list[Version] | None:
+        from model_registry.writing import all_versions
+
+        with mlflow_refusals(self._address):
+            return all_versions(self._client, self._name)
 
     def file(self, version: str, place: str) -> bytes:
         """Return a file of a version, unchecked.
@@ -82,16 +68,10 @@ class Versions:
         Raises:
             UserError: MLflow refused.
         """
-        with mlflow_told(self._address), TemporaryDirectory() as folder:
+        with mlflow_refusals(self._address), TemporaryDirectory() as folder:
             found = self._client.get_model_version(self._name, version)
             path = self._client.download_artifacts(str(found.run_id), f"model/{place}", folder)
             return Path(path).read_bytes()
-
-    def _rows(self, aliases: dict[str, tuple[str, ...]]) -> list[Version]:
-        with mlflow_told(self._address):
-            found = self._client.search_model_versions(f"name='{self._name}'")
-        rows = [_version(one, aliases) for one in found]
-        return sorted(rows, key=lambda row: int(row.version), reverse=True)
 
     def need(self, version: str) -> Version:
         """Return one version.
@@ -120,7 +100,7 @@ class Versions:
             UserError: the version is unknown or has neither.
         """
         self.need(version)
-        with mlflow_told(self._address):
+        with mlflow_refusals(self._address):
             found = self._client.get_model_version(self._name, version)
             return self._report_of(found) or str(found.description or "") or self._none(version)
 
@@ -149,36 +129,21 @@ class Versions:
         with TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, place, folder)).read_text(encoding="utf-8")
 
-    def _aliases(self) -> dict[str, tuple[str, ...]] | None:
-        """The aliases of each version that has one; None: there is no such model."""
-        from mlflow.exceptions import MlflowException
-        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-        try:
-            aliases = self._client.get_registered_model(self._name).aliases
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-                raise
-            return None
-        held: dict[str, tuple[str, ...]] = {}
-        for alias, version in sorted(aliases.items()):
-            held[str(version)] = (*held.get(str(version), ()), alias)
-        return held
-
-
-def _version(found: ModelVersion, aliases: dict[str, tuple[str, ...]]) -> Version:
-    tags = found.tags
-    serial = tags.get("serial", "")
-    return Version(
-        version=str(found.version),
-        aliases=aliases.get(str(found.version), ()),
-        serial=int(serial) if serial.isdigit() else None,
-        trigger=tags.get("trigger", ""),
-        gate=tags.get("gate", ""),
-        gate_reasons=tags.get("gate.reasons", ""),
-        created_at_ms=int(found.creation_timestamp),
-        artifact_sha256=tags.get("artifact_sha256", ""),
-        dataset_digest=tags.get("dataset_digest", ""),
-        command_id=tags.get("command_id", ""),
-        rules_version=tags.get("rules_version", ""),
-    )
+def as_json(version: Version) -> dict[str, Any]:
+    """The JSON object of a version, as `--json` prints it; empty strings where a tag was never set."""
+    tags = version.tags
+    return {
+        "version": version.version,
+        "aliases": list(version.aliases),
+        "serial": version.serial or None,
+        "trigger": version.trigger,
+        "gate": version.gate,
+        "awaits_approval": version.awaits_approval,
+        "gate_reasons": version.gate_reasons,
+        "created_at_ms": version.created_at_ms,
+        "artifact_sha256": version.sha256,
+        "dataset_digest": tags.get("dataset_digest", ""),
+        "command_id": tags.get(COMMAND_TAG, ""),
+        "rules_version": tags.get(RULES_TAG, ""),
+    }

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from contracts.identity import note_key
 from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of
 
-from rxtract.demo.watching import Watch
+from rxtract.watching import Watch
 
 if TYPE_CHECKING:
     from contracts.records import EntitiesExtracted
+    from runtime.kafka.seen import Seen
 
     from rxtract.addresses import StackAddresses
-    from rxtract.reading import Seen
 
 
 def rank_of(event: EntitiesExtracted) -> tuple[int, int, int]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from contracts.topics import prefixed
 
-from rxtract.reading import Seen, TopicReader
+from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from runtime.kafka.seen import Seen
 
     from rxtract.addresses import StackAddresses
 

@@ -1,8 +1,11 @@
-"""The two ways a platform sends notes: by HTTP in arrays, and as Avro events."""
+"""The two ways a platform sends notes, for demonstrations and measurements: by HTTP in arrays, and as Avro events.
+
+`rxtract send` has doors of its own (`rxtract.backfill.doors`), which try again and report each refusal.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 from contracts.identity import note_key
@@ -10,9 +13,10 @@ from contracts.records import NoteSubmitted
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, prefixed, subject_of
 from contracts.wire import Serializer
-from runtime.delivery import DeliveryProducer
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
 
+from rxtract.backfill.doors import as_body
 from rxtract.kafka import client_config
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 
 
-class HttpDoor:
+class HttpSender:
     """Sends notes as a platform without Kafka does."""
 
     def __init__(self, addresses: StackAddresses) -> None:
@@ -39,7 +43,7 @@ class HttpDoor:
         self._client.close()
 
 
-class KafkaDoor:
+class KafkaSender:
     """Sends notes as a platform with Kafka does."""
 
     def __init__(self, addresses: StackAddresses) -> None:
@@ -68,8 +72,3 @@ class KafkaDoor:
 
 def _key(note: NoteSubmitted) -> bytes:
     return note_key(note.source, note.note_id).encode()
-
-
-def as_body(note: NoteSubmitted) -> dict[str, Any]:
-    """Return a note as the JSON body of the HTTP door: nulls left out."""
-    return {name: value for name, value in note.to_dict().items() if value is not None}

@@ -9,19 +9,23 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)))
 SOURCES := $(addsuffix /src,$(PACKAGES))
-TOOLS := $(wildcard benchmarks/*.py requirements/*.py deploy/*.py deploy/alerts/*.py deploy/compose/*.py deploy/crds/*.py deploy/grafana/*.py deploy/stand_ins/*.py)
+# deploy/docs_site.py is checked as deploy.docs_site, by which deploy/answers imports it.
+TOOLS := $(filter-out deploy/docs_site.py,$(wildcard benchmarks/*.py requirements/*.py deploy/*.py deploy/answers/*.py deploy/alerts/*.py deploy/compose/*.py deploy/crds/*.py deploy/grafana/*.py deploy/stand_ins/*.py))
 UNIT := libs services cli tests/contract
 # Two tests at a time, each file by one worker with servers of its own: most of the time they wait.
 WORKERS := 2
 ARGS ?=
-NATIVE := $(wildcard libs/clinical-ner/hatch_build.py libs/clinical-ner/native/*)
+# The base table of codes, built from our lists and two wheels; it is in no repository.
+CODES := $(VENV)/share/rxtract/terminology/base.table
+CODE_LISTS := $(wildcard libs/terminology/src/terminology/data/*.txt libs/corpus/src/corpus/data/*s.txt) $(addprefix libs/terminology/src/terminology/,build.py lists.py projection.py sources.py table.py words.py)
+NATIVE := $(wildcard libs/*/hatch_build.py libs/*/native/*)
 
 .PHONY: help
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) tools ## make .venv with everything, the CLI at .venv/bin/rxtract
+setup: $(READY) $(CODES) tools ## make .venv with everything, the CLI at .venv/bin/rxtract
 
 $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject.toml,$(PACKAGES)) $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -37,6 +41,9 @@ $(READY): requirements/dev.txt requirements/installer.txt $(addsuffix /pyproject
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --reinstall-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(PACKAGES)))) $(addprefix -e ,$(PACKAGES))
 	@touch $@
 	@echo "setup: done; try $(BIN)/rxtract --help"
+
+$(CODES): $(CODE_LISTS) | $(READY)
+	@./deploy/step.sh "setup: the table of codes (about 15 s; the first time 28 MB are downloaded)" $(BIN)/rxtract terminology build
 
 .PHONY: tools
 tools: $(READY) ## bring what no wheel brings (Debian packages as root), or say what is left out
@@ -55,19 +62,31 @@ up: $(READY) tools ## start everything and leave it running; prints the links
 	@$(BIN)/rxtract up
 
 .PHONY: test
-test: $(READY) test-tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
+test: $(READY) $(CODES) test-tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-unit
-test-unit: $(READY) ## the quick tests that need no server (ARGS="-k gate" for some of them)
+test-unit: $(READY) $(CODES) ## the quick tests that need no server (ARGS="-k gate" for some of them)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not stack and not slow and not long" $(UNIT) $(ARGS)
 
 .PHONY: simulate
 simulate: $(READY) ## the engine in SEEDS=1000 simulated worlds, then with faults put back (SEED=123 tells one world's story)
 	@SEEDS='$(SEEDS)' SEED='$(SEED)' FAULTS='$(FAULTS)' $(BIN)/python -m tests.simulation
 
+.PHONY: faults
+faults: $(READY) tools ## every promise of docs/reliability.md against its faults on real servers (about an hour; ROWS="R4 B8" for some)
+	@$(BIN)/python -m tests.faults $(ROWS)
+
+.PHONY: faults-pages
+faults-pages: $(READY) ## write the table of docs/reliability.md and the transcript of the faults anew, from what was seen
+	@$(BIN)/python -m tests.faults --pages
+
+.PHONY: fuzz
+fuzz: $(READY) ## hostile input to every parser for MINUTES=2, and to the C code under sanitizers (ONLY=drift for some)
+	@$(BIN)/python -m tests.fuzz --minutes '$(or $(MINUTES),2)' --only '$(ONLY)'
+
 .PHONY: test-long
-test-long: $(READY) tools ## the tests that are too long for every push
+test-long: $(READY) $(CODES) tools ## the tests that are too long for every push
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 .PHONY: lint
@@ -102,14 +121,34 @@ pictures: $(READY) ## draw the diagrams of the design as SVG and PDF in docs/pic
 	@RXTRACT_ARTIFACTS=build/pages $(BIN)/python -m pytest -q tests/answerer -k seen_with_all
 	@cp build/pages/try-test_a_note_is_seen_with_all_that_is_said_of_it-0.png docs/pictures/try-page.png
 
+.PHONY: answers
+answers: $(READY) tools ## the answers as one document to hand in: PDF and PNGs in docs/answers, from docs/*.md
+	@$(BIN)/python deploy/answers/make.py
+
+.PHONY: quiet-day
+quiet-day: $(READY) tools ## the day that the worked example of docs/why.md is from (4 min, on a quiet machine)
+	@$(BIN)/python deploy/answers/quiet_day.py
+
+.PHONY: wheels
+wheels: $(READY) ## what a data scientist installs: two wheels with the shipped model, in dist/wheels
+	@$(BIN)/python deploy/wheels.py
+
+.PHONY: spark-test
+spark-test: $(READY) ## notes through Spark on a local cluster, an executor killed (brings pyspark; needs Java 17; 21 min seen at a load of 30)
+	@./deploy/tools.sh spark
+	@test -d build/spark/pyspark || ./deploy/step.sh "spark-test: pyspark" \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --target build/spark --require-hashes -r requirements/spark.txt
+	@PYTHONPATH=build/spark $(BIN)/python -c 'import pyspark'
+	@PYTHONPATH=build/spark $(BIN)/python -m pytest -q -s -m long tests/spark $(ARGS)
+
 .PHONY: docs
 docs: $(READY) ## render docs/ to a site in site/
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/docs.txt zensical build --clean --strict
-	@$(BIN)/python deploy/site.py
+	@$(BIN)/python deploy/docs_site.py
 	@echo "docs: open site/index.html (its search needs a server: python3 -m http.server --directory site)"
 
 .PHONY: chart-test
-chart-test: $(READY) test-tools ## the chart and the Prometheus rules
+chart-test: $(READY) $(CODES) test-tools ## the chart and the Prometheus rules
 	@$(BIN)/python -m pytest -q tests/deploy
 
 .PHONY: alerts-test
@@ -134,6 +173,10 @@ cluster-test: $(READY) tools ## the chart on a real one-node Kubernetes (root; b
 .PHONY: clients-test
 clients-test: $(READY) tools ## the clients of examples/clients in Java, Node and Python against the services (about 5 min; CLIENTS_NOTES=10000 sends more)
 	@$(BIN)/python -m tests.clients.run
+
+.PHONY: fhir-profiles
+fhir-profiles: $(READY) $(CODES) tools ## HAPI's validator over FHIR documents of NOTES=500 generated notes: base R4, or ABDM's profiles in PROFILES=DIR
+	@$(BIN)/python -m tests.fhir --notes '$(or $(NOTES),500)' $(if $(PROFILES),--profiles '$(PROFILES)')
 
 .PHONY: sbom
 sbom: $(READY) ## a bill of materials (CycloneDX) for each image, of its lock and, if built, of all in it, in dist/sbom/

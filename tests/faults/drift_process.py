@@ -5,7 +5,7 @@ import sys
 from drift.reference import Reference
 from drift_watcher.bootstrap import bootstrap
 from drift_watcher.settings import DriftWatcherSettings
-from runtime.process import run_service
+from runtime.service.run import run_service
 
 REFERENCES = {"oov_share": Reference(0.10, 0.016), "confidence": Reference(0.966, 0.0072)}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from extractor.bootstrap import bootstrap
 from extractor.settings import ExtractorSettings
-from runtime.process import run_service
+from runtime.service.run import run_service
 
 
 class Assertion(NamedTuple):

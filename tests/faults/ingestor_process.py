@@ -5,11 +5,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from ingestor import bootstrap, server
+from ingestor import bootstrap
 from ingestor.handler import SubmittedNotes
 from ingestor.settings import IngestorSettings
-from runtime.process import run_service
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.run import run_service
 
 
 class Deadly(SubmittedNotes):
@@ -24,7 +24,7 @@ class Deadly(SubmittedNotes):
 def serve(settings: IngestorSettings) -> None:
     """Serve both doors."""
     bootstrap.SubmittedNotes = Deadly  # type: ignore[misc]
-    server.serve(settings)
+    bootstrap.serve(settings)
 
 
 if __name__ == "__main__":

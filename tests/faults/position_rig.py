@@ -17,7 +17,7 @@ from embedded_stack.delete_records import delete_records
 from extractor_rig import SOURCE, Rig, key_of, patiently, until
 from ingestor.bootstrap import accepted_writer, kafka_door, share
 from ingestor.settings import IngestorSettings
-from runtime.metrics import ASSIGNED_PARTITIONS, CONSUMER_LAG
+from runtime.service.metrics import ASSIGNED_PARTITIONS, CONSUMER_LAG
 
 
 def submitted(note_id: str) -> NoteSubmitted:

@@ -49,7 +49,7 @@ def by_segment(commands) -> dict[str, list[ModelCommand]]:
     return dict(found)
 
 
-def told(rig):
+def one_line_errors(rig):
     found, asked = decoded(rig, DriftDetected, topics.DRIFT_DETECTED), decoded(rig, ModelCommand, topics.MODEL_COMMANDS)
     return by_source(found), by_segment(asked)
 
@@ -95,7 +95,7 @@ def test_kills_change_no_alarm_no_command_and_no_state(rig, record_property):
     assert len(events) >= 2
     assert commands
     assert after_alarm, "no kill came between an alarm and its state"
-    assert told(rig) == (by_source(events), by_segment(commands))
+    assert one_line_errors(rig) == (by_source(events), by_segment(commands))
 
 
 def damage(rig, partition: int, offset: int, good: bytes = b"") -> None:
@@ -144,4 +144,4 @@ def test_damaged_states_are_refused_counted_and_built_anew(rig):
     events, commands, states = unbroken(rig)
     until(lambda: states.items() <= newest_states(rig).items(), 40, "the states of an unbroken run")
     assert again.terminate() == 0
-    assert told(rig) == (by_source(events), by_segment(commands))
+    assert one_line_errors(rig) == (by_source(events), by_segment(commands))

@@ -9,8 +9,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from contracts import topics
 from contracts.reasons import Reason
 from extractor_rig import judge, key_of, note, until
-from runtime.deadletter import ATTEMPT, REASON, header
-from runtime.faust_batch_stop import EXIT_SURPRISE
+from runtime.kafka.deadletter import ATTEMPT, REASON, header
+from runtime.stream.faust.stop import EXIT_SURPRISE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

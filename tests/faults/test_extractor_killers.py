@@ -6,8 +6,8 @@ import time
 import pytest
 from contracts.topics import NOTES_ACCEPTED
 from extractor_rig import Rig, judge, key_of, note, until
-from runtime.deadletter import REASON, VALUE_BYTES, header
-from runtime.faust_batch_stop import EXIT_SURPRISE
+from runtime.kafka.deadletter import REASON, VALUE_BYTES, header
+from runtime.stream.faust.stop import EXIT_SURPRISE
 from swollen_batch import BOMB_BYTES, bound_memory, send_batch
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -14,11 +14,11 @@ from contracts import topics
 from embedded_stack.addresses import write_stack_json
 from extractor_rig import judge, note, patiently, until
 from position_rig import Doors, submitted
-from runtime.delivery import DeliveryProducer
-from runtime.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
-from runtime.metrics import CONSUMER_LAG, EXPIRED_RECORDS, OFFSET_RESETS
-from runtime.positions import IN_REACH
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.positions import IN_REACH
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import CONSUMER_LAG, EXPIRED_RECORDS, OFFSET_RESETS
+from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 GROWN_S = 30.0

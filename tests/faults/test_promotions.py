@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
-from clinical_ner.tracking import log_and_register, next_serial, set_alias
+from clinical_ner.tracking import log_and_register
 from clinical_ner.train import train
 from contracts import topics
 from contracts.identity import split_note_key
@@ -18,6 +18,7 @@ from contracts.records import ModelEvent, ModelEventKind
 from contracts.wire import Serializer
 from corpus import generate
 from mlflow.tracking import MlflowClient
+from model_registry.writing import next_serial, set_alias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ class Promoter:
             model_name=self.name,
             model_version=version.version,
             serial=serial,
-            artifact_sha256=version.artifact_sha256,
+            artifact_sha256=version.sha256,
             reasons=("test",),
             occurred_at=int(time.time() * 1000),
         )

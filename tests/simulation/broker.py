@@ -196,6 +196,7 @@ class Broker:
         self.back = Signal()
         self.on_append: list[Callable[[str, int, Entry], None]] = []
         self.on_commit: list[Callable[[Group, Place, int, str], None]] = []
+        self.on_given_away: list[Callable[[Any, set[Place], float], None]] = []
         self.most_bytes: dict[str, int] = {}
         self.session_s = 4.0
 
@@ -281,6 +282,11 @@ class Broker:
         group.committed[place] = (offset, metadata)
         for hear in self.on_commit:
             hear(group, place, offset, metadata)
+
+    def given_away(self, process: Any, places: Iterable[Place], took_s: float) -> None:
+        """A process has done what it does before partitions move, and it took so long."""
+        for hear in self.on_given_away:
+            hear(process, {(topic, number) for topic, number in places}, took_s)
 
     def watch_session(self, group: Group, member: Member) -> None:
         """A process that is dead or frozen for longer than the session loses its partitions."""

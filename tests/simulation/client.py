@@ -85,6 +85,7 @@ class SimConsumer:
         self._eager = "cooperative" not in config.get("partition.assignment.strategy", "range")
         self._off_by_one = off_by_one
         self._fetching: dict[Place, Fetching] = {}
+        self._paused: set[Place] = set()
         self._errors: list[SimMessage] = []
         self._signal = Signal()
         self._member: Member | None = None
@@ -147,10 +148,11 @@ class SimConsumer:
             self._join()
             return
         if member.to_revoke:
-            gone = sorted(member.to_revoke)
+            gone, began_at_s = sorted(member.to_revoke), self._kernel.now
             member.revoking = True
             self._callback("on_revoke", gone)
             member.revoking = False
+            self._broker.given_away(self._process, gone, self._kernel.now - began_at_s)
             self._drop(gone)
             group.revoked(member, gone)
             return
@@ -193,7 +195,8 @@ class SimConsumer:
         for one in partitions:
             chance = self._broker.random
             begins = self._kernel.now + (chance.uniform(0, _BEGIN_S) if chance.random() < 0.6 else 0.0)
-            self._fetching[one.topic, one.partition] = Fetching(max(0, one.offset), begins)
+            place = (one.topic, one.partition)
+            self._fetching[place] = Fetching(max(0, one.offset), begins, paused=place in self._paused)
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
         self._process.step()
@@ -223,8 +226,10 @@ class SimConsumer:
     def pause(self, partitions: list[TopicPartition]) -> None:
         for found in self._of(partitions):
             found.paused = True
+        self._paused |= {(one.topic, one.partition) for one in partitions}  # also while they are away
 
     def resume(self, partitions: list[TopicPartition]) -> None:
+        self._paused -= {(one.topic, one.partition) for one in partitions}
         for found in self._of(partitions):
             found.paused = False
             if found.one_off:
@@ -480,6 +485,11 @@ class SimProducer:
         self._acked_at_s: dict[Place, float] = {}
         self.fatal = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether something was sent that nobody has acknowledged."""
+        return self._open > 0
+
     def produce(
         self,
         topic: str,
@@ -500,6 +510,7 @@ class SimProducer:
         if len(value or b"") > self._broker.most_bytes.get(topic, 1 << 30):
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         self._open += 1
+        self._process.in_hand = set()
         if partition is None:
             partition = self._broker.partition_of(topic, key)
         self._wire.append((_Queued(topic, key, value, tuple(headers or ()), partition, on_delivery), self._kernel.now))

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from runtime.loop import CONSUMER_DEFAULTS
+from runtime.stream.loop import CONSUMER_DEFAULTS
 
 from tests.simulation.broker import Broker
 from tests.simulation.client import SimConsumer, SimProducer, metadata_of

@@ -17,15 +17,17 @@ from aiokafka.structs import TopicPartition
 from extractor import handler as extraction
 from extractor.metrics import METRICS
 from faust.types import TP
-from runtime import faust_batch_stop
-from runtime.delivery import DeliveryProducer
-from runtime.faust_batch import BatchApp, BatchLimits
-from runtime.faust_batch_consumer import BatchConsumerThread
-from runtime.faust_batch_state import ASSIGNED, BATCH_METRICS
-from runtime.faust_batch_stop import FailStop
-from runtime.health import Liveness, Readiness
-from runtime.metrics import EXPIRED_RECORDS, Metrics
-from runtime.settings import ServiceSettings
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import EXPIRED_RECORDS, Metrics
+from runtime.service.settings import ServiceSettings
+from runtime.stream.faust import stop as faust_batch_stop
+from runtime.stream.faust.app import BatchApp, BatchLimits
+from runtime.stream.faust.consumer import BatchConsumerThread
+from runtime.stream.faust.state import BATCH_METRICS
+from runtime.stream.faust.stop import FailStop
+from runtime.stream.ledger import RepeatedOffsetsError, UnknownPartitionError
+from runtime.stream.state import ASSIGNED
 
 from tests.simulation.broker import Member
 from tests.simulation.client import SimProducer
@@ -226,7 +228,7 @@ class SimThread:
 
 
 class FaustProcess:
-    """What `runtime.faust_batch.run` does, on the simulated thread."""
+    """What `runtime.stream.faust.app.run` does, on the simulated thread."""
 
     def __init__(self, outlook: Outlook, process: Process) -> None:
         self._outlook, self._process, self._kernel = outlook, process, outlook.broker.kernel
@@ -244,6 +246,11 @@ class FaustProcess:
 
     def _leave(self, _code: int) -> None:
         self._outlook.broker.record_event("ended", process=self._process.name, error=repr(self._app.fail_stop.reason))
+        reason = self._app.fail_stop.reason
+        if isinstance(
+            reason, (RepeatedOffsetsError, UnknownPartitionError)
+        ):  # a mistake of ours, and no trouble of the world's
+            self._kernel.error = self._kernel.error or reason
         self._process.ended = True
         self._process.kill()
         raise Killed
@@ -254,7 +261,7 @@ class FaustProcess:
         outlook.producers.append((process, producer))
         limits = BatchLimits(
             batch_records=min(outlook.limits.batch_records, 20),
-            held_batches=outlook.limits.max_in_flight * 2,
+            held_batches=outlook.limits.held_batches * 2,
             commit_interval_s=max(0.2, outlook.limits.commit_interval_s),
         )
         settings = ServiceSettings.load(bootstrap_servers="127.0.0.1:1", schema_registry_url="http://x")
@@ -277,7 +284,7 @@ class FaustProcess:
         consumer._thread = thread = SimThread(outlook, process, consumer, member)
         consumer._on_partitions_revoked = consumer._on_partitions_assigned = _nothing
         consumer.callback = self._hand_over
-        app.worker._inbox, app.worker._stop = SimQueue(kernel), SimEvent(kernel)
+        app.worker._inbox, app.worker.worker.stop = SimQueue(kernel), SimEvent(kernel)
         process.spawn(app.worker._run)
         consumer.stop_flow()
         fetcher: Any = SimpleNamespace(should_stop=False)
@@ -307,7 +314,7 @@ class FaustProcess:
                 await consumer.commit()
 
     async def _end(self, app: BatchApp, consumer: Any, member: Member) -> None:
-        """As `runtime.faust_batch._stop` does."""
+        """As `runtime.stream.faust.app._stop` does."""
         app.fail_stop.stopping = True
         consumer.stop_flow()
         await consumer.finish_and_commit(app.batching.limits.stop_wait_s)
@@ -341,8 +348,10 @@ class FaustProcess:
         lost = member.kicked
         gone = {TP(*place) for place in member.owned}
         member.revoking = not lost
+        began_at_s = self._kernel.now
         await consumer.on_partitions_revoked(gone)
         member.revoking = False
+        self._outlook.broker.given_away(self._process, gone, self._kernel.now - began_at_s)
         thread.assign(())
         if lost:
             group.join(member)

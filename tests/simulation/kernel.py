@@ -59,6 +59,7 @@ class Process:
 
     Attributes:
         fuse: So many calls to the outside until it dies; None: it lives on.
+        in_hand: The partitions of the batch that is in a handler, or comes from one and is not sent yet.
     """
 
     def __init__(self, kernel: "Kernel", name: str) -> None:
@@ -68,6 +69,7 @@ class Process:
         self.frozen = False
         self.ended = False
         self.fuse: int | None = None
+        self.in_hand: set[tuple[str, int]] = set()
         self.tasks: list[Task] = []
         self.asleep: list[Task] = []
         self.on_death: list[Callable[[], None]] = []

@@ -14,22 +14,23 @@ from contracts import topics
 from contracts.registry import RegistryUnavailable
 from outcomes.kpis import Assumptions
 from outcomes.records_at_rest import RecordsAtRest
-from review_desk.follower import FOLLOWER_CONFIG, Follower
+from review_desk.follower import Follower
 from review_desk.metrics import METRICS as DESK_METRICS
-from runtime.consumer_errors import ConsumerErrors
-from runtime.follow import TopicFollower
-from runtime.health import Liveness, Readiness
-from runtime.loop import CONSUMER_DEFAULTS
-from runtime.metrics import Metrics
-from runtime.positions import counting
-from runtime.records import InputRecord
-from runtime.retry import retrying
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.follow import TopicFollower
+from runtime.kafka.positioned import POSITION_CONFIG
+from runtime.kafka.positions import counting
+from runtime.kafka.reader import NO_GROUP
+from runtime.kafka.records import InputRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import Metrics
+from runtime.stream.retry import retrying
 from scorekeeper.adapters.sink import Sink
 from scorekeeper.adapters.topics import Topics
 from scorekeeper.domain.board import Board
 from scorekeeper.domain.measuring import Said
 from scorekeeper.exposition import Exposition
-from scorekeeper.handler import FoldHandler
+from scorekeeper.fold import Fold
 from scorekeeper.metrics import OWN
 from scorekeeper.reader import Reader
 
@@ -93,23 +94,23 @@ def scorekeeper(outlook: Outlook, process: Process, disk: Disk) -> Running:
     board, measured, names = Board(ZoneInfo("UTC"), Assumptions()), Said(), {ENTITIES: topics.ENTITIES_EXTRACTED}
     board.lock = _Unlocked()  # tasks are no threads
     read = _sometimes_away(outlook, contract().read_entities)
-    fold_handler = FoldHandler({topics.ENTITIES_EXTRACTED: read}, names, board, measured, sink, metrics)
-    consumer = SimConsumer(broker, process, {**CONSUMER_DEFAULTS, "group.id": "unused"}, off_by_one=outlook.off_by_one)
+    fold_records = Fold({topics.ENTITIES_EXTRACTED: read}, names, board, measured, sink=sink, metrics=metrics)
+    consumer = SimConsumer(broker, process, {**POSITION_CONFIG, "group.id": NO_GROUP}, off_by_one=outlook.off_by_one)
     reader = Reader(
         Topics(consumer, names, errors, counting(metrics)),
-        fold_handler,
-        retrying(fold_handler, stop, on_wait=liveness.tick),
+        fold_records,
+        retrying(fold_records, stop, on_wait=liveness.tick),
         sink,
-        board,
-        measured,
-        lambda _: None,
-        Exposition(metrics.registry),
-        AlwaysHeld(),
-        30.0,
-        metrics,
-        liveness,
-        readiness,
-        stop,
+        board=board,
+        said=measured,
+        publish=lambda _: None,
+        exposition=Exposition(metrics.registry),
+        lease=AlwaysHeld(),
+        lease_s=30.0,
+        metrics=metrics,
+        liveness=liveness,
+        readiness=readiness,
+        stop=stop,
     )
 
     def behind() -> str:
@@ -171,6 +172,9 @@ class Store:
 
     def renew(self) -> None: ...
 
+    def people_held(self) -> int:
+        return 0
+
     def waiting(self) -> dict[str, int]:
         return {}
 
@@ -192,14 +196,14 @@ def desk(outlook: Outlook, process: Process, store: Store) -> Running:
         process.step()
 
     follower = Follower(
-        SimConsumer(broker, process, FOLLOWER_CONFIG, off_by_one=outlook.off_by_one),
+        SimConsumer(broker, process, {**POSITION_CONFIG, "group.id": NO_GROUP}, off_by_one=outlook.off_by_one),
         [ENTITIES],
         project,
         store,
-        stop,
-        Liveness(),
-        readiness,
-        metrics,
+        stop=stop,
+        liveness=Liveness(),
+        readiness=readiness,
+        metrics=metrics,
     )
 
     def behind() -> str:
@@ -232,8 +236,8 @@ def replica(outlook: Outlook, process: Process) -> Running:
         ENTITIES,
         _sometimes_away(outlook, contract().read_entities),
         on_record,
-        metrics,
-        lambda config: SimConsumer(broker, process, config, off_by_one=outlook.off_by_one),
+        metrics=metrics,
+        make_consumer=lambda config: SimConsumer(broker, process, config, off_by_one=outlook.off_by_one),
     )
     follower._stopped, follower._caught_up = SimEvent(kernel), SimEvent(kernel)
 

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).with_name("faults")
+ONCE_FAILED = Path(__file__).with_name("seeds.txt")
 CORES = os.cpu_count() or 1
 
 
@@ -68,6 +70,18 @@ def run_seeds(first: int, count: int, workers: int = CORES) -> Outcome:
     return Outcome(sum(part.seeds for part in parts), failures)
 
 
+def once_failed() -> dict[int, str]:
+    """Worlds that once broke a promise, and which; `seeds.txt` holds one in a line."""
+    lines = ONCE_FAILED.read_text(encoding="utf-8").splitlines()
+    rows = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    return {int(seed): why for seed, why in rows}
+
+
+def run_once_failed() -> Outcome:
+    """Run those."""
+    return _work(0, 0, 1, also=tuple(once_failed()))
+
+
 def try_fault(patch: Path, seeds: int = 1000) -> bool:
     """Put a fault back into a copy of the sources and look for a world that shows it; says what came of it in one line."""
     what = title_of(patch)
@@ -76,7 +90,7 @@ def try_fault(patch: Path, seeds: int = 1000) -> bool:
             print(f"{patch.stem}: {why}", flush=True)
             return False
         began_s = time.monotonic()
-        part = _work(0, seeds, 1, Path(folder), stop_at_first=True)
+        part = _work(0, seeds, 1, Path(folder), also=tuple(once_failed()), stop_at_first=True)
     for seed, why in part.failures.items():
         print(f"{patch.stem} ({what}): found at seed {seed}, {time.monotonic() - began_s:.0f} s: {why}", flush=True)
         return True
@@ -129,9 +143,17 @@ def refusal_of(patch: Path, folder: Path, *options: str) -> str | None:
     return None
 
 
-def _work(first: int, end: int, step: int, folder: Path | None = None, *, stop_at_first: bool = False) -> Outcome:
+def _work(
+    first: int,
+    end: int,
+    step: int,
+    folder: Path | None = None,
+    *,
+    also: Sequence[int] = (),
+    stop_at_first: bool = False,
+) -> Outcome:
     """Run worlds in a fresh interpreter."""
-    order = json.dumps({"first": first, "end": end, "step": step, "stop_at_first": stop_at_first})
+    order = json.dumps({"first": first, "end": end, "step": step, "also": also, "stop_at_first": stop_at_first})
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.simulation.worker", order],
         cwd=ROOT,

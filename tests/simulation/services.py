@@ -22,17 +22,19 @@ from extractor.settings import ExtractorSettings
 from ingestor.domain.acceptance import Acceptance
 from ingestor.handler import STAGE, SubmittedNotes
 from ingestor.metrics import METRICS as INGESTOR_METRICS
-from runtime import loop
-from runtime.attempts import TRIES, Attempts, quarantined
-from runtime.consumer_errors import ConsumerErrors
-from runtime.deadletter import DeadLetterBudget
-from runtime.delivery import DeliveryProducer
-from runtime.health import Liveness, Readiness
-from runtime.loop import ASSIGNMENT, CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
-from runtime.metrics import EXPIRED_RECORDS, Metrics
-from runtime.pseudonyms import Pseudonyms
-from runtime.records import Handler, InputRecord, OutputRecord
-from runtime.retry import Backoff, retrying
+from runtime.kafka.consumer_errors import ConsumerErrors
+from runtime.kafka.deadletter import DeadLetterBudget
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import Handler, InputRecord, OutputRecord
+from runtime.service.health import Liveness, Readiness
+from runtime.service.metrics import EXPIRED_RECORDS, Metrics
+from runtime.service.pseudonyms import Pseudonyms
+from runtime.service.settings import TRIES
+from runtime.stream import loop
+from runtime.stream.attempts import Attempts, quarantined
+from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.retry import Backoff
+from runtime.stream.state import ASSIGNED
 from serving.tagging import LoadedModel
 
 from tests.simulation.broker import Broker
@@ -155,6 +157,7 @@ def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Ha
     deadly = word.encode()
 
     def handle(records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        process.in_hand = {(record.topic, record.partition) for record in records}
         kernel.wait(chance.uniform(1.0, 4.0) if chance.random() < moods.slow else chance.uniform(0, moods.seconds))
         process.step()
         for record in records:
@@ -167,7 +170,10 @@ def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Ha
             raise RegistryUnavailable("simulated")
         if chance.random() < moods.bug:
             raise ZeroDivisionError
-        return handler(records)
+        outputs = handler(records)
+        if not outputs:
+            process.in_hand = set()
+        return outputs
 
     return handle
 
@@ -177,7 +183,7 @@ def ingestor(outlook: Outlook, process: Process) -> Running:
     contract_codecs, metrics = contract(), Metrics(INGESTOR_METRICS)
     acceptance = Acceptance(Rules(), Pseudonyms(b"k" * 32))
     handler = SubmittedNotes(
-        contract_codecs.read_submitted, contract_codecs.write_accepted, acceptance, ACCEPTED, metrics
+        contract_codecs.read_submitted, contract_codecs.write_accepted, acceptance, ACCEPTED, metrics=metrics
     )
     return looped(outlook, process, handler, (INGESTORS, SUBMITTED, STAGE, KILLS_INGESTOR), metrics)
 
@@ -202,7 +208,7 @@ def extraction_handler(metrics: Metrics) -> Handler:
         contract().extractor,
         extraction.Topics(ENTITIES, topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED),
         DeadLetterBudget(),
-        metrics,
+        metrics=metrics,
         review_below=0.5,
     )
 
@@ -210,20 +216,13 @@ def extraction_handler(metrics: Metrics) -> Handler:
 def looped(
     outlook: Outlook, process: Process, handler: Handler, names: tuple[str, str, str, str], metrics: Metrics
 ) -> Running:
-    """A handler in `runtime.loop.ConsumerLoop`."""
+    """A handler in `runtime.stream.loop.ConsumerLoop`."""
     group, topic, stage, deadly = names
     kernel = outlook.broker.kernel
     stop = SimEvent(kernel)
-    readiness, liveness = Readiness(ASSIGNMENT, age_s=lambda: kernel.now), Liveness()
+    readiness, liveness = Readiness(ASSIGNED, age_s=lambda: kernel.now), Liveness()
     errors = ConsumerErrors(metrics, readiness)
     attempts = Attempts(TRIES, metrics)
-    tried = retrying(
-        moody(handler, outlook, process, deadly),
-        stop,
-        backoff=Backoff(0.1, 2.0, 1.0),
-        on_wait=liveness.tick,
-        readiness=readiness,
-    )
     config = {**CONSUMER_DEFAULTS, "group.id": group}
     if outlook.eager:
         config["partition.assignment.strategy"] = "range"
@@ -232,7 +231,7 @@ def looped(
     running = ConsumerLoop(
         SimConsumer(outlook.broker, process, config, off_by_one=outlook.off_by_one),
         DeliveryProducer({}, producer),
-        quarantined(tried, attempts, stage),
+        quarantined(moody(handler, outlook, process, deadly), attempts, stage),
         [topic],
         stop=stop,
         limits=outlook.limits,

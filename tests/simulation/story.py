@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from runtime.attempts import Mark
+from runtime.stream.attempts import Mark
 
 Event = tuple[float, str, Mapping[str, object]]
 _SHORT = {"notes.submitted.v1": "submitted", "notes.accepted.v1": "accepted", "entities.extracted.v1": "entities"}

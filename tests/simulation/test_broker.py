@@ -179,6 +179,25 @@ def test_nothing_comes_from_what_is_paused(play):
     play(story)
 
 
+def test_what_went_while_it_was_paused_comes_back_paused(play):
+    def story(cluster):
+        topic = cluster.topic()
+        fill(cluster, topic, [b"a", b"b"])
+        consumer = cluster.consumer()
+        place = TopicPartition(topic, 0, 0)
+        consumer.incremental_assign([place])
+        values_of(cluster, consumer, 2)
+        consumer.pause([place])
+        consumer.incremental_unassign([place])
+        consumer.incremental_assign([place])
+        found = [consumer.poll(0.2) for _ in range(4)]
+        assert not [one for one in found if one is not None and one.error() is None]
+        consumer.resume([place])
+        assert values_of(cluster, consumer, 2) == [b"a", b"b"]
+
+    play(story)
+
+
 def test_a_group_keeps_offsets_and_what_stands_beside_them(play):
     def story(cluster):
         topic = cluster.topic(2)

@@ -14,6 +14,12 @@ def test_every_world_keeps_its_promises() -> None:
     assert outcome.failures == {}
 
 
+def test_every_world_that_once_broke_a_promise_keeps_it() -> None:
+    outcome = run.run_once_failed()
+    assert outcome.seeds == len(run.once_failed()) >= 13
+    assert outcome.failures == {}
+
+
 @pytest.mark.parametrize("name", CORE)
 def test_a_fault_put_back_is_found(name, capsys) -> None:
     (patch,) = run.chosen_faults(name)
@@ -30,7 +36,7 @@ def test_there_are_faults_enough_and_all_of_them_can_be_put_back() -> None:
 def test_a_patch_that_no_longer_applies_is_said_in_one_line(tmp_path, capsys) -> None:
     patch = tmp_path / "old.patch"
     patch.write_text(
-        "Fault: an old one\n\n--- a/libs/runtime/src/runtime/loop.py\n+++ b/libs/runtime/src/runtime/loop.py\n"
+        "Fault: an old one\n\n--- a/libs/runtime/src/runtime/stream/loop.py\n+++ b/libs/runtime/src/runtime/stream/loop.py\n"
         "@@ -1,3 +1,3 @@\n nobody\n-wrote\n+read\n this\n"
     )
     assert not run.try_fault(patch)

@@ -29,7 +29,7 @@ def main() -> None:
     gc.freeze()
     failures: dict[int, str] = {}
     count = 0
-    for seed in range(order["first"], order["end"], order["step"]):
+    for seed in (*range(order["first"], order["end"], order["step"]), *order["also"]):
         count += 1
         if (why := failure_of(World(seed))) is not None:
             failures[seed] = why

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from runtime.attempts import TRIES
-from runtime.deadletter import OFFSET, PARTITION, REASON, TOPIC, header
 from runtime.errors import RxtractError
-from runtime.loop import LoopLimits
-from runtime.positions import IN_REACH
+from runtime.kafka.deadletter import OFFSET, PARTITION, REASON, TOPIC, header
+from runtime.kafka.positions import IN_REACH
+from runtime.service.settings import TRIES
+from runtime.stream.faust.app import BatchLimits
+from runtime.stream.ledger import RepeatedOffsetsError, UnknownPartitionError
+from runtime.stream.loop import LoopLimits
 
 from tests.simulation import faust_process, readers, services
 from tests.simulation.broker import Broker, Chances, Entry, Group, Place
@@ -72,8 +74,8 @@ GENTLE = frozenset(
     | {"eager", "shuffled assignments", "small queue", "large letters", "scorekeeper", "desk", "replica", "wipes"}
 )
 """After these nothing may come twice: every process leaves in good order, and the broker answers."""
-HOLDING, MOVING = frozenset({"slow handlers", "registry away"}), frozenset({"joins and leaves", "growth"})
-"""A batch that is in a handler when its partition moves is done by both owners: the contract says that rebalances repeat."""
+PATIENCE_S = {False: 10.0, True: BatchLimits().revoke_wait_s}
+"""So long the loop, and Faust, wait at least for what is under way before a partition moves or the process ends."""
 READERS = ("scorekeeper", "desk", "replica")
 BUSY_S = 17.0
 LIMIT_S = 400.0
@@ -125,7 +127,7 @@ class World:
         self.chance = random.Random(self.seed)
         random.seed(self.seed)  # what the product scatters (its pauses) follows from it too
         self.troubles = self._choose_troubles()
-        self.gentle = self.troubles <= GENTLE and not (self.troubles & HOLDING and self.troubles & MOVING)
+        self.gentle = self.troubles <= GENTLE
         self.submitted: dict[tuple[int, int], Fate] = {}
         self.accepted: Counter[Ident] = Counter()
         self.effects: Counter[Ident] = Counter()
@@ -136,7 +138,9 @@ class World:
         self.checked: dict[tuple[str, Place], int] = {}
         self.offsets: dict[tuple[str, Place], int] = {}
         self.deaths: Counter[tuple[str, int, int]] = Counter()
+        self.asked_at_s: dict[str, float] = {}
         self.gone: set[tuple[str, int, int]] = set()
+        self.unmissed: set[tuple[str, int, int]] = set()
         self.people_at_work = False
         self.outside_deaths = 0
         self.disk: readers.Disk | None = None
@@ -201,14 +205,15 @@ class World:
             broker.most_bytes[f"{SUBMITTED}.dlq"] = 2_000
         broker.on_append.append(self._appended)
         broker.on_commit.append(self._committed)
+        broker.on_given_away.append(self._given_away)
         limits = LoopLimits(
             batch_records=chance.choice((3, 20, 500)),
             batch_bytes=chance.choice((2_000, 8_388_608)),
-            max_in_flight=chance.choice((1, 3, 8)),
+            held_batches=chance.choice((1, 3, 8)),
             poll_s=1.0,
             heartbeat_s=0.5,
             commit_interval_s=chance.choice((0.05, 0.5)),
-            drain_s=10.0,
+            revoke_wait_s=PATIENCE_S[False],
         )
         self.moods = Moods(
             slow=0.05 if has("slow handlers") else 0.0,
@@ -233,10 +238,14 @@ class World:
         for name in ("scorekeeper", "desk", "replica"):
             if has(name):
                 self.slots.append(Slot(f"{name}-0", getattr(self, f"_{name}")))
-        engine = "Faust" if self.extractor is faust_process.extractor else "loop"
+        engine = "Faust" if self.has_faust else "loop"
         self.record_event(
             "world", seed=self.seed, partitions=partitions, extractor=engine, troubles=sorted(self.troubles)
         )
+
+    @property
+    def has_faust(self) -> bool:
+        return self.extractor is faust_process.extractor
 
     def _scorekeeper(self, outlook: Outlook, process: Process) -> Running:
         if self.disk is None:
@@ -283,13 +292,37 @@ class World:
         assert slot.running is not None
         try:
             slot.running.run()
+        except (
+            RepeatedOffsetsError,
+            UnknownPartitionError,
+        ):  # a mistake of ours that ends a process is no trouble of the world's
+            raise
         except (RxtractError, KafkaException, ZeroDivisionError, OSError) as error:  # any other is nobody's plan
             self.record_event("ended", process=process.name, error=f"{type(error).__name__}: {error}")
             self.dirty = True
         else:
             self.record_event("left", process=process.name)
+            self._look_what_is_left_behind(
+                process, self.kernel.now - self.asked_at_s.get(process.name, self.kernel.now)
+            )
         process.ended = True
         process.kill()
+
+    def _given_away(self, process: Process, places: set[Place], took_s: float) -> None:
+        """Partitions move. What the contract says of that: what their old owner still has is done by both."""
+        if process.in_hand & places and process.in_hand - places:
+            self._repeats(process, "a batch is in a handler that loses a part of its partitions")
+        self._look_what_is_left_behind(process, took_s)
+
+    def _look_what_is_left_behind(self, process: Process, took_s: float) -> None:
+        """Whoever gives partitions away waits for what is under way, but not for ever."""
+        waits = process.in_hand or any(one.waits for owner, one in self.outlook.producers if owner is process)
+        if waits and took_s >= PATIENCE_S[process.name.startswith("extractor") and self.has_faust]:
+            self._repeats(process, f"waited {took_s:.1f} s for what is under way")
+
+    def _repeats(self, process: Process, why: str) -> None:
+        self.record_event("may repeat", process=process.name, why=why)
+        self.dirty = True
 
     def _ended(self, slot: Slot, process: Process) -> None:
         if slot.running is not None:
@@ -372,6 +405,7 @@ class World:
             slot.wanted = False
             if slot.process is not None and not slot.process.dead and slot.running is not None:
                 self.record_event("asked to stop", process=slot.process.name)
+                self.asked_at_s[slot.process.name] = self.kernel.now
                 slot.running.stop()
         elif len(ours) < 4:
             make = services.ingestor if kind == "ingestor" else self.extractor
@@ -384,11 +418,15 @@ class World:
         count = len(self.broker.topics[topic])
         if count < 8:
             self.broker.grow(topic, count + self.chance.randint(1, 2))
+            if "retention" in self.troubles and topic != ENTITIES:
+                self.kernel.at(self.chance.uniform(1.0, 9.0), self._expire_of, (topic, count))
 
     def _expire(self) -> None:
         topic = self.chance.choice((SUBMITTED, ACCEPTED))
-        place = self.chance.choice(self.broker.places([topic]))
-        log = self.broker.log(place)
+        self._expire_of(self.chance.choice(self.broker.places([topic])))
+
+    def _expire_of(self, place: Place) -> None:
+        topic, log = place[0], self.broker.log(place)
         if log.stable - log.low > 3:
             low = self.chance.randint(log.low + 1, log.stable)
             group = self.broker.group(INGESTORS if topic == SUBMITTED else EXTRACTORS)
@@ -396,7 +434,15 @@ class World:
             for offset in range(begin, low):
                 if log.entry(offset).kind == "data":
                     self.gone.add((topic, place[1], offset))
+            if place not in group.committed:
+                self._look_whether_missed(group, place)
             self.broker.expire(place, low)
+
+    def _look_whether_missed(self, group: Group, place: Place) -> None:
+        """Whether a group that never committed a partition can know that it was there before it: by a lower one, in which it has come further."""
+        lower = [(place[0], number) for number in range(place[1])]
+        if not any(group.committed[one][0] != self.broker.log(one).low for one in lower if one in group.committed):
+            self.unmissed |= {one for one in self.gone if one[:2] == place}
 
     def _truncate(self) -> None:
         """The end of a log is lost behind what was read. Nothing new comes to it until people decide: who reads must call them."""
@@ -581,6 +627,8 @@ class World:
         if offset > log.high:
             self._broken(f"{group.name} committed {offset} of {place[0]}[{place[1]}], which ends at {log.high}")
             return
+        if (group.name, place) not in self.offsets:
+            self._look_whether_missed(group, place)
         before = self.offsets.get((group.name, place), 0)
         if offset < before:
             self._broken(f"{group.name} went back from {before} to {offset} in {place[0]}[{place[1]}]")
@@ -686,7 +734,8 @@ class World:
 
     def _judge_expired(self) -> None:
         """What retention took before it was read is lost, and must have been counted as that."""
-        unread = sum(not self._has_effect((topic, number), offset) for topic, number, offset in self.gone)
+        missed = self.gone - self.unmissed
+        unread = sum(not self._has_effect((topic, number), offset) for topic, number, offset in missed)
         counted = sum(slot.expired + (slot.running.expired() if slot in self._living() else 0) for slot in self.slots)
         if unread > counted:
             raise Violation(f"{unread} records were deleted before they were read, and {counted} counted as lost")

@@ -20,18 +20,18 @@ def open_door(tables: bytes, tmp_path) -> Iterator[Callable[..., str]]:
     """Starts doors; gives their addresses."""
     from answerer import bootstrap
     from answerer.settings import AnswererSettings
-    from runtime.http_server import HttpServer, listen
-    from runtime.model_registry import ModelVersion
+    from model_registry.version import Version
+    from runtime.web.server import HttpServer, listen
 
-    champion = ModelVersion("rxtract-ner", "1", 1, hashlib.sha256(tables).hexdigest())
+    champion = Version.of("rxtract-ner", "1", 1, hashlib.sha256(tables).hexdigest())
 
     class Models:
         version = champion
 
-        def by_alias(self, name: str, alias: str) -> ModelVersion:
+        def by_alias(self, name: str, alias: str) -> Version:
             return self.version
 
-        def tables(self, version: ModelVersion) -> bytes:
+        def tables(self, version: Version) -> bytes:
             return tables
 
     class NoRules:

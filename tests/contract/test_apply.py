@@ -23,7 +23,7 @@ from contracts.registry import (
 )
 from contracts.topics import load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
-from runtime import contract
+from runtime.service import contract
 
 pytestmark = pytest.mark.timeout(180)
 

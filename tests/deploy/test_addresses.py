@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = [*sorted(path.parent.name for path in ROOT.glob("services/*/src/*/settings.py")), "runtime.contract"]
+MODULES = [*sorted(path.parent.name for path in ROOT.glob("services/*/src/*/settings.py")), "runtime.service.contract"]
 BAD = {
     "RXTRACT_BOOTSTRAP_SERVERS": "kafka",
     "RXTRACT_SCHEMA_REGISTRY_URL": "registry:8081",
@@ -20,7 +20,7 @@ BAD = {
 @pytest.mark.parametrize("module", MODULES)
 def test_every_bad_address_is_named(module):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RXTRACT_")}
-    arguments = ["topics", "schemas"] if module == "runtime.contract" else []
+    arguments = ["topics", "schemas"] if module == "runtime.service.contract" else []
     told = subprocess.run(
         [sys.executable, "-m", module, *arguments], env={**plain, **BAD}, capture_output=True, text=True, timeout=60
     )

@@ -39,7 +39,16 @@ CASES = {
         {
             **{
                 f'up{{job="{job}"}}': "1x60"
-                for job in ("ingestor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
+                for job in (
+                    "ingestor",
+                    "answerer",
+                    "enricher",
+                    "drift-watcher",
+                    "trainer",
+                    "review-desk",
+                    "scorekeeper",
+                    "ledger",
+                )
             },
             'up{job="extractor"}': "1x10 _x20 1x30",
             'rxtract_ready{job="ingestor"}': "1x60",
@@ -199,6 +208,28 @@ CASES = {
         {'rxtract_drift_states_refused_total{job="drift-watcher"}': EVENT}, 8, 40, {"job": "drift-watcher"}, 4
     ),
     "RxtractDriftUnjudged": Case({'rxtract_drift_records_unjudged_total{job="drift-watcher"}': RISING}, 20, 50),
+    "RxtractCodesStuck": Case(
+        {
+            'rxtract_commit_age_seconds{job="enricher", topic="entities.extracted.v1", instance="a"}': "0+60x25 0x20",
+            'rxtract_commit_age_seconds{job="extractor", topic="notes.accepted.v1", instance="a"}': "0+60x40",
+        },
+        15,
+        35,
+        {"topic": "entities.extracted.v1"},
+        9,
+    ),
+    "RxtractTablesOld": Case(
+        {
+            'rxtract_table_serial{job="enricher", instance="a"}': "2x60",
+            'rxtract_table_newest_serial{job="enricher", instance="a"}': "2x10 3x25 2x25",
+            'rxtract_table_serial{job="enricher", instance="b"}': "3x60",
+            'rxtract_table_newest_serial{job="enricher", instance="b"}': "3x60",
+        },
+        30,
+        45,
+        {"instance": "a"},
+        20,
+    ),
     "RxtractReviewsUnsent": Case(
         {'rxtract_reviews_unsent_total{job="extractor", reason="UNSURE"}': "0+1x60 60x120"},
         30,
@@ -298,6 +329,7 @@ CASES = {
         {},
         100,
     ),
+    "RxtractLabelsHeld": Case({'rxtract_desk_people_held{job="review-desk"}': "0x10 1x60 0x30"}, 18, 80, {}, 5),
     "RxtractReviewsExpired": Case(
         {'rxtract_desk_texts_gone_total{job="review-desk"}': EVENT}, 8, 80, {"job": "review-desk"}, 4
     ),
@@ -326,6 +358,23 @@ CASES = {
         20,
     ),
 }
+CASES |= {
+    "RxtractWebhookWaits": Case(
+        {'rxtract_webhook_waiting_age_seconds{job="notifier", source="clinic"}': "0x5 660+60x40 0x60"},
+        15,
+        80,
+        {"source": "clinic"},
+        4,
+    ),
+    "RxtractWebhookGivenUp": Case(
+        {'rxtract_webhook_given_up_total{job="notifier", source="clinic"}': EVENT},
+        8,
+        80,
+        {"job": "notifier", "source": "clinic"},
+        4,
+    ),
+    "RxtractWebhookFile": Case({'rxtract_webhook_file_refused{job="notifier"}': "0x5 1x20 0x60"}, 15, 60, {}, 4),
+}
 # A pod that begins its life with the fault: its counter is never seen at 0, and increase() says nothing of a first value.
 OLD, NEW = 'job="a", instance="old"', 'job="a", instance="new"'
 NEW_POD = {
@@ -344,7 +393,17 @@ NEW_POD = {
 }
 
 
-EVERY = ("ingestor", "extractor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper", "ledger")
+EVERY = (
+    "ingestor",
+    "extractor",
+    "answerer",
+    "enricher",
+    "drift-watcher",
+    "trainer",
+    "review-desk",
+    "scorekeeper",
+    "ledger",
+)
 
 
 def alive(**labels):

@@ -26,6 +26,8 @@ GOOD = {
     "mlflow.url": "http://mlflow:5000",
     "services.scorekeeper.existingClaim": "records",
 }
+ALL = {"services.notifier.enabled": "true"}
+"""What is off unless it is asked for."""
 pytestmark = found.needs("helm", "make test-tools")
 
 
@@ -33,7 +35,7 @@ def helm(*arguments, **values):
     """Values that are no strings are given as JSON: `--set` cannot say an empty list."""
     sets = [
         f"--set={key}={value}" if isinstance(value, str) else f"--set-json={key}={json.dumps(value)}"
-        for key, value in {**GOOD, **values}.items()
+        for key, value in {**GOOD, **ALL, **values}.items()
     ]
     command = [HELM, *arguments, *sets, "--kube-version", "1.34.0"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -58,7 +60,7 @@ def test_every_pod_is_restricted_and_has_no_token():
     documents = render()
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 10
+    assert len(specs) == 12
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -113,7 +115,7 @@ SCALED = {
 def test_exactly_one_scaler_scales(kind, other):
     choice = {"HorizontalPodAutoscaler": "hpa", "ScaledObject": "keda"}[kind]
     documents = render(**SCALED[choice])
-    assert len(of_kind(documents, kind)) == 2
+    assert len(of_kind(documents, kind)) == 3
     assert of_kind(documents, other) == []
     scaled = {d["spec"]["scaleTargetRef"]["name"] for d in of_kind(documents, kind)}
     free = {d["metadata"]["name"] for d in of_kind(documents, "Deployment") if "replicas" not in d["spec"]}
@@ -172,10 +174,10 @@ def test_keda_asks_for_our_own_lag_of_the_services_topic_and_no_figure_scales_no
         ]
     }
     (tmp_path / "story.yml").write_text(yaml.safe_dump(story))
-    told = subprocess.run(
+    one_line_errors = subprocess.run(
         ["promtool", "test", "rules", "story.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert one_line_errors.returncode == 0, one_line_errors.stdout + one_line_errors.stderr
     refused = helm("template", "r", str(CHART), **{"autoscaling.kind": "keda"})
     assert "autoscaling.prometheus is empty" in refused.stderr
 
@@ -223,10 +225,10 @@ def test_a_door_speaks_tls_when_it_is_given_a_certificate(service):
 def test_a_secret_without_a_username_fits_when_the_value_says_it():
     """Strimzi's secret of a user holds a password alone."""
     documents = render(**LOGIN, **{"kafka.username": "notes"})
-    for name, told in environments(documents).items():
+    for name, one_line_errors in environments(documents).items():
         if name != "schemas":  # the registry alone is asked
-            assert told["RXTRACT_SASL_USERNAME"]["value"] == "notes"
-            assert told["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
+            assert one_line_errors["RXTRACT_SASL_USERNAME"]["value"] == "notes"
+            assert one_line_errors["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "kafka-login"
     from_secret = environments(render(**LOGIN))["ingestor"]["RXTRACT_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]
     assert from_secret == {"name": "kafka-login", "key": "username"}
 
@@ -234,10 +236,10 @@ def test_a_secret_without_a_username_fits_when_the_value_says_it():
 def test_each_service_logs_in_as_a_user_of_its_own():
     documents = render(**OPERATED)
     users = {d["metadata"]["name"] for d in of_kind(documents, "KafkaUser")}
-    told = environments(documents)
-    assert "RXTRACT_SASL_PASSWORD" not in told.pop("schemas")
-    assert users == {f"r-{service}" for service in told}
-    for service, variables in told.items():
+    one_line_errors = environments(documents)
+    assert "RXTRACT_SASL_PASSWORD" not in one_line_errors.pop("schemas")
+    assert users == {f"r-{service}" for service in one_line_errors}
+    for service, variables in one_line_errors.items():
         assert variables["RXTRACT_SASL_USERNAME"]["value"] == f"r-{service}"
         password = variables["RXTRACT_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
         assert password == {"name": f"r-{service}", "key": "password"}
@@ -272,16 +274,16 @@ def test_users_that_could_not_log_in_are_refused(changed, said):
 
 def test_the_registrys_login_comes_from_a_secret():
     secret = {"schemaRegistry.url": "", "schemaRegistry.existingSecret": "registry-login"}
-    for told in environments(render(**secret)).values():
-        where = told["RXTRACT_SCHEMA_REGISTRY_URL"]["valueFrom"]["secretKeyRef"]
+    for one_line_errors in environments(render(**secret)).values():
+        where = one_line_errors["RXTRACT_SCHEMA_REGISTRY_URL"]["valueFrom"]["secretKeyRef"]
         assert where == {"name": "registry-login", "key": "url"}
 
 
 def test_a_private_authority_is_trusted_by_every_container_that_asks_a_server():
     documents = render(**{"tls.caSecret": "our-ca"})
-    told = environments(documents)
-    assert {"topics", "schemas", "trainer"} <= set(told)
-    for variables in told.values():
+    one_line_errors = environments(documents)
+    assert {"topics", "schemas", "trainer"} <= set(one_line_errors)
+    for variables in one_line_errors.values():
         assert (
             variables["SSL_CERT_FILE"]["value"] == variables["REQUESTS_CA_BUNDLE"]["value"] == "/etc/rxtract/ca/ca.crt"
         )
@@ -301,8 +303,8 @@ def test_a_private_authority_must_not_become_kafkas_unsaid(protocol):
     unsaid = helm("template", "r", str(CHART), **protocol, **{"tls.caSecret": "our-ca"})
     assert unsaid.returncode != 0
     assert "kafka.caSecret is empty" in unsaid.stderr
-    told = environments(render(**protocol, **{"tls.caSecret": "our-ca", "kafka.caSecret": "kafka-ca"}))
-    of_kafka = [one for one in told.values() if "RXTRACT_SECURITY_PROTOCOL" in one]
+    one_line_errors = environments(render(**protocol, **{"tls.caSecret": "our-ca", "kafka.caSecret": "kafka-ca"}))
+    of_kafka = [one for one in one_line_errors.values() if "RXTRACT_SECURITY_PROTOCOL" in one]
     assert len(of_kafka) > 1
     assert {one["RXTRACT_SSL_CA_LOCATION"]["value"] for one in of_kafka} == {"/etc/rxtract/kafka-ca/ca.crt"}
     assert render(**protocol)
@@ -375,6 +377,19 @@ def test_each_door_is_opened_by_itself():
     assert "scorekeeper-http" not in specs
 
 
+def test_the_notifier_alone_opens_ports_to_receivers_and_is_off_unless_asked_for():
+    (rule,) = policies()["notifier-opens"]["egress"]
+    assert rule == {"ports": [{"port": 443, "protocol": "TCP"}]}
+    peers = [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
+    (rule,) = policies(**{"services.notifier.opens.to": peers})["notifier-opens"]["egress"]
+    assert rule["to"] == peers
+    off = {"services.notifier.enabled": "false"}
+    assert not [name for name in policies(**off) if "notifier" in name]
+    assert VALUES["services"]["notifier"]["enabled"] is False
+    place = environments(render())["notifier"]["RXTRACT_WEBHOOKS_FILE"]["value"]
+    assert place == "/etc/rxtract/rxtract_webhooks_file/webhooks.json"
+
+
 def test_the_control_page_alone_may_ask_the_ledger():
     specs = policies()
     (rule,) = specs["ledger-answers-scorekeeper"]["ingress"]
@@ -399,10 +414,10 @@ def test_pods_may_be_held_to_the_servers_they_need():
         }
     )
     rules = specs["needed"]["egress"]
-    told = {tuple(one["port"] for one in rule["ports"]): rule.get("to") for rule in rules}
-    assert told[9092, 9093] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
-    assert told[4318,] is None
-    assert (6379,) not in told
+    one_line_errors = {tuple(one["port"] for one in rule["ports"]): rule.get("to") for rule in rules}
+    assert one_line_errors[9092, 9093] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+    assert one_line_errors[4318,] is None
+    assert (6379,) not in one_line_errors
     assert {one["protocol"] for rule in rules for one in rule["ports"] if one["port"] == 53} == {"TCP", "UDP"}
     (rule,) = specs["test"]["egress"]
     assert rule["to"] == [{"podSelector": {"matchLabels": specs["default-deny"]["podSelector"]["matchLabels"]}}]
@@ -448,7 +463,8 @@ def test_every_value_is_explained():
 
 def test_the_readme_names_what_an_install_cannot_do_without():
     must = chart_readme.readme().partition("## What you must set")[2].partition("## Values")[0]
-    for name in [*GOOD, *{d["secret"] for s in VALUES["services"].values() for d in s.get("secretFiles", {}).values()}]:
+    always = [service for service in VALUES["services"].values() if service.get("enabled", True)]
+    for name in [*GOOD, *{d["secret"] for service in always for d in service.get("secretFiles", {}).values()}]:
         assert f"`{name}`" in must
 
 
@@ -480,7 +496,7 @@ def test_every_pod_takes_images_from_a_private_registry():
     documents = render(**{"image.pullSecrets": ["registry-login"]})
     specs = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
-    assert len(specs) == 10
+    assert len(specs) == 12
     assert all(spec["imagePullSecrets"] == [{"name": "registry-login"}] for spec in specs)
 
 
@@ -522,12 +538,12 @@ def test_a_pager_can_open_the_runbook():
 
 
 def test_tracing_is_off_until_a_collector_is_named():
-    def told(**values):
+    def one_line_errors(**values):
         pods = [d["spec"]["template"]["spec"] for d in of_kind(render(**values), "Deployment")]
         return [{e["name"]: e.get("value") for e in pod["containers"][0]["env"]} for pod in pods]
 
-    assert not [name for one in told() for name in one if "TRACING" in name]
-    on = told(**{"tracing.endpoint": "http://collector:4318"})
+    assert not [name for one in one_line_errors() for name in one if "TRACING" in name]
+    on = one_line_errors(**{"tracing.endpoint": "http://collector:4318"})
     assert [one["RXTRACT_TRACING_ENDPOINT"] for one in on] == ["http://collector:4318"] * len(on)
     assert {one["RXTRACT_TRACING_RATIO"] for one in on} == {"0.01"}
     refused = helm("template", "r", str(CHART), **{"tracing.endpoint": "collector:4318"})
@@ -541,3 +557,36 @@ def test_no_pod_needs_the_command_lines_image():
     specs += [d["spec"] for d in of_kind(documents, "Pod")]
     containers = [one for spec in specs for one in [*spec["containers"], *spec.get("initContainers", [])]]
     assert not [one["name"] for one in containers if "/cli:" in one["image"]]
+
+
+SEALING = {"sealing.enabled": True, "sealing.existingClaim": "keys"}
+
+
+def test_sealing_gives_store_and_master_key_to_who_seals_and_to_nobody_else():
+    for deployment in of_kind(render(**SEALING), "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        told = {one["name"]: one.get("value") for one in container["env"]}
+        mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        volumes = {one["name"]: one for one in pod["volumes"]}
+        if deployment["metadata"]["labels"]["app.kubernetes.io/component"] in {
+            "answerer",
+            "drift-watcher",
+            "enricher",
+            "ledger",
+            "notifier",
+        }:
+            assert "RXTRACT_SEALING" not in told
+            assert not {"keystore", "master-key"} & set(volumes)
+            continue
+        assert told["RXTRACT_SEALING"] == "on"
+        assert told["RXTRACT_KEY_STORE_FILE"] == f"{mounts['keystore']}/keys.db"
+        assert told["RXTRACT_MASTER_KEY_FILE"] == f"{mounts['master-key']}/key"
+        assert volumes["keystore"]["persistentVolumeClaim"] == {"claimName": "keys"}
+        assert volumes["master-key"]["secret"] == {"secretName": "rxtract-master", "defaultMode": 0o440}
+
+
+def test_sealing_without_a_claim_is_refused_and_off_tells_nobody():
+    refused = helm("template", "r", str(CHART), **{"sealing.enabled": True})
+    assert "sealing.existingClaim is empty" in refused.stderr
+    assert "RXTRACT_SEALING" not in json.dumps(render())

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from contracts.topics import dlq_of, load_topics
-from runtime.contract import STEPS
-from runtime.known_variables import OF_TOOLS
-from runtime.settings import variable_name
-from runtime.settings_reference import is_secret, settings_of
+from runtime.service.contract import STEPS
+from runtime.service.known_variables import OF_TOOLS
+from runtime.service.settings import variable_name
+from runtime.service.settings_reference import is_secret, settings_of
 from rxtract.deployment import GROUPED
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -66,10 +66,11 @@ def test_every_list_of_services_is_the_folder_services():
     prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     assert sorted(job["job_name"] for job in prometheus["scrape_configs"]) == SERVICES
     rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
-    lists = re.findall(r'\bup\{job=~"([^"]+)"\}', rules)
-    assert lists
-    assert all(sorted(watched.split("|")) == SERVICES for watched in lists)
-    assert sorted(re.findall(r'unless on \(namespace\) up\{job="([^"]+)"\}', rules)) == SERVICES
+    watched, missed = re.findall(r'\bup\{job=~"([^"]+)"\}', rules)
+    assert sorted(watched.split("|")) == SERVICES
+    always = [name for name in SERVICES if VALUES["services"][name].get("enabled", True)]
+    assert sorted(missed.split("|")) == always
+    assert sorted(re.findall(r'unless on \(namespace\) up\{job="([^"]+)"\}', rules)) == always
     assert sorted(settings.service for settings in SETTINGS.values()) == SERVICES
 
 
@@ -100,7 +101,12 @@ def test_compose_and_chart_tell_a_service_the_same_own_variables(service):
     compose = set(COMPOSE[service]["environment"]) - shared
     chart = set(chart_environment(service)["own"]) - shared
     only_behind_https = {"RXTRACT_DESK_SECURE_COOKIE"}
-    made_by_a_template = {"RXTRACT_LEDGER_URL"} & chart_environment(service)["templates"]
+    made_by_a_template = {
+        "RXTRACT_LEDGER_URL",
+        "RXTRACT_SEALING",
+        "RXTRACT_KEY_STORE_FILE",
+        "RXTRACT_MASTER_KEY_FILE",
+    } & chart_environment(service)["templates"]
     assert compose - made_by_a_template == chart - only_behind_https
 
 
@@ -140,8 +146,8 @@ def test_the_contract_is_applied_from_a_small_image_that_has_the_module():
     assert COMPOSE["contract"]["image"].startswith(f"rxtract/{image}:")
     assert image in SERVICES
     command = COMPOSE["contract"]["command"]
-    assert command == ["python", "-m", "runtime.contract", *STEPS]
-    assert "command: [python, -m, runtime.contract, {{ $step }}]" in job
+    assert command == ["python", "-m", "runtime.service.contract", *STEPS]
+    assert "command: [python, -m, runtime.service.contract, {{ $step }}]" in job
 
 
 def test_ports_agree():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from contracts import topics
-from review_desk.handler import TOPICS as FOLLOWED_BY_THE_DESK
-from scorekeeper.handler import RECORD_TYPES as READ_BY_THE_SCOREKEEPER
+from review_desk.projection import TOPICS as FOLLOWED_BY_THE_DESK
+from scorekeeper.fold import RECORD_TYPES as READ_BY_THE_SCOREKEEPER
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGHTS = yaml.safe_load((ROOT / "deploy/helm/rxtract/files/users.yaml").read_text())
@@ -27,7 +27,7 @@ def test_what_a_service_serialises_and_decodes_is_in_its_rights(service):
     reads = {getattr(topics, name) for kind, name in found if kind == "Deserializer"}
     reads |= {"review-desk": set(FOLLOWED_BY_THE_DESK), "scorekeeper": set(READ_BY_THE_SCOREKEEPER)}.get(service, set())
     # Their records have no serialiser: their ways are in tests/integration.
-    assert reads or writes or service in {"ingestor", "ledger"}
+    assert reads or writes or service in {"enricher", "ingestor", "ledger"}
     assert writes <= set(RIGHTS[service]["writes"])
     assert reads <= set(RIGHTS[service]["reads"])
 
@@ -43,5 +43,5 @@ def test_restricted_words_are_read_by_the_review_desk_alone():
 
 def test_every_group_that_code_names_is_in_somebodys_rights():
     code = "\n".join(sources(folder) for folder in ("libs/runtime", "services/*"))
-    named = set(re.findall(r'"group\.id": "([^"]+)"', code))
+    named = set(re.findall(r'(?:"group\.id":|NO_GROUP =) "([^"]+)"', code))
     assert named == {group for own in RIGHTS.values() for group in own["follows"]}

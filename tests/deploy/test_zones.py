@@ -37,7 +37,7 @@ def test_every_image_holds_them(name):
 
 
 def test_a_zone_is_found_where_the_system_has_none():
-    script = "from runtime.settings import time_zone; print(time_zone('Asia/Kolkata').key)"
+    script = "from runtime.service.settings import time_zone; print(time_zone('Asia/Kolkata').key)"
     environment = {**os.environ, "PYTHONTZPATH": ""}
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.stderr) == ("Asia/Kolkata\n", "")

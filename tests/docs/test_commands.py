@@ -10,11 +10,14 @@ import subprocess
 import sys
 import time
 
+import pyarrow.parquet as pq
 import pytest
 from clinical_ner.tokens import tokenise
 from corpus import generate, simulate
+from corpus.loaders_jsonl import dump_jsonl
 
 from tests.docs.test_truth import PAGES, commands_of, name_of, typed
+from tests.lake.lake import notes_table
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
 
@@ -24,12 +27,15 @@ NOT_HERE = {
     "demo": "brings up a stack of its own: tests/e2e/test_demo.py runs it",
     "up": "is what all of these run against",
     "bench": "measures for minutes and needs a quiet machine: make bench",
+    "keys": "needs a sealed stack: tests/e2e/test_sealing.py and cli/tests/test_keys.py run it",
+    "erase": "needs a sealed stack: tests/e2e/test_sealing.py runs it",
+    "access": "needs somebody who saw a note: tests/integration/test_access.py runs it",
 }
 
 ORDER = (
     "doctor", "topics", "schemas", "simulate", "send", "dataset check", "dataset import", "train", "evaluate",
     "compare", "experiment", "model evaluate", "model report", "model list", "model", "drift", "tap", "dataset", "dlq",
-    "why", "sql", "quality", "reextract", "extract", "rules show", "rules check", "rules release", "rules rollback",
+    "why", "batch", "sql", "quality", "reextract", "extract", "rules show", "rules check", "rules release", "rules rollback",
 )  # fmt: skip
 """What comes first, because others need what it leaves."""
 
@@ -170,7 +176,18 @@ def _write_files(folder):
     for line in lines:
         del line["source"]  # the running stack's own is taken
     (folder / "notes.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (folder / "lake").mkdir()
+    pq.write_table(notes_table(60), folder / "lake/notes.parquet")
     (folder / "gold.jsonl").write_text(json.dumps(_example_of_gold()) + "\n")
+    text = "\n".join(" ".join(token.text for token in tokenise(note.text)) for note in generate(seed=5, n=300))
+    (folder / "unlabelled.txt").write_text(text + "\n")
+    (folder / "mentions.txt").write_text("T2DM\nPan-D\n")
+    (folder / "annotated.jsonl").write_text("".join(f"{line}\n" for line in dump_jsonl(notes)))
+    (folder / "brat").mkdir()
+    (folder / "brat" / "one.txt").write_text("Known asthma on budesonide, CXR normal.")
+    (folder / "brat" / "one.ann").write_text(
+        "T1\tPROBLEM 6 12\tasthma\nT2\tDRUG 16 26\tbudesonide\nT3\tTEST 28 31\tCXR\n"
+    )
     (folder / "roles.key").write_bytes(b"r" * 40)
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploy import site
+from deploy import docs_site
 from tests.docs.test_truth import ROOT, SITE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -19,8 +19,8 @@ MERMAID_MS = 60_000
 def test_mermaid_is_put_where_the_pages_look_for_it(tmp_path):
     archive = tmp_path / "mermaid.jar"
     with zipfile.ZipFile(archive, "w") as jar:
-        jar.writestr(f"META-INF/resources/webjars/mermaid/{site.MERMAID.version}/dist/mermaid.min.js", "draw()")
-    put = site.put(SimpleNamespace(files=lambda pins: [archive for _ in pins]), tmp_path / "site")
+        jar.writestr(f"META-INF/resources/webjars/mermaid/{docs_site.MERMAID.version}/dist/mermaid.min.js", "draw()")
+    put = docs_site.put(SimpleNamespace(files=lambda pins: [archive for _ in pins]), tmp_path / "site")
     assert put.read_text() == "draw()"
     asked = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["extra_javascript"]
     assert [str(put.relative_to(tmp_path / "site"))] == asked

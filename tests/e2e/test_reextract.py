@@ -14,16 +14,17 @@ from clinical_ner.tracking import log_and_register
 from contracts.records import Origin
 from corpus import simulate
 from rxtract.bringup import bring_up
-from rxtract.demo.doors import KafkaDoor
-from rxtract.demo.observer import Observer
 from rxtract.first_model import first_model
+from rxtract.observer import Observer
 from rxtract.platform_notes import as_submitted
+from rxtract.senders import KafkaSender
 
 pytestmark = pytest.mark.stack
 
 KEPT, LIVE, LIVE_PER_S = 600, 400, 200
-LIVE_P95_MS = 3_000
-"""43 ms on two quiet cores, 1.1 s once beside other tests; whoever waits behind all kept notes waits four. On a busy machine the burst that was sent first tells what waiting behind as many notes takes."""
+LIVE_SHARE = 0.5
+"""Of the time that all kept notes take to pass in this run (4 s on two quiet cores, where a live note takes 43 ms): who waited behind them
+would wait most of it. Beside other work both grow."""
 
 
 def reextract(folder, *more: str) -> subprocess.Popen[str]:
@@ -37,11 +38,11 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
     with (
         bring_up(tmp_path, ephemeral=True, service_env={"extractor": {"RXTRACT_MODEL_POLL_S": "0.5"}}) as running,
         Observer(running.addresses) as observer,
-        contextlib.closing(KafkaDoor(running.addresses)) as door,
+        contextlib.closing(KafkaSender(running.addresses)) as door,
     ):
         door.send([as_submitted(note) for note in islice(simulate(5), KEPT)])
         assert observer.wait(lambda seen: len(seen.events) >= KEPT, 60, lambda: None)
-        burst = sorted(observer.look(lambda seen: list(seen.latencies_ms)))
+        kept = observer.look(lambda seen: len(seen.latencies_ms))
 
         run = reextract(tmp_path, "--model", "1", "--rate", "150")  # four seconds
         assert observer.wait(lambda seen: seen.duplicates > 0, 60, lambda: None)  # under way: now live notes come
@@ -56,9 +57,10 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
         assert sent["sent"] == sent["read"] == sent["total"] == KEPT
 
         assert observer.wait(lambda seen: seen.duplicates >= KEPT and len(seen.events) >= KEPT + LIVE, 60, lambda: None)
+        passed_ms = (time.monotonic() - began) * 1_000
         origins = observer.look(lambda seen: Counter(event.origin for event in seen.events.values()))
         assert (origins[Origin.REEXTRACT], origins[Origin.LIVE]) == (KEPT, LIVE)
-        latencies = sorted(observer.look(lambda seen: seen.latencies_ms[len(burst) :]))
+        latencies = sorted(observer.look(lambda seen: seen.latencies_ms[kept:]))
         assert len(latencies) == LIVE
 
         again = reextract(tmp_path)
@@ -92,4 +94,4 @@ def test_kept_notes_pass_again_while_live_notes_stay_fast(tmp_path):
         _, err = refused.communicate(timeout=60)
         assert refused.returncode == 2
         assert "has no version 7" in err
-        assert latencies[int(0.95 * LIVE)] < max(LIVE_P95_MS, burst[int(0.95 * KEPT)])
+        assert latencies[int(0.95 * LIVE)] < LIVE_SHARE * passed_ms

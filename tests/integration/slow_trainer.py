@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime.process import run_service
+from runtime.service.run import run_service
 from trainer import bootstrap
-from trainer.adapters.job import JobAbandonedError, JobProcess
+from trainer.adapters.job import JobProcess
+from trainer.domain.job_runs import JobAbandonedError
 from trainer.settings import TrainerSettings
 
 MAX_SILENCE_S = 6.0  # the broker's floor of a session

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime.process import run_service
+from runtime.service.run import run_service
 from trainer import bootstrap
 from trainer.adapters.job import JobProcess
 from trainer.settings import TrainerSettings

@@ -12,9 +12,9 @@ from contracts.records import NoteSubmitted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, load_topics, prefixed, subject_of
 from contracts.wire import Serializer
-from runtime.deadletter import dead_letter
-from runtime.delivery import DeliveryProducer
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.deadletter import dead_letter
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import InputRecord, OutputRecord
 from rxtract.app import build
 from rxtract.errors import UserError
 from typer.testing import CliRunner

@@ -6,10 +6,11 @@ import uuid
 from pathlib import Path
 
 import pytest
-from clinical_ner.tracking import log_and_register, set_alias
+from clinical_ner.tracking import log_and_register
 from clinical_ner.train import train
 from corpus import generate
 from mlflow.tracking import MlflowClient
+from model_registry.writing import set_alias
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))  # extractor_rig
 

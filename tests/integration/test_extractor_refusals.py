@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clinical_ner.tracking import log_and_register, next_serial, set_alias
+from clinical_ner.artifact import sealed
+from clinical_ner.tracking import log_and_register
 from clinical_ner.train import train
 from corpus import generate
 from mlflow.tracking import MlflowClient
+from model_registry.writing import next_serial, set_alias
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))  # extractor_rig
 
@@ -49,7 +51,7 @@ def rewritten(tables: bytes, **metadata) -> bytes:
     said = {**json.loads(arrays.pop("metadata").tobytes()), **metadata}
     out = io.BytesIO()
     np.savez(out, **arrays, metadata=np.frombuffer(json.dumps(said).encode(), np.uint8))
-    return out.getvalue()
+    return sealed(out.getvalue())
 
 
 def bad_artifacts(tables: bytes, other: bytes) -> dict[str, tuple[bytes, str | None, str]]:

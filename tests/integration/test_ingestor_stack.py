@@ -30,7 +30,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, dlq_of, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
 from embedded_stack.delete_records import delete_records
-from runtime.client_tokens import hash_token
+from runtime.web.client_tokens import hash_token
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -126,11 +126,10 @@ class Rig:
         return self._read(dlq_of(self.submitted), lambda message: message.key() == key.encode(), count, seconds)
 
     def accepted_notes(
-        self, note_id: str, count: int = 1, seconds: float = 30, source: str = SOURCE
+        self, note_id: str, count: int = 1, seconds: float = 30, source: str = SOURCE, *, more: bool = False
     ) -> list[NoteAccepted]:
-        found = self._read(
-            self.accepted, lambda message: message.key() == note_key(source, note_id).encode(), count, seconds
-        )
+        key = note_key(source, note_id).encode()
+        found = self._read(self.accepted, lambda message: message.key() == key, count, seconds, more=more)
         return [self.decode(message.value()) for message in found]
 
     def accepted_count(self, note_id: str) -> int:
@@ -457,7 +456,9 @@ def test_a_frozen_broker_is_503_in_time_and_nothing_acknowledged_is_lost(rig: Ri
     until(lambda: rig.post(refused).status_code == 202, 40)
     assert rig.post(later).status_code == 202
     rig.accepted_notes(later["note_id"])
-    rig.accepted_notes(by_kafka.note_id, seconds=90)  # the old session must end before the group is whole again
+    # The old session must end before the group is whole again. A commit that the frozen broker never answered
+    # makes the note be read, and accepted, once more: at least once is the promise.
+    rig.accepted_notes(by_kafka.note_id, seconds=90, more=True)
 
 
 def test_a_duplicate_is_one_while_the_log_holds_the_first(rig: Rig) -> None:
@@ -523,6 +524,10 @@ def resident_mib(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
+def events(rig: Rig, name: str) -> int:
+    return rig.log.read_text().count(f'"event": "{name}"')
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_a_broker_frozen_past_every_session_is_found_again(rig: Rig) -> None:
@@ -531,7 +536,7 @@ def test_a_broker_frozen_past_every_session_is_found_again(rig: Rig) -> None:
     for _ in range(12):
         one = note()
         rig.produce(rig.write(one), key=one.note_id)
-        ended = rig.log.read_text().count("SESSTMOUT")
+        ended, joined = rig.log.read_text().count("SESSTMOUT"), events(rig, "assigned")
         rig.stack.pause("kafka")
         try:
             until(lambda ended=ended: rig.log.read_text().count("SESSTMOUT") > ended, 20)
@@ -545,6 +550,8 @@ def test_a_broker_frozen_past_every_session_is_found_again(rig: Rig) -> None:
             60,
             more=True,
         )
+        # A note handled before the freeze says nothing of the group: only a whole one has a session to lose again.
+        until(lambda joined=joined: events(rig, "assigned") > joined, 60)
 
 
 def test_stop_and_start_again_loses_nothing(rig: Rig) -> None:

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from redis import Redis
 from runtime.errors import Recoverable
-from runtime.lease import Lease
+from runtime.service.lease import Lease
 
 pytestmark = pytest.mark.stack
 

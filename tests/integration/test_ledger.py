@@ -23,7 +23,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, load_topics, subject_of
 from contracts.wire import Serializer
 from embedded_stack.services import ServiceProcess
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

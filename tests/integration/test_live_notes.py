@@ -10,7 +10,7 @@ from contracts.records import NoteAccepted, Origin
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer
 from runtime.errors import Recoverable
-from runtime.history import History
+from runtime.kafka.history import History
 from trainer.adapters.live_notes import LiveNotes
 from trainer_rig import Rig
 
@@ -24,7 +24,7 @@ def live_notes(rig: Rig, count: int, most_read: int = 50_000) -> list[str]:
     deadline = time.monotonic() + 30
     while True:  # a topic of a moment ago may have no leader yet: the trainer too asks again
         try:
-            return LiveNotes(history, topic, decode, count, most_read)()
+            return LiveNotes(history, topic, decode, count, most_read=most_read)()
         except Recoverable:
             if time.monotonic() > deadline:
                 raise

@@ -14,8 +14,8 @@ from contracts.records import ModelAction, ModelCommand, ModelEvent, ModelEventK
 from contracts.registry import ConfluentRegistry
 from contracts.topics import MODEL_COMMANDS, MODEL_EVENTS, NOTES_ACCEPTED, load_topics, prefixed, subject_of
 from contracts.wire import Deserializer, Serializer
-from runtime.delivery import DeliveryProducer
-from runtime.records import OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
 from rxtract.addresses import StackAddresses
 from rxtract.errors import UserError
 from rxtract.models.orders import Outcome, carry_out, new_command

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from runtime.delivery import DeliveryProducer
 from runtime.errors import DeliveryFailed
-from runtime.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
-from runtime.metrics import COMMIT_AGE, CONSUMER_LAG, Metrics
-from runtime.records import InputRecord, OutputRecord
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import InputRecord, OutputRecord
+from runtime.service.metrics import COMMIT_AGE, CONSUMER_LAG, Metrics
+from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
 
 pytestmark = pytest.mark.stack
 
@@ -159,7 +159,7 @@ def test_a_transactional_producer_leaves_no_lag_behind(
     servers: str, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its markers stand in the log and are never handed out: an end that cannot be reached is no lag, and does not grow old."""
-    monkeypatch.setattr("runtime.loop._LAG_INTERVAL_S", 0.0)
+    monkeypatch.setattr("runtime.stream.loop._LAG_INTERVAL_S", 0.0)
     producer = Producer({"bootstrap.servers": servers, "transactional.id": topics[0]})
     producer.init_transactions(30)
     for _ in range(3):
@@ -169,14 +169,14 @@ def test_a_transactional_producer_leaves_no_lag_behind(
         producer.commit_transaction(30)
     worker = Worker(servers, topics, f"g-{topics[0]}")
 
-    def told(metric) -> float | None:
+    def one_line_errors(metric) -> float | None:
         return worker.metrics.registry.get_sample_value(metric.name, {"topic": topics[0]})
 
     try:
         assert len(read(servers, topics[1], 60)) == 60
         deadline, in_a_row, last = time.monotonic() + 60, 0, None
         while in_a_row < 20:
-            last = told(CONSUMER_LAG), told(COMMIT_AGE)
+            last = one_line_errors(CONSUMER_LAG), one_line_errors(COMMIT_AGE)
             in_a_row = in_a_row + 1 if last == (0, 0) else 0
             assert time.monotonic() < deadline, last
             time.sleep(0.1)

@@ -42,9 +42,9 @@ from embedded_stack.services import ServiceProcess
 from outcomes.questions import NoRecordsAtRest, open_records
 from playwright.sync_api import expect, sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
-from runtime.delivery import DeliveryProducer
-from runtime.records import OutputRecord
-from runtime.secret_files import hash_token
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
+from runtime.service.secret_files import hash_token
 from rxtract.app import build
 from typer.testing import CliRunner
 

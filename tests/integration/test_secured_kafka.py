@@ -13,7 +13,7 @@ import httpx
 import pytest
 from embedded_stack.services import ServiceProcess
 from embedded_stack.stack import SERVERS, EmbeddedStack
-from runtime.client_tokens import hash_token
+from runtime.web.client_tokens import hash_token
 
 sys.path.insert(0, str(Path(__file__).parent))
 from secured_kafka import MECHANISM, PASSWORD, USER, Authority, SecuredKafka
@@ -73,7 +73,7 @@ def test_a_note_goes_through_a_secured_broker(secured: dict[str, str], tmp_path:
     for part in ("topics", "schemas"):
         applied = run(secured, "rxtract", part, "apply")
         assert applied.returncode == 0, applied.stderr
-    again = run(secured, "runtime.contract", "topics", "schemas")
+    again = run(secured, "runtime.service.contract", "topics", "schemas")
     assert again.stdout == "topics: nothing to change\nschemas: nothing to change\n", again.stderr
     ingestor = ServiceProcess("ingestor", tmp_path, {**secured, **ingestor_settings(tmp_path)})
     with ingestor:
@@ -96,10 +96,10 @@ def test_a_note_goes_through_a_secured_broker(secured: dict[str, str], tmp_path:
 
 
 def read_by_ourselves(environment: dict[str, str]) -> int:
-    """Submitted notes as `runtime.swollen` reads them after a death; it logs in by a client of its own."""
+    """Submitted notes as `runtime.stream.swollen` reads them after a death; it logs in by a client of its own."""
     from confluent_kafka import Consumer, TopicPartition
-    from runtime.settings import ServiceSettings
-    from runtime.swollen import SwollenReader
+    from runtime.service.settings import ServiceSettings
+    from runtime.stream.swollen import SwollenReader
 
     settings = ServiceSettings.load(
         **{name.removeprefix("RXTRACT_").lower(): value for name, value in environment.items()}
@@ -119,7 +119,7 @@ def read_by_ourselves(environment: dict[str, str]) -> int:
 def entities(environment: dict[str, str], wanted: int, log: Path) -> int:
     """Records on the entities' topic, once there are so many."""
     from confluent_kafka import Consumer, TopicPartition
-    from runtime.settings import ServiceSettings
+    from runtime.service.settings import ServiceSettings
 
     told = {name.removeprefix("RXTRACT_").lower(): value for name, value in environment.items()}
     consumer = Consumer({**ServiceSettings.load(**told).kafka_client_config(), "group.id": "t"})
@@ -148,7 +148,12 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize(
     ("command", "code"),
-    [(("ingestor",), 2), (("extractor",), 2), (("runtime.contract", "topics"), 2), (("rxtract", "topics", "apply"), 2)],
+    [
+        (("ingestor",), 2),
+        (("extractor",), 2),
+        (("runtime.service.contract", "topics"), 2),
+        (("rxtract", "topics", "apply"), 2),
+    ],
     ids=["ingestor", "extractor", "contract", "command line"],
 )
 def test_what_is_wrong_is_one_line(

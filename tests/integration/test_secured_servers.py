@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 USER, PASSWORD, IN_A_URL = "notes", "p@ss-of-the-test", "p%40ss-of-the-test"
 LOGIN = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 ASKS_MLFLOW = """
-from runtime.model_registry import MlflowModels
-print(MlflowModels({url!r}, 10.0, {user!r}, {password!r}).by_alias("no-such-model", "champion"))
+from model_registry.reading import ModelReader
+print(ModelReader({url!r}, 10.0, {user!r}, {password!r}).by_alias("no-such-model", "champion"))
 """
 ASKS_AS_THE_TRAINER = """
 from mlflow.tracking import MlflowClient
@@ -124,7 +124,7 @@ def run(*command: str, authority: Path, **environment: str) -> subprocess.Comple
 def register(stack: Any, address: str, prefix: str, authority: Path) -> subprocess.CompletedProcess[str]:
     """The chart's job for schemas."""
     return run(
-        *("-m", "runtime.contract", "schemas"),
+        *("-m", "runtime.service.contract", "schemas"),
         authority=authority,
         RXTRACT_BOOTSTRAP_SERVERS="127.0.0.1:9092",
         RXTRACT_SCHEMA_REGISTRY_URL=address + urlsplit(stack.addresses.schema_registry_url).path,

@@ -19,7 +19,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from embedded_stack.services import ServiceProcess
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from runtime.client_tokens import hash_token
+from runtime.web.client_tokens import hash_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

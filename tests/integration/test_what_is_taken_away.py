@@ -18,7 +18,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, load_topics, subject_of
 from embedded_stack.services import ServiceProcess
 from embedded_stack.stack import SERVERS, EmbeddedStack
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 from secured_kafka import MECHANISM, Authority, SecuredKafka
 from test_ingestor_stack import Rig, body_of, note, until
 

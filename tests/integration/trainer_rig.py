@@ -10,7 +10,7 @@ import uuid
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -44,9 +44,9 @@ from drift.observation import in_order
 from drift.reference import references_of
 from embedded_stack.services import ServiceProcess
 from mlflow.tracking import MlflowClient
-from runtime.delivery import DeliveryProducer
-from runtime.model_registry import MlflowModels
-from runtime.records import OutputRecord
+from model_registry.reading import ModelReader
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import OutputRecord
 from rxtract.addresses import StackAddresses
 from rxtract.reading import TopicReader
 
@@ -84,7 +84,8 @@ class Rig:
         config = {"bootstrap.servers": self.addresses.bootstrap_servers}
         wanted = load_topics()
         apply_topics(config, wanted, prefix=prefix)
-        registry = ConfluentRegistry(self.addresses.schema_registry_url)
+        self._registry = registry = ConfluentRegistry(self.addresses.schema_registry_url)
+        self._writers: dict[str, Serializer[Any]] = {}
         apply_schemas(registry, prefix=prefix)
         self._command = Serializer.for_topic(ModelCommand, registry, f"{prefix}model.commands.v1")
         self._event = Deserializer.for_topic(ModelEvent, registry, f"{prefix}model.events.v1")
@@ -185,7 +186,7 @@ class Rig:
 
     def tagged(self, by: ModelEvent, first: int, count: int, off: float = 0.0) -> None:
         """Publish what an extractor measures on its notes: as in the model's training, the confidence so many sds lower."""
-        models = MlflowModels(self.addresses.mlflow_url, 10)
+        models = ModelReader(self.addresses.mlflow_url, 10)
         version = models.by_version(self.model, str(by.model_version))
         assert version is not None
         known = references_of(load(models.tables(version), version.sha256).metadata)
@@ -209,10 +210,10 @@ class Rig:
 
     def publish(self, name: str, key: str, *records: Record) -> None:
         topic = f"{self.prefix}{name}"
-        registry = ConfluentRegistry(self.addresses.schema_registry_url)
-        for record in records:
-            value = Serializer.for_topic(type(record), registry, topic)(record)
-            self._producer.send([OutputRecord(topic, key.encode(), value)]).wait(10)
+        if topic not in self._writers:  # a registry's client for each of hundreds of records takes minutes
+            self._writers[topic] = Serializer.for_topic(type(records[0]), self._registry, topic)
+        write = self._writers[topic]
+        self._producer.send([OutputRecord(topic, key.encode(), write(one)) for one in records]).wait(10)
 
     def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 90) -> list[ModelEvent]:
         deadline = time.monotonic() + seconds

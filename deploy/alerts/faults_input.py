@@ -14,7 +14,7 @@ from catalogue import fault
 from contracts.apply import apply_schemas
 from contracts.records import DriftState
 from contracts.registry import ConfluentRegistry
-from contracts.topics import DRIFT_STATE, NOTES_ACCEPTED, REVIEW_REQUESTED, subject_of
+from contracts.topics import DRIFT_STATE, ENTITIES_EXTRACTED, NOTES_ACCEPTED, REVIEW_REQUESTED, subject_of
 from contracts.wire import Serializer
 from corpus import Shift, ShiftKind
 from faults_models import void_orders
@@ -34,14 +34,26 @@ FAULTY = ROOT / "tests/faults/extractor_process.py"
     "the registry hangs (SIGSTOP) when notes name a schema that nobody has met",
     "NothingExtracted",
     "NotesStuck",
+    "CodesStuck",
     "Retries",
 )
 def _registry(world: World) -> Iterator[None]:
     world.stack.pause("registry")
     for number in world.partitions(NOTES_ACCEPTED):
         world.put(NOTES_ACCEPTED, UNKNOWN_SCHEMA, partition=number)
+    for number in world.partitions(ENTITIES_EXTRACTED):
+        world.put(ENTITIES_EXTRACTED, UNKNOWN_SCHEMA, partition=number)
     yield
     world.stack.resume("registry")
+
+
+@fault("an enricher of an older table takes over", "TablesOld")
+def _old_table(world: World) -> Iterator[None]:
+    world.end("enricher")
+    world.start("enricher", "enricher", RXTRACT_TABLE_SERIAL="1")
+    yield
+    world.end("enricher")
+    world.start("enricher", "enricher")
 
 
 @fault("somebody deletes the subject of accepted notes, and notes name a schema that nobody has met", "SubjectMissing")

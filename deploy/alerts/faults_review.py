@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from catalogue import fault
-from contracts.topics import REVIEW_REQUESTED
+from contracts.records import AnnotatorJudged, TrustState
+from contracts.registry import ConfluentRegistry
+from contracts.topics import ANNOTATORS_JUDGED, REVIEW_REQUESTED
+from contracts.wire import Serializer
 from faults_models import void_orders
 from rxtract.backfill.doors import KafkaDoor
+from rxtract.reading import TopicReader
 from world import until
 
 if TYPE_CHECKING:
@@ -47,6 +52,28 @@ def _wrong(world: World) -> Iterator[None]:
         until(lambda: "RxtractQualityBelowTarget" not in world.firing(), WORKED_OFF_S, "the quality does not recover")
     world.end("extractor")
     world.start("extractor", "extractor")
+
+
+@fault("a validator accepts all without reading it", "LabelsHeld")
+def _stamped(world: World) -> Iterator[None]:
+    world.end("extractor")
+    world.start("extractor", "extractor", RXTRACT_REVIEW_BELOW="1")
+    world.end("review-desk")
+    world.start("review-desk", "review_desk", RXTRACT_DESK_WATCH="true")
+    door = KafkaDoor(world.running.addresses)
+    door.send(world.notes(200))
+    with closing(world.validator(strike_out=True)) as stamp, world.meanwhile(stamp.next):
+        yield
+    registry = ConfluentRegistry(world.running.addresses.schema_registry_url)
+    write = Serializer.for_topic(AnnotatorJudged, registry, ANNOTATORS_JUDGED)
+    for seen in TopicReader(world.running.addresses).read([ANNOTATORS_JUDGED]):
+        looked = replace(
+            seen.record, state=TrustState.EXCLUDED, held=(), judged_at=int(time.time() * 1000), judged_by="lead"
+        )
+        world.put(ANNOTATORS_JUDGED, write(looked), key=looked.annotator.encode())
+    for name in ("review-desk", "extractor"):
+        world.end(name)
+        world.start(name, name.replace("-", "_"))
 
 
 @fault("notes that are legal, but too large once their entities stand beside them", "ReviewsUnsent")

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from contracts.apply import apply_topics
 from contracts.records import ModelAction
 from contracts.topics import NOTES_SUBMITTED, load_topics
-from runtime.secret_files import hash_token
+from runtime.service.secret_files import hash_token
 from world import until
 
 if TYPE_CHECKING:

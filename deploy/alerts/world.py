@@ -27,10 +27,10 @@ from embedded_stack.ports import free_ports
 from mlflow.tracking import MlflowClient
 from rules import ROOT, RULES, shortened
 from rxtract.bringup import Running, bring_up
-from rxtract.demo.validators import DeskRefusedError, SimulatedValidator
 from rxtract.errors import UserError
 from rxtract.models.orders import new_command
 from rxtract.platform_notes import as_submitted
+from rxtract.simulated_validator import DeskRefusedError, SimulatedValidator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +44,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
     "answerer": {"RXTRACT_MODEL_POLL_S": "1"},
     "extractor": {"RXTRACT_MODEL_POLL_S": "1", "RXTRACT_REVIEW_BELOW": "0", "RXTRACT_AUDIT_RATE": "0"},
     "ingestor": {"RXTRACT_HTTP_DELIVERY_TIMEOUT_S": "20", "RXTRACT_FAULT_LIMIT_S": "5"},
+    "review-desk": {"RXTRACT_DESK_WATCH": "false", "RXTRACT_DESK_CHECK_SHARE": "0"},
     "trainer": {"RXTRACT_CORPUS": '{"seed": 20, "notes": 400}', "RXTRACT_RETRAIN_AFTER_ANNOTATIONS": "0"},
     "scorekeeper": {"RXTRACT_SINK_EVERY_S": "1", "RXTRACT_LEASE_S": "2"},
     "ledger": {"RXTRACT_LOST_AFTER_S": "20", "RXTRACT_LEDGER_COMMIT_S": "1"},
@@ -193,10 +194,10 @@ class World:
 
     def notes(self, count: int, **how: Any) -> list[NoteSubmitted]:
         """Synthetic notes with ids of their own; their truth is kept."""
-        made = list(simulate(next(self._numbers) * 7919 % 10**9, count, **how))
+        created = list(simulate(next(self._numbers) * 7919 % 10**9, count, **how))
         source = self.running.addresses.ingest_source  # of both doors: over HTTP the token says it anyway
-        self.truths |= {note_key(source, one.note_id): one.truth for one in made}
-        return [as_submitted(one, source) for one in made]
+        self.truths |= {note_key(source, one.note_id): one.truth for one in created}
+        return [as_submitted(one, source) for one in created]
 
     def post(self, notes: list[NoteSubmitted], token: str = "") -> int:
         """Post notes; the status, or 0 when there was no answer."""
@@ -256,7 +257,7 @@ class _Nothing(dict[str, "AnnotatedNote"]):
 
     def get(self, key: str, default: Any = None) -> Any:
         found = self._truths.get(key)
-        return default if found is None else dataclasses.replace(found, spans=(), pairs=())
+        return default if found is None else dataclasses.replace(found, spans=(), pairs=(), meanings=())
 
 
 def until(holds: Callable[[], bool], within_s: float, otherwise: str) -> float:
@@ -278,12 +279,12 @@ def world(folder: Path) -> Iterator[World]:
     """Bring everything up, with notes flowing and Prometheus watching every second."""
     with bring_up(folder, ephemeral=True, close_loop=True, service_env=ENVIRONMENT) as running:
         url, server, targets = _prometheus(folder)
-        made = World(running, url, targets)
+        created = World(running, url, targets)
         server.start()
         try:
             server.wait_until(lambda: _ready(url), 60)
-            with made.meanwhile(lambda: made.post(made.notes(NOTES_PER_POST)), PAUSE_S, POSTERS):
-                yield made
+            with created.meanwhile(lambda: created.post(created.notes(NOTES_PER_POST)), PAUSE_S, POSTERS):
+                yield created
         finally:
             server.end()
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 KEYS = ("pseudonym.key", "sampling.key", "roles.key", "desk.key")
+MASTER = "master.key"
 KEY_BYTES = 32
 CLIENTS = {
     "http.tokens": {"client": "client"},
@@ -21,13 +22,24 @@ CLIENTS = {
 """Each token file with the holder of each token: the file NAME.token, and the beginning of its line."""
 
 
-def main(folder: Path) -> None:
-    """Write what is missing into `folder`."""
-    made = [_write(folder / name, secrets.token_hex(KEY_BYTES)) for name in KEYS if not (folder / name).exists()]
+def main(folder: Path, store: Path | None = None) -> None:
+    """Write what is missing into `folder`, and an empty key store where there is none; a lost one is restored, never made anew."""
+    created = [_write(folder / name, secrets.token_hex(KEY_BYTES)) for name in KEYS if not (folder / name).exists()]
     for name, holders in CLIENTS.items():
         if not (folder / name).exists():
-            made.append(_write_tokens(folder, name, holders))
-    print(f"keys: {len(made)} files made, the others kept")  # noqa: T201 - a command
+            created.append(_write_tokens(folder, name, holders))
+    if store is not None and not store.exists():
+        created += _make_store(store, folder / MASTER)
+    print(f"keys: {len(created)} files made, the others kept")  # noqa: T201 - a command
+
+
+def _make_store(store: Path, master: Path) -> list[Path]:
+    from sealing.rotation import initialise
+
+    if master.exists():
+        sys.exit(f"keys: {store} is gone and {master.name} is there: put a backup back with `rxtract keys restore`")
+    initialise(store, master)
+    return [store, master]
 
 
 def _write_tokens(folder: Path, name: str, holders: dict[str, str]) -> Path:
@@ -50,4 +62,4 @@ def _write(path: Path, content: str) -> Path:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

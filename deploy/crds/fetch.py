@@ -64,21 +64,21 @@ def fetch() -> None:
     folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rxtract-crds-") as place:
         for module, files in MODULES.items():
-            told = json.loads(_run(Path(place), "go", "mod", "download", "-json", module))
+            module_info = json.loads(_run(Path(place), "go", "mod", "download", "-json", module))
             for file in files:
-                _keep(Path(told["Dir"]) / file)
-        for made in _strimzi(Path(place)):
-            _keep(made)
+                _keep(Path(module_info["Dir"]) / file)
+        for generated in _strimzi(Path(place)):
+            _keep(generated)
 
 
 def _strimzi(place: Path) -> list[Path]:
     shutil.copyfile(HERE / "pom.xml", place / "pom.xml")
     _run(place, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib")
     (place / "out").mkdir()
-    made = {kind: place / "out" / f"{kind}.yaml" for kind in STRIMZI}
-    wanted = [f"{STRIMZI[kind]}={path}" for kind, path in made.items()]
+    generated = {kind: place / "out" / f"{kind}.yaml" for kind in STRIMZI}
+    wanted = [f"{STRIMZI[kind]}={path}" for kind, path in generated.items()]
     _run(place, _java(), "-cp", "lib/*", "io.strimzi.crdgenerator.CrdGenerator", "--yaml", *wanted)
-    return list(made.values())
+    return list(generated.values())
 
 
 def _java() -> str:
@@ -103,8 +103,8 @@ def _run(place: Path, *command: str) -> str:
     except FileNotFoundError:
         raise CannotFetchError(f"no {command[0]}: install it") from None
     if result.returncode:
-        said = (result.stderr or result.stdout).strip().splitlines()
-        raise CannotFetchError(f"{' '.join(command[:3])}: {said[-1] if said else 'failed'}")
+        output = (result.stderr or result.stdout).strip().splitlines()
+        raise CannotFetchError(f"{' '.join(command[:3])}: {output[-1] if output else 'failed'}")
     return result.stdout
 
 

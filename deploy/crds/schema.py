@@ -30,14 +30,16 @@ def _strict(schema: Any) -> Any:
         return [_strict(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _strict(value) for key, value in schema.items() if key not in {"default", "description", "example"}}
+    properties = {
+        key: _strict(value) for key, value in schema.items() if key not in {"default", "description", "example"}
+    }
     if isinstance(schema.get("properties"), dict):
-        made["properties"] = {name: _strict(value) for name, value in schema["properties"].items()}
+        properties["properties"] = {name: _strict(value) for name, value in schema["properties"].items()}
         if not schema.get(_ANYTHING) and "additionalProperties" not in schema and schema.get("type") == "object":
-            made["additionalProperties"] = False
+            properties["additionalProperties"] = False
     if schema.get(_INT_OR_STRING):
-        made.pop("type", None)
-        made["type"] = ["integer", "string"]
-    if schema.get("nullable") and isinstance(made.get("type"), str):
-        made["type"] = [made["type"], "null"]
-    return made
+        properties.pop("type", None)
+        properties["type"] = ["integer", "string"]
+    if schema.get("nullable") and isinstance(properties.get("type"), str):
+        properties["type"] = [properties["type"], "null"]
+    return properties

@@ -124,7 +124,7 @@ OPERATIONS = (
         "Commit age",
         "s",
         (("max by (job, topic) (rxtract_commit_age_seconds)", "{{job}} {{topic}}"),),
-        "How long a partition has had records that wait and did not move: the one that stands longest.",
+        "Seconds since the most delayed lagging partition last committed.",
         limit=60,
     ),
     Panel("Ready", "short", (("sum by (job) (rxtract_ready)", "{{job}}"),), "Processes that say they are ready."),
@@ -244,6 +244,22 @@ OPERATIONS = (
         "By client and result, at the answerer.",
     ),
     Panel(
+        "Mentions with and without a code",
+        "cps",
+        rate("rxtract_mentions_total", "label, result"),
+        "At the enricher: coded, none (no code is sure enough), sealed.",
+    ),
+    Panel(
+        "Notes coded anew",
+        "short",
+        (
+            ("sum(rate(rxtract_recoded_notes_total[$__rate_interval]))", "a second"),
+            ("sum(rxtract_recode_waiting_records)", "still to look at"),
+            ("max(rxtract_table_newest_serial) - min(rxtract_table_serial)", "seconds that a table is older"),
+        ),
+        "After a change of the tables of codes.",
+    ),
+    Panel(
         "Notes in an HTTP request", "short", quantiles("rxtract_http_request_notes"), "Larger arrays cost less a note."
     ),
     Panel(
@@ -302,6 +318,34 @@ OPERATIONS = (
         "short",
         (("sum by (job, result) (rate(rxtract_access_records_total[$__rate_interval]))", "{{job}} {{result}}"),),
         "Notes that were shown to people; failed: not shown, because it could not be logged.",
+    ),
+    Panel(
+        "Webhooks",
+        "cps",
+        (
+            ("sum by (source, result) (rate(rxtract_webhook_tries_total[$__rate_interval]))", "{{source}} {{result}}"),
+            ("sum by (source) (rate(rxtract_webhook_given_up_total[$__rate_interval]))", "{{source}} given up"),
+            ("sum by (source) (rate(rxtract_webhook_unreadable_total[$__rate_interval]))", "{{source}} unreadable"),
+        ),
+        "Tries to tell sources what became of their notes; given up: in the dead letters.",
+    ),
+    Panel(
+        "Webhooks wait",
+        "s",
+        (
+            ("max by (source) (rxtract_webhook_waiting_age_seconds)", "{{source}}"),
+            *quantiles("rxtract_webhook_delivery_seconds", ""),
+        ),
+        "Age of the oldest outcome that a receiver was offered and has not taken; and from an outcome to the receiver's 2xx.",
+    ),
+    Panel(
+        "Webhooks behind",
+        "short",
+        (
+            ("max by (source) (rxtract_webhook_lag_records)", "{{source}} records"),
+            ("max(rxtract_webhook_file_refused)", "file refused"),
+        ),
+        "Records that a source's reading has not passed; 1 while the file of endpoints cannot be used.",
     ),
 )
 MODEL = (
@@ -481,7 +525,7 @@ BUSINESS = (
     Panel("Scorekeeper's trouble", "short", ((events("rxtract_scorekeeper_records_gone_total", "", "1d"), "left Kafka before they were kept"), (events("rxtract_scorekeeper_unreadable_records_total", "", "1d"), "unreadable"), (events("rxtract_scorekeeper_notes_forgotten_total", "", "1d"), "beyond the notes that are remembered"), ("sum(rxtract_scorekeeper_leads)", "replicas that lead")), "The first three are 0; one replica leads."),
     Panel("Desk latency", "s", quantiles("rxtract_desk_request_seconds", "action"), "What a validator waits."),
     Panel("Not reviewed", "short", ((events("rxtract_reviews_unsent_total", "reason", "1d"), "too large: {{reason}}"), (events("rxtract_drift_unreviewed_total", "", "1d"), "beyond the drift budget"), (events("rxtract_desk_texts_gone_total", "", "1d"), "gone by age")), "Notes that were due for review and got none."),
-    Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt"), (events("rxtract_desk_sealed_requests_total", "", "1h"), "sealed: passed over")), "Rare."),
+    Panel("Desk's trouble", "short", ((events("rxtract_desk_unreadable_records_total", "topic", "1h"), "unreadable: {{topic}}"), (events("rxtract_desk_rebuilds_total", "", "1h"), "queue rebuilt"), (events("rxtract_desk_sealed_requests_total", "", "1h"), "sealed: passed over"), ("max(rxtract_desk_people_held)", "people held")), "Rare."),
 )  # fmt: skip
 DASHBOARDS = {
     "operations": ("Rxtract operations", OPERATIONS),

@@ -1,4 +1,4 @@
-"""Put Mermaid into the built site, so that its diagrams are drawn without the network: ``python deploy/site.py``.
+"""Put Mermaid into the built site, so that its diagrams are drawn without the network: ``python deploy/docs_site.py``.
 
 It comes from Maven's repository, as Kafka does, checked by its digest and kept in the same cache. The theme asks a server
 on the internet for it only where no page brings it.

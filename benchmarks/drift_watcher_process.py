@@ -30,8 +30,8 @@ from drift_watcher.settings import DriftWatcherSettings
 from embedded_stack.addresses import Addresses, addresses_of, read_stack_json
 from embedded_stack.services import ServiceProcess
 from embedded_stack.stack import EmbeddedStack
-from runtime.process import run_service
-from rxtract.demo.lag import LagProbe
+from runtime.service.run import run_service
+from rxtract.lag import LagProbe
 
 WARM_UP_S = 3.0
 DEADLINE_S = 120.0

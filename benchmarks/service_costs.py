@@ -18,10 +18,10 @@ import psutil
 from contracts.topics import STATISTICS_OBSERVED, prefixed
 from corpus import simulate
 from rxtract.bringup import Running, bring_up
-from rxtract.demo.doors import HttpDoor, KafkaDoor
-from rxtract.demo.lag import LagProbe
 from rxtract.kafka import client_config
+from rxtract.lag import LagProbe
 from rxtract.platform_notes import as_submitted
+from rxtract.senders import HttpSender, KafkaSender
 
 WARM_UP = 3_000
 HTTP_ARRAY = 100
@@ -41,10 +41,10 @@ def processor_s(running: Running) -> dict[str, float]:
     return {name: sum(process.cpu_times()[:2]) for name, process in found.items()}
 
 
-def send(door: HttpDoor | KafkaDoor, notes: list, rate: float) -> None:  # type: ignore[type-arg]
+def send(door: HttpSender | KafkaSender, notes: list, rate: float) -> None:  # type: ignore[type-arg]
     """Send notes in arrays of a tenth of a second, so many a second; HTTP takes at most 100 at once."""
     array = max(1, int(rate / 10))
-    if isinstance(door, HttpDoor):
+    if isinstance(door, HttpSender):
         array = min(array, HTTP_ARRAY)
     began = time.monotonic()
     for start in range(0, len(notes), array):
@@ -76,7 +76,7 @@ def counted(running: Running) -> int:
     return int(answer.json()["notes_today"]) if answer.is_success else 0
 
 
-def measure(running: Running, door: HttpDoor | KafkaDoor, notes: list, rate: float, sent: int) -> dict[str, float]:  # type: ignore[type-arg]
+def measure(running: Running, door: HttpSender | KafkaSender, notes: list, rate: float, sent: int) -> dict[str, float]:  # type: ignore[type-arg]
     """Microseconds a note by process; `sent` notes were sent before."""
     settle(running, sent)
     before = processor_s(running)
@@ -112,7 +112,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="rxtract-costs-") as folder,
         bring_up(Path(folder), ephemeral=True, close_loop=True) as running,
     ):
-        kafka, http = KafkaDoor(running.addresses), HttpDoor(running.addresses)
+        kafka, http = KafkaSender(running.addresses), HttpSender(running.addresses)
         send(kafka, notes[:WARM_UP], options.rate)
         by_kafka = measure(running, kafka, notes[WARM_UP : WARM_UP + options.notes], options.rate, WARM_UP)
         # Over HTTP the token says the source.

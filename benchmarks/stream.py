@@ -29,6 +29,8 @@ from contracts.registry import ConfluentRegistry
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEER_ENVIRONMENT = ROOT / ".venv-bench"
+PEER_PACKAGES = ("libs/contracts", "libs/runtime", "libs/drift", "libs/serving", "services/extractor")
+"""Of ours, what the work of `stream_work` needs: a peer in an environment of its own finds no other."""
 PEER_REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 PARTITIONS = 12
 GOALS = {"ratio_to_stock_faust": 15.0, "ratio_to_quix": 2.0, "ratio_to_plain_loop": 0.5}
@@ -138,12 +140,12 @@ def make_peer_environment(say: Callable[[str], None]) -> None:
     for command in (
         [sys.executable, "-m", "venv", str(PEER_ENVIRONMENT)],
         [
-            python,
-            "-m",
+            str(Path(sys.executable).with_name("uv")),  # as `make setup` does: pip takes minutes
             "pip",
             "install",
             "--quiet",
-            "--disable-pip-version-check",
+            "--python",
+            python,
             "--require-hashes",
             "-r",
             str(PEER_REQUIREMENTS),
@@ -246,11 +248,9 @@ class Bench:
         return self._rate(output, notes), cpu_us
 
     def _environment(self, run_id: str) -> dict[str, str]:
-        sources = [ROOT / "libs" / name / "src" for name in ("contracts", "runtime", "drift")]
-        sources.append(ROOT / "services" / "extractor" / "src")
         return {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(str(path) for path in sources),
+            "PYTHONPATH": os.pathsep.join(str(ROOT / package / "src") for package in PEER_PACKAGES),
             "RXTRACT_SCHEMAS_DIR": str(ROOT / "schemas"),
             "RXTRACT_BOOTSTRAP_SERVERS": self._bootstrap,
             "RXTRACT_SCHEMA_REGISTRY_URL": self._addresses.schema_registry_url,

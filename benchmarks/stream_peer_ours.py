@@ -7,7 +7,7 @@ from typing import Any
 
 from extractor.bootstrap import bootstrap
 from extractor.settings import ExtractorSettings
-from runtime.process import run_service
+from runtime.service.run import run_service
 from stream_trivial import TrivialTagger
 
 

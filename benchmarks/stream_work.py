@@ -6,7 +6,7 @@ It needs neither a registry nor Kafka, so that a peer in an environment of its o
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from contracts import files
@@ -42,10 +42,6 @@ class Task:
     def from_arguments(cls) -> Self:
         """Read the task from the only command-line argument."""
         return cls(**json.loads(sys.argv[1]))
-
-    def as_argument(self) -> str:
-        """The task as one command-line argument."""
-        return json.dumps(asdict(self))
 
 
 class OneSchema:

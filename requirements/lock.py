@@ -14,9 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "requirements"
-ALONE = ("bench", "build", "compiler", "deploy", "docs", "installer")
+ALONE = ("bench", "build", "compiler", "deploy", "docs", "installer", "spark")
 """Locks of tools: each follows from its own .in file only."""
-LOCAL = re.compile(r"^(rxtract[a-z-]*)(?:\[([a-z,-]+)\])?$")
+LOCAL = re.compile(r"^(rxtract[a-z-]*)(?:\[([a-z,-]+)\])?(?:==[0-9.]+)?$")
 
 
 def workspace() -> dict[str, dict[str, object]]:

@@ -52,7 +52,17 @@ def test_what_needs_root_finds_the_python_of_the_step_before_it():
 
 def test_every_night_runs_what_is_too_long_for_a_push():
     assert WORKFLOWS["nightly"][True]["schedule"]  # YAML reads `on` as true
-    long = {"compose-test", "cluster-test", "clients-test", "alerts-test", "test-long", "simulate", "faults", "fuzz", "fhir-profiles"}
+    long = {
+        "compose-test",
+        "cluster-test",
+        "clients-test",
+        "alerts-test",
+        "test-long",
+        "simulate",
+        "faults",
+        "fuzz",
+        "fhir-profiles",
+    }
     assert made("nightly") == long | {"images", "sbom", "spark-test"}
 
 

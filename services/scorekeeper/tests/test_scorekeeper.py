@@ -281,6 +281,7 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     assert rig.board.view(WEEK, NOW).cell.notes == 3
 
 
+@pytest.mark.slow
 def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
     now = [0.0]
     records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)

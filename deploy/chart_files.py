@@ -56,10 +56,16 @@ _WATCHES = {"ledger": ("rxtract-extractor", "rxtract-ingestor")}
 
 def topics() -> str:
     """All topics and dead-letter topics as `rxtract topics apply` would make them, for the Strimzi template."""
-    plans = topic_plans(load_topics().values(), "", _MIN_INSYNC)
-    return _HEAD + yaml.safe_dump(
-        [{"name": one.name, "partitions": one.partitions, "config": dict(one.config)} for one in plans], sort_keys=False
+    plans, sealing = (
+        topic_plans(load_topics().values(), "", _MIN_INSYNC, sealing=sealing) for sealing in (False, True)
     )
+    files = []
+    for one, sealed in zip(plans, sealing, strict=True):
+        described = {"name": one.name, "partitions": one.partitions, "config": dict(one.config)}
+        # What is another where texts are sealed.
+        other = dict(sealed.config.items() - one.config.items())
+        files.append(described | ({"sealing": dict(sorted(other.items()))} if other else {}))
+    return _HEAD + yaml.safe_dump(files, sort_keys=False)
 
 
 def rights() -> dict[str, dict[str, list[str]]]:

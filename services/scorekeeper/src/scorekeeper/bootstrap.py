@@ -95,6 +95,8 @@ def share(settings: ScorekeeperSettings) -> Shared:
         settings.validator_rupees_per_hour,
         settings.machine_rupees_per_hour,
         settings.audit_f1_within,
+        settings.audit_rate_least,
+        settings.audit_rate_most,
     )
     return Shared(
         settings=settings,

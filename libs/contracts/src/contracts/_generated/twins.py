@@ -426,6 +426,7 @@ class QualityMeasured(Record):
         "labels",
         "estimated_f1",
         "prefill_bias",
+        "audit_rate",
         "measured_at",
     )
 

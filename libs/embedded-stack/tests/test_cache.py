@@ -129,6 +129,13 @@ def test_two_processes_at_once_build_a_folder_once(tmp_path):
     assert answers != {""}
 
 
+def test_who_asks_for_a_file_while_a_folder_is_built_is_stopped_instead_of_waiting_for_itself(tmp_path):
+    cache = Cache(tmp_path, download=no_network)
+    with pytest.raises(RuntimeError, match="ask for files before `folder`"):
+        cache.folder("made", lambda _: cache.files([pin_of(b"x")]))
+    cache.folder("made", lambda folder: (folder / "file").touch())
+
+
 def test_a_folder_whose_building_failed_is_not_there(tmp_path):
     cache = Cache(tmp_path)
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,10 @@ class Downloader(Protocol):
     def __call__(self, pin: Pin, into: Path, arrived: Callable[[int], None]) -> Path:
         """Download the file into the folder and return its path; tell `arrived` how many more bytes are here."""
         ...
+
+
+_HELD = threading.local()
+"""The roots of caches whose lock this thread holds."""
 
 
 def default_cache_dir() -> Path:
@@ -157,11 +162,22 @@ class Cache:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the cache's lock, which other processes honour. Not for nesting."""
+        """Hold the cache's lock, which other processes honour.
+
+        Raises:
+            RuntimeError: This thread holds it already, and would wait for itself for ever.
+        """
+        held: set[Path] = _HELD.__dict__.setdefault("roots", set())
+        if self.root in held:
+            raise RuntimeError("this thread holds the cache's lock: ask for files before `folder`, not while it builds")
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            held.add(self.root)
+            try:
+                yield
+            finally:
+                held.discard(self.root)
 
     def verify(self, pins: Sequence[Pin]) -> list[str]:
         """Read every file that is here again and return one line for each that is missing or damaged."""

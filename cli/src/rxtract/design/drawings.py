@@ -40,6 +40,7 @@ WAYS = {
     t.NOTES_ACCEPTED: Way.INFERENCE,
     t.ENTITIES_EXTRACTED: Way.INFERENCE,
     t.ENTITIES_CODED: Way.INFERENCE,
+    t.RECORDS_FHIR: Way.INFERENCE,
     t.WEBHOOK_DELIVERIES: Way.INFERENCE,
     t.STATISTICS_OBSERVED: Way.MONITORING,
     t.DRIFT_STATE: Way.MONITORING,
@@ -252,7 +253,14 @@ PIPELINES = (
         name="inference",
         title="The automated inference pipeline",
         sentence="A note in, its entities and their codes out, or a dead letter with its reason.",
-        topics=(t.NOTES_SUBMITTED, t.NOTES_ACCEPTED, t.ENTITIES_EXTRACTED, t.ENTITIES_CODED, t.MODEL_EVENTS),
+        topics=(
+            t.NOTES_SUBMITTED,
+            t.NOTES_ACCEPTED,
+            t.ENTITIES_EXTRACTED,
+            t.ENTITIES_CODED,
+            t.RECORDS_FHIR,
+            t.MODEL_EVENTS,
+        ),
         parties=(
             "platform",
             "ingestor",

@@ -43,6 +43,7 @@ from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagg
 from serving.tagging import LoadedModel, Tagger
 
 from extractor.agent import declare
+from extractor.columns import PlainCodecs
 from extractor.domain.audit_rates import parse_rates
 from extractor.domain.new_words import NewWords
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
@@ -68,17 +69,18 @@ def codecs(registry: Registry, settings: ExtractorSettings, keys: PatientKeys | 
     note = Deserializer.for_topic(NoteAccepted, registry, settings.topic(topics.NOTES_ACCEPTED))
     entities = Serializer.for_topic(EntitiesExtracted, registry, settings.topic(topics.ENTITIES_EXTRACTED))
     review = Serializer.for_topic(ReviewRequested, registry, settings.topic(topics.REVIEW_REQUESTED))
+    statistics = Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED))
     return Codecs(
         # What cannot be opened must never be tagged as an empty text.
         note=reading(note, NoteAccepted, keys, Missing.REFUSE),
         entities=writing(entities, keys),
         review=writing(review, keys),
-        statistics=Serializer.for_topic(StatisticsObserved, registry, settings.topic(topics.STATISTICS_OBSERVED)),
+        statistics=statistics,
         model_event=event_reader(registry, settings),
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
         quality=Deserializer.for_topic(QualityMeasured, registry, settings.topic(topics.QUALITY_MEASURED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
-        plain_note=note if keys is None else None,
+        plain=PlainCodecs(note, entities, review, statistics) if keys is None else None,
     )
 
 

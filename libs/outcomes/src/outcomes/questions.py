@@ -310,6 +310,19 @@ def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str)
     return None if row is None else dict(zip(names, row, strict=True))
 
 
+def newest_codes(
+    connection: duckdb.DuckDBPyConnection, source: str, note_id: str, event_id: str
+) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return what the newest tables gave the entities of an event: their version and codes, in their order; None before it was coded."""
+    asked = connection.execute(
+        "SELECT table_version, codes FROM kept_codes WHERE source = $source AND note_id = $note_id "
+        "AND entities_event_id = $event_id ORDER BY table_serial DESC LIMIT 1",
+        {"source": source, "note_id": note_id, "event_id": event_id},
+    )
+    row = asked.fetchone()
+    return None if row is None else (row[0], sorted(row[1] or (), key=lambda one: (one["entity_id"], one["place"])))
+
+
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
     """Ask a question of one's own. What may be read may also be written, as DuckDB sees it, so only a SELECT is taken.
 

@@ -19,7 +19,7 @@ from sealing.erasures import Erasures
 from sealing.errors import KeyErased, KeyStoreAway, KeyUnknown, MasterKeyRefused
 from sealing.grant import Grant, NotReadable
 from sealing.keys import PatientKeys
-from sealing.letters import opening_decoders
+from sealing.letters import opening_decoders, sealed_again
 from sealing.masters import MasterKeys
 from sealing.settings import SealingSettings, open_keys
 from sealing.store import Erasure, KeyStore, SqliteKeyStore, StoredKey
@@ -27,5 +27,5 @@ from sealing.store import Erasure, KeyStore, SqliteKeyStore, StoredKey
 __all__ = [
     "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
     "NotReadable", "OpeningReader", "PatientKeys", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "WordsOpener", "open_keys", "opening_decoders", "opening_words",
-    "preparing", "reading", "seal", "unseal", "writing",
+    "preparing", "reading", "seal", "sealed_again", "unseal", "writing",
 ]  # fmt: skip

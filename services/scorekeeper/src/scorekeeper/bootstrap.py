@@ -39,7 +39,7 @@ from runtime.web.client_tokens import Tokens
 from runtime.web.door import Address, DoorShell
 from runtime.web.people import People
 from runtime.web.server import HTTP
-from sealing import Erasures, PatientKeys, opening_decoders, opening_words, reading
+from sealing import Erasures, PatientKeys, opening_decoders, opening_words, reading, sealed_again
 
 from scorekeeper.adapters.ledger import LedgerAccount
 from scorekeeper.adapters.letters import Letters
@@ -95,6 +95,8 @@ def share(settings: ScorekeeperSettings) -> Shared:
         settings.validator_rupees_per_hour,
         settings.machine_rupees_per_hour,
         settings.audit_f1_within,
+        settings.audit_rate_least,
+        settings.audit_rate_most,
     )
     return Shared(
         settings=settings,
@@ -283,7 +285,8 @@ def dead_letters(shared: Shared) -> Letters:
     """What leads look at, mend and send again."""
     settings, registry = shared.settings, ConfluentRegistry(shared.settings.schema_registry_url)
     errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
-    return Letters(settings, registry, opening_decoders(registry, settings.topic_prefix, shared.keys), errors)
+    decoders = opening_decoders(registry, settings.topic_prefix, shared.keys)
+    return Letters(settings, registry, decoders, errors, seal=sealed_again(shared.keys))
 
 
 def notes_api(shared: Shared) -> NotesApi | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.identity import note_key
 from contracts.reasons import Reason
 from contracts.wire import WireError
-from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_row, open_records
+from duckdb import DuckDBPyConnection
+from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_codes, newest_row, open_records
 from outcomes.sealed_rows import OpenWords, opened_row
 from runtime.errors import Recoverable
 from runtime.web.budget import OverBudget, Rates
@@ -21,6 +22,7 @@ from scorekeeper.domain.board import Board
 from scorekeeper.domain.held import HeldRows, counting
 from scorekeeper.domain.refusals import RefusedOnce
 
+A = TypeVar("A")
 QUESTIONS_PER_S = 5.0
 """Of one client: each reads the records at rest."""
 
@@ -74,6 +76,14 @@ class NotesApi:
         self._let_in(authenticate(request, self._tokens), source)
         return self._newest(source, note_id)
 
+    def codes_of(self, row: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]] | None:
+        """Version of the newest tables that coded a row's entities, and their codes; None where none lie at rest.
+
+        Raises:
+            HttpRefusal: The records cannot be read.
+        """
+        return self._read(lambda records: newest_codes(records, row["source"], row["note_id"], row["event_id"]))
+
     def _let_in(self, client: str, source: str) -> None:
         if client != source:
             raise HttpRefusal(403, Reason.OTHER_SOURCE, "a client may ask about the notes of its own source alone")
@@ -117,9 +127,12 @@ class NotesApi:
             ) from None
 
     def _row(self, source: str, note_id: str) -> Mapping[str, Any] | None:
+        return self._read(lambda records: newest_row(records, source, note_id))
+
+    def _read(self, question: Callable[[DuckDBPyConnection], A | None]) -> A | None:
         try:
             with open_records(self._folder, opens=self._opens) as connection:
-                return newest_row(connection, source, note_id)
+                return question(connection)
         except NoRecordsAtRest:
             return None
         except UNREADABLE:

@@ -60,7 +60,4 @@ def without_profiles(bundle):
 def _program() -> Path:
     """The folder with the compiled program, made once for its source and jars."""
     digest = hashlib.sha256(PROGRAM.read_bytes() + LOCK.read_bytes()).hexdigest()
-    # Both before the cache's lock is held: what is asked for inside it, and not here, would wait for that lock for ever.
-    jvm.jars("compiler")
-    needed = jars()
-    return Cache().folder(f"fhir-validate-{digest[:12]}", lambda into: jvm.compiled([PROGRAM], needed, into))
+    return Cache().folder(f"fhir-validate-{digest[:12]}", lambda into: jvm.compiled([PROGRAM], jars(), into))

@@ -171,6 +171,22 @@ def test_versions_are_measured_apart():
     assert rows == {"1": 1.0, "2": 0.0}
 
 
+def test_the_newest_audited_version_alone_says_how_much_is_to_be_audited():
+    one = board()
+    one.folded.validated(audit("a", serial=1))
+    one.folded.validated(audit("b", serial=2))
+    for number in range(8_000):
+        one.folded.extracted(event(f"n{number}", serial=2))
+    rates = {(row.model.version, row.segment): row.audit_rate for row in measurements(one, NOW)}
+    assert rates == {("1", "all"): None, ("1", "city=Pune"): None, ("2", "city=Pune"): None, ("2", "all"): 0.019}
+    said = Said()
+    for measured in measurements(one, NOW):
+        said.take(measured)
+    for number in range(8_000):
+        one.folded.extracted(event(f"m{number}", serial=2))
+    assert [row.audit_rate for row in said.news(measurements(one, NOW))] == [0.0095]  # twice the notes, half the rate
+
+
 # -- where to begin
 
 
@@ -284,6 +300,7 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     assert rig.board.view(WEEK, NOW).cell.notes == 3
 
 
+@pytest.mark.slow
 def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
     now = [0.0]
     records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)

@@ -65,6 +65,7 @@ BACK = frozenset(
         (t.DRIFT_DETECTED, "extractor"),
         (t.DRIFT_DETECTED, "review-desk"),
         (t.DRIFT_DETECTED, "scorekeeper"),
+        (t.QUALITY_MEASURED, "extractor"),
         (t.QUALITY_MEASURED, "trainer"),
         (t.QUALITY_MEASURED, "scorekeeper"),
         (t.DRIFT_STATE, "drift-watcher"),

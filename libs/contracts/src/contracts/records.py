@@ -2058,6 +2058,8 @@ class QualityMeasured(Record):
         labels: Quality per label, and for all labels together.
         estimated_f1: f1 expected from calibrated confidences alone, before labels arrive.
         prefill_bias: f1 on notes shown with predictions minus f1 on notes shown without.
+        audit_rate: Share of live notes to audit from now on, 0 to 1, so that f1 of a week is known as near as
+            wanted. Null: nothing is said of it (of segments, of older versions, from an older scorekeeper).
         measured_at: When the scorekeeper measured, UTC.
     """
 
@@ -2072,6 +2074,7 @@ class QualityMeasured(Record):
     labels: tuple[LabelQuality, ...]
     estimated_f1: float | None = None
     prefill_bias: float | None = None
+    audit_rate: float | None = None
     measured_at: int
 
     def __new__(
@@ -2086,6 +2089,7 @@ class QualityMeasured(Record):
         labels: tuple[LabelQuality, ...],
         estimated_f1: float | None = None,
         prefill_bias: float | None = None,
+        audit_rate: float | None = None,
         measured_at: int,
     ) -> Self:
         self: Any = _new(twins.QualityMeasured)
@@ -2098,6 +2102,7 @@ class QualityMeasured(Record):
         self.labels = labels
         self.estimated_f1 = estimated_f1
         self.prefill_bias = prefill_bias
+        self.audit_rate = audit_rate
         self.measured_at = measured_at
         self.__class__ = cls
         return self

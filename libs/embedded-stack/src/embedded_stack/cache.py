@@ -25,16 +25,15 @@ if TYPE_CHECKING:
     from embedded_stack.pins import Pin
 
 
+_HELD = threading.local()
+
+
 class Downloader(Protocol):
     """Something that fetches one pinned file."""
 
     def __call__(self, pin: Pin, into: Path, arrived: Callable[[int], None]) -> Path:
         """Download the file into the folder and return its path; tell `arrived` how many more bytes are here."""
         ...
-
-
-_HELD = threading.local()
-"""The roots of caches whose lock this thread holds."""
 
 
 def default_cache_dir() -> Path:
@@ -162,14 +161,14 @@ class Cache:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the cache's lock, which other processes honour.
+        """Hold the cache's lock, which other processes and threads honour; whoever holds it may ask again.
 
-        Raises:
-            RuntimeError: This thread holds it already, and would wait for itself for ever.
+        What is built under the lock may need files that are not here yet.
         """
-        held: set[Path] = _HELD.__dict__.setdefault("roots", set())
+        held = _held_by_this_thread()
         if self.root in held:
-            raise RuntimeError("this thread holds the cache's lock: ask for files before `folder`, not while it builds")
+            yield
+            return
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -190,6 +189,14 @@ class Cache:
         if path.stat().st_size != pin.size_bytes or sha256_of(path) != pin.sha256:
             return f"{pin.file_name} is damaged: delete {path} and run the same command again"
         return None
+
+
+def _held_by_this_thread() -> set[Path]:
+    """The caches whose lock this thread holds."""
+    if not hasattr(_HELD, "roots"):
+        _HELD.roots = set()
+    roots: set[Path] = _HELD.roots
+    return roots
 
 
 def _state_note(pin: Pin, state: os.stat_result) -> dict[str, int | str]:

@@ -587,6 +587,7 @@ def resolved_quality_measured(d: dict[str, Any]) -> records.QualityMeasured:
     r.labels = tuple([resolved_label_quality(item) for item in d["labels"]])
     r.estimated_f1 = d["estimated_f1"]
     r.prefill_bias = d["prefill_bias"]
+    r.audit_rate = d["audit_rate"]
     r.measured_at = d["measured_at"]
     r.__class__ = records.QualityMeasured
     return r
@@ -4427,11 +4428,20 @@ def read_quality_measured(b: bytes, i: int) -> records.QualityMeasured:
         record.prefill_bias = None
     else:
         raise ValueError("no such branch")
-    number_19 = SHORT_LONGS[b[i]]
-    if number_19 is None:
+    branch_19 = b[i]
+    i += 1
+    if branch_19 == 2:
+        (record.audit_rate,) = _DOUBLES_1.unpack_from(b, i)
+        i += 8
+    elif branch_19 == 0:
+        record.audit_rate = None
+    else:
+        raise ValueError("no such branch")
+    number_20 = SHORT_LONGS[b[i]]
+    if number_20 is None:
         record.measured_at, i = read_long(b, i)
     else:
-        record.measured_at = number_19
+        record.measured_at = number_20
         i += 1
     record.__class__ = records.QualityMeasured
     if i != len(b):
@@ -4459,7 +4469,8 @@ def write_quality_measured(r: records.QualityMeasured, header: bytes) -> bytes:
             out += (LONGS[len(data_9)], data_9, _DOUBLES_5.pack(label_quality_8.precision, label_quality_8.recall, label_quality_8.f1, label_quality_8.f1_low, label_quality_8.f1_high), INTS[label_quality_8.support], b"\x00" if value_10 is None else b"\x02" + _DOUBLES_1.pack(value_10), b"\x00" if value_11 is None else b"\x02" + _DOUBLES_1.pack(value_11), b"\x00" if value_12 is None else b"\x02" + _DOUBLES_1.pack(value_12), b"\x00" if value_13 is None else b"\x02" + _DOUBLES_1.pack(value_13),)
     value_14 = r.estimated_f1
     value_15 = r.prefill_bias
-    out += (b"\x00", b"\x00" if value_14 is None else b"\x02" + _DOUBLES_1.pack(value_14), b"\x00" if value_15 is None else b"\x02" + _DOUBLES_1.pack(value_15), LONGS[r.measured_at],)
+    value_16 = r.audit_rate
+    out += (b"\x00", b"\x00" if value_14 is None else b"\x02" + _DOUBLES_1.pack(value_14), b"\x00" if value_15 is None else b"\x02" + _DOUBLES_1.pack(value_15), b"\x00" if value_16 is None else b"\x02" + _DOUBLES_1.pack(value_16), LONGS[r.measured_at],)
     return b"".join(out)
 
 

@@ -458,6 +458,7 @@ class QualityMeasured(Record):
         "labels",
         "estimated_f1",
         "prefill_bias",
+        "audit_rate",
         "measured_at",
     )
 

@@ -6,8 +6,11 @@ from typing import Any, TypeVar
 
 from contracts.identity import note_key
 from contracts.reasons import Reason
+from contracts.wire import WireError
 from duckdb import DuckDBPyConnection
 from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_codes, newest_row, open_records
+from outcomes.sealed_rows import OpenWords, opened_row
+from runtime.errors import Recoverable
 from runtime.web.budget import OverBudget, Rates
 from runtime.web.client_door import HttpRefusal, authenticate, problem
 from runtime.web.client_tokens import Tokens
@@ -38,6 +41,7 @@ class NotesApi:
         tokens: Of the HTTP door's clients; a client's name is its source.
         held: Rows that are not at rest yet.
         waiting: Asks the ledger what of a note has no effect yet; raises `NoAnswer`.
+        opens: Opens the words of sealed rows.
     """
 
     def __init__(
@@ -48,8 +52,10 @@ class NotesApi:
         *,
         held: HeldRows | None = None,
         waiting: Callable[[str, str], tuple[Waiting, ...]] = nothing_waits,
+        opens: OpenWords | None = None,
     ) -> None:
         self._folder = folder
+        self._opens = opens
         self._board = board
         self._tokens = tokens
         self._held = held or HeldRows()
@@ -112,14 +118,20 @@ class NotesApi:
 
     def _newest(self, source: str, note_id: str) -> Mapping[str, Any] | None:
         # What is held first: it is cleared after it was laid at rest.
-        return counting(self._held.of(source, note_id), self._row(source, note_id))
+        held = self._held.of(source, note_id)
+        try:
+            return counting(held and opened_row(held, self._opens), self._row(source, note_id))
+        except (WireError, Recoverable):
+            raise HttpRefusal(
+                503, "BUSY", "the words of this note cannot be opened just now", {"Retry-After": "5"}
+            ) from None
 
     def _row(self, source: str, note_id: str) -> Mapping[str, Any] | None:
         return self._read(lambda records: newest_row(records, source, note_id))
 
     def _read(self, question: Callable[[DuckDBPyConnection], A | None]) -> A | None:
         try:
-            with open_records(self._folder) as connection:
+            with open_records(self._folder, opens=self._opens) as connection:
                 return question(connection)
         except NoRecordsAtRest:
             return None

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+GIVEN = "DM on Metformin 500 mg BD. Telma 40 for HTN, PCM stopped d/t rash. Allergic to penicillin. To start insulin if FBS high."
 TEXT = "c/o fever x 3 days. No DM. Tab Metformin 500 mg BD x 5 days, SOS PCM 650. Father: HTN. ?dengue रोगी ß\r\n"
 
 
@@ -476,7 +477,7 @@ def _rules_file() -> bytes:
     return json.dumps(dict(shipped_rules().texts)).encode()
 
 
-@target(lambda: [TEXT.encode(), TEXT.encode() * 20, b"", "é".encode() * 50, b"x" * 5_000], native=True)
+@target(lambda: [TEXT.encode(), GIVEN.encode(), TEXT.encode() * 20, b"", "é".encode() * 50, b"x" * 5_000], native=True)
 def notes_to_tag() -> Callable[[bytes], object]:
     """Any text through the shipped model and rules; what comes out lies inside the text."""
     from clinical_ner.artifact import load
@@ -488,6 +489,14 @@ def notes_to_tag() -> Callable[[bytes], object]:
         text = data.decode("utf-8", "replace")
         (found,) = tagger.tag([text])
         assert all(0 <= one.start < one.end <= len(text) for one in found.entities)
+        texts = [text, GIVEN, text]
+        points = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
+        columns = tagger.tag_columns(points, np.cumsum([0, *map(len, texts)]).astype(np.int64))
+        columns.prescriptions()
+        for note in (0, 2):
+            rows = slice(columns.bounds[note], columns.bounds[note + 1])
+            spans = list(zip(columns.starts[rows].tolist(), columns.ends[rows].tolist(), strict=True))
+            assert spans == [(one.start, one.end) for one in found.entities]
 
     return read
 

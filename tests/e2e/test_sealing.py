@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from clinical_ner.config import TrainingConfig
 from clinical_ner.tracking import log_and_register
@@ -26,6 +27,7 @@ from runtime.kafka.deadletter import REASON
 from runtime.service.pseudonyms import Pseudonyms
 from runtime.service.secret_files import read_key
 from rxtract import bringup
+from rxtract.backfill.doors import as_body
 from rxtract.bringup import Running, bring_up
 from rxtract.observer import Observer
 from rxtract.senders import KafkaSender
@@ -128,6 +130,12 @@ def command(running: Running, *arguments: str, code: int = 0) -> subprocess.Comp
     return done
 
 
+def at_rest(running: Running) -> str:
+    """All rows that lie in the Parquet files, as any reader without keys decodes them: the files themselves are compressed."""
+    files = Path(running.addresses.records_dir).rglob("*.parquet")
+    return repr([pq.ParquetFile(path).read().to_pylist() for path in files])
+
+
 def rows(running: Running, patient: str) -> list[Any]:
     try:
         records = open_records(Path(running.addresses.records_dir))
@@ -173,7 +181,7 @@ def test_a_sealed_stack_shows_no_identifier_and_forgets_a_patient(tmp_path, monk
         answer = httpx.post(
             f"{running.addresses.ingest_url}/v1/notes",
             headers={"Authorization": f"Bearer {running.addresses.ingest_token}"},
-            json=refused.to_dict() | {"source": "local", "written_at": 1, "note_id": "by-http"},
+            json=as_body(replace(refused, source="local", written_at=1, note_id="by-http")),
         )
         assert answer.status_code in {207, 422}, answer.text
         assert observer.wait(lambda seen: len(seen.events) >= 2 * EACH, 90, lambda: None)
@@ -184,6 +192,10 @@ def test_a_sealed_stack_shows_no_identifier_and_forgets_a_patient(tmp_path, monk
         assert in_topics(running, planted, without=(SUBMITTED,)) == {}
         assert in_topics(running, ["Metformin", "diabetes"], without=(SUBMITTED,)) == {}
         assert in_redis(running, [*planted, "Metformin", "diabetes"]) == []
+        stored = at_rest(running)
+        assert [word for word in (*planted, "Metformin", "diabetes", "500 mg") if word in stored] == []
+        asked = "SELECT count(*) AS notes FROM entities WHERE text ILIKE '%metformin%'"
+        assert json.loads(command(running, "sql", asked, "--json").stdout) == [{"notes": 2 * EACH}], "with the grant"
         assert in_metrics(running, [*planted, ERASED, OTHER]) == []
         assert in_files(running.data_dir, planted, without=is_of_the_broker) == []
 

@@ -383,6 +383,7 @@ def merged_day(folder, rows, files):
     return peak, len(beats), sink.manifest.files
 
 
+@pytest.mark.slow
 def test_a_merge_holds_a_part_of_the_day_alone(tmp_path):
     small, _, _ = merged_day(tmp_path / "small", 3 * GROUP_ROWS, 3)
     large, beats, (merged,) = merged_day(tmp_path / "large", 12 * GROUP_ROWS, 3)

@@ -3,7 +3,7 @@
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
 import { CommentBox } from "./comment.js";
-import { showFeedback } from "./feedback.js";
+import { showFeedback, showWaits } from "./feedback.js";
 import { Finding } from "./finding.js";
 import { Guideline } from "./guideline.js";
 import { ACTIONS, actionOf, ALWAYS, DECIDING, isHeld, ownKey } from "./keys.js";
@@ -600,7 +600,9 @@ class Desk {
   async showSlowFigures() {
     try {
       await this.guideline.load();
-      if (!this.base) showFeedback(find("#feedback"), await this.server.get("/api/feedback"));
+      if (this.base) return;
+      showFeedback(find("#feedback"), await this.server.get("/api/feedback"));
+      showWaits(find("#waits"), await this.server.get("/api/trust/mine"));
     } catch (error) {
       if (error instanceof LoginNeeded) this.askLogin();
       else this.setAway(true);

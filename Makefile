@@ -108,6 +108,10 @@ bench: $(READY) ## the benchmarks, as ratios in one run
 	@$(BIN)/rxtract bench decode
 	@$(BIN)/rxtract bench stream
 
+.PHONY: bench-history
+bench-history: $(READY) ## measure the hot path, say what got slower, add a row to benchmarks/history.jsonl
+	@$(BIN)/python benchmarks/history.py --add
+
 .PHONY: generate
 generate: $(READY) ## write again what is generated from schemas and code
 	@$(BIN)/rxtract generate

@@ -33,7 +33,7 @@ ROUNDS = 20
 UNSEEN_SHARE = 0.05
 
 
-def run() -> dict[str, Any]:
+def run(rounds: int = ROUNDS) -> dict[str, Any]:
     """Measure all ways on all texts; rows of way, texts, tokens_per_s, notes_per_s, ratio_to_sklearn_crfsuite."""
     from clinical_ner.artifact import load
     from clinical_ner.tagger import Tagger
@@ -55,7 +55,7 @@ def run() -> dict[str, Any]:
         ("150 tokens", 150, 0.0),
         ("25 tokens, 5 % unseen", 25, UNSEEN_SHARE),
     ):
-        rows += measure(ways, name, partial(cut_texts, words, size, share))
+        rows += measure(ways, name, partial(cut_texts, words, size, share), rounds)
     return {"machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}", "rows": rows}
 
 
@@ -85,7 +85,7 @@ def new_word(rng: random.Random) -> str:
 
 
 def measure(
-    ways: dict[str, Callable[[Sequence[str]], object]], name: str, texts_of: Callable[[int], list[str]]
+    ways: dict[str, Callable[[Sequence[str]], object]], name: str, texts_of: Callable[[int], list[str]], rounds: int
 ) -> list[dict[str, Any]]:
     """Best rate of each way over the rounds; slow ways see fewer texts, for about as long.
 
@@ -94,8 +94,8 @@ def measure(
     """
     best: dict[str, float] = {}
     tokens = 0.0
-    for turn in range(ROUNDS):
-        texts, others = texts_of(turn), texts_of(turn + ROUNDS)
+    for turn in range(rounds):
+        texts, others = texts_of(turn), texts_of(turn + rounds)
         tokens = sum(len(text.split()) for text in texts) / len(texts)
         for way, tag in ways.items():
             count = len(texts) if way.startswith("rxtract") else max(12, len(texts) // 32)

@@ -33,7 +33,7 @@ PEER_PACKAGES = ("libs/contracts", "libs/runtime", "libs/drift", "libs/serving",
 """Of ours, what the work of `stream_work` needs: a peer in an environment of its own finds no other."""
 PEER_REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 PARTITIONS = 12
-GOALS = {"ratio_to_stock_faust": 15.0, "ratio_to_quix": 2.0, "ratio_to_plain_loop": 0.5}
+GOALS = {"ratio_to_stock_faust": 30.0, "ratio_to_quix": 4.0, "cpu_ratio_to_plain_loop": 2.5}
 TEXT = "fever since 3 days, cough. Tab Paracetamol 650 mg SOS x 3 days. k/c/o HTN on Telma 40 OD. Review after 1 week."
 CITIES = ("Mumbai", "Delhi", "Pune", "Chennai", "Kolkata", "Bengaluru", "Hyderabad", "Ahmedabad")
 
@@ -63,14 +63,15 @@ class Way:
     command: Callable[[str], list[str]]
 
 
-def _script(name: str, python: str = sys.executable) -> Callable[[str], list[str]]:
-    return lambda task: [python, str(HERE / name), task]
+def _script(name: str, *options: str, python: str = sys.executable) -> Callable[[str], list[str]]:
+    return lambda task: [python, str(HERE / name), task, *options]
 
 
 WAYS = (
     Way("ours", 150_000, _script("stream_peer_ours.py")),
     Way("plain_loop", 150_000, _script("stream_peer_plain.py")),
-    Way("quix", 100_000, _script("stream_peer_quix.py", str(PEER_ENVIRONMENT / "bin" / "python"))),
+    Way("plain_loop_columns", 150_000, _script("stream_peer_plain.py", "--columns")),
+    Way("quix", 100_000, _script("stream_peer_quix.py", python=str(PEER_ENVIRONMENT / "bin" / "python"))),
     Way("stock_faust", 25_000, _script("stream_peer_faust.py")),
 )
 
@@ -93,8 +94,8 @@ def run(
         say: Told what goes on.
 
     Returns:
-        Plain data: ``notes_per_s`` of each way, ``ratio_to_stock_faust``, ``ratio_to_quix``, ``ratio_to_plain_loop``, the goals, the
-        machine.
+        Plain data: ``notes_per_s`` and ``cpu_us_per_note`` of each way, ``ratio_to_stock_faust`` and so on by rate,
+        ``cpu_ratio_to_stock_faust`` and so on by processor time, the goals, the machine.
     """
     ways = [way for way in WAYS if not only or way.name in only]
     if any(way.name == "quix" for way in ways):
@@ -108,7 +109,7 @@ def run(
             rate, cpu_us = bench.measure(way, int(way.notes * scale))
             rates[way.name].append(rate)
             costs[way.name].append(cpu_us)
-            say(f"round {number + 1}: {way.name}: {rate:,.0f} notes/s, {cpu_us:.0f} us of CPU a note")
+            say(f"round {number + 1}: {way.name}: {rate:,.0f} notes/s, {cpu_us:.1f} us of CPU a note")
     return summary(rates, costs)
 
 
@@ -116,10 +117,12 @@ def summary(rates: dict[str, list[float]], costs: dict[str, list[float]]) -> dic
     """Medians and ratios of what was measured. CPU time a note tells more than rates while others use the machine."""
     medians = {name: statistics.median(measured) for name, measured in rates.items()}
     result: dict[str, Any] = {"notes_per_s": {name: round(rate) for name, rate in medians.items()}}
-    result["cpu_us_per_note"] = {name: round(statistics.median(measured)) for name, measured in costs.items()}
+    spent = {name: statistics.median(measured) for name, measured in costs.items()}
+    result["cpu_us_per_note"] = {name: round(cpu_us, 1) for name, cpu_us in spent.items()}
     for name, rate in medians.items():
         if name != "ours" and "ours" in medians:
             result[f"ratio_to_{name}"] = round(medians["ours"] / rate, 2)
+            result[f"cpu_ratio_to_{name}"] = round(spent[name] / spent["ours"], 2)
     result["goals"] = {name: goal for name, goal in GOALS.items() if name in result}
     result["rounds"] = {name: [round(rate) for rate in measured] for name, measured in rates.items()}
     result["machine"] = {"cpus": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}

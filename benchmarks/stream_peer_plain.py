@@ -1,7 +1,12 @@
-"""The plain way: a confluent-kafka loop without a framework. Consume many, produce, wait for the reports, commit."""
+"""The plain way: a confluent-kafka loop without a framework. Consume many, produce, wait for the reports, commit.
+
+With ``--columns`` its work is the extractor's by columns, so that all it lacks is what makes a service of a loop.
+"""
+
+import sys
 
 from confluent_kafka import Consumer, KafkaError, Producer
-from stream_work import Task, Work
+from stream_work import ColumnWork, Task, Work
 
 BATCH = 5_000
 
@@ -9,7 +14,7 @@ BATCH = 5_000
 def main() -> None:
     """Run until killed."""
     task = Task.from_arguments()
-    work = Work(task)
+    work = ColumnWork(task) if "--columns" in sys.argv else Work(task)
     consumer = Consumer(
         {
             "bootstrap.servers": task.bootstrap_servers,

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from contracts import files
-from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted
+from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, ReviewRequested, StatisticsObserved
 from contracts.topics import subject_of
 from contracts.wire import Deserializer, Serializer
+from extractor.columns import ColumnExtraction, PlainCodecs
 from extractor.domain.extraction import extracted
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
+from serving.tagging import LoadedModel
 from stream_trivial import TrivialTagger
 
 MODEL = ModelRef(name="fixed", version="0", serial=0)
@@ -86,3 +88,31 @@ class Work:
             self._encode(extracted(note, result, MODEL, self._rules, chosen[row].review, NOW_MS))
             for row, (note, result) in enumerate(zip(notes, tagged, strict=True))
         ]
+
+
+class ColumnWork:
+    """The same as `Work.many`, as the extractor does it in large batches: no object is made of a note."""
+
+    def __init__(self, task: Task) -> None:
+        registry = OneSchema(subject_of(task.input_topic), task.note_schema_id)
+        self._learn = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
+        id_ = task.event_schema_id  # reviews and statistics are never written here
+        plain = PlainCodecs(
+            self._learn,
+            Serializer(EntitiesExtracted, id_),
+            Serializer(ReviewRequested, id_),
+            Serializer(StatisticsObserved, id_),
+        )
+        sampling = Sampling(0.5, None, SamplingRates(), OpenEpisodes())
+        self._columns = ColumnExtraction(plain, sampling, (task.output_topic, "", ""))
+        self._model = LoadedModel(MODEL, TrivialTagger())
+
+    def many(self, values: Sequence[bytes]) -> list[bytes | None]:
+        """Work on many notes."""
+        if not values:
+            return []
+        if self._learn.own_header is None:
+            self._learn(values[0])
+        batch = self._columns.batch(values, self._model)
+        assert batch is not None, "the benchmark's notes are plain"
+        return [output.value for output in self._columns.make(batch, self._model, NOW_MS).outputs]

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from contracts.topics import load_topics
 from drift.config import DriftConfig
+from extractor.domain.sampling import SamplingRates
 from extractor.settings import ExtractorSettings
 from outcomes.kpis import KPIS, Assumptions
 from scorekeeper.http.words import share
@@ -101,7 +102,9 @@ def dials():
         ("what-happens-when.md", f"({extractor['drift_daily_budget'].default} notes a day"),
         ("what-happens-when.md", f"at {TrainerSettings.model_fields['retrain_after_annotations'].default} new annotations"),
         ("workflow.md", f"new annotations ({TrainerSettings.model_fields['retrain_after_annotations'].default})"),
-        ("mlops.md", f"people read {extractor['audit_rate'].default:.0%}".replace("%", " %")),
+        ("mlops.md", f"as many as {ASSUMED.audit_f1_within * 100:g} points of F1 need"),
+        ("review-desk.md", f"`RXTRACT_AUDIT_F1_WITHIN` ({ASSUMED.audit_f1_within * 100:g} points)"),
+        ("review-desk.md", f"draw {SamplingRates().audit:.0%} before there is one".replace("%", " %")),
         ("why.md", f"{ASSUMED.entry_minutes:g} minutes to type a note, {ASSUMED.validator_rupees_per_hour:g} rupees for a validator's"),
     ]  # fmt: skip
 
@@ -266,9 +269,9 @@ ECHOES = [  # what a page says, and what its source says
     ("mlops.md", "0.4 s median for three extractors", "benchmarks.md", "3 extractors serving, 150 notes/s, five promotions | median 0.4 s"),
     ("mlops.md", "took 0.9 GB", "transcripts/demo.md", "memory of the servers 0.9 GB"),
     ("mlops.md", "270 MB in the demo", "transcripts/demo.md", "mlflow 269,"),
-    ("tools.md", "*seen* 2.1 times slower", "benchmarks.md", "| Quix Streams | 2.14"),
-    ("tools.md", "*seen* 1.2 times faster", "benchmarks.md", "loop | 0.83"),
-    ("tools.md", "*seen* 11 times slower", "benchmarks.md", "one event at a time | 11.3"),
+    ("tools.md", "*seen* to take 4.1 times our processor time", "benchmarks.md", "| Quix Streams (42 us) | 4.1 |"),
+    ("tools.md", "*seen* to take 0.46 of our processor time", "benchmarks.md", "by columns (4.7 us) | 0.46 |"),
+    ("tools.md", "*seen* to take 33 times the processor time", "benchmarks.md", "(328 to 361 us) | 33 |"),
     ("tools.md", "69 s of processor time", "model-quality.md", "CRFsuite 69 s"),
     ("tools.md", "takes 8.5 s", "model-quality.md", "the same objective, 8.5 s"),
     ("tools.md", "F1 67.0", "model-quality.md", "**67.0**"),

@@ -41,6 +41,22 @@ def decode(as_json: AsJson = False) -> None:
     print(f"machine: {result.get('machine')}")
 
 
+@app.command("handler")
+def handler(as_json: AsJson = False) -> None:
+    """Bytes to bytes in the extractor's handler: live notes, small batches, many segments, long notes, unseen words."""
+    result = _benchmark("handler").run()
+    if as_json:
+        _dump(result)
+        return
+    ways = list(result["rows"][0]["us_per_note"])
+    table = Table("notes", *(f"{way}, us a note" for way in ways), "objects to served", "fastavro round trips")
+    for row in result["rows"]:
+        spent = [f"{us:.1f}" for us in row["us_per_note"].values()]
+        table.add_row(row["kind"], *spent, f"{row['objects_to_served']:.2f}", f"{row['round_trips']:.2f}")
+    Console().print(table)
+    print(f"machine: {result.get('machine')}")
+
+
 @app.command("meaning")
 def meaning(as_json: AsJson = False) -> None:
     """What assertions, relations and prescription attributes cost in native code, beside the tagging."""

@@ -105,6 +105,7 @@ class TestAblation:
             ablation(small_notes(20), tiny, 2, only=["gazetteer"])
 
 
+@pytest.mark.slow
 class TestSearch:
     def settings(self, tmp_path, **changes):
         return replace(SearchSettings(tmp_path / "study", trials=2, folds=2), **changes)

@@ -4,9 +4,9 @@ It is the way of batches that are plain: all written by our own schema, valid, a
 size. Of any other it says so before anything is decided, and the handler goes the way of objects, which knows the reasons.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from contracts.columns import (
@@ -42,9 +42,6 @@ from serving.tagging import LoadedModel, TaggedColumns, TagsColumns
 
 from extractor.domain.gain import expected_gain
 from extractor.domain.sampling import UNSURE, Chosen, Sampling
-
-if TYPE_CHECKING:
-    from extractor.handler import Codecs
 
 Longs = NDArray[np.int64]
 
@@ -113,36 +110,34 @@ class Made(NamedTuple):
     chosen: Mapping[int, Chosen]
 
 
+class PlainCodecs(NamedTuple):
+    """Codecs that seal and open nothing: of their schemas a batch is read and written by columns."""
+
+    note: Deserializer[NoteAccepted]
+    entities: Serializer[EntitiesExtracted]
+    review: Serializer[ReviewRequested]
+    statistics: Serializer[StatisticsObserved]
+
+
 class ColumnExtraction:
     """Reads, tags and writes batches.
 
     Args:
-        note: Knows the header of our own schema's notes.
-        codecs: Whose schemas are written; all of them by id.
+        plain: Know the header of our own schema's notes, and the ids of the schemas that are written.
         sampling: Chooses what people look at.
         topics: Full names of the topics of entities, reviews and statistics.
     """
 
-    def __init__(
-        self, note: Deserializer[NoteAccepted], codecs: "Codecs", sampling: Sampling, topics: tuple[str, str, str]
-    ) -> None:
-        self._note = note
+    def __init__(self, plain: PlainCodecs, sampling: Sampling, topics: tuple[str, str, str]) -> None:
+        self._note = plain.note
         self._read = ColumnReader(NoteAccepted.SCHEMA_NAME)
-        self._write_event = ColumnWriter(EntitiesExtracted.SCHEMA_NAME, _schema_id(codecs.entities))
-        self._write_review = ColumnWriter(ReviewRequested.SCHEMA_NAME, _schema_id(codecs.review))
-        self._write_statistics = ColumnWriter(StatisticsObserved.SCHEMA_NAME, _schema_id(codecs.statistics))
+        self._write_event = ColumnWriter(EntitiesExtracted.SCHEMA_NAME, plain.entities.schema_id)
+        self._write_review = ColumnWriter(ReviewRequested.SCHEMA_NAME, plain.review.schema_id)
+        self._write_statistics = ColumnWriter(StatisticsObserved.SCHEMA_NAME, plain.statistics.schema_id)
         self._sampling = sampling
         self._entities_topic, self._reviews_topic, self._statistics_topic = topics
         self._names = _Names()
         self._decoded: dict[bytes, str] = {}
-
-    @classmethod
-    def over(cls, codecs: "Codecs", sampling: Sampling, topics: tuple[str, str, str]) -> Self | None:
-        """Make it; None where a record is read or written in a way of its own."""
-        writers = (codecs.entities, codecs.review, codecs.statistics)
-        if codecs.plain_note is not None and all(isinstance(one, Serializer) for one in writers):
-            return cls(codecs.plain_note, codecs, sampling, topics)
-        return None
 
     def batch(self, values: Sequence[bytes | None], model: LoadedModel) -> Batch | None:
         """Read and tag; None if the notes must go the other way."""
@@ -308,12 +303,6 @@ def _gains(batch: Batch, rows: Longs, model: LoadedModel) -> dict[str, Source]:
         if (gain := expected_gain(model.tagger, text.decode())) is not None:
             values[row], is_null[row] = gain, 0
     return {"expected_gain": Source(values, is_null)}
-
-
-def _schema_id(codec: Callable[..., bytes]) -> int:
-    if not isinstance(codec, Serializer):
-        raise TypeError("columns are written under a schema id")
-    return codec.schema_id
 
 
 def _may_be_too_large(values: Sequence[bytes | None], tagged: TaggedColumns) -> bool:

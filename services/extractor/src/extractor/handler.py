@@ -19,6 +19,7 @@ from contracts.records import (
     ModelEvent,
     NoteAccepted,
     Origin,
+    QualityMeasured,
     ReviewRequested,
     StatisticsObserved,
 )
@@ -32,7 +33,7 @@ from serving.metrics import TAGGER_FAILURES
 from serving.tagging import LoadedModel, TaggedNote, tag_each
 
 from extractor import metrics as m
-from extractor.columns import ColumnExtraction
+from extractor.columns import ColumnExtraction, PlainCodecs
 from extractor.domain.extraction import extracted, review_request
 from extractor.domain.gain import expected_gain
 from extractor.domain.new_words import NewWords
@@ -60,17 +61,18 @@ class Codecs:
     """How records become bytes and back.
 
     Attributes:
-        plain_note: Reads notes in clear, where this process seals and opens nothing.
+        plain: The codecs of a process that seals and opens nothing; None: it does, and no batch goes by columns.
     """
 
-    note: Callable[[bytes | None], NoteAccepted] | Deserializer[NoteAccepted]
-    entities: Callable[[EntitiesExtracted], bytes] | Serializer[EntitiesExtracted]
-    review: Callable[[ReviewRequested], bytes] | Serializer[ReviewRequested]
-    statistics: Callable[[StatisticsObserved], bytes] | Serializer[StatisticsObserved]
+    note: Callable[[bytes | None], NoteAccepted]
+    entities: Callable[[EntitiesExtracted], bytes]
+    review: Callable[[ReviewRequested], bytes]
+    statistics: Callable[[StatisticsObserved], bytes]
     model_event: Deserializer[ModelEvent]
     drift: Deserializer[DriftDetected]
+    quality: Deserializer[QualityMeasured]
     words: Serializer[DriftWords]
-    plain_note: Deserializer[NoteAccepted] | None = None
+    plain: PlainCodecs | None = None
 
 
 class ExtractionHandler:
@@ -110,9 +112,8 @@ class ExtractionHandler:
         self._topics = topics
         self._budget = budget
         self._sampling = sampling or Sampling(review_below, None, SamplingRates(), OpenEpisodes())
-        self._columns = ColumnExtraction.over(
-            codecs, self._sampling, (topics.entities, topics.reviews, topics.statistics)
-        )
+        written = topics.entities, topics.reviews, topics.statistics
+        self._columns = None if codecs.plain is None else ColumnExtraction(codecs.plain, self._sampling, written)
         self._column_notes = math.inf if column_notes is None else column_notes
         self._new_words = new_words
         self._attempts = attempts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -382,6 +383,17 @@ def test_either_spelling_of_a_label_in_devanagari(write, take, refused):
     assert f"--map उपचार=TREATMENT,{one}=-" in refused(path)
     _, (note,) = take(path, map=f"{two}=DISEASE,उपचार=TREATMENT")
     assert marked(note) == ["asthma", "insulin"]
+
+
+def test_a_long_note_needs_little_memory(write, take):
+    """A table of where each character begins in each unit is made while spans are weighed: an entry of a dictionary each was 100 bytes."""
+    text = "Known asthma 😷 on insulin.\n" * 2_000
+    path = write("a.jsonl", lines({"text": text, "spans": [[6, 12, "DISEASE"]]}))
+    tracemalloc.start()
+    take(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 * len(text), peak / len(text)
 
 
 def test_a_set_of_one_sentence(write, take):

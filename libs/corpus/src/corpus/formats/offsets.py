@@ -15,9 +15,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from corpus.formats.found import FoundNote, FoundSpan
 
@@ -80,7 +84,7 @@ class Counting:
         if table is None:
             found: tuple[int | None, int | None] = (left, right)
         else:
-            found = (table.get(left), table.get(right))
+            found = (_code_point(table, left), _code_point(table, right))
         if found[0] is None or found[1] is None or not 0 <= found[0] < found[1] <= len(text):
             return None
         return found[0], found[1]
@@ -116,19 +120,20 @@ def parse_counting(given: str) -> Counting | None:
     return Counting(unit, inclusive, first)
 
 
-@lru_cache(maxsize=16)
-def _table(text: str, unit: Unit) -> Mapping[int, int] | None:
-    """Return where each code point begins in a unit, or None where that is the same."""
+@lru_cache(maxsize=8)
+def _table(text: str, unit: Unit) -> NDArray[np.int64] | None:
+    """Return where each code point, and the end, stands in a unit, shape (code points + 1,); None where that is the same."""
     if not _differs(text, unit):
         return None
-    widths = _widths(text, unit)
-    found, position = {}, 0
-    for place, width in enumerate(widths):
-        if width:
-            found[position] = place
-        position += width
-    found[position] = len(text)
-    return found
+    table = np.zeros(len(text) + 1, np.int64)
+    np.cumsum(_widths(text, unit), out=table[1:])
+    return table
+
+
+def _code_point(table: NDArray[np.int64], position: int) -> int | None:
+    """Return the code point that begins at a position; of two that do, the one that is not empty; None if none does."""
+    place = int(np.searchsorted(table, position, "right")) - 1
+    return place if place >= 0 and table[place] == position else None
 
 
 def _differs(text: str, unit: Unit) -> bool:
@@ -141,14 +146,18 @@ def _differs(text: str, unit: Unit) -> bool:
     return unit is Unit.BYTES or ("\n" in text and "\r" not in text)
 
 
-def _widths(text: str, unit: Unit) -> Iterator[int]:
+def _widths(text: str, unit: Unit) -> NDArray[np.int64]:
+    """Return how many units each code point takes, shape (code points,)."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     if unit is Unit.UTF16:
-        return (2 if character > "\uffff" else 1 for character in text)
-    if unit is Unit.BYTES:
-        return (len(character.encode("utf-8", "surrogatepass")) for character in text)
-    if unit is Unit.LF:
-        return (0 if text[place : place + 2] == "\r\n" else 1 for place in range(len(text)))
-    return (2 if character == "\n" else 1 for character in text)
+        wide = (points > 0xFFFF).astype(np.int64)
+    elif unit is Unit.BYTES:
+        wide = np.searchsorted([0x7F, 0x7FF, 0xFFFF], points)
+    elif unit is Unit.LF:
+        wide = -((points == ord("\r")) & (np.append(points[1:], 0) == ord("\n"))).astype(np.int64)
+    else:
+        wide = (points == ord("\n")).astype(np.int64)
+    return 1 + wide
 
 
 def units_of(text: str) -> list[Unit]:

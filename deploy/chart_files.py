@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from chart_readme import CHART, readme
+from contracts import records
 from contracts.apply import topic_plans
 from contracts.topics import (
     ENTITIES_CODED,
@@ -56,10 +57,16 @@ _WATCHES = {"ledger": ("rxtract-extractor", "rxtract-ingestor")}
 
 def topics() -> str:
     """All topics and dead-letter topics as `rxtract topics apply` would make them, for the Strimzi template."""
-    plans = topic_plans(load_topics().values(), "", _MIN_INSYNC)
-    return _HEAD + yaml.safe_dump(
-        [{"name": one.name, "partitions": one.partitions, "config": dict(one.config)} for one in plans], sort_keys=False
+    plans, sealing = (
+        topic_plans(load_topics().values(), "", _MIN_INSYNC, sealing=sealing) for sealing in (False, True)
     )
+    files = []
+    for one, sealed in zip(plans, sealing, strict=True):
+        described = {"name": one.name, "partitions": one.partitions, "config": dict(one.config)}
+        # What is another where texts are sealed.
+        other = dict(sealed.config.items() - one.config.items())
+        files.append(described | ({"sealing": dict(sorted(other.items()))} if other else {}))
+    return _HEAD + yaml.safe_dump(files, sort_keys=False)
 
 
 def rights() -> dict[str, dict[str, list[str]]]:
@@ -89,11 +96,23 @@ def rights() -> dict[str, dict[str, list[str]]]:
     return files
 
 
+def console() -> dict[str, list[str]]:
+    """What the console of others may look at: which topics with their messages, and which without, because these hold texts or are restricted."""
+    found: dict[str, list[str]] = {"reads": [], "describes": []}
+    for topic in load_topics().values():
+        record = getattr(records, topic.record, None) if topic.record else None
+        hidden = topic.restricted or record is None or "sealed" in record.__annotations__
+        found["describes" if hidden else "reads"] += [topic.name, *([dlq_of(topic.name)] if topic.dlq else [])]
+    return {right: sorted(names) for right, names in found.items()}
+
+
 def wanted() -> dict[Path, str]:
     """Every generated file of the chart with its content."""
     rules = [ROOT / "deploy" / "prometheus" / name for name in ("recording.yml", "alerts.yml")]
     files = {FILES / rule.name: _HEAD + rule.read_text(encoding="utf-8") for rule in rules}
     users = _HEAD + yaml.safe_dump(rights(), sort_keys=False)
+    looks = _HEAD + yaml.safe_dump(console(), sort_keys=False)
+    files[FILES / "console.yaml"] = looks
     return {FILES / "topics.yaml": topics(), FILES / "users.yaml": users, CHART / "README.md": readme(), **files}
 
 

@@ -178,6 +178,7 @@ class TestTrainAndEvaluate:
         assert json.loads(result.stdout)["exact_span"][missing]["support"] == 0
         assert f"no {missing} is annotated" in result.stderr
 
+    @pytest.mark.slow
     def test_ten_sentences_work_with_the_default_configuration_and_say_so(self, run, pairs, tmp_path):
         data = pairs("ten", 10, 2)
         trained = run("train", *data, "--out", tmp_path / "ten")
@@ -281,6 +282,7 @@ class TestDataset:
         assert "never overwritten" in refused(run("dataset", "import", *pairs("b", 40, 1), "--out", tmp_path / "set"))
 
 
+@pytest.mark.slow
 class TestExperiment:
     def test_cross_validation(self, run, pairs, tiny, tmp_path):
         words = ["experiment", "cv", *pairs("a", 60), *tiny, "--folds", 3]
@@ -403,6 +405,7 @@ class TestOwnLabels:
         )
 
 
+@pytest.mark.slow
 class TestMlflowHabits:
     @pytest.fixture(params=["file:./mlruns", "./mlruns", "http://127.0.0.1:9"])
     def away(self, request, monkeypatch):

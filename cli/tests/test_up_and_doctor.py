@@ -154,6 +154,7 @@ def test_what_cannot_start_is_one_line(monkeypatch, tmp_path):
         up_module.up(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_end_it_in_order(tmp_path, number):
     program = textwrap.dedent(f"""

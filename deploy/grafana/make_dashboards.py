@@ -260,6 +260,12 @@ OPERATIONS = (
         "After a change of the tables of codes.",
     ),
     Panel(
+        "FHIR documents",
+        "cps",
+        rate("rxtract_fhir_documents_total", "result"),
+        "At the enricher, for records.fhir.v1: made, sealed (no key is there), refused (a dead letter).",
+    ),
+    Panel(
         "Notes in an HTTP request", "short", quantiles("rxtract_http_request_notes"), "Larger arrays cost less a note."
     ),
     Panel(

@@ -141,6 +141,20 @@ def test_every_topic_that_is_read_by_a_group_has_a_dead_letter_topic() -> None:
     assert all(plan.config["min.insync.replicas"] == "2" for plan in plans.values())
 
 
+def test_where_texts_are_sealed_what_others_submit_in_clear_lives_a_day() -> None:
+    plain, sealing = (
+        {plan.name: plan for plan in topic_plans(TOPICS.values(), "p.", 2, sealing=sealing)}
+        for sealing in (False, True)
+    )
+    name, day_ms = "p.notes.submitted.v1", 24 * 3600 * 1000
+    assert plain[name].config["retention.ms"] == str(7 * day_ms)
+    assert sealing[name].config["retention.ms"] == str(day_ms)
+    assert int(sealing[name].config["segment.ms"]) <= 3600 * 1000, (
+        "a busy segment would keep its oldest note for a week"
+    )
+    assert {one for one in plain if plain[one] != sealing[one]} == {name}
+
+
 @pytest.fixture
 def admin(stack: Any) -> Mapping[str, str]:
     return {"bootstrap.servers": stack.addresses.bootstrap_servers}

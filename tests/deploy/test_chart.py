@@ -317,6 +317,17 @@ def test_big_numbers_of_topics_stay_whole():
     assert kept["notes.accepted.v1"] == "604800000"
 
 
+def test_with_sealing_submitted_notes_live_a_day_whoever_makes_the_topics():
+    strimzi = {"strimzi.topics": "true"}
+    for values, day in ((strimzi, "604800000"), (strimzi | SEALING, "86400000")):
+        topics = {t["metadata"]["name"]: t["spec"]["config"] for t in of_kind(render(**values), "KafkaTopic")}
+        assert topics["notes.submitted.v1"]["retention.ms"] == day
+        assert topics["notes.accepted.v1"]["retention.ms"] == "604800000"
+    (job,) = (one for one in of_kind(render(**SEALING), "Job") if "-contract" in one["metadata"]["name"])
+    made = job["spec"]["template"]["spec"]["initContainers"][0]
+    assert {"name": "RXTRACT_SEALING", "value": "on"} in made["env"]
+
+
 def test_topics_outlive_the_release():
     """Without the mark, Helm takes a KafkaTopic away at uninstall, and Strimzi the notes in it."""
     topics = of_kind(render(**{"strimzi.topics": "true"}), "KafkaTopic")

@@ -209,7 +209,7 @@ def docker_compose():
     pytest.skip("no docker compose: run make test-tools (needs Go)")
 
 
-@pytest.mark.parametrize("profile", ["", "demo", "observability"])
+@pytest.mark.parametrize("profile", ["", "console", "demo", "observability"])
 def test_docker_compose_takes_the_file(profile):
     command = docker_compose()
     chosen = ["--profile", profile] if profile else []

@@ -2,11 +2,13 @@
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from contracts.records import AnnotationValidated, AnnotatorJudged, TrustDoubt, TrustState
+from contracts.records import AccessAction, AnnotationValidated, AnnotatorJudged, TrustDoubt, TrustState
 from contracts.registry import ConfluentRegistry
 from contracts.topics import ANNOTATORS_JUDGED, prefixed
 from contracts.wire import Deserializer
+from desk_page import WAIT_MS, DeskPage
 from desk_rig import Rig, decide, next_of, span, until
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -109,3 +111,60 @@ def test_a_hidden_check_cannot_be_told_from_any_other_note(checking: Rig) -> Non
     said = [one for one in records(rig, rig.annotations, rig.decode) if isinstance(one, AnnotationValidated)]
     assert [one.note_id for one in said if one.hidden_check] == [known]
     assert rig.client("lea").get("/api/queue").json()["waiting"]["lead"] == 0  # it disputes nothing
+
+
+def test_a_lead_sees_who_is_held_and_why_looks_at_the_labels_and_releases_them(
+    watching: Rig, chromium, serious
+) -> None:
+    """The person is told that a lead looks, and nothing of why."""
+    rig = watching
+    rig.ask(NOTES)
+    with rig.client("anna") as stamp, rig.client("ben") as ben, rig.client("lea") as lead:
+        given = [next_of(stamp)]
+        while len(given) < NOTES:
+            decide(stamp, given[-1], [span("type 2", "DISEASE")], seconds_spent=0.1)
+            given.append(next_of(stamp))
+        (held,) = until(lambda: held_people(lead), 30)
+        until(lambda: ben.get("/api/queue").json()["waiting"]["open"] == NOTES, 30)
+        assert (held["name"], held["own"], held["labels"]) == ("anna", False, NOTES - 1)
+        newest = held["notes"][0]["note_id"]
+        looked = {"source": held["notes"][0]["source"], "note_id": newest, "of": held["annotator"]}
+        assert "<mark" not in ben.get("/notes", params=looked).text  # who may still be asked stays free of it
+        assert ben.get("/api/trust/mine").json() == {"since": None, "labels": 0}
+
+        anna, lea = DeskPage(rig, chromium, "anna"), DeskPage(rig, chromium, "lea")
+        told = anna.page.locator("#waits")
+        expect(told).to_contain_text(f"({NOTES - 1}) before they count", timeout=WAIT_MS)
+        assert not set("fast never change same check fail doubt test".split()) & set(told.inner_text().lower().split())
+        assert serious(anna.page) == []
+        anna.keep_picture("held-person")
+
+        lea.open()
+        page = lea.page
+        page.goto(f"{rig.url}/lead")
+        row = page.locator("#held tbody tr")
+        expect(row).to_contain_text("anna", timeout=WAIT_MS)
+        expect(row).to_contain_text("decides faster than anybody reads")
+        expect(row.locator("td").nth(2)).to_have_text(str(NOTES - 1))
+        assert serious(page) == []
+        lea.keep_picture("held-lead")
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        with page.context.expect_page() as opened:
+            row.get_by_role("link", name=newest).click()
+        note = opened.value
+        expect(note.locator("mark.disease")).to_have_text("type 2", timeout=WAIT_MS)  # as that person left it
+        note.close()
+        page.get_by_role("button", name="Count them: labels of anna").press("Enter")
+        expect(page.locator("#state")).to_have_text(f"{NOTES - 1} labels of anna are counted.", timeout=WAIT_MS)
+        expect(page.locator("#held [data-none]")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("#held ul")).to_contain_text("anna: counted")
+        until(lambda: ben.get("/api/queue").json()["waiting"]["open"] == 1, 30)
+        assert any(one.state is TrustState.CLEARED for one in judged(rig))
+        anna.page.reload()
+        expect(anna.page.locator("header .who")).to_be_visible(timeout=WAIT_MS)
+        expect(told).to_be_hidden()
+        for one in (anna, lea):
+            one.close()
+            assert one.errors == []
+    assert any(one.action is AccessAction.LOOK for one in rig.shown())

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from contracts.topics import load_topics
 from drift.config import DriftConfig
+from extractor.domain.sampling import SamplingRates
 from extractor.settings import ExtractorSettings
 from outcomes.kpis import KPIS, Assumptions
 from scorekeeper.http.words import share
@@ -101,7 +102,9 @@ def dials():
         ("what-happens-when.md", f"({extractor['drift_daily_budget'].default} notes a day"),
         ("what-happens-when.md", f"at {TrainerSettings.model_fields['retrain_after_annotations'].default} new annotations"),
         ("workflow.md", f"new annotations ({TrainerSettings.model_fields['retrain_after_annotations'].default})"),
-        ("mlops.md", f"people read {extractor['audit_rate'].default:.0%}".replace("%", " %")),
+        ("mlops.md", f"as many as {ASSUMED.audit_f1_within * 100:g} points of F1 need"),
+        ("review-desk.md", f"`RXTRACT_AUDIT_F1_WITHIN` ({ASSUMED.audit_f1_within * 100:g} points)"),
+        ("review-desk.md", f"draw {SamplingRates().audit:.0%} before there is one".replace("%", " %")),
         ("why.md", f"{ASSUMED.entry_minutes:g} minutes to type a note, {ASSUMED.validator_rupees_per_hour:g} rupees for a validator's"),
     ]  # fmt: skip
 

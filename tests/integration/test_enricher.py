@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,26 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from contracts.apply import apply_schemas, apply_topics
 from contracts.identity import event_id, note_key
-from contracts.records import EntitiesCoded, EntitiesExtracted, Entity, EntityLabel, ModelRef, Review, Segment
+from contracts.records import (
+    Assertion,
+    AssertionStatus,
+    AssertionTime,
+    EntitiesCoded,
+    EntitiesExtracted,
+    Entity,
+    EntityLabel,
+    Experiencer,
+    FhirDocumentMade,
+    ModelRef,
+    Review,
+    Segment,
+)
 from contracts.registry import ConfluentRegistry
-from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED, dlq_of, load_topics
+from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED, RECORDS_FHIR, dlq_of, load_topics
 from contracts.wire import Deserializer, Serializer
 from embedded_stack.services import ServiceProcess
 from runtime.kafka.deadletter import REASON
+from rxtract_fhir import check
 from terminology.table import Coding, Draft, NameRow, write
 
 if TYPE_CHECKING:
@@ -26,6 +41,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
 ICD = "http://hl7.org/fhir/sid/icd-10"
 WITHIN_S = 90.0
+HERE = Assertion(
+    status=AssertionStatus.PRESENT,
+    time=AssertionTime.CURRENT,
+    experiencer=Experiencer.PATIENT,
+    cue_start=-1,
+    cue_end=-1,
+)
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -58,6 +80,7 @@ class Rig:
         apply_schemas(registry, prefix)
         self.write = Serializer.for_topic(EntitiesExtracted, registry, prefix + ENTITIES_EXTRACTED)
         self.read = Deserializer.for_topic(EntitiesCoded, registry, prefix + ENTITIES_CODED)
+        self.read_document = Deserializer.for_topic(FhirDocumentMade, registry, prefix + RECORDS_FHIR)
         self.producer = Producer({**self.config, "partitioner": "murmur2_random"})
         self.environment = {
             "RXTRACT_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
@@ -87,7 +110,7 @@ class Rig:
         self.producer.produce(self.prefix + ENTITIES_EXTRACTED, value, key)
         self.producer.poll(0)
 
-    def event(self, note_id: str) -> EntitiesExtracted:
+    def event(self, note_id: str, written_at: int = 1) -> EntitiesExtracted:
         return EntitiesExtracted(
             event_id=event_id("clinic", note_id, 1, 1, 1),
             source="clinic",
@@ -98,11 +121,21 @@ class Rig:
             rules_serial=1,
             segment=Segment(city="Pune", specialty="gp"),
             patient_ref="p" * 32,
-            written_at=1,
+            written_at=written_at,
             accepted_at=2,
             extracted_at=3,
             note_confidence=0.9,
-            entities=(Entity(entity_id="e1", label=EntityLabel.DISEASE, text="T2DM", start=0, end=4, confidence=0.9),),
+            entities=(
+                Entity(
+                    entity_id="e1",
+                    label=EntityLabel.DISEASE,
+                    text="T2DM",
+                    start=0,
+                    end=4,
+                    confidence=0.9,
+                    assertion=HERE,
+                ),
+            ),
             relations=(),
             review=Review(requested=False),
         )
@@ -196,3 +229,36 @@ def test_new_tables_code_history_anew_at_a_bounded_rate_and_say_so(rig: Rig, tmp
     until(lambda: metric(again, "rxtract_recode_waiting_records") == 0, "nothing left to look at")
     assert metric(again, "rxtract_recoded_notes_total") == 0
     assert len(rig.topic(ENTITIES_CODED)) == records  # once is enough
+
+
+def test_subscribers_are_given_documents_and_what_none_can_be_made_of_is_a_dead_letter(
+    rig: Rig, tmp_path: Path
+) -> None:
+    table = tables(tmp_path / "table", 100, "E11.9")
+    enricher = rig.start("documents", table, RXTRACT_FHIR_PROFILES="op-consult,prescription")
+    rig.send(0, 40)
+    late = rig.event("late", written_at=2**60)  # after the year 9999, which FHIR cannot write
+    rig.put(rig.write(late), note_key(late.source, late.note_id).encode())
+    documents = until(
+        lambda: len(found := rig.topic(RECORDS_FHIR)) >= 80 and found, "a document of each kind of 40 notes"
+    )
+    made = [rig.read_document(one.value()) for one in documents]
+    assert {(one.note_id, one.profile) for one in made} == {
+        (f"n{number}", profile) for number in range(40) for profile in ("op-consult", "prescription")
+    }
+    assert {one.key().decode() for one in documents} == {f"clinic|n{number}" for number in range(40)}
+    assert [problem for one in made for problem in check(json.loads(one.bundle))] == []
+    assert all(("E11.9" in one.bundle) == (one.profile == "op-consult") for one in made)
+    (letter,) = until(lambda: rig.topic(dlq_of(ENTITIES_EXTRACTED)), "the dead letter")
+    assert dict(letter.headers())[REASON] == b"IMPOSSIBLE_TIME"
+    until(lambda: len(rig.topic(ENTITIES_CODED)) == 41, "the codes of all notes, the late one's too")
+    assert metric(enricher, "rxtract_fhir_documents_total") == 82
+    before = {one.value() for one in documents}
+    enricher.end()
+    # The group is one that never read: all is made again, and it is the same bytes.
+    again = rig.start(
+        "again", table, RXTRACT_FHIR_PROFILES="op-consult,prescription", RXTRACT_GROUP_PREFIX=f"{rig.prefix}again-"
+    )
+    until(lambda: len(rig.topic(RECORDS_FHIR)) >= 160, "the documents once more")
+    assert {one.value() for one in rig.topic(RECORDS_FHIR)} == before
+    again.end()

@@ -1,5 +1,6 @@
 """The extractor as it is shipped: Kafka, schema registry, MLflow and a trained model."""
 
+import json
 import sys
 import time
 import uuid
@@ -8,6 +9,11 @@ from pathlib import Path
 import pytest
 from clinical_ner.tracking import log_and_register
 from clinical_ner.train import train
+from confluent_kafka import Producer
+from contracts.records import ModelRef, QualityMeasured
+from contracts.registry import ConfluentRegistry
+from contracts.topics import QUALITY_MEASURED
+from contracts.wire import Serializer
 from corpus import generate
 from mlflow.tracking import MlflowClient
 from model_registry.writing import set_alias
@@ -76,8 +82,6 @@ def start(rig, registry, **env):
 
 
 def version_of(process) -> str:
-    import json
-
     status, body = process.get("/info")
     model = json.loads(body)["model"] if status == 200 else None
     return model["version"] if model else ""
@@ -149,3 +153,42 @@ def test_settings_that_are_missing_are_named_in_one_line(rig, tmp_path):
     assert answer.returncode == 2
     assert "RXTRACT_BOOTSTRAP_SERVERS is not set" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_the_audit_follows_what_was_measured_and_a_restart_finds_it_again(rig, registry, trained, tmp_path):
+    """The rate that the scorekeeper asks for is on a topic, so no extractor need remember it; a fixed one asks nobody."""
+    from extractor_rig import note, until
+
+    key, first = tmp_path / "sampling.key", registry.register(trained[0])
+    key.write_bytes(b"k" * 32)
+
+    def rate_of(process) -> float:
+        status, body = process.get("/info")
+        return json.loads(body)["audit_rate"] if status == 200 else -1.0
+
+    process = start(rig, registry, RXTRACT_SAMPLING_KEY_FILE=str(key))
+    until(lambda: process.ready, 60, "ready")
+    assert rate_of(process) == 0.01
+    topic = rig.topic(QUALITY_MEASURED)
+    write = Serializer.for_topic(QualityMeasured, ConfluentRegistry(rig.addresses.schema_registry_url), topic)
+    producer = Producer({"bootstrap.servers": rig.bootstrap})
+    for rate in (0.5, 1.0, None):
+        said = QualityMeasured(
+            measurement_id="m", model=ModelRef(name=registry.name, version=first, serial=1), segment="all", window_start=0, window_end=1,
+            notes=40, labels=(), audit_rate=rate, measured_at=1,
+        )  # fmt: skip
+        producer.produce(topic, write(said), key=registry.name.encode())
+    assert producer.flush(30) == 0
+    until(lambda: rate_of(process) == 1.0, 30, "the measured rate")
+    rig.send([note(f"n{number}", SENTENCE) for number in range(5)])
+    rig.drained(60)
+    assert [event.review.inclusion_probability for event in rig.events()] == [1.0] * 5
+    assert process.terminate() == 0
+
+    again = start(rig, registry, RXTRACT_SAMPLING_KEY_FILE=str(key))
+    until(lambda: again.ready and rate_of(again) == 1.0, 60, "the rate after a restart")
+    assert again.terminate() == 0
+    fixed = start(rig, registry, RXTRACT_SAMPLING_KEY_FILE=str(key), RXTRACT_AUDIT_RATE="0.25")
+    until(lambda: fixed.ready, 60, "ready")
+    assert rate_of(fixed) == 0.25
+    assert fixed.terminate() == 0

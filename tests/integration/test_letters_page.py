@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -13,9 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from contracts.apply import apply_schemas, apply_topics
 from contracts.reasons import Reason
-from contracts.records import AccessAction, NoteSubmitted, Seen
+from contracts.records import AccessAction, NoteAccepted, NoteSubmitted, Seen
 from contracts.registry import ConfluentRegistry
-from contracts.topics import MODEL_COMMANDS, NOTES_SUBMITTED, load_topics
+from contracts.topics import MODEL_COMMANDS, NOTES_ACCEPTED, NOTES_SUBMITTED, load_topics
 from contracts.wire import Serializer
 from fastapi.testclient import TestClient
 from outcomes.kpis import Assumptions
@@ -35,10 +36,14 @@ from scorekeeper.http.door import Door
 from scorekeeper.http.page import Page
 from scorekeeper.http.questions import Questions
 from scorekeeper.settings import ScorekeeperSettings
+from sealing import open_keys, opening_decoders, sealed_again, unseal, writing
+from sealing.rotation import initialise
 
 if TYPE_CHECKING:
     from contracts.records import AccessLogged
+    from contracts.registry import Registry
     from runtime.kafka.seen import Seen as SeenRecord
+    from sealing import PatientKeys
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 SECRET_TEXT = "c/o fever, tab dolo"
@@ -48,7 +53,7 @@ ANNA, LEA = ("any", "t-anna"), ("any", "t-lea")
 class Rig:
     """The control page over topics of its own."""
 
-    def __init__(self, stack: Any, prefix: str, folder: Path) -> None:
+    def __init__(self, stack: Any, prefix: str, folder: Path, keys: PatientKeys | None = None) -> None:
         known = stack.addresses
         self.prefix = prefix
         self._config = {"bootstrap.servers": known.bootstrap_servers}
@@ -71,8 +76,13 @@ class Rig:
         board = Board(ZoneInfo("Asia/Kolkata"), Assumptions())
         page = Page(board, Questions(folder, 5), 5)
         door = Door(People(people, "X"), log)
-        app = make_app(page, door, board, threading.Event(), letters=Letters(settings, registry))
+        app = make_app(page, door, board, threading.Event(), letters=self._letters(settings, registry, keys))
         self.client = TestClient(app, follow_redirects=False)
+
+    @staticmethod
+    def _letters(settings: ScorekeeperSettings, registry: Registry, keys: PatientKeys | None) -> Letters:
+        decoders = opening_decoders(registry, settings.topic_prefix, keys)
+        return Letters(settings, registry, decoders, seal=sealed_again(keys))
 
     def _publish(self, records: list[AccessLogged]) -> None:
         if self.log_is_away:
@@ -95,13 +105,20 @@ class Rig:
     def sent(self, topic: str = NOTES_SUBMITTED) -> list[SeenRecord]:
         return list(self.reader.read([self.prefix + topic]))
 
-    def proof(self, place: str = "0/0") -> str:
-        page = self.client.get(f"/letters/{NOTES_SUBMITTED}/{place}", auth=LEA).text
+    def proof(self, place: str = "0/0", topic: str = NOTES_SUBMITTED) -> str:
+        page = self.client.get(f"/letters/{topic}/{place}", auth=LEA).text
         (found,) = re.findall(r'name="proof" value="([0-9a-f]+)"', page)
         return found
 
-    def post(self, how: str, auth: tuple[str, str] | None = LEA, place: str = "0:0", **more: str) -> Any:
-        form = {"letter": f"{NOTES_SUBMITTED} {place}", "how": how, **more}
+    def post(
+        self,
+        how: str,
+        auth: tuple[str, str] | None = LEA,
+        place: str = "0:0",
+        topic: str = NOTES_SUBMITTED,
+        **more: str,
+    ) -> Any:
+        form = {"letter": f"{topic} {place}", "how": how, **more}
         return self.client.post("/letters/replay", data=form, auth=auth)
 
 
@@ -222,3 +239,37 @@ def test_the_newest_are_listed_by_topic_and_reason(rig: Rig) -> None:
     none = rig.client.get("/letters", params={"reason": "TRUNCATED"}, auth=ANNA).text
     assert "There are none" in none
     assert rig.client.get("/letters", params={"topic": "x"}, auth=ANNA).status_code == 404
+
+
+ACCEPTED = json.loads(
+    (Path(__file__).parents[2] / "schemas/examples/notes.accepted.v1/outpatient-shorthand.json").read_text()
+)
+
+
+def test_an_accepted_note_that_was_mended_is_sealed_again(stack: Any, topic_prefix: str, tmp_path: Path) -> None:
+    """Behind the ingestor no text lies in clear where sealing is on: a lead's mend is no way round it."""
+    initialise(tmp_path / "keys.db", tmp_path / "master.key")
+    keys = open_keys(tmp_path / "keys.db", tmp_path / "master.key")
+    rig = Rig(stack, topic_prefix, tmp_path, keys)
+    registry = ConfluentRegistry(stack.addresses.schema_registry_url)
+    write = writing(Serializer.for_topic(NoteAccepted, registry, topic_prefix + NOTES_ACCEPTED), keys)
+    sealed = write(NoteAccepted.from_dict({**ACCEPTED, "text": SECRET_TEXT}))
+    assert SECRET_TEXT.encode() not in sealed
+    rig.dead(sealed, topic=NOTES_ACCEPTED)
+    page = rig.client.get(f"/letters/{NOTES_ACCEPTED}/0/0", auth=LEA).text
+    (shown,) = re.findall(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    mended = {**json.loads(html.unescape(shown)), "text": "c/o fever and cough, mended"}
+    proof = rig.proof(topic=NOTES_ACCEPTED)
+    answer = rig.post("mended", topic=NOTES_ACCEPTED, proof=proof, fields=json.dumps(mended))
+    assert answer.status_code == 303, answer.text
+    (sent,) = rig.sent(NOTES_ACCEPTED)
+    assert b"mended" not in sent.value
+    unseal(sent.record, keys)
+    assert sent.record.text == "c/o fever and cough, mended"
+    keys.store.erase(sent.record.patient_ref, 1)
+    deadline = time.monotonic() + 10
+    while (
+        answer := rig.post("mended", topic=NOTES_ACCEPTED, proof=proof, fields=json.dumps(mended))
+    ).status_code == 303:
+        assert time.monotonic() < deadline, "an erased key is still in use"
+    assert (answer.status_code, "was destroyed" in answer.text) == (422, True)

@@ -269,7 +269,7 @@ class FaustProcess:
             settings,
             group="extractor",
             topic=ACCEPTED,
-            handler=moody(extraction_handler(self.metrics), outlook, process, KILLS_EXTRACTOR),
+            handler=moody(extraction_handler(self.metrics, outlook.column_notes), outlook, process, KILLS_EXTRACTOR),
             sender=DeliveryProducer({}, producer),
             metrics=self.metrics,
             liveness=Liveness(),

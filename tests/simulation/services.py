@@ -1,14 +1,17 @@
 """The product's own code, put on simulated clients: what a service's bootstrap does, less the servers around it."""
 
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clinical_ner.meaning import Assertion
+import numpy as np
+from clinical_ner.meaning import Assertion, MeaningRows
 from clinical_ner.notes import Label
-from clinical_ner.tagger import Entity, NoteStatistics, TaggedNote
+from clinical_ner.tagger import Entity, NoteStatistics, TaggedColumns, TaggedNote
 from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted
@@ -41,9 +44,16 @@ from tests.simulation.broker import Broker
 from tests.simulation.client import SimConsumer, SimProducer
 from tests.simulation.kernel import EPOCH_MS, Killed, Process, SimEvent, SimExecutor, sim_wait
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SUBMITTED, ACCEPTED, ENTITIES = topics.NOTES_SUBMITTED, topics.NOTES_ACCEPTED, topics.ENTITIES_EXTRACTED
 INGESTORS, EXTRACTORS = "rxtract-ingestor", "rxtract-extractor"
+ODD = "x"
+"""So begin the ids of notes that kill or break."""
+GOOD_TEXTS = ("k/c/o HTN", "HTN k/c/o", "k HTN c/o")
 KILLS_INGESTOR, KILLS_EXTRACTOR, BREAKS, EMPTY = "KILLINGESTOR", "KILLEXTRACTOR", "BREAKS", " "
+EVENTS = uuid.uuid5(uuid.NAMESPACE_DNS, "rxtract.behealthy.in")
 MODEL = ModelRef(name="rxtract-ner", version="7", serial=3)
 
 
@@ -83,6 +93,9 @@ def contract() -> Codecs:
 
 
 PRESENT = Assertion("PRESENT", "CURRENT", "PATIENT", -1, -1)
+PRESENT_PLACES = (1, 1, 1, -1, -1)
+"""The same as places in the enums."""
+NO_RELATIONS_NO_PRESCRIPTIONS = np.zeros((0, 5), np.int32), np.zeros((0, 11), np.int32)
 NUMBERS = NoteStatistics(
     tokens=4,
     oov_tokens=1,
@@ -102,6 +115,34 @@ class StubTagger:
     """Finds HTN; fails on one word."""
 
     rules_version = "tables-7"
+
+    def tag_columns(self, points: "NDArray[np.uint32]", bounds: "NDArray[np.int64]") -> TaggedColumns:
+        """What `tag` finds, as the product's tagger gives it to batches by columns."""
+        edges = bounds.tolist()
+        texts = ["".join(map(chr, points[begin:end].tolist())) for begin, end in pairwise(edges)]
+        if any(BREAKS in text for text in texts):
+            raise ValueError
+        ats = np.array([text.find("HTN") for text in texts], np.int64)
+        rows = np.flatnonzero(ats >= 0)
+        found, none = len(rows), np.zeros(len(texts) + 1, np.int64)
+        *numbers, mean = NUMBERS
+        assertions = np.tile(np.array(PRESENT_PLACES, np.int64), (found, 1))
+        return TaggedColumns(
+            bounds=np.concatenate([[0], np.cumsum(ats >= 0)]).astype(np.int64),
+            notes=rows,
+            labels=np.ones(found, np.int64),
+            starts=ats[rows],
+            ends=ats[rows] + 3,
+            confidences=np.full(found, 0.8),
+            assertions=np.ascontiguousarray(assertions.T),
+            relation_bounds=none,
+            relations=np.zeros((3, 0), np.int64),
+            relation_confidences=np.zeros(0),
+            note_confidences=np.full(len(texts), 0.9),
+            numbers=np.repeat(np.array(numbers, np.int64)[:, None], len(texts), axis=1),
+            mean_confidences=np.full(len(texts), mean),
+            read=MeaningRows(assertions.astype(np.int32), *NO_RELATIONS_NO_PRESCRIPTIONS, b""),
+        )
 
     def tag(self, texts: Sequence[str]) -> list[TaggedNote]:
         return [self._tag(text) for text in texts]
@@ -136,6 +177,7 @@ class Outlook:
     eager: bool = False
     delivery_s: float = 6.0
     queue: int = 200
+    column_notes: int = extraction.COLUMN_NOTES
     on_killer: Callable[[InputRecord], None] = lambda _: None
     producers: list[tuple[Process, SimProducer]] = field(default_factory=list)
 
@@ -194,13 +236,13 @@ def extractor(outlook: Outlook, process: Process) -> Running:
     return looped(
         outlook,
         process,
-        extraction_handler(metrics),
+        extraction_handler(metrics, outlook.column_notes),
         (EXTRACTORS, ACCEPTED, extraction.STAGE, KILLS_EXTRACTOR),
         metrics,
     )
 
 
-def extraction_handler(metrics: Metrics) -> Handler:
+def extraction_handler(metrics: Metrics, column_notes: int) -> Handler:
     """As `extractor.bootstrap` makes it, with a stub for the model."""
     model = LoadedModel(MODEL, StubTagger())
     return extraction.ExtractionHandler(
@@ -210,6 +252,7 @@ def extraction_handler(metrics: Metrics) -> Handler:
         DeadLetterBudget(),
         metrics=metrics,
         review_below=0.5,
+        column_notes=column_notes,
     )
 
 
@@ -243,6 +286,24 @@ def looped(
         errors=errors,
     )
     return Running(running.run, running.stop, readiness, metrics.counter(EXPIRED_RECORDS)._value.get)
+
+
+def good_text(revision: int) -> str:
+    """Where the stub finds its entity depends on the revision, so that notes of one batch differ."""
+    return GOOD_TEXTS[revision % len(GOOD_TEXTS)]
+
+
+def wrong_event(key: bytes | None, event: EntitiesExtracted) -> str | None:
+    """What is wrong with an event by what its note said, whichever way its batch went; None: nothing."""
+    if key != f"clinic-app|{event.note_id}".encode():
+        return f"its key is {key!r}"
+    named = f"{event.source}|{event.note_id}|{event.revision}|{MODEL.serial}|0"
+    if event.event_id != str(uuid.uuid5(EVENTS, named)):
+        return "its id is another note's, or none"
+    starts, wanted = [one.start for one in event.entities], [good_text(event.revision).find("HTN")]
+    if starts != wanted and not event.note_id.startswith(ODD):
+        return f"its entities begin at {starts}, not {wanted}"
+    return None
 
 
 def note(note_id: str, revision: int, text: str) -> NoteSubmitted:

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation import run
 
 pytestmark = pytest.mark.timeout(280)
-CORE = ("l1-as-it-was", "commit-before-delivery", "attempt-mark-written-after")
+CORE = ("l1-as-it-was", "commit-before-delivery", "attempt-mark-written-after", "columns-rows-beyond-a-room")
 
 
 def test_every_world_keeps_its_promises() -> None:

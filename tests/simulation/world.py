@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
+from extractor import handler as extraction
 from runtime.errors import RxtractError
 from runtime.kafka.deadletter import OFFSET, PARTITION, REASON, TOPIC, header
 from runtime.kafka.positions import IN_REACH
@@ -76,6 +77,8 @@ GENTLE = frozenset(
 """After these nothing may come twice: every process leaves in good order, and the broker answers."""
 PATIENCE_S = {False: 10.0, True: BatchLimits().revoke_wait_s}
 """So long the loop, and Faust, wait at least for what is under way before a partition moves or the process ends."""
+COLUMN_NOTES = (1, 3, 10, extraction.COLUMN_NOTES)
+"""From so many notes on a batch goes by columns: worlds have few notes, so most have a lower threshold than the product's."""
 READERS = ("scorekeeper", "desk", "replica")
 BUSY_S = 17.0
 LIMIT_S = 400.0
@@ -128,6 +131,8 @@ class World:
         random.seed(self.seed)  # what the product scatters (its pauses) follows from it too
         self.troubles = self._choose_troubles()
         self.gentle = self.troubles <= GENTLE
+        # Not drawn with the rest, so that a world is what it was before there was a choice.
+        self.column_notes = COLUMN_NOTES[self.seed % len(COLUMN_NOTES)]
         self.submitted: dict[tuple[int, int], Fate] = {}
         self.accepted: Counter[Ident] = Counter()
         self.effects: Counter[Ident] = Counter()
@@ -228,6 +233,7 @@ class World:
             off_by_one=has("off by one"),
             eager=has("eager"),
             queue=8 if has("small queue") else 200,
+            column_notes=self.column_notes,
             on_killer=self._killer_met,
         )
         self.slots = [Slot("ingestor-0", services.ingestor), Slot("ingestor-1", services.ingestor)]
@@ -240,7 +246,12 @@ class World:
                 self.slots.append(Slot(f"{name}-0", getattr(self, f"_{name}")))
         engine = "Faust" if self.has_faust else "loop"
         self.record_event(
-            "world", seed=self.seed, partitions=partitions, extractor=engine, troubles=sorted(self.troubles)
+            "world",
+            seed=self.seed,
+            partitions=partitions,
+            extractor=engine,
+            columns=self.column_notes,
+            troubles=sorted(self.troubles),
         )
 
     @property
@@ -554,7 +565,7 @@ class World:
                 yield None, chance.choice(("bytes", services.EMPTY))
                 continue
             key = f"n{chance.randrange(12)}"
-            text = "k/c/o HTN"
+            text = ""
             if has("large letters") and kind > 0.95:
                 yield None, "huge"
                 continue
@@ -563,10 +574,10 @@ class World:
             elif has("killers") and kind > 0.9 and killers:
                 killers -= 1
                 text = chance.choice((services.KILLS_INGESTOR, services.KILLS_EXTRACTOR))
-            if text != "k/c/o HTN":
-                key = f"x{number}"
+            if text:
+                key = f"{services.ODD}{number}"
             revisions[key] += 1
-            yield (key, revisions[key]), text
+            yield (key, revisions[key]), text or services.good_text(revisions[key])
 
     def _submit(self) -> None:
         for _ in range(self.chance.randint(1, 6)):
@@ -602,6 +613,8 @@ class World:
         elif topic == ENTITIES:
             event = services.contract().read_entities(entry.value)
             self.effects[event.note_id, event.revision] += 1
+            if (wrong := services.wrong_event(entry.key, event)) is not None:
+                self._broken(f"the event of {(event.note_id, event.revision)} is wrong: {wrong}")
             self.last_effect[event.note_id] = event.revision
         elif topic.endswith(".dlq"):
             value = {name: (header(entry.headers, name) or b"").decode() for name in (TOPIC, PARTITION, OFFSET, REASON)}

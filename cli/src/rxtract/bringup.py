@@ -249,7 +249,8 @@ def _apply_contract(running: Running) -> None:
             f"{running.data_dir} holds records of the old namespace {OLD_NAMESPACE}, which this release cannot read: "
             "give another folder with --data, or delete this one"
         ) from None
-    apply_topics({"bootstrap.servers": running.addresses.bootstrap_servers}, topics)
+    sealing = os.environ.get("RXTRACT_SEALING") == "on"
+    apply_topics({"bootstrap.servers": running.addresses.bootstrap_servers}, topics, sealing=sealing)
     apply_schemas(registry)
     running.topics = sum(2 if topic.dlq else 1 for topic in topics.values())
     running.subjects = sum(topic.record is not None for topic in topics.values())

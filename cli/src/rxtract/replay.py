@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contracts.registry import ConfluentRegistry
+from runtime.errors import Recoverable
 from runtime.kafka import letters as way_back
 from runtime.kafka.delivery import DeliveryProducer
 from runtime.kafka.letters import MAX_ATTEMPTS, LetterError, Replayed
 
 from rxtract.errors import UserError
 from rxtract.kafka import client_config
+from rxtract.sealed import patient_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,18 +48,20 @@ def replay_mended(addresses: StackAddresses, letter: Seen, fields: dict[str, Any
     """Send a mended record in a letter's place.
 
     Raises:
-        UserError: `fields` is not a record of the letter's topic.
+        UserError: `fields` is not a record of the letter's topic, or its texts cannot be sealed.
     """
     try:
         _send(addresses, [way_back.mended(letter, fields, _encoder(addresses))])
-    except LetterError as error:
+    except (LetterError, Recoverable) as error:
         raise UserError(str(error)) from None
 
 
 def encode(addresses: StackAddresses, topic: str, fields: dict[str, Any]) -> bytes:
-    """Return `fields` as the wire bytes of `topic`'s record."""
+    """Return `fields` as the wire bytes of `topic`'s record, sealed where the keys are named."""
+    from sealing import sealed_again
+
     registry = ConfluentRegistry(addresses.schema_registry_url)
-    return way_back.encode(registry, addresses.topic_prefix, topic, fields)
+    return way_back.encode(registry, addresses.topic_prefix, topic, fields, seal=sealed_again(patient_keys(addresses)))
 
 
 def _encoder(addresses: StackAddresses) -> way_back.Encode:

@@ -103,7 +103,7 @@ class TestDescription:
 
     def test_what_is_missing_is_said(self):
         remarks = " ".join(describe([annotated("[D fever]")])["remarks"])
-        assert "only 1 notes" in remarks
+        assert "only 1 note:" in remarks
         assert "no TREATMENT is annotated" in remarks
 
     def test_nothing_is_said_of_a_healthy_set(self):

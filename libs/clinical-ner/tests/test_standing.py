@@ -62,7 +62,10 @@ def spelled(attributes: list[str], word: str) -> set[str]:
     return {attribute for attribute in attributes if any(piece in attribute.lower() for piece in pieces)}
 
 
-@pytest.fixture(scope="module", params=CONFIGS)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS if name != "the default"]
+
+
+@pytest.fixture(scope="module", params=["the default", *SLOW])
 def config(request) -> TrainingConfig:
     return CONFIGS[request.param]
 

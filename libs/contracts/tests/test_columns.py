@@ -58,6 +58,7 @@ def everything(columns: Any) -> np.ndarray:
     return np.arange(len(columns), dtype=np.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=25, **RELAXED)
 @given(data=st.data())
@@ -70,6 +71,7 @@ def test_any_batch_is_read_as_fastavro_reads_it_and_written_as_fastavro_writes_i
     assert ColumnWriter(name, 1)(sources_of(columns), everything(columns)).values() == values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=60, **RELAXED)
 @given(data=st.data())

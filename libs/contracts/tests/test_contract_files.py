@@ -74,7 +74,13 @@ def test_every_schema_can_be_read_without_danger(name: str) -> None:
 
 def test_public_records_carry_the_envelope() -> None:
     public = [topic.record for topic in TOPICS.values() if topic.public]
-    assert sorted(filter(None, public)) == ["DriftDetected", "EntitiesCoded", "EntitiesExtracted", "NoteSubmitted"]
+    assert sorted(filter(None, public)) == [
+        "DriftDetected",
+        "EntitiesCoded",
+        "EntitiesExtracted",
+        "FhirDocumentMade",
+        "NoteSubmitted",
+    ]
     for name in public:
         schema = files.record_schema(str(name))
         optional = {field["name"]: field for field in schema["fields"] if field["name"] in ENVELOPE}

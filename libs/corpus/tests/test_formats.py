@@ -343,6 +343,8 @@ class TestNumberedTags:
         ("a.jsonl", '{"sentences": [["a"]], "ner": [[]]}\n', "DyGIE"),
         ("a.json", '{"annotations": "none", "x": 1}', "missing or no string"),
         ("a.spacy", b"garbage", "no DocBin of spaCy"),
+        ("a.jsonl", b"PK\x03\x04 and more", "this is a zip archive under another name"),
+        ("a.jsonl", b"\x1f\x8b\x08 and more", "this is a gzip file under another name"),
         ("a.parquet", b"garbage", "no Parquet"),
         ("a.xlsx", b"garbage", "no Excel file"),
     ],
@@ -351,6 +353,40 @@ def test_what_is_not_read_is_named_as_such(write, refused, name, content, said):
     if name.endswith(".xlsx"):
         pytest.importorskip("openpyxl")
     assert said in refused(write(name, content))
+
+
+class TestGroupsOfSpans:
+    """What spaCy's `Doc.to_json` writes for a document with `doc.spans`."""
+
+    GROUP = tuple({"start": start, "end": end, "label": label, "kb_id": ""} for start, end, label in OFFSETS)
+
+    def test_entities_win_and_other_groups_are_named(self, write, take):
+        found = {"text": TEXT, "ents": self.GROUP, "spans": {"sc": self.GROUP[:1], "none": []}, "tokens": []}
+        reading, (note,) = take(write("a.jsonl", lines(found)))
+        assert marked(note) == BOTH
+        assert reading.remarks == ['groups of spans beside the entities ("ents"), not read: 1 (a.jsonl:1)']
+        assert reading.formats == ["spaCy documents as JSON: 1 note"]
+
+    def test_the_same_group_is_no_matter(self, write, take):
+        reading, (note,) = take(
+            write("a.jsonl", lines({"text": TEXT, "ents": self.GROUP, "spans": {"sc": self.GROUP}}))
+        )
+        assert (marked(note), reading.remarks) == (BOTH, [])
+
+    def test_one_group_without_entities_is_taken_and_said(self, write, take):
+        reading, (note,) = take(write("a.jsonl", lines({"text": TEXT, "ents": [], "spans": {"sc": self.GROUP}})))
+        assert marked(note) == BOTH
+        assert reading.remarks == ['spans of the group "sc", taken: there are no entities: 1 (a.jsonl:1)']
+
+    def test_several_groups_without_entities_are_refused(self, write, refused):
+        path = write("a.jsonl", lines({"text": TEXT, "ents": [], "spans": {"a": self.GROUP, "b": self.GROUP[:1]}}))
+        assert 'a.jsonl:1: several groups of spans and no entities ("a", "b"): keep one' in refused(path)
+
+
+def test_a_saved_dataset_of_hugging_face_is_named_as_such(write, refused):
+    write("set/state.json", '{"_fingerprint": "1"}')
+    folder = write("set/data-00000-of-00001.arrow", b"ARROW1").parent
+    assert ".arrow is not read: save it as Parquet" in refused(folder)
 
 
 def test_a_folder_of_mixed_formats(write, take):

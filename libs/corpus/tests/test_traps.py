@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
+from clinical_ner.notes import AnnotatedNote
 
 SENTENCES = (
     ("She has gout and takes colchicine daily.", "gout"),
@@ -362,6 +364,24 @@ class TestPartial:
     def test_its_user_says_so(self, write, take):
         _, (note,) = take(write("a.jsonl", lines({"text": "gout", "spans": [[0, 4, "D"]]})), annotates=("DISEASE",))
         assert note.meta["annotates"] == "DISEASE"
+
+
+def test_a_docbin_whose_spans_stand_in_groups_is_not_read_as_empty(write, refused):
+    from corpus.formats.docbin import write_docbin
+    from corpus.formats.msgpack import pack, unpack
+
+    plain = unpack(zlib.decompress(write_docbin([AnnotatedNote("Known asthma.", ())])))
+    groups = write("a.spacy", zlib.compress(pack({**plain, "span_groups": [b"\x91\xc4\x01a"]})))
+    assert "all its spans stand in span groups" in refused(groups)
+
+
+def test_either_spelling_of_a_label_in_devanagari(write, take, refused):
+    """A letter with a dot is one character or two: the file and the command line need not agree on which."""
+    one, two = "पी\u095cा", "पी\u0921\u093cा"
+    path = write("a.jsonl", lines({"text": "Known asthma, on insulin.", "spans": [[6, 12, one], [17, 24, "उपचार"]]}))
+    assert f"--map उपचार=TREATMENT,{one}=-" in refused(path)
+    _, (note,) = take(path, map=f"{two}=DISEASE,उपचार=TREATMENT")
+    assert marked(note) == ["asthma", "insulin"]
 
 
 def test_a_set_of_one_sentence(write, take):

@@ -16,6 +16,7 @@ PIECES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_time_grows_with_length_alone(piece):
     """4 times the text takes 4 times the work, 16 times if it grows with the square; the best of five, as the machine may be busy."""

@@ -37,6 +37,7 @@ def test_the_quiet_configuration_also_finds_ten_points_on_the_stream_in_blocks(s
     assert max(found) < 10**6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference_sd", [0.04, 0.0])
 @pytest.mark.parametrize("name", STATISTICS)
 def test_a_stationary_stream_in_blocks_hardly_ever_alarms(streams, name, reference_sd):

@@ -10,6 +10,7 @@ import sys
 import tarfile
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,6 @@ from embedded_stack.pins import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 CONTENT = b"some jar" * 1000
 
@@ -127,6 +127,27 @@ def test_two_processes_at_once_build_a_folder_once(tmp_path):
     answers = {process.communicate(timeout=60)[0] for process in running}
     assert len(answers) == 1
     assert answers != {""}
+
+
+def test_what_is_built_may_need_a_file_and_a_folder_that_are_not_here(tmp_path):
+    """In a child, as a lock that is asked for twice would stand still for ever."""
+    code = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from embedded_stack.cache import Cache
+        from test_cache import CONTENT, FakeRepository, pin_of
+        def build(folder):
+            (jar,) = Cache(root, FakeRepository({"jar": CONTENT})).files([pin_of(CONTENT, "jar")])
+            tools = Cache(root).folder("tools", lambda inner: (inner / "tool").touch())
+            (folder / "whole").write_text(f"{jar.name} {sorted(tools.iterdir())[0].name}")
+        root = Path(sys.argv[1])
+        print((Cache(root).folder("outer", build) / "whole").read_text())
+    """)
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=place, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "jar-1.0.jar tool\n"
 
 
 def test_a_folder_whose_building_failed_is_not_there(tmp_path):

@@ -251,6 +251,7 @@ def test_faults_and_their_repair(tmp_path):
             stack.kill("mlflow")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
 @pytest.mark.parametrize("when", ["starting", "running"])
 def test_signals_leave_no_orphan(tmp_path, ending, code, when):

@@ -34,6 +34,7 @@ def careless(tmp_path) -> Rules:
     return made
 
 
+@pytest.mark.slow
 def test_the_shipped_rules_pass_against_themselves_as_first_and_later() -> None:
     for first, decision in ((True, Decision.FIRST), (False, Decision.PASS)):
         verdict, pairs = judge_rules(shipped_rules(), shipped_rules(), shipped_gold(), CONFIG, first=first)

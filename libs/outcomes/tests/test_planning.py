@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from contracts.records import LabelQuality, ModelEvent, ModelEventKind
 from outcomes.folding import Folded
-from outcomes.planning import Expectation, Point, audit_notes, expectation
+from outcomes.planning import Expectation, Point, audit_notes, audit_rate, expectation
 
 
 def quality(f1: float, half: float) -> LabelQuality:
@@ -92,3 +92,13 @@ def test_a_version_that_waits_for_approval_is_known_until_a_champion_comes() -> 
     )
     folded.model_event(promoted)
     assert (folded.awaits_approval, folded.promotions[3].version) == ("", "4")
+
+
+def test_the_rate_follows_the_notes_that_come_and_stays_between_its_bounds() -> None:
+    assert audit_rate(310, 70_000, days=7, least=0.0001, most=0.25) == 0.0044
+    assert audit_rate(310, 35_000, days=3.5, least=0.0001, most=0.25) == 0.0044
+    assert audit_rate(310, 500, days=7, least=0.0001, most=0.25) == 0.25
+    assert audit_rate(310, 10**9, days=7, least=0.0001, most=0.25) == 0.0001
+    assert (
+        audit_rate(310, 1_000, days=0.01, least=0.0001, most=0.25) == 0.044
+    )  # the first hours are taken for a whole day

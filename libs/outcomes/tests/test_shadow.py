@@ -58,6 +58,7 @@ def test_a_known_difference_is_found_and_its_interval_is_paired():
     assert report(notes) == found, "the same seed, the same interval"
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     chance, held = random.Random(3), 0
     for _ in range(60):

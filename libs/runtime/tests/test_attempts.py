@@ -153,6 +153,7 @@ class Unlucky(Deadly):
         return outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tries", [3, 4])
 @pytest.mark.parametrize("seed", range(12))
 def test_kills_from_outside_condemn_no_record_while_each_life_gets_something_done(seed: int, tries: int) -> None:

@@ -83,6 +83,7 @@ PROCESSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_process_takes_itself_out_of_what_may_be_dumped(name: str) -> None:
     """A limit alone is not asked where the kernel hands dumps to a program."""

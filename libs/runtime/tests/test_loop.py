@@ -27,7 +27,7 @@ from runtime.service.metrics import (
 )
 from runtime.stream.loop import ConsumerLoop, LoopLimits
 from runtime.stream.retry import Backoff
-from runtime.stream.state import ASSIGNED
+from runtime.stream.state import ASSIGNED, Marked
 
 QUICK = LoopLimits(
     batch_records=10,
@@ -317,6 +317,17 @@ def test_what_was_fetched_before_its_partition_went_is_neither_handled_nor_commi
         rig.until(lambda: len(calls) > 10)
     assert rig.broker.values("out") == []
     assert rig.committed == 0
+
+
+def test_a_commit_that_comes_to_run_after_its_partition_was_lost_is_not_sent() -> None:
+    """It waits for its thread while the group takes the partition away and lets us in again: another owner has come further since."""
+    rig = Rig(records=5)
+    with rig.running():
+        rig.until(lambda: rig.committed == 5)
+        rig.consumer.take_away(asked=False)
+        rig.until(lambda: not rig.consumer.assignment())
+        rig.loop._commit_if_ours({("in", 0): Marked(3, "")})
+    assert rig.committed == 5
 
 
 class TakenAway(MemoryConsumer):

@@ -163,6 +163,7 @@ def test_a_reader_that_reads_the_past_again_makes_no_spans_of_it() -> None:
     assert rig.names() == ["extractor process"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["ingestor", "extractor"])
 def test_off_does_not_even_import_what_makes_spans(service: str) -> None:
     script = f"import sys, {service}.bootstrap; sys.exit('runtime.kafka.tracing_spans' in sys.modules)"

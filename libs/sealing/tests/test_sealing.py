@@ -13,6 +13,7 @@ from contracts.wire import WireError
 from hypothesis import given
 from hypothesis import strategies as st
 from runtime.errors import Recoverable, SettingsError
+from runtime.kafka.letters import LetterError
 from sealing import (
     Grant,
     KeyStoreAway,
@@ -25,6 +26,7 @@ from sealing import (
     open_keys,
     reading,
     seal,
+    sealed_again,
     unseal,
     writing,
 )
@@ -92,7 +94,8 @@ def test_every_record_that_has_a_sealed_field_is_known():
     assert with_field - SEALED_RECORDS == {
         "DriftWords",  # words of five patients and more: nobody's own
         "DeskChanged",  # a guideline: no patient's
-        "EntitiesCoded",  # who makes these two opens nothing: of sealed entities they hold no words
+        "EntitiesCoded",  # who makes these three opens nothing: of sealed entities they hold no words
+        "FhirDocumentMade",  # and no document is made of them
         "WebhookDelivery",
     }
 
@@ -469,3 +472,38 @@ def test_a_master_keys_name_does_not_give_it_away():
 def test_types_of_records_are_those_of_the_contract():
     kinds = (NoteSubmitted, NoteAccepted, EntitiesExtracted, ReviewRequested, AnnotationValidated)
     assert {kind.SCHEMA_NAME for kind in kinds} == SEALED_RECORDS
+
+
+def test_what_goes_back_of_a_letter_is_sealed_as_its_topic_wants_it(keys):
+    accepted = note(text="c/o fever, mended", encryption_key_id=None)
+    sealed = sealed_again(keys)(accepted)
+    assert (sealed.text, accepted.text) == ("", "c/o fever, mended")
+    unseal(sealed, keys)
+    assert sealed.text == "c/o fever, mended"
+    submitted = examples("NoteSubmitted")[0]
+    assert sealed_again(keys)(submitted) is submitted, "the platform's own topic is in clear"
+    assert sealed_again(None)(accepted) is accepted, "nothing is sealed where sealing is off"
+
+
+def test_a_mended_note_of_another_patient_is_sealed_under_that_ones_key(keys):
+    first = seal(note(patient_ref="a" * 32), keys)
+    unseal(first, keys)
+    again = sealed_again(keys)(replace(first, patient_ref="b" * 32))
+    assert again.encryption_key_id == keys.for_subject("b" * 32).key_id != first.encryption_key_id
+    assert sealed_again(keys)(first).encryption_key_id == first.encryption_key_id
+
+
+def test_what_cannot_be_sealed_does_not_go_back_in_clear(keys, clock):
+    sealed = seal(note(patient_ref="c" * 32, text="c/o fever"), keys)
+    assert sealed_again(keys)(sealed) is sealed
+    with pytest.raises(LetterError, match="not opened here"):
+        sealed_again(None)(replace(sealed, text="typed beside it"))
+    unseal(sealed, keys)
+    with pytest.raises(LetterError, match="would go back in clear"):
+        sealed_again(None)(sealed)
+    with pytest.raises(LetterError, match="never had"):
+        sealed_again(keys)(replace(sealed, encryption_key_id="0" * 16))
+    keys.store.erase(sealed.patient_ref, 1)
+    clock.now_s += LOOK_EVERY_S
+    with pytest.raises(LetterError, match="was destroyed"):
+        sealed_again(keys)(sealed)

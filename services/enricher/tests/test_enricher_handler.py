@@ -1,6 +1,7 @@
 """Events of entities in, codes out: the same bytes whenever, every refusal a dead letter, and each event coded anew once by newer tables."""
 
 import dataclasses
+import json
 import threading
 
 import pytest
@@ -15,15 +16,17 @@ from contracts.records import (
     Entity,
     EntityLabel,
     Experiencer,
+    FhirDocumentMade,
     ModelRef,
     Review,
     Segment,
 )
 from contracts.registry import InMemoryRegistry, WriterSchemas
 from contracts.wire import Deserializer, Serializer
+from enricher.documents import Documents
 from enricher.domain.coding import NoteCoder
 from enricher.handler import RECODED_FROM, TABLE_SERIAL, CodingHandler, Publishing, RecodingHandler
-from enricher.metrics import MENTIONS, METRICS, NEWER_SERIAL, RECODED
+from enricher.metrics import DOCUMENTS, MENTIONS, METRICS, NEWER_SERIAL, RECODED
 from enricher.pace import Pace
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +34,7 @@ from runtime.errors import BudgetExceeded
 from runtime.kafka.deadletter import REASON, DeadLetterBudget, header
 from runtime.kafka.records import InputRecord
 from runtime.service.metrics import Metrics
+from rxtract_fhir import PROFILES, Guide, as_bytes, check, coded, document, of_event
 from terminology import Coder
 from terminology.table import Coding, Draft, NameRow, read, write
 
@@ -97,7 +101,7 @@ def event(*entities, note_id="n1", **more):
 class Rig:
     """Both handlers over one registry, without a broker."""
 
-    def __init__(self, table, serial=None):
+    def __init__(self, table, serial=None, profiles=()):
         registry = InMemoryRegistry()
         in_id = registry.register("in-value", schema_text("EntitiesExtracted"))
         out_id = registry.register("out-value", schema_text("EntitiesCoded"))
@@ -107,7 +111,11 @@ class Rig:
         self.coder = NoteCoder(Coder((table,)), serial)
         publishing = Publishing(self.coder, Serializer(EntitiesCoded, out_id), "out", self.metrics)
         extracted = Deserializer(EntitiesExtracted, WriterSchemas(registry, "in-value"))
-        self.code = CodingHandler(extracted, publishing, DeadLetterBudget())
+        fhir_id = registry.register("fhir-value", schema_text("FhirDocumentMade"))
+        self.read_document = Deserializer(FhirDocumentMade, WriterSchemas(registry, "fhir-value"))
+        kinds, write_document = [PROFILES[name] for name in profiles], Serializer(FhirDocumentMade, fhir_id)
+        documents = Documents(kinds, Guide.NOW, write_document, topic="fhir", metrics=self.metrics)
+        self.code = CodingHandler(extracted, publishing, DeadLetterBudget(), documents if profiles else None)
         self.paced = []
         self.recode = RecodingHandler(
             self.read, publishing, self.paced.append, metrics=self.metrics, budget=DeadLetterBudget()
@@ -122,6 +130,12 @@ class Rig:
                 [InputRecord("out", 0, place, 0, one.key, one.value, one.headers) for place, one in enumerate(outputs)]
             )
         )
+
+    def documents(self, *values):
+        return [self.read_document(one.value) for one in self.coded(*values) if one.topic == "fhir"]
+
+    def counted(self, profile, result):
+        return self.metrics.counter(DOCUMENTS).labels(profile, result)._value.get()
 
     def mentions(self, label, result):
         return self.metrics.counter(MENTIONS).labels(label, result)._value.get()
@@ -276,3 +290,58 @@ def test_the_pace_waits_for_what_was_let_through_and_saves_nothing_up():
     pace(10)
     pace(10)
     assert waits == [0.5, 0.1]
+
+
+BOTH = ("op-consult", "prescription")
+
+
+def test_beside_its_codes_a_note_has_a_document_for_each_profile_that_is_asked_for(table):
+    """What stands in the stream is what the library makes of the same event and tables: the same bytes."""
+    rig = Rig(table, profiles=BOTH)
+    source = event(entity("T2DM"), entity("Telma-AM", EntityLabel.TREATMENT, 2))
+    outputs = rig.coded(rig.write(source))
+    assert [(one.topic, one.key) for one in outputs] == [(topic, b"clinic|n1") for topic in ("out", "fhir", "fhir")]
+    made = [rig.read_document(one.value) for one in outputs[1:]]
+    note = of_event(source)
+    assert [one.bundle.encode() for one in made] == [
+        as_bytes(document(note, name, coded(note, Coder((table,))))) for name in BOTH
+    ]
+    assert [check(json.loads(one.bundle)) for one in made] == [[], []]
+    assert "E11.9" in made[0].bundle
+    assert [(one.profile, one.guide, one.table_serial, one.entities_event_id) for one in made] == [
+        (name, "6.5.0", 100, source.event_id) for name in BOTH
+    ]
+    assert len({one.event_id for one in made}) == 2
+    assert [rig.counted(name, "made") for name in BOTH] == [1, 1]
+    assert rig.coded(rig.write(source)) == outputs
+
+
+def test_without_a_profile_no_document_is_made(table):
+    assert [one.topic for one in Rig(table).coded(Rig(table).write(event(entity("T2DM"))))] == ["out"]
+
+
+def test_documents_of_newer_tables_have_another_identity(table):
+    one, other = Rig(table, profiles=("r4",)), Rig(table, 200, profiles=("r4",))
+    source = one.write(event(entity("T2DM")))
+    (before,), (after,) = one.documents(source), other.documents(source)
+    assert (before.guide, before.table_serial, after.table_serial) == ("", 100, 200)
+    assert before.event_id != after.event_id
+
+
+def test_a_sealed_record_has_no_document_and_is_counted(table):
+    rig = Rig(table, profiles=BOTH)
+    (output,) = rig.coded(rig.write(event(entity(""), sealed=b"secret", encryption_key_id="k1")))
+    assert output.topic == "out"
+    assert [rig.counted(name, "sealed") for name in BOTH] == [1, 1]
+
+
+def test_what_no_document_can_say_is_a_dead_letter_beside_its_codes(table):
+    """A time after the year 9999; and more mentions than a record of documents may have."""
+    rig = Rig(table, profiles=BOTH)
+    late = rig.write(event(entity("T2DM"), written_at=2**60))
+    many = rig.write(event(*(entity(f"T2DM {place}", number=place) for place in range(2_500))))
+    good = rig.write(event(entity("T2DM")))
+    outputs = rig.coded(late, many, good)
+    assert [one.topic for one in outputs] == ["out", "in.dlq", "out", "in.dlq", "out", "fhir", "fhir"]
+    assert [header(outputs[place].headers, REASON) for place in (1, 3)] == [b"IMPOSSIBLE_TIME", b"TOO_LARGE"]
+    assert [rig.counted(name, "refused") for name in BOTH] == [2, 2]

@@ -41,3 +41,18 @@ def test_info_names_the_tables(tmp_path):
     info = bootstrap(settings).info()
     assert info["table_serial"] == 7
     assert info["tables"].startswith("base-1+")
+
+
+def test_a_profile_that_nobody_knows(tmp_path):
+    settings = EnricherSettings(**NEEDED, terminology_dir=table(tmp_path, 7), fhir_profiles="op-consult,ccda")
+    with pytest.raises(
+        SettingsError, match=r"RXTRACT_FHIR_PROFILES: unknown profile 'ccda': give one of op-consult, prescription, r4"
+    ):
+        bootstrap(settings)
+
+
+def test_info_names_the_documents_that_are_made(tmp_path):
+    settings = EnricherSettings(
+        **NEEDED, terminology_dir=table(tmp_path, 7), fhir_profiles="prescription, op-consult,prescription"
+    )
+    assert bootstrap(settings).info()["fhir_profiles"] == ["prescription", "op-consult"]

@@ -228,6 +228,7 @@ def test_a_note_that_breaks_the_tagger_costs_its_neighbours_nothing(tagger):
     assert mine.measured() == theirs.measured()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["HTN on Telma 40. ", "x "])
 def test_records_near_the_limit_go_the_other_way(tagger, text):
     mine, theirs = ways(tagger)

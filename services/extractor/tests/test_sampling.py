@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from contracts.records import DriftDetected, DriftDirection, DriftLevel, ModelRef, NoteAccepted, ReviewReason, Sample
+from contracts.records import (
+    DriftDetected,
+    DriftDirection,
+    DriftLevel,
+    ModelRef,
+    NoteAccepted,
+    QualityMeasured,
+    ReviewReason,
+    Sample,
+)
 from extractor.domain.audit_rates import parse_rates
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
 
@@ -148,3 +157,24 @@ def test_the_narrowest_drifted_segment_pays_so_that_other_cities_do_not_spend_it
     elsewhere = chosen(sampling, 200, city="Delhi")
     assert sum(one.sample is Sample.DRIFT for one in elsewhere) == 50
     assert sum(one.sample is Sample.DRIFT for one in chosen(sampling, 200)) == 50
+
+
+def measured(rate: float | None) -> QualityMeasured:
+    return QualityMeasured(
+        measurement_id="m", model=ModelRef(name="m", version="1", serial=3), segment="all", window_start=0, window_end=1,
+        notes=40, labels=(), audit_rate=rate, measured_at=1,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_audit_follows_a_measured_rate_and_its_notes_carry_the_one_they_were_drawn_with():
+    sampling = Sampling(0.5, KEY, RATES._replace(audit_of={"city=Delhi": 0.5}), OpenEpisodes())
+    for told, rate in ((None, 0.02), (0.1, 0.1), (None, 0.1), (0.005, 0.005)):
+        sampling.audit_rates.tell(measured(told))
+        audit = [one for one in chosen(sampling, 20_000) if one.sample is Sample.AUDIT]
+        assert len(audit) / 20_000 == pytest.approx(rate, rel=0.2)
+        assert {one.review.inclusion_probability for one in audit} == {rate}
+    named = {
+        one.review.inclusion_probability for one in chosen(sampling, 100, city="Delhi") if one.sample is Sample.AUDIT
+    }
+    assert named == {0.5}  # who named a rate keeps it

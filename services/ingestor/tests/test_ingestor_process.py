@@ -12,6 +12,8 @@ import pytest
 from ingestor.http.bodies import NOTE_EXAMPLE
 from runtime.web.client_tokens import hash_token
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 BASE = {"RXTRACT_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RXTRACT_SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}
 
 

@@ -3,6 +3,7 @@ import html
 import random
 import re
 import threading
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -19,6 +20,8 @@ from contracts.records import (
     Assertion,
     AssertionStatus,
     AssertionTime,
+    CodedEntity,
+    Coding,
     DriftDetected,
     DriftDirection,
     DriftLevel,
@@ -43,7 +46,7 @@ from outcomes.days import day_of, shift
 from outcomes.folding import ACCEPTED_DLQ, DeadLetter
 from outcomes.kpis import KPIS, Assumptions
 from outcomes.questions import newest_row, open_records, select
-from outcomes.records_at_rest import CODES, CODES_SCHEMA, RecordsAtRest, Stretch, row_of
+from outcomes.records_at_rest import CODES, CODES_SCHEMA, RecordsAtRest, Stretch, codes_row_of, row_of
 from prometheus_client import CollectorRegistry, generate_latest
 from runtime.errors import Recoverable, SettingsError, Stopped
 from runtime.kafka.consumer_errors import ConsumerErrors
@@ -168,6 +171,22 @@ def test_versions_are_measured_apart():
     assert rows == {"1": 1.0, "2": 0.0}
 
 
+def test_the_newest_audited_version_alone_says_how_much_is_to_be_audited():
+    one = board()
+    one.folded.validated(audit("a", serial=1))
+    one.folded.validated(audit("b", serial=2))
+    for number in range(8_000):
+        one.folded.extracted(event(f"n{number}", serial=2))
+    rates = {(row.model.version, row.segment): row.audit_rate for row in measurements(one, NOW)}
+    assert rates == {("1", "all"): None, ("1", "city=Pune"): None, ("2", "city=Pune"): None, ("2", "all"): 0.019}
+    said = Said()
+    for measured in measurements(one, NOW):
+        said.take(measured)
+    for number in range(8_000):
+        one.folded.extracted(event(f"m{number}", serial=2))
+    assert [row.audit_rate for row in said.news(measurements(one, NOW))] == [0.0095]  # twice the notes, half the rate
+
+
 # -- where to begin
 
 
@@ -281,6 +300,7 @@ def test_rows_that_are_visible_are_not_written_twice(rig):
     assert rig.board.view(WEEK, NOW).cell.notes == 3
 
 
+@pytest.mark.slow
 def test_a_turn_merges_one_day_at_most_and_a_round_goes_on_until_all_are_merged(tmp_path):
     now = [0.0]
     records, metrics = RecordsAtRest(tmp_path), Metrics(METRICS)
@@ -1124,6 +1144,48 @@ def test_a_client_is_given_its_note_as_a_fhir_document(client_of):
     assert answer.json()["entry"][0]["resource"]["identifier"]["value"] == "n/1|a"
     assert answer.content == ask("/v1/notes/clinic/n/1%7Ca/fhir").content
     assert ask("/v1/notes/clinic/other/fhir?profile=prescription").json()["type"] == "document"
+
+
+def test_a_document_has_the_codes_of_the_newest_tables_that_coded_the_row_that_counts(client_of, tmp_path):
+    here = Assertion(
+        status=AssertionStatus.PRESENT,
+        time=AssertionTime.CURRENT,
+        experiencer=Experiencer.PATIENT,
+        cue_start=-1,
+        cue_end=-1,
+    )
+    older = replace(event("n1"), entities=(replace(mark(0), assertion=here),))
+    newer = replace(event("n1", serial=2), event_id="e-n1-2", entities=older.entities)
+    ask = client_of(older, newer)
+    assert "coding" not in _condition(ask("/v1/notes/clinic/n1/fhir").json())["code"]
+    with closing(RecordsAtRest(tmp_path / "records" / CODES, schema=CODES_SCHEMA)) as kept:
+        rows = [_coded_row(older, 9, "A15"), _coded_row(newer, 2, "J11"), _coded_row(newer, 1, "B34")]
+        kept.append([Stretch(ENTITIES_CODED, 0, 0, len(rows), rows)])
+    answer = ask("/v1/notes/clinic/n1/fhir").json()
+    assert [one["code"] for one in _condition(answer)["code"]["coding"]] == ["J11"]
+    device = next(one["resource"] for one in answer["entry"] if one["resource"]["resourceType"] == "Device")
+    assert {one["type"]["text"]: one["value"] for one in device["version"]}["codes"] == "base-2"
+    assert check(answer) == []
+
+
+def _condition(bundle):
+    return next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Condition")
+
+
+def _coded_row(whole, table_serial, code):
+    coding = Coding(
+        system="http://hl7.org/fhir/sid/icd-10",
+        code=code,
+        display="",
+        version=f"base-{table_serial}",
+        score=0.9,
+        how="list",
+    )
+    found = whole.entities[0]
+    entity = CodedEntity(
+        entity_id=found.entity_id, label=found.label, text=found.text, start=found.start, end=found.end, codes=(coding,)
+    )
+    return codes_row_of(replace(coded("n1", table_serial), entities_event_id=whole.event_id, entities=(entity,)), ZONE)
 
 
 def test_who_may_not_ask_for_a_note_is_given_no_document_of_it(client_of):

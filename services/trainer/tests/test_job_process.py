@@ -13,6 +13,8 @@ import pytest
 from trainer.adapters.job import JobProcess
 from trainer.domain.job_runs import JobFailedError
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 JOB = {"kind": "evaluate", "corpus": {"notes": 20, "gold_notes": 20}, "challenger": {"artifact_sha256": "ab"}}
 SECRET = "Mrs Unmistakable"
 

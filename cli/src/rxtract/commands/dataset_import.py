@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from clinical_ner.dataset_description import counted
 from corpus.formats.writing import LOSES, Target, write
 from corpus.loaders import load_jsonl
 from rich.console import Console
@@ -80,7 +81,7 @@ def import_(
     else:
         counts = ", ".join(f"{count:,} {label}" for label, count in manifest["mentions"].items())
         print("recognised " + "; ".join(manifest["formats"]))
-        print(f"{manifest['notes']:,} notes ({counts}) in {out / NOTES_FILE}\nversion {manifest['digest']}")
+        print(f"{counted(manifest['notes'], 'note')} ({counts}) in {out / NOTES_FILE}\nversion {manifest['digest']}")
 
 
 @reads_annotations
@@ -100,7 +101,7 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     count = write(reading.notes(), to, out)
     say([f"{to}: {LOSES[to]}"] if LOSES[to] else [])
-    print(f"{count:,} notes in {out}")
+    print(f"{counted(count, 'note')} in {out}")
 
 
 def _one(path: Path | None, data: Path | None) -> Path | None:

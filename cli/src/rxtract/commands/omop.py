@@ -10,6 +10,7 @@ import typer
 
 from rxtract.addresses import read_addresses
 from rxtract.errors import UserError
+from rxtract.sealed import opener
 from rxtract.tables import write_csv
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def omop(
 
     folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
     try:
-        with open_records(*folders) as connection:
+        with open_records(*folders, opens=opener(stack)) as connection:
             rows = _write(to, COLUMNS, omop_rows(connection))
             notes = connection.execute("SELECT source, note_id FROM notes ORDER BY ALL").fetchall()
             numbered = ((note_number(*note), *note) for note in notes)

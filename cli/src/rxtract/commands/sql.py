@@ -14,6 +14,7 @@ from rich.console import Console
 from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.errors import UserError
+from rxtract.sealed import opener
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def sql(
     folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
     ready = READY_BY_NAME.get(question)
     try:
-        with open_records(*folders) as connection:
+        with open_records(*folders, opens=opener(stack)) as connection:
             asked = connection.execute(ready.sql, {"k": least_patients}) if ready else select(connection, question)
             names, rows = _answer(asked)
     except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:

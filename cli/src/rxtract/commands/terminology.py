@@ -26,6 +26,7 @@ from rxtract.addresses import read_addresses
 from rxtract.annotations import Json
 from rxtract.commands.code import LABELS
 from rxtract.errors import UserError
+from rxtract.sealed import opener
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 app = typer.Typer(
@@ -153,7 +154,7 @@ def gaps(
     folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
     try:
         coder = Coder.open(to)
-        with open_records(*folders) as connection:
+        with open_records(*folders, opens=opener(stack)) as connection:
             found = frequent_mentions(connection, least_patients)
     except (TerminologyRefused, NoRecordsAtRest, DamagedManifest) as error:
         raise UserError(str(error)) from None

@@ -28,7 +28,7 @@ def apply(stack: Stack = None) -> None:
     addresses = read_addresses(stack)
     config = {**client_config(addresses, "rxtract-cli"), "log_level": 0}
     try:
-        changes = apply_topics(config, load_topics(), prefix=addresses.topic_prefix)
+        changes = apply_topics(config, load_topics(), prefix=addresses.topic_prefix, sealing=addresses.sealing == "on")
     except (ClusterError, KafkaException) as error:
         where = f"Kafka at {addresses.bootstrap_servers}"
         raise UserError(f"{where}: {error}; is it up, and do RXTRACT_SECURITY_PROTOCOL and its kin fit it?") from None

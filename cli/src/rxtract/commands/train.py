@@ -151,12 +151,12 @@ def _check_folder(out: Path) -> None:
 
 
 def _describe(job: _Job) -> None:
-    from clinical_ner.dataset_description import remarks
+    from clinical_ner.dataset_description import counted, remarks
 
     notes = job.file.notes
     mentions = sum(len(note.spans) for note in notes)
     Console(stderr=True, highlight=False).print(
-        f"{len(notes):,} notes with {mentions:,} mentions from {job.file.source}"
+        f"{counted(len(notes), 'note')} with {counted(mentions, 'mention')} from {job.file.source}"
         + (f" ({'; '.join(job.file.formats)})" if job.file.formats else "")
     )
     say(remarks(notes))

@@ -85,12 +85,14 @@ class Tally:
         """Return what limits a model trained on, or scores measured on, these notes; empty when nothing does."""
         found = []
         if self.notes < FEW_NOTES:
-            found.append(f"only {self.notes} notes: scores on so few say little, and a model learns little")
+            found.append(f"only {counted(self.notes, 'note')}: scores on so few say little, and a model learns little")
         for label in Label:
             if not self.mentions[label]:
                 found.append(f"no {label} is annotated: from these notes it can be neither learnt nor scored")
             elif self.mentions[label] < FEW_MENTIONS:
-                found.append(f"only {self.mentions[label]} {label} mentions: scores of {label} are uncertain")
+                found.append(
+                    f"only {counted(self.mentions[label], f'{label} mention')}: scores of {label} are uncertain"
+                )
         for annotates, count in self.partial.items():
             found.append(
                 f"{count:,} of {self.notes:,} notes are annotated for {annotates} alone: for the other they are unknown"
@@ -149,3 +151,8 @@ def _quantiles(values: Sequence[int]) -> dict[str, float]:
         "p95": float(np.quantile(numbers, 0.95)),
         "max": float(numbers.max()),
     }
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 note`, `2,000 notes`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

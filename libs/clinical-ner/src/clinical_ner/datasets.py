@@ -64,9 +64,8 @@ def folds(notes: Sequence[AnnotatedNote], count: int, seed: int = 0) -> list[tup
     """
     groups = _groups(notes)
     if count < 2 or len(groups) < count:
-        raise TooFewNotesError(
-            f"{len(groups)} independent notes cannot be split into {count} folds: ask for 2 to {len(groups)}"
-        )
+        advice = f"ask for 2 to {len(groups)}" if len(groups) > 1 else "at least two are needed"
+        raise TooFewNotesError(f"{len(groups)} independent notes cannot be split into {count} folds: {advice}")
     shuffled = list(groups)
     random.Random(seed).shuffle(shuffled)
     shuffled.sort(key=len, reverse=True)

@@ -62,6 +62,8 @@ class TestCrossValidation:
     def test_too_few_notes(self, small_notes, tiny):
         with pytest.raises(TooFewNotesError, match="ask for 2 to 3"):
             cross_validate(small_notes(3), tiny, 5)
+        with pytest.raises(TooFewNotesError, match="at least two are needed"):
+            cross_validate(small_notes(1), tiny, 5)
 
     def test_mean_and_deviation(self):
         assert mean_sd([1.0, 2.0, 3.0]) == {"mean": 2.0, "sd": 1.0, "min": 1.0, "max": 3.0}
@@ -103,6 +105,7 @@ class TestAblation:
             ablation(small_notes(20), tiny, 2, only=["gazetteer"])
 
 
+@pytest.mark.slow
 class TestSearch:
     def settings(self, tmp_path, **changes):
         return replace(SearchSettings(tmp_path / "study", trials=2, folds=2), **changes)

@@ -15,6 +15,7 @@ from contracts.topics import (
     DLQ_CODEC,
     DLQ_RETENTION_BYTES,
     DLQ_RETENTION_MS,
+    NOTES_SUBMITTED,
     Topic,
     dlq_of,
     load_topics,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 DLQ_HEADROOM_BYTES = 64 * 1024
 """What the headers of a dead letter may add to a record that was as large as its topic allows."""
+SHORT_RETENTION_MS = {NOTES_SUBMITTED: 24 * 3_600_000}
+"""Topics that hold texts in clear because others write them: kept so long where texts are sealed. An ingestor that is down for longer loses notes."""
+_SEGMENT_MS = 3_600_000
+"""The broker deletes whole segments: an hour at most lies beyond the retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,10 @@ class Finding:
     breaking: bool
 
 
-def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) -> list[TopicPlan]:
-    """Return how the topics shall be in the cluster, dead-letter topics included."""
+def topic_plans(
+    topics: Iterable[Topic], prefix: str, min_insync_replicas: int, *, sealing: bool = False
+) -> list[TopicPlan]:
+    """Return how the topics shall be in the cluster, dead-letter topics included; where texts are sealed, those in clear have a short life."""
     plans = []
     for topic in topics:
         name = prefixed(prefix, topic.name)
@@ -59,6 +66,8 @@ def topic_plans(topics: Iterable[Topic], prefix: str, min_insync_replicas: int) 
             "max.message.bytes": str(topic.max_message_bytes),
             "compression.type": CODECS[topic.codec],
         }
+        if sealing and topic.name in SHORT_RETENTION_MS:
+            config |= {"retention.ms": str(SHORT_RETENTION_MS[topic.name]), "segment.ms": str(_SEGMENT_MS)}
         plans.append(TopicPlan(name, topic.partitions, base | config))
         if topic.dlq:
             dead = {
@@ -77,6 +86,8 @@ def apply_topics(
     topics: Mapping[str, Topic] | Iterable[Topic],
     prefix: str = "",
     replication: int | None = None,
+    *,
+    sealing: bool = False,
 ) -> list[Change]:
     """Create topics, raise partition counts, set their configuration. Never lowers a partition count.
 
@@ -85,6 +96,7 @@ def apply_topics(
         topics: what `load_topics` returns, or some of it.
         prefix: goes before every name.
         replication: copies of each partition; 3, or as many as there are brokers, when not given.
+        sealing: whether texts are sealed in this cluster; see `SHORT_RETENTION_MS`.
 
     Raises:
         ClusterError: the cluster cannot be reached or refuses.
@@ -94,7 +106,7 @@ def apply_topics(
     cluster = Cluster(admin_config)
     copies = replication or min(3, cluster.broker_count())
     listed = topics.values() if isinstance(topics, Mapping) else topics
-    plans = topic_plans(listed, prefix, max(1, copies - 1))
+    plans = topic_plans(listed, prefix, max(1, copies - 1), sealing=sealing)
     existing = cluster.partition_counts()
     missing = [plan for plan in plans if plan.name not in existing]
     created = cluster.create(missing, copies)

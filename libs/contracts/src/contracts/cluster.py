@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -48,19 +49,27 @@ class Cluster:
         return _ask("list topics", lambda: self._admin.list_topics(timeout=TIMEOUT_S))
 
     def wait_for(self, partitions: Mapping[str, int]) -> dict[str, int]:
-        """Return the partition counts once each topic has at least as many as given.
+        """Return the partition counts once each topic has at least as many as given, each with a leader that answers.
 
-        A broker learns of a new topic a moment after the controller has confirmed it.
+        A broker learns of a new topic a moment after the controller has confirmed it, and leads it a moment after that.
         """
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             counts = self.partition_counts()
             late = sorted(name for name, wanted in partitions.items() if counts.get(name, 0) < wanted)
+            late = late or self._without_leader({name: counts[name] for name in partitions})
             if not late:
                 return counts
             if time.monotonic() > deadline:
-                raise ClusterError(f"{late[0]} was created but is not listed after {TIMEOUT_S:.0f} s")
+                raise ClusterError(f"{late[0]} was created but does not answer after {TIMEOUT_S:.0f} s")
             time.sleep(0.05)
+
+    def _without_leader(self, counts: Mapping[str, int]) -> list[str]:
+        """The topics with a partition whose leader does not answer yet, in order."""
+        places = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
+        earliest = OffsetSpec.earliest()
+        asked = self._admin.list_offsets(dict.fromkeys(places, earliest), request_timeout=TIMEOUT_S) if places else {}
+        return sorted({place.topic for place, answer in asked.items() if answer.exception(TIMEOUT_S) is not None})
 
     def create(self, plans: Iterable["TopicPlan"], copies: int) -> set[str]:
         """Create topics and return the names of those that did not exist."""

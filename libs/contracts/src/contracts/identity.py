@@ -68,6 +68,11 @@ def coded_id(
     return _uuid5(f"{source}|{note_id}|{revision}|{model_serial}|{rules_serial}|{table_serial}")
 
 
+def document_id(coded_event_id: str, profile: str, guide: str) -> str:
+    """Return the identity of a note's FHIR document: what `coded_id` names, in one profile by one version of its guide."""
+    return _identity("document", coded_event_id, profile, guide)
+
+
 def annotation_id(source: str, note_id: str, revision: int, annotator: str, sequence: int) -> str:
     """Return the identity of an annotator's `sequence`-th decision on one revision of a note."""
     return _identity("annotation", source, note_id, str(revision), annotator, str(sequence))

@@ -787,24 +787,33 @@ class DeskChange(StrEnum):
     GUIDELINE_EDITED = "GUIDELINE_EDITED"
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
+    CODE_PROPOSED = "CODE_PROPOSED"
+    CODE_ACCEPTED = "CODE_ACCEPTED"
+    CODE_REFUSED = "CODE_REFUSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class DeskChanged(Record):
-    """A lead changed how the review desk works: the guideline, or for whom notes are reserved.
+    """A lead changed how the review desk works: the guideline, for whom notes are reserved, or which code a mention stands for; or a validator proposed such a code.
 
     The newest record of a subject is the truth.
 
     Attributes:
-        subject: What was changed, and the key of the topic: guideline/VERSION or reservation/SEGMENT.
+        subject: What was changed, and the key of the topic: guideline/VERSION, reservation/SEGMENT or code/ID.
         kind: GUIDELINE_EDITED: a new version of the text. RESERVED: notes go to these annotators alone.
-            RELEASED: to everybody again.
+            RELEASED: to everybody again. CODE_PROPOSED: a mention should have this code. CODE_ACCEPTED,
+            CODE_REFUSED: what a lead decided of it.
         guideline_version: Version of the text, such as 1.2. Null unless a guideline was edited.
         text: The guideline, in Markdown. Empty unless a guideline was edited, and where it is sealed.
         segment: Segment that is reserved or released, such as city=Pune|specialty=cardiology, or all. Null
             unless it is one.
         annotators: Pseudonyms of those for whom notes are reserved. Empty otherwise.
-        changed_by: Pseudonym of the lead.
+        mention: Words whose code is meant. Null unless it is one of a code.
+        label: DISEASE or TREATMENT. Null unless it is one of a code.
+        code_system: Identifier of the code's system, as FHIR writes it. Null unless it is one of a code.
+        code: The code that the mention should have. Null unless it is one of a code.
+        code_display: The code's name in the desk's tables. Null unless it is one of a code.
+        changed_by: Pseudonym of the lead; of the validator who proposed a code.
         changed_at: When, UTC.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
         sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
@@ -819,6 +828,11 @@ class DeskChanged(Record):
     text: str = ""
     segment: str | None = None
     annotators: tuple[str, ...] = ()
+    mention: str | None = None
+    label: str | None = None
+    code_system: str | None = None
+    code: str | None = None
+    code_display: str | None = None
     changed_by: str
     changed_at: int
     encryption_key_id: str | None = None
@@ -833,6 +847,11 @@ class DeskChanged(Record):
         text: str = "",
         segment: str | None = None,
         annotators: tuple[str, ...] = (),
+        mention: str | None = None,
+        label: str | None = None,
+        code_system: str | None = None,
+        code: str | None = None,
+        code_display: str | None = None,
         changed_by: str,
         changed_at: int,
         encryption_key_id: str | None = None,
@@ -845,6 +864,11 @@ class DeskChanged(Record):
         self.text = text
         self.segment = segment
         self.annotators = annotators
+        self.mention = mention
+        self.label = label
+        self.code_system = code_system
+        self.code = code
+        self.code_display = code_display
         self.changed_by = changed_by
         self.changed_at = changed_at
         self.encryption_key_id = encryption_key_id
@@ -1492,6 +1516,121 @@ class EntitiesExtracted(Record):
         return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class FhirDocumentMade(Record):
+    """A note as a FHIR R4 document, of what was found in one revision of it and of one set of tables of codes.
+
+    For a note and a profile keep the row with the highest (revision, model.serial, rules_serial, table_serial).
+
+    Attributes:
+        event_id: UUIDv5 of the word document, event_id of the EntitiesCoded, profile and guide, joined by |.
+            Equal for exact duplicates.
+        entities_event_id: event_id of the EntitiesExtracted of which the document was made.
+        source: System that sent the note: 1 to 40 of a-z, 0-9 and hyphen. With note_id the note's identity.
+        note_id: Identity of the note within its source.
+        revision: The revision that was read.
+        origin: Why the note passed through.
+        model: The model that made this event.
+        rules_version: Version of the tables of assertion, relations and prescription attributes. Empty when no
+            rules ran.
+        rules_serial: Rises by one with each release or rollback of rules. 0 before the first release.
+        table_version: Versions of all tables that were asked, joined by a comma.
+        table_serial: Rises with each build or import of a table: the UTC second at which the newest of the
+            tables was made. The higher serial wins.
+        profile: Kind of document: op-consult or prescription (the records of India's ABDM), or r4.
+        guide: Version of ABDM's guide whose rules about code systems the document keeps. Empty for r4.
+        patient_ref: Pseudonym of the patient (keyed HMAC): counts patients without naming one.
+        written_at: When the doctor wrote the note, UTC.
+        extracted_at: When the extractor made this event, UTC.
+        bundle: The document: a FHIR R4 Bundle of type document, as JSON. Preliminary: a machine read the note.
+            Empty where the record is sealed.
+        pseudonym_key_id: Key under which the references were made pseudonyms. Null while they are in clear or
+            absent.
+        purpose: Purpose of processing that the patient agreed to.
+        consent_artefact_id: Consent artefact that covers this record.
+        encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
+        sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
+            are empty where it is set.
+    """
+
+    SCHEMA_NAME: ClassVar[str] = "FhirDocumentMade"
+
+    event_id: str
+    entities_event_id: str
+    source: str
+    note_id: str
+    revision: int
+    origin: Origin = Origin.LIVE
+    model: ModelRef
+    rules_version: str
+    rules_serial: int
+    table_version: str
+    table_serial: int
+    profile: str
+    guide: str
+    patient_ref: str
+    written_at: int
+    extracted_at: int
+    bundle: str
+    pseudonym_key_id: str | None = None
+    purpose: str | None = None
+    consent_artefact_id: str | None = None
+    encryption_key_id: str | None = None
+    sealed: bytes | None = None
+
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        entities_event_id: str,
+        source: str,
+        note_id: str,
+        revision: int,
+        origin: Origin = Origin.LIVE,
+        model: ModelRef,
+        rules_version: str,
+        rules_serial: int,
+        table_version: str,
+        table_serial: int,
+        profile: str,
+        guide: str,
+        patient_ref: str,
+        written_at: int,
+        extracted_at: int,
+        bundle: str,
+        pseudonym_key_id: str | None = None,
+        purpose: str | None = None,
+        consent_artefact_id: str | None = None,
+        encryption_key_id: str | None = None,
+        sealed: bytes | None = None,
+    ) -> Self:
+        self: Any = _new(twins.FhirDocumentMade)
+        self.event_id = event_id
+        self.entities_event_id = entities_event_id
+        self.source = source
+        self.note_id = note_id
+        self.revision = revision
+        self.origin = origin
+        self.model = model
+        self.rules_version = rules_version
+        self.rules_serial = rules_serial
+        self.table_version = table_version
+        self.table_serial = table_serial
+        self.profile = profile
+        self.guide = guide
+        self.patient_ref = patient_ref
+        self.written_at = written_at
+        self.extracted_at = extracted_at
+        self.bundle = bundle
+        self.pseudonym_key_id = pseudonym_key_id
+        self.purpose = purpose
+        self.consent_artefact_id = consent_artefact_id
+        self.encryption_key_id = encryption_key_id
+        self.sealed = sealed
+        self.__class__ = cls
+        return self
+
+
 class ModelAction(StrEnum):
     """What the trainer shall do. UNKNOWN is refused."""
 
@@ -1919,6 +2058,8 @@ class QualityMeasured(Record):
         labels: Quality per label, and for all labels together.
         estimated_f1: f1 expected from calibrated confidences alone, before labels arrive.
         prefill_bias: f1 on notes shown with predictions minus f1 on notes shown without.
+        audit_rate: Share of live notes to audit from now on, 0 to 1, so that f1 of a week is known as near as
+            wanted. Null: nothing is said of it (of segments, of older versions, from an older scorekeeper).
         measured_at: When the scorekeeper measured, UTC.
     """
 
@@ -1933,6 +2074,7 @@ class QualityMeasured(Record):
     labels: tuple[LabelQuality, ...]
     estimated_f1: float | None = None
     prefill_bias: float | None = None
+    audit_rate: float | None = None
     measured_at: int
 
     def __new__(
@@ -1947,6 +2089,7 @@ class QualityMeasured(Record):
         labels: tuple[LabelQuality, ...],
         estimated_f1: float | None = None,
         prefill_bias: float | None = None,
+        audit_rate: float | None = None,
         measured_at: int,
     ) -> Self:
         self: Any = _new(twins.QualityMeasured)
@@ -1959,6 +2102,7 @@ class QualityMeasured(Record):
         self.labels = labels
         self.estimated_f1 = estimated_f1
         self.prefill_bias = prefill_bias
+        self.audit_rate = audit_rate
         self.measured_at = measured_at
         self.__class__ = cls
         return self

@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from embedded_stack.pins import Pin
+
+
+_HELD = threading.local()
 
 
 class Downloader(Protocol):
@@ -157,11 +161,22 @@ class Cache:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the cache's lock, which other processes honour. Not for nesting."""
+        """Hold the cache's lock, which other processes and threads honour; whoever holds it may ask again.
+
+        What is built under the lock may need files that are not here yet.
+        """
+        held = _held_by_this_thread()
+        if self.root in held:
+            yield
+            return
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            held.add(self.root)
+            try:
+                yield
+            finally:
+                held.discard(self.root)
 
     def verify(self, pins: Sequence[Pin]) -> list[str]:
         """Read every file that is here again and return one line for each that is missing or damaged."""
@@ -174,6 +189,14 @@ class Cache:
         if path.stat().st_size != pin.size_bytes or sha256_of(path) != pin.sha256:
             return f"{pin.file_name} is damaged: delete {path} and run the same command again"
         return None
+
+
+def _held_by_this_thread() -> set[Path]:
+    """The caches whose lock this thread holds."""
+    if not hasattr(_HELD, "roots"):
+        _HELD.roots = set()
+    roots: set[Path] = _HELD.roots
+    return roots
 
 
 def _state_note(pin: Pin, state: os.stat_result) -> dict[str, int | str]:

@@ -32,12 +32,16 @@ class Assumptions:
         validator_rupees_per_hour: Cost of an hour of a validator.
         machine_rupees_per_hour: Cost of an hour of all servers.
         audit_f1_within: How near to the true F1 the audit of a week shall be.
+        audit_rate_least: Share of notes that an audit draws at least, whatever that needs.
+        audit_rate_most: Share that it draws at most.
     """
 
     entry_minutes: float = 4.0
     validator_rupees_per_hour: float = 300.0
     machine_rupees_per_hour: float = 60.0
     audit_f1_within: float = 0.03
+    audit_rate_least: float = 0.0001
+    audit_rate_most: float = 0.25
 
 
 @dataclass(frozen=True)

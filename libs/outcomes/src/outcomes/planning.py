@@ -13,6 +13,7 @@ NEXT_LABELS = 100
 LEAST_POINTS = 3
 _LEAST_ERROR = 1e-4
 _LEAST_AUDIT = 30
+_WEEK_DAYS = 7
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182}
 """Student's 97.5 % quantile, where the expansion of `student` is too small."""
 
@@ -24,7 +25,7 @@ def audit_notes(quality: LabelQuality | None, audited: int, within: float) -> in
     the notes themselves show of their scatter. Before two notes were audited the worst case of a share is assumed: half are right.
 
     Args:
-        quality: Of both labels, on the audited notes; None before any audit.
+        quality: Of both labels, on the audited notes, each weighing the same (`quality.unweighted`); None before any audit.
         audited: Notes that it rests on.
         within: F1, such as 0.03 for 3 points.
 
@@ -35,6 +36,30 @@ def audit_notes(quality: LabelQuality | None, audited: int, within: float) -> in
         return ceil((Z_95 / within) ** 2 / 4)
     half = max(quality.f1_high - quality.f1, quality.f1 - quality.f1_low)
     return max(_LEAST_AUDIT, ceil(round(audited * (half / within) ** 2, 6)))
+
+
+def audit_rate(needed: int, arrived: int, *, days: float, least: float, most: float) -> float:
+    """The share of notes to draw so that a week's audit has the notes that it needs.
+
+    What was drawn before keeps the rate it was drawn with, so a rate that moves leaves the estimate unbiased.
+
+    Args:
+        needed: Notes of a week's audit (`audit_notes`).
+        arrived: Notes that came in these days, all of which could have been drawn.
+        days: How long they came; less than one counts as one, since a day is uneven.
+        least: The rate that is drawn whatever is needed.
+        most: Likewise the highest one.
+
+    Returns:
+        A rate with two significant digits: a few notes more do not move it.
+
+    >>> audit_rate(310, 7_000, days=7, least=0.0001, most=0.25)
+    0.044
+    >>> audit_rate(310, 0, days=7, least=0.0001, most=0.25)
+    0.25
+    """
+    week = arrived / max(days, 1.0) * _WEEK_DAYS
+    return min(most, max(least, float(f"{needed / week:.2g}"))) if week else most
 
 
 class Point(NamedTuple):

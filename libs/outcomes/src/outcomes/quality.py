@@ -7,7 +7,7 @@ audit rates differ, the few notes of a low rate carry most of the total: they, n
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 
 from annotations.spans import Span, spans_of
@@ -175,6 +175,11 @@ def row_of(label: str, rows: Iterable[LabelQuality]) -> LabelQuality | None:
 def of_both_labels(rows: Iterable[LabelQuality]) -> LabelQuality | None:
     """The row of both labels together; None before any audit."""
     return row_of(ALL, rows)
+
+
+def unweighted(notes: Iterable[AuditedNote]) -> LabelQuality:
+    """Both labels as if all notes had been drawn at one rate: how much notes scatter, whatever rates they came by."""
+    return _of_label(ALL, [replace(note, weight=1.0) for note in notes])
 
 
 def prefill_bias(notes: Sequence[AuditedNote]) -> float | None:

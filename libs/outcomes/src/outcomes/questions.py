@@ -7,18 +7,27 @@ from typing import Any
 
 import duckdb
 from contracts.records import AssertionStatus, AssertionTime, Experiencer
+from duckdb.func import FunctionNullHandling, PythonUDFType
+from duckdb.sqltypes import BLOB, INTEGER, VARCHAR
 
 from outcomes.records_at_rest import CODES, CODES_SCHEMA, MANIFEST, SCHEMA, DamagedManifest, Manifest
+from outcomes.sealed_rows import OpenWords, opening
 
+# Every row that lies in the files, with its words where they may be opened.
+_READABLE = """
+CREATE VIEW readable AS SELECT * EXCLUDE (sealed){opened} FROM kept
+"""
 # One row a note: the highest (revision, model serial, rules serial), whatever lies in the files. A note is a source and its id.
 _NOTES = """
 CREATE VIEW notes AS
-SELECT * EXCLUDE (place) FROM (
+SELECT * EXCLUDE (place, sealed){opened} FROM (
   SELECT *, row_number() OVER (PARTITION BY source, note_id
     ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC) AS place
   FROM kept
 ) WHERE place = 1
 """
+
+_OPENED = " REPLACE (opened(source, note_id, revision, encryption_key_id, sealed, entities) AS entities)"
 
 
 def _known(name: str, words: type[StrEnum]) -> str:
@@ -81,7 +90,7 @@ class Question:
     sql: str
 
 
-# Where a record is sealed its words are empty: it says nothing here.
+# Where a record is sealed and may not be opened its words are empty: it says nothing here.
 READY = (
     Question(
         "diseases-by-city-and-week",
@@ -153,6 +162,16 @@ FROM coded_facts WHERE label = 'TREATMENT' GROUP BY system, code HAVING count(DI
 ORDER BY patients DESC, notes DESC, code LIMIT 200""",
     ),
     Question(
+        "mentions-without-code",
+        "Frequent mentions that the tables of codes do not know, the most frequent first: what a list or a CSV of your own should name next.",
+        """SELECT min(text) AS mention, label, count(DISTINCT patient_ref) AS patients, count(DISTINCT (source, note_id)) AS notes
+FROM entities e WHERE text <> ''
+  AND EXISTS (SELECT 1 FROM notes n JOIN kept_codes k ON k.entities_event_id = n.event_id WHERE n.source = e.source AND n.note_id = e.note_id)
+  AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.source = e.source AND c.note_id = e.note_id AND c.entity_id = e.entity_id)
+GROUP BY lower(text), label HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, mention, label LIMIT 200""",
+    ),
+    Question(
         "rising-categories",
         "Which categories of diseases more patients have in the last seven days than in the seven before, as a share of all patients.",
         """WITH last AS (SELECT max(CAST(day AS DATE)) AS day FROM notes),
@@ -206,8 +225,12 @@ def visible_files(folder: Path) -> list[Path]:
     )
 
 
-def open_records(*folders: Path) -> duckdb.DuckDBPyConnection:
+def open_records(*folders: Path, opens: OpenWords | None = None) -> duckdb.DuckDBPyConnection:
     """Open folders as the tables notes, entities, facts, relations, pairs, codes and coded_facts, as they are visible now. No other file can be read.
+
+    Args:
+        folders: Of records.
+        opens: Opens the words of sealed rows, of those alone that a question reads; without it their words are empty.
 
     Raises:
         NoRecordsAtRest: There is no such folder, or nothing was ever written to it.
@@ -226,11 +249,38 @@ def open_records(*folders: Path) -> duckdb.DuckDBPyConnection:
     )
     coded = [str(path) for folder in folders for path in code_files(folder)]
     _keep_codes(connection, coded)
-    for view in (_NOTES, _ENTITIES, _FACTS, _RELATIONS, _PAIRS, _CODES, _CODED_FACTS):
+    if opens is not None:
+        _let_open(connection, opens)
+    opened = "" if opens is None else _OPENED
+    for view in (
+        _READABLE.format(opened=opened),
+        _NOTES.format(opened=opened),
+        _ENTITIES,
+        _FACTS,
+        _RELATIONS,
+        _PAIRS,
+        _CODES,
+        _CODED_FACTS,
+    ):
         connection.execute(view)
     listed = _listed([*paths, *coded])
     connection.execute(f"SET allowed_paths=[{listed}]; SET enable_external_access=false; SET lock_configuration=true")
     return connection
+
+
+def _let_open(connection: duckdb.DuckDBPyConnection, opens: OpenWords) -> None:
+    """Make `opened` a function of SQL; it has no side effects, so a row that no question reads is never opened."""
+    (kind,) = connection.sql("SELECT entities FROM kept").types
+    kinds: list[Any] = [VARCHAR, VARCHAR, INTEGER, VARCHAR, BLOB, kind]
+    connection.create_function(
+        "opened",
+        opening(opens),
+        kinds,
+        kind,
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+        side_effects=False,
+    )
 
 
 def code_files(folder: Path) -> list[Path]:
@@ -261,13 +311,26 @@ def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str)
     asked = connection.execute(
         # A time with a zone needs a package more to become Python's.
         "SELECT * REPLACE (epoch_ms(written_at) AS written_at, epoch_ms(accepted_at) AS accepted_at, "
-        "epoch_ms(extracted_at) AS extracted_at) FROM kept WHERE source = $source AND note_id = $note_id "
+        "epoch_ms(extracted_at) AS extracted_at) FROM readable WHERE source = $source AND note_id = $note_id "
         "ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC LIMIT 1",
         {"source": source, "note_id": note_id},
     )
     names = [column[0] for column in asked.description or ()]
     row = asked.fetchone()
     return None if row is None else dict(zip(names, row, strict=True))
+
+
+def newest_codes(
+    connection: duckdb.DuckDBPyConnection, source: str, note_id: str, event_id: str
+) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return what the newest tables gave the entities of an event: their version and codes, in their order; None before it was coded."""
+    asked = connection.execute(
+        "SELECT table_version, codes FROM kept_codes WHERE source = $source AND note_id = $note_id "
+        "AND entities_event_id = $event_id ORDER BY table_serial DESC LIMIT 1",
+        {"source": source, "note_id": note_id, "event_id": event_id},
+    )
+    row = asked.fetchone()
+    return None if row is None else (row[0], sorted(row[1] or (), key=lambda one: (one["entity_id"], one["place"])))
 
 
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:

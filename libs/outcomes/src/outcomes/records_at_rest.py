@@ -91,8 +91,11 @@ SCHEMA = pa.schema(
         ("review_reason", pa.string()),
         ("entities", pa.list_(_MENTION)),
         ("relations", pa.list_(_RELATION)),
+        ("encryption_key_id", pa.string()),
+        ("sealed", pa.binary()),
     ]
 )
+"""Where `sealed` is not null the entities have neither words nor prescriptions: they are in it, and only the patient's key opens them."""
 
 CODES = "codes"
 """The folder within the records in which codes lie, with a manifest of their own."""
@@ -186,7 +189,7 @@ class FolderInUse(RuntimeError):
 
 
 def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
-    """One row."""
+    """One row; of a sealed event a sealed one."""
     return {
         "source": event.source,
         "note_id": event.note_id,
@@ -229,6 +232,8 @@ def row_of(event: EntitiesExtracted, zone: ZoneInfo) -> dict[str, Any]:
             }
             for one in event.relations
         ],
+        "encryption_key_id": event.encryption_key_id,
+        "sealed": event.sealed,
     }
 
 

@@ -3,18 +3,29 @@
 `docs/security/sealing.md` says what is sealed where, who can open it, and what each service does without the key store.
 """
 
-from sealing.codec import Missing, OpeningReader, SealingWriter, preparing, reading, seal, unseal, writing
+from sealing.codec import (
+    Missing,
+    OpeningReader,
+    SealingWriter,
+    WordsOpener,
+    opening_words,
+    preparing,
+    reading,
+    seal,
+    unseal,
+    writing,
+)
 from sealing.erasures import Erasures
 from sealing.errors import KeyErased, KeyStoreAway, KeyUnknown, MasterKeyRefused
 from sealing.grant import Grant, NotReadable
 from sealing.keys import PatientKeys
-from sealing.letters import opening_decoders
+from sealing.letters import opening_decoders, sealed_again
 from sealing.masters import MasterKeys
 from sealing.settings import SealingSettings, open_keys
 from sealing.store import Erasure, KeyStore, SqliteKeyStore, StoredKey
 
 __all__ = [
     "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
-    "NotReadable", "OpeningReader", "PatientKeys", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "open_keys", "opening_decoders", "preparing",
-    "reading", "seal", "unseal", "writing",
+    "NotReadable", "OpeningReader", "PatientKeys", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "WordsOpener", "open_keys", "opening_decoders", "opening_words",
+    "preparing", "reading", "seal", "sealed_again", "unseal", "writing",
 ]  # fmt: skip

@@ -7,12 +7,22 @@ from typing import Any, Generic, TypeVar
 
 from contracts.reasons import Reason
 from contracts.record import Record
+from contracts.records import EntitiesExtracted
 from contracts.wire import WireError
 from cryptography.exceptions import InvalidTag
 
 from sealing.errors import KeyErased, KeyUnknown
 from sealing.keys import Key, PatientKeys
-from sealing.texts import SEALED_RECORDS, identity_of, put_back, subject_of, taken_out, written_empty
+from sealing.texts import (
+    SEALED_RECORDS,
+    identity,
+    identity_of,
+    put_back,
+    subject_of,
+    taken_out,
+    words_of,
+    written_empty,
+)
 
 FORMAT = b"\x01"
 """First byte of what is sealed: AES-256-GCM, then 12 bytes of nonce, then the ciphertext with its tag."""
@@ -139,16 +149,56 @@ def unseal(record: Record, keys: PatientKeys) -> None:
         KeyStoreAway: The store does not answer.
     """
     known: Any = record
-    sealed: bytes = known.sealed
     key = _known(keys.of, known.encryption_key_id or "")
-    if not sealed.startswith(FORMAT):
-        raise WireError(Reason.BROKEN_SEAL)
     try:
-        payload = key.cipher.decrypt(sealed[1:_NONCE_END], sealed[_NONCE_END:], identity_of(known, key.key_id))
-        put_back(known, payload)
+        put_back(known, _decrypted(known.sealed, key, identity_of(known, key.key_id)))
     except (InvalidTag, ValueError):
         raise WireError(Reason.BROKEN_SEAL) from None
     _set(known, "sealed", None)
+
+
+def _decrypted(sealed: bytes, key: Key, about: bytes) -> bytes:
+    """Raises InvalidTag, or ValueError when it is no text that we sealed."""
+    if not sealed.startswith(FORMAT):
+        raise ValueError("another format")
+    return key.cipher.decrypt(sealed[1:_NONCE_END], sealed[_NONCE_END:], about)
+
+
+class WordsOpener:
+    """Opens the words of a row at rest, which holds the `sealed` of the `EntitiesExtracted` that it was made from.
+
+    Args:
+        keys: Of the patients.
+    """
+
+    def __init__(self, keys: PatientKeys) -> None:
+        self._keys = keys
+
+    def __call__(
+        self, *, source: str, note_id: str, revision: int, key_id: str, sealed: bytes
+    ) -> list[tuple[str, dict[str, Any] | None]] | None:
+        """The text and the prescription of each entity, in order; None when the key was destroyed.
+
+        Raises:
+            WireError: UNKNOWN_KEY, BROKEN_SEAL.
+            KeyStoreAway: The store does not answer.
+        """
+        try:
+            key = _known(self._keys.of, key_id)
+            about = identity(EntitiesExtracted.SCHEMA_NAME, source, note_id, revision, key_id)
+            words = words_of(_decrypted(sealed, key, about))
+        except WireError as error:
+            if error.reason is Reason.ERASED:
+                return None
+            raise
+        except (InvalidTag, ValueError):
+            raise WireError(Reason.BROKEN_SEAL) from None
+        return [(text, None if prescription is None else prescription.to_dict()) for text, prescription in words]
+
+
+def opening_words(keys: PatientKeys | None) -> WordsOpener | None:
+    """What opens rows at rest; None where nothing may be opened."""
+    return None if keys is None else WordsOpener(keys)
 
 
 def _known(find: Callable[[str], Key], name: str) -> Key:

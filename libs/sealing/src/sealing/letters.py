@@ -1,4 +1,6 @@
-"""Dead letters of notes that were still in clear: their values are sealed whole, since nobody knows what they hold.
+"""Dead letters: those of notes that were still in clear are sealed whole, and what goes back of any letter is sealed as its topic wants it.
+
+Values in clear are sealed whole, since nobody knows what they hold.
 
 Under the patient's key where the note could be read so far; else under the key of the day, which no erasure of a patient reaches:
 such a letter is gone when its topic's retention ends.
@@ -7,21 +9,31 @@ such a letter is gone when its topic's retention ends.
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from contracts.reasons import Reason
+from contracts.record import Record
+from contracts.records import NoteSubmitted
 from contracts.registry import Registry
 from contracts.wire import WireError
 from cryptography.exceptions import InvalidTag
 from runtime.kafka.deadletter import SEALED_WITH, header
+from runtime.kafka.letters import LetterError, Seal
 from runtime.kafka.records import InputRecord, OutputRecord
 from runtime.kafka.seen import Decoders
 
-from sealing.codec import reading
+from sealing.codec import reading, seal
 from sealing.errors import KeyErased, KeyUnknown
 from sealing.keys import PatientKeys
+from sealing.texts import SEALED_RECORDS, SEPARATOR, subject_of, taken_out
 
 _FORMAT = b"\x02"
 _NONCE_END = 13
+_WHY = {
+    Reason.ERASED: "the patient's key was destroyed: this record is gone and cannot be sent again",
+    Reason.UNKNOWN_KEY: "the key store has never had this record's key: name the store that sealed it",
+    Reason.INVALID_RECORD: "a text holds a NUL character: take it out",
+}
 SealLetter = Callable[[OutputRecord, str | None], OutputRecord]
 """Seals a dead letter; the patient's pseudonym where it is known."""
 
@@ -67,6 +79,46 @@ def open_letter(letter: InputRecord, keys: PatientKeys | None) -> bytes | None:
         raise WireError(Reason.UNKNOWN_KEY) from None
     except (InvalidTag, ValueError):
         raise WireError(Reason.BROKEN_SEAL) from None
+
+
+def sealed_again(keys: PatientKeys | None) -> Seal:
+    """What seals a mended record on its way back, as the service that wrote it first did; nothing where sealing is off.
+
+    `notes.submitted.v1` stays as the platform writes it: in clear. A record that now names another patient is sealed under that one's key.
+    What it returns raises LetterError, and KeyStoreAway when the store does not answer.
+    """
+
+    def seal_again(record: Record) -> Record:
+        known: Any = record
+        if known.SCHEMA_NAME == NoteSubmitted.SCHEMA_NAME or known.SCHEMA_NAME not in SEALED_RECORDS:
+            return record
+        if known.sealed is not None:
+            if taken_out(record).decode().strip(SEPARATOR):
+                raise LetterError(
+                    "its texts are sealed and were not opened here: it can go back as it was, or be mended where the keys are"
+                )
+            return record
+        if keys is None:
+            if known.encryption_key_id:
+                raise LetterError(
+                    "it came from a sealed record and no keys are here: it would go back in clear. Mend it where the keys are"
+                )
+            return record
+        try:
+            return seal(_of_its_patient(record, keys), keys)
+        except WireError as error:
+            raise LetterError(_WHY.get(error.reason, str(error.reason))) from None
+
+    return seal_again
+
+
+def _of_its_patient(record: Record, keys: PatientKeys) -> Record:
+    """The record without its key where that is another patient's."""
+    known: Any = record
+    stored = keys.store.find(known.encryption_key_id) if known.encryption_key_id else None
+    if stored is None or stored.subject == subject_of(record):
+        return record
+    return type(record).from_dict({**record.to_dict(), "encryption_key_id": None})
 
 
 def opening_decoders(registry: Registry, prefix: str, keys: PatientKeys | None) -> Decoders:

@@ -5,7 +5,7 @@ assertions, relations and confidences stay in clear, so that counts need no key.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields as fields_of
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -37,7 +37,12 @@ def subject_of(record: Any) -> str:
 
 def identity_of(record: Any, key_id: str) -> bytes:
     """What a sealed text is bound to: the kind of record, its note and revision, and the key."""
-    return f"{record.SCHEMA_NAME}|{record.source}|{record.note_id}|{record.revision}|{key_id}".encode()
+    return identity(record.SCHEMA_NAME, record.source, record.note_id, record.revision, key_id)
+
+
+def identity(kind: str, source: str, note_id: str, revision: int, key_id: str) -> bytes:
+    """As `identity_of`, from its parts."""
+    return f"{kind}|{source}|{note_id}|{revision}|{key_id}".encode()
 
 
 def taken_out(record: Any) -> bytes:
@@ -126,6 +131,21 @@ def put_back(record: Any, payload: bytes) -> None:
         _set(record, "comment", parts[1][1:] if parts[1] else None)
     for entity, text in zip(entities, parts[begin:], strict=False):  # the last part are the prescriptions
         _set(entity, "text", text)
-    for number, *values in json.loads(parts[-1] or "[]"):
-        prescription = Prescription(**dict(zip(_ATTRIBUTES, values, strict=True)))
+    for number, prescription in _prescriptions(parts[-1]):
         _set(entities[number - begin], "prescription", prescription)
+
+
+def words_of(payload: bytes) -> list[tuple[str, Prescription | None]]:
+    """The words of the entities of an opened `EntitiesExtracted`, and their prescriptions, in order.
+
+    Raises:
+        ValueError: They are not those of such a record.
+    """
+    *texts, prescribed = payload.decode().split(SEPARATOR)
+    found: dict[int, Prescription] = dict(_prescriptions(prescribed))
+    return [(text, found.get(number)) for number, text in enumerate(texts)]
+
+
+def _prescriptions(part: str) -> Iterator[tuple[int, Prescription]]:
+    for number, *values in json.loads(part or "[]"):
+        yield number, Prescription(**dict(zip(_ATTRIBUTES, values, strict=True)))

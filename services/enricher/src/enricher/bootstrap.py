@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer
-from contracts.records import EntitiesCoded, EntitiesExtracted
+from contracts.records import EntitiesCoded, EntitiesExtracted, FhirDocumentMade
 from contracts.registry import ConfluentRegistry, Registry
-from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED
+from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED, RECORDS_FHIR
 from contracts.wire import Deserializer, Serializer
 from runtime.errors import SettingsError
 from runtime.kafka.consumer_errors import ConsumerErrors
@@ -28,8 +28,11 @@ from runtime.stream.attempts import Attempts, quarantined
 from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
 from runtime.stream.state import ASSIGNED
 from runtime.stream.swollen import SwollenReader
+from rxtract_fhir import FhirRefused, guide_named, profile_named
+from rxtract_fhir.profiles import Profile
 from terminology import Coder, TerminologyRefused
 
+from enricher.documents import Documents
 from enricher.domain.coding import NoteCoder
 from enricher.handler import STAGE, Codecs, CodingHandler, Publishing, RecodingHandler
 from enricher.metrics import METRICS, NEWER_SERIAL, RECODE_WAITING, TABLE_SERIAL
@@ -53,6 +56,9 @@ def codecs(registry: Registry, settings: EnricherSettings) -> Codecs:
         extracted=Deserializer.for_topic(EntitiesExtracted, registry, extracted),
         coded=Deserializer.for_topic(EntitiesCoded, registry, coded),
         write=Serializer.for_topic(EntitiesCoded, registry, coded),
+        write_document=Serializer.for_topic(FhirDocumentMade, registry, settings.topic(RECORDS_FHIR))
+        if settings.fhir_profiles
+        else None,
     )
 
 
@@ -73,6 +79,8 @@ class Enricher(Shell[EnricherSettings]):
 
     registry: Registry
     coder: NoteCoder
+    profiles: tuple[Profile, ...] = ()
+    """Of the FHIR documents that are made."""
     spans: Spans | None = None
     recode_liveness: Liveness | None = None
     """Of the slow loop, once it runs."""
@@ -83,6 +91,7 @@ class Enricher(Shell[EnricherSettings]):
             "group": self.settings.group(GROUP),
             "tables": self.coder.version,
             "table_serial": self.coder.serial,
+            "fhir_profiles": [one.name for one in self.profiles],
         }
 
     def alive(self) -> Liveness | AllAlive:
@@ -110,9 +119,8 @@ class Enricher(Shell[EnricherSettings]):
     def live_loop(self, made: Codecs) -> ConsumerLoop:
         """Make the loop over what is extracted now; it joins the group when it is run."""
         attempts = Attempts(self.settings.kill_tries, self.metrics)
-        handler = quarantined(
-            CodingHandler(made.extracted, self._publishing(made), DeadLetterBudget()), attempts, STAGE
-        )
+        code = CodingHandler(made.extracted, self._publishing(made), DeadLetterBudget(), self._documents(made))
+        handler = quarantined(code, attempts, STAGE)
         parts = LoopParts(metrics=self.metrics, readiness=self.readiness, liveness=self.liveness)
         return self._loop(GROUP, ENTITIES_EXTRACTED, traced(handler, self.spans, by_place), attempts, parts)
 
@@ -142,6 +150,12 @@ class Enricher(Shell[EnricherSettings]):
 
     def _publishing(self, made: Codecs) -> Publishing:
         return Publishing(self.coder, made.write, self.settings.topic(ENTITIES_CODED), self.metrics)
+
+    def _documents(self, made: Codecs) -> Documents | None:
+        if made.write_document is None:
+            return None
+        guide, topic = guide_named(self.settings.fhir_guide), self.settings.topic(RECORDS_FHIR)
+        return Documents(self.profiles, guide, made.write_document, topic=topic, metrics=self.metrics)
 
     def _loop(self, group: str, topic: str, handler: Handler, attempts: Attempts, parts: LoopParts) -> ConsumerLoop:
         settings = self.settings
@@ -180,6 +194,19 @@ def open_coder(settings: EnricherSettings) -> NoteCoder:
     return coder
 
 
+def wanted_profiles(settings: EnricherSettings) -> tuple[Profile, ...]:
+    """Return the profiles of the documents that are asked for, each once.
+
+    Raises:
+        SettingsError: There is no such profile.
+    """
+    names = [name.strip() for name in settings.fhir_profiles.split(",")] if settings.fhir_profiles else []
+    try:
+        return tuple(profile_named(name) for name in dict.fromkeys(names))
+    except FhirRefused as error:
+        raise SettingsError(f"RXTRACT_FHIR_PROFILES: {error}") from None
+
+
 def bootstrap(
     settings: EnricherSettings,
     *,
@@ -194,8 +221,9 @@ def bootstrap(
         make_coder: Opens the tables.
 
     Raises:
-        SettingsError: The tables cannot be used.
+        SettingsError: The tables cannot be used, or a profile is not known.
     """
+    profiles = wanted_profiles(settings)
     metrics = Metrics(METRICS)
     metrics.build_all()
     coder = make_coder(settings)
@@ -205,6 +233,7 @@ def bootstrap(
         settings=settings,
         registry=registry or ConfluentRegistry(settings.schema_registry_url),
         coder=coder,
+        profiles=profiles,
         metrics=metrics,
         readiness=Readiness(CONTRACT_READ, ASSIGNED),
         spans=open_spans(settings),

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.identity import note_key
-from contracts.records import EntitiesCoded, EntitiesExtracted, EntityLabel
+from contracts.records import EntitiesCoded, EntitiesExtracted, EntityLabel, FhirDocumentMade
 from contracts.wire import Deserializer, Serializer, WireError
 from runtime.kafka.deadletter import DeadLetterBudget, dead_letter, header
 from runtime.kafka.records import InputRecord, OutputRecord
 from runtime.service.metrics import Metrics
 
+from enricher.documents import Documents
 from enricher.domain.coding import NoteCoder, count
 from enricher.metrics import MENTIONS, NEWER_SERIAL, RECODED
 
@@ -31,6 +32,8 @@ class Codecs:
     extracted: Callable[[bytes | None], EntitiesExtracted] | Deserializer[EntitiesExtracted]
     coded: Callable[[bytes | None], EntitiesCoded] | Deserializer[EntitiesCoded]
     write: Callable[[EntitiesCoded], bytes] | Serializer[EntitiesCoded]
+    write_document: Callable[[FhirDocumentMade], bytes] | Serializer[FhirDocumentMade] | None = None
+    """None: no documents are asked for."""
 
 
 class Publishing:
@@ -52,13 +55,16 @@ class Publishing:
         self._counted: Counter[tuple[EntityLabel, str]] = Counter()
         self._serial_header = (TABLE_SERIAL, str(coder.serial).encode())
 
-    def record(self, event: EntitiesExtracted | EntitiesCoded, recoded_from: int | None = None) -> OutputRecord:
-        """Return the record of an event's codes.
+    def coded(self, event: EntitiesExtracted | EntitiesCoded) -> EntitiesCoded:
+        """Return an event's codes."""
+        return self._coder.coded(event)
+
+    def record(self, made: EntitiesCoded, recoded_from: int | None = None) -> OutputRecord:
+        """Return the record of codes.
 
         Raises:
             WireError: It would be too large.
         """
-        made = self._coder.coded(event)
         value = self._write(made)
         count(made, self._counted)
         headers = [self._serial_header]
@@ -80,38 +86,53 @@ class CodingHandler:
         read: From bytes to an event.
         publishing: Makes the records.
         budget: Stops us when too many records are refused: they are our own, so it is we who are wrong.
+        documents: Makes FHIR documents; None: none are asked for.
     """
 
     def __init__(
-        self, read: Callable[[bytes | None], EntitiesExtracted], publishing: Publishing, budget: DeadLetterBudget
+        self,
+        read: Callable[[bytes | None], EntitiesExtracted],
+        publishing: Publishing,
+        budget: DeadLetterBudget,
+        documents: Documents | None = None,
     ) -> None:
         self._read = read
         self._publishing = publishing
         self._budget = budget
+        self._documents = documents
 
     def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
-        """One output for each input, in order.
+        """For each input, in order, its codes and perhaps its documents, or a dead letter.
+
+        An event whose documents cannot be made has its codes all the same, and a dead letter beside them.
 
         Raises:
             BudgetExceeded: Too many records were refused.
         """
-        dead: list[bool] = []
-        outputs = [self._handle(record, dead) for record in records]
+        outputs: list[OutputRecord] = []
+        dead = [self._handle(record, outputs) for record in records]
         self._budget.count_all(dead)
         self._publishing.tell()
+        if self._documents is not None:
+            self._documents.tell()
         return outputs
 
-    def _handle(self, record: InputRecord, dead: list[bool]) -> OutputRecord:
+    def _handle(self, record: InputRecord, outputs: list[OutputRecord]) -> bool:
+        """Add what comes of a record, and return whether it is refused."""
         origin = source = None
         try:
             event = self._read(record.value)
             origin, source = event.origin, event.source
-            output = self._publishing.record(event)
+            coded = self._publishing.coded(event)
+            outputs.append(self._publishing.record(coded))
+            if self._documents is not None:
+                outputs += self._documents.of(event, coded)
         except WireError as error:
-            dead.append(True)
-            return dead_letter(record, error.reason, STAGE, schema_id=error.schema_id, origin=origin, source=source)
-        dead.append(False)
-        return output
+            outputs.append(
+                dead_letter(record, error.reason, STAGE, schema_id=error.schema_id, origin=origin, source=source)
+            )
+            return True
+        return False
 
 
 class RecodingHandler:
@@ -161,7 +182,7 @@ class RecodingHandler:
             try:
                 event = self._read(record.value)
                 if event.table_serial < self._publishing.serial:
-                    outputs.append(self._publishing.record(event, event.table_serial))
+                    outputs.append(self._publishing.record(self._publishing.coded(event), event.table_serial))
                     coded += 1
                 dead.append(False)
             except WireError as error:

@@ -10,6 +10,13 @@ MENTIONS = MetricSpec(
     ("label", "result"),
     "Mentions that were asked for: result is coded, none (no code is sure enough), or sealed.",
 )
+DOCUMENTS = MetricSpec(
+    "rxtract_fhir_documents_total",
+    Kind.COUNTER,
+    "documents",
+    ("profile", "result"),
+    "FHIR documents for records.fhir.v1: result is made, sealed (no key is here, so none is made), or refused (a dead letter).",
+)
 RECODED = MetricSpec(
     "rxtract_recoded_notes_total", Kind.COUNTER, "notes", (), "Notes of before that were coded anew by newer tables."
 )
@@ -35,5 +42,5 @@ NEWER_SERIAL = MetricSpec(
     "Highest serial that was seen on the topic of codes, ours included.",
 )
 
-METRICS: tuple[MetricSpec, ...] = (*SHARED, MENTIONS, RECODED, RECODE_WAITING, TABLE_SERIAL, NEWER_SERIAL)
+METRICS: tuple[MetricSpec, ...] = (*SHARED, MENTIONS, DOCUMENTS, RECODED, RECODE_WAITING, TABLE_SERIAL, NEWER_SERIAL)
 """All of them."""

@@ -5,16 +5,18 @@ Every outside thing is a parameter with the real one as its default: "what does 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from contracts import topics
+from contracts.record import Record
 from contracts.records import (
     DriftDetected,
     DriftWords,
     EntitiesExtracted,
     ModelRef,
     NoteAccepted,
+    QualityMeasured,
     ReviewRequested,
     StatisticsObserved,
 )
@@ -49,6 +51,7 @@ from extractor.handler import COLUMN_NOTES, STAGE, Codecs, ExtractionHandler, To
 from extractor.metrics import DRIFT_UNREVIEWED, METRICS
 from extractor.settings import ExtractorSettings
 
+R = TypeVar("R", bound=Record)
 GROUP = "rxtract-extractor"
 
 _log = get_logger(__name__)
@@ -75,6 +78,7 @@ def codecs(registry: Registry, settings: ExtractorSettings, keys: PatientKeys | 
         statistics=statistics,
         model_event=event_reader(registry, settings),
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
+        quality=Deserializer.for_topic(QualityMeasured, registry, settings.topic(topics.QUALITY_MEASURED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
         plain=PlainCodecs(note, entities, review, statistics) if keys is None else None,
     )
@@ -96,10 +100,12 @@ class Extractor(Shell[ExtractorSettings]):
     spans: Spans | None = None
     episodes: OpenEpisodes = field(default_factory=OpenEpisodes)
     errors: ConsumerErrors = field(init=False)
+    sampling: Sampling = field(init=False)
 
     def __post_init__(self) -> None:
-        """One place takes what all our consumers are told."""
+        """One place takes what all our consumers are told, and one what is to be audited."""
         Shell.__post_init__(self)
+        self.sampling = self._sampling()
         self.errors = ConsumerErrors(self.metrics, self.readiness, self.settings.fault_limit_s)
 
     def run(self) -> int:
@@ -119,13 +125,20 @@ class Extractor(Shell[ExtractorSettings]):
                     part.stop()
 
     def _followers(self, made: Codecs) -> list[Reloader | TopicFollower[Any]]:
-        """Threads beside the stream: open drift, the slow look at the alias, promotions as they are told."""
-        config, topic = self.settings.kafka_client_config(), self.settings.topic(topics.DRIFT_DETECTED)
-        drift = TopicFollower(config, topic, made.drift, self.episodes.tell, metrics=self.metrics, errors=self.errors)
+        """Threads beside the stream: open drift, the audit's rate, the slow look at the alias, promotions as they are told."""
+        parts: list[Reloader | TopicFollower[Any]] = [
+            self._follow(topics.DRIFT_DETECTED, made.drift, self.episodes.tell)
+        ]
+        if self.settings.audit_rate is None and self.sampling.audits:
+            parts.append(self._follow(topics.QUALITY_MEASURED, made.quality, self.sampling.audit_rates.tell))
         if self.keeper is None or self.rules is None:
-            return [drift]
+            return parts
         kept: dict[str, Keeper[Any]] = {self.settings.model_name: self.keeper, self.settings.rules_name: self.rules}
-        return [drift, *followers(self.settings, kept, made.model_event, self.metrics, errors=self.errors)]
+        return [*parts, *followers(self.settings, kept, made.model_event, self.metrics, errors=self.errors)]
+
+    def _follow(self, topic: str, decode: Deserializer[R], on_record: Callable[[R], None]) -> TopicFollower[R]:
+        config, name = self.settings.kafka_client_config(), self.settings.topic(topic)
+        return TopicFollower(config, name, decode, on_record, metrics=self.metrics, errors=self.errors)
 
     def app(self, made: Codecs) -> BatchApp:
         """Make the Faust application; it joins the group when it is run."""
@@ -163,7 +176,7 @@ class Extractor(Shell[ExtractorSettings]):
             DeadLetterBudget(),
             metrics=self.metrics,
             review_below=self.settings.review_below,
-            sampling=self._sampling(),
+            sampling=self.sampling,
             new_words=NewWords(self._drifted_segment, lambda: self.episodes.are_open),
             attempts=self.settings.tag_attempts,
             column_notes=COLUMN_NOTES,
@@ -176,7 +189,7 @@ class Extractor(Shell[ExtractorSettings]):
     def _sampling(self) -> Sampling:
         settings = self.settings
         rates = SamplingRates(
-            settings.audit_rate,
+            SamplingRates().audit if settings.audit_rate is None else settings.audit_rate,
             settings.drift_warning_rate,
             daily_budget=settings.drift_daily_budget,
             audit_of=parse_rates(settings.audit_rates),
@@ -196,6 +209,7 @@ class Extractor(Shell[ExtractorSettings]):
             "rules": None if rules is None else {"name": rules.name, "version": rules.version},
             "rules_serial": None if rules is None else rules.serial,
             "group": self.settings.group(GROUP),
+            "audit_rate": self.sampling.audit_rates.usual if self.sampling.audits else None,
         }
 
     def _serving(self) -> Callable[[], LoadedModel]:

@@ -19,6 +19,7 @@ from contracts.records import (
     ModelEvent,
     NoteAccepted,
     Origin,
+    QualityMeasured,
     ReviewRequested,
     StatisticsObserved,
 )
@@ -69,6 +70,7 @@ class Codecs:
     statistics: Callable[[StatisticsObserved], bytes]
     model_event: Deserializer[ModelEvent]
     drift: Deserializer[DriftDetected]
+    quality: Deserializer[QualityMeasured]
     words: Serializer[DriftWords]
     plain: PlainCodecs | None = None
 

@@ -22,7 +22,12 @@ class ExtractorSettings(ServedModelSettings, SealingSettings):
         description="file with the key by which audit and drift samples are drawn, the same for all replicas; without it only unsure notes are reviewed",
         json_schema_extra=SECRET,
     )
-    audit_rate: float = Field(0.01, ge=0, le=1, description="share of live notes that are audited at random")
+    audit_rate: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="fixed share of live notes that are audited at random; without it the share follows what was measured (RXTRACT_AUDIT_F1_WITHIN), from 0.01 at first",
+    )
     audit_rates: str = Field(
         "",
         description='other audit rates of single segments, as JSON: {"city=Pune": 0.05, "city=Pune|specialty=cardiology": 0.2}',

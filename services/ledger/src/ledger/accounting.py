@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 
 from runtime.service.clock import now_ms
 
@@ -17,6 +19,7 @@ LETTER_TOPIC = "__streams.errors.topic"
 LETTER_PARTITION = "__streams.errors.partition"
 LETTER_OFFSET = "__streams.errors.offset"
 _AGAIN = "REEXTRACT"
+_topic_of = itemgetter(0)
 
 
 class Role(StrEnum):
@@ -63,24 +66,40 @@ class Accounting:
         Raises:
             RegistryUnavailable: Nothing of it was taken.
         """
-        read = self._read
-        named = [read(record.value) for record in records]
+        runs = [(topic, list(run)) for topic, run in groupby(records, _topic_of)]
+        named = [self._names(run) for _, run in runs]
         now = self._clock()
-        roles, book = self._roles, self._book
-        for record, identity in zip(records, named, strict=True):
-            role = roles[record.topic]
+        for (topic, run), names in zip(runs, named, strict=True):
+            role = self._roles[topic]
             if role is Role.EFFECTS:
-                if identity is None:
-                    self._on_unread(record.topic)
-                else:
-                    book.answer(identity)
+                self._answered(topic, names)
             elif role is Role.SUBMITTED:
-                place = (SUBMITTED, record.partition, record.offset)
-                book.submit(identity or place_identity(*place), place, record.at_ms, now)
+                self._submitted(run, names, now)
             elif role is Role.ACCEPTED:
-                self._accepted(record, identity, now)
+                self._accepted_all(run, names, now)
             else:
-                self._refused(record, identity, now)
+                for record, identity in zip(run, names, strict=True):
+                    self._refused(record, identity, now)
+
+    def _answered(self, topic: str, names: Sequence[bytes | None]) -> None:
+        self._book.answer_all(names)
+        for _ in range(names.count(None)):
+            self._on_unread(topic)
+
+    def _submitted(self, records: Sequence[Record], names: Sequence[bytes | None], now: int) -> None:
+        places = [(SUBMITTED, partition, offset) for _, partition, offset, _, _, _ in records]
+        identities = [identity or place_identity(*place) for identity, place in zip(names, places, strict=True)]
+        self._book.submit_all(identities, places, [record.at_ms for record in records], now)
+
+    def _accepted_all(self, records: Sequence[Record], names: Sequence[bytes | None], now: int) -> None:
+        move_at_once = self._book.move_at_once
+        for record, identity in zip(records, names, strict=True):
+            _, partition, offset, at_ms, _, headers = record
+            if identity is not None and len(headers) == 1 and headers[0][0] == ORIGIN_HEADER:  # nearly always
+                origin = _origin(headers[0][1])
+                if origin is not None and move_at_once(identity, origin, (ACCEPTED, partition, offset), at_ms):
+                    continue
+            self._accepted(record, identity, now)
 
     def _accepted(self, record: Record, identity: bytes | None, now: int) -> None:
         place = (ACCEPTED, record.partition, record.offset)
@@ -116,6 +135,15 @@ class Accounting:
             self._book.refuse((SUBMITTED, partition, offset))
         else:
             self._book.refuse((ACCEPTED, partition, offset), identity)
+
+    def _names(self, records: Sequence[Record]) -> list[bytes | None]:
+        """The identities of records of one topic, which are nearly always of one writer."""
+        values = [record.value for record in records]
+        first = values[0]
+        layout = None if not first else self._layouts.get(first[:HEADER_BYTES]) or self._learn(first)
+        if first is None or layout is None:
+            return [self._read(value) for value in values]
+        return layout.identities(values, first[:HEADER_BYTES], self._read)
 
     def _read(self, value: bytes | None) -> bytes | None:
         """The identity of a record; None where it names no note."""

@@ -39,6 +39,7 @@ _MOST_AT_ONCE = 1_000
 _MAX_SECONDS = 24 * 3600.0
 _PACE_S = 3600
 AS_THE_MODEL = "as the model left it"
+AS_HELD = "as the person left it whose labels wait"
 
 
 class Publisher(Protocol):
@@ -474,13 +475,22 @@ class Desk:
         self._store.note_held(who.annotator, note, self._lease_s)
         self._store.save_draft(who.annotator, note, revision, draft)
 
-    def look(self, who: Reviewer, note: str) -> Looked | None:
-        """A note to look at, without taking it; None when it was never sent to review, or its text is gone."""
+    def look(self, who: Reviewer, note: str, of: str = "") -> Looked | None:
+        """A note to look at, without taking it; None when it was never sent to review, or its text is gone.
+
+        Args:
+            who: Who looks.
+            note: Its key.
+            of: Annotator whose labels wait for a lead: to a lead the note is shown as that person left it.
+        """
         self._need_ready()
         entry = self._store.entries([note]).get(note)
         request = self._requests.read(entry.task.partition, entry.task.offset) if entry else None
         if entry is None or request is None or note_key(request.source, request.note_id) != note:
             return None
+        verdict = entry.verdicts.get(of) if who.leads else None
+        if verdict is not None and entry.trust.holds(of, verdict.at):
+            return Looked(request, verdict.spans, AS_HELD)
         is_checked = self._checks.waits(who.annotator, note)
         shown = shown_spans(who.annotator, entry.task, entry.verdicts, entry.trust, is_checked=is_checked)
         return Looked(request, *(shown or (spans_of(request.entities), AS_THE_MODEL)))

@@ -135,6 +135,16 @@ class Watching:
         self.judged(event)
         return event
 
+    def held_since(self, annotator: str) -> int | None:
+        """Since when a person's labels wait for a lead, UTC milliseconds; None while they count."""
+        last = self._people.judged().get(annotator)
+        return None if last is None else _since(last)
+
+    def held_notes(self, annotator: str) -> list[str]:
+        """The notes whose labels wait for a lead, the newest first."""
+        since = self.held_since(annotator)
+        return [] if since is None else self._people.decided(annotator, since)[::-1]
+
     def listed(self) -> list[dict[str, Any]]:
         """Everybody who was ever judged, whose labels are held first, the newest first."""
         judged = self._people.judged().values()
@@ -150,6 +160,10 @@ def _held(last: AnnotatorJudged | None, state: TrustState, *, since: int, at: in
     )
 
 
+def _since(event: AnnotatorJudged) -> int | None:
+    return min((one.since for one in event.held if one.until is None), default=None)
+
+
 def _row(event: AnnotatorJudged, *, is_held: bool) -> dict[str, Any]:
     return {
         "annotator": event.annotator,
@@ -157,7 +171,7 @@ def _row(event: AnnotatorJudged, *, is_held: bool) -> dict[str, Any]:
         "state": event.state.value,
         "doubt": event.doubt.value,
         "decisions": event.decisions,
-        "since": min((one.since for one in event.held if one.until is None), default=None),
+        "since": _since(event),
         "judged_at": event.judged_at,
         "judged_by": event.judged_by,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.records import QualityMeasured
+from contracts.records import EntitiesExtracted, QualityMeasured
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.topics import (
     ENTITIES_CODED,
@@ -39,7 +39,7 @@ from runtime.web.client_tokens import Tokens
 from runtime.web.door import Address, DoorShell
 from runtime.web.people import People
 from runtime.web.server import HTTP
-from sealing import Erasures, PatientKeys, opening_decoders, reading
+from sealing import Erasures, PatientKeys, opening_decoders, opening_words, reading, sealed_again
 
 from scorekeeper.adapters.ledger import LedgerAccount
 from scorekeeper.adapters.letters import Letters
@@ -95,6 +95,8 @@ def share(settings: ScorekeeperSettings) -> Shared:
         settings.validator_rupees_per_hour,
         settings.machine_rupees_per_hour,
         settings.audit_f1_within,
+        settings.audit_rate_least,
+        settings.audit_rate_most,
     )
     return Shared(
         settings=settings,
@@ -117,14 +119,18 @@ class Codecs:
 
 
 def codecs(settings: ScorekeeperSettings, registry: Registry, keys: PatientKeys | None = None) -> Codecs:
-    """Make the codecs of all topics that are read or written.
+    """Make the codecs of all topics that are read or written. Entities are not opened: their words go to rest as they come.
 
     Raises:
         RegistryUnavailable: The registry is away.
         SchemaNotFound: Our schemas are not registered yet.
     """
     readers = {
-        name: reading(Deserializer.for_topic(record, registry, settings.topic(name)), record, keys)
+        name: reading(
+            Deserializer.for_topic(record, registry, settings.topic(name)),
+            record,
+            None if record is EntitiesExtracted else keys,
+        )
         for name, record in RECORD_TYPES.items()
     }
     return Codecs(readers, Serializer.for_topic(QualityMeasured, registry, settings.topic(QUALITY_MEASURED)))
@@ -266,7 +272,7 @@ def access_log(shared: Shared, producer: KafkaProducer | None = None) -> AccessL
 def application(shared: Shared) -> FastAPI:
     """The control page and its API."""
     settings = shared.settings
-    questions = Questions(settings.records_dir, settings.least_patients)
+    questions = Questions(settings.records_dir, settings.least_patients, opens=opening_words(shared.keys))
     account = LedgerAccount(settings.ledger_url) if settings.ledger_url else None
     page = Page(shared.board, questions, settings.least_patients, settings.score_desk_url, account=account)
     door = Door(shared.people, access_log(shared))
@@ -279,7 +285,8 @@ def dead_letters(shared: Shared) -> Letters:
     """What leads look at, mend and send again."""
     settings, registry = shared.settings, ConfluentRegistry(shared.settings.schema_registry_url)
     errors = ConsumerErrors(shared.metrics, shared.readiness, settings.fault_limit_s)
-    return Letters(settings, registry, opening_decoders(registry, settings.topic_prefix, shared.keys), errors)
+    decoders = opening_decoders(registry, settings.topic_prefix, shared.keys)
+    return Letters(settings, registry, decoders, errors, seal=sealed_again(shared.keys))
 
 
 def notes_api(shared: Shared) -> NotesApi | None:
@@ -290,7 +297,14 @@ def notes_api(shared: Shared) -> NotesApi | None:
     tokens = Tokens({}, path, shared.metrics, variable="RXTRACT_SCORE_CLIENT_TOKENS_FILE")
     url = shared.settings.ledger_url
     waiting = LedgerAccount(url).waiting if url else nothing_waits
-    return NotesApi(shared.settings.records_dir, shared.board, tokens, held=shared.held, waiting=waiting)
+    return NotesApi(
+        shared.settings.records_dir,
+        shared.board,
+        tokens,
+        held=shared.held,
+        waiting=waiting,
+        opens=opening_words(shared.keys),
+    )
 
 
 def serve(settings: ScorekeeperSettings) -> None:

@@ -49,6 +49,15 @@ class ScorekeeperSettings(AccessLogSettings, SealingSettings):
     audit_f1_within: float = Field(
         0.03, ge=0.005, le=0.2, description="how near to the true F1 the audit of a week shall be: 0.03 is 3 points"
     )
+    audit_rate_least: float = Field(
+        0.0001, ge=0, le=1, description="share of live notes that the audit draws at least, whatever its size asks for"
+    )
+    audit_rate_most: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="share of live notes that the audit draws at most: it spares people while few notes come",
+    )
     entry_minutes: float = Field(4.0, ge=0, description="minutes that typing one note by hand took")
     validator_rupees_per_hour: float = Field(300.0, ge=0, description="cost of an hour of a validator, in rupees")
     machine_rupees_per_hour: float = Field(60.0, ge=0, description="cost of an hour of all machines, in rupees")

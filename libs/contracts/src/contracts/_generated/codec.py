@@ -75,8 +75,8 @@ _TRUSTDOUBT = {0: records.TrustDoubt.UNKNOWN, 2: records.TrustDoubt.NONE, 4: rec
 _TRUSTDOUBT_BYTES = {records.TrustDoubt.UNKNOWN: b'\x00', records.TrustDoubt.NONE: b'\x02', records.TrustDoubt.FAILED_CHECKS: b'\x04', records.TrustDoubt.TOO_FAST: b'\x06', records.TrustDoubt.NEVER_CHANGES: b'\x08', records.TrustDoubt.ALWAYS_THE_SAME: b'\n'}
 _TRUSTDOUBT_NAMES: dict[str, Any] = {member: member for member in records.TrustDoubt}
 
-_DESKCHANGE = {0: records.DeskChange.UNKNOWN, 2: records.DeskChange.GUIDELINE_EDITED, 4: records.DeskChange.RESERVED, 6: records.DeskChange.RELEASED}
-_DESKCHANGE_BYTES = {records.DeskChange.UNKNOWN: b'\x00', records.DeskChange.GUIDELINE_EDITED: b'\x02', records.DeskChange.RESERVED: b'\x04', records.DeskChange.RELEASED: b'\x06'}
+_DESKCHANGE = {0: records.DeskChange.UNKNOWN, 2: records.DeskChange.GUIDELINE_EDITED, 4: records.DeskChange.RESERVED, 6: records.DeskChange.RELEASED, 8: records.DeskChange.CODE_PROPOSED, 10: records.DeskChange.CODE_ACCEPTED, 12: records.DeskChange.CODE_REFUSED}
+_DESKCHANGE_BYTES = {records.DeskChange.UNKNOWN: b'\x00', records.DeskChange.GUIDELINE_EDITED: b'\x02', records.DeskChange.RESERVED: b'\x04', records.DeskChange.RELEASED: b'\x06', records.DeskChange.CODE_PROPOSED: b'\x08', records.DeskChange.CODE_ACCEPTED: b'\n', records.DeskChange.CODE_REFUSED: b'\x0c'}
 _DESKCHANGE_NAMES: dict[str, Any] = {member: member for member in records.DeskChange}
 
 _DRIFTLEVEL = {0: records.DriftLevel.UNKNOWN, 2: records.DriftLevel.WARNING, 4: records.DriftLevel.CRITICAL, 6: records.DriftLevel.RECOVERED}
@@ -277,6 +277,11 @@ def resolved_desk_changed(d: dict[str, Any]) -> records.DeskChanged:
     r.text = d["text"]
     r.segment = d["segment"]
     r.annotators = tuple([item for item in d["annotators"]])
+    r.mention = d["mention"]
+    r.label = d["label"]
+    r.code_system = d["code_system"]
+    r.code = d["code"]
+    r.code_display = d["code_display"]
     r.changed_by = d["changed_by"]
     r.changed_at = d["changed_at"]
     r.encryption_key_id = d["encryption_key_id"]
@@ -443,6 +448,34 @@ def resolved_entities_extracted(d: dict[str, Any]) -> records.EntitiesExtracted:
     return r
 
 
+def resolved_fhir_document_made(d: dict[str, Any]) -> records.FhirDocumentMade:
+    r: Any = _new(twins.FhirDocumentMade)
+    r.event_id = d["event_id"]
+    r.entities_event_id = d["entities_event_id"]
+    r.source = d["source"]
+    r.note_id = d["note_id"]
+    r.revision = d["revision"]
+    r.origin = _ORIGIN_NAMES[d["origin"]]
+    r.model = resolved_model_ref(d["model"])
+    r.rules_version = d["rules_version"]
+    r.rules_serial = d["rules_serial"]
+    r.table_version = d["table_version"]
+    r.table_serial = d["table_serial"]
+    r.profile = d["profile"]
+    r.guide = d["guide"]
+    r.patient_ref = d["patient_ref"]
+    r.written_at = d["written_at"]
+    r.extracted_at = d["extracted_at"]
+    r.bundle = d["bundle"]
+    r.pseudonym_key_id = d["pseudonym_key_id"]
+    r.purpose = d["purpose"]
+    r.consent_artefact_id = d["consent_artefact_id"]
+    r.encryption_key_id = d["encryption_key_id"]
+    r.sealed = d["sealed"]
+    r.__class__ = records.FhirDocumentMade
+    return r
+
+
 def resolved_model_command(d: dict[str, Any]) -> records.ModelCommand:
     r: Any = _new(twins.ModelCommand)
     r.command_id = d["command_id"]
@@ -554,6 +587,7 @@ def resolved_quality_measured(d: dict[str, Any]) -> records.QualityMeasured:
     r.labels = tuple([resolved_label_quality(item) for item in d["labels"]])
     r.estimated_f1 = d["estimated_f1"]
     r.prefill_bias = d["prefill_bias"]
+    r.audit_rate = d["audit_rate"]
     r.measured_at = d["measured_at"]
     r.__class__ = records.QualityMeasured
     return r
@@ -1890,18 +1924,19 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             count_5 = number_7
             i += 1
     record.annotators = tuple(items_3)
-    n = SHORT_LENGTHS[b[i]]
-    if n < 0:
-        n, i = read_length(b, i)
+    branch_8 = b[i]
+    i += 1
+    if branch_8 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.mention = b[i : (i := i + n)].decode()
+    elif branch_8 == 0:
+        record.mention = None
     else:
-        i += 1
-    record.changed_by = b[i : (i := i + n)].decode()
-    number_8 = SHORT_LONGS[b[i]]
-    if number_8 is None:
-        record.changed_at, i = read_long(b, i)
-    else:
-        record.changed_at = number_8
-        i += 1
+        raise ValueError("no such branch")
     branch_9 = b[i]
     i += 1
     if branch_9 == 2:
@@ -1910,9 +1945,9 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.encryption_key_id = b[i : (i := i + n)].decode()
+        record.label = b[i : (i := i + n)].decode()
     elif branch_9 == 0:
-        record.encryption_key_id = None
+        record.label = None
     else:
         raise ValueError("no such branch")
     branch_10 = b[i]
@@ -1923,8 +1958,72 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.sealed = b[i : (i := i + n)]
+        record.code_system = b[i : (i := i + n)].decode()
     elif branch_10 == 0:
+        record.code_system = None
+    else:
+        raise ValueError("no such branch")
+    branch_11 = b[i]
+    i += 1
+    if branch_11 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.code = b[i : (i := i + n)].decode()
+    elif branch_11 == 0:
+        record.code = None
+    else:
+        raise ValueError("no such branch")
+    branch_12 = b[i]
+    i += 1
+    if branch_12 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.code_display = b[i : (i := i + n)].decode()
+    elif branch_12 == 0:
+        record.code_display = None
+    else:
+        raise ValueError("no such branch")
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.changed_by = b[i : (i := i + n)].decode()
+    number_13 = SHORT_LONGS[b[i]]
+    if number_13 is None:
+        record.changed_at, i = read_long(b, i)
+    else:
+        record.changed_at = number_13
+        i += 1
+    branch_14 = b[i]
+    i += 1
+    if branch_14 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_14 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_15 = b[i]
+    i += 1
+    if branch_15 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_15 == 0:
         record.sealed = None
     else:
         raise ValueError("no such branch")
@@ -1946,10 +2045,15 @@ def write_desk_changed(r: records.DeskChanged, header: bytes) -> bytes:
         for item_8 in items_7:
             data_9 = item_8.encode()
             out += (LONGS[len(data_9)], data_9,)
-    data_10 = r.changed_by.encode()
-    value_11 = r.encryption_key_id
-    value_13 = r.sealed
-    out += (b"\x00", LONGS[len(data_10)], data_10, LONGS[r.changed_at], b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11.encode())] + data_12, b"\x00" if value_13 is None else b"\x02" + LONGS[len(data_14 := value_13)] + data_14,)
+    value_10 = r.mention
+    value_12 = r.label
+    value_14 = r.code_system
+    value_16 = r.code
+    value_18 = r.code_display
+    data_20 = r.changed_by.encode()
+    value_21 = r.encryption_key_id
+    value_23 = r.sealed
+    out += (b"\x00", b"\x00" if value_10 is None else b"\x02" + LONGS[len(data_11 := value_10.encode())] + data_11, b"\x00" if value_12 is None else b"\x02" + LONGS[len(data_13 := value_12.encode())] + data_13, b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15, b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17, b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18.encode())] + data_19, LONGS[len(data_20)], data_20, LONGS[r.changed_at], b"\x00" if value_21 is None else b"\x02" + LONGS[len(data_22 := value_21.encode())] + data_22, b"\x00" if value_23 is None else b"\x02" + LONGS[len(data_24 := value_23)] + data_24,)
     return b"".join(out)
 
 
@@ -3220,6 +3324,242 @@ def write_entities_extracted(r: records.EntitiesExtracted, header: bytes) -> byt
     return b"".join(out)
 
 
+def read_fhir_document_made(b: bytes, i: int) -> records.FhirDocumentMade:
+    record: Any = _new(twins.FhirDocumentMade)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.entities_event_id = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.source = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.note_id = b[i : (i := i + n)].decode()
+    number_1 = SHORT_LONGS[b[i]]
+    if number_1 is None:
+        record.revision, i = read_int(b, i)
+    else:
+        record.revision = number_1
+        i += 1
+    record.origin = _ORIGIN[b[i]]
+    i += 1
+    model_ref_2: Any = _new(twins.ModelRef)
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    model_ref_2.name = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    model_ref_2.version = b[i : (i := i + n)].decode()
+    number_3 = SHORT_LONGS[b[i]]
+    if number_3 is None:
+        model_ref_2.serial, i = read_long(b, i)
+    else:
+        model_ref_2.serial = number_3
+        i += 1
+    model_ref_2.__class__ = records.ModelRef
+    record.model = model_ref_2
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.rules_version = b[i : (i := i + n)].decode()
+    number_4 = SHORT_LONGS[b[i]]
+    if number_4 is None:
+        record.rules_serial, i = read_long(b, i)
+    else:
+        record.rules_serial = number_4
+        i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.table_version = b[i : (i := i + n)].decode()
+    number_5 = SHORT_LONGS[b[i]]
+    if number_5 is None:
+        record.table_serial, i = read_long(b, i)
+    else:
+        record.table_serial = number_5
+        i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.profile = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.guide = b[i : (i := i + n)].decode()
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.patient_ref = b[i : (i := i + n)].decode()
+    number_6 = SHORT_LONGS[b[i]]
+    if number_6 is None:
+        record.written_at, i = read_long(b, i)
+    else:
+        record.written_at = number_6
+        i += 1
+    number_7 = SHORT_LONGS[b[i]]
+    if number_7 is None:
+        record.extracted_at, i = read_long(b, i)
+    else:
+        record.extracted_at = number_7
+        i += 1
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.bundle = b[i : (i := i + n)].decode()
+    branch_8 = b[i]
+    i += 1
+    if branch_8 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.pseudonym_key_id = b[i : (i := i + n)].decode()
+    elif branch_8 == 0:
+        record.pseudonym_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_9 = b[i]
+    i += 1
+    if branch_9 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.purpose = b[i : (i := i + n)].decode()
+    elif branch_9 == 0:
+        record.purpose = None
+    else:
+        raise ValueError("no such branch")
+    branch_10 = b[i]
+    i += 1
+    if branch_10 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.consent_artefact_id = b[i : (i := i + n)].decode()
+    elif branch_10 == 0:
+        record.consent_artefact_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_11 = b[i]
+    i += 1
+    if branch_11 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_11 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_12 = b[i]
+    i += 1
+    if branch_12 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_12 == 0:
+        record.sealed = None
+    else:
+        raise ValueError("no such branch")
+    record.__class__ = records.FhirDocumentMade
+    if i != len(b):
+        raise ValueError("the bytes do not end with the record")
+    return record
+
+
+def write_fhir_document_made(r: records.FhirDocumentMade, header: bytes) -> bytes:
+    data_1 = r.event_id.encode()
+    data_2 = r.entities_event_id.encode()
+    data_3 = r.source.encode()
+    data_4 = r.note_id.encode()
+    model_ref_5 = r.model
+    data_6 = model_ref_5.name.encode()
+    data_7 = model_ref_5.version.encode()
+    data_8 = r.rules_version.encode()
+    data_9 = r.table_version.encode()
+    data_10 = r.profile.encode()
+    data_11 = r.guide.encode()
+    data_12 = r.patient_ref.encode()
+    data_13 = r.bundle.encode()
+    value_14 = r.pseudonym_key_id
+    value_16 = r.purpose
+    value_18 = r.consent_artefact_id
+    value_20 = r.encryption_key_id
+    value_22 = r.sealed
+    return b"".join(
+        (
+            header,
+            LONGS[len(data_1)], data_1,
+            LONGS[len(data_2)], data_2,
+            LONGS[len(data_3)], data_3,
+            LONGS[len(data_4)], data_4,
+            INTS[r.revision],
+            _ORIGIN_BYTES[r.origin],
+            LONGS[len(data_6)], data_6,
+            LONGS[len(data_7)], data_7,
+            LONGS[model_ref_5.serial],
+            LONGS[len(data_8)], data_8,
+            LONGS[r.rules_serial],
+            LONGS[len(data_9)], data_9,
+            LONGS[r.table_serial],
+            LONGS[len(data_10)], data_10,
+            LONGS[len(data_11)], data_11,
+            LONGS[len(data_12)], data_12,
+            LONGS[r.written_at],
+            LONGS[r.extracted_at],
+            LONGS[len(data_13)], data_13,
+            b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15,
+            b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17,
+            b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18.encode())] + data_19,
+            b"\x00" if value_20 is None else b"\x02" + LONGS[len(data_21 := value_20.encode())] + data_21,
+            b"\x00" if value_22 is None else b"\x02" + LONGS[len(data_23 := value_22)] + data_23,
+        )
+    )
+
+
 def read_model_command(b: bytes, i: int) -> records.ModelCommand:
     record: Any = _new(twins.ModelCommand)
     n = SHORT_LENGTHS[b[i]]
@@ -4088,11 +4428,20 @@ def read_quality_measured(b: bytes, i: int) -> records.QualityMeasured:
         record.prefill_bias = None
     else:
         raise ValueError("no such branch")
-    number_19 = SHORT_LONGS[b[i]]
-    if number_19 is None:
+    branch_19 = b[i]
+    i += 1
+    if branch_19 == 2:
+        (record.audit_rate,) = _DOUBLES_1.unpack_from(b, i)
+        i += 8
+    elif branch_19 == 0:
+        record.audit_rate = None
+    else:
+        raise ValueError("no such branch")
+    number_20 = SHORT_LONGS[b[i]]
+    if number_20 is None:
         record.measured_at, i = read_long(b, i)
     else:
-        record.measured_at = number_19
+        record.measured_at = number_20
         i += 1
     record.__class__ = records.QualityMeasured
     if i != len(b):
@@ -4120,7 +4469,8 @@ def write_quality_measured(r: records.QualityMeasured, header: bytes) -> bytes:
             out += (LONGS[len(data_9)], data_9, _DOUBLES_5.pack(label_quality_8.precision, label_quality_8.recall, label_quality_8.f1, label_quality_8.f1_low, label_quality_8.f1_high), INTS[label_quality_8.support], b"\x00" if value_10 is None else b"\x02" + _DOUBLES_1.pack(value_10), b"\x00" if value_11 is None else b"\x02" + _DOUBLES_1.pack(value_11), b"\x00" if value_12 is None else b"\x02" + _DOUBLES_1.pack(value_12), b"\x00" if value_13 is None else b"\x02" + _DOUBLES_1.pack(value_13),)
     value_14 = r.estimated_f1
     value_15 = r.prefill_bias
-    out += (b"\x00", b"\x00" if value_14 is None else b"\x02" + _DOUBLES_1.pack(value_14), b"\x00" if value_15 is None else b"\x02" + _DOUBLES_1.pack(value_15), LONGS[r.measured_at],)
+    value_16 = r.audit_rate
+    out += (b"\x00", b"\x00" if value_14 is None else b"\x02" + _DOUBLES_1.pack(value_14), b"\x00" if value_15 is None else b"\x02" + _DOUBLES_1.pack(value_15), b"\x00" if value_16 is None else b"\x02" + _DOUBLES_1.pack(value_16), LONGS[r.measured_at],)
     return b"".join(out)
 
 
@@ -4913,6 +5263,7 @@ READERS: dict[type, Callable[[bytes, int], Any]] = {
     records.DriftWords: read_drift_words,
     records.EntitiesCoded: read_entities_coded,
     records.EntitiesExtracted: read_entities_extracted,
+    records.FhirDocumentMade: read_fhir_document_made,
     records.ModelCommand: read_model_command,
     records.ModelEvent: read_model_event,
     records.NoteAccepted: read_note_accepted,
@@ -4933,6 +5284,7 @@ RESOLVED: dict[type, Callable[[dict[str, Any]], Any]] = {
     records.DriftWords: resolved_drift_words,
     records.EntitiesCoded: resolved_entities_coded,
     records.EntitiesExtracted: resolved_entities_extracted,
+    records.FhirDocumentMade: resolved_fhir_document_made,
     records.ModelCommand: resolved_model_command,
     records.ModelEvent: resolved_model_event,
     records.NoteAccepted: resolved_note_accepted,
@@ -4953,6 +5305,7 @@ WRITERS: dict[type, Callable[[Any, bytes], bytes]] = {
     records.DriftWords: write_drift_words,
     records.EntitiesCoded: write_entities_coded,
     records.EntitiesExtracted: write_entities_extracted,
+    records.FhirDocumentMade: write_fhir_document_made,
     records.ModelCommand: write_model_command,
     records.ModelEvent: write_model_event,
     records.NoteAccepted: write_note_accepted,

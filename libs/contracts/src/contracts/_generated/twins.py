@@ -165,6 +165,11 @@ class DeskChanged(Record):
         "text",
         "segment",
         "annotators",
+        "mention",
+        "label",
+        "code_system",
+        "code",
+        "code_display",
         "changed_by",
         "changed_at",
         "encryption_key_id",
@@ -320,6 +325,33 @@ class EntitiesExtracted(Record):
     )
 
 
+class FhirDocumentMade(Record):
+    __slots__ = (
+        "event_id",
+        "entities_event_id",
+        "source",
+        "note_id",
+        "revision",
+        "origin",
+        "model",
+        "rules_version",
+        "rules_serial",
+        "table_version",
+        "table_serial",
+        "profile",
+        "guide",
+        "patient_ref",
+        "written_at",
+        "extracted_at",
+        "bundle",
+        "pseudonym_key_id",
+        "purpose",
+        "consent_artefact_id",
+        "encryption_key_id",
+        "sealed",
+    )
+
+
 class ModelCommand(Record):
     __slots__ = (
         "command_id",
@@ -426,6 +458,7 @@ class QualityMeasured(Record):
         "labels",
         "estimated_f1",
         "prefill_bias",
+        "audit_rate",
         "measured_at",
     )
 

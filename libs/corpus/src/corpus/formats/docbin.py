@@ -117,7 +117,10 @@ def _documents(source: Source, report: Report, found: Mapping[str, Any]) -> Iter
     table = table.reshape(-1, len(attributes))
     columns = [attributes.index(each) for each in (ORTH, ENT_IOB, ENT_TYPE)]
     if any(group not in {b"", b"\x90"} for group in found.get("span_groups") or ()) and not table[:, columns[2]].any():
-        report.say(f"{source.path.name}: its span groups are not read, only the entities of each document (doc.ents)")
+        raise Refused(
+            "all its spans stand in span groups, which are not read, and no document has entities: set doc.ents, or write Doc.to_json lines",
+            "span groups",
+        )
     start = 0
     for number, length in enumerate(lengths.tolist(), 1):
         rows = table[start : start + length][:, columns].tolist()

@@ -78,6 +78,7 @@ class JsonReader:
         return kind, [] if note is None else [note]
 
     def _plain(self, record: Mapping[str, Any], line: int) -> FoundNote:
+        record = self._records.without_groups(record, line)
         note = self._records.plain(record, line)
         key, _ = span_key(record)
         own = {**record, "tokens": record.get("tokens") if _places(record.get("tokens")) else None}
@@ -131,7 +132,7 @@ def _kind_by_text(value: Mapping[str, Any], keys: set[str]) -> str:  # noqa: PLR
         return "LightTag"
     if keys & {"annotation_id", "lead_time"} or any(_regions(item) for item in value.values()):
         return "Label Studio JSON_MIN"
-    if "ents" in keys and "spans" not in keys:
+    if "ents" in keys and not isinstance(value.get("spans"), list):
         return "spaCy documents as JSON"
     if {"annotation_approver", "Comments"} & keys or _doccano(value):
         return "doccano"

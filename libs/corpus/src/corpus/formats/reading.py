@@ -41,7 +41,16 @@ if TYPE_CHECKING:
 _HIDDEN = (".", "_")
 _BESIDE = frozenset({".rel", ".conf", ".md", ".toml", ".cfg", ".py", ".sh", ".log", ".png"})
 _ASIDE = frozenset(
-    {"manifest.json", "dataset_info.json", "label_config.xml", "license", "license.txt", "readme.txt", "readme"}
+    {
+        "manifest.json",
+        "dataset_info.json",
+        "state.json",
+        "label_config.xml",
+        "license",
+        "license.txt",
+        "readme.txt",
+        "readme",
+    }
 )
 _ENOUGH = 20
 

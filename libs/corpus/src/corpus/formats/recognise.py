@@ -76,6 +76,8 @@ def recognise(source: Source) -> Format:
     if suffix in _UNREAD:
         raise DatasetError(f"{source.path}: {suffix} is not read: {_UNREAD[suffix]}")
     raw = source.head()
+    if packed := _packed(raw, suffix):
+        raise DatasetError(f"{source.path}: this is {packed} under another name: {_UNREAD['.zip']}")
     if suffix not in {".ann", ".con"}:
         source.need_content()
     head = raw.decode(source.codec(), "replace").removeprefix("\ufeff")
@@ -86,6 +88,12 @@ def recognise(source: Source) -> Format:
             "(or another), or give --labels FILE for the pair format; notes without annotations are for `rxtract extract --file`"
         )
     return found
+
+
+def _packed(raw: bytes, suffix: str) -> str:
+    if raw.startswith(b"PK\x03\x04") and suffix not in {".xlsx", ".xlsm"}:
+        return "a zip archive"
+    return "a gzip file" if raw.startswith(b"\x1f\x8b") else ""
 
 
 def _by_content(path: Path, head: str, suffix: str) -> Format | None:

@@ -157,6 +157,28 @@ class Records:
             ),
         )
 
+    def without_groups(self, record: Record, line: int) -> Record:
+        """Return a document of spaCy with one list of spans: `Doc.to_json` writes entities as "ents", groups of spans as "spans".
+
+        Raises:
+            Refused: There are no entities, and more than one group of spans.
+        """
+        groups = record.get("spans")
+        if not isinstance(groups, dict) or not isinstance(record.get("ents", []), list):
+            return record
+        filled = [name for name, spans in groups.items() if spans]
+        if len(filled) > 1 and not record.get("ents"):
+            names = ", ".join(f'"{name}"' for name in filled)[:60]
+            raise Refused(f"several groups of spans and no entities ({names}): keep one", "span groups")
+        rest = {key: value for key, value in record.items() if key not in {"spans", "ents"}}
+        if record.get("ents"):
+            if any(_content(groups[name]) != _content(record["ents"]) for name in filled):
+                self.report.remark(self.path, line, 'groups of spans beside the entities ("ents"), not read')
+            return {**rest, "ents": record["ents"]}
+        if filled:
+            self.report.remark(self.path, line, f'spans of the group "{filled[0][:40]}", taken: there are no entities')
+        return {**rest, "spans": groups[filled[0]] if filled else []}
+
     def relations(self, record: Record, spans: list[FoundSpan]) -> list[FoundRelation] | None:
         """Read relations that name spans by their ids (doccano) or by places in the list of tokens (Prodigy)."""
         given = record.get("relations")

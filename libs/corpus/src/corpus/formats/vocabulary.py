@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,12 @@ _LIKELY = {
         "illness",
         "indication",
         "ade",
+        *("रोग", "बीमारी", "निदान", "लक्षण", "आजार"),
     ),
-    Label.TREATMENT: ("drug", "chemical", "medic", "treat", "therap", "procedure", "surg", "substance"),
+    Label.TREATMENT: (
+        *("drug", "chemical", "medic", "treat", "therap", "procedure", "surg", "substance"),
+        *("उपचार", "दवा", "इलाज", "औषध"),
+    ),
 }
 _RELATIONS = {
     "trap": "TREATS", "trip": "TREATS", "trcp": "CAUSES", "trnap": "CONTRAINDICATED", "treat": "TREATS", "treated_by": "TREATS",
@@ -70,7 +75,7 @@ class Vocabulary:
         Raises:
             ValueError: A target is neither a label, a type of relation nor "-".
         """
-        self._given = {name.strip().casefold(): target.strip() for name, target in (given or {}).items()}
+        self._given = {_key(name): target.strip() for name, target in (given or {}).items()}
         for target in self._given.values():
             if target != LEAVE_OUT and self._tag_target(target) is None and target.upper() not in set(RelationType):
                 raise ValueError(
@@ -81,11 +86,7 @@ class Vocabulary:
 
     def tag(self, name: str) -> str:
         """Return what a tag of a token is mapped to as a whole (as `1=B-DISEASE`), or itself."""
-        return (
-            self._given.get(name.strip().casefold(), name)
-            if "-" not in name or name.strip().casefold() in self._given
-            else name
-        )
+        return self._given.get(_key(name), name) if "-" not in name or _key(name) in self._given else name
 
     def label(self, name: str) -> Label | None:
         """Return the label of a name, or None for one to leave out.
@@ -93,7 +94,7 @@ class Vocabulary:
         Raises:
             KeyError: Nobody decided about the name.
         """
-        key = name.strip().casefold()
+        key = _key(name)
         target = self._given.get(key)
         if target is None and (known := label_named(key)) is not None:
             return known
@@ -108,7 +109,7 @@ class Vocabulary:
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a label or is mapped."""
-        return label_named(name.strip()) is not None or name.strip().casefold() in self._given or ANY in self._given
+        return label_named(name.strip()) is not None or _key(name) in self._given or ANY in self._given
 
     def fault(self, name: str) -> str:
         """Count an unknown name; return the kind of fault that it is: one of its own for the first names."""
@@ -117,7 +118,7 @@ class Vocabulary:
 
     def relation(self, kind: str) -> str | None:
         """Return the type of a relation in our words, or None."""
-        key = kind.strip().casefold()
+        key = _key(kind)
         target = self._given.get(
             key, kind if kind.upper() in set(RelationType) else _RELATIONS.get(key.replace(" ", "_"), "")
         )
@@ -173,10 +174,15 @@ def meaning_of(attributes: Mapping[str, str]) -> tuple[SpanMeaning, list[str]]:
     return (meaning if meaning != NOT_ANNOTATED else NOT_ANNOTATED), unread
 
 
+def _key(name: str) -> str:
+    """The one form of a name: a Devanagari letter with a dot can be written in two ways that look the same."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
 def _word(said: str, known: type[Status | Time | Experiencer], names: Mapping[str, str]) -> str | None:
     return said.upper() if said.upper() in set(known) else names.get(said)
 
 
 def _likely(name: str) -> str:
-    low = name.casefold()
+    low = _key(name)
     return next((str(label) for label, parts in _LIKELY.items() if any(part in low for part in parts)), LEAVE_OUT)

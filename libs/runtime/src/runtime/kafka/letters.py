@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.identity import note_key
+from contracts.record import Record
 from contracts.registry import Registry
 from contracts.topics import DLQ_SUFFIX, subject_of
 from contracts.wire import Serializer
@@ -29,6 +30,8 @@ from runtime.kafka.seen import Seen, record_type
 MAX_ATTEMPTS = 5
 Encode = Callable[[str, dict[str, Any]], bytes]
 """From a topic's full name and the fields of a record to wire bytes; raises LetterError."""
+Seal = Callable[[Record], Record]
+"""Seals the texts of a record that goes back; raises LetterError."""
 
 
 class LetterError(RxtractError):
@@ -134,12 +137,15 @@ def summary(letter: Seen) -> dict[str, Any]:
     }
 
 
-def encode(registry: Registry, prefix: str, topic: str, fields: dict[str, Any]) -> bytes:
-    """Return `fields` as the wire bytes of `topic`'s record.
+def encode(
+    registry: Registry, prefix: str, topic: str, fields: dict[str, Any], *, seal: Seal = lambda record: record
+) -> bytes:
+    """Return `fields` as the wire bytes of `topic`'s record, its texts sealed where they have to be.
 
     Raises:
-        LetterError: They are none of it, or the topic has no record or no schema.
+        LetterError: They are none of it, the topic has no record or no schema, or its texts cannot be sealed.
         RegistryUnavailable: The registry is away.
+        Recoverable: The key store does not answer.
     """
     kind = record_type(topic.removeprefix(prefix))
     if kind is None:
@@ -148,7 +154,7 @@ def encode(registry: Registry, prefix: str, topic: str, fields: dict[str, Any]) 
     if not ids:
         raise LetterError(f"no schema is registered for {topic}: run `rxtract schemas apply`")
     try:
-        return Serializer(kind, max(ids))(kind.from_dict(fields))
+        return Serializer(kind, max(ids))(seal(kind.from_dict(fields)))
     except (KeyError, TypeError, ValueError) as error:
         raise LetterError(
             f"not a {kind.__name__}: {type(error).__name__} {error}; `rxtract dlq show` prints the fields"

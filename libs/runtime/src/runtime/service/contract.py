@@ -6,12 +6,13 @@ needs, and it has to be pulled before the first install can go on.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from contracts.apply import Change, apply_schemas, apply_topics
 from contracts.cluster import ClusterError
 from contracts.registry import ConfluentRegistry, IncompatibleSchema, OldNamespace, Registry, RegistryUnavailable
 from contracts.topics import load_topics
+from pydantic import Field
 
 from runtime.errors import SettingsError
 from runtime.service.core_dumps import forbid_core_dumps
@@ -29,6 +30,11 @@ class ContractSettings(ServiceSettings):
 
     service: ClassVar[str] = "contract"
 
+    sealing: Literal["off", "on"] = Field(
+        "off",
+        description="on: submitted notes, which are in clear, are kept for a day; the same for all services of a cluster",
+    )
+
 
 def topics(settings: ContractSettings) -> list[Change]:
     """Make the cluster's topics what schemas/topics says.
@@ -37,7 +43,7 @@ def topics(settings: ContractSettings) -> list[Change]:
         ClusterError: The cluster cannot be reached or refuses.
     """
     config = {**settings.kafka_client_config(), "log_level": 0}
-    return apply_topics(config, load_topics(), prefix=settings.topic_prefix)
+    return apply_topics(config, load_topics(), prefix=settings.topic_prefix, sealing=settings.sealing == "on")
 
 
 def schemas(settings: ContractSettings, registry: Registry | None = None) -> list[Change]:

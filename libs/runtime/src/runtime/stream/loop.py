@@ -359,7 +359,7 @@ class ConsumerLoop:
         what = self._state.to_commit(partitions, all_again=True)
         if not what:
             return True
-        future = self._beside(self._consumer.commit, offsets=_places(what), asynchronous=False)
+        future = self._beside(self._commit_if_ours, what)
         self._wait_as_member(
             lambda slice_s: _is_done(future, min(slice_s, _MARK_POLL_S)) or self._stop.is_set(), tick=True
         )
@@ -369,6 +369,12 @@ class ConsumerLoop:
             return self._not_committed(error)
         future.result()
         return self._committed(what, answered=True)
+
+    def _commit_if_ours(self, what: Mapping[Partition, Marked]) -> None:
+        """In a thread of its own: what was lost before that came to run is another's, and our new membership would take it back."""
+        ours = self._ours()
+        if left := {one: marked for one, marked in what.items() if one in ours}:
+            self._consumer.commit(offsets=_places(left), asynchronous=False)
 
     def _not_committed(self, error: KafkaException) -> bool:
         self._state.commit_failed()

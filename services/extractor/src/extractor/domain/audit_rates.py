@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from contracts.records import QualityMeasured
 from contracts.segments import segments_of
 
 _SEGMENT = re.compile(r"(city=[^|]+|specialty=[^|]+|city=[^|]+\|specialty=[^|]+)")
@@ -30,7 +31,7 @@ def parse_rates(text: str) -> dict[str, float]:
 
 
 class AuditRates:
-    """The rate of each note.
+    """The rate of each note. Told by one thread, read by another.
 
     Args:
         usual: Where no segment is named.
@@ -40,6 +41,16 @@ class AuditRates:
     def __init__(self, usual: float, named: Mapping[str, float]) -> None:
         self._usual = usual
         self._named = named
+
+    @property
+    def usual(self) -> float:
+        """The share of notes whose segment is not named."""
+        return self._usual
+
+    def tell(self, measured: QualityMeasured) -> None:
+        """Follow the rate that a measurement asks for; one that says nothing of it changes nothing. Rates of named segments stay."""
+        if measured.audit_rate is not None:
+            self._usual = measured.audit_rate
 
     def of(self, city: str, specialty: str) -> float:
         """The share of live notes of this city and specialty that is audited."""

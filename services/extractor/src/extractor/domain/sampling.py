@@ -123,7 +123,7 @@ class Sampling:
     Args:
         review_below: Notes less sure than this are looked at.
         key: Of the hash; None: only unsure notes are chosen.
-        rates: How much of the rest.
+        rates: How much of the rest; of the audit at first, until `audit_rates` is told otherwise.
         episodes: Open drift.
         zone: In which a budget's day begins.
     """
@@ -144,7 +144,7 @@ class Sampling:
         self._zone = zone
         self._on_unreviewed = on_unreviewed
         self._spent: dict[tuple[str, str], int] = {}
-        self._audit_rates = AuditRates(rates.audit, rates.audit_of)
+        self.audit_rates = AuditRates(rates.audit, rates.audit_of)
 
     @property
     def audits(self) -> bool:
@@ -161,7 +161,7 @@ class Sampling:
         """Choose of the live notes, by the note's key."""
         if self._key is not None:
             hashed = hashlib.blake2b(key, digest_size=24, key=self._key).digest()
-            rate = self._audit_rates.of(note.city, note.specialty)
+            rate = self.audit_rates.of(note.city, note.specialty)
             if _place(hashed[:8]) < rate:
                 review = Review(requested=True, reason=ReviewReason.AUDIT, inclusion_probability=rate)
                 return Chosen(review, Sample.AUDIT, show_predictions=hashed[16] % 2 == 0)

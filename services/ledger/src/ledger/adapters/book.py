@@ -9,7 +9,8 @@ every span of time adds up: submitted = effects + dead letters + open + lost.
 import contextlib
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -66,8 +67,16 @@ class _Row:
 
     __slots__ = ("at_ms", "following", "id", "identity", "kept", "lost", "minute", "place", "seen_ms")
 
-    def __init__(
-        self, number: int, identity: bytes, place: Place, minute: int, *, seen_ms: int, lost: int, at_ms: int
+    def __init__(  # one is made of every note: arguments by name would cost a tenth of it
+        self,
+        number: int,
+        identity: bytes,
+        place: Place,
+        minute: int,
+        seen_ms: int,
+        lost: int,
+        at_ms: int,
+        following: "_Row | None",
     ) -> None:
         self.id = number
         self.identity = identity
@@ -76,8 +85,8 @@ class _Row:
         self.seen_ms = seen_ms
         self.lost = lost
         self.at_ms = at_ms
+        self.following = following
         self.kept = False
-        self.following: _Row | None = None
 
 
 class Book:
@@ -136,9 +145,23 @@ class Book:
             at_ms: When it was submitted, as the record says; UTC milliseconds.
             now_ms: UTC milliseconds.
         """
-        minute = self._minute(at_ms, now_ms)
-        self._count(minute, _SUBMITTED)
-        self._add(identity, place, minute, now_ms, at_ms=at_ms)
+        self.submit_all([identity], [place], [at_ms], now_ms)
+
+    def submit_all(
+        self, identities: Sequence[bytes], places: Sequence[Place], at_ms: Sequence[int], now_ms: int
+    ) -> None:
+        """As `submit`, for each of some notes in order."""
+        number, rows, by_place, changed = self._next_id, self._rows, self._places, self._changed
+        minutes: list[int] = []
+        for identity, place, at in zip(identities, places, at_ms, strict=True):
+            minute = self._minute(at, now_ms)
+            minutes.append(minute)
+            row = _Row(number, identity, place, minute, now_ms, 0, at, rows.get(identity))
+            rows[identity] = by_place[place] = changed[number] = row
+            number += 1
+        self._next_id = number
+        for minute, notes in Counter(minutes).items():
+            self._count(minute, _SUBMITTED, notes)
 
     def refuse_at_once(self, at_ms: int, now_ms: int) -> None:
         """A note was submitted and refused in one."""
@@ -171,6 +194,16 @@ class Book:
             row.at_ms = at_ms
         return True
 
+    def move_at_once(self, identity: bytes, origin: Place, place: Place, at_ms: int) -> bool:
+        """As `move`, for a note that waits at its origin in memory, as nearly all do. False, with nothing changed: `move` must decide."""
+        row = self._places.get(origin)
+        if row is None or row.identity != identity or row.lost:
+            return False
+        del self._places[origin]
+        self._places[place] = self._changed[row.id] = row
+        row.place, row.at_ms = place, at_ms
+        return True
+
     def answer(self, identity: bytes) -> bool:
         """An entity event names a note: whatever of it is open or lost has its effect. False: nothing was."""
         self._fetch("identity = ?", (identity,))
@@ -181,6 +214,20 @@ class Book:
             self._end(row, _EFFECTS)
             row = row.following
         return True
+
+    def answer_all(self, identities: Sequence[bytes | None]) -> None:
+        """As `answer`, for each of some notes in order; None is none."""
+        rows, places, changed = self._rows, self._places, self._changed
+        minutes: list[int] = []
+        for identity in identities:
+            row = None if identity is None else rows.get(identity)
+            if row is not None and row.following is None and not (row.lost or row.kept or self._elsewhere):
+                del rows[row.identity], places[row.place], changed[row.id]  # it came and goes between two commits
+                minutes.append(row.minute)
+            elif identity is not None and (row is not None or self._elsewhere):
+                self.answer(identity)
+        for minute, notes in Counter(minutes).items():
+            self._count(minute, _EFFECTS, notes)
 
     def refuse(self, place: Place, identity: bytes | None = None) -> bool:
         """A dead letter names a place: the submission that waits there has its effect. False: none does.
@@ -315,9 +362,8 @@ class Book:
         self._totals[what] += by
 
     def _add(self, identity: bytes, place: Place, minute: int, seen_ms: int, *, lost: int = 0, at_ms: int = 0) -> None:
-        row = _Row(self._next_id, identity, place, minute, seen_ms=seen_ms, lost=lost, at_ms=at_ms)
+        row = _Row(self._next_id, identity, place, minute, seen_ms, lost, at_ms, self._rows.get(identity))
         self._next_id += 1
-        row.following = self._rows.get(identity)
         self._changed[row.id] = self._rows[identity] = self._places[place] = row
 
     def _move(self, row: _Row, identity: bytes, place: Place) -> None:

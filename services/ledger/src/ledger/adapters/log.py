@@ -190,6 +190,7 @@ class _Client:
         self._on_skip = on_skip
         self._next: dict[Partition, int] = {}
         self._names: dict[str, dict[int, Partition]] = {}
+        self._follows_runs = False
         self._holes: dict[Partition, tuple[int, int]] = {}
         self._misplaced: set[Partition] = set()
 
@@ -201,16 +202,16 @@ class _Client:
             self._next.update(positions)
             for place in positions:
                 self._names.setdefault(place[0], {})[place[1]] = place
+            self._follows_runs = len(self._names) == 1  # else each record's topic must be asked for
             self._misplaced.difference_update(positions)
             self._consumer.incremental_assign([TopicPartition(*one, at) for one, at in positions.items()])
 
     def read(self, limit: int, wait_s: float) -> Read:
         records: list[Record] = []
         reached: dict[Partition, int] = {}
-        poll, following, make = self._consumer.poll, self._next, Record._make
-        names = self._names
-        alone = next(iter(names.values())) if len(names) == 1 else None  # a name is made anew by each call of topic()
+        poll, new, add = self._consumer.poll, tuple.__new__, records.append
         until_s = time.monotonic() + wait_s
+        place, expected = ("", -1), -1  # of the record before, and the offset that goes on where it stands
         while len(records) < limit:
             message = poll(0.0)
             if message is None:  # `or` would not do: a message without a value is as long as nothing, and so false
@@ -218,35 +219,41 @@ class _Client:
             if message is None:
                 break
             partition, offset, error = message.partition(), message.offset(), message.error()
-            if error is not None and error.code() not in _OF_A_PARTITION:
-                self._errors.saw(error, message.topic() or "")
-                break
-            place = (names[message.topic()] if alone is None else alone)[partition]
-            topic = place[0]
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
-                    self._errors.fine(topic)
-                    if self._goes_on(place, offset):
-                        reached[place] = following[place] = max(offset, following[place])
-                else:
-                    self._misplaced.add(place)
-            elif (offset == following[place] and not self._holes) or self._goes_on(place, offset):
-                headers = message.headers()
-                records.append(
-                    make(
-                        (
-                            topic,
-                            partition,
-                            offset,
-                            message.timestamp()[1],
-                            message.value(),
-                            tuple(headers) if headers else (),
-                        )
-                    )
-                )
-                reached[place] = following[place] = offset + 1
+            if offset != expected or partition != place[1] or error is not None:
+                self._reach(reached, place, expected)
+                expected = -1
+                if error is not None and error.code() not in _OF_A_PARTITION:
+                    self._errors.saw(error, message.topic() or "")
+                    break
+                place = self._names[message.topic()][partition]
+                if error is not None:
+                    self._place_told(reached, place, offset, error)
+                    continue
+                if not self._goes_on(place, offset):
+                    continue
+            if self._follows_runs and not self._holes:
+                expected = offset + 1
+            else:
+                self._reach(reached, place, offset + 1)
+            headers = message.headers()
+            fields = place[0], partition, offset, message.timestamp()[1], message.value(), tuple(headers or ())
+            add(new(Record, fields))
+        self._reach(reached, place, expected)
         misplaced, self._misplaced = self._misplaced, set()
         return Read(records, reached, misplaced)
+
+    def _reach(self, reached: dict[Partition, int], place: Partition, following: int) -> None:
+        if following >= 0:
+            reached[place] = self._next[place] = following
+
+    def _place_told(self, reached: dict[Partition, int], place: Partition, offset: int, error: KafkaError) -> None:
+        """The client says that a partition ends here, or that its position is not there."""
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - that is how the client names its own codes
+            self._errors.fine(place[0])
+            if self._goes_on(place, offset):
+                self._reach(reached, place, max(offset, self._next[place]))
+        else:
+            self._misplaced.add(place)
 
     def close(self) -> None:
         self._consumer.close()

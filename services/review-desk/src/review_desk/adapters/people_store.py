@@ -50,9 +50,10 @@ class PeopleStore:
         self._redis.expire(self._key(TRUST), KEEP_S)
         return True
 
-    def decided(self, annotator: str) -> list[str]:
-        """The notes that a person has decided."""
-        return [one.partition(" ")[2] for one in self._redis.zrange(self._key("decided", annotator), 0, -1)]
+    def decided(self, annotator: str, since_ms: int = 0) -> list[str]:
+        """The notes that a person has decided, since a moment, oldest first."""
+        found = self._redis.zrangebyscore(self._key("decided", annotator), since_ms, "+inf")
+        return [one.partition(" ")[2] for one in found]
 
     def add_decisions(self, annotator: str, decisions: Mapping[str, Decision]) -> None:
         """Keep what decisions show, by their annotation's id; the same one twice is one."""

@@ -206,15 +206,17 @@ class DeskPage:
             return RedirectResponse("/", 303)
         return self._pages.lead(name=person.name, csrf=self._access.csrf(request))
 
-    def note(self, request: Request, source: str, note_id: str) -> Response:
-        """One note to look at: where the links of the control page and of refused decisions lead."""
+    def note(
+        self, request: Request, source: str, note_id: str, of: Annotated[str, Query(max_length=100)] = ""
+    ) -> Response:
+        """One note to look at: where links lead, of the control page, of refused decisions, and of labels that wait for a lead (`of`: whose)."""
         person = self._access.person(request)
         if person is None:
             here = f"/notes?source={quote(source, safe='')}&note_id={quote(note_id, safe='')}"
             return RedirectResponse("/login?to=" + quote(here, safe=""), 303)
         who = self._access.as_reviewer(person)
         note = note_key(source, note_id)
-        looked = self._desk.look(who, note)
+        looked = self._desk.look(who, note, of)
         if looked is not None:
             marks = Seen.ENTITIES if looked.shown_by == AS_THE_MODEL else Seen.ANNOTATIONS
             seen = [Seen.IDENTITY, Seen.TEXT, *([marks] if looked.spans else [])]

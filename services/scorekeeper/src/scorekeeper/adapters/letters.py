@@ -31,6 +31,7 @@ class Letters:
         errors: Counts what is told in place of records.
         make_consumer: Makes a client that is told nothing but addresses.
         make_producer: Makes a producer.
+        seal: Seals the texts of what goes back.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class Letters:
         errors: ConsumerErrors | None = None,
         make_consumer: Callable[[], Consumer] | None = None,
         make_producer: Callable[[], DeliveryProducer] | None = None,
+        *,
+        seal: way_back.Seal = lambda record: record,
     ) -> None:
         config = settings.kafka_client_config()
         self._settings = settings
@@ -51,6 +54,7 @@ class Letters:
         )
         self._make_producer = make_producer or (lambda: DeliveryProducer(config))
         self._errors = errors
+        self._seal = seal
         self._lock = threading.Lock()
 
     def topics(self) -> list[str]:
@@ -97,7 +101,7 @@ class Letters:
 
         Raises:
             LetterError: It cannot be.
-            Recoverable: The registry does not answer.
+            Recoverable: The registry or the key store does not answer.
         """
         try:
             if fields is not None:
@@ -127,7 +131,7 @@ class Letters:
             producer.close(0)
 
     def _encode(self, topic: str, fields: dict[str, Any]) -> bytes:
-        return way_back.encode(self._registry, self._settings.topic_prefix, topic, fields)
+        return way_back.encode(self._registry, self._settings.topic_prefix, topic, fields, seal=self._seal)
 
     @contextmanager
     def _reading(self, names: Sequence[str]) -> Iterator[RecordReader]:

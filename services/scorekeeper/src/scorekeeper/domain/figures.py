@@ -7,9 +7,10 @@ from contracts.records import LabelQuality
 from outcomes.cells import Cell, quantile_ms
 from outcomes.folding import INTAKE_DLQ, Episode, Promotion
 from outcomes.kpis import KPIS, REMEDIES, Assumptions, Kpi, View, interval_of, met
-from outcomes.planning import Expectation, Point, audit_notes, expectation
-from outcomes.quality import LABELS, of_both_labels
+from outcomes.planning import Expectation, Point, expectation
+from outcomes.quality import LABELS
 
+from scorekeeper.domain.audit import Audit, audit_of
 from scorekeeper.domain.board import TODAY, WEEK, Board
 
 
@@ -54,17 +55,13 @@ class Plan:
 
     Attributes:
         within: F1 that the audit of a week shall be near to.
-        audited: Notes of the week that were audited, of the version that serves.
-        needed: Notes that such an audit needs.
-        arrived: Live notes of the week.
+        audit: Of the version that serves.
         curve: Labels and F1 of each version that was trained, in the order of labels.
         next: What the next labels are expected to bring; None: not known yet.
     """
 
     within: float
-    audited: int
-    needed: int
-    arrived: int
+    audit: Audit
     curve: tuple[Point, ...]
     next: Expectation | None
 
@@ -124,13 +121,10 @@ class Figures:
 def plan(board: Board, now_ms: int) -> Plan:
     """Plan the labels of a week. Hold the board's lock."""
     serving = board.folded.promotions[max(board.folded.promotions)].version if board.folded.promotions else ""
-    view, within = board.view(WEEK, now_ms, version=serving), board.assumptions.audit_f1_within
     points = board.folded.trained.values()
     return Plan(
-        within=within,
-        audited=len(view.audits),
-        needed=audit_notes(of_both_labels(view.quality), len(view.audits), within),
-        arrived=board.view(WEEK, now_ms).cell.notes,
+        within=board.assumptions.audit_f1_within,
+        audit=audit_of(board, board.view(WEEK, now_ms, version=serving)),
         curve=tuple(sorted(points)),
         next=expectation(points),
     )

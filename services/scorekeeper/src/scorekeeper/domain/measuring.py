@@ -7,6 +7,7 @@ from contracts.records import QualityMeasured
 from contracts.segments import ALL_NOTES
 from outcomes.days import day_start_ms
 
+from scorekeeper.domain.audit import audit_of
 from scorekeeper.domain.board import WEEK, Board
 
 
@@ -17,13 +18,17 @@ def measurements(board: Board, now_ms: int) -> list[QualityMeasured]:
     """
     found = []
     audited = board.view(WEEK, now_ms).audits
-    for version in sorted({note.version for note in audited}):
+    versions = {note.version for note in audited}
+    newest = max(versions, key=lambda one: board.model(one).serial, default="")
+    for version in sorted(versions):
         cities = sorted({note.city for note in audited if note.version == version and note.city})
-        found += [_measured(board, now_ms, city, version) for city in ("", *cities)]
+        found += [_measured(board, now_ms, "", version, sizes=version == newest)]
+        found += [_measured(board, now_ms, city, version) for city in cities]
     return found
 
 
-def _measured(board: Board, now_ms: int, city: str, version: str) -> QualityMeasured:
+def _measured(board: Board, now_ms: int, city: str, version: str, *, sizes: bool = False) -> QualityMeasured:
+    """Measure; `sizes`: and say how much is to be audited from now on."""
     view = board.view(WEEK, now_ms, city, version)
     segment = f"city={city}" if city else ALL_NOTES
     start = day_start_ms(view.days[0], board.zone)
@@ -38,6 +43,7 @@ def _measured(board: Board, now_ms: int, city: str, version: str) -> QualityMeas
         labels=view.quality,
         estimated_f1=view.cell.expected.f1,
         prefill_bias=board.bias(view),
+        audit_rate=audit_of(board, view).rate if sizes else None,
         measured_at=now_ms,
     )
 
@@ -62,7 +68,7 @@ def _key(measured: QualityMeasured) -> tuple[str, str, str]:
 
 
 def _result(measured: QualityMeasured | None) -> object:
-    """What people's words alone decide; the estimate moves with every note and is no news."""
+    """What people's words decide, and the audit that follows; the estimate moves with every note and is no news."""
     if measured is None:
         return None
-    return measured.notes, measured.labels, measured.prefill_bias
+    return measured.notes, measured.labels, measured.prefill_bias, measured.audit_rate

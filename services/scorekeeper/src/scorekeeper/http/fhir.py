@@ -1,10 +1,11 @@
 """A note as a FHIR R4 document, for the system that sent it: GET /v1/notes/{source}/{note_id}/fhir."""
 
-from typing import Annotated
+from collections import defaultdict
+from typing import Annotated, Any
 
 from fastapi import Query
 from runtime.web.client_door import HttpRefusal
-from rxtract_fhir import FhirRefused, as_bytes, document, given_codes, guide_named, of_row, profile_named
+from rxtract_fhir import NO_CODES, Code, Codes, FhirRefused, as_bytes, document, guide_named, of_row, profile_named
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +16,7 @@ Asked = Annotated[str, Query(max_length=40)]
 
 
 class FhirApi:
-    """Answers from the records at rest, whose rows come some seconds behind the stream.
+    """Answers from the records at rest, whose rows come some seconds behind the stream, and those of codes behind them.
 
     Args:
         notes: The door of notes: who may ask, how often, and the row that counts.
@@ -40,7 +41,18 @@ class FhirApi:
         except FhirRefused as refused:
             raise HttpRefusal(400, "BAD_QUERY", str(refused)) from None
         try:
-            found = document(of_row(row), chosen, given_codes(row["entities"] or ()), guide=version)
+            found = document(of_row(row), chosen, codes_of_row(self._notes.codes_of(row)), guide=version)
         except FhirRefused as refused:
             raise HttpRefusal(409, "NO_DOCUMENT", str(refused)) from None
         return Response(as_bytes(found), media_type=FHIR_JSON)
+
+
+def codes_of_row(found: tuple[str, list[dict[str, Any]]] | None) -> Codes:
+    """Return the codes at rest as documents take them."""
+    if found is None:
+        return NO_CODES
+    version, rows = found
+    of: dict[str, tuple[Code, ...]] = defaultdict(tuple)
+    for one in rows:
+        of[one["entity_id"]] += (Code(one["system"], one["code"], one["display"]),)
+    return Codes(of, version)

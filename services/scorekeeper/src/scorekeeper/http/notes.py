@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.identity import note_key
 from contracts.reasons import Reason
-from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_row, open_records
+from contracts.wire import WireError
+from duckdb import DuckDBPyConnection
+from outcomes.questions import UNREADABLE, NoRecordsAtRest, newest_codes, newest_row, open_records
+from outcomes.sealed_rows import OpenWords, opened_row
+from runtime.errors import Recoverable
 from runtime.web.budget import OverBudget, Rates
 from runtime.web.client_door import HttpRefusal, authenticate, problem
 from runtime.web.client_tokens import Tokens
@@ -18,6 +22,7 @@ from scorekeeper.domain.board import Board
 from scorekeeper.domain.held import HeldRows, counting
 from scorekeeper.domain.refusals import RefusedOnce
 
+A = TypeVar("A")
 QUESTIONS_PER_S = 5.0
 """Of one client: each reads the records at rest."""
 
@@ -36,6 +41,7 @@ class NotesApi:
         tokens: Of the HTTP door's clients; a client's name is its source.
         held: Rows that are not at rest yet.
         waiting: Asks the ledger what of a note has no effect yet; raises `NoAnswer`.
+        opens: Opens the words of sealed rows.
     """
 
     def __init__(
@@ -46,8 +52,10 @@ class NotesApi:
         *,
         held: HeldRows | None = None,
         waiting: Callable[[str, str], tuple[Waiting, ...]] = nothing_waits,
+        opens: OpenWords | None = None,
     ) -> None:
         self._folder = folder
+        self._opens = opens
         self._board = board
         self._tokens = tokens
         self._held = held or HeldRows()
@@ -67,6 +75,14 @@ class NotesApi:
         """
         self._let_in(authenticate(request, self._tokens), source)
         return self._newest(source, note_id)
+
+    def codes_of(self, row: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]] | None:
+        """Version of the newest tables that coded a row's entities, and their codes; None where none lie at rest.
+
+        Raises:
+            HttpRefusal: The records cannot be read.
+        """
+        return self._read(lambda records: newest_codes(records, row["source"], row["note_id"], row["event_id"]))
 
     def _let_in(self, client: str, source: str) -> None:
         if client != source:
@@ -102,12 +118,21 @@ class NotesApi:
 
     def _newest(self, source: str, note_id: str) -> Mapping[str, Any] | None:
         # What is held first: it is cleared after it was laid at rest.
-        return counting(self._held.of(source, note_id), self._row(source, note_id))
+        held = self._held.of(source, note_id)
+        try:
+            return counting(held and opened_row(held, self._opens), self._row(source, note_id))
+        except (WireError, Recoverable):
+            raise HttpRefusal(
+                503, "BUSY", "the words of this note cannot be opened just now", {"Retry-After": "5"}
+            ) from None
 
     def _row(self, source: str, note_id: str) -> Mapping[str, Any] | None:
+        return self._read(lambda records: newest_row(records, source, note_id))
+
+    def _read(self, question: Callable[[DuckDBPyConnection], A | None]) -> A | None:
         try:
-            with open_records(self._folder) as connection:
-                return newest_row(connection, source, note_id)
+            with open_records(self._folder, opens=self._opens) as connection:
+                return question(connection)
         except NoRecordsAtRest:
             return None
         except UNREADABLE:

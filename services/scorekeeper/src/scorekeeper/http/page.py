@@ -78,11 +78,11 @@ class Scope:
 
     def assumed(self, known: Assumptions) -> Assumptions:
         """What is assumed in this look: the settings, except where the reader tries another value."""
-        return Assumptions(
-            known.entry_minutes if self.entry is None else self.entry,
-            known.validator_rupees_per_hour if self.validator is None else self.validator,
-            known.machine_rupees_per_hour if self.machine is None else self.machine,
-            known.audit_f1_within,
+        return replace(
+            known,
+            entry_minutes=known.entry_minutes if self.entry is None else self.entry,
+            validator_rupees_per_hour=known.validator_rupees_per_hour if self.validator is None else self.validator,
+            machine_rupees_per_hour=known.machine_rupees_per_hour if self.machine is None else self.machine,
         )
 
     @property

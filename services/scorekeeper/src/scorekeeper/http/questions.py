@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.questions import READY_BY_NAME, UNREADABLE, NoRecordsAtRest, ask, open_records
+from outcomes.sealed_rows import OpenWords
 from runtime.service.logs import get_logger
 
 KEEP_S = 15.0
@@ -35,10 +36,19 @@ class Questions:
     Args:
         folder: Of the records at rest.
         least_patients: Patients on which a row must rest.
+        opens: Opens the words of sealed rows.
     """
 
-    def __init__(self, folder: Path, least_patients: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        least_patients: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        opens: OpenWords | None = None,
+    ) -> None:
         self._folder = folder
+        self._opens = opens
         self._least_patients = least_patients
         self._clock = clock
         self._lock = threading.Lock()
@@ -67,7 +77,7 @@ class Questions:
 
     def _ask(self) -> Answers:
         try:
-            connection = open_records(self._folder)
+            connection = open_records(self._folder, opens=self._opens)
         except NoRecordsAtRest:
             return Answers(0, {})
         with connection:

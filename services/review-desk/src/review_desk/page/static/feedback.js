@@ -1,4 +1,4 @@
-// What a lead changed of the person's own notes.
+// What a lead changed of the person's own notes, and whether a lead looks at them before they count.
 
 import { placeOf } from "./server.js";
 
@@ -9,6 +9,15 @@ export function showFeedback(root, { decided, changed }) {
     ? `${changed.length} of your notes ${one ? "was" : "were"} changed by a lead (${decided} looked at)`
     : `A lead looked at ${decided} of your notes and changed none`;
   root.querySelector("ul").replaceChildren(...changed.map(row));
+}
+
+export function showWaits(root, { since, labels }) {
+  root.hidden = since === null;
+  if (root.hidden) return;
+  const from = new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const words = `A lead looks at your labels since ${from} (${labels.toLocaleString("en-IN")}) before they count. Nothing is lost, and you can go on.`;
+  const told = root.querySelector("p");
+  if (told.textContent !== words) told.textContent = words;
 }
 
 function row(change) {

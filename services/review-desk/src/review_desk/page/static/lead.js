@@ -48,6 +48,56 @@ function agreed(labels) {
   return known.map(({ label, f1, notes }) => `${label[0]} ${percent(f1)} (${notes})`).join(", ") || "–";
 }
 
+const WHY = {
+  TOO_FAST: "decides faster than anybody reads",
+  NEVER_CHANGES: "leaves notes as they were far more often than the model's own doubt allows",
+  ALWAYS_THE_SAME: "makes one and the same change, note after note",
+  FAILED_CHECKS: "did not mend hidden checks, whose answer is known",
+};
+const LOOKED = { CLEARED: "counted", EXCLUDED: "left out" };
+
+async function showHeld() {
+  const { people } = await server.get("/api/trust");
+  const held = people.filter((one) => one.held);
+  find("#held tbody").replaceChildren(...held.map(heldRow));
+  find("#held .wide").hidden = !held.length;
+  find("#held [data-none]").hidden = held.length > 0;
+  const before = people.filter((one) => !one.held && one.state in LOOKED);
+  find("#held details").hidden = !before.length;
+  find("#held ul").replaceChildren(...before.map(({ name, state, judged_at }) => {
+    return Object.assign(document.createElement("li"), { textContent: `${name}: ${LOOKED[state]}, ${moment(judged_at)}` });
+  }));
+}
+
+function heldRow(person) {
+  const row = document.createElement("tr");
+  const why = `${WHY[person.doubt] ?? person.doubt} (${person.decisions} decisions)`;
+  row.append(...[person.name, why, moment(person.since), person.labels.toLocaleString("en-IN")].map((words, at) => cell(words, at === 0)));
+  const notes = document.createElement("td");
+  for (const note of person.notes.slice(0, 5)) {
+    const href = `/notes?${new URLSearchParams({ ...note, of: person.annotator })}`;
+    notes.append(Object.assign(document.createElement("a"), { href, target: "_blank", textContent: note.note_id }), " ");
+  }
+  const decide = Object.assign(document.createElement("td"), { className: "buttons" });
+  if (person.own) decide.textContent = "another lead decides";
+  else decide.append(looked(person, "CLEARED", "Count them"), " ", looked(person, "EXCLUDED", "Leave them out"));
+  row.append(notes, decide);
+  return row;
+}
+
+function looked({ annotator, name, labels }, state, words) {
+  const call = () => server.post(`/api/trust/${encodeURIComponent(annotator)}`, { state });
+  const done = `${labels.toLocaleString("en-IN")} labels of ${name} are ${LOOKED[state]}.`;
+  return button(words, `${words}: labels of ${name}`, async () => {
+    await change(call, done, showHeld);
+    find("#held-title").focus(); // the button that was pressed is gone
+  });
+}
+
+function moment(at) {
+  return new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
 async function showReservations() {
   const { reservations } = await server.get("/api/lead/reservations");
   find("#reservations").replaceChildren(...reservations.map(({ segment, people }) => {
@@ -67,8 +117,7 @@ async function showComments() {
     const link = document.createElement("a");
     link.href = placeOf(comment);
     link.textContent = comment.note_id;
-    const time = new Date(comment.at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    item.append(`${comment.words} (${comment.by} on `, link, `, ${time})`);
+    item.append(`${comment.words} (${comment.by} on `, link, `, ${moment(comment.at)})`);
     return item;
   }));
   if (!comments.length) find("#comments").append(Object.assign(document.createElement("li"), { textContent: "None." }));
@@ -140,6 +189,6 @@ find("#edit").addEventListener("submit", (event) => {
   change(() => server.post("/api/lead/guideline", asked), "Saved: everybody sees it within a minute.", showText);
 });
 
-for (const show of [showPeople, showReservations, showComments, showText, showPlaces]) {
+for (const show of [showHeld, showPeople, showReservations, showComments, showText, showPlaces]) {
   show().catch((error) => tell(`Not all could be loaded: ${error.message}.`, "away"));
 }

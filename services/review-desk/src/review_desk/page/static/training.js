@@ -8,6 +8,7 @@ export class Training {
   }
 
   judged({ right, teaches, missing, extra, restated, pairs }) {
+    this._told = false; // the end may be known before what is said of the last answer, which then stands in its place
     const lines = [
       ...named("Not marked", missing), ...named("Not to be marked", extra), ...named("To be stated", restated), ...named("Pairs", pairs),
     ];

@@ -28,12 +28,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args()
     before = read(HISTORY)
-    row = {"commit": commit(), "date": datetime.now(UTC).date().isoformat(), "ratios": measure(options.rounds)}
-    for name, ratio in row["ratios"].items():
+    ratios = measure(options.rounds)
+    for name, ratio in ratios.items():
         print(f"{ratio:9.2f}  {name}")
-    found = slower(before, row["ratios"])
+    found = slower(before, ratios)
     print("\n".join(found) or f"nothing got slower than the {min(ROWS_COMPARED, len(before))} rows before")
     if options.add:
+        row = {"commit": commit(), "date": datetime.now(UTC).date().isoformat(), "ratios": ratios}
         with HISTORY.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 

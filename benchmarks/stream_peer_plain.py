@@ -14,7 +14,7 @@ BATCH = 5_000
 def main() -> None:
     """Run until killed."""
     task = Task.from_arguments()
-    work = ColumnWork(task) if "--columns" in sys.argv else Work(task)
+    work: ColumnWork | Work = ColumnWork(task) if "--columns" in sys.argv else Work(task)
     consumer = Consumer(
         {
             "bootstrap.servers": task.bootstrap_servers,

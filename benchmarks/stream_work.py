@@ -105,7 +105,8 @@ class ColumnWork:
         )
         sampling = Sampling(0.5, None, SamplingRates(), OpenEpisodes())
         self._columns = ColumnExtraction(plain, sampling, (task.output_topic, "", ""))
-        self._model = LoadedModel(MODEL, TrivialTagger())
+        tagger: Any = TrivialTagger()
+        self._model = LoadedModel(MODEL, tagger)
 
     def many(self, values: Sequence[bytes]) -> list[bytes | None]:
         """Work on many notes."""

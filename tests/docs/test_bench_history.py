@@ -36,6 +36,7 @@ def test_what_is_not_measured_any_more_is_named(history):
 
 def test_the_committed_rows_are_comparable(history):
     found = history.read(history.HISTORY)
+    assert found
     assert [row["date"] for row in found] == sorted(row["date"] for row in found)
     for row in found:
         assert date.fromisoformat(row["date"])

@@ -25,8 +25,10 @@ int cn_sequence_room(cn_model *m, int64_t n) {
     m->beta = room_for(m->beta, room * labels * sizeof *m->beta);
     m->scale = room_for(m->scale, room * sizeof *m->scale);
     m->keys = room_for(m->keys, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->keys);
+    m->pair_places =
+        room_for(m->pair_places, (room + 4 * CN_MAX_WINDOW) * ((size_t)m->extractor->n_bases + 1) * sizeof *m->pair_places);
     if (!m->padded_ids || !m->labels || !m->back || !m->scores || !m->e || !m->viterbi || !m->alpha || !m->beta || !m->scale ||
-        !m->keys)
+        !m->keys || !m->pair_places)
         return CN_NO_MEMORY;
     m->sequence_room = (int64_t)room;
     return 0;
@@ -51,55 +53,63 @@ static inline uint64_t value_of(const cn_model *m, int64_t place, size_t cell) {
 }
 
 /* Pairs of a base stand at places (p, p + distance), for every p that a token of the sequence sees. Their weights lie
- * all over the memory, so they are fetched in three passes: keys, rows, sums. Each asks for what the next one reads. */
+ * all over the memory, so they are fetched in three passes: keys, rows, sums. Each asks for what the next one reads.
+ * Most pairs of a text have none: a filter of a bit a pair, small enough to stay near, leaves most of those out. */
 static inline int64_t places_of(const cn_base *base, int64_t n) { return n + base->last_offset - base->first_offset; }
 
-static void find_pair_keys(cn_model *m, int number, int64_t n, uint64_t *keys) {
+/* Of pairs that may have weights; what the filter does not know has none. Returns how many. */
+static int64_t find_pair_keys(const cn_model *m, int number, int64_t n, uint64_t *keys, int32_t *places) {
     const cn_base *base = &m->extractor->bases[number];
     const size_t left_cell = m->row_size + (size_t)m->left_value[number];
     const size_t right_cell = m->row_size + (size_t)m->right_value[number];
-    const int64_t count = places_of(base, n);
-    for (int64_t i = 0; i < count; i++) {
+    const int64_t all = places_of(base, n);
+    int64_t count = 0;
+    for (int64_t i = 0; i < all; i++) {
         const int64_t place = base->first_offset + i;
         const uint64_t left = value_of(m, place, left_cell), right = value_of(m, place + base->distance, right_cell);
-        keys[i] = left && right ? cn_pair_key(number, left, right) : 0;
-        __builtin_prefetch(&m->pair_slots[keys[i] & m->pair_mask]);
+        const uint64_t key = cn_pair_key(number, left, right), at = CN_FILTER_PLACE(key);
+        keys[count] = key;
+        places[count] = (int32_t)i;
+        count += (int64_t)(m->pair_filter[at / 64] >> at % 64 & 1) & (left != 0) & (right != 0);
     }
+    for (int64_t i = 0; i < count; i++) __builtin_prefetch(&m->pair_slots[keys[i] & m->pair_mask]);
+    return count;
 }
 
 #define SAME_PAIR(slot, key) ((((slot) ^ (key)) >> CN_ROW_BITS) == 0)
 #define ROW_OF(slot) ((slot) & ((1 << CN_ROW_BITS) - 1))
 
-static __attribute__((noinline)) uint64_t search_row(const cn_model *m, uint64_t key) {
-    if (!key) return 0;
+/* The row of a pair; 0 where it has none. */
+static inline uint64_t search_row(const cn_model *m, uint64_t key) {
     for (uint64_t at = key & m->pair_mask; m->pair_slots[at]; at = (at + 1) & m->pair_mask)
         if (SAME_PAIR(m->pair_slots[at], key)) return ROW_OF(m->pair_slots[at]);
     return 0;
 }
 
-/* Replaces each key by its row's number, 0 (a row of zeros) where there is none. Whether a pair is known cannot be
- * guessed, so the usual cases, known or free at the first slot, are told apart without a branch. */
-static void find_pair_rows(cn_model *m, int number, int64_t n, uint64_t *keys) {
-    const int64_t count = places_of(&m->extractor->bases[number], n);
+/* Replaces keys by rows, and leaves out the pairs that have none. */
+static int64_t find_pair_rows(const cn_model *m, int64_t count, uint64_t *keys, int32_t *places) {
+    int64_t known = 0;
     for (int64_t i = 0; i < count; i++) {
-        const uint64_t key = keys[i], slot = m->pair_slots[key & m->pair_mask];
-        const uint64_t same = SAME_PAIR(slot, key), row = ROW_OF(slot) & (0 - same);
-        keys[i] = __builtin_expect((slot != 0) & !same, 0) ? search_row(m, key) : row;
-        const double *weights = m->pair_rows + keys[i] * m->pair_size;
+        const uint64_t row = search_row(m, keys[i]);
+        const double *weights = m->pair_rows + row * m->pair_size;
         __builtin_prefetch(weights);
         __builtin_prefetch(weights + m->pair_size - 1);
+        keys[known] = row;
+        places[known] = places[i];
+        known += row != 0;
     }
+    return known;
 }
 
-static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels, const uint64_t *rows) {
+static inline void add_pair_rows(cn_model *m, int number, int64_t count, int labels, const uint64_t *rows,
+                                 const int32_t *places) {
     const cn_base *base = &m->extractor->bases[number];
     double *scores = cn_scores(m);
-    const int64_t count = places_of(base, n);
     /* Scores have room for tokens beyond both ends: what falls there is not read. */
     for (int64_t i = 0; i < count; i++) {
         const double *row = m->pair_rows + rows[i] * m->pair_size;
         for (int member = 0; member < base->n_members; member++, row += labels) {
-            double *to = scores + (base->first_offset + i - base->offsets[member]) * labels;
+            double *to = scores + (base->first_offset + places[i] - base->offsets[member]) * labels;
             for (int label = 0; label < labels; label++) to[label] += row[label];
         }
     }
@@ -108,9 +118,13 @@ static inline void add_pair_rows(cn_model *m, int number, int64_t n, int labels,
 static inline void add_pairs(cn_model *m, int64_t n, int labels) {
     const int64_t room = m->sequence_room + 4 * CN_MAX_WINDOW;
     const int n_bases = m->extractor->n_bases;
-    for (int base = 0; base < n_bases; base++) find_pair_keys(m, base, n, m->keys + base * room);
-    for (int base = 0; base < n_bases; base++) find_pair_rows(m, base, n, m->keys + base * room);
-    for (int base = 0; base < n_bases; base++) add_pair_rows(m, base, n, labels, m->keys + base * room);
+    int64_t *counts = m->pair_counts;
+    for (int base = 0; base < n_bases; base++)
+        counts[base] = find_pair_keys(m, base, n, m->keys + base * room, m->pair_places + base * room);
+    for (int base = 0; base < n_bases; base++)
+        counts[base] = find_pair_rows(m, counts[base], m->keys + base * room, m->pair_places + base * room);
+    for (int base = 0; base < n_bases; base++)
+        add_pair_rows(m, base, counts[base], labels, m->keys + base * room, m->pair_places + base * room);
 }
 
 static inline void add_bag(cn_model *m, int64_t n, int labels) {

@@ -16,26 +16,63 @@ static void *copy_of(const void *from, size_t size) {
 
 /* --- rows ----------------------------------------------------------------------------------------------------- */
 
+enum { KEPT = 256 };
+
 typedef struct {
     cn_sink sink;
     const cn_model *model;
     cn_cell *row;
     double *bag_row;
     uint64_t *values; /* by group: key of the first feature; 0 where the word has none */
+    int n_kept;
+    uint64_t kept[KEPT]; /* keys of features whose weights are still to be added, in their order */
 } row_sink;
+
+/* The slot of a feature, and then its weights, lie anywhere in the memory: all are asked for before the first is read. */
+static void add_kept(row_sink *s) {
+    const cn_model *m = s->model;
+    int64_t features[KEPT];
+    int n = 0;
+    for (int i = 0; i < s->n_kept; i++) {
+        const int64_t feature = cn_table_find(&m->features, s->kept[i]);
+        if (feature < 0) continue;
+        features[n++] = feature;
+        __builtin_prefetch(&m->feature_starts[feature]);
+    }
+    for (int i = 0; i < n; i++) {
+        const int32_t first = m->feature_starts[features[i]];
+        __builtin_prefetch(&m->feature_cells[first]);
+        __builtin_prefetch(&m->feature_weights[first]);
+    }
+    for (int f = 0; f < n; f++) {
+        for (int32_t i = m->feature_starts[features[f]]; i < m->feature_starts[features[f] + 1]; i++) {
+            const size_t cell = m->feature_cells[i];
+            if (cell < m->row_size) s->row[cell].weight += m->feature_weights[i];
+            else s->bag_row[cell - m->row_size] += m->feature_weights[i];
+        }
+    }
+    s->n_kept = 0;
+}
 
 static void add_feature(cn_sink *sink, int group, const char *bytes, size_t size) {
     row_sink *s = (row_sink *)sink;
     const cn_model *m = s->model;
     uint64_t key = cn_hash_bytes(bytes, size);
     if (!s->values[group]) s->values[group] = key;
-    int64_t feature = cn_table_find(&m->features, key);
-    if (feature < 0) return;
-    for (int32_t i = m->feature_starts[feature]; i < m->feature_starts[feature + 1]; i++) {
-        size_t cell = m->feature_cells[i];
-        if (cell < m->row_size) s->row[cell].weight += m->feature_weights[i];
-        else s->bag_row[cell - m->row_size] += m->feature_weights[i];
-    }
+    s->kept[s->n_kept++] = key;
+    __builtin_prefetch(&m->features.slots[key & m->features.mask]);
+    if (s->n_kept == KEPT) add_kept(s);
+}
+
+static row_sink sink_of(const cn_model *m, cn_cell *block, double *bag_row, uint64_t *by_group) {
+    row_sink sink;
+    sink.sink = (cn_sink){add_feature};
+    sink.model = m;
+    sink.row = block;
+    sink.bag_row = bag_row;
+    sink.values = by_group;
+    sink.n_kept = 0;
+    return sink;
 }
 
 static cn_cell *empty_block(cn_model *m, int32_t word) {
@@ -77,8 +114,9 @@ static int32_t add_word(cn_model *m, const uint32_t *word, int64_t length, uint6
     uint64_t by_group[CN_GROUPS] = {0};
     cn_cell *block = empty_block(m, id);
     double bag_row[CN_MAX_LABELS] = {0};
-    row_sink sink = {{add_feature}, m, block, bag_row, by_group};
+    row_sink sink = sink_of(m, block, bag_row, by_group);
     cn_word_features(m->extractor, word, length, &sink.sink);
+    add_kept(&sink);
     uint64_t place = (uint64_t)lowered_place(m, by_group[CN_BAG], bag_row);
     uint64_t facts = is_unseen(m, word, length) ? CN_UNSEEN : 0;
     finish_block(m, block, by_group, place << CN_PLACE_BITS | facts);
@@ -94,8 +132,9 @@ static void add_edge(cn_model *m, int edge) {
     uint64_t by_group[CN_GROUPS] = {0};
     cn_cell *block = empty_block(m, edge);
     double bag_row[CN_MAX_LABELS] = {0};
-    row_sink sink = {{add_feature}, m, block, bag_row, by_group};
+    row_sink sink = sink_of(m, block, bag_row, by_group);
     cn_edge_features(m->extractor, edge, &sink.sink);
+    add_kept(&sink);
     uint64_t key = cn_hash_bytes(edge ? "EOS" : "BOS", 3);
     for (int group = 0; group < CN_GROUPS; group++) by_group[group] = key;
     finish_block(m, block, by_group, 0);
@@ -108,11 +147,26 @@ static void forget_words(cn_model *m) {
     m->n_lowered = 0;
 }
 
+/* Key of a word as it is written, for the cache alone. A short word of ASCII fills one number, and each has a key of its own. */
+static inline uint64_t cache_key(const uint32_t *word, int64_t length) {
+    uint64_t packed = 0;
+    uint32_t seen = 0;
+    if (length > 8) return cn_word_key(word, length, 0);
+    for (int64_t i = 0; i < length; i++) {
+        packed |= (uint64_t)word[i] << 8 * i;
+        seen |= word[i] | (uint32_t)(word[i] == 0) << 7; /* a zero would look like no character */
+    }
+    if (seen > 0x7F) return cn_word_key(word, length, 0);
+    packed *= 0x9fb21c651e98df25ull; /* odd factors and shifts lose nothing */
+    packed ^= packed >> 32;
+    return packed * 0xd6e8feb86659fd93ull;
+}
+
 int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
     if (m->n_words + n > m->max_words) forget_words(m);
     uint64_t *keys = m->keys;
     for (int64_t i = 0; i < n; i++) {
-        keys[i] = cn_word_key(text + starts[i], ends[i] - starts[i], 0);
+        keys[i] = cache_key(text + starts[i], ends[i] - starts[i]);
         __builtin_prefetch(&m->words.slots[keys[i] & m->words.mask]);
     }
     for (int64_t i = 0; i < n; i++) {
@@ -175,7 +229,9 @@ static int copy_pairs(cn_model *m, const uint64_t *keys, const double *rows, int
     m->pair_mask = slots - 1;
     m->pair_slots = calloc(slots, sizeof *m->pair_slots);
     m->pair_rows = calloc(((size_t)count + 1) * m->pair_size + 1, sizeof *rows);
-    if (!m->pair_rows || !m->pair_slots) return CN_NO_MEMORY;
+    m->pair_filter = calloc(CN_FILTER_SIZE / 64, sizeof *m->pair_filter);
+    if (!m->pair_rows || !m->pair_slots || !m->pair_filter) return CN_NO_MEMORY;
+    for (int64_t i = 0; i < count; i++) m->pair_filter[CN_FILTER_PLACE(keys[i]) / 64] |= 1ull << CN_FILTER_PLACE(keys[i]) % 64;
     if (count) memcpy(m->pair_rows + m->pair_size, rows, sizeof *rows * (size_t)count * m->pair_size);
     for (int64_t i = 0; i < count; i++) {
         uint64_t at = keys[i] & m->pair_mask;
@@ -213,6 +269,7 @@ static int mark_characters(cn_model *m, const uint32_t *characters, int64_t coun
     for (int64_t i = 0; i < count; i++) {
         if (characters[i] >= 0x110000) return CN_BAD_ARGUMENT;
         m->known_characters[characters[i] / 8] |= (uint8_t)(1 << characters[i] % 8);
+        if (characters[i] < 128) m->known_ascii[characters[i] / 64] |= 1ull << characters[i] % 64;
     }
     return 0;
 }
@@ -249,6 +306,7 @@ void cn_model_reads(cn_model *m, cn_reader *reader) { m->reader = reader; }
 
 static void free_scratch(cn_model *m) {
     free(m->padded_ids);
+    free(m->pair_places);
     free(m->scores);
     free(m->e);
     free(m->viterbi);
@@ -281,6 +339,7 @@ void cn_model_free(cn_model *m) {
     free(m->feature_cells);
     free(m->feature_weights);
     free(m->pair_rows);
+    free(m->pair_filter);
     free(m->blocks);
     free(m->known_characters);
     free(m);

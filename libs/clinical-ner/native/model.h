@@ -25,8 +25,10 @@ struct cn_model {
     int32_t *feature_starts;
     uint16_t *feature_cells;
     double *feature_weights, *pair_rows;
+    uint64_t *pair_filter; /* a bit for each pair that has a row, of CN_FILTER_SIZE */
     cn_table known; /* lower-cased words of the training data */
     uint8_t *known_characters;
+    uint64_t known_ascii[2]; /* the first 128 of them once more */
 
     /* words met, forgotten all at once when there is no room: places 0 and 1 are the edges */
     cn_table words;
@@ -46,6 +48,8 @@ struct cn_model {
     int32_t *padded_ids, *ids, *labels;
     uint8_t *back;
     double *scores, *e, *viterbi, *alpha, *beta, *scale; /* scores hold 2 window places more at each end */
+    int32_t *pair_places;
+    int64_t pair_counts[CN_MAX_CONJUNCTIONS];
     uint64_t *keys; /* of the words, then of the pairs: one stretch a base */
 
     /* scratch for one note, and the result */
@@ -87,6 +91,9 @@ int cn_rescore(cn_model *model, int64_t n, const int32_t *head, double *scores);
 int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
                int32_t *ids);
 #define CN_ROW_BITS 24
+/* The bits of a key that choose its bit of the filter: 32 KB. */
+enum { CN_FILTER_SIZE = 1 << 18 };
+#define CN_FILTER_PLACE(key) ((key) >> 28 & (CN_FILTER_SIZE - 1))
 #define CN_ENTITY_FIELDS 7
 int cn_sequence_room(cn_model *model, int64_t n);
 /* Scores, forward and backward of the n words in model->ids, and the best labels where they are wanted. */

@@ -154,6 +154,11 @@ static int tag_sequence(cn_model *m, const uint32_t *text, const sequence *s, do
     return add_spans(m, s, n_entities);
 }
 
+static inline int is_known(const cn_model *m, uint32_t point) {
+    if (point < 128) return (int)(m->known_ascii[point / 64] >> point % 64 & 1);
+    return point < 0x110000 && m->known_characters[point / 8] >> point % 8 & 1;
+}
+
 static int tag_note(cn_model *m, const uint32_t *text, int64_t length, int64_t note, int64_t *n_entities) {
     int64_t *counts = m->counts + note * COUNTS;
     double *scores = m->note_scores + note * 2;
@@ -165,8 +170,7 @@ static int tag_note(cn_model *m, const uint32_t *text, int64_t length, int64_t n
     if (tokens < 0) return (int)tokens;
     counts[TOKENS] = tokens;
     counts[CHARACTERS] = length;
-    for (int64_t i = 0; i < length; i++)
-        counts[UNKNOWN_CHARACTERS] += text[i] >= 0x110000 || !(m->known_characters[text[i] / 8] >> text[i] % 8 & 1);
+    for (int64_t i = 0; i < length; i++) counts[UNKNOWN_CHARACTERS] += !is_known(m, text[i]);
     sequence s = {note, -1, 0, 0, counts};
     for (int64_t first = 0; first < tokens;) {
         int64_t end = first + 1;

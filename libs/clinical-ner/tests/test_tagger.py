@@ -56,6 +56,31 @@ def _known(tagger, character):
     return tagger.tag([character])[0].statistics.unknown_chars == 0
 
 
+def test_every_word_has_a_row_of_its_own(model):
+    """Also words that look alike once their characters are packed into one number."""
+    words = [
+        "\0",
+        "\0" * 2,
+        "\0" * 9,
+        "f",
+        "fevr",
+        "fevrfevr",
+        "fevrfevrs",
+        "fevr\xe9",
+        "\x7f",
+        "\x80",
+        "r\u0166e",
+        "\U0001f600",
+    ]
+    tagger = model.tagger()
+    assert [len(tokenise(word)) for word in words] == [1] * len(words)
+    for count, word in enumerate(words, start=1):
+        tagger.tag([word])
+        assert tagger.decoder.cached_words == count, word
+    tagger.tag(words)
+    assert tagger.decoder.cached_words == len(words)
+
+
 @settings(max_examples=60)
 @given(texts=st.lists(st.one_of(st.text(max_size=80), st.sampled_from(ODD[:7])), max_size=12), data=st.data())
 def test_a_batch_is_its_notes_one_by_one(model, texts, data):

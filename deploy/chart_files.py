@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from chart_readme import CHART, readme
@@ -22,6 +23,9 @@ from contracts.topics import (
     load_topics,
 )
 from runtime.kafka.reader import NO_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = CHART / "files"
@@ -82,6 +86,7 @@ def rights() -> dict[str, dict[str, list[str]]]:
             reads |= set(dead) if refused is None else {dlq_of(name) for name in refused}
         writes |= {dlq_of(name) for name in _REFUSES.get(service, ())}
         writes |= set(_SENDS_AGAIN.get(service, ()))
+        _check_named(service, [topic.name for topic in known.values() if service in topic.consumers])
         groups = [f"rxtract-{service}"] if service in _IN_GROUPS else []
         groups += [_FAMILIES[service]] if service in _FAMILIES else []
         follows = list(_FOLLOWS.get(service, ()))
@@ -94,6 +99,18 @@ def rights() -> dict[str, dict[str, list[str]]]:
             "watches": watches,
         }
     return files
+
+
+def _check_named(service: str, consumed: Sequence[str]) -> None:
+    """Refuse a service of which the tables above say too little: its user would lack rights, which shows only in a cluster."""
+    if consumed and service not in {*_IN_GROUPS, *_FAMILIES, *_FOLLOWS}:
+        raise SystemExit(
+            f"deploy/chart_files.py: {service} consumes {consumed[0]}: name it in _IN_GROUPS, _FAMILIES or _FOLLOWS"
+        )
+    if service in _IN_GROUPS and service not in _REFUSES:
+        raise SystemExit(
+            f"deploy/chart_files.py: {service} reads as a group: say in _REFUSES whose records it dead-letters"
+        )
 
 
 def console() -> dict[str, list[str]]:

@@ -45,3 +45,16 @@ def test_every_group_that_code_names_is_in_somebodys_rights():
     code = "\n".join(sources(folder) for folder in ("libs/runtime", "services/*"))
     named = set(re.findall(r'(?:"group\.id":|NO_GROUP =) "([^"]+)"', code))
     assert named == {group for own in RIGHTS.values() for group in own["follows"]}
+
+
+def test_a_service_of_which_too_little_is_said_is_refused(monkeypatch):
+    """Without a group or a right to its dead letters it would fail in a cluster with rights, and nowhere before."""
+    monkeypatch.syspath_prepend(str(ROOT / "deploy"))
+    import chart_files
+
+    monkeypatch.setattr(chart_files, "_REFUSES", {})
+    with pytest.raises(SystemExit, match=r"_REFUSES"):
+        chart_files.rights()
+    monkeypatch.setattr(chart_files, "_IN_GROUPS", ())
+    with pytest.raises(SystemExit, match="ingestor consumes"):
+        chart_files.rights()

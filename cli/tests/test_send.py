@@ -304,6 +304,7 @@ def test_the_command_from_end_to_end(cli, tmp_path: Path) -> None:
     assert first.exit_code == 1
     assert "3 notes sent" in first.output
     assert "1 rejected, with reasons in" in first.output
+    assert "the first: row 4, text: empty" in first.output, "why is seen without opening the file"
     again = runner.invoke(app, [str(path)])
     assert "was sent before" in again.output
     assert len(door.ids) == 4

@@ -250,7 +250,8 @@ def _apply_contract(running: Running) -> None:
             "give another folder with --data, or delete this one"
         ) from None
     sealing = os.environ.get("RXTRACT_SEALING") == "on"
-    apply_topics({"bootstrap.servers": running.addresses.bootstrap_servers}, topics, sealing=sealing)
+    quiet = {"bootstrap.servers": running.addresses.bootstrap_servers, "log_level": 0}
+    apply_topics(quiet, topics, sealing=sealing)
     apply_schemas(registry)
     running.topics = sum(2 if topic.dlq else 1 for topic in topics.values())
     running.subjects = sum(topic.record is not None for topic in topics.values())
@@ -332,7 +333,7 @@ def _publish_addresses(running: Running) -> None:
 
 def _cluster_id(running: Running) -> str:
     """Kafka's own name of its data: another folder, or an ephemeral stack, has another."""
-    admin = AdminClient({"bootstrap.servers": running.addresses.bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": running.addresses.bootstrap_servers, "log_level": 0})
     return str(admin.describe_cluster(request_timeout=10).result(10).cluster_id)
 
 
@@ -426,5 +427,4 @@ def links(running: Running) -> Sequence[tuple[str, str]]:
         ("MLflow", runs_page(known.mlflow_url)),
         ("Schema registry", known.schema_registry_url),
         ("Kafka", known.bootstrap_servers),
-        *((f"{name} metrics", url) for name, url in known.metrics.items()),
     ]

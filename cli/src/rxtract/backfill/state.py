@@ -86,6 +86,7 @@ class Rejects:
     def __init__(self, path: Path, keep_bytes: int) -> None:
         self.path = path
         self._bytes = keep_bytes
+        self.first = ""
         if path.exists():
             os.truncate(path, min(keep_bytes, path.stat().st_size))
 
@@ -95,7 +96,9 @@ class Rejects:
         return self._bytes
 
     def write(self, row: int, errors: list[dict[str, str]], note: dict[str, Any] | None) -> None:
-        """Add one row."""
+        """Add one row. The first one's reason is kept for the screen: it names a field and shows nothing of a note."""
+        if not self.first and errors:
+            self.first = f"row {row}, {errors[0]['field']}: {errors[0]['message']}"
         line = json.dumps({"row": row, "errors": errors, "note": note}, default=str).encode() + b"\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:

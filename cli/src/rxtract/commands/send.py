@@ -216,4 +216,6 @@ def _finish(
             console.print(
                 f"{sent.rejected:,} rejected, with reasons in {rejects.path}", highlight=False, soft_wrap=True
             )
+            if rejects.first:
+                console.print(f"the first: {rejects.first}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)

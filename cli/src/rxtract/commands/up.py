@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import time
 from datetime import datetime
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.5
 NEXT = (
-    "rxtract simulate --notes 500",
-    "rxtract tap entities.extracted.v1 --from-start --limit 5",
-    'rxtract sql "SELECT text, label, count(*) AS times FROM facts GROUP BY ALL ORDER BY times DESC LIMIT 5"',
+    "simulate --notes 500",
+    "tap entities.extracted.v1 --from-start --limit 5",
+    'sql "SELECT text, label, count(*) AS times FROM facts GROUP BY ALL ORDER BY times DESC LIMIT 5"',
 )
 """What a newcomer does next: notes in, entities out, a question to them."""
 
@@ -73,16 +74,30 @@ def up(
         raise UserError(str(error)) from None
 
 
+def typed_as(program: str) -> str:
+    """Return how this program is started from this folder: by its name where the shell finds that, else by its path."""
+    path, found = Path(program), shutil.which("rxtract")
+    if path.name != "rxtract" or (found and Path(found).samefile(path)):
+        return "rxtract"
+    with contextlib.suppress(ValueError):
+        near = path.absolute().relative_to(Path.cwd())
+        return str(near) if len(near.parts) > 1 else f"./{near}"
+    return str(path.absolute())
+
+
 def _tell(running: Running, seconds: float) -> None:
     memory = sum(running.stack.rss_bytes().values()) + sum(one.rss_bytes() for one in running.services.values())
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"up after {seconds:.0f} s, {memory / 1e9:.1f} GB of memory in all")
     for name, link in links(running):
         console.print(f"  {name:<18} {link}", markup=False)
-    console.print(f"  {'addresses, token':<18} {running.data_dir / 'stack.json'}", markup=False)
+    console.print(
+        f"  {'all, with tokens':<18} {running.data_dir / 'stack.json'} (metrics of each service, too)", markup=False
+    )
     console.print("Next, in another terminal:")
+    program = typed_as(sys.argv[0])
     for command in NEXT:
-        console.print(f"  {command}", markup=False)
+        console.print(f"  {program} {command}", markup=False)
     console.print("Ctrl-C stops everything")
     sys.stdout.flush()
 

@@ -334,7 +334,7 @@ KPIS: tuple[Kpi, ...] = (
 BY_NAME = {kpi.name: kpi for kpi in KPIS}
 
 REMEDIES = {
-    "straight_through_rate": "See on the control page which city sends most notes to people; label those at the desk, then retrain.",
+    "straight_through_rate": "See in the table By city of the control page which city sends most notes to people; label those at the desk, then retrain.",
     "validated_precision": "Look at the corrected notes: what is marked wrongly comes in kinds. Label more of them, then retrain.",
     "validated_recall": "Look at the corrected notes: what is missed comes in kinds. Label more of them, then retrain.",
     "validated_f1": "Compare the model versions; if the newest is worse, roll back (rxtract model rollback), else label and retrain.",

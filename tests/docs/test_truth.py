@@ -254,7 +254,8 @@ def test_no_page_of_the_site_links_out_of_it():
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert():
     named = {rule["annotations"]["runbook_url"] for rule in RULES}
-    assert named == {name_of(page) for page in ROOT.glob("docs/runbooks/*.md")}
+    unalarmed = {name_of(ROOT / "docs/runbooks/restore.md")}  # the machine that would say so is gone
+    assert named == {name_of(page) for page in ROOT.glob("docs/runbooks/*.md")} - unalarmed
 
 
 # -- each check can fail

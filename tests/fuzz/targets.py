@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+GIVEN = "DM on Metformin 500 mg BD. Telma 40 for HTN, PCM stopped d/t rash. Allergic to penicillin. To start insulin if FBS high."
 TEXT = "c/o fever x 3 days. No DM. Tab Metformin 500 mg BD x 5 days, SOS PCM 650. Father: HTN. ?dengue रोगी ß\r\n"
 
 
@@ -162,20 +163,31 @@ def ledger_identities() -> Callable[[bytes], object]:
     from contracts import safety
     from contracts.files import schema_text
     from contracts.topics import load_topics
-    from ledger.domain.identity import Layout, Unread, note_of
+    from ledger.domain.identity import HEADER_BYTES, Layout, Unread, note_of
 
     layouts = [
         Layout(safety.checked(schema_text(load_topics()[folder.name].record)))
         for folder in sorted((ROOT / "schemas/examples").glob("*.v1"))
     ]
 
+    def one_of(layout: Layout, value: bytes) -> bytes | None:
+        try:
+            return layout.identity(value)
+        except Unread:
+            return None
+
     def read(data: bytes) -> None:
         if data:
-            layout = layouts[data[0] % len(layouts)]
-            layout.origin(data[1:])
-            note_of(layout.identity(data[1:]))
+            layout, value = layouts[data[0] % len(layouts)], data[1:]
+            layout.origin(value)
+            found = one_of(layout, value)
+            # At once, between others: the same identity, or the record is given to the reader of one.
+            several = layout.identities([value, b"", None, value], value[:HEADER_BYTES], lambda _: found)
+            assert several == [found] * 4
+            if found is not None:
+                note_of(found)
 
-    return refuses(read, Unread)
+    return read
 
 
 @target(lambda: [path.read_bytes() for path in sorted((ROOT / "schemas/records").glob("*.avsc"))])
@@ -276,6 +288,29 @@ def answerer_notes() -> Callable[[bytes], object]:
         return [read_note(one, number, Rules()) for number, one in enumerate(elements_of(parse_json(data, 2_000), 100))]
 
     return refuses(read, BadJson)
+
+
+@target(lambda: [b"since=1790000000000", b"source=clinic&note_id=n1", b"source=%00&note_id=%ff", b"since=1&since=-1"])
+def ledger_questions() -> Callable[[bytes], object]:
+    """Questions to the ledger's door: always an answer that it names."""
+    from ledger.adapters.book import Book
+    from ledger.bootstrap import asked_account, asked_note
+    from ledger.domain.identity import Note, identity
+    from ledger.settings import LedgerSettings
+
+    folder = Path(tempfile.mkdtemp(prefix="fuzz"))
+    book = Book(folder, "one")
+    book.submit(identity(Note("clinic", "n1", 1)), (0, 0, 0), 1_790_000_000_000, 1_790_000_000_000)
+    book.commit(1_790_000_000_000)
+    settings = LedgerSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x", ledger_dir=folder)
+
+    def read(data: bytes) -> None:
+        query = data.decode("latin-1")
+        for status, body in (asked_account(settings, query, from_here=True), asked_note(settings, query)):
+            assert status in {200, 400}, status
+            json.dumps(body)
+
+    return read
 
 
 @target(lambda: [json.dumps(one).encode() for one in _desk_examples()])
@@ -442,7 +477,7 @@ def _rules_file() -> bytes:
     return json.dumps(dict(shipped_rules().texts)).encode()
 
 
-@target(lambda: [TEXT.encode(), TEXT.encode() * 20, b"", "é".encode() * 50, b"x" * 5_000], native=True)
+@target(lambda: [TEXT.encode(), GIVEN.encode(), TEXT.encode() * 20, b"", "é".encode() * 50, b"x" * 5_000], native=True)
 def notes_to_tag() -> Callable[[bytes], object]:
     """Any text through the shipped model and rules; what comes out lies inside the text."""
     from clinical_ner.artifact import load
@@ -454,8 +489,45 @@ def notes_to_tag() -> Callable[[bytes], object]:
         text = data.decode("utf-8", "replace")
         (found,) = tagger.tag([text])
         assert all(0 <= one.start < one.end <= len(text) for one in found.entities)
+        texts = [text, GIVEN, text]
+        points = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
+        columns = tagger.tag_columns(points, np.cumsum([0, *map(len, texts)]).astype(np.int64))
+        columns.prescriptions()
+        for note in (0, 2):
+            rows = slice(columns.bounds[note], columns.bounds[note + 1])
+            spans = list(zip(columns.starts[rows].tolist(), columns.ends[rows].tolist(), strict=True))
+            assert spans == [(one.start, one.end) for one in found.entities]
 
     return read
+
+
+_TRAINED = b"c/o fever and cough\nDM on Metformin 500\nno HTN\nTab PCM for fever\nasthma\nInj. insulin for DM"
+
+
+@target(lambda: [b"D" + _TRAINED, b"L" + _TRAINED, b"D\xff" + _TRAINED * 2], native=True)
+def training_notes() -> Callable[[bytes], object]:
+    """A few notes to train on, by both algorithms, and their words to cluster: refused, or a model."""
+    from clinical_ner import clusters
+    from clinical_ner.config import TrainingConfig
+    from clinical_ner.notes import AnnotatedNote, Label, Span
+    from clinical_ner.train import TrainingDataError, train
+
+    labels = (Label.DISEASE, Label.TREATMENT)
+
+    def annotated(line: str) -> AnnotatedNote:
+        begin = len(line) // 3
+        spans = [Span(at, min(at + 4, len(line)), labels[at % 2]) for at in (0, begin, 2 * begin)]
+        return AnnotatedNote(line, tuple(one for one in dict.fromkeys(spans) if one.start < one.end))
+
+    def read(data: bytes) -> None:
+        lines = data[1:].decode("utf-8", "replace").split("\n")[:6]
+        quick = {"max_iterations": 3, "passes": 2, "calibration_folds": 2, "compare_schemes": False, "averaged_fits": 1}
+        config = TrainingConfig(algorithm="lbfgs" if data[:1] == b"L" else "descent", **quick)
+        train([annotated(line[:400]) for line in lines], config)
+        text = clusters._Text([line.split()[:60] or ["x"] for line in lines] * 200, None)
+        clusters._exchanged(text, 3)
+
+    return refuses(read, TrainingDataError, clusters.UnlabelledTextError)
 
 
 @target(

@@ -153,6 +153,20 @@ def test_categories_that_rise_are_found_and_small_numbers_of_before_are_not_show
     assert times > 1
 
 
+def test_frequent_mentions_that_the_newest_tables_do_not_know_are_found_and_what_nobody_coded_yet_is_none_of_them(
+    tmp_path,
+):
+    rows = []
+    for number in range(6):
+        event = note(f"n{number}", "Zzq" if number % 2 else "zzq", patient=f"p-{number}")
+        rows.append((event, [coded(event, DIABETES, table=100), coded(event, table=200)]))  # the older tables knew it
+    rows += [noted(number, "htn") for number in range(20, 30)]
+    rows += [(note(f"n{number}", "not coded yet", patient=f"p-{number}"), []) for number in range(40, 50)]
+    records = kept(tmp_path, *rows)
+    assert ask(records, READY_BY_NAME["mentions-without-code"], 5) == [("Zzq", "DISEASE", 6, 6)]
+    assert ask(records, READY_BY_NAME["mentions-without-code"], 7) == []
+
+
 def test_a_folder_without_codes_has_empty_tables(tmp_path):
     records = RecordsAtRest(tmp_path)
     records.append([Stretch("t", 0, 0, 1, [row_of(note("n1"), ZONE)])])

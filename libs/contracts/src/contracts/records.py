@@ -787,24 +787,33 @@ class DeskChange(StrEnum):
     GUIDELINE_EDITED = "GUIDELINE_EDITED"
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
+    CODE_PROPOSED = "CODE_PROPOSED"
+    CODE_ACCEPTED = "CODE_ACCEPTED"
+    CODE_REFUSED = "CODE_REFUSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class DeskChanged(Record):
-    """A lead changed how the review desk works: the guideline, or for whom notes are reserved.
+    """A lead changed how the review desk works: the guideline, for whom notes are reserved, or which code a mention stands for; or a validator proposed such a code.
 
     The newest record of a subject is the truth.
 
     Attributes:
-        subject: What was changed, and the key of the topic: guideline/VERSION or reservation/SEGMENT.
+        subject: What was changed, and the key of the topic: guideline/VERSION, reservation/SEGMENT or code/ID.
         kind: GUIDELINE_EDITED: a new version of the text. RESERVED: notes go to these annotators alone.
-            RELEASED: to everybody again.
+            RELEASED: to everybody again. CODE_PROPOSED: a mention should have this code. CODE_ACCEPTED,
+            CODE_REFUSED: what a lead decided of it.
         guideline_version: Version of the text, such as 1.2. Null unless a guideline was edited.
         text: The guideline, in Markdown. Empty unless a guideline was edited, and where it is sealed.
         segment: Segment that is reserved or released, such as city=Pune|specialty=cardiology, or all. Null
             unless it is one.
         annotators: Pseudonyms of those for whom notes are reserved. Empty otherwise.
-        changed_by: Pseudonym of the lead.
+        mention: Words whose code is meant. Null unless it is one of a code.
+        label: DISEASE or TREATMENT. Null unless it is one of a code.
+        code_system: Identifier of the code's system, as FHIR writes it. Null unless it is one of a code.
+        code: The code that the mention should have. Null unless it is one of a code.
+        code_display: The code's name in the desk's tables. Null unless it is one of a code.
+        changed_by: Pseudonym of the lead; of the validator who proposed a code.
         changed_at: When, UTC.
         encryption_key_id: Key under which text fields are encrypted. Null while they are in clear.
         sealed: The record's texts, encrypted under encryption_key_id. Null while they are in clear; text fields
@@ -819,6 +828,11 @@ class DeskChanged(Record):
     text: str = ""
     segment: str | None = None
     annotators: tuple[str, ...] = ()
+    mention: str | None = None
+    label: str | None = None
+    code_system: str | None = None
+    code: str | None = None
+    code_display: str | None = None
     changed_by: str
     changed_at: int
     encryption_key_id: str | None = None
@@ -833,6 +847,11 @@ class DeskChanged(Record):
         text: str = "",
         segment: str | None = None,
         annotators: tuple[str, ...] = (),
+        mention: str | None = None,
+        label: str | None = None,
+        code_system: str | None = None,
+        code: str | None = None,
+        code_display: str | None = None,
         changed_by: str,
         changed_at: int,
         encryption_key_id: str | None = None,
@@ -845,6 +864,11 @@ class DeskChanged(Record):
         self.text = text
         self.segment = segment
         self.annotators = annotators
+        self.mention = mention
+        self.label = label
+        self.code_system = code_system
+        self.code = code
+        self.code_display = code_display
         self.changed_by = changed_by
         self.changed_at = changed_at
         self.encryption_key_id = encryption_key_id

@@ -162,6 +162,16 @@ FROM coded_facts WHERE label = 'TREATMENT' GROUP BY system, code HAVING count(DI
 ORDER BY patients DESC, notes DESC, code LIMIT 200""",
     ),
     Question(
+        "mentions-without-code",
+        "Frequent mentions that the tables of codes do not know, the most frequent first: what a list or a CSV of your own should name next.",
+        """SELECT min(text) AS mention, label, count(DISTINCT patient_ref) AS patients, count(DISTINCT (source, note_id)) AS notes
+FROM entities e WHERE text <> ''
+  AND EXISTS (SELECT 1 FROM notes n JOIN kept_codes k ON k.entities_event_id = n.event_id WHERE n.source = e.source AND n.note_id = e.note_id)
+  AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.source = e.source AND c.note_id = e.note_id AND c.entity_id = e.entity_id)
+GROUP BY lower(text), label HAVING count(DISTINCT patient_ref) >= $k
+ORDER BY notes DESC, mention, label LIMIT 200""",
+    ),
+    Question(
         "rising-categories",
         "Which categories of diseases more patients have in the last seven days than in the seven before, as a share of all patients.",
         """WITH last AS (SELECT max(CAST(day AS DATE)) AS day FROM notes),

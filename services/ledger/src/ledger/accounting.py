@@ -75,10 +75,11 @@ class Accounting:
                 self._answered(topic, names)
             elif role is Role.SUBMITTED:
                 self._submitted(run, names, now)
+            elif role is Role.ACCEPTED:
+                self._accepted_all(run, names, now)
             else:
-                take = self._accepted if role is Role.ACCEPTED else self._refused
                 for record, identity in zip(run, names, strict=True):
-                    take(record, identity, now)
+                    self._refused(record, identity, now)
 
     def _answered(self, topic: str, names: Sequence[bytes | None]) -> None:
         self._book.answer_all(names)
@@ -86,9 +87,19 @@ class Accounting:
             self._on_unread(topic)
 
     def _submitted(self, records: Sequence[Record], names: Sequence[bytes | None], now: int) -> None:
-        places = [(SUBMITTED, partition, offset) for _, partition, offset, *_ in records]
+        places = [(SUBMITTED, partition, offset) for _, partition, offset, _, _, _ in records]
         identities = [identity or place_identity(*place) for identity, place in zip(names, places, strict=True)]
         self._book.submit_all(identities, places, [record.at_ms for record in records], now)
+
+    def _accepted_all(self, records: Sequence[Record], names: Sequence[bytes | None], now: int) -> None:
+        move_at_once = self._book.move_at_once
+        for record, identity in zip(records, names, strict=True):
+            _, partition, offset, at_ms, _, headers = record
+            if identity is not None and len(headers) == 1 and headers[0][0] == ORIGIN_HEADER:  # nearly always
+                origin = _origin(headers[0][1])
+                if origin is not None and move_at_once(identity, origin, (ACCEPTED, partition, offset), at_ms):
+                    continue
+            self._accepted(record, identity, now)
 
     def _accepted(self, record: Record, identity: bytes | None, now: int) -> None:
         place = (ACCEPTED, record.partition, record.offset)

@@ -9,6 +9,7 @@ from contracts.identity import note_key
 from contracts.records import AnnotationValidated, DeskChange, DeskChanged, ReviewRequested, Sample
 from runtime.kafka.records import InputRecord
 
+from review_desk.adapters.code_changes import CodeChanges
 from review_desk.adapters.comments import CommentPlace, CommentPlaces
 from review_desk.adapters.deciders import Deciders
 from review_desk.adapters.guidelines import Edit, Guidelines
@@ -16,6 +17,8 @@ from review_desk.adapters.names import Names
 from review_desk.adapters.places import Places
 from review_desk.adapters.reservations import Reservations
 from review_desk.adapters.store import Store
+
+_OF_CODES = frozenset({DeskChange.CODE_PROPOSED, DeskChange.CODE_ACCEPTED, DeskChange.CODE_REFUSED})
 
 
 class Beside:
@@ -25,6 +28,7 @@ class Beside:
         self._guidelines = Guidelines(store)
         self._reservations = Reservations(store)
         self._comments = CommentPlaces(store)
+        self._codes = CodeChanges(store)
         self._names = Names(store, names_key)
         self._places = Places(store)
         self._people = Deciders(store)
@@ -49,6 +53,8 @@ class Beside:
         elif event.kind in {DeskChange.RESERVED, DeskChange.RELEASED} and event.segment:
             annotators = event.annotators if event.kind is DeskChange.RESERVED else ()
             self._reservations.put(event.segment, annotators, event.changed_at)
+        elif event.kind in _OF_CODES and event.mention and event.code:
+            self._codes.put(event)
 
     def _annotation(self, record: InputRecord, event: AnnotationValidated) -> None:
         note = note_key(event.source, event.note_id)

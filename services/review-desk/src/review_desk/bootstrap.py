@@ -46,6 +46,7 @@ from runtime.web.people import People
 from runtime.web.server import HTTP
 from sealing import PatientKeys, reading, writing
 
+from review_desk.adapters.code_changes import CodeChanges
 from review_desk.adapters.guidelines import Guidelines
 from review_desk.adapters.people_store import PeopleStore
 from review_desk.adapters.pseudonyms import derive
@@ -57,12 +58,14 @@ from review_desk.adapters.texts import ONE_AT_A_TIME, Requests, TopicRecords, To
 from review_desk.adapters.token_lines import TokenLines
 from review_desk.beside import Beside
 from review_desk.checks import HiddenChecks
+from review_desk.coding import CodeBook, CodeReview
 from review_desk.desk import Desk, Publisher
 from review_desk.exporting import Exporting
 from review_desk.finding import Finding
 from review_desk.follower import FETCH_WAIT_MS, QUEUE, Follower
 from review_desk.http.access import Access, Proxy
 from review_desk.http.app import DeskApi, DeskPage, make_app
+from review_desk.http.codes_api import CodesApi
 from review_desk.http.hands_api import HandsApi
 from review_desk.http.lead_api import LeadApi
 from review_desk.http.training_api import TrainingApi
@@ -327,7 +330,9 @@ def rooms(shared: Shared, registry: Registry) -> Rooms:
         reserved,
     )
     apply = Beside(store, names_key).change
-    leading = Leading(Guidelines(store), change_publisher(shared, registry), apply, claim)
+    publish = change_publisher(shared, registry)
+    leading = Leading(Guidelines(store), publish, apply, claim)
+    codes = code_review(shared, publish, apply)
     exporting = Exporting(lambda: history.decoded(annotations, decode[ANNOTATIONS_VALIDATED]), store.trust)
     consumer = open_client({**settings.kafka_client_config(), **ONE_AT_A_TIME}, shared.errors)
     comments = TopicRecords[AnnotationValidated](
@@ -339,9 +344,23 @@ def rooms(shared: Shared, registry: Registry) -> Rooms:
         lead = LeadApi(store, access, leading, tokens, exporting, annotation=comments.read)
         hands = HandsApi(store, access, finding, names_key)
         training = TrainingApi(store, access)
-        return hands.add_routes, lead.add_routes, training.add_routes
+        return hands.add_routes, lead.add_routes, training.add_routes, CodesApi(access, codes).add_routes
 
     return make
+
+
+def code_review(
+    shared: Shared, publish: Callable[[DeskChanged], None], apply: Callable[[DeskChanged], None]
+) -> CodeReview | None:
+    """What the desk knows of codes; None where it has no tables.
+
+    Raises:
+        SettingsError: The tables cannot be used.
+    """
+    folder = shared.settings.terminology_dir
+    if folder is None:
+        return None
+    return CodeReview(CodeBook(folder), CodeChanges(shared.store), publish, apply, is_sealed=shared.keys is not None)
 
 
 def application(

@@ -37,6 +37,10 @@ class ReviewDeskSettings(AccessLogSettings, SealingSettings):
     desk_check_share: float = Field(
         0.1, ge=0, le=0.5, description="share of the notes handed out that are hidden checks, 0 to 0.5; 0: none"
     )
+    terminology_dir: Path | None = Field(
+        None,
+        description="folder of the tables of codes (`rxtract terminology list --to DIR`); unset: the desk shows no codes",
+    )
     desk_watch: bool = Field(
         True, description="hold the labels of who does not read until a lead looks; false where a program answers"
     )

@@ -75,8 +75,8 @@ _TRUSTDOUBT = {0: records.TrustDoubt.UNKNOWN, 2: records.TrustDoubt.NONE, 4: rec
 _TRUSTDOUBT_BYTES = {records.TrustDoubt.UNKNOWN: b'\x00', records.TrustDoubt.NONE: b'\x02', records.TrustDoubt.FAILED_CHECKS: b'\x04', records.TrustDoubt.TOO_FAST: b'\x06', records.TrustDoubt.NEVER_CHANGES: b'\x08', records.TrustDoubt.ALWAYS_THE_SAME: b'\n'}
 _TRUSTDOUBT_NAMES: dict[str, Any] = {member: member for member in records.TrustDoubt}
 
-_DESKCHANGE = {0: records.DeskChange.UNKNOWN, 2: records.DeskChange.GUIDELINE_EDITED, 4: records.DeskChange.RESERVED, 6: records.DeskChange.RELEASED}
-_DESKCHANGE_BYTES = {records.DeskChange.UNKNOWN: b'\x00', records.DeskChange.GUIDELINE_EDITED: b'\x02', records.DeskChange.RESERVED: b'\x04', records.DeskChange.RELEASED: b'\x06'}
+_DESKCHANGE = {0: records.DeskChange.UNKNOWN, 2: records.DeskChange.GUIDELINE_EDITED, 4: records.DeskChange.RESERVED, 6: records.DeskChange.RELEASED, 8: records.DeskChange.CODE_PROPOSED, 10: records.DeskChange.CODE_ACCEPTED, 12: records.DeskChange.CODE_REFUSED}
+_DESKCHANGE_BYTES = {records.DeskChange.UNKNOWN: b'\x00', records.DeskChange.GUIDELINE_EDITED: b'\x02', records.DeskChange.RESERVED: b'\x04', records.DeskChange.RELEASED: b'\x06', records.DeskChange.CODE_PROPOSED: b'\x08', records.DeskChange.CODE_ACCEPTED: b'\n', records.DeskChange.CODE_REFUSED: b'\x0c'}
 _DESKCHANGE_NAMES: dict[str, Any] = {member: member for member in records.DeskChange}
 
 _DRIFTLEVEL = {0: records.DriftLevel.UNKNOWN, 2: records.DriftLevel.WARNING, 4: records.DriftLevel.CRITICAL, 6: records.DriftLevel.RECOVERED}
@@ -277,6 +277,11 @@ def resolved_desk_changed(d: dict[str, Any]) -> records.DeskChanged:
     r.text = d["text"]
     r.segment = d["segment"]
     r.annotators = tuple([item for item in d["annotators"]])
+    r.mention = d["mention"]
+    r.label = d["label"]
+    r.code_system = d["code_system"]
+    r.code = d["code"]
+    r.code_display = d["code_display"]
     r.changed_by = d["changed_by"]
     r.changed_at = d["changed_at"]
     r.encryption_key_id = d["encryption_key_id"]
@@ -1919,18 +1924,19 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             count_5 = number_7
             i += 1
     record.annotators = tuple(items_3)
-    n = SHORT_LENGTHS[b[i]]
-    if n < 0:
-        n, i = read_length(b, i)
+    branch_8 = b[i]
+    i += 1
+    if branch_8 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.mention = b[i : (i := i + n)].decode()
+    elif branch_8 == 0:
+        record.mention = None
     else:
-        i += 1
-    record.changed_by = b[i : (i := i + n)].decode()
-    number_8 = SHORT_LONGS[b[i]]
-    if number_8 is None:
-        record.changed_at, i = read_long(b, i)
-    else:
-        record.changed_at = number_8
-        i += 1
+        raise ValueError("no such branch")
     branch_9 = b[i]
     i += 1
     if branch_9 == 2:
@@ -1939,9 +1945,9 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.encryption_key_id = b[i : (i := i + n)].decode()
+        record.label = b[i : (i := i + n)].decode()
     elif branch_9 == 0:
-        record.encryption_key_id = None
+        record.label = None
     else:
         raise ValueError("no such branch")
     branch_10 = b[i]
@@ -1952,8 +1958,72 @@ def read_desk_changed(b: bytes, i: int) -> records.DeskChanged:
             n, i = read_length(b, i)
         else:
             i += 1
-        record.sealed = b[i : (i := i + n)]
+        record.code_system = b[i : (i := i + n)].decode()
     elif branch_10 == 0:
+        record.code_system = None
+    else:
+        raise ValueError("no such branch")
+    branch_11 = b[i]
+    i += 1
+    if branch_11 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.code = b[i : (i := i + n)].decode()
+    elif branch_11 == 0:
+        record.code = None
+    else:
+        raise ValueError("no such branch")
+    branch_12 = b[i]
+    i += 1
+    if branch_12 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.code_display = b[i : (i := i + n)].decode()
+    elif branch_12 == 0:
+        record.code_display = None
+    else:
+        raise ValueError("no such branch")
+    n = SHORT_LENGTHS[b[i]]
+    if n < 0:
+        n, i = read_length(b, i)
+    else:
+        i += 1
+    record.changed_by = b[i : (i := i + n)].decode()
+    number_13 = SHORT_LONGS[b[i]]
+    if number_13 is None:
+        record.changed_at, i = read_long(b, i)
+    else:
+        record.changed_at = number_13
+        i += 1
+    branch_14 = b[i]
+    i += 1
+    if branch_14 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.encryption_key_id = b[i : (i := i + n)].decode()
+    elif branch_14 == 0:
+        record.encryption_key_id = None
+    else:
+        raise ValueError("no such branch")
+    branch_15 = b[i]
+    i += 1
+    if branch_15 == 2:
+        n = SHORT_LENGTHS[b[i]]
+        if n < 0:
+            n, i = read_length(b, i)
+        else:
+            i += 1
+        record.sealed = b[i : (i := i + n)]
+    elif branch_15 == 0:
         record.sealed = None
     else:
         raise ValueError("no such branch")
@@ -1975,10 +2045,15 @@ def write_desk_changed(r: records.DeskChanged, header: bytes) -> bytes:
         for item_8 in items_7:
             data_9 = item_8.encode()
             out += (LONGS[len(data_9)], data_9,)
-    data_10 = r.changed_by.encode()
-    value_11 = r.encryption_key_id
-    value_13 = r.sealed
-    out += (b"\x00", LONGS[len(data_10)], data_10, LONGS[r.changed_at], b"\x00" if value_11 is None else b"\x02" + LONGS[len(data_12 := value_11.encode())] + data_12, b"\x00" if value_13 is None else b"\x02" + LONGS[len(data_14 := value_13)] + data_14,)
+    value_10 = r.mention
+    value_12 = r.label
+    value_14 = r.code_system
+    value_16 = r.code
+    value_18 = r.code_display
+    data_20 = r.changed_by.encode()
+    value_21 = r.encryption_key_id
+    value_23 = r.sealed
+    out += (b"\x00", b"\x00" if value_10 is None else b"\x02" + LONGS[len(data_11 := value_10.encode())] + data_11, b"\x00" if value_12 is None else b"\x02" + LONGS[len(data_13 := value_12.encode())] + data_13, b"\x00" if value_14 is None else b"\x02" + LONGS[len(data_15 := value_14.encode())] + data_15, b"\x00" if value_16 is None else b"\x02" + LONGS[len(data_17 := value_16.encode())] + data_17, b"\x00" if value_18 is None else b"\x02" + LONGS[len(data_19 := value_18.encode())] + data_19, LONGS[len(data_20)], data_20, LONGS[r.changed_at], b"\x00" if value_21 is None else b"\x02" + LONGS[len(data_22 := value_21.encode())] + data_22, b"\x00" if value_23 is None else b"\x02" + LONGS[len(data_24 := value_23)] + data_24,)
     return b"".join(out)
 
 

@@ -1,5 +1,6 @@
 // The desk: what a key or a button does to the note on the paper.
 
+import { Codes } from "./codes.js";
 import { Correction } from "./correction.js";
 import { Cursor } from "./cursor.js";
 import { CommentBox } from "./comment.js";
@@ -49,6 +50,7 @@ class Desk {
     });
     this.guideline = new Guideline(find("#guideline"), this.server);
     this.training = new Training(find("#training"), this.server);
+    this.codes = new Codes(this.server, find("#code"), () => this.now && this.paint());
     this.commentBox = new CommentBox(find("#comment"), find("[data-do='comment']"));
     this.finding = new Finding(find("#find"), find("#selection"), this.server, {
       onSelection: () => this.selectionChanged(),
@@ -162,7 +164,14 @@ class Desk {
     const badges = new Map((this.pairing?.others ?? []).map((entity, index) => [entity.id, String(index + 1)]));
     this.paper.paint(correction.entities, paired, badges);
     if (this.cursor) this.paper.select(this.cursor.span);
-    showEntities(find("#entities"), correction, (entity) => this.select(this.cursor.onto(entity)));
+    const mentionOf = ({ start, end, label }) => ({ text: correction.note.text.slice(start, end), label });
+    showEntities(
+      find("#entities"),
+      correction,
+      (entity) => this.select(this.cursor.onto(entity)),
+      (entity) => this.codes.under(mentionOf(entity)),
+    );
+    this.codes.load(correction.entities.map(mentionOf));
     showPairs(
       find("#pairs"),
       correction,

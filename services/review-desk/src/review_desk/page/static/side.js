@@ -3,7 +3,7 @@
 import { nameOf, percent } from "./paper.js";
 import { prescriptionWords, statementWords, TYPE_WORDS, TYPES } from "./statements.js";
 
-export function showEntities(list, correction, onSelect) {
+export function showEntities(list, correction, onSelect, codeOf = () => null) {
   list.replaceChildren(
     ...correction.entities.map((entity) => {
       const button = document.createElement("button");
@@ -13,7 +13,7 @@ export function showEntities(list, correction, onSelect) {
       button.title = nameOf(entity);
       button.append(textOf(correction, entity), sure(entity));
       button.addEventListener("click", () => onSelect(entity));
-      return item(button, quiet([...statementWords(entity), prescriptionWords(entity.prescription)].filter(Boolean).join(" · ")));
+      return item(button, quiet([...statementWords(entity), prescriptionWords(entity.prescription)].filter(Boolean).join(" · ")), ...[codeOf(entity)].filter(Boolean));
     }),
   );
 }

@@ -62,7 +62,7 @@ class WhoAsks:
         entry = Entry(KEY, task, {"v-1": OPINION}, None)
         return Handed(entry, self.queue, request, "lease", "why", 1, None)
 
-    def look(self, _who: Reviewer, note: str) -> Looked | None:
+    def look(self, _who: Reviewer, note: str, _of: str = "") -> Looked | None:
         known = note == KEY
         return Looked(REQUEST, ((39, 64, "DISEASE"),), self.shown_by) if known else None
 

@@ -49,6 +49,7 @@ def folder(tmp_path_factory):
         NameRow("t2dm", (0,), 0.97, "abbreviation", "DISEASE"),
         NameRow("sugar", (2,), 0.9, "list", "DISEASE"),
     ]
+    draft.substances = {"metformin": ("9100L32L2N", "METFORMIN")}
     path = tmp_path_factory.mktemp("tables")
     write(draft, path / "base.table")
     return path
@@ -79,7 +80,7 @@ def test_what_a_lead_accepts_is_what_the_next_tables_answer(folder, tmp_path):
     """The referee is the importer and the coder themselves: before "sugar" was mitral stenosis."""
     desk = Desk(folder)
     assert Coder.open(folder).code("sugar", "DISEASE").code == "I34.2"
-    desk.review.propose(ANNA, "Sugar", "DISEASE", (ICD, "E11.9"))
+    desk.review.propose(ANNA, "Sugar", "DISEASE", Coding(ICD, "E11.9", ""))
     assert accepted_by_system(desk.changes) == {}
     (waiting,) = [one.waiting for one in desk.changes.all()]
     assert (waiting.mention, waiting.display, waiting.by) == (
@@ -88,7 +89,7 @@ def test_what_a_lead_accepts_is_what_the_next_tables_answer(folder, tmp_path):
         "v-anna",
     )
     desk.review.decide(LEA, waiting.subject, (ICD, "E11.9"), accept=True)
-    desk.review.propose(ANNA, "chik  fever", "DISEASE", (ICD, "A92.0"))
+    desk.review.propose(ANNA, "chik  fever", "DISEASE", Coding(ICD, "A92.0", ""))
     desk.review.decide(LEA, subject_of("chik fever", "DISEASE"), (ICD, "A92.0"), accept=True)
     accepted = accepted_by_system(desk.changes)
     assert {name: len(rows) for name, rows in accepted.items()} == {"icd-10": 2}
@@ -104,12 +105,23 @@ def test_what_a_lead_accepts_is_what_the_next_tables_answer(folder, tmp_path):
     ]
 
 
+def test_a_substance_that_a_search_found_can_be_proposed_for_a_brand(folder, tmp_path):
+    desk = Desk(folder)
+    (found,) = desk.review.book.search("metformin", "TREATMENT")
+    desk.review.propose(ANNA, "Zzglyco", "TREATMENT", found)
+    desk.review.decide(LEA, subject_of("Zzglyco", "TREATMENT"), (found.system, found.code), accept=True)
+    file = tmp_path / "desk.csv"
+    file.write_text(csv_of(accepted_by_system(desk.changes)["unii"]), encoding="utf-8")
+    write(draft_of_csv(file, system_of("unii"), name="desk", version="1", preferred=True), tmp_path / "desk.table")
+    assert Coder.open(tmp_path / "desk.table").code("zzglyco", "TREATMENT").code == "9100L32L2N"
+
+
 def test_a_refused_proposal_waits_no_more_and_an_accepted_code_stays_while_another_waits(folder):
     desk = Desk(folder)
     subject = subject_of("sugar", "DISEASE")
-    desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, "E11.9"))
+    desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, "E11.9", ""))
     desk.review.decide(LEA, subject, (ICD, "E11.9"), accept=True)
-    desk.review.propose(ANNA, "SUGAR", "DISEASE", (ICD, "A92.0"))
+    desk.review.propose(ANNA, "SUGAR", "DISEASE", Coding(ICD, "A92.0", ""))
     desk.review.decide(LEA, subject, (ICD, "A92.0"), accept=False)
     (known,) = desk.changes.all()
     assert (known.waiting, known.accepted.code) == (None, "E11.9")
@@ -124,7 +136,7 @@ def test_a_refused_proposal_waits_no_more_and_an_accepted_code_stays_while_anoth
 def test_the_topic_read_again_in_order_or_late_gives_the_same(folder):
     desk = Desk(folder)
     for code in ("E11.9", "A92.0"):
-        desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, code))
+        desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, code, ""))
     desk.review.decide(LEA, subject_of("sugar", "DISEASE"), (ICD, "A92.0"), accept=True)
     before = desk.changes.all()
     fresh = CodeChanges(SimpleNamespace(redis=Hash(), key=lambda name: name))
@@ -138,26 +150,26 @@ def test_the_topic_read_again_in_order_or_late_gives_the_same(folder):
 def test_words_that_no_table_takes_are_refused_before_anything_is_sent(folder, mention):
     desk = Desk(folder)
     with pytest.raises(Conflict, match="cannot stand in a table"):
-        desk.review.propose(ANNA, mention, "DISEASE", (ICD, "E11.9"))
+        desk.review.propose(ANNA, mention, "DISEASE", Coding(ICD, "E11.9", ""))
     assert desk.sent == []
 
 
 def test_a_code_of_no_table_what_was_accepted_already_and_what_waits_no_more(folder):
     desk = Desk(folder)
     with pytest.raises(Conflict, match="no table of this desk has that code"):
-        desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, "Z99.9"))
-    desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, "E11.9"))
+        desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, "Z99.9", ""))
+    desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, "E11.9", ""))
     with pytest.raises(Conflict, match="does not wait any more"):
         desk.review.decide(LEA, subject_of("sugar", "DISEASE"), (ICD, "A92.0"), accept=True)
     desk.review.decide(LEA, subject_of("sugar", "DISEASE"), (ICD, "E11.9"), accept=True)
     with pytest.raises(Conflict, match="accepted this code already"):
-        desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, "E11.9"))
+        desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, "E11.9", ""))
 
 
 def test_where_texts_are_sealed_no_mention_goes_to_the_topic(folder):
     desk = Desk(folder, is_sealed=True)
     with pytest.raises(Conflict, match="rxtract terminology import"):
-        desk.review.propose(ANNA, "sugar", "DISEASE", (ICD, "E11.9"))
+        desk.review.propose(ANNA, "sugar", "DISEASE", Coding(ICD, "E11.9", ""))
     assert desk.sent == []
 
 

@@ -30,7 +30,7 @@ def sql(
             help="One SELECT over the tables notes, entities, facts, relations, pairs, codes and coded_facts, or a ready question: "
             "diseases-by-city-and-week, treatments-per-disease, rising-mentions (these count what the patient has or is "
             "given now), diseases-by-status, treatments-by-status, relations-by-type; by code diseases-by-code, substances-by-code, "
-            "rising-categories."
+            "mentions-without-code, rising-categories."
         ),
     ],
     records: Annotated[

@@ -5,7 +5,6 @@ import io
 import re
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 from contracts.records import DeskChange, DeskChanged
@@ -65,11 +64,10 @@ class CodeBook:
                     break
         return list(found)[:MOST_FOUND]
 
-    @lru_cache(maxsize=1024)  # noqa: B019 - one book for each process
-    def coding(self, system: str, code: str) -> Coding | None:
-        """Return a code by its system; None where no table has it. A substance is known by its name alone, so any UNII of the right form is."""
-        for one in self._known:
-            if (one.system, one.code) == (system, code):
+    def coding(self, wanted: Coding, label: str) -> Coding | None:
+        """Return a code as the tables have it; None where none has. A substance has no number there, only its names: it is looked up by that."""
+        for one in (*self._known, *self.codes(wanted.display, label)):
+            if (one.system, one.code) == (wanted.system, wanted.code):
                 return one
         return None
 
@@ -107,15 +105,15 @@ class CodeReview:
         self._is_sealed = is_sealed
         self._clock = clock
 
-    def propose(self, who: Reviewer, mention: str, label: str, code: tuple[str, str]) -> None:
-        """Propose a code (system and code) for a mention.
+    def propose(self, who: Reviewer, mention: str, label: str, wanted: Coding) -> None:
+        """Propose a code that a search found for a mention.
 
         Raises:
             Conflict: It cannot stand in a table, no table has the code, or a lead accepted it already.
         """
         if self._is_sealed:
             raise Conflict("texts are sealed here: a code is corrected by a CSV and `rxtract terminology import`")
-        coding = self.book.coding(*code)
+        coding = self.book.coding(wanted, label)
         if coding is None:
             raise Conflict("no table of this desk has that code: search for it and take one that is found")
         mention = " ".join(mention.split())
@@ -123,7 +121,7 @@ class CodeReview:
             raise Conflict("these words cannot stand in a table of codes: mark the name alone, without < > | &")
         subject = subject_of(mention, label)
         known = self.changes.get(subject)
-        if known is not None and known.accepted is not None and (known.accepted.system, known.accepted.code) == code:
+        if known is not None and known.accepted is not None and _is(known.accepted, coding.system, coding.code):
             raise Conflict("a lead accepted this code already: it counts with the next tables")
         proposed = Proposed(subject, mention, label, coding.system, coding.code, coding.display, who.annotator, 0)
         self._change(DeskChange.CODE_PROPOSED, proposed, who)
@@ -136,7 +134,7 @@ class CodeReview:
         """
         known = self.changes.get(subject)
         waiting = known.waiting if known is not None else None
-        if waiting is None or (waiting.system, waiting.code) != code:
+        if waiting is None or not _is(waiting, *code):
             raise Conflict("this proposal does not wait any more: load the page again")
         self._change(DeskChange.CODE_ACCEPTED if accept else DeskChange.CODE_REFUSED, waiting, who)
 
@@ -154,6 +152,10 @@ class CodeReview:
         )
         self._publish(event)
         self._apply(event)
+
+
+def _is(one: Proposed, system: str, code: str) -> bool:
+    return (one.system, one.code) == (system, code)
 
 
 def accepted_by_system(changes: CodeChanges) -> dict[str, list[Proposed]]:

@@ -41,6 +41,7 @@ class ProposalBody(Strict):
     label: Label
     system: Code
     code: Code
+    display: Annotated[str, Field(max_length=1_000)] = ""
 
 
 class DecisionBody(Strict):
@@ -91,7 +92,7 @@ class CodesApi:
     def propose(self, request: Request, body: ProposalBody) -> JSONResponse:
         """Propose a code for a mention: it waits for a lead."""
         who = self._access.reviewer(request)
-        self._tables().propose(who, body.text, body.label, (body.system, body.code))
+        self._tables().propose(who, body.text, body.label, Coding(body.system, body.code, body.display))
         return JSONResponse({"state": "proposed"})
 
     def waiting(self, request: Request) -> JSONResponse:

@@ -85,7 +85,7 @@ export class Codes {
   async _propose({ system, code, display }) {
     const { text, label } = this._mention;
     try {
-      await this._server.post("/api/codes/proposals", { text, label, system, code });
+      await this._server.post("/api/codes/proposals", { text, label, system, code, display });
     } catch (error) {
       this._result.textContent = `Not proposed: ${error.message}.`;
       return;

@@ -168,7 +168,10 @@ def test_what_a_page_counts_is_as_many(page):
 
 def test_a_wrong_count_is_found():
     right = COUNTS["topics"]
-    assert counted_wrongly(f"Twelve services, {right} topics, {WORDS[right]} topics, 32 alerts") == ["Twelve services", "32 alerts"]
+    assert counted_wrongly(f"Twelve services, {right} topics, {WORDS[right]} topics, 32 alerts") == [
+        "Twelve services",
+        "32 alerts",
+    ]
 
 
 def test_every_image_has_its_size_in_the_page_of_deployment():

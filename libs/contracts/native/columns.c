@@ -109,6 +109,13 @@ static inline void read_boolean(input *in, cursor *to) {
     put(to, is_one ? *in->at++ : 0, 0);
 }
 
+/* Which of `count` choices, in the one byte that at most 64 need: longer ways to write it the objects' reader refuses, too. */
+static inline int64_t read_choice(input *in, int64_t count) {
+    const int is_one = in->at < in->end && !(*in->at & 0x81) && *in->at >> 1 < count;
+    in->failed |= !is_one;
+    return is_one ? *in->at++ >> 1 : 0;
+}
+
 static void run(const int32_t *op, const int32_t *end, input *in, cursor *to);
 
 /* Blocks of items until an empty one; a negative count is followed by the block's size in bytes. */
@@ -143,16 +150,15 @@ static void run(const int32_t *op, const int32_t *end, input *in, cursor *to) {
             case CC_LONG: read_number(in, to, INT64_MIN, INT64_MAX); break;
             case CC_DOUBLE: read_double(in, to); break;
             case CC_BOOLEAN: read_boolean(in, to); break;
-            case CC_ENUM: read_number(in, to, 0, *op++ - 1); break;
+            case CC_ENUM: put(to, read_choice(in, *op++), 0); break;
             case CC_PRESENT: put(to, 1, 0); break;
             case CC_NULLABLE: {
                 const int32_t size = op[0], columns = op[1];
-                const int64_t branch = read_long(in);
+                const int64_t branch = read_choice(in, 2);
                 op += 2;
-                if (branch == 1) run(op, op + size, in, to);
+                if (branch) run(op, op + size, in, to);
                 else
                     for (int32_t i = 0; i < columns; i++) put(to, 0, -1);
-                in->failed |= branch != 0 && branch != 1;
                 op += size;
                 break;
             }

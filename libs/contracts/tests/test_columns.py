@@ -107,6 +107,18 @@ def test_damaged_bytes_are_marked_when_and_only_when_they_are_refused(name: str,
             }
 
 
+@pytest.mark.parametrize(("name", "at"), [("ModelEvent", b"\x00\x00\x00"), ("NoteAccepted", b"\x00\x00")])
+def test_a_choice_written_longer_than_needed_is_refused_by_both_ways(name: str, at: bytes) -> None:
+    """One null of a union in two bytes, which fastavro takes: no batch may be read otherwise than its notes alone."""
+    value = next(one for one in examples(name) if at in one[5:])
+    place = value.index(at, 5)
+    longer = value[:place] + b"\x80\x00" + value[place + 1 :]
+    assert repr(read(name, longer[5:])) == repr(read(name, value[5:]))
+    assert ColumnReader(name)([longer, value], HEADER).status.tolist() == [1, 0]
+    with pytest.raises(WireError):
+        deserializer(name)(longer)
+
+
 def _is_finite(found: Any) -> bool:
     return "nan" not in repr(found) and "inf" not in repr(found)
 

@@ -14,7 +14,7 @@ class EnricherSettings(ServiceSettings):
 
     terminology_dir: Path | None = Field(
         None,
-        description="folder of the tables of codes (`rxtract terminology list --to DIR`); unset: those of the image",
+        description="folder of the tables of codes (`rxtract terminology build --to DIR`); unset: those of the image",
     )
     table_serial: int | None = Field(
         None,

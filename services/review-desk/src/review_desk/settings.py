@@ -39,7 +39,7 @@ class ReviewDeskSettings(AccessLogSettings, SealingSettings):
     )
     terminology_dir: Path | None = Field(
         None,
-        description="folder of the tables of codes (`rxtract terminology list --to DIR`); unset: the desk shows no codes",
+        description="folder of the tables of codes (`rxtract terminology build --to DIR`); unset: the desk shows no codes",
     )
     desk_watch: bool = Field(
         True, description="hold the labels of who does not read until a lead looks; false where a program answers"

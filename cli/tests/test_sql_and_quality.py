@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from contracts.records import (
     Assertion,
@@ -56,6 +57,20 @@ def records(tmp_path):
     sink.append([Stretch("t", 0, 0, 6, rows)])
     sink.close()
     return str(folder)
+
+
+def test_sealed_notes_are_counted_where_nobody_may_open_them(records, monkeypatch):
+    assert "sealed" not in run("sql", "SELECT count(*) FROM notes", "--records", records).stderr
+    sink = RecordsAtRest(Path(records))
+    with duckdb.connect() as reader:
+        (path,) = Path(records).rglob("*.parquet")
+        row = reader.read_parquet(str(path)).arrow().read_all().to_pylist()[0]
+    sink.append([Stretch("t", 0, 6, 7, [{**row, "note_id": "shut", "encryption_key_id": "key-1", "sealed": b"x"}])])
+    sink.close()
+    monkeypatch.delenv("RXTRACT_KEY_STORE_FILE", raising=False)
+    ended = run("sql", "SELECT count(*) FROM notes", "--records", records, "--json")
+    assert json.loads(ended.stdout) == [{"count_star()": 7}]
+    assert "1 notes are sealed and their words are empty here: set RXTRACT_KEY_STORE_FILE" in ended.stderr
 
 
 def test_sql_answers_in_json_and_as_a_table(records):

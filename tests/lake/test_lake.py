@@ -69,10 +69,12 @@ def test_rows_are_those_of_the_extractor(tagger, notes):
         extracted(note, found, model, rules, review, READING.extracted_at)
         for note, found in zip(accepted, tagged, strict=True)
     ]
-    wanted = pa.Table.from_pylist([row_of(event, ZoneInfo("Asia/Kolkata")) for event in events], AT_REST)
+    # Whoever tags a lake seals nothing: the columns of sealed words are the scorekeeper's alone.
+    unsealed = pa.schema([field for field in AT_REST if field.name not in ("encryption_key_id", "sealed")])
+    wanted = pa.Table.from_pylist([row_of(event, ZoneInfo("Asia/Kolkata")) for event in events], unsealed)
     rows, refused = tag_batch(batch_of(notes), tagger, READING)
     assert refused.num_rows == 0
-    assert SCHEMA == AT_REST
+    assert unsealed == SCHEMA
     assert rows.to_pylist() == wanted.to_pylist()
     assert sum(map(len, rows["relations"].to_pylist())) > 100
 

@@ -166,6 +166,8 @@ class Records:
         groups = record.get("spans")
         if not isinstance(groups, dict) or not isinstance(record.get("ents", []), list):
             return record
+        if not all(isinstance(spans, list) for spans in groups.values()):
+            return record  # one span, or no span at all: whoever reads it next says so
         filled = [name for name, spans in groups.items() if spans]
         if len(filled) > 1 and not record.get("ents"):
             names = ", ".join(f'"{name}"' for name in filled)[:60]

@@ -24,8 +24,8 @@ class Hash:
     def __init__(self):
         self.fields = {}
 
-    def hget(self, _key, name):
-        return self.fields.get(name)
+    def hmget(self, _key, names):
+        return [self.fields.get(name) for name in names]
 
     def hset(self, _key, name, value):
         self.fields[name] = value
@@ -81,7 +81,7 @@ def test_what_a_lead_accepts_is_what_the_next_tables_answer(folder, tmp_path):
     desk = Desk(folder)
     assert Coder.open(folder).code("sugar", "DISEASE").code == "I34.2"
     desk.review.propose(ANNA, "Sugar", "DISEASE", Coding(ICD, "E11.9", ""))
-    assert accepted_by_system(desk.changes) == {}
+    assert accepted_by_system(desk.changes.all()) == {}
     (waiting,) = [one.waiting for one in desk.changes.all()]
     assert (waiting.mention, waiting.display, waiting.by) == (
         "Sugar",
@@ -91,7 +91,7 @@ def test_what_a_lead_accepts_is_what_the_next_tables_answer(folder, tmp_path):
     desk.review.decide(LEA, waiting.subject, (ICD, "E11.9"), accept=True)
     desk.review.propose(ANNA, "chik  fever", "DISEASE", Coding(ICD, "A92.0", ""))
     desk.review.decide(LEA, subject_of("chik fever", "DISEASE"), (ICD, "A92.0"), accept=True)
-    accepted = accepted_by_system(desk.changes)
+    accepted = accepted_by_system(desk.changes.all())
     assert {name: len(rows) for name, rows in accepted.items()} == {"icd-10": 2}
     file = tmp_path / "desk.csv"
     file.write_text(csv_of(accepted["icd-10"]), encoding="utf-8")
@@ -111,7 +111,7 @@ def test_a_substance_that_a_search_found_can_be_proposed_for_a_brand(folder, tmp
     desk.review.propose(ANNA, "Zzglyco", "TREATMENT", found)
     desk.review.decide(LEA, subject_of("Zzglyco", "TREATMENT"), (found.system, found.code), accept=True)
     file = tmp_path / "desk.csv"
-    file.write_text(csv_of(accepted_by_system(desk.changes)["unii"]), encoding="utf-8")
+    file.write_text(csv_of(accepted_by_system(desk.changes.all())["unii"]), encoding="utf-8")
     write(draft_of_csv(file, system_of("unii"), name="desk", version="1", preferred=True), tmp_path / "desk.table")
     assert Coder.open(tmp_path / "desk.table").code("zzglyco", "TREATMENT").code == "9100L32L2N"
 

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from contracts.records import DeskChange, DeskChanged
@@ -15,7 +15,7 @@ from terminology.systems import system_of
 from terminology.table import Coding
 from terminology.words import surface
 
-from review_desk.adapters.code_changes import CodeChanges, Proposed
+from review_desk.adapters.code_changes import CodeChange, CodeChanges, Proposed
 from review_desk.desk import Reviewer
 from review_desk.domain.refusals import Conflict
 
@@ -158,10 +158,10 @@ def _is(one: Proposed, system: str, code: str) -> bool:
     return (one.system, one.code) == (system, code)
 
 
-def accepted_by_system(changes: CodeChanges) -> dict[str, list[Proposed]]:
+def accepted_by_system(changes: Iterable[CodeChange]) -> dict[str, list[Proposed]]:
     """Return what leads accepted, by the short name of the code system, in the order of codes."""
     found: dict[str, list[Proposed]] = {}
-    for one in changes.all():
+    for one in changes:
         if one.accepted is not None:
             found.setdefault(system_of(one.accepted.system).name, []).append(one.accepted)
     return {name: sorted(rows, key=lambda row: (row.code, row.label, row.mention)) for name, rows in found.items()}

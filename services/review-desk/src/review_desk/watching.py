@@ -140,9 +140,8 @@ class Watching:
         last = self._people.judged().get(annotator)
         return None if last is None else _since(last)
 
-    def held_notes(self, annotator: str) -> list[str]:
-        """The notes whose labels wait for a lead, the newest first."""
-        since = self.held_since(annotator)
+    def held_notes(self, annotator: str, since: int | None) -> list[str]:
+        """The notes whose labels wait for a lead since a moment (`held_since`), the newest first."""
         return [] if since is None else self._people.decided(annotator, since)[::-1]
 
     def listed(self) -> list[dict[str, Any]]:

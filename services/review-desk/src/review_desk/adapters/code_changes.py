@@ -1,6 +1,7 @@
 """Which codes people propose for mentions, and what leads decided of them, in Redis, as the topic of changes has it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from contracts.records import DeskChange, DeskChanged
@@ -54,8 +55,12 @@ class CodeChanges:
 
     def get(self, subject: str) -> CodeChange | None:
         """What is known of one mention."""
-        found = self._redis.hget(self._key, subject)
-        return None if found is None else _read(found)
+        return self.each([subject])[0]
+
+    def each(self, subjects: Sequence[str]) -> list[CodeChange | None]:
+        """What is known of each of these mentions, in their order; asked for at once."""
+        found = self._redis.hmget(self._key, list(subjects)) if subjects else []
+        return [None if one is None else _read(one) for one in found]
 
     def all(self) -> list[CodeChange]:
         """Every mention of which something is known, the newest change first."""

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from terminology.table import Coding
 
-from review_desk.adapters.code_changes import Proposed
-from review_desk.coding import LONGEST_MENTION, CodeReview, accepted_by_system, csv_of, subject_of
+from review_desk.adapters.code_changes import CodeChange, Proposed
+from review_desk.coding import LONGEST_MENTION, CodeBook, CodeReview, accepted_by_system, csv_of, subject_of
 from review_desk.http.access import Access
 from review_desk.http.bodies import Strict
 
@@ -79,8 +79,10 @@ class CodesApi:
         self._access.reviewer(request)
         if self._review is None:
             return JSONResponse({"tables": None, "mentions": []})
-        found = [self._codes_of(one) for one in body.mentions]
-        return JSONResponse({"tables": self._review.book.version, "mentions": found})
+        book = self._review.book
+        changes = self._review.changes.each([_subject_of(one) for one in body.mentions])
+        found = [_codes_of(book, one, change) for one, change in zip(body.mentions, changes, strict=True)]
+        return JSONResponse({"tables": book.version, "mentions": found})
 
     def search(
         self, request: Request, words: Annotated[str, Query(min_length=2, max_length=200)], label: Label
@@ -100,8 +102,9 @@ class CodesApi:
         self._access.lead(request)
         if self._review is None:
             return JSONResponse({"tables": None, "waiting": [], "accepted": {}})
-        waiting = [one.waiting for one in self._review.changes.all() if one.waiting is not None]
-        accepted = {name: len(rows) for name, rows in accepted_by_system(self._review.changes).items()}
+        known = self._review.changes.all()
+        waiting = [one.waiting for one in known if one.waiting is not None]
+        accepted = {name: len(rows) for name, rows in accepted_by_system(known).items()}
         shown = [self._row(one) for one in waiting[:_MOST_WAITING]]
         return JSONResponse(
             {
@@ -122,7 +125,7 @@ class CodesApi:
     def accepted(self, request: Request, system: Annotated[str, Query(max_length=200)]) -> Response:
         """The accepted codes of a system, as `rxtract terminology import --prefer` takes them."""
         who = self._access.lead(request)
-        rows = accepted_by_system(self._tables().changes).get(system)
+        rows = accepted_by_system(self._tables().changes.all()).get(system)
         if rows is None:
             raise HTTPException(404, "no code of this system was accepted")
         self._access.log(who, "accepted codes")
@@ -134,17 +137,6 @@ class CodesApi:
             raise HTTPException(404, "this desk has no tables of codes: set RXTRACT_TERMINOLOGY_DIR")
         return self._review
 
-    def _codes_of(self, mention: MentionBody) -> dict[str, Any]:
-        review = self._tables()
-        if len(mention.text) > LONGEST_MENTION:
-            return {"codes": [], "proposed": None, "accepted": None}
-        change = review.changes.get(subject_of(mention.text, mention.label))
-        return {
-            "codes": list(map(_plain, review.book.codes(mention.text, mention.label))),
-            "proposed": _proposed(change.waiting) if change is not None else None,
-            "accepted": _proposed(change.accepted) if change is not None else None,
-        }
-
     def _row(self, one: Proposed) -> dict[str, Any]:
         now = list(map(_plain, self._tables().book.codes(one.mention, one.label)))
         return {
@@ -155,6 +147,20 @@ class CodesApi:
             "proposed": _proposed(one),
             "at": one.at,
         }
+
+
+def _subject_of(mention: MentionBody) -> str:
+    """Of what changes are asked for; of one that is longer than a name, of nothing."""
+    return subject_of(mention.text, mention.label) if len(mention.text) <= LONGEST_MENTION else ""
+
+
+def _codes_of(book: CodeBook, mention: MentionBody, change: CodeChange | None) -> dict[str, Any]:
+    codes = book.codes(mention.text, mention.label) if len(mention.text) <= LONGEST_MENTION else ()
+    return {
+        "codes": list(map(_plain, codes)),
+        "proposed": _proposed(change.waiting) if change is not None else None,
+        "accepted": _proposed(change.accepted) if change is not None else None,
+    }
 
 
 def _plain(one: Coding) -> dict[str, str]:

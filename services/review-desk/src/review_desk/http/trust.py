@@ -34,7 +34,7 @@ class TrustApi:
         rows = []
         for row in self._watching.listed():
             annotator = row["annotator"]
-            notes = self._watching.held_notes(annotator)
+            notes = self._watching.held_notes(annotator, row["since"])
             newest = notes[:_NOTES]
             self._access.seen(request, AccessAction.LOOK, newest, [Seen.IDENTITY])
             name = known[annotator].name if annotator in known else annotator
@@ -46,7 +46,7 @@ class TrustApi:
         """Since when one's own labels wait for a lead (UTC milliseconds), and how many; nothing of why: a lead talks to people."""
         annotator = self._access.reviewer(request).annotator
         since = self._watching.held_since(annotator)
-        return JSONResponse({"since": since, "labels": len(self._watching.held_notes(annotator))})
+        return JSONResponse({"since": since, "labels": len(self._watching.held_notes(annotator, since))})
 
     def look(self, request: Request, annotator: str, body: LookedBody) -> JSONResponse:
         """Decide what becomes of the held labels of a person. Answered after the broker's acknowledgement."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.reasons import Reason
 from contracts.records import DriftDetected, DriftState, ModelCommand, StatisticsObserved
-from contracts.wire import Deserializer, Serializer, WireError
+from contracts.wire import WireError
 from drift.watcher import NOTHING, FindReferences, Outcome, PartitionWatcher
 from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
 from runtime.kafka.records import InputRecord, OutputRecord
@@ -31,10 +31,10 @@ class Topics:
 class Codecs:
     """How records become bytes and back."""
 
-    statistics: Callable[[bytes | None], StatisticsObserved] | Deserializer[StatisticsObserved]
-    detected: Callable[[DriftDetected], bytes] | Serializer[DriftDetected]
-    command: Callable[[ModelCommand], bytes] | Serializer[ModelCommand]
-    state: Callable[[DriftState], bytes] | Serializer[DriftState]
+    statistics: Callable[[bytes | None], StatisticsObserved]
+    detected: Callable[[DriftDetected], bytes]
+    command: Callable[[ModelCommand], bytes]
+    state: Callable[[DriftState], bytes]
 
 
 class DriftHandler:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contracts.identity import note_key
 from contracts.records import EntitiesCoded, EntitiesExtracted, EntityLabel, FhirDocumentMade
-from contracts.wire import Deserializer, Serializer, WireError
+from contracts.wire import WireError
 from runtime.kafka.deadletter import DeadLetterBudget, dead_letter, header
 from runtime.kafka.records import InputRecord, OutputRecord
 from runtime.service.metrics import Metrics
@@ -29,10 +29,10 @@ RECODED_FROM = "rxtract.recoded-from"
 class Codecs:
     """How records become bytes and back."""
 
-    extracted: Callable[[bytes | None], EntitiesExtracted] | Deserializer[EntitiesExtracted]
-    coded: Callable[[bytes | None], EntitiesCoded] | Deserializer[EntitiesCoded]
-    write: Callable[[EntitiesCoded], bytes] | Serializer[EntitiesCoded]
-    write_document: Callable[[FhirDocumentMade], bytes] | Serializer[FhirDocumentMade] | None = None
+    extracted: Callable[[bytes | None], EntitiesExtracted]
+    coded: Callable[[bytes | None], EntitiesCoded]
+    write: Callable[[EntitiesCoded], bytes]
+    write_document: Callable[[FhirDocumentMade], bytes] | None = None
     """None: no documents are asked for."""
 
 

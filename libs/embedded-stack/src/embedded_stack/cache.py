@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from embedded_stack.pins import Pin
 
 
-_HELD = threading.local()
+class _Held(threading.local):
+    """The caches whose lock this thread holds."""
+
+    def __init__(self) -> None:
+        self.roots: set[Path] = set()
+
+
+_HELD = _Held()
 
 
 class Downloader(Protocol):
@@ -165,7 +172,7 @@ class Cache:
 
         What is built under the lock may need files that are not here yet.
         """
-        held = _held_by_this_thread()
+        held = _HELD.roots
         if self.root in held:
             yield
             return
@@ -189,14 +196,6 @@ class Cache:
         if path.stat().st_size != pin.size_bytes or sha256_of(path) != pin.sha256:
             return f"{pin.file_name} is damaged: delete {path} and run the same command again"
         return None
-
-
-def _held_by_this_thread() -> set[Path]:
-    """The caches whose lock this thread holds."""
-    if not hasattr(_HELD, "roots"):
-        _HELD.roots = set()
-    roots: set[Path] = _HELD.roots
-    return roots
 
 
 def _state_note(pin: Pin, state: os.stat_result) -> dict[str, int | str]:

@@ -65,6 +65,15 @@ def read_addresses(stack: Path | None = None, environ: Mapping[str, str] = os.en
     return with_variables(_read_file(stack), environ)
 
 
+def records_folder(stack: Path | None = None) -> Path:
+    """Return the folder of the records at rest of a stack.
+
+    Raises:
+        UserError: No stack, and no variable, names one.
+    """
+    return Path(read_addresses(stack).need("records_dir").records_dir)
+
+
 def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> StackAddresses:
     """Return addresses that a file names, each overridden by its variable."""
     found = dict(named)

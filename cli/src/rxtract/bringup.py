@@ -249,9 +249,8 @@ def _apply_contract(running: Running) -> None:
             f"{running.data_dir} holds records of the old namespace {OLD_NAMESPACE}, which this release cannot read: "
             "give another folder with --data, or delete this one"
         ) from None
-    sealing = os.environ.get("RXTRACT_SEALING") == "on"
     quiet = {"bootstrap.servers": running.addresses.bootstrap_servers, "log_level": 0}
-    apply_topics(quiet, topics, sealing=sealing)
+    apply_topics(quiet, topics, sealing=_seals())
     apply_schemas(registry)
     running.topics = sum(2 if topic.dlq else 1 for topic in topics.values())
     running.subjects = sum(topic.record is not None for topic in topics.values())
@@ -379,9 +378,14 @@ def _secrets(folder: Path, token: str, desk: str, lead: str) -> dict[str, str]:
     return {name: str(path) for name, path in {**keys, **files}.items()}
 
 
+def _seals() -> bool:
+    """Whether the stack shall seal texts."""
+    return os.environ.get("RXTRACT_SEALING") == "on"
+
+
 def _key_store(folder: Path) -> dict[str, str]:
     """Where RXTRACT_SEALING=on: make the key store and its master key, once, and return their settings."""
-    if os.environ.get("RXTRACT_SEALING") != "on":
+    if not _seals():
         return {}
     place = folder / "secrets"
     store, master = place / "keys.db", place / "master.key"

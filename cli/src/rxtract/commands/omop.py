@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rxtract.addresses import read_addresses
+from rxtract.addresses import records_folder
 from rxtract.errors import UserError
 from rxtract.sealed import opener
 from rxtract.tables import write_csv
@@ -33,7 +33,7 @@ def omop(
     from outcomes.questions import NoRecordsAtRest, open_records
     from outcomes.records_at_rest import DamagedManifest
 
-    folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
+    folders = records or [records_folder(stack)]
     try:
         with open_records(*folders, opens=opener(stack)) as connection:
             rows = _write(to, COLUMNS, omop_rows(connection))

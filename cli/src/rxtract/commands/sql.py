@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from rxtract.addresses import read_addresses
+from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.errors import UserError
 from rxtract.sealed import opener
@@ -56,7 +56,7 @@ def sql(
     from outcomes.questions import READY_BY_NAME, NoRecordsAtRest, NoSelect, open_records, select
     from outcomes.records_at_rest import DamagedManifest
 
-    folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
+    folders = records or [records_folder(stack)]
     ready = READY_BY_NAME.get(question)
     try:
         opens = opener(stack)
@@ -93,6 +93,9 @@ def _answer(asked: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any
 
 def _count_sealed(connection: duckdb.DuckDBPyConnection) -> int:
     """Return how many notes at rest are sealed."""
+    # Which row of a note counts is worked out for all notes: where no row is sealed, nobody waits for that.
+    if connection.execute("SELECT 1 FROM kept WHERE encryption_key_id IS NOT NULL LIMIT 1").fetchone() is None:
+        return 0
     (count,) = connection.execute("SELECT count(*) FROM notes WHERE encryption_key_id IS NOT NULL").fetchone() or (0,)
     return int(count)
 

@@ -22,7 +22,7 @@ from terminology.customer import draft_of_csv
 from terminology.systems import system_of
 from terminology.table import SUFFIX, Table, read, write_newer
 
-from rxtract.addresses import read_addresses
+from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.commands.code import LABELS
 from rxtract.errors import UserError
@@ -151,7 +151,7 @@ def gaps(
     from outcomes.questions import NoRecordsAtRest, frequent_mentions, open_records
     from outcomes.records_at_rest import DamagedManifest
 
-    folders = records or [Path(read_addresses(stack).need("records_dir").records_dir)]
+    folders = records or [records_folder(stack)]
     try:
         coder = Coder.open(to)
         with open_records(*folders, opens=opener(stack)) as connection:

@@ -89,10 +89,10 @@ def _texts(data: bytes) -> dict[str, str]:
         raise TableInvalid(
             "the file of rules is no JSON: give a folder of tables, or a file that was released"
         ) from None
-    names = set(found) if isinstance(found, dict) else set()
-    if names | OPTIONAL_TABLES != set(TABLE_NAMES) or not all(map(_is_text, found.values())):
+    texts: dict[str, str] = found if isinstance(found, dict) else {}
+    if texts.keys() | OPTIONAL_TABLES != set(TABLE_NAMES) or not all(map(_is_text, texts.values())):
         raise TableInvalid(f"the file of rules must hold {', '.join(TABLE_NAMES)}, each as text")
-    return found
+    return texts
 
 
 def _is_text(value: object) -> bool:

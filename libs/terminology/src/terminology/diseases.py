@@ -124,6 +124,11 @@ _QUALIFIERS = _SIDES | frozenset(
         "small",
         "solitary",
         "symptomatic",
+        "thrombolysed",
+        "thrombolyzed",
+        "lysed",
+        "exacerbation",
+        "flare",
     ]
 )
 """Words that leave the category as it is."""

@@ -72,6 +72,8 @@ def _drug_forms(table: Table) -> Iterable[str]:
 def _by_first(entries: Iterable[str]) -> Mapping[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for entry in entries:
-        if len(entry) >= _SHORTEST - 1:
+        if (
+            len(entry) >= _SHORTEST
+        ):  # of an abbreviation of four letters a longer word is no misspelling: "nasha" is not NASH
             found[entry[0]].append(entry)
     return dict(found)

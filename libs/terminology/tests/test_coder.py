@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminology import Coder, TerminologyRefused
+from terminology import Coder, TerminologyRefused, diseases
 from terminology.systems import ICD10, UNII
 
 DATA = Path(__file__).parent / "data"
@@ -206,6 +206,17 @@ def test_any_text_is_answered_alike_twice_and_within_bounds(coder, text, label, 
 def test_case_and_blanks_change_nothing(coder, text, change):
     one, other = coder.code(text), coder.code(change(text))
     assert (one and one.code) == (other and other.code)
+
+
+def test_what_is_left_out_of_a_comparison_changes_no_answer(coder, monkeypatch):
+    texts = [text for name in ("mentions.tsv", "mentions_unworked.tsv") for text, _ in rows(name)]
+    texts += [f"{one} {other}" for one, other in zip(texts, texts[7:], strict=False)]
+    table = coder.tables[0]
+    now = [diseases.look_up(table, text, frozenset()) for text in texts]
+    monkeypatch.setattr(diseases, "_LEAST_RIVAL", 0.0)
+    monkeypatch.setattr(diseases, "_LEAST_SHARE", 0.0)
+    assert [diseases.look_up(table, text, frozenset()) for text in texts] == now
+    assert sum(one is not None and one.how == "words" for one in now) > 50
 
 
 def test_what_was_looked_up_is_remembered_within_bounds(coder, monkeypatch):

@@ -28,6 +28,7 @@ _COURSE = re.compile(
     r"\b(?:x|since|for|from)\s+(?:last\s+)?\d+\s*(?:days?|d|weeks?|wks?|months?|mon|m|years?|yrs?|y)\b.*$"
     r"|\bsince\s+(?:19|20)\d\d\b"
 )
+_DIGIT = re.compile(r"\d")
 _JOIN = re.compile(
     r"\s*(?:\bs/p\b|\bwith\b|\bw/|\bc/w\b|\bon\b|\band\b|\bdue to\b|\bd/t\b|\bpost\b|\bplus\b|\s[-\u2013]\s*|[+,;&/?])\s*"
 )
@@ -91,7 +92,8 @@ def surface(text: str) -> str:
 
 def without_lead(text: str) -> str:
     """Return `text` without what doctors write before or behind a name: "k/c/o", "x 5 days"."""
-    return _COURSE.sub("", _LEAD.sub("", plain(text))).strip(" -:.?")
+    cleaned = _LEAD.sub("", plain(text))
+    return (_COURSE.sub("", cleaned) if _DIGIT.search(cleaned) else cleaned).strip(" -:.?")
 
 
 def parts(text: str) -> list[str]:
@@ -122,12 +124,16 @@ def bag(text: str) -> tuple[str, ...]:
 def bag_of(words: str) -> tuple[str, ...]:
     """Return the bag of a `surface`."""
     same, fillers = _tables()
-    line = f" {' '.join(stem(word) for word in words.split())} "
-    for phrase, other in _phrases():
-        if phrase in line:
-            line = line.replace(phrase, other)
-    found = {same.get(word, word) for word in line.split()}
-    found = {word for entry in found for word in entry.split()}
+    stems = list(map(stem, words.split()))
+    if not _begins().isdisjoint(stems):
+        line = f" {' '.join(stems)} "
+        for phrase, other in _phrases():
+            if phrase in line:
+                line = line.replace(phrase, other)
+        stems = line.split()
+    found = {same.get(word, word) for word in stems}
+    if " " in "".join(found):
+        found = {word for entry in found for word in entry.split()}
     return tuple(sorted(found - fillers)) or tuple(sorted(found))
 
 
@@ -154,6 +160,12 @@ def _phrases() -> tuple[tuple[str, str], ...]:
         target = f" {' '.join(map(stem, usual.split()))} "
         found += [(f" {' '.join(map(stem, other.split()))} ", target) for other in others.split("|")]
     return tuple(sorted(found, key=lambda pair: (-len(pair[0]), pair)))
+
+
+@lru_cache(maxsize=1)
+def _begins() -> frozenset[str]:
+    """Return the words that phrases begin with: most names have none of them."""
+    return frozenset(phrase.split()[0] for phrase, _ in _phrases())
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,11 @@ from importlib.resources import files
 LONGEST_MENTION = 200
 """Characters of a mention that are looked at; a name of a disease or a drug is never longer."""
 
-_TOKEN = re.compile(r"[^\W_]+")
+_VOWELS = "".join(map(chr, (code for code in range(0x900, 0xE00) if unicodedata.category(chr(code)).startswith("M"))))
+_TOKEN = re.compile(f"(?:[^\\W_]|[{_VOWELS}])+")
+"""The vowels behind a consonant are letters in the scripts of India, not accents: without them two words would be one."""
+_VIRAMA = 9
+_JOINERS = "\u200c\u200d"
 _SIMPLE = re.compile(r"[A-Za-z0-9 .,:;()/+-]*", re.ASCII)
 """What most mentions are written with: nothing of it needs more than lower case."""
 _POSSESSIVE = re.compile("(?<=\\w\\w)['\u2019`]s\\b")
@@ -73,7 +77,8 @@ def plain(text: str) -> str:
     """Return `text` in lower case without markup and accents, shortened to `LONGEST_MENTION` characters."""
     text = text[:LONGEST_MENTION].strip()
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in apart if unicodedata.combining(c) in (0, _VIRAMA) and c not in _JOINERS)
     text = text.casefold()
     return _MARKUP.sub(" ", text) if "<" in text or "&" in text else text
 

@@ -1,4 +1,5 @@
-"""How many notes a second one core codes: the enricher's handler over events of the corpus' notes, decoding and writing included.
+"""How many notes a second one core codes: the enricher's handler over events of the corpus' notes, decoding and writing included; and how
+many FHIR documents it makes.
 
 python benchmarks/coding.py [--notes 20000] [--json]
 
@@ -27,12 +28,14 @@ from contracts.records import (
 from contracts.registry import InMemoryRegistry, WriterSchemas
 from contracts.wire import Deserializer, Serializer
 from corpus import generate
+from enricher.documents import codes_of
 from enricher.domain.coding import NoteCoder
 from enricher.handler import CodingHandler, Publishing
 from enricher.metrics import METRICS
 from runtime.kafka.deadletter import DeadLetterBudget
 from runtime.kafka.records import InputRecord
 from runtime.service.metrics import Metrics
+from rxtract_fhir import PROFILES, as_bytes, document, of_event
 from terminology import Coder
 
 _BATCH = 500
@@ -112,7 +115,25 @@ def measure(notes: int) -> dict[str, float]:
         "warm_notes_per_s": round(notes / warm_s),
         "cold_us_per_mention": round(1e6 * cold_s / len(mentions), 1),
         "open_s": round(opened_s, 2),
+        **documents_per_s(made[:2000], coder),
     }
+
+
+def documents_per_s(made: Sequence[EntitiesExtracted], coder: NoteCoder) -> dict[str, int]:
+    """FHIR documents a second of one core, of events and their codes, by profile.
+
+    Raises:
+        AssertionError: A document made once more has other bytes.
+    """
+    coded = [codes_of(coder.coded(event)) for event in made]
+    found = {}
+    for name in PROFILES:
+        began = time.process_time()
+        first = [as_bytes(document(of_event(event), name, codes)) for event, codes in zip(made, coded, strict=True)]
+        found[f"{name}_per_s"] = round(len(made) / (time.process_time() - began))
+        again = [as_bytes(document(of_event(event), name, codes)) for event, codes in zip(made, coded, strict=True)]
+        assert again == first
+    return found
 
 
 def run(handler: CodingHandler, records: Sequence[InputRecord]) -> float:

@@ -1,5 +1,6 @@
-"""How many notes a second one core codes: the enricher's handler over events of the corpus' notes, decoding and writing included; and how
-many FHIR documents it makes.
+"""How many notes a second one core codes, and how many FHIR documents it makes.
+
+The enricher's handler over events of the corpus' notes, decoding and writing included.
 
 python benchmarks/coding.py [--notes 20000] [--json]
 

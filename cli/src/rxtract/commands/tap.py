@@ -16,7 +16,7 @@ from rich.text import Text
 from runtime.kafka.seen import Seen
 
 from rxtract.addresses import read_addresses
-from rxtract.highlight import Mark, highlight, printable
+from rxtract.highlight import Highlight, highlight, printable
 from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def describe(seen: Seen) -> RenderableType:
         head.append("\n  ").append(highlight(text, getattr(seen.record, "entities", ())))
     elif entities is not None:
         for entity in seen.record.entities:
-            head.append("\n  ").append(highlight(entity.text, [Mark(str(entity.label), 0, len(entity.text))]))
+            head.append("\n  ").append(highlight(entity.text, [Highlight(str(entity.label), 0, len(entity.text))]))
             head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim")
     return head
 

@@ -162,9 +162,12 @@ static inline uint64_t cache_key(const uint32_t *word, int64_t length) {
     return packed * 0xd6e8feb86659fd93ull;
 }
 
-int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
+void cn_expect_words(cn_model *m, int64_t n) {
     if (m->n_words + n > m->max_words) forget_words(m);
-    uint64_t *keys = m->keys;
+}
+
+int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
+    uint64_t *keys = m->word_keys;
     for (int64_t i = 0; i < n; i++) {
         keys[i] = cache_key(text + starts[i], ends[i] - starts[i]);
         __builtin_prefetch(&m->words.slots[keys[i] & m->words.mask]);
@@ -305,24 +308,10 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
 void cn_model_reads(cn_model *m, cn_reader *reader) { m->reader = reader; }
 
 static void free_scratch(cn_model *m) {
-    free(m->padded_ids);
-    free(m->pair_places);
-    free(m->scores);
-    free(m->e);
-    free(m->viterbi);
-    free(m->alpha);
-    free(m->beta);
-    free(m->scale);
-    free(m->back);
-    free(m->labels);
-    free(m->keys);
-    free(m->starts);
-    free(m->ends);
-    free(m->begins);
-    free(m->entities);
-    free(m->confidences);
-    free(m->counts);
-    free(m->note_scores);
+    void *arrays[] = {m->labels,      m->back,      m->scores,    m->e,   m->alpha, m->beta,   m->scale,    m->pair_keys,
+                      m->pair_places, m->word_keys, m->sequences, m->order, m->ids, m->spans,  m->starts,   m->ends,
+                      m->begins,      m->entities,  m->confidences, m->counts, m->note_scores};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
 }
 
 void cn_model_free(cn_model *m) {

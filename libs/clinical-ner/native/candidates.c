@@ -7,15 +7,6 @@
 
 enum { ONLY, FIRST, INSIDE, LAST };
 
-static int token_room(cn_rescorer *r, int64_t n) {
-    if (n <= r->token_room) return 0;
-    float *mass = realloc(r->mass, (size_t)n * 4 * sizeof *mass);
-    if (!mass) return CN_NO_MEMORY;
-    r->mass = mass;
-    r->token_room = n * 2;
-    return 0;
-}
-
 static int candidate_room(cn_rescorer *r) {
     if (r->count < r->room) return 0;
     const size_t room = (size_t)r->room * 2 + 64;
@@ -39,25 +30,6 @@ static int candidate_room(cn_rescorer *r) {
 #define SCALE(token) d->scale[(token) * CN_LANES]
 #define HERE(token, label) (d->e[((token) * labels + (label)) * CN_LANES] * SCALE(token))
 #define MOVE(from, to) m->exp_transitions[(from) * labels + (to)]
-
-/* Marginals of the classes into r->mass. Returns the sum of each token's best marginal. */
-static double weigh_tokens(const cn_model *m, const cn_decoded *d) {
-    const int labels = m->n_labels;
-    float *mass = m->rescorer->mass;
-    double sum = 0;
-    for (int64_t token = 0; token < d->n; token++) {
-        double by_class[4] = {0}, best = 0;
-        for (int label = 0; label < labels; label++) {
-            const double marginal = ALPHA(token, label) * BETA(token, label);
-            by_class[m->roles[label] & CN_CLASS_MASK] += marginal;
-            best = marginal > best ? marginal : best;
-        }
-        mass[token] = (float)by_class[1];
-        mass[d->n + token] = (float)by_class[2];
-        sum += best;
-    }
-    return sum;
-}
 
 /* What leads up to a span that opens so, and what may come after one that closes so. */
 double cn_before(const cn_model *m, const cn_decoded *d, int64_t token, int32_t opening) {
@@ -119,12 +91,11 @@ static int add_from(cn_model *m, const cn_decoded *d, int32_t first, int32_t cla
 
 int cn_find_candidates(cn_model *m, cn_sequence *s, const cn_decoded *d) {
     cn_rescorer *r = m->rescorer;
-    if (token_room(r, d->n)) return CN_NO_MEMORY;
     s->first_span = r->count;
-    s->best_marginals = weigh_tokens(m, d);
+    s->best_marginals = d->best_marginals;
     for (int32_t first = 0; first < d->n; first++)
         for (int32_t class = 0; class < 2; class++)
-            if (r->mass[class * d->n + first] >= (float)r->least && add_from(m, d, first, class)) return CN_NO_MEMORY;
+            if (d->mass[(first * 2 + class) * CN_LANES] >= r->least && add_from(m, d, first, class)) return CN_NO_MEMORY;
     s->n_spans = r->count - s->first_span;
     return 0;
 }

@@ -28,11 +28,11 @@ int cn_lane_room(cn_model *m, int64_t n) {
     m->alpha = room_for(m->alpha, cells * sizeof *m->alpha);
     m->beta = room_for(m->beta, cells * sizeof *m->beta);
     m->scale = room_for(m->scale, room * CN_LANES * sizeof *m->scale);
+    m->mass = room_for(m->mass, 2 * room * CN_LANES * sizeof *m->mass);
     m->pair_keys = room_for(m->pair_keys, (pairs + 1) * sizeof *m->pair_keys);
     m->pair_places = room_for(m->pair_places, (pairs + 1) * sizeof *m->pair_places);
-    m->word_keys = room_for(m->word_keys, room * sizeof *m->word_keys);
-    if (!m->labels || !m->back || !m->scores || !m->e || !m->alpha || !m->beta || !m->scale || !m->pair_keys ||
-        !m->pair_places || !m->word_keys)
+    if (!m->labels || !m->back || !m->scores || !m->e || !m->alpha || !m->beta || !m->scale || !m->mass ||
+        !m->pair_keys || !m->pair_places)
         return CN_NO_MEMORY;
     m->lane_room = (int64_t)room;
     return 0;
@@ -60,17 +60,30 @@ typedef struct {
     int32_t *places;
 } sequence;
 
+INLINE void add_row(double *to, const double *row, int labels) {
+    int label = 0;
+    for (; label + CN_LANES <= labels; label += CN_LANES) store(to + label, load(to + label) + load(row + label));
+    for (; label < labels; label++) to[label] += row[label];
+}
+
 /* What the words around give to each token, summed in registers. */
 INLINE void gather_rows(const cn_model *m, const sequence *s, int labels) {
     const int window = m->extractor->window;
     double *to = s->scores;
     for (int64_t token = 0; token < s->n; token++, to += labels) {
-        double sums[CN_MAX_LABELS] = {0};
-        for (int offset = -window; offset <= window; offset++) {
-            const cn_cell *row = cn_block(m, s->ids[token + offset]) + (window - offset) * labels;
-            for (int label = 0; label < labels; label++) sums[label] += row[label].weight;
+        const int32_t *ids = s->ids + token;
+#define ROW(offset) (&cn_block(m, ids[offset])[(window - (offset)) * labels + label].weight)
+        int label = 0;
+        for (; label + CN_LANES <= labels; label += CN_LANES) {
+            lanes sum = all(0);
+            for (int offset = -window; offset <= window; offset++) sum += load(ROW(offset));
+            store(to + label, sum);
         }
-        for (int label = 0; label < labels; label++) to[label] = sums[label];
+        for (; label < labels; label++) {
+            to[label] = 0;
+            for (int offset = -window; offset <= window; offset++) to[label] += *ROW(offset);
+        }
+#undef ROW
     }
 }
 
@@ -131,8 +144,7 @@ INLINE void add_pair_rows(const cn_model *m, const sequence *s, int labels) {
         const double *row = m->pair_rows + s->keys[i] * m->pair_size;
         double *first = s->scores + (base->first_offset + (s->places[i] >> BASE_BITS)) * labels;
         for (int member = 0; member < base->n_members; member++, row += labels) {
-            double *to = first - base->offsets[member] * labels;
-            for (int label = 0; label < labels; label++) to[label] += row[label];
+            add_row(first - base->offsets[member] * labels, row, labels);
         }
     }
 }
@@ -148,10 +160,9 @@ INLINE void add_bag(cn_model *m, const sequence *s, int labels) {
         cn_cell *row = bag_row(m, s->ids[token], labels);
         if (row[0].number == m->stamp) continue;
         row[0].number = m->stamp;
-        for (int label = 0; label < labels; label++) sums[label] += row[label + 1].weight;
+        add_row(sums, &row[1].weight, labels);
     }
-    for (int64_t token = 0; token < s->n; token++, scores += labels)
-        for (int label = 0; label < labels; label++) scores[label] += sums[label];
+    for (int64_t token = 0; token < s->n; token++, scores += labels) add_row(scores, sums, labels);
 }
 
 /* What is beyond the end of a shorter sequence, up to the end of the longest, is scored 0. */
@@ -313,6 +324,28 @@ INLINE void run_backward(cn_model *m, const int64_t *lengths, int64_t n, int lab
     }
 }
 
+/* Marginals of the two classes, and of the likeliest label. */
+INLINE void weigh_classes(cn_model *m, const int64_t *lengths, int64_t n, int labels) {
+    const double *alpha = m->alpha, *beta = m->beta;
+    double *mass = m->mass;
+    const masks length = {lengths[0], lengths[1], lengths[2], lengths[3]};
+    lanes sum = all(0);
+    for (int64_t token = 0; token < n; token++, mass += 2 * CN_LANES) {
+        lanes best = all(0), first = all(0), second = all(0);
+        for (int label = 0; label < labels; label++, alpha += CN_LANES, beta += CN_LANES) {
+            const lanes marginal = load(alpha) * load(beta);
+            const int32_t class = m->roles[label] & CN_CLASS_MASK;
+            if (class == 1) first += marginal;
+            else if (class == 2) second += marginal;
+            best = choose(marginal > best, marginal, best);
+        }
+        store(mass, first);
+        store(mass + CN_LANES, second);
+        sum += choose(length > (masks){token, token, token, token}, best, all(0));
+    }
+    store(m->best_marginals, sum);
+}
+
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 /* The number of labels is a constant in each copy that is made of this. */
@@ -329,6 +362,7 @@ INLINE void decode_with(cn_model *m, sequence *sequences, int count, int best, i
     run_forward(m, longest, labels);
     if (best) run_viterbi(m, scores, lengths, longest, labels);
     run_backward(m, lengths, longest, labels);
+    if (!best) weigh_classes(m, lengths, longest, labels);
 }
 
 INLINE void decode_by_labels(cn_model *m, sequence *sequences, int count, int best) {
@@ -366,7 +400,8 @@ int cn_decode(cn_model *m, const uint32_t *text, const int32_t *starts, const in
     if (cn_lane_room(m, n) || cn_id_room(m, n + 2 * CN_MAX_WINDOW)) return CN_NO_MEMORY;
     int32_t *ids = m->ids + CN_MAX_WINDOW;
     cn_expect_words(m, n);
-    if (cn_look_up(m, text, starts, ends, n, ids)) return CN_NO_MEMORY;
+    cn_ask_for_words(m, text, starts, ends, n, m->word_keys);
+    if (cn_look_up(m, text, starts, ends, n, m->word_keys, ids)) return CN_NO_MEMORY;
     cn_decode_lanes(m, &ids, &n, 1, 1);
     const cn_decoded found = cn_lane(m, ids, n, 0);
     memcpy(labels, found.labels, sizeof *labels * (size_t)n);

@@ -29,6 +29,8 @@ typedef struct {
     int64_t n;
     const int32_t *ids, *labels;
     const double *e, *alpha, *beta, *scale; /* value i at [i * CN_LANES] */
+    const double *mass; /* marginals of both classes of each token, likewise; where the best labels are not wanted */
+    double best_marginals; /* the sum of each token's best one; likewise */
 } cn_decoded;
 
 struct cn_model {
@@ -47,7 +49,7 @@ struct cn_model {
     uint64_t *pair_filter; /* a bit for each pair that has a row, of CN_FILTER_SIZE */
     cn_table known; /* lower-cased words of the training data */
     uint8_t *known_characters;
-    uint64_t known_ascii[2]; /* the first 128 of them once more */
+    uint8_t known_ascii[128]; /* the first 128 of them once more */
 
     /* words met, forgotten all at once when there is no room: places 0 and 1 are the edges */
     cn_table words;
@@ -67,15 +69,15 @@ struct cn_model {
     int64_t lane_room;
     int32_t *labels;
     uint8_t *back;
-    double *scores, *e, *alpha, *beta, *scale;
+    double *scores, *e, *alpha, *beta, *scale, *mass, best_marginals[CN_LANES];
     uint64_t *pair_keys;
     int32_t *pair_places;
-    uint64_t *word_keys; /* of `lane_room` words */
 
     /* sentences that are decoded together, their words with the edges around each, and what was found in them */
     int64_t sequence_room, id_room, n_sequences;
     cn_sequence *sequences;
     int32_t *order, *ids;
+    uint64_t *word_keys;
     int64_t span_room, n_spans;
     cn_found_span *spans;
 
@@ -124,7 +126,10 @@ void cn_choose(cn_rescorer *rescorer, cn_sequence *sequence);
 int cn_keep(cn_model *model, const cn_sequence *sequence);
 /* Makes room in the cache for n words more: the numbers of words met before may not be used after it. */
 void cn_expect_words(cn_model *model, int64_t n);
-int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n,
+/* Keys of words as they are written, and then the numbers of the words: between both much else may go on, while what is read
+ * of them comes near. */
+void cn_ask_for_words(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, uint64_t *keys);
+int cn_look_up(cn_model *model, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, const uint64_t *keys,
                int32_t *ids);
 #define CN_ROW_BITS 24
 /* The bits of a key that choose its bit of the filter: 32 KB. */
@@ -140,12 +145,19 @@ int cn_uses_avx2(void);
 int cn_id_room(cn_model *model, int64_t n);
 /* Room for sequences of n tokens. */
 int cn_lane_room(cn_model *model, int64_t n);
-/* Scores, forward and backward of CN_LANES sequences at most, and the best labels where they are wanted. ids: the words of
+/* Scores, forward and backward of CN_LANES sequences at most, and either their best labels or the marginals of the classes. ids: the words of
  * each, with CN_MAX_WINDOW places before and after them, which are filled. */
 void cn_decode_lanes(cn_model *model, int32_t *const *ids, const int64_t *lengths, int count, int best);
 static inline cn_decoded cn_lane(const cn_model *model, const int32_t *ids, int64_t n, int lane) {
-    return (cn_decoded){n,                   ids,                  model->labels + lane * model->lane_room, model->e + lane,
-                        model->alpha + lane, model->beta + lane, model->scale + lane};
+    return (cn_decoded){.n = n,
+                        .ids = ids,
+                        .labels = model->labels + lane * model->lane_room,
+                        .e = model->e + lane,
+                        .alpha = model->alpha + lane,
+                        .beta = model->beta + lane,
+                        .scale = model->scale + lane,
+                        .mass = model->mass + lane,
+                        .best_marginals = model->best_marginals[lane]};
 }
 
 #endif

@@ -81,6 +81,7 @@ typedef struct {
 /* A sentence: its decoded words, and where its candidates are. */
 typedef struct {
     const int32_t *ids;
+    const double *mass;
     int64_t n, first, end;
     totals totals;
 } sentence;
@@ -143,12 +144,13 @@ static void compare_with_others(const cn_model *m, const sentence *s, int64_t k,
     X(CN_X_BRACKETED) = (float)(opens_after || inside ? bracket - 0.5 : 0);
 }
 
-static void weigh(const cn_model *m, const sentence *s, const cn_candidate *c, float *x) {
+#define MASS(token) ((float)s->mass[((token) * 2 + c->class) * CN_LANES])
+
+static void weigh(const sentence *s, const cn_candidate *c, float *x) {
     const int64_t n = s->n;
     const totals *t = &s->totals;
-    const float *mass = m->rescorer->mass + c->class * n;
     float sum = 0;
-    for (int32_t token = c->first; token <= c->last; token++) sum += mass[token];
+    for (int32_t token = c->first; token <= c->last; token++) sum += MASS(token);
     X(CN_X_LOG_ODDS) = (float)log((c->probability + 1e-3) / (1 - c->probability + 1e-3));
     X(CN_X_PROBABILITY) = (float)c->probability;
     X(CN_X_LENGTH) = (float)(c->last - c->first + 1);
@@ -160,10 +162,10 @@ static void weigh(const cn_model *m, const sentence *s, const cn_candidate *c, f
     X(CN_X_SENTENCE) = (float)n;
     X(CN_X_PLACE) = (float)c->first / (float)n;
     X(CN_X_MASS) = sum / (float)(c->last - c->first + 1);
-    X(CN_X_MASS_FIRST) = mass[c->first];
-    X(CN_X_MASS_LAST) = mass[c->last];
-    X(CN_X_MASS_BEFORE) = c->first > 0 ? mass[c->first - 1] : 0;
-    X(CN_X_MASS_AFTER) = c->last + 1 < n ? mass[c->last + 1] : 0;
+    X(CN_X_MASS_FIRST) = MASS(c->first);
+    X(CN_X_MASS_LAST) = MASS(c->last);
+    X(CN_X_MASS_BEFORE) = c->first > 0 ? MASS(c->first - 1) : 0;
+    X(CN_X_MASS_AFTER) = c->last + 1 < n ? MASS(c->last + 1) : 0;
 }
 
 static void look(const cn_model *m, const sentence *s, const cn_candidate *c, float *x) {
@@ -228,11 +230,11 @@ static void look_up(const cn_model *m, const sentence *s, const cn_candidate *c,
 void cn_describe(cn_model *m, const cn_sequence *q, const cn_decoded *d) {
     const cn_rescorer *r = m->rescorer;
     const int64_t first = q->first_span, end = first + q->n_spans;
-    const sentence s = {d->ids, d->n, first, end, add_up(r, first, end)};
+    const sentence s = {d->ids, d->mass, d->n, first, end, add_up(r, first, end)};
     for (int64_t k = first; k < end; k++) {
         float *x = r->x + k / CN_BLOCK * CN_BLOCK * CN_COLUMNS + k % CN_BLOCK;
         const cn_candidate *c = &r->candidates[k];
-        weigh(m, &s, c, x);
+        weigh(&s, c, x);
         compare_with_others(m, &s, k, x);
         look(m, &s, c, x);
         if (r->n_names) look_up(m, &s, c, x);
@@ -422,7 +424,7 @@ int cn_model_rescores(cn_model *m, const cn_rescorer_tables *tables) {
 void cn_rescorer_free(cn_rescorer *r) {
     if (!r) return;
     void *arrays[] = {r->columns, r->masks, r->thresholds, r->leaves,     r->name_flags, r->candidates, r->x,
-                      r->mass,    r->best,  r->order,      r->chosen, r->kept_spans, r->kept_x};
+                      r->best,  r->order,      r->chosen, r->kept_spans, r->kept_x};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
     cn_table_free(&r->names);
     free(r);

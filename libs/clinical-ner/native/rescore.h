@@ -49,9 +49,9 @@ typedef struct {
     int64_t n_names;
 
     /* the candidates of the sentences that are decoded together, and scratch for one sentence */
-    int64_t room, token_room, count; /* candidates */
+    int64_t room, count; /* candidates */
     cn_candidate *candidates;
-    float *x, *mass; /* x: blocks of CN_COLUMNS x CN_BLOCK; mass: a class after the other */
+    float *x; /* blocks of CN_COLUMNS x CN_BLOCK */
     double *best;
     int32_t *order, *chosen;
     int64_t n_chosen;

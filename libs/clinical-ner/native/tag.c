@@ -36,7 +36,8 @@ static int sequence_room(cn_model *m) {
 
 int cn_id_room(cn_model *m, int64_t n) {
     if (n <= m->id_room) return 0;
-    if (grow((void **)&m->ids, (size_t)n * 2 * sizeof *m->ids)) return CN_NO_MEMORY;
+    if (grow((void **)&m->ids, (size_t)n * 2 * sizeof *m->ids) || grow((void **)&m->word_keys, (size_t)n * 2 * sizeof *m->word_keys))
+        return CN_NO_MEMORY;
     m->id_room = n * 2;
     return 0;
 }
@@ -135,12 +136,18 @@ static int look_up(cn_model *m, const uint32_t *text, const int64_t *bounds, int
     int64_t at = CN_MAX_WINDOW;
     for (int64_t i = first; i < end; i++) {
         cn_sequence *s = &m->sequences[i];
-        int64_t *counts = m->counts + s->note * COUNTS;
         s->ids_at = at;
-        if (cn_lane_room(m, s->n) || cn_look_up(m, text + bounds[s->note], m->starts + s->at, m->ends + s->at, s->n, m->ids + at))
-            return CN_NO_MEMORY;
-        for (int64_t token = 0; token < s->n; token++) counts[UNSEEN] += (int64_t)(cn_word_facts(m, m->ids[at + token]) & CN_UNSEEN);
+        cn_ask_for_words(m, text + bounds[s->note], m->starts + s->at, m->ends + s->at, s->n, m->word_keys + at);
         at += s->n + 2 * CN_MAX_WINDOW;
+    }
+    for (int64_t i = first; i < end; i++) {
+        const cn_sequence *s = &m->sequences[i];
+        const int32_t *starts = m->starts + s->at, *ends = m->ends + s->at, *ids = m->ids + s->ids_at;
+        int64_t *counts = m->counts + s->note * COUNTS;
+        if (cn_lane_room(m, s->n) ||
+            cn_look_up(m, text + bounds[s->note], starts, ends, s->n, m->word_keys + s->ids_at, m->ids + s->ids_at))
+            return CN_NO_MEMORY;
+        for (int64_t token = 0; token < s->n; token++) counts[UNSEEN] += (int64_t)(cn_word_facts(m, ids[token]) & CN_UNSEEN);
     }
     return 0;
 }
@@ -219,7 +226,7 @@ static int tag_sequences(cn_model *m, const uint32_t *text, const int64_t *bound
 /* --- notes ---------------------------------------------------------------------------------------------------- */
 
 static inline int is_known(const cn_model *m, uint32_t point) {
-    if (point < 128) return (int)(m->known_ascii[point / 64] >> point % 64 & 1);
+    if (point < 128) return m->known_ascii[point];
     return point < 0x110000 && m->known_characters[point / 8] >> point % 8 & 1;
 }
 

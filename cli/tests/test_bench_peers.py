@@ -1,5 +1,7 @@
 """The peers of the streaming benchmark: each finds what it needs of ours, and does the work. Their processes on Kafka are `rxtract bench stream`."""
 
+import ast
+import inspect
 import json
 import subprocess
 import sys
@@ -89,6 +91,19 @@ def test_the_processes_of_all_ways_lie_where_they_are_called() -> None:
         script, task = way.command(json.dumps({}))[1:3]
         assert Path(script).is_file(), script
         assert task == "{}"
+
+
+def test_every_file_that_the_command_runs_is_there() -> None:
+    from rxtract.commands import bench
+
+    called = [node for node in ast.walk(ast.parse(inspect.getsource(bench))) if isinstance(node, ast.Call)]
+    names = [
+        call.args[0].value
+        for call in called
+        if isinstance(call.func, ast.Name) and call.func.id == "_benchmark" and isinstance(call.args[0], ast.Constant)
+    ]
+    assert {"decode", "stream", "stream_model"} <= set(names)
+    assert [name for name in names if not (ROOT / "benchmarks" / f"{name}.py").is_file()] == []
 
 
 def _values(registry: InMemoryRegistry, notes: Sequence[NoteAccepted]) -> list[bytes]:

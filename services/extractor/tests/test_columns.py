@@ -164,6 +164,30 @@ def test_both_ways_make_the_same_of_any_batches(tagger, seed, key):
     )
 
 
+def test_of_many_partitions_in_one_call_comes_what_comes_of_each_by_itself(tagger):
+    def of_partition(way: Way, number: int) -> list[InputRecord]:
+        records = batch(way, random.Random(number), 1_000 * number, 130)
+        return [record._replace(partition=number) for record in records]
+
+    for column_notes in (1, 10**9):
+        together, one_by_one = Way(tagger, column_notes), Way(tagger, column_notes)
+        for partition in range(3):
+            for way in (together, one_by_one):  # where they begin notes may have been told before
+                way.handler._rereading.until(partition, -1_000, 1_000 * partition - 1)
+        parts = [of_partition(together, number) for number in (0, 1, 2)]
+        first, second = [part[:60] for part in parts], [part[60:] for part in parts]
+        outputs = []
+        for rows in (first, second):
+            outputs += together.handler([record for part in rows for record in part])
+        expected = [output for rows in (first, second) for part in rows for output in one_by_one.handler(part)]
+        assert sorted(outputs) == sorted(expected)
+        notes = [output for output in outputs if output.topic == topics.ENTITIES_EXTRACTED]
+        assert notes == [output for output in expected if output.topic == topics.ENTITIES_EXTRACTED]
+        counted = [line for line in together.measured().splitlines() if "_bucket" not in line]
+        assert counted == [line for line in one_by_one.measured().splitlines() if "_bucket" not in line]
+        assert {topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED} <= {output.topic for output in outputs}
+
+
 def test_what_is_not_plain_has_the_reasons_of_the_other_way(tagger):
     rng = random.Random(1)
     mine, theirs = ways(tagger)

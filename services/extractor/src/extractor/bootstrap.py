@@ -55,6 +55,7 @@ R = TypeVar("R", bound=Record)
 GROUP = "rxtract-extractor"
 
 _log = get_logger(__name__)
+_CALL_BATCHES = 4  # full ones in a call: what a call costs beside its notes is then a tenth of what it costs
 _MAX_KEY_BYTES = 64  # what blake2b takes
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
@@ -267,7 +268,8 @@ def bootstrap(
         metrics=metrics,
         liveness=Liveness(_LIVE_WITHOUT_TICK_S),
         readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
-        limits=limits or BatchLimits(batch_records=settings.batch_records),
+        limits=limits
+        or BatchLimits(batch_records=settings.batch_records, call_records=_CALL_BATCHES * settings.batch_records),
         sampling_key=_sampling_key(settings),
         zone=time_zone(settings.timezone),
         keys=settings.patient_keys(),

@@ -35,12 +35,12 @@ from contracts.records import (
     StatisticsObserved,
 )
 from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
-from drift.observation import NO_SUMS, NOTES_PER_RECORD, ObservedNotes, observe_columns, values_of_columns
+from drift.observation import NO_SUMS, NOTES_PER_RECORD, ObservedNotes, ObservedSums, observe_columns, values_of_columns
 from numpy.typing import NDArray
 from runtime.kafka.records import InputRecord, OutputRecord
-from serving.tagging import LoadedModel, TaggedColumns, TagsColumns
+from serving.tagging import LoadedModel, TagColumns, TaggedColumns
 
-from extractor.domain.gain import expected_gain
+from extractor.domain.gain import expected_gains
 from extractor.domain.sampling import UNSURE, Chosen, Sampling
 
 Longs = NDArray[np.int64]
@@ -142,14 +142,15 @@ class ColumnExtraction:
     def batch(self, values: Sequence[bytes | None], model: LoadedModel) -> Batch | None:
         """Read and tag; None if the notes must go the other way."""
         header = self._note.own_header
-        if header is None or not isinstance(model.tagger, TagsColumns):
+        tag: TagColumns | None = getattr(model.tagger, "tag_columns", None)
+        if header is None or tag is None:
             return None
         notes = self._read(values, header)
         if notes.failed or _any_sealed(notes):
             return None
         points = code_points(notes["text"], notes.data)
         try:
-            tagged = model.tagger.tag_columns(*points)
+            tagged = tag(*points)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - the other way finds the note that breaks the tagger, and counts it
@@ -253,23 +254,29 @@ class ColumnExtraction:
         }
 
     def statistics(
-        self, batch: Batch, model: LoadedModel, records: Sequence[InputRecord], until: int
+        self, batch: Batch, model: LoadedModel, records: Sequence[InputRecord], until: Mapping[int, int]
     ) -> list[OutputRecord]:
-        """The drift statistics of the live notes; below an offset note by note."""
+        """The drift statistics of the live notes by partition; below that one's offset note by note."""
         notes, rows = batch.notes, batch.live
         offsets = np.array([records[row].offset for row in rows.tolist()], np.int64)
         times = np.maximum(notes["written_at"].first, notes["accepted_at"].first)[rows]
         values = values_of_columns(batch.tagged.numbers[:, rows], batch.tagged.mean_confidences[rows])
-        again = int(np.count_nonzero(offsets < until))
-        outputs: list[OutputRecord] = []
-        for part, most in ((slice(again), 1), (slice(again, None), NOTES_PER_RECORD)):
-            observed = ObservedNotes(batch.places[part], offsets[part], times[part], values[part])
-            if observed.places:
-                outputs += self._sums(observed, most, model, records[0].partition)
-        return outputs
+        partitions = np.array([records[row].partition for row in rows.tolist()], np.int64)
+        found: list[tuple[int, ObservedSums]] = []
+        for partition, offset in until.items():
+            own = np.flatnonzero(partitions == partition)
+            again = int(np.count_nonzero(offsets[own] < offset))
+            for part, most in ((own[:again], 1), (own[again:], NOTES_PER_RECORD)):
+                places = [batch.places[at] for at in part.tolist()]
+                if places:
+                    observed = ObservedNotes(places, offsets[part], times[part], values[part])
+                    found.append((partition, observe_columns(observed, most)))
+        return self._sums(found, model) if found else []
 
-    def _sums(self, observed: ObservedNotes, most: int, model: LoadedModel, partition: int) -> list[OutputRecord]:
-        found = observe_columns(observed, most)
+    def _sums(self, parts: Sequence[tuple[int, ObservedSums]], model: LoadedModel) -> list[OutputRecord]:
+        partitions = np.repeat([one for one, _ in parts], [len(sums.n) for _, sums in parts])
+        joined = [np.concatenate(columns) for columns in zip(*[sums[1:] for _, sums in parts], strict=True)]
+        found = ObservedSums([segment for _, sums in parts for segment in sums.segments], *joined)
         keys = [segment.encode() for segment in found.segments]
         lengths = np.array([len(key) for key in keys], np.int64)
         edges = np.arange(len(keys) + 1, dtype=np.int64) * len(NO_SUMS)
@@ -277,7 +284,7 @@ class ColumnExtraction:
         sources: dict[str, Source | Constant] = {
             "segment": Source(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(keys), np.uint8)),
             "model": Constant(string_bytes(name) + string_bytes(version) + long_bytes(serial)),
-            "note_partition": Constant(long_bytes(partition)),
+            "note_partition": Source(partitions),
             "first_offset": Source(found.first_offsets),
             "last_offset": Source(found.last_offsets),
             "observed_at": Source(found.observed_at),
@@ -298,9 +305,9 @@ def _any_sealed(notes: Columns) -> bool:
 def _gains(batch: Batch, rows: Longs, model: LoadedModel) -> dict[str, Source]:
     """What looking at these notes is expected to teach."""
     values, is_null = np.zeros(len(batch.notes)), np.full(len(batch.notes), _IS_NULL, np.int64)
-    texts = batch.notes.slices("text", rows)
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        if (gain := expected_gain(model.tagger, text.decode())) is not None:
+    texts = [text.decode() for text in batch.notes.slices("text", rows)]
+    for row, gain in zip(rows.tolist(), expected_gains(model.tagger, texts), strict=True):
+        if gain is not None:
             values[row], is_null[row] = gain, 0
     return {"expected_gain": Source(values, is_null)}
 

@@ -68,9 +68,12 @@ def test_sealed_notes_are_counted_where_nobody_may_open_them(records, monkeypatc
     sink.append([Stretch("t", 0, 6, 7, [{**row, "note_id": "shut", "encryption_key_id": "key-1", "sealed": b"x"}])])
     sink.close()
     monkeypatch.delenv("RXTRACT_KEY_STORE_FILE", raising=False)
+    why = "1 notes are sealed and their words are empty here: set RXTRACT_KEY_STORE_FILE (or RXTRACT_KEY_STORE_URL)"
     ended = run("sql", "SELECT count(*) FROM notes", "--records", records, "--json")
     assert json.loads(ended.stdout) == [{"count_star()": 7}]
-    assert "1 notes are sealed and their words are empty here: set RXTRACT_KEY_STORE_FILE" in ended.stderr
+    assert why in ended.stderr
+    assert why in run("terminology", "gaps", "--records", records, "--json").stderr
+    assert why in run("omop", f"{records}.csv", "--records", records).stderr
 
 
 def test_sql_answers_in_json_and_as_a_table(records):

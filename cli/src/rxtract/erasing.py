@@ -19,7 +19,7 @@ from rxtract.reading import TopicReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealing import Erasure, SqliteKeyStore
+    from sealing import Erasure, OperatedStore
 
     from rxtract.addresses import StackAddresses
 
@@ -75,7 +75,7 @@ class Erasing:
     """
 
     addresses: StackAddresses
-    store: SqliteKeyStore
+    store: OperatedStore
     timeout_s: float
     group_prefix: str = ""
 

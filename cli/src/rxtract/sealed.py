@@ -10,7 +10,8 @@ from rxtract.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sealing import PatientKeys, WordsOpener
+    import duckdb
+    from sealing import PatientKeys, Place, WordsOpener
 
     from rxtract.addresses import StackAddresses
 
@@ -21,17 +22,18 @@ def patient_keys(addresses: StackAddresses) -> PatientKeys | None:
     Raises:
         UserError: A file cannot be used.
     """
-    if not addresses.key_store_file or not addresses.master_key_file:
+    place = place_of(addresses)
+    if place is None or not addresses.master_key_file:
         if addresses.sealing == "on":
             raise UserError(
-                "RXTRACT_SEALING is on: set RXTRACT_KEY_STORE_FILE and RXTRACT_MASTER_KEY_FILE too, or leave all three unset"
+                "RXTRACT_SEALING is on: set RXTRACT_KEY_STORE_FILE (or RXTRACT_KEY_STORE_URL) and RXTRACT_MASTER_KEY_FILE too, or leave all unset"
             )
         return None
     from runtime.errors import RxtractError
     from sealing import open_keys
 
     try:
-        return open_keys(Path(addresses.key_store_file), Path(addresses.master_key_file))
+        return open_keys(place, Path(addresses.master_key_file))
     except RxtractError as error:
         raise UserError(str(error)) from None
 
@@ -41,7 +43,45 @@ def opener(stack: Path | None) -> OpensWords | None:
     from rxtract.addresses import read_addresses
 
     addresses = read_addresses(stack)
-    return OpensWords(addresses) if addresses.key_store_file and addresses.master_key_file else None
+    return OpensWords(addresses) if place_of(addresses) is not None and addresses.master_key_file else None
+
+
+def place_of(addresses: StackAddresses) -> Place | None:
+    """Return where the key store is; None where none is named.
+
+    Raises:
+        UserError: Two are.
+    """
+    from runtime.errors import SettingsError
+    from sealing import place_of as one_of
+
+    try:
+        return one_of(Path(addresses.key_store_file) if addresses.key_store_file else None, addresses.key_store_url)
+    except SettingsError as error:
+        raise UserError(str(error)) from None
+
+
+def count_sealed(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return how many notes at rest are sealed."""
+    # Which row of a note counts is worked out for all notes: where no row is sealed, nobody waits for that.
+    if connection.execute("SELECT 1 FROM kept WHERE encryption_key_id IS NOT NULL LIMIT 1").fetchone() is None:
+        return 0
+    (count,) = connection.execute("SELECT count(*) FROM notes WHERE encryption_key_id IS NOT NULL").fetchone() or (0,)
+    return int(count)
+
+
+def say_sealed(notes: int) -> None:
+    """Say why words are empty, where there are such notes; an answer without them looks like one without diseases."""
+    if not notes:
+        return
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(
+        f"{notes:,} notes are sealed and their words are empty here: "
+        "set RXTRACT_KEY_STORE_FILE (or RXTRACT_KEY_STORE_URL) and RXTRACT_MASTER_KEY_FILE to read them",
+        style="yellow",
+        soft_wrap=True,
+    )
 
 
 class OpensWords:

@@ -10,7 +10,7 @@ import typer
 
 from rxtract.addresses import records_folder
 from rxtract.errors import UserError
-from rxtract.sealed import opener
+from rxtract.sealed import count_sealed, opener, say_sealed
 from rxtract.tables import write_csv
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def omop(
 
     folders = records or [records_folder(stack)]
     try:
-        with open_records(*folders, opens=opener(stack)) as connection:
+        opens = opener(stack)
+        with open_records(*folders, opens=opens) as connection:
+            sealed = 0 if opens else count_sealed(connection)
             rows = _write(to, COLUMNS, omop_rows(connection))
             notes = connection.execute("SELECT source, note_id FROM notes ORDER BY ALL").fetchall()
             numbered = ((note_number(*note), *note) for note in notes)
@@ -46,6 +48,7 @@ def omop(
         raise UserError(f"{error.filename} exists: give a new file") from None
     except (OSError, duckdb.Error) as error:
         raise UserError(f"{to} cannot be written, or the records read: {str(error).splitlines()[0]}") from None
+    say_sealed(sealed)
     print(f"{rows:,} mentions of {len(notes):,} notes: {to}")
 
 

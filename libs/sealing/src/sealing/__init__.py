@@ -3,6 +3,7 @@
 `docs/security/sealing.md` says what is sealed where, who can open it, and what each service does without the key store.
 """
 
+from sealing.batch import BatchSeals
 from sealing.codec import (
     Missing,
     OpeningReader,
@@ -25,7 +26,7 @@ from sealing.settings import Place, SealingSettings, open_keys, open_store, plac
 from sealing.store import Erasure, KeyStore, OperatedStore, SqliteKeyStore, StoredKey
 
 __all__ = [
-    "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
+    "BatchSeals", "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
     "NotReadable", "OpeningReader", "OperatedStore", "PatientKeys", "Place", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "WordsOpener", "open_keys", "open_store", "opening_decoders", "opening_words",
     "place_of", "preparing", "reading", "seal", "sealed_again", "unseal", "writing",
 ]  # fmt: skip

@@ -25,9 +25,9 @@ ENTITY_FIELDS = {
 SEALED_RECORDS = frozenset({*WITH_TEXT, *ENTITY_FIELDS})
 W = TypeVar("W")
 _set = object.__setattr__
-_ATTRIBUTES = tuple(field.name for field in fields_of(Prescription))
-_values = attrgetter(*_ATTRIBUTES)
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+ATTRIBUTES = tuple(field.name for field in fields_of(Prescription))
+_values = attrgetter(*ATTRIBUTES)
+json_of = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def subject_of(record: Any) -> str:
@@ -69,7 +69,7 @@ def taken_out(record: Any) -> bytes:
             for number, entity in enumerate(entities, begin)
             if entity.prescription is not None
         ]
-        parts.append(_json(prescribed) if prescribed else "")
+        parts.append(json_of(prescribed) if prescribed else "")
         payload = SEPARATOR.join(parts)
     if payload.count(SEPARATOR) != count:
         raise ValueError("a text holds a NUL")
@@ -148,4 +148,4 @@ def words_of(payload: bytes) -> list[tuple[str, Prescription | None]]:
 
 def _prescriptions(part: str) -> Iterator[tuple[int, Prescription]]:
     for number, *values in json.loads(part or "[]"):
-        yield number, Prescription(**dict(zip(_ATTRIBUTES, values, strict=True)))
+        yield number, Prescription(**dict(zip(ATTRIBUTES, values, strict=True)))

@@ -3,6 +3,7 @@
 What comes out is what `sealing.codec` makes and reads.
 """
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,13 +14,14 @@ from cryptography.exceptions import InvalidTag
 from sealing.codec import FORMAT
 from sealing.errors import KeyErased, KeyUnknown
 from sealing.keys import Key, PatientKeys
-from sealing.texts import SEPARATOR, json_of
+from sealing.texts import SEPARATOR
 
 _NONCE_BYTES = 12
 _TEXT_AT = 1 + _NONCE_BYTES
 _END = SEPARATOR.encode()
-Prescribed = tuple[object, ...]
-"""A prescription's attributes in the order of `sealing.texts.ATTRIBUTES`."""
+_BETWEEN = "\n"
+"""No JSON text holds it: in a string it is escaped. So a list that is written at once comes apart again."""
+_lines = json.JSONEncoder(separators=(_BETWEEN, ":"), ensure_ascii=False).encode
 
 
 class OpenedNote(NamedTuple):
@@ -80,15 +82,22 @@ class BatchSeals:
         return made
 
 
-def payload_of(texts: Sequence[bytes], prescribed: Sequence[Prescribed | None], begin: int) -> bytes:
+def prescriptions_as_json(rows: Sequence[tuple[object, ...]]) -> list[str]:
+    """Each prescription's attributes, in the order of `sealing.texts.ATTRIBUTES`, as JSON without brackets."""
+    if not rows:
+        return []
+    return [one.replace(_BETWEEN, ",") for one in _lines(rows)[2:-2].split(f"]{_BETWEEN}[")]
+
+
+def payload_of(texts: Sequence[bytes], prescribed: Sequence[str | None], begin: int) -> bytes:
     """What is sealed of a record: its own texts and those of its entities, then the prescriptions.
 
     Args:
         texts: UTF-8.
-        prescribed: Of each entity.
+        prescribed: Of each entity: see `prescriptions_as_json`.
         begin: How many texts are the record's own.
     """
     if not texts:
         return b""
-    found = [(number, *one) for number, one in enumerate(prescribed, begin) if one is not None]
-    return _END.join([*texts, json_of(found).encode() if found else b""])
+    found = ",".join([f"[{number},{one}]" for number, one in enumerate(prescribed, begin) if one is not None])
+    return _END.join([*texts, f"[{found}]".encode() if found else b""])

@@ -7,7 +7,7 @@ import numpy as np
 from contracts.columns import Column, Columns, Constant, Source, Sources
 from contracts.records import ReviewRequested
 from numpy.typing import NDArray
-from sealing.batch import BatchSeals, OpenedNote, Prescribed, payload_of
+from sealing.batch import BatchSeals, OpenedNote, payload_of, prescriptions_as_json
 from sealing.texts import ATTRIBUTES
 
 Longs = NDArray[np.int64]
@@ -41,7 +41,7 @@ class Words(NamedTuple):
 
     notes: Sequence[OpenedNote]
     texts: Sequence[bytes]
-    prescribed: Sequence[Prescribed | None]
+    prescribed: Sequence[str | None]
     bounds: Sequence[int]
 
 
@@ -79,17 +79,17 @@ def words_of(texts: Texts, places: Column, taken: Any, bounds: Longs) -> Words:
     words = [
         data[first : first + size] for first, size in zip(places.first.tolist(), places.second.tolist(), strict=True)
     ]
-    prescribed: list[Prescribed | None] = [None] * len(words)
+    prescribed: list[str | None] = [None] * len(words)
     rows = np.flatnonzero(taken.present >= 0)
     base = taken.base.tobytes()
-    fields = [_values(name, *taken.fields[name], base, rows) for name in ATTRIBUTES]
-    for row, values in zip(rows.tolist(), zip(*fields, strict=True), strict=True):
-        prescribed[row] = values
+    fields = [_values(name, taken.fields[name], base, rows) for name in ATTRIBUTES]
+    for row, one in zip(rows.tolist(), prescriptions_as_json(list(zip(*fields, strict=True))), strict=True):
+        prescribed[row] = one
     return Words(texts.opened, words, prescribed, bounds.tolist())
 
 
-def _values(name: str, first: Longs, second: Longs, base: bytes, rows: Longs) -> list[Any]:
-    places, sizes = first[rows].tolist(), second[rows].tolist()
+def _values(name: str, column: tuple[Longs, Longs], base: bytes, rows: Longs) -> list[Any]:
+    places, sizes = (part[rows].tolist() for part in column)
     if name in _NUMBERS:
         return [None if size < 0 else place for place, size in zip(places, sizes, strict=True)]
     if name == _YES_OR_NOTHING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rxtract.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from sealing import PatientKeys, Place, WordsOpener
@@ -90,16 +91,47 @@ class OpensWords:
     def __init__(self, addresses: StackAddresses) -> None:
         self._addresses = addresses
         self._opens: WordsOpener | None = None
+        self._refused: UserError | None = None
 
     def __call__(self, **row: Any) -> Sequence[tuple[str, Mapping[str, Any] | None]] | None:
         """Return a row's words; see `outcomes.sealed_rows.OpenWords`.
 
         Raises:
-            UserError: The key store or its master key cannot be used.
-            RxtractError: The key store does not answer, or the words cannot be opened.
+            UserError: The key store or its master key cannot be used, does not answer, or the words cannot be opened.
         """
-        if self._opens is None:
-            from sealing import opening_words
+        from contracts.wire import WireError
+        from runtime.errors import RxtractError
+        from sealing import opening_words
 
-            self._opens = opening_words(patient_keys(self._addresses))
-        return None if self._opens is None else self._opens(**row)
+        try:
+            if self._opens is None:
+                self._opens = opening_words(patient_keys(self._addresses))
+            return None if self._opens is None else self._opens(**row)
+        except UserError as error:
+            self._refused = error
+        except RxtractError as error:
+            self._refused = UserError(str(error))
+        except WireError as error:
+            self._refused = UserError(f"the words of note {row['note_id']} cannot be opened: {error.reason.sentence}")
+        raise self._refused
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Raise what was refused while DuckDB asked for words: it says it in its own way, and names its inner parts.
+
+        Raises:
+            UserError: As above.
+        """
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error:
+            if self._refused is None:
+                raise
+            raise self._refused from None
+
+
+def told(opens: OpensWords | None) -> AbstractContextManager[None]:
+    """See `OpensWords.told`; nothing where nothing is opened."""
+    return nullcontext() if opens is None else opens.told()

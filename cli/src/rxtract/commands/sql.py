@@ -14,7 +14,7 @@ from rich.console import Console
 from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.errors import UserError
-from rxtract.sealed import count_sealed, opener, say_sealed
+from rxtract.sealed import count_sealed, opener, say_sealed, told
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def sql(
     ready = READY_BY_NAME.get(question)
     try:
         opens = opener(stack)
-        with open_records(*folders, opens=opens) as connection:
+        with open_records(*folders, opens=opens) as connection, told(opens):
             asked = connection.execute(ready.sql, {"k": least_patients}) if ready else select(connection, question)
             names, rows = _answer(asked)
             sealed = 0 if opens else count_sealed(connection)

@@ -26,7 +26,7 @@ from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.commands.code import LABELS
 from rxtract.errors import UserError
-from rxtract.sealed import count_sealed, opener, say_sealed
+from rxtract.sealed import count_sealed, opener, say_sealed, told
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 app = typer.Typer(
@@ -155,7 +155,7 @@ def gaps(
     try:
         coder = Coder.open(to)
         opens = opener(stack)
-        with open_records(*folders, opens=opens) as connection:
+        with open_records(*folders, opens=opens) as connection, told(opens):
             found = frequent_mentions(connection, least_patients)
             sealed = 0 if opens else count_sealed(connection)
     except (TerminologyRefused, NoRecordsAtRest, DamagedManifest) as error:

@@ -37,12 +37,14 @@ FROM tools AS environment
 ARG SERVICE
 # TRACING=1 adds OpenTelemetry, 7 MB; left out unless asked for.
 ARG TRACING=
+# POSTGRES=1 adds the client of a key store in PostgreSQL, 12 MB; left out unless asked for.
+ARG POSTGRES=
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY requirements/${SERVICE}.txt requirements/service.txt
-COPY requirements/tracing.txt requirements/tracing.txt
+COPY requirements/tracing.txt requirements/postgres.txt requirements/
 RUN --mount=type=cache,target=/root/.cache python3 -m venv --without-pip /opt/rxtract \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --require-hashes \
-      -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt}
+      -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt} ${POSTGRES:+-r requirements/postgres.txt}
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     --mount=type=bind,from=tables,source=/tables,target=/tables \
     case "${SERVICE}" in cli) package=rxtract module=rxtract ;; *) package="rxtract-${SERVICE}" module="$(echo "${SERVICE}" | tr - _)" ;; esac \

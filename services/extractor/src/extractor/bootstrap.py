@@ -37,7 +37,7 @@ from runtime.service.waiting import CONTRACT_READ
 from runtime.stream.faust.app import BatchApp, BatchLimits, leave_now, run
 from runtime.stream.state import ASSIGNED
 from runtime.stream.worker import Sender
-from sealing import Missing, PatientKeys, reading, writing
+from sealing import BatchSeals, Missing, PatientKeys, reading, writing
 from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
 from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader, RulesKeeper, Serving
 from serving.tagging import LoadedModel, Tagger
@@ -81,7 +81,7 @@ def codecs(registry: Registry, settings: ExtractorSettings, keys: PatientKeys | 
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
         quality=Deserializer.for_topic(QualityMeasured, registry, settings.topic(topics.QUALITY_MEASURED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
-        plain=PlainCodecs(note, entities, review, statistics) if keys is None else None,
+        plain=PlainCodecs(note, entities, review, statistics, None if keys is None else BatchSeals(keys)),
     )
 
 

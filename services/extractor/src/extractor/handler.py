@@ -61,7 +61,7 @@ class Codecs:
     """How records become bytes and back.
 
     Attributes:
-        plain: The codecs of a process that seals and opens nothing; None: it does, and no batch goes by columns.
+        plain: What batches are read and written by as columns; None: no batch goes by columns.
     """
 
     note: Callable[[bytes | None], NoteAccepted]

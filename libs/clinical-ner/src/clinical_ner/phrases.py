@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str], int]
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Rises with each change of the native rules that changes an answer: it is part of `rules_version`."""
 
 FORMS = [
@@ -139,7 +139,7 @@ _PARTS = [
 _SIDES = {"ahead": 1, "back": 2}
 _OF = {"disease": 1, "treatment": 2, "any": 3}
 _BACK = 16
-_MARKS = {"mark": 1, "slash-list": 2, "comma-list": 4, "direct": 8}
+_MARKS = {"mark": 1, "slash-list": 2, "comma-list": 4, "direct": 8, "begins": 16, "closes": 32, "taken-now": 64}
 _PLACES = {"treatment-disease": 1, "disease-treatment": 2, "between": 3, "leads": 4, "trails": 8}
 _DAYPARTS = {"morning": 1, "noon": 2, "evening": 4, "night": 8}
 _MAX_PHRASE_CHARS = 60

@@ -7,7 +7,7 @@
 
 /* --- the tables ------------------------------------------------------------------------------------------------ */
 
-enum { CN_ASSERT, CN_RELATE, CN_PRESCRIBE, CN_LAYERS }; /* each table is matched by itself */
+enum { CN_ASSERT, CN_RELATE, CN_PRESCRIBE, CN_INDICATE, CN_LAYERS }; /* each table is matched by itself */
 
 /* Kinds of phrases; the same numbers stand in clinical_ner/phrases.py. */
 enum {
@@ -17,12 +17,15 @@ enum {
 };
 enum {
     CN_FOR, CN_ON, CN_BECAUSE, CN_CAUSE, CN_PREVENT, CN_AVOID, CN_STOPPED, CN_FAIL, CN_IMPROVE, CN_BREAK, CN_LETS_ASSERT,
-    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT, CN_EFFECT, CN_PERSISTS, CN_COMPLAINT, CN_BACKGROUND, CN_LASTS
+    CN_VACCINE, CN_WITH, CN_REACTION, CN_SPLIT, CN_EFFECT, CN_PERSISTS, CN_COMPLAINT, CN_BACKGROUND, CN_LASTS,
+    CN_RESPECTIVELY
 };
 enum {
     CN_FORM, CN_STRENGTH_UNIT, CN_DOSE_UNIT, CN_FREQUENCY, CN_EVERY, CN_HOURLY, CN_TIMES, CN_TIME_UNIT, CN_DAYPART,
     CN_WHEN, CN_AS_NEEDED, CN_ROUTE, CN_NUMBER, CN_SECOND_PHASE, CN_STOP, CN_SKIP, CN_LEAD, CN_FOR_DURATION, CN_GOES_ON, CN_ONCE
 };
+
+enum { CN_INDICATED_DISEASE, CN_INDICATED_TREATMENT };
 
 #define CN_PHRASE_FIELDS 6 /* layer, kind, then four values whose sense depends on the kind */
 typedef struct {

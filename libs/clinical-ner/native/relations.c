@@ -201,9 +201,59 @@ static int by_assertions(const int32_t *treatment, const int32_t *disease, int t
     return CN_R_TREATS;
 }
 
+/* --- which of two rows ----------------------------------------------------------------------------------------------- */
+
+enum { MAX_CONDITIONS = 24, MAX_PAIRS = 64 };
+
+/* What an entity's name is usually given for, or stands for: conditions of the table of indications; returns how many. */
+static int conditions_of(const context *c, int64_t entity, int32_t kind, int32_t *conditions) {
+    const cn_span *s = span(c, entity);
+    int count = 0;
+    for (int64_t at = s->first, end; at <= s->last; at = end) {
+        int32_t row = cn_longest(c->r, CN_INDICATE, at, s->last + 1, &end);
+        if (row < 0) end = at + 1;
+        for (; row >= 0 && count < MAX_CONDITIONS; row = c->r->phrases[row].next)
+            if (c->r->phrases[row].kind == kind) conditions[count++] = c->r->phrases[row].c;
+    }
+    return count;
+}
+
+enum { NOT_KNOWN, NOT_INDICATED, INDICATED };
+
+static int indicated(const context *c, int64_t treatment, int64_t disease) {
+    int32_t given[MAX_CONDITIONS], had[MAX_CONDITIONS];
+    const int n = conditions_of(c, treatment, CN_INDICATED_TREATMENT, given), m = conditions_of(c, disease, CN_INDICATED_DISEASE, had);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < m; j++)
+            if (given[i] == had[j]) return INDICATED;
+    return n && m ? NOT_INDICATED : NOT_KNOWN;
+}
+
+/* "DM and HTN on metformin and amlodipine": words connect the rows, and knowledge tells who is meant with whom. A pair is
+ * left out where both are known, the one is not given for the other, and one of them has its partner in the rows. Rows of
+ * more than MAX_PAIRS pairs are left as the words have them, so that a note of names alone costs no more than others. */
+static int is_of_another(const context *c, const group *t, const group *d, int64_t treatment, int64_t disease) {
+    if (d->last == d->first || (t->last - t->first + 1) * (d->last - d->first + 1) > MAX_PAIRS) return 0;
+    if (indicated(c, treatment, disease) != NOT_INDICATED) return 0;
+    for (int64_t each = d->first; each <= d->last; each++)
+        if (indicated(c, treatment, each) == INDICATED) return 1;
+    for (int64_t each = t->first; each <= t->last; each++)
+        if (indicated(c, each, disease) == INDICATED) return 1;
+    return 0;
+}
+
+/* "DM and HTN on glycomet and telma respectively" */
+static int is_in_turn(const context *c, const group *t, const group *d) {
+    if (t->last - t->first != d->last - d->first) return 0;
+    const int64_t end = span(c, t->last > d->last ? t->last : d->last)->last;
+    return HAS(kinds_in(c, end + 1, tail_end(c, end), TRAILS), CN_RESPECTIVELY);
+}
+
 static int add(context *c, const group *t, const group *d, finding f) {
+    const int in_turn = is_in_turn(c, t, d), of_what_it_is_for = f.type == CN_R_TREATS || f.type == CN_R_FAILED;
     for (int64_t treatment = t->first; treatment <= t->last; treatment++)
         for (int64_t disease = d->first; disease <= d->last; disease++) {
+            if (in_turn ? treatment - t->first != disease - d->first : of_what_it_is_for && is_of_another(c, t, d, treatment, disease)) continue;
             int type = by_assertions(c->assertions + treatment * CN_ASSERTION_FIELDS,
                                            c->assertions + disease * CN_ASSERTION_FIELDS, span(c, treatment)->taken_now, f.type);
             if (type == CN_R_TREATS && holds(c, treatment, CN_VACCINE)) type = CN_R_PREVENTS;

@@ -107,6 +107,20 @@ def test_relations():
     assert counts["wrong"] <= 3
 
 
+def test_rows_of_diseases_and_treatments_pair_as_the_doctor_means():
+    """ "DM and HTN on metformin and amlodipine": the words connect the rows, the table of indications says who is meant."""
+    scores = score_meaning([note(line) for line in lines("row_lines.txt")])
+    assert scores["shares"]["relations"]["share"] >= 0.92
+    assert scores["treats_wrong"] <= 4
+
+
+def test_a_row_that_the_table_does_not_know_is_related_as_the_words_say():
+    unknown = parse("[Foo] and [bar] on <quux> and <baz> => T1 TREATS D1, T1 TREATS D2, T2 TREATS D1, T2 TREATS D2")
+    alone = parse("[HTN] on <metformin> => T1 TREATS D1")
+    for each in (unknown, alone):
+        assert {tuple(found[:3]) for found in read_spans(each.text, each.spans).relations} == each.relations
+
+
 def test_prescriptions():
     right, total, whole = 0, 0, 0
     given = lines("prescription_lines.txt")
@@ -150,7 +164,7 @@ def prescription(line: str) -> AnnotatedNote:
 
 
 @pytest.mark.parametrize(
-    ("part", "statuses", "relations", "wrong_in_60"), [("mended", 0.98, 0.92, 1), ("measured", 0.97, 0.84, 4)]
+    ("part", "statuses", "relations", "wrong_in_60"), [("mended", 0.98, 0.92, 1), ("measured", 0.97, 0.86, 2)]
 )
 def test_statuses_and_relations_of_a_second_hand(part, statuses, relations, wrong_in_60):
     scores = score_meaning([note(line) for line in parts("fresh_lines.txt")[part]])

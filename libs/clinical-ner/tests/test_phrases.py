@@ -8,7 +8,8 @@ from pathlib import Path
 import clinical_ner
 import pytest
 from clinical_ner.meaning import Reader, rules_version
-from clinical_ner.phrases import Phrase, TableInvalid, Tables, read_tables, shipped_tables
+from clinical_ner.notes import Label, Span
+from clinical_ner.phrases import TABLE_NAMES, Phrase, TableInvalid, Tables, read_tables, shipped_tables
 
 SHIPPED = Path(clinical_ner.__file__).parent / "data" / "meaning"
 
@@ -84,10 +85,25 @@ def test_a_phrase_of_too_many_pieces_is_refused():
 def test_the_version_follows_every_table(folder):
     assert read_tables(folder).version == shipped_tables().version == rules_version()
     versions = {rules_version()}
-    for name in ("assertion.txt", "relations.txt", "prescriptions.txt"):
+    for name in TABLE_NAMES:
         append(folder, name, "; a remark")
         versions.add(read_tables(folder).version)
-    assert len(versions) == 4
+    assert len(versions) == 1 + len(TABLE_NAMES)
+
+
+def test_a_set_from_before_there_were_indications_is_read_as_it_was(folder):
+    (folder / "indications.txt").unlink()
+    text, spans = (
+        "DM and HTN on metformin",
+        [Span(0, 2, Label.DISEASE), Span(7, 10, Label.DISEASE), Span(14, 23, Label.TREATMENT)],
+    )
+    before = Reader(read_tables(folder)).read([text], [spans])[0].relations
+    now = Reader().read([text], [spans])[0].relations
+    assert [each.disease for each in before] == [0, 1]
+    assert [each.disease for each in now] == [0]
+    (folder / "assertion.txt").unlink()
+    with pytest.raises(TableInvalid, match=r"assertion\.txt: cannot be read"):
+        read_tables(folder)
 
 
 def test_every_shipped_phrase_can_be_matched():

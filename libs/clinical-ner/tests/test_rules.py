@@ -33,6 +33,13 @@ def test_another_phrase_makes_another_version_and_another_digest(tmp_path) -> No
     assert other.sha256 != shipped_rules().sha256
 
 
+def test_a_file_that_was_released_before_there_were_indications_opens() -> None:
+    texts = {name: text for name, text in shipped_rules().texts.items() if name != "indications.txt"}
+    rules = open_rules(json.dumps(texts, ensure_ascii=False, indent=0).encode())
+    assert rules.texts == texts
+    assert rules.version != shipped_rules().version
+
+
 @pytest.mark.parametrize("phrases", ["none of it|none of it", "none of it||no such", "a b c d e f g h i j k l m"])
 def test_a_phrase_that_cannot_be_used_is_named_by_file_and_line(phrases: str, tmp_path) -> None:
     text = f"[negated ahead reach=8]\nno\n{phrases}\n"

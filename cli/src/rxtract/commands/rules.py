@@ -42,7 +42,7 @@ Tables = Annotated[
     Path | None,
     typer.Argument(
         metavar="[DIR|FILE]",
-        help="A folder with assertion.txt, relations.txt and prescriptions.txt, or a file that `rxtract rules show --to` wrote; else the rules of this program.",
+        help="A folder with assertion.txt, relations.txt, prescriptions.txt and indications.txt, or a file that `rxtract rules show --to` wrote; else the rules of this program.",
     ),
 ]
 
@@ -163,7 +163,7 @@ def proposals(
 def show(
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Else the one that serves.")] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="Write its three tables into this folder, to be changed and released.")
+        Path | None, typer.Option("--to", help="Write its tables into this folder, to be changed and released.")
     ] = None,
     name: Name = NAME, tracking_uri: TrackingUri = "", stack: Stack = None, json_: Json = False,
 ) -> None:  # fmt: skip

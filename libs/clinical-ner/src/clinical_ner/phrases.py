@@ -1,6 +1,6 @@
 """The tables of phrases that decide what a note says of its entities: read, checked, and made ready for native code.
 
-Three files in `data/meaning`, reviewed like code. A line in brackets says what the phrases below it do; phrases stand one
+Four files in `data/meaning`, reviewed like code. A line in brackets says what the phrases below it do; phrases stand one
 or more a line, separated by `|`. `#` stands for any number, `@` for a year; case does not count. What follows a `;` in
 the first column is a comment.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -113,6 +114,7 @@ _LINKS = [
     "complaint",
     "background",
     "lasts",
+    "respectively",
 ]
 _PARTS = [
     "form",
@@ -136,6 +138,7 @@ _PARTS = [
     "goes-on",
     "once",
 ]
+_INDICATED = ["disease", "treatment"]
 _SIDES = {"ahead": 1, "back": 2}
 _OF = {"disease": 1, "treatment": 2, "any": 3}
 _BACK = 16
@@ -188,6 +191,11 @@ def _hundredths(value: str) -> int:
     return round(float(value) * 100)
 
 
+def _condition(name: str) -> int:
+    """A number that stands for a condition's name; only equality counts."""
+    return zlib.crc32(name.encode()) >> 1
+
+
 # What a section may say: for each name, which of the four values it sets and how its value is read. A name without a
 # reader is a flag; flags of one place add up.
 _Setting = tuple[int, "Reader | int"]
@@ -221,36 +229,44 @@ _LAYERS: tuple[tuple[str, Sequence[str], Mapping[str, _Setting]], ...] = (
     ("assertion.txt", _ROLES, _CUE),
     ("relations.txt", _LINKS, _LINK),
     ("prescriptions.txt", _PARTS, {}),
+    ("indications.txt", _INDICATED, {"for": (2, _condition)}),
 )
-_NEEDED = {"reach", "is", "value", "times", "gives"}
+_NEEDED = {"reach", "is", "value", "times", "gives", "for"}
 _FOLDER = Path(__file__).with_name("data") / "meaning"
 
 
 TABLE_NAMES = tuple(name for name, _, _ in _LAYERS)
 """The files of a set of tables."""
+OPTIONAL_TABLES = frozenset({"indications.txt"})
+"""Files that a set may lack: sets that were released before there was such a table are read as they always were."""
 
 
 def read_tables(folder: Path = _FOLDER) -> Tables:
-    """Read the three tables of a folder; TableInvalid with file and line if one cannot be used."""
+    """Read the tables of a folder; TableInvalid with file and line if one cannot be used."""
     return parse_tables(read_files(folder))
 
 
 def read_files(folder: Path = _FOLDER) -> dict[str, bytes]:
-    """Read the three files of a folder by their names, unchecked; TableInvalid if one is not there."""
+    """Read the files of a folder by their names, unchecked; TableInvalid if one that is needed is not there."""
     contents = {}
     for name in TABLE_NAMES:
         try:
             contents[name] = (folder / name).read_bytes()
+        except FileNotFoundError as error:
+            if name not in OPTIONAL_TABLES:
+                raise TableInvalid(f"{folder / name}: cannot be read: {error.strerror}") from None
         except OSError as error:
             raise TableInvalid(f"{folder / name}: cannot be read: {error.strerror}") from None
     return contents
 
 
 def parse_tables(contents: Mapping[str, bytes]) -> Tables:
-    """Read three tables by their names; TableInvalid with file and line if one cannot be used."""
+    """Read a set of tables by their names; TableInvalid with file and line if one cannot be used."""
     digest = hashlib.sha256(f"code {CODE_VERSION}\n".encode())
     phrases: list[Phrase] = []
     for layer, (name, kinds, usual) in enumerate(_LAYERS):
+        if name in OPTIONAL_TABLES and name not in contents:
+            continue
         content = contents[name]
         try:
             text = content.decode("utf-8")

@@ -1,4 +1,4 @@
-"""A set of rules as it is released: the three tables of phrases in one file of plain JSON, named by its digest.
+"""A set of rules as it is released: the tables of phrases in one file of plain JSON, named by its digest.
 
 No service opens one before its digest was checked, and opening runs no code of it: it is text, read line by line.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from clinical_ner.meaning import Reader
-from clinical_ner.phrases import TABLE_NAMES, TableInvalid, Tables, parse_tables, read_files
+from clinical_ner.phrases import OPTIONAL_TABLES, TABLE_NAMES, TableInvalid, Tables, parse_tables, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def shipped_rules() -> Rules:
 
 
 def read_rules(path: Path) -> Rules:
-    """Read rules from a folder of the three tables, or from the file that was registered.
+    """Read rules from a folder of the tables, or from the file that was registered.
 
     Raises:
         TableInvalid: They cannot be used; one line that names file and line.
@@ -89,9 +89,10 @@ def _texts(data: bytes) -> dict[str, str]:
         raise TableInvalid(
             "the file of rules is no JSON: give a folder of tables, or a file that was released"
         ) from None
-    if not isinstance(found, dict) or set(found) != set(TABLE_NAMES) or not all(map(_is_text, found.values())):
+    texts: dict[str, str] = found if isinstance(found, dict) else {}
+    if texts.keys() | OPTIONAL_TABLES != set(TABLE_NAMES) or not all(map(_is_text, texts.values())):
         raise TableInvalid(f"the file of rules must hold {', '.join(TABLE_NAMES)}, each as text")
-    return found
+    return texts
 
 
 def _is_text(value: object) -> bool:
@@ -103,7 +104,7 @@ def _made(contents: Mapping[str, bytes]) -> Rules:
     _check_size(sum(map(len, contents.values())))
     tables = parse_tables(contents)
     Reader(tables)
-    ordered = {name: contents[name].decode() for name in TABLE_NAMES}
+    ordered = {name: contents[name].decode() for name in TABLE_NAMES if name in contents}
     data = json.dumps(ordered, ensure_ascii=False, indent=0).encode()
     _check_size(len(data))
     return Rules(tables, data)

@@ -347,7 +347,7 @@ static int place_entities(cn_reader_t *r, const int32_t *entities, int64_t count
         if (row[3] > row[2]) from = first = piece_after(r, row[2], from);
         last = first - 1;
         while (last + 1 < r->n && r->pieces[last + 1].start < row[3]) last++;
-        r->spans[i] = (cn_span){row[1], (int32_t)first, (int32_t)last};
+        r->spans[i] = (cn_span){row[1], (int32_t)first, (int32_t)last, 0};
         for (int64_t at = first; at <= last; at++) r->pieces[at].inside = (int32_t)i + 1;
     }
     return 0;

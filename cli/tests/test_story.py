@@ -9,7 +9,7 @@ from runtime.kafka.seen import Seen
 from rxtract.demo.goals import figures
 from rxtract.demo.malformed import Malformed
 from rxtract.demo.story import EXAMPLE, EXPECTED, DemoFailed, check_example, check_letter, example_note
-from rxtract.highlight import Mark, bracketed
+from rxtract.highlight import Highlight, bracketed
 from rxtract.observer import Outcomes
 
 
@@ -99,7 +99,7 @@ def test_one_id_of_two_sources_is_two_outcomes():
 
 
 def test_entities_are_bracketed_where_there_is_no_colour():
-    shown = bracketed("c/o fever\x1b[2J\nTab PCM", [Mark("DISEASE", 4, 9), Mark("TREATMENT", 18, 21)])
+    shown = bracketed("c/o fever\x1b[2J\nTab PCM", [Highlight("DISEASE", 4, 9), Highlight("TREATMENT", 18, 21)])
     assert shown == "c/o [DISEASE fever]\N{REPLACEMENT CHARACTER}[2J / Tab [TREATMENT PCM]"
 
 

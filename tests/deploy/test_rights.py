@@ -55,6 +55,6 @@ def test_a_service_of_which_too_little_is_said_is_refused(monkeypatch):
     monkeypatch.setattr(chart_files, "_REFUSES", {})
     with pytest.raises(SystemExit, match=r"_REFUSES"):
         chart_files.rights()
-    monkeypatch.setattr(chart_files, "_IN_GROUPS", ())
+    monkeypatch.setattr(chart_files, "GROUPED", ())
     with pytest.raises(SystemExit, match="ingestor consumes"):
         chart_files.rights()

@@ -112,7 +112,7 @@ class Rig:
         registry = ConfluentRegistry(stack.addresses.schema_registry_url)
         topics = {name: topic for name, topic in load_topics().items() if name in TOPICS}
         apply_topics({"bootstrap.servers": self.servers}, topics, self.prefix)
-        apply_schemas(registry, self.prefix)
+        apply_schemas(registry, self.prefix, topics)
         self.requests = prefixed(self.prefix, REVIEW_REQUESTED)
         self.annotations = prefixed(self.prefix, ANNOTATIONS_VALIDATED)
         self.write = Serializer.for_topic(ReviewRequested, registry, self.requests)

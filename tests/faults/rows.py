@@ -40,7 +40,7 @@ ROWS: dict[str, Row] = {
         "lost 0, double effects 0, at most 2 % of records twice, lag 0 within 60 s",
         (
             f"{_GOALS}::test_twenty_kills_in_a_hundred_seconds",
-            f"{_F}/test_extractor_kill.py::test_six_kills_lose_nothing",
+            f"{_F}/test_extractor_kill.py::test_kills_lose_nothing",
         ),
     ),
     "R2": Row(

@@ -16,8 +16,6 @@ from drift.state import FORMAT_VERSION, digest, pack
 from drift_rig import ENVIRONMENT, SAVE_EVERY, decoded, newest_states, publish, unbroken
 from extractor_rig import until
 
-KILLS = 8
-
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
@@ -65,13 +63,14 @@ def is_through(rig) -> bool:
     return all(saved.get(partition, -1) >= end - 1 - SAVE_EVERY for partition, end in ends.items() if end)
 
 
-def test_kills_change_no_alarm_no_command_and_no_state(rig, record_property):
+@pytest.mark.parametrize("kills", [3, pytest.param(8, marks=pytest.mark.long)])
+def test_kills_change_no_alarm_no_command_and_no_state(rig, record_property, kills):
     go = threading.Semaphore(0)
-    more = {"parts": KILLS + 1, "go": go}
+    more = {"parts": kills + 1, "go": go}
     publisher = threading.Thread(target=publish, args=(rig, 20.0), kwargs=more, daemon=True)
     publisher.start()
     after_alarm = 0
-    for _ in range(KILLS):
+    for _ in range(kills):
         process = started(rig)
         alarms, saved = said_and_saved(rig)
         go.release()

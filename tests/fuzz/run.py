@@ -26,6 +26,7 @@ FINDINGS = Path(__file__).with_name("findings")
 ROOT = Path(__file__).resolve().parents[2]
 HANGS_S = 1.0
 LIBRARIES = {"clinical-ner": "clinical_ner", "contracts": "contracts"}
+BUILD = ROOT / "libs/contracts/native_build.py"
 """Packages with C code, and their modules, by which their libraries are called."""
 FLAGS = (
     "-O1",
@@ -137,7 +138,7 @@ def sanitized_copy() -> dict[str, str]:
         RuntimeError: There is no compiler with these sanitizers.
     """
     packages = [ROOT / "libs" / package for package in LIBRARIES]
-    sources = [path for one in packages for path in (*sorted((one / "native").glob("*")), one / "hatch_build.py")]
+    sources = [BUILD, *(path for one in packages for path in sorted((one / "native").glob("*")))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources if path.is_file()) + repr(FLAGS).encode())
     built = Cache().folder(f"native-sanitized-{digest.hexdigest()[:16]}", _build)
     runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
@@ -154,7 +155,7 @@ def _build(folder: Path) -> None:
         copy = folder / "package"
         left_out = shutil.ignore_patterns("*.so", "__pycache__", "tests")
         shutil.copytree(ROOT / "libs" / package, copy, ignore=left_out)
-        command = [sys.executable, "hatch_build.py", *FLAGS]
+        command = [sys.executable, str(BUILD), module, *FLAGS]
         made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=400)
         if made.returncode:
             raise RuntimeError(f"no compiler with address and undefined-behaviour sanitizers: {made.stderr[-300:]}")

@@ -281,11 +281,13 @@ def json_bodies() -> Callable[[bytes], object]:
 def answerer_notes() -> Callable[[bytes], object]:
     """Notes of `POST /v1/extract`."""
     from answerer.answers import read_note
-    from contracts.rules import Rules
+    from contracts.rules import NoteLimits
     from runtime.web.json_body import BadJson, elements_of, parse_json
 
     def read(data: bytes) -> list[object]:
-        return [read_note(one, number, Rules()) for number, one in enumerate(elements_of(parse_json(data, 2_000), 100))]
+        return [
+            read_note(one, number, NoteLimits()) for number, one in enumerate(elements_of(parse_json(data, 2_000), 100))
+        ]
 
     return refuses(read, BadJson)
 

@@ -58,7 +58,9 @@ def test_a_bomb_becomes_a_dead_letter_without_a_death(stack, tmp_path: Path, mib
         rig.stop()
 
 
-@pytest.mark.parametrize(("count", "mib", "most_mib"), [(1, 200, 480), (40, 17, 500)])
+@pytest.mark.parametrize(
+    ("count", "mib", "most_mib"), [(1, 200, 480), pytest.param(40, 17, 500, marks=pytest.mark.long)]
+)
 def test_the_memory_of_bombs_is_bounded_and_given_back(
     stack, tmp_path: Path, count: int, mib: int, most_mib: int
 ) -> None:
@@ -101,7 +103,8 @@ class DeadlyRig(Rig):
         return True
 
 
-def test_killers_are_dead_lettered_after_four_tries_and_all_others_pass(stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_killers_are_dead_lettered_after_four_tries_and_all_others_pass(stack, tmp_path: Path, count: int) -> None:
     rig = DeadlyRig(stack, tmp_path)
     over, deaths = threading.Event(), []
 
@@ -112,14 +115,14 @@ def test_killers_are_dead_lettered_after_four_tries_and_all_others_pass(stack, t
                 rig.process = rig.start()
 
     notes = [note(text=f"fever {number}") for number in range(200)]
-    killers = [note(text="KILLS fever"), note(text="KILLS cough")]
-    ordered = [*notes[:70], killers[0], *notes[70:150], killers[1], *notes[150:]]
+    killers = [note(text="KILLS fever"), note(text="KILLS cough")][:count]
+    ordered = [*notes[:70], *killers[:1], *notes[70:150], *killers[1:], *notes[150:]]
     supervisor = threading.Thread(target=supervise)
     supervisor.start()
     try:
         for one in ordered:
             rig.produce(rig.write(one), key="same")
-        letters = rig.dead_letters("same", 2, seconds=200)
+        letters = rig.dead_letters("same", count, seconds=200)
         wanted = {note_key(SOURCE, one.note_id).encode() for one in notes}
         deadline = time.monotonic() + 60
         passed: set[bytes] = set()

@@ -56,7 +56,7 @@ class Rig:
         self.registry = ConfluentRegistry(stack.addresses.schema_registry_url)
         topics = {name: topic for name, topic in load_topics().items() if name.startswith("notes.")}
         apply_topics({"bootstrap.servers": self.servers}, topics, self.prefix)
-        apply_schemas(self.registry, self.prefix)
+        apply_schemas(self.registry, self.prefix, topics)
         schema_id = self.registry.lookup(subject_of(self.submitted), schema_text("NoteSubmitted"))
         self.write = Serializer(NoteSubmitted, schema_id)
         self.decode = Deserializer.for_topic(NoteAccepted, self.registry, self.accepted)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 SMALL = {
     "RXTRACT_CORPUS": '{"seed": 20, "notes": 500, "gold_seed": 21, "gold_notes": 150}',
-    "RXTRACT_TRAINING": '{"averaged_fits": 1, "calibration_folds": 2, "max_iterations": 30}',
+    "RXTRACT_TRAINING": '{"averaged_fits": 1, "calibration_folds": 2, "passes": 8, "rescore": false}',
     "RXTRACT_GATE": '{"margin": 0.05, "resamples": 200, "floors": {"DISEASE": 0.2, "TREATMENT": 0.2}, "min_speed_ratio": 0.2}',
     "RXTRACT_SEED": "0",
     "RXTRACT_LEASE_S": "3",

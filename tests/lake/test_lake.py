@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from contracts import identity
 from contracts.records import ModelRef, NoteAccepted, Origin, Review, ReviewReason
-from contracts.rules import Rules, name_fault, normalise, text_fault
+from contracts.rules import NoteLimits, name_fault, normalise, text_fault
 from extractor.domain.extraction import extracted
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,8 +98,8 @@ def _accepted(row):
 @settings(max_examples=40)
 @given(st.one_of(st.none(), st.text()), st.text(), st.integers(0, 2**40), st.integers(0, 9))
 def test_the_rules_are_those_of_the_doors(text, name, serial, revision):
-    assert notes_at_rest.text_fault(text) == (text_fault(text or "", Rules()))
-    assert notes_at_rest.name_fault(name) == name_fault(name, Rules())
+    assert notes_at_rest.text_fault(text) == (text_fault(text or "", NoteLimits()))
+    assert notes_at_rest.name_fault(name) == name_fault(name, NoteLimits())
     assert notes_at_rest.normalise(name) == normalise(name)
     assert (notes_at_rest.source_fault(name) is None) == identity.is_source(name)
     if name.isascii():
@@ -108,7 +108,7 @@ def test_the_rules_are_those_of_the_doors(text, name, serial, revision):
 
 
 def test_the_limits_are_those_of_the_doors():
-    rules = Rules()
+    rules = NoteLimits()
     assert (
         rules.max_note_chars,
         rules.max_note_tokens,

@@ -16,7 +16,7 @@ from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, NoteSubmitted
 from contracts.registry import InMemoryRegistry, RegistryUnavailable
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from contracts.wire import Deserializer, Serializer
 from extractor import handler as extraction
 from extractor.bootstrap import codecs
@@ -223,7 +223,7 @@ def moody(handler: Handler, outlook: Outlook, process: Process, word: str) -> Ha
 def ingestor(outlook: Outlook, process: Process) -> Running:
     """The Kafka door, as `ingestor.bootstrap.kafka_door` makes it."""
     contract_codecs, metrics = contract(), Metrics(INGESTOR_METRICS)
-    acceptance = Acceptance(Rules(), Pseudonyms(b"k" * 32))
+    acceptance = Acceptance(NoteLimits(), Pseudonyms(b"k" * 32))
     handler = SubmittedNotes(
         contract_codecs.read_submitted, contract_codecs.write_accepted, acceptance, ACCEPTED, metrics=metrics
     )

@@ -32,7 +32,7 @@ class Marked(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Highlight:
     """A label over a range of code points."""
 
     label: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 import pytest
-from annotations.watch import FALSE_HOLD_PER_WEEK, WEEK_DECISIONS, Decision, Finding, bound, passes, watch
+from annotations.watch import FALSE_HOLD_PER_WEEK, WEEK_DECISIONS, DecisionFigures, Finding, bound, passes, watch
 from contracts.records import TrustDoubt
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def queue_at(chance: random.Random) -> float:
     return chance.betavariate(9, 1) if chance.random() < AUDIT_EVERY else chance.uniform(0.05, 0.6)
 
 
-def decisions(person: Person, chance: random.Random, count: int) -> Iterator[Decision]:
+def decisions(person: Person, chance: random.Random, count: int) -> Iterator[DecisionFigures]:
     at = 0
     for number in range(count):
         confidence, words = queue_at(chance), chance.randint(8, 60)
@@ -32,7 +32,7 @@ def decisions(person: Person, chance: random.Random, count: int) -> Iterator[Dec
         at += int(seconds * 1000) + chance.randint(200, 1500)
         passed = (not failed) if chance.random() < CHECK_EVERY else None
         change = "" if not changed else f"D{chance.randint(0, 120)}" if seconds else str(number)
-        yield Decision(at, seconds, words, confidence, change, passed)
+        yield DecisionFigures(at, seconds, words, confidence, change, passed)
 
 
 def honest(chance: random.Random, confidence: float, words: int) -> tuple[bool, float, bool]:
@@ -94,29 +94,29 @@ def test_who_hardly_reads_or_marks_anything_is_caught_too(person: Person, within
 
 
 def test_seconds_that_did_not_pass_are_not_believed() -> None:
-    lied = [Decision(at=number * 325, seconds=20, words=40, confidence=1.0) for number in range(60)]
+    lied = [DecisionFigures(at=number * 325, seconds=20, words=40, confidence=1.0) for number in range(60)]
     finding = watch(lied)
     assert finding is not None
     assert finding.doubt is TrustDoubt.TOO_FAST
-    offline = [Decision(at=3_600_000 + number, seconds=15, words=40) for number in range(40)]
-    before = [Decision(at=number * 60_000, seconds=20, words=40) for number in range(30)]
-    assert watch([*before, *[Decision(one.at + 3_600_000, 20, 40) for one in before]]) is None
+    offline = [DecisionFigures(at=3_600_000 + number, seconds=15, words=40) for number in range(40)]
+    before = [DecisionFigures(at=number * 60_000, seconds=20, words=40) for number in range(30)]
+    assert watch([*before, *[DecisionFigures(one.at + 3_600_000, 20, 40) for one in before]]) is None
     assert watch(offline) is not None  # 40 notes in no time, and nothing before that explains it
 
 
 def test_one_answer_to_everything_is_caught_and_one_that_comes_back_is_not() -> None:
-    same = [Decision(n * 20_000, 15, 30, 0.5, "emptied") for n in range(60)]
+    same = [DecisionFigures(n * 20_000, 15, 30, 0.5, "emptied") for n in range(60)]
     finding = watch(same)
     assert finding is not None
     assert finding.doubt is TrustDoubt.ALWAYS_THE_SAME
     assert finding.since == same[1].at  # the first says nothing; what comes before is not held
-    alike = [Decision(n * 20_000, 15, 30, 0.5, "D0" if n % 2 else f"D{n}") for n in range(400)]
+    alike = [DecisionFigures(n * 20_000, 15, 30, 0.5, "D0" if n % 2 else f"D{n}") for n in range(400)]
     assert watch(alike) is None
 
 
 def test_failed_checks_alone_are_enough_and_passed_ones_forgive_them() -> None:
-    def checks(*passed: bool) -> list[Decision]:
-        return [Decision(n * 20_000, 15, 30, 1.0, "", one) for n, one in enumerate(passed)]
+    def checks(*passed: bool) -> list[DecisionFigures]:
+        return [DecisionFigures(n * 20_000, 15, 30, 1.0, "", one) for n, one in enumerate(passed)]
 
     finding = watch(checks(*[False] * 15))
     assert finding is not None
@@ -125,8 +125,8 @@ def test_failed_checks_alone_are_enough_and_passed_ones_forgive_them() -> None:
 
 
 def test_the_hold_begins_where_the_evidence_does() -> None:
-    good = [Decision(n * 30_000, 20, 40, 0.3, f"D{n}") for n in range(100)]
-    bad = [Decision(3_000_000 + n * 30_000, 20, 40, 0.3) for n in range(60)]
+    good = [DecisionFigures(n * 30_000, 20, 40, 0.3, f"D{n}") for n in range(100)]
+    bad = [DecisionFigures(3_000_000 + n * 30_000, 20, 40, 0.3) for n in range(60)]
     finding = watch([*good, *bad])
     assert finding is not None
     assert finding.since == bad[0].at

@@ -72,7 +72,7 @@ def test_what_stands_beside_a_mention_goes_into_it_and_survives_every_rewriting(
         f"{marked.beside('form=tablet', ahead=True)}Tab {marked.wrap('aspirin', 'T', 1, '.h')} "
         f"BD{marked.beside('frequency=2,as_needed=true', ahead=False)} for {marked.wrap('old pain', 'D', 1, 'f')}"
     )
-    settled = marked.settle(text)
+    settled = marked.attach_meanings(text)
     for rewritten in (settled, marked.tidy(settled), marked.set_apart(settled), scribble(settled, Chance(3))):
         note = marked.read(rewritten)
         assert note.meanings == (
@@ -87,7 +87,7 @@ def test_what_stands_beside_a_mention_goes_into_it_and_survives_every_rewriting(
 
 def test_a_line_that_says_something_of_nothing_is_refused():
     with pytest.raises(ValueError, match="of a mention that it does not have"):
-        marked.settle("BD" + marked.beside("frequency=2", ahead=False))
+        marked.attach_meanings("BD" + marked.beside("frequency=2", ahead=False))
 
 
 def test_the_notation_of_meanings():

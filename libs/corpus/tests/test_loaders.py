@@ -9,7 +9,7 @@ import pytest
 from clinical_ner.notes import AnnotatedNote, Label, Span, SpanMeaning
 from corpus import generate
 from corpus.formats.report import Report
-from corpus.formats.resolve import Rules, resolve
+from corpus.formats.resolve import ReadingOptions, resolve
 from corpus.formats.token_records import note_of_tokens
 from corpus.formats.vocabulary import Vocabulary
 from corpus.loaders import DatasetError, Format, load, load_conll, load_jsonl, load_pairs, read
@@ -24,7 +24,7 @@ def sentence_of(tokens, tags):
     """The note that token rows give, as every reader of tokens makes it."""
     found = note_of_tokens(Path("document"), 1, tokens, tags, Vocabulary())
     found.note_id, found.group = "id", "document"
-    return resolve(found, Rules(Vocabulary()), Report())
+    return resolve(found, ReadingOptions(Vocabulary()), Report())
 
 
 TEXT = "Type 2 diabetes , started metformin"

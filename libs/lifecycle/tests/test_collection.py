@@ -6,7 +6,7 @@ import pytest
 from annotations.trust import ALL_TRUSTED
 from clinical_ner.dataset_duplicates import leakage
 from contracts.records import AnnotationValidated, RelationType
-from lifecycle.collection import Reason, collect
+from lifecycle.collection import Exclusion, collect
 from lifecycle.gate_config import GateConfig
 from lifecycle.readiness import missing_labels
 from lifecycle.roles import Role, RoleKeyError, Shares, role_of
@@ -65,14 +65,14 @@ def test_roles_follow_from_the_patient_and_the_key_alone():
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"outcome": "SKIPPED"}, Reason.NO_LABELS),
+        ({"outcome": "SKIPPED"}, Exclusion.NO_LABELS),
         (
             {
                 "entities": [
                     {"entity_id": "e1", "label": "DISEASE", "text": "fever", "start": 6, "end": 900, "confidence": 1.0}
                 ]
             },
-            Reason.BAD_OFFSETS,
+            Exclusion.BAD_OFFSETS,
         ),
         (
             {
@@ -80,11 +80,11 @@ def test_roles_follow_from_the_patient_and_the_key_alone():
                     {"entity_id": "e1", "label": "DISEASE", "text": "fevre", "start": 6, "end": 11, "confidence": 1.0}
                 ]
             },
-            Reason.CONTRADICTS_TEXT,
+            Exclusion.CONTRADICTS_TEXT,
         ),
-        ({"text": "", "entities": [], "sealed": b"sealed", "encryption_key_id": "k1"}, Reason.SEALED),
-        ({"purpose": "care"}, Reason.PURPOSE),
-        ({"purpose": "training; no-training"}, Reason.PURPOSE),
+        ({"text": "", "entities": [], "sealed": b"sealed", "encryption_key_id": "k1"}, Exclusion.SEALED),
+        ({"purpose": "care"}, Exclusion.PURPOSE),
+        ({"purpose": "training; no-training"}, Exclusion.PURPOSE),
     ],
 )
 def test_what_cannot_be_right_is_left_out(more, reason):
@@ -95,7 +95,7 @@ def test_what_cannot_be_right_is_left_out(more, reason):
 
 def test_annotators_who_contradict_each_other_wait_for_an_adjudication():
     first, second = word(1), word(1, annotation_id="b", annotator="v2", entities=[])
-    assert collect([first, second], KEY, SHARES).left_out[Reason.CONFLICT] == 2
+    assert collect([first, second], KEY, SHARES).left_out[Exclusion.CONFLICT] == 2
     lead = word(1, annotation_id="c", annotator="lead", outcome="ADJUDICATED", supersedes=["a1", "b"], annotated_at=9)
     found = collect([first, second, lead], KEY, SHARES)
     assert len(found.notes) == 1
@@ -111,7 +111,7 @@ def test_one_id_of_two_sources_is_two_notes():
     here, there = word(1), word(2, source="other", note_id="synthetic-1", revision=2)
     found = collect([here, there], KEY, ALL_TRAIN)
     assert [item.note.note_id for item in found.notes] == ["clinic|synthetic-1", "other|synthetic-1"]
-    assert not found.left_out[Reason.OLDER_REVISION]
+    assert not found.left_out[Exclusion.OLDER_REVISION]
     assert taught_by([here, there], found.of(Role.TRAIN), ALL_TRUSTED) == {"v1": 2}
 
 
@@ -132,7 +132,7 @@ def test_notes_chosen_for_doubt_never_judge():
     words = [word(number, sample="UNCERTAIN") for number in range(60)]
     found = collect(words, KEY, SHARES)
     assert {item.role for item in found.notes} == {Role.TRAIN}
-    assert found.left_out[Reason.UNCERTAIN_SAMPLE] > 10
+    assert found.left_out[Exclusion.UNCERTAIN_SAMPLE] > 10
 
 
 def test_a_drift_run_waits_for_labels_of_its_segment():
@@ -183,7 +183,7 @@ def test_a_chain_of_likenesses_never_joins_two_roles():
     found = collect([near(1, Role.GOLD), near(2, Role.TRAIN, 5, 12, 20), near(3, Role.TRAIN, 5, 12)], KEY, SHARES)
     assert [item.annotated_at for item in found.notes] == [2, 3]
     assert not leakage(found.of(Role.TRAIN), found.of(Role.GOLD))
-    assert found.left_out[Reason.OTHER_ROLE_DUPLICATE] == 1
+    assert found.left_out[Exclusion.OTHER_ROLE_DUPLICATE] == 1
 
 
 def test_notes_without_a_patient_get_their_role_one_by_one():

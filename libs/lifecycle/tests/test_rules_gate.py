@@ -7,7 +7,7 @@ import re
 import pytest
 from clinical_ner.meaning import Assertion, Experiencer, Status, Time
 from clinical_ner.rules import Rules, read_rules, shipped_rules
-from lifecycle.gate import Decision
+from lifecycle.gate import GateDecision
 from lifecycle.gate_config import GateConfigError
 from lifecycle.rules_gate import ClassScore, Paired, RulesGateConfig, compare, judge_rules, rules_report
 from lifecycle.rules_gold import GoldNote, shipped_gold
@@ -36,7 +36,7 @@ def careless(tmp_path) -> Rules:
 
 @pytest.mark.slow
 def test_the_shipped_rules_pass_against_themselves_as_first_and_later() -> None:
-    for first, decision in ((True, Decision.FIRST), (False, Decision.PASS)):
+    for first, decision in ((True, GateDecision.FIRST), (False, GateDecision.PASS)):
         verdict, pairs = judge_rules(shipped_rules(), shipped_rules(), shipped_gold(), CONFIG, first=first)
         assert verdict.decision is decision, verdict.reasons
         assert all((pair.lost, pair.won) == (0, 0) for pair in pairs.values())
@@ -45,7 +45,7 @@ def test_the_shipped_rules_pass_against_themselves_as_first_and_later() -> None:
 
 def test_rules_that_lose_a_class_are_refused_and_the_class_is_named(careless) -> None:
     verdict, pairs = judge_rules(shipped_rules(), careless, shipped_gold(), CONFIG)
-    assert verdict.decision is Decision.REJECT
+    assert verdict.decision is GateDecision.REJECT
     assert any(reason.startswith("NEGATED is worse: F1 ") for reason in verdict.reasons)
     assert pairs["NEGATED"].lost > 20 > pairs["NEGATED"].won
     assert verdict.metrics["rules/NEGATED/f1"] == pairs["NEGATED"].offered.f1 < pairs["NEGATED"].serving.f1
@@ -53,7 +53,7 @@ def test_rules_that_lose_a_class_are_refused_and_the_class_is_named(careless) ->
 
 def test_rules_that_came_right_again_pass(careless) -> None:
     verdict, pairs = judge_rules(careless, shipped_rules(), shipped_gold(), CONFIG)
-    assert verdict.decision is Decision.PASS
+    assert verdict.decision is GateDecision.PASS
     assert pairs["NEGATED"].won > 20
 
 
@@ -123,5 +123,5 @@ def test_notes_of_the_corpus_judge_too_and_what_one_does_not_say_is_not_judged()
     assert gold.relations is None
     verdict, pairs = judge_rules(shipped_rules(), shipped_rules(), [gold], CONFIG)
     assert (pairs["PRESENT"].offered.gold, pairs["PRESENT"].offered.found) == (1, 1)
-    assert verdict.decision is Decision.PASS
+    assert verdict.decision is GateDecision.PASS
     assert len(shipped_gold()) > 1_000

@@ -94,3 +94,15 @@ def test_a_library_that_repeats_itself_is_shown_now_and_then_and_counted() -> No
     assert any("like it were left out" in line for line in shown)
     assert dict(seldom.taken()) == {"Unable connect to node %s": 1500, "Group Coordinator Request failed: %s": 1500}
     assert seldom.taken() == []
+
+
+def test_a_services_own_package_says_what_its_level_lets_through() -> None:
+    program = """
+import logging
+from runtime.service import logs
+logs.configure("city-counter", "DEBUG")
+for name in ("city_counter.handler", "other.module"):
+    logging.getLogger(name).debug("counted")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert [json.loads(line)["logger"] for line in done.stderr.splitlines()] == ["city_counter.handler"]

@@ -8,7 +8,7 @@ from contracts.files import schema_text
 from contracts.reasons import Reason
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, RegistryUnavailable, WriterSchemas
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from contracts.wire import Deserializer, Serializer, WireError
 from ingestor.domain.acceptance import Acceptance
 from ingestor.handler import SubmittedNotes
@@ -50,7 +50,7 @@ class Door:
         self.handle = SubmittedNotes(
             Deserializer(NoteSubmitted, WriterSchemas(self.registry, "in-value")),
             Serializer(NoteAccepted, accepted_id),
-            Acceptance(Rules(), Pseudonyms(b"k" * 32)),
+            Acceptance(NoteLimits(), Pseudonyms(b"k" * 32)),
             "out",
             metrics=self.metrics,
             clock=lambda: NOW_MS,

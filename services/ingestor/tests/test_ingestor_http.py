@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 from contracts.files import schema_text
 from contracts.records import NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry, WriterSchemas
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from contracts.wire import Deserializer, Serializer
 from ingestor import bootstrap
 from ingestor.domain.acceptance import Acceptance
@@ -93,7 +93,7 @@ class Door:
             ),
             metrics=self.metrics,
             readiness=Readiness(),
-            acceptance=Acceptance(Rules(), Pseudonyms(b"k" * 32)),
+            acceptance=Acceptance(NoteLimits(), Pseudonyms(b"k" * 32)),
             tokens=Tokens({hash_token("secret"): "clinic", hash_token("other"): "lab"}),
             keys=keys,
         )

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from contracts.reasons import Reason
 from contracts.records import NoteSubmitted, Origin
-from contracts.rules import DAY_MS, MILLIS_2000, Rules, violations
+from contracts.rules import DAY_MS, MILLIS_2000, NoteLimits, violations
 from hypothesis import given
 from hypothesis import strategies as st
-from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.domain.acceptance import Acceptance, NoteRefused
 from runtime.service.pseudonyms import Pseudonyms
 
 NOW_MS = 1_790_000_000_000
@@ -26,12 +26,12 @@ NOTE = NoteSubmitted(
     written_at=NOW_MS,
     text="c/o fever x 3 days",
 )
-ACCEPTANCE = Acceptance(Rules(), Pseudonyms(b"k" * 32))
+ACCEPTANCE = Acceptance(NoteLimits(), Pseudonyms(b"k" * 32))
 
 
 def faults_of(**changes: Any) -> list[tuple[str, Reason]]:
     note = dataclasses.replace(NOTE, **changes)
-    return [(fault.field, fault.reason) for fault in violations(note, Rules(), NOW_MS)]
+    return [(fault.field, fault.reason) for fault in violations(note, NoteLimits(), NOW_MS)]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_text_is_normalised() -> None:
 
 
 def test_a_refusal_carries_no_value() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(NoteRefused) as refused:
         ACCEPTANCE.accept(dataclasses.replace(NOTE, text="secret\x00"), now_ms=NOW_MS)
     assert "secret" not in str(refused.value)
 
@@ -176,6 +176,6 @@ def test_a_refusal_carries_no_value() -> None:
 def test_any_text_is_judged_and_what_is_accepted_can_be_written(text: str) -> None:
     try:
         accepted = ACCEPTANCE.accept(dataclasses.replace(NOTE, text=text), now_ms=NOW_MS)
-    except Refused:
+    except NoteRefused:
         return
     assert accepted.text.encode("utf-8").decode("utf-8") == unicodedata.normalize("NFC", text)

@@ -17,7 +17,7 @@ from contracts.records import (
 )
 from contracts.registry import InMemoryRegistry
 from contracts.wire import Serializer
-from ledger.accounting import Role
+from ledger.accounting import TopicKind
 from ledger.adapters.book import Partition
 from ledger.adapters.log import Read
 from ledger.domain.records import Record
@@ -28,11 +28,11 @@ SUBMITTED, ACCEPTED, EFFECTS = "notes.submitted.v1", "notes.accepted.v1", "entit
 REFUSED, POISON = SUBMITTED + ".dlq", ACCEPTED + ".dlq"
 TOPICS = Topics(
     {
-        SUBMITTED: Role.SUBMITTED,
-        ACCEPTED: Role.ACCEPTED,
-        EFFECTS: Role.EFFECTS,
-        REFUSED: Role.SUBMITTED_LETTERS,
-        POISON: Role.ACCEPTED_LETTERS,
+        SUBMITTED: TopicKind.SUBMITTED,
+        ACCEPTED: TopicKind.ACCEPTED,
+        EFFECTS: TopicKind.EFFECTS,
+        REFUSED: TopicKind.SUBMITTED_LETTERS,
+        POISON: TopicKind.ACCEPTED_LETTERS,
     },
     "rxtract-ingestor",
     "rxtract-extractor",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from contracts.records import AnnotationChanges, Entity, EntityLabel
 from hypothesis import given
 from hypothesis import strategies as st
-from review_desk.domain.spans import Mark, Pair, changes_of, relations_of
+from review_desk.domain.spans import DrawnSpan, Pair, changes_of, relations_of
 
 LABELS = (EntityLabel.DISEASE, EntityLabel.TREATMENT)
 Span = tuple[int, int, str]
@@ -111,5 +111,5 @@ def test_a_note_with_many_entities_costs_no_square() -> None:
 
 def test_a_pair_that_is_named_twice_counts_once() -> None:
     entities = [entity(0, 1, EntityLabel.TREATMENT), entity(2, 3, EntityLabel.DISEASE)]
-    pair = Pair(Mark(0, 1, "TREATMENT"), Mark(2, 3, "DISEASE"))
+    pair = Pair(DrawnSpan(0, 1, "TREATMENT"), DrawnSpan(2, 3, "DISEASE"))
     assert len(relations_of(entities, [pair, pair], SimpleNamespace(entities=(), relations=()), all_shown=False)) == 1

@@ -17,7 +17,7 @@ from review_desk.desk import Reviewer
 from review_desk.domain.lessons import Lesson, judge, lessons
 from review_desk.domain.refusals import Conflict
 from review_desk.domain.selection import Selection, is_for, segment_named
-from review_desk.domain.spans import Mark, Pair
+from review_desk.domain.spans import DrawnSpan, Pair
 from review_desk.domain.tasks import Queue, Task
 from review_desk.leading import Leading
 from review_desk.page.pages import FORMS
@@ -168,16 +168,16 @@ def test_the_known_answers_are_those_of_the_rules(lesson: Lesson) -> None:
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.note_id)
 def test_a_lesson_is_right_only_as_it_is_meant(lesson: Lesson) -> None:
-    marks = [Mark(span.start, span.end, span.label, stated) for span, stated in lesson.truth]
+    marks = [DrawnSpan(span.start, span.end, span.label, stated) for span, stated in lesson.truth]
     pairs = [Pair(_at(marks, one), _at(marks, other), kind) for one, other, kind in lesson.pairs]
     assert judge(lesson, marks, pairs).is_right
     assert judge(lesson, marks[1:], pairs).missing
-    shown = [Mark(span.start, span.end, span.label) for span, _ in lesson.found]
+    shown = [DrawnSpan(span.start, span.end, span.label) for span, _ in lesson.found]
     assert not judge(lesson, shown, []).is_right  # accepting what is pre-filled is never the answer
-    assert judge(lesson, [*marks, Mark(0, 9, "DISEASE")], pairs).extra == ("SYNTHETIC (disease)",)
+    assert judge(lesson, [*marks, DrawnSpan(0, 9, "DISEASE")], pairs).extra == ("SYNTHETIC (disease)",)
 
 
-def _at(marks: Sequence[Mark], start: int) -> Mark:
+def _at(marks: Sequence[DrawnSpan], start: int) -> DrawnSpan:
     return next(mark for mark in marks if mark.start == start)
 
 

@@ -23,7 +23,7 @@ from contracts.records import (
 )
 from review_desk.domain.agreement import agreement, stated_agreement
 from review_desk.domain.evidence import decision_of
-from review_desk.domain.spans import Mark, Pair, SpansRefused, changes_of, entities_of, relations_of
+from review_desk.domain.spans import DrawnSpan, Pair, SpansRefused, changes_of, entities_of, relations_of
 from review_desk.domain.tasks import (
     DeskVerdict,
     Queue,
@@ -117,10 +117,14 @@ def test_agreement_by_hand():
 
 def test_offsets_count_code_points_and_bad_spans_are_refused():
     text = "😀 e\u0301 flu"
-    found = entities_of(text, [Mark(5, 8, "DISEASE")], ())
+    found = entities_of(text, [DrawnSpan(5, 8, "DISEASE")], ())
     assert found[0].text == "flu"
     assert changes_of((), found).added == 1
-    for marks in ([Mark(5, 9, "DISEASE")], [Mark(5, 5, "DISEASE")], [Mark(0, 6, "DISEASE"), Mark(5, 8, "DISEASE")]):
+    for marks in (
+        [DrawnSpan(5, 9, "DISEASE")],
+        [DrawnSpan(5, 5, "DISEASE")],
+        [DrawnSpan(0, 6, "DISEASE"), DrawnSpan(5, 8, "DISEASE")],
+    ):
         with pytest.raises(SpansRefused):
             entities_of(text, marks, ())
 
@@ -155,16 +159,16 @@ def related(kind: str, disease: str, confidence: float, treatment: str = "e2") -
     return Relation(type=RelationType[kind], treatment_id=treatment, disease_id=disease, confidence=confidence)
 
 
-DM, MET, RASH = Mark(0, 2, "DISEASE"), Mark(6, 9, "TREATMENT"), Mark(11, 15, "DISEASE")
+DM, MET, RASH = DrawnSpan(0, 2, "DISEASE"), DrawnSpan(6, 9, "TREATMENT"), DrawnSpan(11, 15, "DISEASE")
 
 
 def test_what_the_rules_found_stays_on_a_span_that_stays_and_is_on_none_that_a_person_drew():
     request = predicted()
-    disease, treatment, moved = entities_of(TEXT, [MET, DM, Mark(11, 14, "DISEASE")], request.entities)
+    disease, treatment, moved = entities_of(TEXT, [MET, DM, DrawnSpan(11, 14, "DISEASE")], request.entities)
     assert (treatment.assertion, treatment.prescription) == (PRESENT, Prescription(strength="5 mg"))
     assert (disease.assertion, disease.prescription) == (PRESENT, None)
     assert (moved.assertion, moved.prescription, moved.confidence) == (None, None, 1.0)
-    (other,) = entities_of(TEXT, [Mark(0, 2, "TREATMENT")], request.entities)  # another label is another entity
+    (other,) = entities_of(TEXT, [DrawnSpan(0, 2, "TREATMENT")], request.entities)  # another label is another entity
     assert (other.assertion, other.confidence) == (None, 1.0)
 
 
@@ -206,7 +210,11 @@ def test_what_a_person_states_counts_and_the_words_that_decided_stay_only_with_w
     request = predicted()
     usual = Stated("PRESENT", "CURRENT", "PATIENT")
     given = Prescription(strength="10 mg")
-    marks = [Mark(0, 2, "DISEASE", usual), Mark(6, 9, "TREATMENT", PAST, given), Mark(11, 15, "DISEASE", PAST)]
+    marks = [
+        DrawnSpan(0, 2, "DISEASE", usual),
+        DrawnSpan(6, 9, "TREATMENT", PAST, given),
+        DrawnSpan(11, 15, "DISEASE", PAST),
+    ]
     disease, treatment, rash = entities_of(TEXT, marks, request.entities)
     assert disease.assertion is request.entities[0].assertion
     assert (str(treatment.assertion.time), treatment.assertion.cue_start, treatment.prescription) == (
@@ -221,8 +229,8 @@ def test_what_a_person_states_counts_and_the_words_that_decided_stay_only_with_w
 @pytest.mark.parametrize(
     "mark",
     [
-        Mark(0, 2, "DISEASE", Stated("ALLERGY", "CURRENT", "PATIENT")),
-        Mark(0, 2, "DISEASE", PAST, Prescription(strength="5 mg")),
+        DrawnSpan(0, 2, "DISEASE", Stated("ALLERGY", "CURRENT", "PATIENT")),
+        DrawnSpan(0, 2, "DISEASE", PAST, Prescription(strength="5 mg")),
     ],
 )
 def test_a_disease_is_no_allergy_and_has_no_prescription(mark):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from annotations.watch import Decision
+from annotations.watch import DecisionFigures
 from contracts import files
 from contracts.records import AnnotationValidated, AnnotatorJudged, TrustDoubt, TrustState
 from contracts.topics import ANNOTATIONS_VALIDATED
@@ -22,7 +22,7 @@ class People:
 
     def __init__(self) -> None:
         self.judgements: dict[str, AnnotatorJudged] = {}
-        self.shown: dict[str, dict[str, Decision]] = {}
+        self.shown: dict[str, dict[str, DecisionFigures]] = {}
 
     def judged(self) -> dict[str, AnnotatorJudged]:
         return dict(self.judgements)
@@ -34,10 +34,10 @@ class People:
     def decided(self, _annotator: str) -> list[str]:
         return ["a|n1"]
 
-    def add_decisions(self, annotator: str, decisions: dict[str, Decision]) -> None:
+    def add_decisions(self, annotator: str, decisions: dict[str, DecisionFigures]) -> None:
         self.shown.setdefault(annotator, {}).update(decisions)
 
-    def decisions(self, annotator: str, after_ms: int) -> list[Decision]:
+    def decisions(self, annotator: str, after_ms: int) -> list[DecisionFigures]:
         return [one for one in self.shown[annotator].values() if one.at > after_ms]
 
 

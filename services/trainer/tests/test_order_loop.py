@@ -199,7 +199,7 @@ class World:
         )
 
     def end(self, key: str, kind: ModelEventKind, **more: Any) -> None:
-        self.loop._ledger.tell(event(key, kind, occurred_at=self.now_ms, **more))
+        self.loop._book.tell(event(key, kind, occurred_at=self.now_ms, **more))
 
     @contextmanager
     def working(self):
@@ -359,7 +359,7 @@ def test_quality_is_looked_at_while_a_training_runs_and_nothing_else_is_asked_fo
     world = World()
     for version, serial in (("1", 1), ("2", 2)):
         promoted = event(version, ModelEventKind.PROMOTED, model_version=version, serial=serial)
-        world.loop._ledger.tell(promoted)
+        world.loop._book.tell(promoted)
     with world.working() as turn_until:
         world.loop._fold(command("train", ModelAction.RETRAIN, reason="operator"))
         turn_until(world.trains.is_set)
@@ -495,9 +495,9 @@ def test_a_drift_is_not_ordered_for_again_before_all_ends_of_drifts_were_read_no
 def test_a_rollback_of_rules_waits_for_no_training_and_ends_none() -> None:
     world = World()
     with world.working() as turn_until:
-        world.loop._ledger.order(command("train", ModelAction.RETRAIN))
+        world.loop._book.order(command("train", ModelAction.RETRAIN))
         turn_until(world.trains.is_set)
-        world.loop._ledger.order(command("back", ModelAction.ROLLBACK, model_name="r"))
+        world.loop._book.order(command("back", ModelAction.ROLLBACK, model_name="r"))
         turn_until(lambda: "back" in world.over)
         assert world.begun == ["train", "back"]
         assert "train" not in world.over

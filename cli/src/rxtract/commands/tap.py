@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from contracts.records import CodedEntity
-from contracts.topics import DLQ_SUFFIX, prefixed
+from contracts.topics import DLQ_SUFFIX, ENTITIES_EXTRACTED, prefixed
 from rich.console import Console
 from rich.text import Text
 from runtime.kafka.seen import Seen
 
 from rxtract.addresses import read_addresses
-from rxtract.highlight import Mark, highlight, printable
+from rxtract.highlight import Highlight, highlight, printable
 from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
@@ -87,11 +87,14 @@ def describe(seen: Seen) -> RenderableType:
     body = seen.record.to_dict()
     text = body.pop("text", None)
     entities = body.pop("entities", None)
+    sealed = body.pop("sealed", None)
+    if sealed is not None:
+        head.append(f"\n  {_why_sealed(seen)}", "yellow")
     if text is not None:
         head.append("\n  ").append(highlight(text, getattr(seen.record, "entities", ())))
     elif entities is not None:
         for entity in seen.record.entities:
-            head.append("\n  ").append(highlight(entity.text, [Mark(str(entity.label), 0, len(entity.text))]))
+            head.append("\n  ").append(highlight(entity.text, [Highlight(str(entity.label), 0, len(entity.text))]))
             head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim").append(_unusual(entity))
     head.append("\n  ")
     head.append(", ".join(f"{name}={_short(value)}" for name, value in body.items() if value not in (None, "")), "dim")
@@ -106,6 +109,18 @@ def _unusual(entity: Any) -> str:
     words = (str(word) for word in (assertion.status, assertion.time, assertion.experiencer))
     shown = [word.lower() for word in words if word not in {"PRESENT", "CURRENT", "PATIENT", "UNKNOWN"}]
     return " " + " ".join(shown) if shown else ""
+
+
+def _why_sealed(seen: Seen) -> str:
+    """Why a record shows no words."""
+    from sealing.texts import SEALED_RECORDS
+
+    if type(seen.record).SCHEMA_NAME not in SEALED_RECORDS:
+        return f"its words are sealed: {ENTITIES_EXTRACTED} shows them to whoever may see them"
+    return (
+        "its words are sealed: the patient was erased, or this command has no keys: set RXTRACT_KEY_STORE_FILE "
+        "(or RXTRACT_KEY_STORE_URL) and RXTRACT_MASTER_KEY_FILE"
+    )
 
 
 def _sure(entity: Any) -> str:

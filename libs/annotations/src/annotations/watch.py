@@ -47,7 +47,7 @@ _MOST_SURE = 0.999
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionFigures:
     """What one decision shows of the person who took it. No text.
 
     Attributes:
@@ -84,13 +84,13 @@ class Finding:
     decisions: int
 
 
-def watch(decisions: Iterable[Decision]) -> Finding | None:
+def watch(decisions: Iterable[DecisionFigures]) -> Finding | None:
     """The first finding in a person's decisions, in the order in which they were taken; None: nothing speaks against them.
 
-    >>> stamp = [Decision(at=n * 1000, seconds=0.3, words=30) for n in range(50)]
+    >>> stamp = [DecisionFigures(at=n * 1000, seconds=0.3, words=30) for n in range(50)]
     >>> watch(stamp).doubt.value
     'TOO_FAST'
-    >>> watch([Decision(at=n * 20_000, seconds=20, words=30, confidence=0.9) for n in range(20)]) is None
+    >>> watch([DecisionFigures(at=n * 20_000, seconds=20, words=30, confidence=0.9) for n in range(20)]) is None
     True
     """
     taken = sorted(decisions, key=lambda one: one.at)
@@ -98,7 +98,7 @@ def watch(decisions: Iterable[Decision]) -> Finding | None:
     return min(found, key=lambda one: (one.at, one.doubt.value), default=None)
 
 
-def _tests(taken: Sequence[Decision]) -> Iterator[tuple[TrustDoubt, Sequence[float]]]:
+def _tests(taken: Sequence[DecisionFigures]) -> Iterator[tuple[TrustDoubt, Sequence[float]]]:
     yield TrustDoubt.FAILED_CHECKS, [_of_check(one) for one in taken]
     yield TrustDoubt.TOO_FAST, [_weight(one, TOO_FAST) for one in _fast(taken)]
     yield TrustDoubt.NEVER_CHANGES, [_of_change(one) for one in taken]
@@ -110,7 +110,7 @@ def bound(doubt: TrustDoubt) -> float:
     return math.log((WEEK_CHECKS if doubt is TrustDoubt.FAILED_CHECKS else WEEK_DECISIONS) / _ERRORS[doubt])
 
 
-def _cusum(doubt: TrustDoubt, taken: Sequence[Decision], weights: Sequence[float]) -> Finding | None:
+def _cusum(doubt: TrustDoubt, taken: Sequence[DecisionFigures], weights: Sequence[float]) -> Finding | None:
     limit, total, first = bound(doubt), 0.0, 0
     for place, weight in enumerate(weights):
         if total <= 0:
@@ -126,18 +126,18 @@ def _weight(happened: bool, shares: tuple[float, float]) -> float:  # noqa: FBT0
     return math.log(not_reading / honest) if happened else math.log((1 - not_reading) / (1 - honest))
 
 
-def _of_check(decision: Decision) -> float:
+def _of_check(decision: DecisionFigures) -> float:
     return 0.0 if decision.passed is None else _weight(not decision.passed, MISSED_CHECKS)
 
 
-def _of_change(decision: Decision) -> float:
+def _of_change(decision: DecisionFigures) -> float:
     """A note of confidence c is owed a change with probability 1 - c."""
     doubt = 1.0 - min(max(decision.confidence, 0.0), _MOST_SURE)
     honest, stamp = (share * doubt for share in CHANGES_OWED)
     return math.log(stamp / honest) if decision.change else math.log((1 - stamp) / (1 - honest))
 
 
-def _fast(taken: Sequence[Decision]) -> Iterator[bool]:
+def _fast(taken: Sequence[DecisionFigures]) -> Iterator[bool]:
     """Which decisions were faster than reading.
 
     Seconds are what a client says. Where those of the last decisions sum to more than twice the time that passed, they are not
@@ -152,7 +152,7 @@ def _fast(taken: Sequence[Decision]) -> Iterator[bool]:
         yield seconds < max(FASTEST_S, decision.words / FASTEST_WORDS_PER_S)
 
 
-def _same(taken: Sequence[Decision]) -> list[float]:
+def _same(taken: Sequence[DecisionFigures]) -> list[float]:
     """Weights of changes by the change before; what was left as it was says nothing here."""
     weights = dict.fromkeys(range(len(taken)), 0.0)
     changed = [(place, one.change) for place, one in enumerate(taken) if one.change]

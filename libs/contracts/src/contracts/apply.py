@@ -138,17 +138,23 @@ def _configure(cluster: "Cluster", plans: list[TopicPlan]) -> Iterator[Change]:
             yield Change("configured", plan.name, ", ".join(f"{key}={value}" for key, value in sorted(wrong.items())))
 
 
-def apply_schemas(registry: Registry, prefix: str = "") -> list[Change]:
+def apply_schemas(registry: Registry, prefix: str = "", topics: Mapping[str, Topic] | None = None) -> list[Change]:
     """Set each subject's compatibility level, then register its schema.
+
+    Args:
+        registry: where the schemas go.
+        prefix: goes before every topic's name.
+        topics: those whose schemas are wanted; all of `load_topics` when not given.
 
     Raises:
         OldNamespace: a subject holds schemas of the old namespace; nothing was changed.
         IncompatibleSchema: a schema breaks an earlier version; names the subject. Earlier subjects stay applied.
         RegistryUnavailable: the registry gave no usable answer.
     """
-    refuse_old_contract(registry, prefix)
+    for subject, _ in _subjects(prefix, topics):
+        refuse_old_namespace(registry, subject)
     changes = []
-    for subject, topic in _subjects(prefix):
+    for subject, topic in _subjects(prefix, topics):
         if registry.compatibility(subject) != topic.compatibility:
             registry.set_compatibility(subject, topic.compatibility)
             changes.append(Change("level set", subject, topic.compatibility))
@@ -202,8 +208,9 @@ def check_history() -> list[Finding]:
     return findings
 
 
-def _subjects(prefix: str) -> list[tuple[str, Topic]]:
-    return [(subject_of(prefixed(prefix, topic.name)), topic) for topic in load_topics().values() if topic.record]
+def _subjects(prefix: str, topics: Mapping[str, Topic] | None = None) -> list[tuple[str, Topic]]:
+    wanted = load_topics() if topics is None else topics
+    return [(subject_of(prefixed(prefix, topic.name)), topic) for topic in wanted.values() if topic.record]
 
 
 def _ids(registry: Registry, subject: str) -> frozenset[int]:

@@ -24,7 +24,7 @@ _MADE_UNREADABLE = ("pseudonym_key_id", "encryption_key_id", "sealed")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class NoteLimits:
     """The limits.
 
     Attributes:
@@ -50,7 +50,7 @@ class Violation:
     reason: Reason
 
 
-def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation]:
+def violations(note: NoteSubmitted, rules: NoteLimits, now_ms: int) -> list[Violation]:
     """All that is wrong with a note; the text's faults come first. Empty when the note is legal."""
     if _is_plainly_legal(note, rules, now_ms):
         return []
@@ -64,7 +64,7 @@ def violations(note: NoteSubmitted, rules: Rules, now_ms: int) -> list[Violation
     return [Violation(name, reason) for name, reason in reasons if reason is not None]
 
 
-def text_fault(text: str, rules: Rules) -> Reason | None:
+def text_fault(text: str, rules: NoteLimits) -> Reason | None:
     """What is wrong with a text; None: nothing."""
     if not text or text.isspace():
         return Reason.EMPTY_TEXT
@@ -78,7 +78,7 @@ def text_fault(text: str, rules: Rules) -> Reason | None:
     return None
 
 
-def _is_plainly_legal(note: NoteSubmitted, rules: Rules, now_ms: int) -> bool:
+def _is_plainly_legal(note: NoteSubmitted, rules: NoteLimits, now_ms: int) -> bool:
     """Pass nearly every note quickly; a note that does not pass here is looked at rule by rule."""
     return (
         text_fault(note.text, rules) is None
@@ -89,7 +89,7 @@ def _is_plainly_legal(note: NoteSubmitted, rules: Rules, now_ms: int) -> bool:
     )
 
 
-def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
+def _names_are_plainly_legal(note: NoteSubmitted, rules: NoteLimits) -> bool:
     names = (
         note.note_id,
         note.prescription_id,
@@ -113,7 +113,7 @@ def _names_are_plainly_legal(note: NoteSubmitted, rules: Rules) -> bool:
     )
 
 
-def _name_faults(note: NoteSubmitted, rules: Rules) -> list[tuple[str, Reason | None]]:
+def _name_faults(note: NoteSubmitted, rules: NoteLimits) -> list[tuple[str, Reason | None]]:
     faults = [(name, name_fault(getattr(note, name), rules)) for name in _NAMES]
     for name in _OPTIONAL_NAMES:
         value = getattr(note, name)
@@ -130,11 +130,11 @@ def _has_more_tokens(text: str, limit: int) -> bool:
     return sum(1 for _ in TOKEN.finditer(text)) > limit
 
 
-def _time_fault(written_at: int, rules: Rules, now_ms: int) -> Reason | None:
+def _time_fault(written_at: int, rules: NoteLimits, now_ms: int) -> Reason | None:
     return None if rules.earliest_ms <= written_at <= now_ms + rules.max_ahead_ms else Reason.IMPOSSIBLE_TIME
 
 
-def name_fault(value: str, rules: Rules) -> Reason | None:
+def name_fault(value: str, rules: NoteLimits) -> Reason | None:
     """What is wrong with an identity, a reference or the like; None: nothing."""
     if not value or value.isspace():
         return Reason.MISSING_FIELD

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def check_characters(text: str, path: Path, line: int) -> None:
     """
     try:
         check_text(text)
-    except Refused as error:
+    except InvalidRecord as error:
         raise DatasetError(f"{path}:{line}: {error}") from None
 
 
@@ -57,23 +57,23 @@ def check_text(text: str) -> None:
     """Refuse what `check_characters` refuses, without a place.
 
     Raises:
-        Refused: With what to do.
+        InvalidRecord: With what to do.
     """
     found = _SURROGATE.search(text)
     if found is not None:
-        raise Refused(
+        raise InvalidRecord(
             f"a lone surrogate (U+{ord(found[0]):04X}) is no character: write the file again as UTF-8, or replace it by U+FFFD",
             "surrogate",
         )
     found = _CONTROL.search(text)
     if found is not None:
-        raise Refused(
+        raise InvalidRecord(
             f"a control character (U+{ord(found[0]):04X}): is this a text file? Remove the character", "control"
         )
     if len(text) > MAX_TOKEN_CHARS:
         longest = max(map(len, text.split()), default=0)
         if longest > MAX_TOKEN_CHARS:
-            raise Refused(
+            raise InvalidRecord(
                 f"one word of {longest:,} characters (at most {MAX_TOKEN_CHARS:,} are taken): "
                 "remove it, or separate its words by spaces",
                 "long word",

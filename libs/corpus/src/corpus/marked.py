@@ -58,7 +58,7 @@ def beside(values: str, *, ahead: bool) -> str:
     return _BESIDE[ahead] + _hidden(f";{values};") + _BESIDE_END
 
 
-def settle(text: str) -> str:
+def attach_meanings(text: str) -> str:
     """Move what stands beside mentions into them; ValueError where there is no mention to take it."""
     while True:
         moved = _BEFORE.sub(r"\2\1", _BEHIND.sub(r"\1\3\2", text))

@@ -94,7 +94,7 @@ class Sampler:
 
     def write(self, rule: str, meaning: str = "") -> str:
         """Return one text of `rule`, with marks around the mentions that hold what the text means of them."""
-        return marked.settle(self.expand(rule, meaning=meaning))
+        return marked.attach_meanings(self.expand(rule, meaning=meaning))
 
     def expand(self, rule: str, key: int = 0, meaning: str = "") -> str:
         """Return one text of `rule` with its marks; what a line means of a mention may still stand beside it."""

@@ -16,7 +16,7 @@ from contracts.segments import ALL_NOTES, parts_of
 
 from drift.identity import command_id, episode_id
 from drift.reference import References
-from drift.segment import Decision, Movement
+from drift.segment import LevelChange, Movement
 
 _SHARES = {
     "oov_share": "share of unknown words",
@@ -35,7 +35,7 @@ _MEANS = {
 
 def detected(  # noqa: D417 - the rest is told by its type
     segment: str,
-    decision: Decision,
+    decision: LevelChange,
     known_as: str,
     model: ModelRef,
     references: References,
@@ -81,7 +81,7 @@ def commands_of(event: DriftDetected, go_back_to: ModelRef | None) -> Iterator[M
     yield _command(event, ModelAction.RETRAIN, event.level.value, None)
 
 
-def evidence(segment: str, decision: Decision, moved: tuple[MovedStatistic, ...], now: int, zone: tzinfo) -> str:
+def evidence(segment: str, decision: LevelChange, moved: tuple[MovedStatistic, ...], now: int, zone: tzinfo) -> str:
     """One plain sentence of numbers."""
     where = place(segment)
     changes = "; ".join(f"{_subject(one.name)} in {where} {_change(one)}" for one in moved)

@@ -23,7 +23,7 @@ class Movement(NamedTuple):
     after: float
 
 
-class Decision(NamedTuple):
+class LevelChange(NamedTuple):
     """A new level of a segment.
 
     Attributes:
@@ -76,7 +76,7 @@ class SegmentWatch:
 
     def add(
         self, record: StatisticsObserved, references: References, clock: int, config: DriftConfig
-    ) -> list[Decision]:
+    ) -> list[LevelChange]:
         """Take a record whose range is new; what it decides, usually nothing."""
         decisions = []
         if self.block.n and self.block.is_old(clock, config):
@@ -91,13 +91,13 @@ class SegmentWatch:
         inherited = {name: track.now for name, track in self.tracks.items() if track.is_settled(config)}
         return SegmentWatch(seen=self.seen, seen_at=self.seen_at, inherited=inherited)
 
-    def end(self, why: str) -> Decision | None:
+    def end(self, why: str) -> LevelChange | None:
         """Close the open episode, if there is one, for another reason than the notes."""
         if self.episode is None:
             return None
         return self._recovered(self.episode, why)
 
-    def _close(self, references: References, clock: int, config: DriftConfig) -> Decision | None:
+    def _close(self, references: References, clock: int, config: DriftConfig) -> LevelChange | None:
         block = self.block.close()
         self.times.append(block.began_at)
         if len(self.times) > _TIMES_KEPT:
@@ -116,7 +116,7 @@ class SegmentWatch:
             track = self.tracks[name] = Track(name, new_window(config), inherited=self.inherited.get(name))
         return track
 
-    def _decide(self, clock: int, config: DriftConfig) -> Decision | None:
+    def _decide(self, clock: int, config: DriftConfig) -> LevelChange | None:
         moved = [track for track in self.tracks.values() if track.moved is not None and track.moved.confirmed]
         if not moved:
             return None
@@ -138,14 +138,14 @@ class SegmentWatch:
                 track.moved = None
         return [track for track in moved if track.moved is not None]
 
-    def _announce(self, level: DriftLevel, moved: list[Track]) -> Decision:
+    def _announce(self, level: DriftLevel, moved: list[Track]) -> LevelChange:
         changes = [track.moved for track in moved if track.moved is not None]
         began_at = min(change.began_at for change in changes)
         if self.episode is None:
             self.episode = Episode(level, began_at)
         self.episode.level = level
         self.episode.names.update({track.name: track.moved.before for track in moved if track.moved is not None})
-        return Decision(
+        return LevelChange(
             level,
             DriftDirection.WORSE,
             self._movements(self.episode),
@@ -153,14 +153,14 @@ class SegmentWatch:
             by_promotion=any(change.by_promotion for change in changes),
         )
 
-    def _recover(self, episode: Episode, clock: int, config: DriftConfig) -> Decision:
+    def _recover(self, episode: Episode, clock: int, config: DriftConfig) -> LevelChange:
         for track in self.tracks.values():
             track.moved = None
         self.cool_until = clock + config.cool_down_ms
         return self._recovered(episode, "")
 
-    def _recovered(self, episode: Episode, why: str) -> Decision:
-        return Decision(
+    def _recovered(self, episode: Episode, why: str) -> LevelChange:
+        return LevelChange(
             DriftLevel.RECOVERED, DriftDirection.BETTER, self._movements(episode), episode.began_at, why=why
         )
 

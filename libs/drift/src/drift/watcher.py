@@ -13,7 +13,7 @@ from contracts.records import DriftDetected, DriftLevel, ModelCommand, ModelRef,
 from drift.config import DriftConfig
 from drift.events import commands_of, detected
 from drift.reference import References
-from drift.segment import Decision, SegmentWatch
+from drift.segment import LevelChange, SegmentWatch
 
 FindReferences = Callable[[ModelRef], References]
 """The reference statistics of a model; empty when it has none (its records are then counted, not judged). May raise: try again later."""
@@ -176,7 +176,7 @@ class PartitionWatcher:
         ended = [(key, self.segments[key].end(why)) for key in sorted(keys)]
         return [self._rule(key, decision, offset) for key, decision in ended if decision is not None]
 
-    def _rule(self, key: str, decision: Decision, offset: int) -> _Ruling:
+    def _rule(self, key: str, decision: LevelChange, offset: int) -> _Ruling:
         """Make the event of a decision, and note it with the episode."""
         assert self.model is not None  # noqa: S101 - nothing is decided before the first model is known
         if self.previous is None:
@@ -192,7 +192,7 @@ class PartitionWatcher:
             episode.id = event.episode_id
         return _Ruling(event, self._go_back_to(decision))
 
-    def _go_back_to(self, decision: Decision) -> ModelRef | None:
+    def _go_back_to(self, decision: LevelChange) -> ModelRef | None:
         """The model before, when this one was bad from its first note on; asked for once, and never back to one that was left."""
         if not decision.by_promotion or self.model is None or self.previous is None:
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embedded_stack.addresses import Addresses
+    from embedded_stack.postgres import PostgresServer
     from embedded_stack.stack import EmbeddedStack
 
 
@@ -48,7 +50,41 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack | 
         yield started
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that all tests of this run share; each makes a database of its own."""
+    from embedded_stack.errors import StackError
+    from embedded_stack.postgres import PostgresServer
+
+    try:
+        server = PostgresServer()
+    except StackError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
 @pytest.fixture
-def topic_prefix() -> str:
-    """A prefix that no other test has, so that every test has topics and groups of its own."""
-    return f"t{uuid.uuid4().hex[:10]}."
+def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A prefix that no other test has, so that every test has topics and groups of its own.
+
+    Its topics on the shared stack are deleted at the end: a broker of a long test run chokes on thousands of idle partitions.
+    """
+    stack = request.getfixturevalue("stack") if "stack" in request.fixturenames else None
+    prefix = f"t{uuid.uuid4().hex[:10]}."
+    yield prefix
+    if stack is not None:
+        _delete_topics(stack.addresses.bootstrap_servers, prefix)
+
+
+def _delete_topics(servers: str, prefix: str) -> None:
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": servers})
+    with suppress(KafkaException):  # the test's own verdict counts, not whether a broker that it killed is back
+        mine = [name for name in admin.list_topics(timeout=20).topics if name.startswith(prefix)]
+        for deleted in admin.delete_topics(mine, request_timeout=20).values() if mine else ():
+            deleted.exception(30)

@@ -131,7 +131,8 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End every child, then give the folder back. May be called twice."""
-        end_together(list(self._children.values()))
+        # Nobody reads again what an ephemeral stack would write while it ends.
+        end_together(list(self._children.values()), grace_s=0.0 if self._ephemeral else 10.0)
         self._cleanup.close()
 
     def kill(self, component: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from annotations.trust import Trust
 
 
-class Reason(StrEnum):
+class Exclusion(StrEnum):
     """Why an annotation, or a note, is not in the data set."""
 
     REPEATED = "delivered more than once"
@@ -73,7 +73,7 @@ class Collection:
 
     notes: tuple[LabelledNote, ...]
     read: int
-    left_out: Mapping[Reason, int]
+    left_out: Mapping[Exclusion, int]
     replaced: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, role: Role, *segments: str, since: int = 0) -> list[AnnotatedNote]:
@@ -92,7 +92,7 @@ class Collection:
             "annotations_read": self.read,
             "notes": len(self.notes),
             "roles": {str(role): roles[role] for role in Role},
-            "left_out": {reason.name.lower(): self.left_out.get(reason, 0) for reason in Reason},
+            "left_out": {reason.name.lower(): self.left_out.get(reason, 0) for reason in Exclusion},
             "identifiers_replaced": dict(sorted(self.replaced.items())),
         }
 
@@ -112,31 +112,33 @@ def collect(
     note's role never changes when later ones arrive.
     Labels that `trust` holds, and answers to hidden checks, teach nothing and judge nothing.
     """
-    left_out: Counter[Reason] = Counter()
+    left_out: Counter[Exclusion] = Counter()
     given = _once(annotations, left_out)
     settled = [found for note in _by_note(given, left_out) if (found := _settle(note, trust, left_out)) is not None]
     settled.sort(key=lambda one: (one.annotated_at, one.annotation_id))
     placed = [_placed(one, role_of(one.patient_ref or _key(one), roles_key, shares)) for one in settled]
     allowed = [item for item in placed if item.role is Role.TRAIN or item.sample is not Sample.UNCERTAIN]
-    left_out[Reason.UNCERTAIN_SAMPLE] += len(placed) - len(allowed)
+    left_out[Exclusion.UNCERTAIN_SAMPLE] += len(placed) - len(allowed)
     return Collection(tuple(_distinct(allowed, left_out)), sum(left_out.values()) + _kept(allowed, left_out), left_out)
 
 
-def _kept(allowed: Sequence[LabelledNote], left_out: Mapping[Reason, int]) -> int:
-    return len(allowed) - left_out.get(Reason.DUPLICATE, 0) - left_out.get(Reason.OTHER_ROLE_DUPLICATE, 0)
+def _kept(allowed: Sequence[LabelledNote], left_out: Mapping[Exclusion, int]) -> int:
+    return len(allowed) - left_out.get(Exclusion.DUPLICATE, 0) - left_out.get(Exclusion.OTHER_ROLE_DUPLICATE, 0)
 
 
-def _once(annotations: Iterable[AnnotationValidated], left_out: Counter[Reason]) -> list[AnnotationValidated]:
+def _once(annotations: Iterable[AnnotationValidated], left_out: Counter[Exclusion]) -> list[AnnotationValidated]:
     found: dict[str, AnnotationValidated] = {}
     for annotation in annotations:
         if annotation.annotation_id in found:
-            left_out[Reason.REPEATED] += 1
+            left_out[Exclusion.REPEATED] += 1
         else:
             found[annotation.annotation_id] = annotation
     return list(found.values())
 
 
-def _by_note(annotations: Iterable[AnnotationValidated], left_out: Counter[Reason]) -> list[list[AnnotationValidated]]:
+def _by_note(
+    annotations: Iterable[AnnotationValidated], left_out: Counter[Exclusion]
+) -> list[list[AnnotationValidated]]:
     """Group by note; only the newest revision counts. Older answers of one annotator are counted here and passed over by `settle`."""
     notes: dict[str, list[AnnotationValidated]] = defaultdict(list)
     for annotation in annotations:
@@ -145,9 +147,9 @@ def _by_note(annotations: Iterable[AnnotationValidated], left_out: Counter[Reaso
     for given in notes.values():
         newest_revision = max(annotation.revision for annotation in given)
         current = [annotation for annotation in given if annotation.revision == newest_revision]
-        left_out[Reason.OLDER_REVISION] += len(given) - len(current)
+        left_out[Exclusion.OLDER_REVISION] += len(given) - len(current)
         standing = {annotation.annotator: annotation for annotation in sorted(current, key=_turn)}
-        left_out[Reason.OLDER_VERDICT] += len(current) - len(standing)
+        left_out[Exclusion.OLDER_VERDICT] += len(current) - len(standing)
         result.append(current)
     return result
 
@@ -157,7 +159,7 @@ def _turn(annotation: AnnotationValidated) -> tuple[int, int, str]:
 
 
 def _settle(
-    annotations: Sequence[AnnotationValidated], trust: Trust, left_out: Counter[Reason]
+    annotations: Sequence[AnnotationValidated], trust: Trust, left_out: Counter[Exclusion]
 ) -> AnnotationValidated | None:
     """Return the annotation that settles the note (`annotations.verdicts.settle`); None when none does, or it cannot be used."""
     verdicts: dict[str, Verdict] = {}
@@ -168,29 +170,29 @@ def _settle(
     labelled = sum(verdict.labels for verdict in verdicts.values())
     if settlement.verdict is None:
         disputed = labelled if settlement.state is State.DISPUTED else 0
-        left_out[Reason.CONFLICT] += disputed
-        left_out[Reason.NO_LABELS] += len(verdicts) - disputed
+        left_out[Exclusion.CONFLICT] += disputed
+        left_out[Exclusion.NO_LABELS] += len(verdicts) - disputed
         return None
-    left_out[Reason.NO_LABELS] += len(verdicts) - labelled
-    left_out[Reason.SUPERSEDED if settlement.verdict.adjudicates else Reason.AGREEMENT] += labelled - 1
+    left_out[Exclusion.NO_LABELS] += len(verdicts) - labelled
+    left_out[Exclusion.SUPERSEDED if settlement.verdict.adjudicates else Exclusion.AGREEMENT] += labelled - 1
     found = {annotation.annotation_id: annotation for annotation in annotations}
     chosen = found[settlement.verdict.annotation_id]
     problem = problem_of(chosen)
     if problem is None and not settlement.verdict.adjudicates and _texts_differ(verdicts.values(), found):
-        problem = Reason.OTHER_TEXT
+        problem = Exclusion.OTHER_TEXT
     if problem is not None:
         left_out[problem] += 1
     return chosen if problem is None else None
 
 
-def _counting(verdicts: Mapping[str, Verdict], trust: Trust, left_out: Counter[Reason]) -> dict[str, Verdict]:
+def _counting(verdicts: Mapping[str, Verdict], trust: Trust, left_out: Counter[Exclusion]) -> dict[str, Verdict]:
     """The verdicts without those that `settle` passed over for whose they are, or why they were asked; they are counted here."""
     kept: dict[str, Verdict] = {}
     for annotator, verdict in verdicts.items():
         if verdict.counts(trust) or not verdict.judges:
             kept[annotator] = verdict
         else:
-            left_out[Reason.HIDDEN_CHECK if verdict.is_check else Reason.HELD] += 1
+            left_out[Exclusion.HIDDEN_CHECK if verdict.is_check else Exclusion.HELD] += 1
     return kept
 
 
@@ -198,28 +200,28 @@ def _texts_differ(verdicts: Iterable[Verdict], found: Mapping[str, AnnotationVal
     return len({found[verdict.annotation_id].text for verdict in verdicts if verdict.labels}) > 1
 
 
-def problem_of(annotation: AnnotationValidated) -> Reason | None:
+def problem_of(annotation: AnnotationValidated) -> Exclusion | None:
     """Return why an annotation cannot be used by itself, or None."""
     if annotation.outcome.value not in LABELLING:
-        return Reason.NO_LABELS
+        return Exclusion.NO_LABELS
     if not allows_training(annotation.purpose):
-        return Reason.PURPOSE
+        return Exclusion.PURPOSE
     if annotation.sealed is not None and not annotation.text:
-        return Reason.SEALED
+        return Exclusion.SEALED
     return _problem_of_entities(annotation)
 
 
-def _problem_of_entities(annotation: AnnotationValidated) -> Reason | None:
+def _problem_of_entities(annotation: AnnotationValidated) -> Exclusion | None:
     end = 0
     for entity in sorted(annotation.entities, key=lambda entity: (entity.start, entity.end)):
         if not 0 <= entity.start < entity.end <= len(annotation.text):
-            return Reason.BAD_OFFSETS
+            return Exclusion.BAD_OFFSETS
         if annotation.text[entity.start : entity.end] != entity.text:
-            return Reason.CONTRADICTS_TEXT
+            return Exclusion.CONTRADICTS_TEXT
         if entity.label is EntityLabel.UNKNOWN:
-            return Reason.UNKNOWN_LABEL
+            return Exclusion.UNKNOWN_LABEL
         if entity.start < end:
-            return Reason.OVERLAP
+            return Exclusion.OVERLAP
         end = entity.end
     return None
 
@@ -252,17 +254,17 @@ def _placed(annotation: AnnotationValidated, role: Role) -> LabelledNote:
     )
 
 
-def _distinct(items: Sequence[LabelledNote], left_out: Counter[Reason]) -> list[LabelledNote]:
+def _distinct(items: Sequence[LabelledNote], left_out: Counter[Exclusion]) -> list[LabelledNote]:
     """Drop later copies: exact ones everywhere, near ones where the earlier note has another role."""
     notes = [item.note for item in items]
-    dropped: dict[int, Reason] = {}
+    dropped: dict[int, Exclusion] = {}
     for pair in sorted(duplicates(notes), key=lambda pair: pair.second):
         if items[pair.first].role is not items[pair.second].role:
-            dropped[pair.second] = Reason.OTHER_ROLE_DUPLICATE
+            dropped[pair.second] = Exclusion.OTHER_ROLE_DUPLICATE
         elif pair.exact:
-            dropped[pair.second] = Reason.DUPLICATE
+            dropped[pair.second] = Exclusion.DUPLICATE
     while more := _across_roles([(index, item) for index, item in enumerate(items) if index not in dropped]):
-        dropped |= dict.fromkeys(more, Reason.OTHER_ROLE_DUPLICATE)
+        dropped |= dict.fromkeys(more, Exclusion.OTHER_ROLE_DUPLICATE)
     left_out.update(dropped.values())
     return [item for index, item in enumerate(items) if index not in dropped]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RECENT = "recent"
 
 
-class Decision(StrEnum):
+class GateDecision(StrEnum):
     """What the gate says."""
 
     PASS = "PASS"  # noqa: S105 - no password
@@ -86,7 +86,7 @@ class Evidence:
 class Verdict:
     """The decision, why in plain sentences, and the numbers behind them by name."""
 
-    decision: Decision
+    decision: GateDecision
     reasons: tuple[str, ...]
     metrics: Mapping[str, float]
     missing_labels: int | None = None
@@ -104,7 +104,7 @@ def judge(evidence: Evidence, config: GateConfig) -> Verdict:
     short = _too_small(evidence, config)
     if short is not None:
         missing, sentence = short
-        return Verdict(Decision.DEFER, (sentence,), {"missing_labels": float(missing)}, missing)
+        return Verdict(GateDecision.DEFER, (sentence,), {"missing_labels": float(missing)}, missing)
     if not evidence.gold.champion:
         return _first(evidence, config)
     differences = {"gold": _compare(evidence.gold, config)}
@@ -122,18 +122,18 @@ def judge(evidence: Evidence, config: GateConfig) -> Verdict:
         *_recent(differences, evidence, config),
         *_speed(evidence.speed, config),
     ]
-    return _verdict(Decision.PASS, findings, _numbers(differences, evidence), differences)
+    return _verdict(GateDecision.PASS, findings, _numbers(differences, evidence), differences)
 
 
 def _verdict(
-    good: Decision,
+    good: GateDecision,
     findings: Sequence[_Finding],
     numbers: Mapping[str, float],
     differences: Mapping[str, Mapping[str, Difference]],
 ) -> Verdict:
     broken = [finding.sentence for finding in findings if not finding.holds]
     if broken:
-        return Verdict(Decision.REJECT, tuple(broken), numbers, None, differences)
+        return Verdict(GateDecision.REJECT, tuple(broken), numbers, None, differences)
     return Verdict(good, tuple(finding.sentence for finding in findings), numbers, None, differences)
 
 
@@ -159,7 +159,10 @@ def _first(evidence: Evidence, config: GateConfig) -> Verdict:
     values = {name: interval.value for name, interval in found.items()}
     numbers = {f"gold/{name}/challenger_f1": value for name, value in values.items()}
     return _verdict(
-        Decision.FIRST, [_leak(evidence.leak), *_same_labels(evidence.labels), *_floors(values, config)], numbers, {}
+        GateDecision.FIRST,
+        [_leak(evidence.leak), *_same_labels(evidence.labels), *_floors(values, config)],
+        numbers,
+        {},
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinical_ner.meaning import Reader
 
-from lifecycle.gate import Decision, Verdict
+from lifecycle.gate import GateDecision, Verdict
 from lifecycle.gate_config import GateConfigError
 from lifecycle.rules_gold import in_words
 
@@ -156,11 +156,11 @@ def judge_rules(
     numbers = {"rules/f1": total.f1, "rules/gold_notes": float(len(gold))}
     numbers |= {f"rules/{name.replace(' ', '_')}/f1": pair.offered.f1 for name, pair in pairs.items()}
     if broken:
-        return Verdict(Decision.REJECT, tuple(broken), numbers), pairs
+        return Verdict(GateDecision.REJECT, tuple(broken), numbers), pairs
     differ = {name: pair for name, pair in pairs.items() if pair.lost or pair.won}
     reasons = [f"{name}: {pair.won} answers came right, {pair.lost} went wrong" for name, pair in differ.items()]
     reasons.append(f"every class holds its floor on {len(gold)} gold notes, F1 {total.f1:.3f} over all")
-    return Verdict(Decision.FIRST if first else Decision.PASS, tuple(reasons), numbers), pairs
+    return Verdict(GateDecision.FIRST if first else GateDecision.PASS, tuple(reasons), numbers), pairs
 
 
 def rules_report(verdict: Verdict, pairs: Mapping[str, Paired], versions: tuple[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from clinical_ner.kinds import calibration_object
 from clinical_ner.objects import note_object
 from contracts.reasons import Reason
-from contracts.rules import Rules, name_fault, normalise, text_fault
+from contracts.rules import NoteLimits, name_fault, normalise, text_fault
 from runtime.service.metrics import Metrics
 from serving.metrics import TAGGER_FAILURES
 from serving.tagging import LoadedModel, tag_each
@@ -45,7 +45,7 @@ class Answers:
         metrics: Counts by client and result.
     """
 
-    def __init__(self, current: Callable[[], LoadedModel], rules: Rules, attempts: int, metrics: Metrics) -> None:
+    def __init__(self, current: Callable[[], LoadedModel], rules: NoteLimits, attempts: int, metrics: Metrics) -> None:
         self._current = current
         self._rules = rules
         self._attempts = attempts
@@ -86,7 +86,7 @@ class Answers:
         self._failures.inc()
 
 
-def read_note(element: object, number: int, rules: Rules) -> Asked:
+def read_note(element: object, number: int, rules: NoteLimits) -> Asked:
     """Judge one element: `{text}` or `{id, text}`. All faults are found; never a value is repeated but the id.
 
     Args:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from contracts.registry import ConfluentRegistry, Registry
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from fastapi import FastAPI
 from runtime.errors import SettingsError
 from runtime.kafka.consumer_errors import ConsumerErrors
@@ -119,7 +119,7 @@ def keep_champion(shared: Shared, registry: Registry | None = None) -> None:
 def http_door(shared: Shared) -> FastAPI:
     """The HTTP application."""
     settings = shared.settings
-    rules = Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens)
+    rules = NoteLimits(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens)
     api = ExtractApi(
         Answers(
             Serving(shared.keeper.current, shared.rules.current).current, rules, settings.tag_attempts, shared.metrics

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
@@ -78,7 +78,7 @@ def share(settings: IngestorSettings) -> Shared:
         SettingsError: The key, the key store or the tokens are not usable, or tracing is not installed.
     """
     acceptance = Acceptance(
-        Rules(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
+        NoteLimits(max_note_chars=settings.max_note_chars, max_note_tokens=settings.max_note_tokens),
         Pseudonyms(read_key(settings.pseudonym_key_file, "RXTRACT_PSEUDONYM_KEY_FILE", MIN_KEY_BYTES)),
     )
     metrics = Metrics(METRICS)

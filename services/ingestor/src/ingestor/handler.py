@@ -12,7 +12,7 @@ from runtime.service.clock import now_ms
 from runtime.service.metrics import Metrics
 from sealing.letters import SealLetter, in_clear
 
-from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.domain.acceptance import Acceptance, NoteRefused
 from ingestor.metrics import NOTES_ACCEPTED, NOTES_REFUSED
 
 STAGE = "ingestor"
@@ -74,7 +74,7 @@ class SubmittedNotes:
         try:
             note = self._read(record.value)
             return self._acceptance.accept(note, now_ms=accepted_at)
-        except Refused as refused:
+        except NoteRefused as refused:
             return self._letter(record, refused.violations[0].reason, note)
         except WireError as error:
             return self._letter(record, error.reason, note, error.schema_id)

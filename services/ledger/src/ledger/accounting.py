@@ -22,7 +22,7 @@ _AGAIN = "REEXTRACT"
 _topic_of = itemgetter(0)
 
 
-class Role(StrEnum):
+class TopicKind(StrEnum):
     """What a topic is to the ledger."""
 
     SUBMITTED = "submitted"
@@ -47,7 +47,7 @@ class Accounting:
         self,
         book: Book,
         schemas: Schemas,
-        roles: Mapping[str, Role],
+        roles: Mapping[str, TopicKind],
         on_unread: Callable[[str], None] = lambda _: None,
         *,
         clock: Callable[[], int] = now_ms,
@@ -71,11 +71,11 @@ class Accounting:
         now = self._clock()
         for (topic, run), names in zip(runs, named, strict=True):
             role = self._roles[topic]
-            if role is Role.EFFECTS:
+            if role is TopicKind.EFFECTS:
                 self._answered(topic, names)
-            elif role is Role.SUBMITTED:
+            elif role is TopicKind.SUBMITTED:
                 self._submitted(run, names, now)
-            elif role is Role.ACCEPTED:
+            elif role is TopicKind.ACCEPTED:
                 self._accepted_all(run, names, now)
             else:
                 for record, identity in zip(run, names, strict=True):
@@ -121,17 +121,17 @@ class Accounting:
         return value is not None and layout is not None and layout.origin(value) == _AGAIN
 
     def _has_read(self, place: Place) -> bool:
-        where = (self._topic_of[Role.SUBMITTED], place[1])
+        where = (self._topic_of[TopicKind.SUBMITTED], place[1])
         return self._book.begun.get(where, 0) <= place[2] < self._book.positions.get(where, 0)
 
     def _refused(self, letter: Record, identity: bytes | None, now: int) -> None:
-        of = Role.SUBMITTED if self._roles[letter.topic] is Role.SUBMITTED_LETTERS else Role.ACCEPTED
+        of = TopicKind.SUBMITTED if self._roles[letter.topic] is TopicKind.SUBMITTED_LETTERS else TopicKind.ACCEPTED
         partition, offset = number(header(letter, LETTER_PARTITION)), number(header(letter, LETTER_OFFSET))
         if header(letter, LETTER_TOPIC) != self._topic_of[of].encode() or partition is None or offset is None:
             self._on_unread(letter.topic)
         elif partition < 0:
             self._book.refuse_at_once(letter.at_ms, now)  # refused at the HTTP door: it never lay on a topic
-        elif of is Role.SUBMITTED:
+        elif of is TopicKind.SUBMITTED:
             self._book.refuse((SUBMITTED, partition, offset))
         else:
             self._book.refuse((ACCEPTED, partition, offset), identity)

@@ -19,7 +19,7 @@ from runtime.service.health import Page, Readiness
 from runtime.service.metrics import CONSUMER_LAG, RECORDS_CONSUMED, Metrics
 from runtime.service.run import Shell
 
-from ledger.accounting import Accounting, Role
+from ledger.accounting import Accounting, TopicKind
 from ledger.adapters.book import Book, Partition, account, waiting_of
 from ledger.adapters.log import KafkaLog, Log
 from ledger.adapters.schemas import Schemas
@@ -51,11 +51,11 @@ def topics(settings: LedgerSettings) -> Topics:
     """What is read, and whose groups are judged."""
     submitted, accepted = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
     roles = {
-        submitted: Role.SUBMITTED,
-        accepted: Role.ACCEPTED,
-        settings.topic(ENTITIES_EXTRACTED): Role.EFFECTS,
-        dlq_of(submitted): Role.SUBMITTED_LETTERS,
-        dlq_of(accepted): Role.ACCEPTED_LETTERS,
+        submitted: TopicKind.SUBMITTED,
+        accepted: TopicKind.ACCEPTED,
+        settings.topic(ENTITIES_EXTRACTED): TopicKind.EFFECTS,
+        dlq_of(submitted): TopicKind.SUBMITTED_LETTERS,
+        dlq_of(accepted): TopicKind.ACCEPTED_LETTERS,
     }
     return Topics(roles, settings.group(INGESTOR), settings.group(EXTRACTOR))
 
@@ -186,7 +186,7 @@ def serve(settings: LedgerSettings, registry: Registry | None = None) -> None:
     counts = Counts(metrics, settings.topic_prefix)
     errors = ConsumerErrors(metrics, keeper.readiness, settings.fault_limit_s)
     known = topics(settings)
-    groups = [known.submitted, known.accepted, known.of(Role.EFFECTS), known.letters]
+    groups = [known.submitted, known.accepted, known.of(TopicKind.EFFECTS), known.letters]
     log = KafkaLog(settings.kafka_client_config(), groups, errors, lambda place: counts.jumped("skipped", place))
     schemas = Schemas(registry or ConfluentRegistry(settings.schema_registry_url))
     with keeper.running(), closing(log):

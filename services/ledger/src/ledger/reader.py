@@ -15,14 +15,14 @@ from runtime.service.clock import now_ms
 from runtime.service.health import Liveness, Readiness
 from runtime.service.logs import get_logger
 
-from ledger.accounting import Accounting, Role
+from ledger.accounting import Accounting, TopicKind
 from ledger.adapters.book import ACCEPTED, SUBMITTED, Book, Partition
 from ledger.adapters.log import Log, Read
 from ledger.domain.records import Record
 
 KAFKA_READ, REGISTRY, CAUGHT_UP = "log", "registry", "account"
 """Readiness conditions."""
-_STAGES = {Role.SUBMITTED: SUBMITTED, Role.ACCEPTED: ACCEPTED}
+_STAGES = {TopicKind.SUBMITTED: SUBMITTED, TopicKind.ACCEPTED: ACCEPTED}
 _BATCH = 5_000
 _ROUND_S = 1.0
 """So long effects are gathered: a round asks the broker four times."""
@@ -44,33 +44,33 @@ class Topics(NamedTuple):
         extractor: Of the one that answers accepted ones.
     """
 
-    roles: Mapping[str, Role]
+    roles: Mapping[str, TopicKind]
     ingestor: str
     extractor: str
 
-    def of(self, *roles: Role) -> list[str]:
+    def of(self, *roles: TopicKind) -> list[str]:
         """The topics of some roles."""
         return [topic for topic, role in self.roles.items() if role in roles]
 
     @property
     def submitted(self) -> list[str]:
         """What is read first."""
-        return self.of(Role.SUBMITTED)
+        return self.of(TopicKind.SUBMITTED)
 
     @property
     def accepted(self) -> list[str]:
         """What is read second."""
-        return self.of(Role.ACCEPTED)
+        return self.of(TopicKind.ACCEPTED)
 
     @property
     def letters(self) -> list[str]:
         """What answers by refusing."""
-        return self.of(Role.SUBMITTED_LETTERS, Role.ACCEPTED_LETTERS)
+        return self.of(TopicKind.SUBMITTED_LETTERS, TopicKind.ACCEPTED_LETTERS)
 
     @property
     def effects(self) -> list[str]:
         """What answers."""
-        return [*self.of(Role.EFFECTS), *self.letters]
+        return [*self.of(TopicKind.EFFECTS), *self.letters]
 
 
 class Heard(NamedTuple):

@@ -22,7 +22,7 @@ from review_desk.domain.agreement import agreement, stated_agreement
 from review_desk.domain.refusals import Conflict
 from review_desk.domain.selection import is_for
 from review_desk.domain.spans import (
-    Mark,
+    DrawnSpan,
     Pair,
     changes_of,
     entities_of,
@@ -62,7 +62,7 @@ class Decision:
     """What a person decided on a note."""
 
     outcome: str | None
-    marks: tuple[Mark, ...]
+    marks: tuple[DrawnSpan, ...]
     pairs: tuple[Pair, ...]
     seconds_spent: float
     sequence: int | None

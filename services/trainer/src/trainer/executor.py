@@ -24,7 +24,7 @@ from runtime.service.metrics import Metrics
 from trainer import metrics as m
 from trainer.domain.context import NO_CONTEXT, NO_DRIFT, Drift, OrderContext
 from trainer.domain.job_runs import JobAbandonedError, JobFailedError, RunJob
-from trainer.domain.ledger import is_drift
+from trainer.domain.order_book import is_drift
 from trainer.domain.rules import why_void
 from trainer.events import EventPublisher
 from trainer.jobs import Candidates, Finished, Jobs, JobSettings, Sources, trigger

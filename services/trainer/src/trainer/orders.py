@@ -33,7 +33,7 @@ from trainer.domain import rules
 from trainer.domain.asking import TRAINER, Asking, FindF1
 from trainer.domain.context import context_of
 from trainer.domain.job_runs import JobAbandonedError
-from trainer.domain.ledger import Ledger, is_drift
+from trainer.domain.order_book import OrderBook, is_drift
 from trainer.events import ended, merged
 from trainer.marks import OrderMarks
 from trainer.rules import Executes
@@ -154,7 +154,7 @@ class OrderLoop:
         self._stop = stop
         self._now_ms = now_ms
         self._asking = Asking(model_name, triggers.annotations, triggers.every_h, now_ms)
-        self._ledger = Ledger(model_name)
+        self._book = OrderBook(model_name)
         self._lock = threading.Lock()
         self._owned = threading.Event()
         self._lease_ok = False
@@ -207,8 +207,8 @@ class OrderLoop:
         self._errors.check()
         for record in self._reading.fetch(1, _POLL_S):
             self._take(record)
-        lacking = self._ledger.lacking
-        self._metrics.gauge(m.OPEN).set(len(self._ledger.open))
+        lacking = self._book.lacking
+        self._metrics.gauge(m.OPEN).set(len(self._book.open))
         self._metrics.gauge(m.DEFERRED).set(len(lacking))
         self._metrics.gauge(m.MISSING).set(max(lacking, default=0))
         try:
@@ -244,7 +244,7 @@ class OrderLoop:
         """End the training that runs when a rollback waits behind it; its order stays open, and is taken up afterwards."""
         if self._running is None or self._gives_way:
             return
-        for command in rules.go_first(self._running, self._ledger.open, self._serving):
+        for command in rules.go_first(self._running, self._book.open, self._serving):
             asked = (command.command_id, self._serving)
             if asked in self._asked_of:
                 continue  # what is refused once is refused until another version serves
@@ -255,7 +255,7 @@ class OrderLoop:
                 return
 
     def _begin(self, worker: ThreadPoolExecutor) -> None:
-        for folded, run in self._ledger.foldable():
+        for folded, run in self._book.foldable():
             self._say(merged(folded, run, self._now_ms()))
         command = self._next()
         if command is not None and not self._ended_as_deadly(command):
@@ -266,7 +266,7 @@ class OrderLoop:
 
     def _begin_rules(self, worker: ThreadPoolExecutor) -> None:
         """Orders about rules take seconds and touch no model: they do not wait for a training, which takes an hour."""
-        command = next((one for one in self._ledger.open if self._is_of_rules(one)), None)
+        command = next((one for one in self._book.open if self._is_of_rules(one)), None)
         if command is not None and self._rules_work is None and not self._ended_as_deadly(command):
             if self._work is None:  # one mark stands at a time; that of a training tells more
                 self._mark(command)
@@ -283,7 +283,7 @@ class OrderLoop:
 
     def _submit(self, worker: ThreadPoolExecutor, command: ModelCommand) -> "Future[None]":
         self._fence = self._lease.fence
-        return worker.submit(self._executor, command, context_of(command, self._ledger, self._readers.is_over))
+        return worker.submit(self._executor, command, context_of(command, self._book, self._readers.is_over))
 
     def _is_of_rules(self, command: ModelCommand) -> bool:
         return command.model_name == self._rules_name
@@ -324,14 +324,14 @@ class OrderLoop:
         """
         idle = self._work is None and self._rules_work is None
         if idle and (self._owned.is_set() or self._stands_by):
-            self._executor.keep_only({one.command_id for one in self._ledger.open} if self._owned.is_set() else ())
+            self._executor.keep_only({one.command_id for one in self._book.open} if self._owned.is_set() else ())
 
     def _next(self) -> ModelCommand | None:
         """The most urgent open order; one that waits for labels only when more have come, or when it need not wait any more."""
-        for command in self._ledger.open:
+        for command in self._book.open:
             if self._is_of_rules(command):
                 continue
-            if command.command_id not in self._ledger.deferred or self._has_ended(command):
+            if command.command_id not in self._book.deferred or self._has_ended(command):
                 return command
             if self._annotations != self._retried_with.get(command.command_id):
                 self._retried_with[command.command_id] = self._annotations
@@ -342,7 +342,7 @@ class OrderLoop:
         """Whether what a waiting order was given for is no more: another champion serves, or its drift is over."""
         if rules.why_void(command, self._serving) is not None:
             return True
-        return is_drift(command) and all(map(self._readers.is_over, self._ledger.drifts(command)))
+        return is_drift(command) and all(map(self._readers.is_over, self._book.drifts(command)))
 
     # -- our own triggers
 
@@ -358,28 +358,28 @@ class OrderLoop:
             self._annotations = self._readers.annotations()
         for command in list(self._due(champion)):
             self._give(command)
-        if self._work is not None or len(self._ledger.open) == len(self._ledger.lacking):
+        if self._work is not None or len(self._book.open) == len(self._book.lacking):
             self._wait_for("", "")  # all that is asked answers, and no order is there to say so
 
     def _due(self, champion: tuple[str, int] | None) -> Iterator[ModelCommand]:
-        ledger, asking = self._ledger, self._asking
+        book, asking = self._book, self._asking
         if champion is not None:
-            yield from asking.rollback(ledger, *champion, self._readers.f1)
+            yield from asking.rollback(book, *champion, self._readers.f1)
         if self._work is not None:
             return
         if champion is None:
-            yield from asking.first(ledger)
+            yield from asking.first(book)
             return
-        yield from asking.trainings(ledger, self._annotations)
+        yield from asking.trainings(book, self._annotations)
         if self._readers.drifts_read():
-            yield from asking.drifts(ledger, champion[0], self._readers.is_over)
+            yield from asking.drifts(book, champion[0], self._readers.is_over)
 
     def _give(self, command: ModelCommand) -> None:
         """Publish a command of our own; it comes back to us like everybody's."""
         self._order(command)
         with self._lock:
             # Its own delivery then counts as known, not as a duplicate.
-            self._ledger.commands[command.command_id] = command
+            self._book.commands[command.command_id] = command
             self._own.add(command.command_id)
         _log.info("asked", action=command.action.value, reason=command.reason)
 
@@ -400,14 +400,14 @@ class OrderLoop:
         with self._lock:
             if command.command_id in self._own:
                 self._own.discard(command.command_id)
-            elif not self._ledger.order(command):
+            elif not self._book.order(command):
                 self._metrics.counter(m.DUPLICATES).inc()
                 _log.info("duplicate", command_id=command.command_id)
 
     def _say(self, event: ModelEvent) -> None:
         self._publish_event(event)
         with self._lock:
-            self._ledger.tell(event)
+            self._book.tell(event)
 
     # -- the group's changes
 
@@ -432,7 +432,7 @@ class OrderLoop:
         Raises:
             Recoverable: The broker gave no answer; asked again at the next turn.
         """
-        ledger, folded_to = Ledger(self._model_name), {}
+        book, folded_to = OrderBook(self._model_name), {}
         for record in self._readers.commands():
             folded_to[record.partition] = record.offset + 1
             try:
@@ -440,10 +440,10 @@ class OrderLoop:
             except WireError:
                 continue  # whoever met it first wrote its dead letter
             self._marks.stands(command, record)
-            ledger.order(command)
+            book.order(command)
         for event in self._readers.events():
-            ledger.tell(event)
-        ledger.duplicates = 0
+            book.tell(event)
+        book.duplicates = 0
         try:
             found = self._reading.committed(self._assigned)
             self._reading.begin({place: folded_to.get(place[1]) for place in self._assigned})
@@ -451,10 +451,10 @@ class OrderLoop:
             raise Recoverable(f"{self._topic} cannot be read: {error.args[0].name()}") from None
         self._marks.came(found, {place: folded_to.get(place[1], 0) for place in self._assigned})
         self._own.clear()
-        self._ledger = ledger
+        self._book = book
         self._owned.set()
         self._readiness.meet(ASSIGNED)
-        _log.info("owns the orders", known=len(ledger.commands), open=len(ledger.open))
+        _log.info("owns the orders", known=len(book.commands), open=len(book.open))
 
     def _on_gone(self, _consumer: object, partitions: list[TopicPartition]) -> None:
         if not partitions:

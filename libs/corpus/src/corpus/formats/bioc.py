@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, InvalidRecord
 from corpus.formats.records import apply_words
 from corpus.formats.xml_tree import Node, documents
 from corpus.loaders_text import check_text
@@ -38,7 +38,7 @@ def note_of_document(path: Path, report: Report, record: Mapping[str, Any], line
     """Return each passage of a document as a note; they share a group, so that no split tears the document.
 
     Raises:
-        Refused: A passage has no text, or an annotation no place.
+        InvalidRecord: A passage has no text, or an annotation no place.
     """
     ident = str(record.get("id") or "")
     notes = []
@@ -46,7 +46,7 @@ def note_of_document(path: Path, report: Report, record: Mapping[str, Any], line
         text = passage.get("text")
         if not isinstance(text, str) or not text.strip():
             if passage.get("annotations"):
-                raise Refused("a passage has annotations but no text: export it with its text", "text missing")
+                raise InvalidRecord("a passage has annotations but no text: export it with its text", "text missing")
             continue
         check_text(text)
         base = int(passage.get("offset") or 0)
@@ -77,7 +77,7 @@ def _spans(path: Path, report: Report, one: Mapping[str, Any], base: int, line: 
     if not places or not all(
         isinstance(place.get("offset"), int) and isinstance(place.get("length"), int) for place in places
     ):
-        raise Refused("an annotation without offset and length", "no place")
+        raise InvalidRecord("an annotation without offset and length", "no place")
     if len(places) > 1:
         report.remark(path, line, "spans in several pieces, taken from the first to the last")
     start = min(place["offset"] for place in places) - base
@@ -108,7 +108,7 @@ def read_xml(source: Source, report: Report) -> Iterator[FoundNote]:
         }
         try:
             yield from note_of_document(source.path, report, record, line)
-        except (Refused, ValueError) as error:
+        except (InvalidRecord, ValueError) as error:
             report.problem(source.path, line, str(error), getattr(error, "kind", "bioc"))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clinical_ner.meaning import Experiencer, Prescription, RelationType, Status, Time
 from clinical_ner.notes import Label, Span, SpanMeaning
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,11 +27,11 @@ def add_ours(note: FoundNote, record: Mapping[str, Any], items: Sequence[Any]) -
     """Give a note what our own lines hold beside text and spans.
 
     Raises:
-        Refused: A word, a place or a type is unknown.
+        InvalidRecord: A word, a place or a type is unknown.
     """
     named = record.get("negation")
     if named is not None and str(named).lower() not in _NEGATIONS:
-        raise Refused('"negation" must be "Negated" or "Affirmed"', "negation")
+        raise InvalidRecord('"negation" must be "Negated" or "Affirmed"', "negation")
     negated = None if named is None else _NEGATIONS[str(named).lower()]
     if len(items) == len(note.spans):
         for span, item in zip(note.spans, items, strict=True):
@@ -53,7 +53,7 @@ def add_ours(note: FoundNote, record: Mapping[str, Any], items: Sequence[Any]) -
     annotates = record.get("annotates")
     if annotates is not None:
         if not isinstance(annotates, list) or not set(map(str, annotates)) <= set(Label):
-            raise Refused('"annotates" must be a list of labels, as ["DISEASE"]', "annotates")
+            raise InvalidRecord('"annotates" must be a list of labels, as ["DISEASE"]', "annotates")
         note.meta = {**note.meta, "annotates": ",".join(sorted(map(str, annotates)))}
 
 
@@ -63,7 +63,7 @@ def places_of(
     """Return pairs and relations of our own lines by the places of the spans that were kept.
 
     Raises:
-        Refused: One does not name a treatment and a disease.
+        InvalidRecord: One does not name a treatment and a disease.
     """
     relations: Relations | None = None
     if "relations" in note.extra:
@@ -82,20 +82,20 @@ def _ends(pair: Sequence[Any], spans: Sequence[Span], place: Mapping[int, int], 
         or spans[treatment].label is not Label.TREATMENT
         or spans[disease].label is not Label.DISEASE
     ):
-        raise Refused(f"{what} {list(pair)} does not name a treatment span and a disease span of this note", what)
+        raise InvalidRecord(f"{what} {list(pair)} does not name a treatment span and a disease span of this note", what)
     return treatment, disease
 
 
 def _relation(one: Any) -> tuple[str, list[Any]]:
     if not isinstance(one, dict):
-        raise Refused('"relations" must hold {"type": "TREATS", "treatment": 1, "disease": 0}', "relation")
+        raise InvalidRecord('"relations" must hold {"type": "TREATS", "treatment": 1, "disease": 0}', "relation")
     kind = _word(one.get("type", ""), "type of a relation", RelationType)
     return str(kind), [one.get("treatment"), one.get("disease")]
 
 
 def _pair(one: Any) -> list[int]:
     if not (isinstance(one, list) and len(one) == 2 and all(type(end) is int for end in one)):
-        raise Refused('"pairs" must hold [treatment span, disease span], counted from 0', "pair")
+        raise InvalidRecord('"pairs" must hold [treatment span, disease span], counted from 0', "pair")
     return one
 
 
@@ -104,7 +104,7 @@ def _meaning(item: object, *, negated: bool | None) -> SpanMeaning:
     words = {name: _word(span.get(name), name, names) for name, names in MEANING_WORDS.items()}
     own = span.get("negated")
     if own is not None and not isinstance(own, bool):
-        raise Refused('"negated" of a span must be true or false', "negated")
+        raise InvalidRecord('"negated" of a span must be true or false', "negated")
     return SpanMeaning(
         **words, negated=negated if own is None else own, prescription=_prescription(span.get("prescription"))
     )
@@ -114,7 +114,7 @@ def _word(value: object, name: str, names: type[StrEnum]) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or value not in set(names):
-        raise Refused(f"unknown {name} {str(value)[:20]!r}: known are {', '.join(names)}", name)
+        raise InvalidRecord(f"unknown {name} {str(value)[:20]!r}: known are {', '.join(names)}", name)
     return value
 
 
@@ -122,13 +122,15 @@ def _prescription(given: object) -> dict[str, str | int | bool] | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise Refused('"prescription" of a span must be an object of attributes', "prescription")
+        raise InvalidRecord('"prescription" of a span must be an object of attributes', "prescription")
     for name, value in given.items():
         if name not in Prescription._fields:
-            raise Refused(f"unknown attribute {name[:20]!r}: known are {', '.join(Prescription._fields)}", "attribute")
+            raise InvalidRecord(
+                f"unknown attribute {name[:20]!r}: known are {', '.join(Prescription._fields)}", "attribute"
+            )
         wanted = int if name in _NUMBERS else bool if name == "as_needed" else str
         if value is not None and type(value) is not wanted:
-            raise Refused(f'the attribute "{name}" must be a {_TYPE_WORDS[wanted]}', "attribute")
+            raise InvalidRecord(f'the attribute "{name}" must be a {_TYPE_WORDS[wanted]}', "attribute")
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -138,9 +140,9 @@ def _token_offsets(tokens: list[Any], text: str) -> list[tuple[int, int]]:
         if isinstance(token, dict):
             token = [token.get("start"), token.get("end")]  # noqa: PLW2901 - Prodigy's and spaCy's tokens in our form
         if not (isinstance(token, list) and len(token) == 2 and all(type(edge) is int for edge in token)):
-            raise Refused('"tokens" must be a list of [start, end]', "tokens")
+            raise InvalidRecord('"tokens" must be a list of [start, end]', "tokens")
         if not position <= token[0] < token[1] <= len(text):
-            raise Refused(f"token {token} is outside the text or before its predecessor", "token")
+            raise InvalidRecord(f"token {token} is outside the text or before its predecessor", "token")
         position = token[1]
         found.append((token[0], token[1]))
     return found
@@ -149,5 +151,5 @@ def _token_offsets(tokens: list[Any], text: str) -> list[tuple[int, int]]:
 def _list(record: Mapping[str, Any], name: str) -> list[Any]:
     value = record.get(name) or []
     if not isinstance(value, list):
-        raise Refused(f'"{name}" must be a list', f"{name} no list")
+        raise InvalidRecord(f'"{name}" must be a list', f"{name} no list")
     return value

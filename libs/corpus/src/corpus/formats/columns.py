@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corpus.formats.found import FoundNote, Refused
+from corpus.formats.found import FoundNote, InvalidRecord
 from corpus.formats.token_records import note_of_tokens, split_tag
 from corpus.loaders_text import check_text
 
@@ -90,7 +90,7 @@ def _note(
     for number, line in rows:
         try:
             token, tag = _row(dialect, line)
-        except Refused as error:
+        except InvalidRecord as error:
             report.problem(source.path, number, str(error), error.kind)
             continue
         tokens.append(token)
@@ -108,10 +108,10 @@ def _note(
 def _row(dialect: Dialect, line: str) -> tuple[str, str]:
     cells = dialect.cells(line)
     if len(cells) < max(dialect.token + 2, -dialect.label + dialect.token):
-        raise Refused("no label: write token, tab, label on each line", "no label")
+        raise InvalidRecord("no label: write token, tab, label on each line", "no label")
     token = cells[dialect.token]
     if any(character.isspace() for character in token):
-        raise Refused("several words in the first column: write one token a line", "several words")
+        raise InvalidRecord("several words in the first column: write one token a line", "several words")
     check_text(token)
     return token, cells[dialect.label]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpus.formats.found import FoundNote, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundSpan, InvalidRecord
 from corpus.formats.msgpack import pack, unpack
 from corpus.loaders_text import check_text
 
@@ -77,13 +77,13 @@ def read_docbin(source: Source, report: Report) -> Iterator[FoundNote]:
     try:
         plain = _inflated(data)
         yield from _documents(source, report, _checked(unpack(plain)))
-    except Refused as error:
+    except InvalidRecord as error:
         report.problem(source.path, 0, str(error), error.kind)
 
 
 def _checked(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict) or not {"attrs", "tokens", "spaces", "lengths", "strings"} <= set(found):
-        raise Refused("no DocBin of spaCy 3: save it by DocBin.to_disk, or export JSON", "docbin")
+        raise InvalidRecord("no DocBin of spaCy 3: save it by DocBin.to_disk, or export JSON", "docbin")
     return found
 
 
@@ -92,18 +92,20 @@ def _inflated(data: bytes) -> bytes:
     try:
         plain = unpacker.decompress(data, _MAX_BYTES)
     except zlib.error:
-        raise Refused("no DocBin of spaCy (not compressed by zlib): save it by DocBin.to_disk", "docbin") from None
+        raise InvalidRecord(
+            "no DocBin of spaCy (not compressed by zlib): save it by DocBin.to_disk", "docbin"
+        ) from None
     if unpacker.unconsumed_tail:
-        raise Refused("unpacks to more than 2 GiB: split it", "too large")
+        raise InvalidRecord("unpacks to more than 2 GiB: split it", "too large")
     if not unpacker.eof:
-        raise Refused("the file is cut off", "damaged")
+        raise InvalidRecord("the file is cut off", "damaged")
     return plain
 
 
 def _documents(source: Source, report: Report, found: Mapping[str, Any]) -> Iterator[FoundNote]:
     attributes = list(found["attrs"])
     if not {ORTH, ENT_IOB, ENT_TYPE} <= set(attributes):
-        raise Refused(
+        raise InvalidRecord(
             "this DocBin holds no entities (ENT_IOB and ENT_TYPE): save it with the usual attributes", "docbin"
         )
     names = {number: text for text, number in symbols().items()} | {
@@ -113,11 +115,11 @@ def _documents(source: Source, report: Report, found: Mapping[str, Any]) -> Iter
     table = np.frombuffer(found["tokens"], np.uint64)
     spaces = np.frombuffer(found["spaces"], np.bool_)
     if int(lengths.sum()) * len(attributes) != len(table) or len(spaces) != int(lengths.sum()):
-        raise Refused("the file is damaged: its parts have different lengths", "damaged")
+        raise InvalidRecord("the file is damaged: its parts have different lengths", "damaged")
     table = table.reshape(-1, len(attributes))
     columns = [attributes.index(each) for each in (ORTH, ENT_IOB, ENT_TYPE)]
     if any(group not in {b"", b"\x90"} for group in found.get("span_groups") or ()) and not table[:, columns[2]].any():
-        raise Refused(
+        raise InvalidRecord(
             "all its spans stand in span groups, which are not read, and no document has entities: set doc.ents, or write Doc.to_json lines",
             "span groups",
         )
@@ -139,14 +141,14 @@ def _document(
     spans: list[FoundSpan] = []
     for (word, place, kind), space in zip(rows, spaces, strict=True):
         if word and word not in names:
-            raise Refused("the file does not list the words of its documents (strings)", "docbin", number)
+            raise InvalidRecord("the file does not list the words of its documents (strings)", "docbin", number)
         start = len(text)
         text += names.get(word, "")
         if place == INSIDE and spans:
             spans[-1].end = len(text)
         elif place == BEGIN:
             if kind not in names:
-                raise Refused("the file does not list the names of its labels (strings)", "docbin", number)
+                raise InvalidRecord("the file does not list the names of its labels (strings)", "docbin", number)
             spans.append(FoundSpan(start, len(text), names[kind], line=number))
         text += " " if space else ""
     if not text.strip():

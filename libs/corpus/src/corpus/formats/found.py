@@ -10,7 +10,7 @@ from typing import Any
 from clinical_ner.notes import NOT_ANNOTATED, SpanMeaning
 
 
-class Refused(ValueError):
+class InvalidRecord(ValueError):
     """A record that cannot be used. `kind` is the same for all records with the same fault, and groups their lines."""
 
     def __init__(self, detail: str, kind: str = "", line: int = 0) -> None:

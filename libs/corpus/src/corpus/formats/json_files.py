@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.formats.bioc import note_of_document
 from corpus.formats.canonical import add_ours
-from corpus.formats.found import FoundNote, Refused
+from corpus.formats.found import FoundNote, InvalidRecord
 from corpus.formats.parquet import names_in
 from corpus.formats.records import Records, span_key
 from corpus.formats.source import Elements, Source, json_values, parsed
@@ -44,7 +44,7 @@ class JsonReader:
         """Yield the notes of one record."""
         try:
             kind, found = self._read(value, line)
-        except Refused as error:
+        except InvalidRecord as error:
             self.report.problem(self.source.path, error.line or line, str(error), error.kind)
             return
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -96,14 +96,14 @@ def kind_of(value: Any) -> str:  # noqa: PLR0911 - one return a tool
     """Return which tool's record this is.
 
     Raises:
-        Refused: It is none that is known.
+        InvalidRecord: It is none that is known.
     """
     if isinstance(value, list):
         if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict | list):
             return "spaCy training pairs"
-        raise Refused('not a JSON object: write {"text": ..., "spans": [...]}', "no object")
+        raise InvalidRecord('not a JSON object: write {"text": ..., "spans": [...]}', "no object")
     if not isinstance(value, dict):
-        raise Refused('not a JSON object: write {"text": ..., "spans": [...]}', "no object")
+        raise InvalidRecord('not a JSON object: write {"text": ..., "spans": [...]}', "no object")
     keys = set(value)
     if isinstance(value.get("data"), dict) and keys & {"annotations", "completions", "predictions"}:
         return "Label Studio JSON"
@@ -137,7 +137,7 @@ def _kind_by_text(value: Mapping[str, Any], keys: set[str]) -> str:  # noqa: PLR
     if {"annotation_approver", "Comments"} & keys or _doccano(value):
         return "doccano"
     if "sentences" in keys and "ner" in keys:
-        raise Refused(
+        raise InvalidRecord(
             "DyGIE's documents are not read: convert them to SpERT or to JSON lines with text and spans", "dygie"
         )
     return OURS if "spans" in keys else "text with spans"
@@ -214,7 +214,7 @@ def _lines(source: Source, report: Report) -> Iterator[tuple[int, Any]]:
         if line.strip(" \t"):
             try:
                 yield number, parsed(line)
-            except Refused as error:
+            except InvalidRecord as error:
                 report.problem(source.path, number, str(error), error.kind)
 
 
@@ -224,7 +224,7 @@ def _objects(source: Source, report: Report) -> Iterator[tuple[int, Any]]:
         elements = Elements(file, source.codec())
         try:
             yield from elements.following()
-        except Refused as error:
+        except InvalidRecord as error:
             report.problem(source.path, error.line, str(error), error.kind)
         except UnicodeDecodeError as error:
             report.problem(source.path, 0, bad_bytes(error.object[error.start : error.start + 2]), "encoding")
@@ -243,7 +243,7 @@ def _first_line(source: Source) -> str:
 def _whole(line: str) -> Any:
     try:
         return parsed(line)
-    except Refused:
+    except InvalidRecord:
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 
 _MAX_DEPTH = 32
 _SIZES = {
@@ -39,20 +39,20 @@ def unpack(data: bytes) -> Any:
     """Return the value of MessagePack bytes.
 
     Raises:
-        Refused: They are cut off, nested too deeply, or of a kind that is not read.
+        InvalidRecord: They are cut off, nested too deeply, or of a kind that is not read.
     """
     try:
         value, end = _value(memoryview(data), 0, 0)
     except (struct.error, IndexError, UnicodeDecodeError, TypeError):
-        raise Refused("the file is damaged or cut off", "damaged") from None
+        raise InvalidRecord("the file is damaged or cut off", "damaged") from None
     if end != len(data):
-        raise Refused("the file is damaged: something follows its end", "damaged")
+        raise InvalidRecord("the file is damaged: something follows its end", "damaged")
     return value
 
 
 def _value(data: memoryview, at: int, depth: int) -> tuple[Any, int]:
     if depth > _MAX_DEPTH:
-        raise Refused("nested too deeply", "deep")
+        raise InvalidRecord("nested too deeply", "deep")
     kind = data[at]
     at += 1
     if kind <= 0x7F or kind >= 0xE0:
@@ -89,7 +89,7 @@ def _sized(data: memoryview, kind: int, at: int) -> tuple[str, int, int]:
     if 0xA0 <= kind <= 0xBF:
         return "text", kind & 0x1F, at
     if kind not in _SIZES:
-        raise Refused(f"holds data of a kind that is not read (0x{kind:02x})", "kind")
+        raise InvalidRecord(f"holds data of a kind that is not read (0x{kind:02x})", "kind")
     family = "bytes" if kind <= 0xC6 else "text" if kind <= 0xDB else "list" if kind <= 0xDD else "map"
     return family, struct.unpack_from(_SIZES[kind], data, at)[0], at + struct.calcsize(_SIZES[kind])
 

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from corpus.formats.columns import blocks_of
-from corpus.formats.found import FoundNote, Refused
+from corpus.formats.found import FoundNote, InvalidRecord
 from corpus.formats.token_records import note_of_tokens
 from corpus.loaders_text import check_text
 
@@ -66,12 +66,12 @@ def _sentence(
     for number, line in words:
         try:
             tokens.append(_token(line))
-        except Refused as error:
+        except InvalidRecord as error:
             report.problem(source.path, number, str(error), error.kind)
     for number, line in tags:
         try:
             check_text(line)
-        except Refused as error:
+        except InvalidRecord as error:
             report.problem(labels.path, number, str(error), error.kind)
     if len(tokens) != len(words):
         return None
@@ -95,8 +95,8 @@ def _sentence(
 def _token(line: str) -> str:
     word = line.strip(" \t")
     if "\t" in word:
-        raise Refused("columns in a tokens file: read it with --sentences-format conll", "columns")
+        raise InvalidRecord("columns in a tokens file: read it with --sentences-format conll", "columns")
     if " " in word:
-        raise Refused("several words on one line: write one token a line", "several words")
+        raise InvalidRecord("several words on one line: write one token a line", "several words")
     check_text(word)
     return word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 from corpus.loaders_text import DatasetError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _names(metadata: Any) -> list[str]:
     try:
         return names_in(json.loads(metadata.get(b"huggingface", b"{}")))
     except ValueError:
-        raise Refused("its description (huggingface) is damaged", "damaged") from None
+        raise InvalidRecord("its description (huggingface) is damaged", "damaged") from None
 
 
 def names_in(described: Any) -> list[str]:

@@ -24,7 +24,7 @@ from corpus.formats.pairs import read_pairs
 from corpus.formats.parquet import read_parquet
 from corpus.formats.recognise import NAMES, Format, recognise
 from corpus.formats.report import Report
-from corpus.formats.resolve import Rules, glued_marks, resolve
+from corpus.formats.resolve import ReadingOptions, glued_marks, resolve
 from corpus.formats.source import MOJIBAKE, Source
 from corpus.formats.standoff import read_brat, read_i2b2, read_i2b2_xml, read_pubtator
 from corpus.formats.tables import read_table
@@ -228,7 +228,7 @@ class Reading:
     def _resolved(
         self, part: _Part, report: Report, evidence: Evidence | None = None, marks: list[int] | None = None
     ) -> Iterator[tuple[FoundNote | AnnotatedNote, AnnotatedNote]]:
-        rules = Rules(
+        rules = ReadingOptions(
             self._vocabulary, part.counting, part.glued, self._options.overlaps == "longest", self._options.repair
         )
         wanted = self._options.annotator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinical_ner.notes import NOT_ANNOTATED
 
-from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, InvalidRecord
 from corpus.loaders_text import check_text
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def text_of(record: Record) -> str:
     """Return the text of a record.
 
     Raises:
-        Refused: There is none, it is empty, or no text.
+        InvalidRecord: There is none, it is empty, or no text.
     """
     key = next((key for key in ("text", "content", "data") if isinstance(record.get(key), str)), "text")
     text = record.get(key)
     if not isinstance(text, str):
-        raise Refused('"text" is missing or no string: write {"text": ..., "spans": [...]}', "text missing")
+        raise InvalidRecord('"text" is missing or no string: write {"text": ..., "spans": [...]}', "text missing")
     if not text.strip():
-        raise Refused('"text" is empty: remove the line', "text empty")
+        raise InvalidRecord('"text" is empty: remove the line', "text empty")
     check_text(text)
     return text
 
@@ -44,7 +44,7 @@ def name_of(record: Record, *keys: str) -> str:
     """Return the first of these keys that is there, as a string ("" if none is).
 
     Raises:
-        Refused: It is no string and no number.
+        InvalidRecord: It is no string and no number.
     """
     for key in keys:
         value = record.get(key)
@@ -52,7 +52,7 @@ def name_of(record: Record, *keys: str) -> str:
             value = str(value)
         if value is not None:
             if not isinstance(value, str):
-                raise Refused(f'"{key}" must be a string', f"{key} no string")
+                raise InvalidRecord(f'"{key}" must be a string', f"{key} no string")
             check_text(value)
             return value
     return ""
@@ -62,13 +62,13 @@ def span_key(record: Record) -> tuple[str | None, list[str]]:
     """Return the key that holds the spans, and others that were empty beside it.
 
     Raises:
-        Refused: Two keys hold different spans.
+        InvalidRecord: Two keys hold different spans.
     """
     given = [key for key in SPAN_KEYS if key in record]
     filled = [key for key in given if record[key]]
     if len(filled) > 1 and any(_content(record[key]) != _content(record[filled[0]]) for key in filled[1:]):
         names = " and ".join(f'"{key}"' for key in filled)
-        raise Refused(f"{names} hold different spans: keep the one that is meant", "two keys")
+        raise InvalidRecord(f"{names} hold different spans: keep the one that is meant", "two keys")
     chosen = filled[0] if filled else given[0] if given else None
     return chosen, [key for key in given if key != chosen]
 
@@ -78,7 +78,7 @@ def _content(spans: Any) -> Any:
         return spans
     try:
         return sorted((span.start, span.end, span.label) for item in spans for span in spans_of(item, ""))
-    except Refused:
+    except InvalidRecord:
         return spans
 
 
@@ -86,7 +86,7 @@ def spans_of(item: object, text: str) -> Iterator[FoundSpan]:
     """Yield the span of an item (one for each of its labels).
 
     Raises:
-        Refused: It is none.
+        InvalidRecord: It is none.
     """
     del text
     if isinstance(item, list) and len(item) == 3:
@@ -94,7 +94,7 @@ def spans_of(item: object, text: str) -> Iterator[FoundSpan]:
         yield _span(start, end, label, {})
         return
     if not isinstance(item, dict):
-        raise Refused('a span must be {"start": 0, "end": 4, "label": "DISEASE"} or [0, 4, "DISEASE"]', "no span")
+        raise InvalidRecord('a span must be {"start": 0, "end": 4, "label": "DISEASE"} or [0, 4, "DISEASE"]', "no span")
     start, end, label = (next((item[key] for key in keys if key in item), None) for keys in (_STARTS, _ENDS, _LABELS))
     for one in label if isinstance(label, list) and label else [label]:
         yield _span(start, end, one, item)
@@ -102,9 +102,9 @@ def spans_of(item: object, text: str) -> Iterator[FoundSpan]:
 
 def _span(start: object, end: object, label: object, item: Record) -> FoundSpan:
     if type(start) is not int or type(end) is not int:
-        raise Refused('"start" and "end" of a span must be whole numbers (code points)', "no whole numbers")
+        raise InvalidRecord('"start" and "end" of a span must be whole numbers (code points)', "no whole numbers")
     if isinstance(label, bool) or not isinstance(label, str | int):
-        raise Refused(f"unknown label {str(label)[:20]!r}: a label must be a name", "label no name")
+        raise InvalidRecord(f"unknown label {str(label)[:20]!r}: a label must be a name", "label no name")
     given = item.get("text", item.get("value") if "tag_name" in item else None)
     ident = item.get("id", item.get("tagged_token_id", ""))
     return FoundSpan(start, end, str(label), given if isinstance(given, str) else None, str(ident))
@@ -121,12 +121,12 @@ class Records:
         """Read a record whose spans stand under one of the usual keys.
 
         Raises:
-            Refused: It is none.
+            InvalidRecord: It is none.
         """
         text = text_of(record)
         key, empty = span_key(record)
         if key is None:
-            raise Refused(_NO_SPANS, "no spans")
+            raise InvalidRecord(_NO_SPANS, "no spans")
         if empty and record[key]:
             self.report.remark(
                 self.path, line, f'two keys for spans: the filled "{key}" was taken, "{empty[0]}" is empty or the same'
@@ -135,9 +135,9 @@ class Records:
         if isinstance(given, str) and given.startswith("["):
             given = json.loads(given)
         if not isinstance(given, list):
-            raise Refused(f'"{key}" must be a list of spans', "no list")
+            raise InvalidRecord(f'"{key}" must be a list of spans', "no list")
         if given and all(isinstance(item, str) for item in given) and key in {"label", "labels"}:
-            raise Refused(
+            raise InvalidRecord(
                 f'"{key}" holds labels of the whole text, not of words: export spans (sequence labelling)',
                 "no span labels",
             )
@@ -161,7 +161,7 @@ class Records:
         """Return a document of spaCy with one list of spans: `Doc.to_json` writes entities as "ents", groups of spans as "spans".
 
         Raises:
-            Refused: There are no entities, and more than one group of spans.
+            InvalidRecord: There are no entities, and more than one group of spans.
         """
         groups = record.get("spans")
         if not isinstance(groups, dict) or not isinstance(record.get("ents", []), list):
@@ -171,7 +171,7 @@ class Records:
         filled = [name for name, spans in groups.items() if spans]
         if len(filled) > 1 and not record.get("ents"):
             names = ", ".join(f'"{name}"' for name in filled)[:60]
-            raise Refused(f"several groups of spans and no entities ({names}): keep one", "span groups")
+            raise InvalidRecord(f"several groups of spans and no entities ({names}): keep one", "span groups")
         rest = {key: value for key, value in record.items() if key not in {"spans", "ents"}}
         if record.get("ents"):
             if any(_content(groups[name]) != _content(record["ents"]) for name in filled):
@@ -189,7 +189,7 @@ class Records:
         found = []
         for one in given:
             if not isinstance(one, dict):
-                raise Refused('"relations" must hold objects', "no relation")
+                raise InvalidRecord('"relations" must hold objects', "no relation")
             ends = (one.get("from_id", _end(one, "head", spans)), one.get("to_id", _end(one, "child", spans)))
             found.append(FoundRelation(str(one.get("type") or one.get("label") or ""), str(ends[0]), str(ends[1])))
         return found
@@ -234,7 +234,7 @@ class Records:
         text = self._task_text(record, truth)
         notes = [self._annotation(text, record, each, line) for each in truth]
         if any(_key(note) != _key(notes[0]) for note in notes[1:]):
-            raise Refused(
+            raise InvalidRecord(
                 f"{len(notes)} annotations of one task contradict each other: keep one, or mark it as ground truth",
                 "contradiction",
             )
@@ -252,7 +252,7 @@ class Records:
         }
         fitting = [key for key in fields if key in named] or list(fields)
         if len(fitting) != 1:
-            raise Refused(
+            raise InvalidRecord(
                 f'which field of "data" is the text ({", ".join(sorted(fields))[:60]})? Call it "text"', "no text field"
             )
         return text_of({"text": fields[fitting[0]]})
@@ -277,7 +277,9 @@ class Records:
             elif kind == "choices" and "start" in value:
                 said.setdefault(ident, {})[str(item.get("from_name"))] = str((value.get("choices") or [""])[0])
             elif kind == "hypertextlabels" or "hypertextlabels" in value:
-                raise Refused("annotations of HTML (HyperTextLabels) are not read: annotate plain text", "hypertext")
+                raise InvalidRecord(
+                    "annotations of HTML (HyperTextLabels) are not read: annotate plain text", "hypertext"
+                )
             else:
                 self.report.remark(self.path, line, f'results of type "{kind}", left out')
         for ident, words in said.items():
@@ -294,7 +296,7 @@ class Records:
         """Read a line of Label Studio's JSON_MIN: regions stand under the name of the control, whatever it is."""
         keys = [key for key, value in record.items() if _regions(value)]
         if len(keys) > 1:
-            raise Refused(f"several lists of labels ({', '.join(keys)[:60]}): keep one", "two keys")
+            raise InvalidRecord(f"several lists of labels ({', '.join(keys)[:60]}): keep one", "two keys")
         regions = record[keys[0]] if keys else []
         regions = json.loads(regions) if isinstance(regions, str) else regions
         note = self.plain({"text": record.get("text"), "spans": regions, "id": record.get("id")}, line)
@@ -353,7 +355,7 @@ def _strings(meta: Any) -> dict[str, str]:
     if meta is None:
         return {}
     if not isinstance(meta, dict):
-        raise Refused('"meta" must be an object of strings', "meta")
+        raise InvalidRecord('"meta" must be an object of strings', "meta")
     if not all(isinstance(value, str | int | float | None) for value in meta.values()):
-        raise Refused('"meta" must be an object of strings', "meta")
+        raise InvalidRecord('"meta" must be an object of strings', "meta")
     return {key: str(value) for key, value in meta.items() if value is not None}

@@ -1,6 +1,6 @@
 """From a finding to an annotated note: labels mapped, offsets turned into code points, spans made to stand beside each other.
 
-Rules, the same for every format. Equal spans are one. Of a span inside another, the outer is kept and the inner is listed. Spans that
+ReadingOptions, the same for every format. Equal spans are one. Of a span inside another, the outer is kept and the inner is listed. Spans that
 cross, or one place with two labels, are a contradiction: refused, unless the longest was asked for. Blanks at the edges are no part of
 a span. In tokens that nobody separated from their punctuation, the mark after a name is no part of it.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from clinical_ner.notes import NOT_ANNOTATED, AnnotatedNote, Label, Span
 
 from corpus.formats.canonical import places_of
-from corpus.formats.found import FoundSpan, Refused
+from corpus.formats.found import FoundSpan, InvalidRecord
 from corpus.formats.offsets import OURS, Counting, cuts, same_words, trimmed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _BRACKETS = {")": "(", "]": "["}
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ReadingOptions:
     """What its user decided about a data set, and what was read off a file."""
 
     vocabulary: Vocabulary
@@ -45,7 +45,7 @@ class _Kept:
     given: list[int]
 
 
-def resolve(note: FoundNote, rules: Rules, report: Report) -> AnnotatedNote | None:
+def resolve(note: FoundNote, rules: ReadingOptions, report: Report) -> AnnotatedNote | None:
     """Return the note, or None where it has a fault (then noted in the report)."""
     before = report.faults
     kept = [
@@ -61,7 +61,7 @@ def resolve(note: FoundNote, rules: Rules, report: Report) -> AnnotatedNote | No
     place = {given: rank for rank, each in enumerate(kept) for given in each.given}
     try:
         pairs, relations = places_of(note, spans, place)
-    except Refused as error:
+    except InvalidRecord as error:
         report.problem(note.path, note.line, str(error), error.kind)
         return None
     if note.relations is not None:
@@ -83,7 +83,7 @@ def resolve(note: FoundNote, rules: Rules, report: Report) -> AnnotatedNote | No
     )
 
 
-def _placed(note: FoundNote, place: int, span: FoundSpan, rules: Rules, report: Report) -> _Kept | None:
+def _placed(note: FoundNote, place: int, span: FoundSpan, rules: ReadingOptions, report: Report) -> _Kept | None:
     line = span.line or note.line
     label = _label(note, span, rules, report, line)
     if label is None:
@@ -113,7 +113,7 @@ def _placed(note: FoundNote, place: int, span: FoundSpan, rules: Rules, report: 
     return _Kept(Span(inner[0], inner[1], label), span, [place])
 
 
-def _label(note: FoundNote, span: FoundSpan, rules: Rules, report: Report, line: int) -> Label | None:
+def _label(note: FoundNote, span: FoundSpan, rules: ReadingOptions, report: Report, line: int) -> Label | None:
     try:
         return rules.vocabulary.label(span.label)
     except KeyError:
@@ -130,7 +130,9 @@ def _label(note: FoundNote, span: FoundSpan, rules: Rules, report: Report, line:
         return None
 
 
-def _repaired(note: FoundNote, span: FoundSpan, rules: Rules, report: Report, line: int) -> tuple[int, int] | None:
+def _repaired(
+    note: FoundNote, span: FoundSpan, rules: ReadingOptions, report: Report, line: int
+) -> tuple[int, int] | None:
     if rules.repair and span.text and (places := list(_occurrences(note.text, span.text))):
         report.remark(note.path, line, "spans put where their words stand")
         return min(places, key=lambda place: abs(place[0] - span.start))
@@ -193,7 +195,7 @@ def _merged(note: FoundNote, kept: Sequence[_Kept], report: Report) -> list[_Kep
     return list(found.values())
 
 
-def _beside(note: FoundNote, kept: Sequence[_Kept], rules: Rules, report: Report) -> Iterator[_Kept]:
+def _beside(note: FoundNote, kept: Sequence[_Kept], rules: ReadingOptions, report: Report) -> Iterator[_Kept]:
     """Yield spans that do not overlap, in order."""
     ordered = sorted(kept, key=lambda each: (each.span.start, -each.span.end))
     standing: list[_Kept] = []
@@ -226,7 +228,9 @@ def _clash(left: Span, right: Span, *, same: bool) -> str:
     )
 
 
-def _relations(note: FoundNote, kept: Sequence[_Kept], rules: Rules, report: Report) -> Iterator[tuple[str, int, int]]:
+def _relations(
+    note: FoundNote, kept: Sequence[_Kept], rules: ReadingOptions, report: Report
+) -> Iterator[tuple[str, int, int]]:
     ranks = {
         note.spans[given].ident: rank
         for rank, each in enumerate(kept)

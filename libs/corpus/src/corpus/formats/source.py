@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 from corpus.loaders_text import DatasetError, bad_bytes
 
 if TYPE_CHECKING:
@@ -131,18 +131,18 @@ def parsed(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        Refused: It is none, holds a key twice, or is nested too deeply.
+        InvalidRecord: It is none, holds a key twice, or is nested too deeply.
     """
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise Refused(f"not JSON ({error.msg}): write one complete JSON object a line", "json") from None
+        raise InvalidRecord(f"not JSON ({error.msg}): write one complete JSON object a line", "json") from None
     except ValueError as error:
-        if isinstance(error, Refused):
+        if isinstance(error, InvalidRecord):
             raise
-        raise Refused("not JSON (a number too long): write one complete JSON object a line", "json") from None
+        raise InvalidRecord("not JSON (a number too long): write one complete JSON object a line", "json") from None
     except RecursionError:
-        raise Refused("nested too deeply: write one flat JSON object a line", "deep") from None
+        raise InvalidRecord("nested too deeply: write one flat JSON object a line", "deep") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise Refused(f"the key {twice[:20]!r} stands twice in one object: keep one", "key twice")
+        raise InvalidRecord(f"the key {twice[:20]!r} stands twice in one object: keep one", "key twice")
     return found
 
 
@@ -173,7 +173,7 @@ class Elements:
         """Go to the list: the one that the text is, or the one under a key of the object that it is.
 
         Raises:
-            Refused: It is not there in the first megabytes.
+            InvalidRecord: It is not there in the first megabytes.
         """
         pattern = re.compile(r"\s*\ufeff?\s*\[" if key is None else rf'"{re.escape(key)}"\s*:\s*\[')
         while not self._ended and len(self._buffer) < 1 << 22:
@@ -182,19 +182,19 @@ class Elements:
             if found:
                 self._skip_to(found.end())
                 return self
-        raise Refused(f"no list {'' if key is None else repr(key) + ' '}in it", "json")
+        raise InvalidRecord(f"no list {'' if key is None else repr(key) + ' '}in it", "json")
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Yield (line, value).
 
         Raises:
-            Refused: A value is no JSON.
+            InvalidRecord: A value is no JSON.
         """
         while True:
             self._skip_blanks(_BLANK + ",")
             if self._peek() in {"]", ""}:
                 if not self._peek():
-                    raise Refused("the JSON list has no end: the file is cut off", "json", self._line)
+                    raise InvalidRecord("the JSON list has no end: the file is cut off", "json", self._line)
                 return
             line = self._line
             yield line, self._value()
@@ -203,7 +203,7 @@ class Elements:
         """Yield (line, value) of values that stand one after another.
 
         Raises:
-            Refused: A value is no JSON.
+            InvalidRecord: A value is no JSON.
         """
         while True:
             self._skip_blanks(_BLANK + "\ufeff")
@@ -217,13 +217,13 @@ class Elements:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._at)
             except RecursionError:
-                raise Refused("nested too deeply", "deep", self._line) from None
-            except Refused as error:
-                raise Refused(str(error), error.kind, self._line) from None
+                raise InvalidRecord("nested too deeply", "deep", self._line) from None
+            except InvalidRecord as error:
+                raise InvalidRecord(str(error), error.kind, self._line) from None
             except ValueError as error:
                 if self._ended or len(self._buffer) - self._at > MAX_RECORD_CHARS:
                     reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long"
-                    raise Refused(f"not JSON ({reason})", "json", self._line) from None
+                    raise InvalidRecord(f"not JSON ({reason})", "json", self._line) from None
                 self._more(max(_CHUNK, len(self._buffer) - self._at))
                 continue
             self._skip_to(end)
@@ -254,7 +254,7 @@ def json_values(source: Source, report: Report, key: str | None = None) -> Itera
     with source.open() as file:
         try:
             yield from Elements(file, source.codec()).after(key)
-        except Refused as error:
+        except InvalidRecord as error:
             report.problem(source.path, error.line, str(error), error.kind)
         except UnicodeDecodeError as error:
             report.problem(source.path, 0, bad_bytes(error.object[error.start : error.start + 2]), "encoding")

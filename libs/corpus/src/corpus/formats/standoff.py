@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, InvalidRecord
 from corpus.formats.offsets import same_words
 from corpus.formats.records import apply_words
 from corpus.formats.source import Source
@@ -238,5 +238,5 @@ def _pubtator_row(path: Path, report: Report, note: FoundNote | None, number: in
 def _check(path: Path, text: str) -> None:
     try:
         check_text(text)
-    except Refused as error:
+    except InvalidRecord as error:
         raise DatasetError(f"{path}: {error}") from None

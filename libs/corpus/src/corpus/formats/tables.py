@@ -8,7 +8,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
-from corpus.formats.found import FoundNote, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundSpan, InvalidRecord
 from corpus.formats.records import Records, text_of
 from corpus.formats.token_records import note_of_tokens
 from corpus.loaders_text import DatasetError, bad_bytes
@@ -132,14 +132,14 @@ class _Table:
             if not any(places):
                 continue
             if not all(place.isdecimal() for place in places):
-                raise Refused("start and end must be whole numbers", "no whole numbers", line)
+                raise InvalidRecord("start and end must be whole numbers", "no whole numbers", line)
             found.append(FoundSpan(int(places[0]), int(places[1]), row.get(self.columns["tag"], ""), line=line))
         return FoundNote(self.path, rows[0][0], text, found)
 
     def _kept(self, line: int, make: Any) -> Iterator[FoundNote]:
         try:
             yield make()
-        except Refused as error:
+        except InvalidRecord as error:
             self.report.problem(self.path, error.line or line, str(error), error.kind)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, Refused
+from corpus.formats.found import FoundNote, FoundRelation, FoundSpan, InvalidRecord
 from corpus.loaders_text import check_text
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def note_of_tokens(
     follows a marked end.
 
     Raises:
-        Refused: Their numbers differ, or a token is empty or holds blanks.
+        InvalidRecord: Their numbers differ, or a token is empty or holds blanks.
     """
     if len(tokens) != len(tags):
-        raise Refused(f"{len(tokens)} tokens but {len(tags)} tags: give each token one tag", "uneven")
+        raise InvalidRecord(f"{len(tokens)} tokens but {len(tags)} tags: give each token one tag", "uneven")
     if not tokens:
-        raise Refused("no token in it: remove the line", "no token")
+        raise InvalidRecord("no token in it: remove the line", "no token")
     offsets = offsets_of(tokens)
     spans: list[FoundSpan] = []
     before = ""
@@ -63,12 +63,14 @@ def offsets_of(tokens: Sequence[Any]) -> list[tuple[int, int]]:
     """Return where tokens stand when joined by blanks.
 
     Raises:
-        Refused: One is empty, or holds blanks.
+        InvalidRecord: One is empty, or holds blanks.
     """
     offsets, position = [], 0
     for token in tokens:
         if not isinstance(token, str) or not token or any(character.isspace() for character in token):
-            raise Refused(f"a token is empty or holds a blank ({str(token)[:20]!r}): give one word a token", "no word")
+            raise InvalidRecord(
+                f"a token is empty or holds a blank ({str(token)[:20]!r}): give one word a token", "no word"
+            )
         offsets.append((position, position + len(token)))
         position += len(token) + 1
     check_text(" ".join(tokens))
@@ -88,7 +90,7 @@ class TokenRecords:
         tokens = list(record.get("tokens") or record.get("words") or ())
         given = [key for key in TAG_KEYS if _tags(record.get(key))]
         if not given:
-            raise Refused(f"tokens without tags: give them under {', '.join(TAG_KEYS[:4])}", "no tags")
+            raise InvalidRecord(f"tokens without tags: give them under {', '.join(TAG_KEYS[:4])}", "no tags")
         note = note_of_tokens(self.path, line, tokens, [self._named(tag) for tag in record[given[0]]], self.vocabulary)
         return self._identified(note, record)
 
@@ -96,11 +98,13 @@ class TokenRecords:
         if isinstance(tag, str):
             return tag
         if type(tag) is not int:
-            raise Refused(f"a tag must be a name or a number, not {str(tag)[:20]!r}", "no tag")
+            raise InvalidRecord(f"a tag must be a name or a number, not {str(tag)[:20]!r}", "no tag")
         if 0 <= tag < len(self.names):
             return self.names[tag]
         if self.vocabulary.tag(str(tag)) == str(tag):
-            raise Refused("tags are numbers without names: say them, as --map 0=O,1=B-DISEASE,2=I-DISEASE", "numbers")
+            raise InvalidRecord(
+                "tags are numbers without names: say them, as --map 0=O,1=B-DISEASE,2=I-DISEASE", "numbers"
+            )
         return str(tag)
 
     def spert(self, record: Mapping[str, Any], line: int) -> FoundNote:
@@ -127,7 +131,7 @@ class TokenRecords:
         spans = []
         for item in record["ner"]:
             if not isinstance(item, list) or len(item) != 3 or type(item[1]) is not int:
-                raise Refused('"ner" must hold [first token, last token, label]', "no span")
+                raise InvalidRecord('"ner" must hold [first token, last token, label]', "no span")
             spans.append(_of_tokens(offsets, item[0], item[1] + 1, item[2], "", line))
         return self._identified(FoundNote(self.path, line, " ".join(tokens), spans, tokens=offsets, exact=True), record)
 
@@ -138,7 +142,7 @@ class TokenRecords:
             for sentence in paragraph.get("sentences") or ():
                 words = [token for token in sentence.get("tokens") or () if str(token.get("orth", "")).strip()]
                 if any(token.get("ner") in {None, "-"} for token in words):
-                    raise Refused(
+                    raise InvalidRecord(
                         "tokens whose entity is unknown (ner null or -): annotate or remove the sentence",
                         "unknown tags",
                     )
@@ -170,5 +174,5 @@ def _of_tokens(
     offsets: Sequence[tuple[int, int]], first: Any, end: Any, label: Any, ident: str, line: int
 ) -> FoundSpan:
     if type(first) is not int or type(end) is not int or not 0 <= first < end <= len(offsets):
-        raise Refused(f"a span of tokens [{first}, {end}) is not among the {len(offsets)} tokens", "outside")
+        raise InvalidRecord(f"a span of tokens [{first}, {end}) is not among the {len(offsets)} tokens", "outside")
     return FoundSpan(offsets[first][0], offsets[end - 1][1], str(label), ident=ident, line=line)

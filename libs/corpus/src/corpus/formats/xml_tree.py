@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from corpus.formats.found import Refused
+from corpus.formats.found import InvalidRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class _Builder:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise Refused("nested too deeply", "deep")
+            raise InvalidRecord("nested too deeply", "deep")
         if self._open or name == self.wanted:
             node = Node(name, attributes, self._parser.CurrentLineNumber)
             if self._open:
@@ -73,7 +73,7 @@ class _Builder:
     @staticmethod
     def entity(*declared: object) -> None:
         del declared
-        raise Refused("declares entities of its own: remove the declarations (<!ENTITY ...>)", "entity")
+        raise InvalidRecord("declares entities of its own: remove the declarations (<!ENTITY ...>)", "entity")
 
 
 def documents(source: Source, report: Report, name: str) -> Iterator[tuple[int, Node]]:
@@ -95,7 +95,7 @@ def documents(source: Source, report: Report, name: str) -> Iterator[tuple[int, 
             except expat.ExpatError as error:
                 report.problem(source.path, error.lineno, f"not XML ({expat.ErrorString(error.code)})", "xml")
                 return
-            except Refused as error:
+            except InvalidRecord as error:
                 report.problem(source.path, parser.CurrentLineNumber, str(error), error.kind)
                 return
             while not builder.ready.empty():

@@ -18,22 +18,8 @@ import structlog
 
 from runtime.errors import RxtractError
 
-_OURS = (
-    "runtime",
-    "contracts",
-    "clinical_ner",
-    "serving",
-    "ingestor",
-    "extractor",
-    "answerer",
-    "enricher",
-    "drift_watcher",
-    "trainer",
-    "review_desk",
-    "scorekeeper",
-    "ledger",
-    "notifier",
-)
+_OURS = ("runtime", "contracts", "clinical_ner", "serving")
+"""Our libraries in a service; its own package is named after it."""
 _MESSAGE_IS_SAFE = (RxtractError, OSError)
 _SAFE_MODULES = ("confluent_kafka", "cimpl", "redis")
 _MAX_FRAMES = 12
@@ -106,7 +92,7 @@ def configure(service: str, level: str = "INFO") -> None:
         describe_exception,
     ]
     _send_root_to_stderr(shared)
-    _set_levels(level)
+    _set_levels(service, level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -184,10 +170,10 @@ def _send_root_to_stderr(shared: list[structlog.typing.Processor]) -> None:
         logger.propagate = True
 
 
-def _set_levels(level: str) -> None:
+def _set_levels(service: str, level: str) -> None:
     ours = logging.getLevelNamesMapping()[level.upper()]
     logging.getLogger().setLevel(max(ours, logging.WARNING))
-    for name in _OURS:
+    for name in (*_OURS, service.replace("-", "_")):
         logging.getLogger(name).setLevel(ours)
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from contracts.records import NoteAccepted, NoteSubmitted
-from contracts.rules import Rules, Violation, normalise, violations
+from contracts.rules import NoteLimits, Violation, normalise, violations
 from runtime.service.pseudonyms import Pseudonyms
 
 
-class Refused(Exception):
+class NoteRefused(Exception):
     """The note is not legal.
 
     Attributes:
@@ -23,7 +23,7 @@ class Refused(Exception):
 class Acceptance:
     """Judges notes and makes accepted ones. Both doors hold the same one."""
 
-    rules: Rules
+    rules: NoteLimits
     pseudonyms: Pseudonyms
 
     def patient_of(self, note: NoteSubmitted | None) -> str | None:
@@ -43,11 +43,11 @@ class Acceptance:
             now_ms: UTC milliseconds; becomes ``accepted_at``.
 
         Raises:
-            Refused: The note breaks a rule.
+            NoteRefused: The note breaks a rule.
         """
         found = violations(note, self.rules, now_ms)
         if found:
-            raise Refused(found)
+            raise NoteRefused(found)
         return NoteAccepted(
             source=note.source,
             note_id=note.note_id,

@@ -24,7 +24,7 @@ from starlette.requests import Request
 
 from ingestor.adapters.log import AcceptedLog, Place
 from ingestor.adapters.results import FirstResults, key_of
-from ingestor.domain.acceptance import Acceptance, Refused
+from ingestor.domain.acceptance import Acceptance, NoteRefused
 from ingestor.http.bodies import MAX_FAULTS, FieldError, Item, NoteResult
 from ingestor.metrics import HTTP_WAITING, NOTES_ACCEPTED, NOTES_REFUSED, NOTES_REPEATED
 
@@ -273,7 +273,7 @@ class Intake:
             accepted = self._acceptance.accept(item.note, now_ms=self._clock())
             note = note_key(accepted.source, accepted.note_id)
             output = OutputRecord(self._topic, note.encode(), self._write(accepted))
-        except Refused as refused:
+        except NoteRefused as refused:
             return _Refusal(index, item, refused.violations)
         except WireError as error:
             return _Refusal(index, item, [Violation("", error.reason)])

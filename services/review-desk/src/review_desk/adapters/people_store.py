@@ -6,7 +6,7 @@ from dataclasses import astuple
 from typing import Any
 
 from annotations.trust import Trust
-from annotations.watch import Decision
+from annotations.watch import DecisionFigures
 from contracts.records import AnnotatorJudged
 
 KEEP_S = 31 * 24 * 3600
@@ -55,7 +55,7 @@ class PeopleStore:
         found = self._redis.zrangebyscore(self._key("decided", annotator), since_ms, "+inf")
         return [one.partition(" ")[2] for one in found]
 
-    def add_decisions(self, annotator: str, decisions: Mapping[str, Decision]) -> None:
+    def add_decisions(self, annotator: str, decisions: Mapping[str, DecisionFigures]) -> None:
         """Keep what decisions show, by their annotation's id; the same one twice is one."""
         key = self._key("shown", annotator)
         with self._redis.pipeline(transaction=False) as pipeline:
@@ -65,10 +65,10 @@ class PeopleStore:
             pipeline.expire(key, KEEP_S)
             pipeline.execute()
 
-    def decisions(self, annotator: str, after_ms: int) -> list[Decision]:
+    def decisions(self, annotator: str, after_ms: int) -> list[DecisionFigures]:
         """What a person's last decisions behind a moment showed, oldest first."""
         found = self._redis.zrangebyscore(self._key("shown", annotator), f"({after_ms}", "+inf")
-        return [Decision(*json.loads(one.partition(" ")[2])) for one in found]
+        return [DecisionFigures(*json.loads(one.partition(" ")[2])) for one in found]
 
     def known(self) -> list[str]:
         """Notes whose answer is sure."""

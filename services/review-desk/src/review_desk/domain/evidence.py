@@ -4,7 +4,7 @@ from math import prod
 
 from annotations.spans import Span, spans_of
 from annotations.verdicts import UNREADABLE
-from annotations.watch import Decision, passes
+from annotations.watch import DecisionFigures, passes
 from contracts.records import AnnotationValidated
 
 from review_desk.domain.tasks import DeskVerdict
@@ -12,7 +12,7 @@ from review_desk.domain.tasks import DeskVerdict
 _EMPTIED, _STATED = "emptied", "restated"
 
 
-def decision_of(event: AnnotationValidated, known: DeskVerdict | None) -> Decision:
+def decision_of(event: AnnotationValidated, known: DeskVerdict | None) -> DecisionFigures:
     """What a decision shows.
 
     Where the predictions were not shown, whoever does not read leaves the note empty: the probability that empty is right stands in
@@ -29,7 +29,7 @@ def decision_of(event: AnnotationValidated, known: DeskVerdict | None) -> Decisi
         1.0 if given else empty_is_right
     )  # fmt: skip
     passed = None if known is None else passes(given, frozenset(known.spans), shown)
-    return Decision(
+    return DecisionFigures(
         at=event.annotated_at,
         seconds=event.seconds_spent,
         words=len(event.text.split()),

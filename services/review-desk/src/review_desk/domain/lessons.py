@@ -9,7 +9,7 @@ from typing import Any
 
 from annotations.spans import Span, Stated
 
-from review_desk.domain.spans import Mark, Pair
+from review_desk.domain.spans import DrawnSpan, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def lessons() -> tuple[Lesson, ...]:
     return tuple(map(_lesson, kept))
 
 
-def judge(lesson: Lesson, marks: Sequence[Mark], pairs: Collection[Pair]) -> Judged:
+def judge(lesson: Lesson, marks: Sequence[DrawnSpan], pairs: Collection[Pair]) -> Judged:
     """Compare what a person marked with what is right."""
     truth, given = dict(lesson.truth), {mark.span: mark.stated for mark in marks}
     restated = [span for span in truth if span in given and given[span] not in {None, truth[span]}]

@@ -29,7 +29,7 @@ class SpansRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DrawnSpan:
     """A span that a person drew; offsets in code points.
 
     Attributes:
@@ -57,15 +57,15 @@ class Pair:
         type: How, in the contract's words.
     """
 
-    treatment: Mark
-    disease: Mark
+    treatment: DrawnSpan
+    disease: DrawnSpan
     type: str = RelationType.TREATS.value
 
 
 _OF_TREATMENTS = frozenset({AssertionStatus.ALLERGY.value, AssertionStatus.REFUSED.value})
 
 
-def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -> tuple[Entity, ...]:
+def entities_of(text: str, marks: Sequence[DrawnSpan], predicted: Sequence[Entity]) -> tuple[Entity, ...]:
     """The entities that marks make, in text order.
 
     What the model had found keeps the model's confidence; what a person drew has confidence 1. What a mark does not state stays as the
@@ -97,7 +97,7 @@ def entities_of(text: str, marks: Sequence[Mark], predicted: Sequence[Entity]) -
     return tuple(entities)
 
 
-def _assertion(mark: Mark, place: int, found: Entity | None) -> Assertion | None:
+def _assertion(mark: DrawnSpan, place: int, found: Entity | None) -> Assertion | None:
     """What is stated; the words that decided stay where the person left what they decided."""
     predicted = found.assertion if found else None
     if mark.stated is None:
@@ -115,7 +115,7 @@ def _assertion(mark: Mark, place: int, found: Entity | None) -> Assertion | None
     )
 
 
-def _prescription(mark: Mark, place: int, found: Entity | None) -> Prescription | None:
+def _prescription(mark: DrawnSpan, place: int, found: Entity | None) -> Prescription | None:
     if mark.stated is None:
         return found.prescription if found else None
     if mark.prescription is not None and mark.label == DISEASE:
@@ -123,7 +123,7 @@ def _prescription(mark: Mark, place: int, found: Entity | None) -> Prescription 
     return mark.prescription
 
 
-def _check(mark: Mark, place: int, free_from: int, length: int) -> None:
+def _check(mark: DrawnSpan, place: int, free_from: int, length: int) -> None:
     if mark.label not in LABELS:
         raise SpansRefused(f"entity {place}: label must be DISEASE or TREATMENT")
     if not 0 <= mark.start < mark.end <= length:

@@ -23,7 +23,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = get_logger(__name__)
 
 
-class Refused(Exception):
+class AccessRefused(Exception):
     """The call is not allowed; status and one line for the client."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -91,7 +91,7 @@ class Access:
         """Who asks.
 
         Raises:
-            Refused: 401 when unknown.
+            AccessRefused: 401 when unknown.
         """
         return self._known(request).person
 
@@ -113,23 +113,23 @@ class Access:
         """Who asks, for the desk.
 
         Raises:
-            Refused: 401 when unknown, 403 when a state-changing call by session lacks its CSRF token.
+            AccessRefused: 401 when unknown, 403 when a state-changing call by session lacks its CSRF token.
         """
         asker = self._known(request)
         session, sent = asker.session, request.headers.get(CSRF_HEADER, "")
         if request.method not in _SAFE and session is not None and not self.sessions.csrf_fits(session, sent):
-            raise Refused(403, f"send the page's token as {CSRF_HEADER}: load the page again")
+            raise AccessRefused(403, f"send the page's token as {CSRF_HEADER}: load the page again")
         return self.as_reviewer(asker.person)
 
     def lead(self, request: Request) -> Reviewer:
         """Who asks, where only a lead may.
 
         Raises:
-            Refused: As `reviewer`, and 403 when it is no lead.
+            AccessRefused: As `reviewer`, and 403 when it is no lead.
         """
         who = self.reviewer(request)
         if not who.leads:
-            raise Refused(403, "this is for leads: ask one of them")
+            raise AccessRefused(403, "this is for leads: ask one of them")
         return who
 
     def names(self) -> dict[str, Person]:
@@ -165,7 +165,7 @@ class Access:
     def _known(self, request: Request) -> _Asker:
         asker = self._asker(request)
         if asker is None:
-            raise Refused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
+            raise AccessRefused(401, "log in first: POST /api/login, or send Authorization: Bearer TOKEN")
         return asker
 
     def _asker(self, request: Request) -> _Asker | None:

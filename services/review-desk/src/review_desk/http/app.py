@@ -27,7 +27,7 @@ from review_desk.desk import AS_THE_MODEL, Decision, Desk, Handed, Reviewer
 from review_desk.domain.refusals import Conflict, Unsendable
 from review_desk.domain.selection import Selection
 from review_desk.domain.spans import SpansRefused
-from review_desk.http.access import COOKIE, Access, Refused
+from review_desk.http.access import COOKIE, Access, AccessRefused
 from review_desk.http.asked import asked_selection
 from review_desk.http.bodies import DecisionBody, DraftBody, KeepBody, LeaseBody, Login, Strict, task_of
 from review_desk.http.limits import LOGIN, BodyLimit
@@ -60,7 +60,7 @@ class DeskApi:
         token = body.token.strip()
         person = self._access.people.by_token(token)
         if person is None:
-            raise Refused(401, "this token is not known: ask a lead for a new one")
+            raise AccessRefused(401, "this token is not known: ask a lead for a new one")
         cookie = self._access.sessions.begin(hash_token(token))
         response = JSONResponse(self._access.session_of(person, self._access.sessions.csrf(cookie)))
         response.set_cookie(
@@ -279,7 +279,7 @@ def make_app(api: DeskApi, page: DeskPage, rooms: Sequence[Callable[[FastAPI], N
 
 
 def _guard(app: FastAPI, person: Callable[[Request], Person | None]) -> None:
-    app.add_exception_handler(Refused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
+    app.add_exception_handler(AccessRefused, lambda _, e: _problem(getattr(e, "status", 403), str(e)))
     app.add_exception_handler(Conflict, lambda _, e: _problem(409, str(e)))
     app.add_exception_handler(Unsendable, lambda _, e: _problem(413 if getattr(e, "too_large", False) else 422, str(e)))
     app.add_exception_handler(SpansRefused, lambda _, e: _problem(422, str(e)))

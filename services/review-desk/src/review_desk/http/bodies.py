@@ -9,7 +9,7 @@ from contracts.records import Entity, Prescription
 from pydantic import BaseModel, ConfigDict, Field
 
 from review_desk.desk import Decision, Handed, Held
-from review_desk.domain.spans import Mark, Pair
+from review_desk.domain.spans import DrawnSpan, Pair
 from review_desk.domain.tasks import DeskVerdict, Queue
 
 _MAX_ENTITIES = 5_000
@@ -76,11 +76,11 @@ class EntityBody(Strict):
     assertion: AssertionBody | None = None
     prescription: PrescriptionBody | None = None
 
-    def mark(self) -> Mark:
+    def mark(self) -> DrawnSpan:
         """For the domain."""
         stated = None if self.assertion is None else self.assertion.stated()
         written = None if self.prescription is None else self.prescription.record()
-        return Mark(self.start, self.end, self.label, stated, written)
+        return DrawnSpan(self.start, self.end, self.label, stated, written)
 
 
 class SpanBody(Strict):
@@ -102,8 +102,8 @@ class PairBody(Strict):
     def pair(self) -> Pair:
         """For the domain."""
         return Pair(
-            Mark(self.treatment.start, self.treatment.end, "TREATMENT"),
-            Mark(self.disease.start, self.disease.end, "DISEASE"),
+            DrawnSpan(self.treatment.start, self.treatment.end, "TREATMENT"),
+            DrawnSpan(self.disease.start, self.disease.end, "DISEASE"),
             self.type,
         )
 
@@ -129,7 +129,7 @@ class LeaseBody(Strict):
         """For the desk."""
         return self._decision(outcome, (), ())
 
-    def _decision(self, outcome: str | None, marks: tuple[Mark, ...], pairs: tuple[Pair, ...]) -> Decision:
+    def _decision(self, outcome: str | None, marks: tuple[DrawnSpan, ...], pairs: tuple[Pair, ...]) -> Decision:
         return Decision(
             outcome,
             marks,

@@ -9,7 +9,7 @@ from typing import Any
 from clinical_ner.phrases import TableInvalid
 from clinical_ner.rules import Rules, open_rules, shipped_rules
 from clinical_ner.rules_tracking import SHIPPED, register_rules
-from lifecycle.gate import Decision
+from lifecycle.gate import GateDecision
 from lifecycle.rules_gate import RulesGateConfig, judge_rules, rules_report
 from lifecycle.rules_gold import GoldNote, shipped_gold
 from model_registry.version import DIGEST_TAG, PREVIOUS, Version
@@ -52,7 +52,7 @@ def rules_job(config: RulesGateConfig, gold: Callable[[], Sequence[GoldNote]] = 
         try:
             offered = _read(folder, "challenger", job)
         except TableInvalid as error:
-            return {"decision": str(Decision.REJECT), "reasons": [str(error)], "metrics": {}}
+            return {"decision": str(GateDecision.REJECT), "reasons": [str(error)], "metrics": {}}
         serving, remark = _serving(folder, job)
         notes = gold()
         verdict, pairs = judge_rules(serving, offered, notes, config, first=job["champion"] is None)

@@ -9,7 +9,7 @@ from contracts.records import LabelQuality, ModelAction, ModelCommand, ModelEven
 from trainer.domain import identity, rules
 from trainer.domain.attempts import FAILED, NOTHING_CAME, next_attempt
 from trainer.domain.drifts import IsOver, unanswered
-from trainer.domain.ledger import DRIFT, Ledger
+from trainer.domain.order_book import DRIFT, OrderBook
 
 FindF1 = Callable[[str, int | None], LabelQuality | None]
 """The newest audited F1 of a version, since it serves under a serial if that is given; None: not known."""
@@ -32,55 +32,55 @@ class Asking:
         self._every_h = every_h
         self._now_ms = now_ms
 
-    def first(self, ledger: Ledger) -> Iterator[ModelCommand]:
+    def first(self, book: OrderBook) -> Iterator[ModelCommand]:
         """A model where none serves."""
         identify = partial(identity.first_command_id, self._model_name)
-        yield from self._once(ledger, identify, ModelAction.RETRAIN, "first")
+        yield from self._once(book, identify, ModelAction.RETRAIN, "first")
 
-    def trainings(self, ledger: Ledger, annotations: int) -> Iterator[ModelCommand]:
+    def trainings(self, book: OrderBook, annotations: int) -> Iterator[ModelCommand]:
         """A model of so many annotations, or because it is time.
 
         Args:
-            ledger: What was ordered so far.
+            book: What was ordered so far.
             annotations: How many there are.
         """
-        if self._annotations and annotations - ledger.learnt >= self._annotations:
-            identify = partial(identity.annotations_command_id, self._model_name, ledger.learnt, self._annotations)
-            yield from self._once(ledger, identify, ModelAction.RETRAIN, "annotations")
+        if self._annotations and annotations - book.learnt >= self._annotations:
+            identify = partial(identity.annotations_command_id, self._model_name, book.learnt, self._annotations)
+            yield from self._once(book, identify, ModelAction.RETRAIN, "annotations")
         if self._every_h:
             period = int(self._now_ms() / (self._every_h * _HOUR_MS))
             identify = partial(identity.schedule_command_id, self._model_name, period)
-            yield from self._once(ledger, identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
+            yield from self._once(book, identify, ModelAction.RETRAIN, "schedule", again_after=FAILED)
 
-    def drifts(self, ledger: Ledger, champion: str, is_over: IsOver) -> Iterator[ModelCommand]:
+    def drifts(self, book: OrderBook, champion: str, is_over: IsOver) -> Iterator[ModelCommand]:
         """A model for what drifts on after all orders for it came to nothing.
 
         It has the time and the segment of the first order: they say which labels and which end of a drift count.
         """
         now_ms = self._now_ms()
-        for one in unanswered(ledger, champion, is_over, now_ms):
+        for one in unanswered(book, champion, is_over, now_ms):
             key = identity.drift_command_id(self._model_name, champion, one.segment, one.requested_at, one.attempts)
-            if one.is_due(now_ms) and key not in ledger.commands:
+            if one.is_due(now_ms) and key not in book.commands:
                 more = {"champion_version": champion, "segment": one.segment, "requested_at": one.requested_at}
                 yield self._command(key, ModelAction.RETRAIN, DRIFT, **more)
 
-    def rollback(self, ledger: Ledger, champion: str, serial: int, f1: FindF1) -> Iterator[ModelCommand]:
+    def rollback(self, book: OrderBook, champion: str, serial: int, f1: FindF1) -> Iterator[ModelCommand]:
         """The version before, when the audited quality of the champion has surely fallen below its own.
 
         The champion's is what was measured since it serves: who promotes it again after a rollback knew what was before.
         """
-        before = ledger.before(champion, serial)
+        before = book.before(champion, serial)
         if before is None:
             return
         now, then = f1(champion, serial), f1(before, None)
         if now is not None and then is not None and rules.is_worse(now, then):
             identify = partial(identity.quality_command_id, self._model_name, champion, serial)
             more: dict[str, Any] = {"target_version": before, "champion_version": champion}
-            yield from self._once(ledger, identify, ModelAction.ROLLBACK, "quality", **more)
+            yield from self._once(book, identify, ModelAction.ROLLBACK, "quality", **more)
 
     def _once(
         self,
-        ledger: Ledger,
+        book: OrderBook,
         identify: Callable[[int], str],
         action: ModelAction,
         reason: str,
@@ -88,7 +88,7 @@ class Asking:
         **more: Any,
     ) -> Iterator[ModelCommand]:
         """One command an attempt."""
-        command_id = next_attempt(ledger, identify, self._now_ms(), again_after)
+        command_id = next_attempt(book, identify, self._now_ms(), again_after)
         if command_id is not None:
             yield self._command(command_id, action, reason, **more)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from contracts.records import ModelEventKind
 
-from trainer.domain.ledger import Ledger
+from trainer.domain.order_book import OrderBook
 
 FIRST_PAUSE_MS = 30_000
 LONGEST_PAUSE_MS = 3_600_000
@@ -19,19 +19,19 @@ def pause_ms(attempt: int) -> int:
 
 
 def next_attempt(
-    ledger: Ledger, identify: Callable[[int], str], now_ms: int, again_after: frozenset[ModelEventKind]
+    book: OrderBook, identify: Callable[[int], str], now_ms: int, again_after: frozenset[ModelEventKind]
 ) -> str | None:
     """Identity of the order to give now on one ground; None: one is open, has answered it, or ended a moment ago.
 
     Args:
-        ledger: What was ordered so far.
+        book: What was ordered so far.
         identify: Identity of the order of an attempt.
         now_ms: UTC milliseconds.
         again_after: Ends that answer nothing while the ground is still there.
     """
     attempt = 0
-    while (key := identify(attempt)) in ledger.commands:
-        end = ledger.outcome(key)
+    while (key := identify(attempt)) in book.commands:
+        end = book.outcome(key)
         if end is None or end.kind not in again_after or now_ms < end.at + pause_ms(attempt):
             return None
         attempt += 1

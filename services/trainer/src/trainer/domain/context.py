@@ -7,7 +7,7 @@ from contracts.records import ModelAction, ModelCommand
 from contracts.segments import ALL_NOTES
 
 from trainer.domain.drifts import refused_at
-from trainer.domain.ledger import Ledger, is_drift
+from trainer.domain.order_book import OrderBook, is_drift
 
 CLOCKS_APART_MS = 3_600_000
 """Orders carry the notes' clock and labels the desk's: so much earlier a label still counts as one of the new language."""
@@ -73,19 +73,19 @@ class OrderContext:
 NO_CONTEXT = OrderContext()
 
 
-def context_of(command: ModelCommand, ledger: Ledger, is_over: Callable[[ModelCommand], bool]) -> OrderContext:
+def context_of(command: ModelCommand, book: OrderBook, is_over: Callable[[ModelCommand], bool]) -> OrderContext:
     """Gather what is known of an order; `is_over` says whether the drift of one has ended."""
 
     def lasting(orders: Iterable[ModelCommand]) -> Drift:
         found = [one for one in orders if not is_over(one)]
         segments = tuple(dict.fromkeys(one.segment or ALL_NOTES for one in found))
-        refused = {one.segment or ALL_NOTES: at for one in found if (at := refused_at(one, ledger, is_over))}
+        refused = {one.segment or ALL_NOTES: at for one in found if (at := refused_at(one, book, is_over))}
         return Drift(segments, min((one.requested_at - CLOCKS_APART_MS for one in found), default=0), refused)
 
-    drift = _named(command) or lasting(ledger.drifts(command))
-    waiting = [Waiting(one, lasting(ledger.drifts(one))) for one in ledger.waiting(command)]
+    drift = _named(command) or lasting(book.drifts(command))
+    waiting = [Waiting(one, lasting(book.drifts(one))) for one in book.waiting(command)]
     return OrderContext(
-        ledger.deferred.get(command.command_id),
+        book.deferred.get(command.command_id),
         drift,
         tuple(one for one in waiting if one.drift),
     )

@@ -16,7 +16,7 @@ from contracts.records import (
 )
 from trainer.domain.context import CLOCKS_APART_MS, NO_DRIFT, Drift, context_of
 from trainer.domain.identity import event_id
-from trainer.domain.ledger import Ledger
+from trainer.domain.order_book import OrderBook
 from trainer.domain.rules import Measured, Recoveries, is_worse, why_void
 
 
@@ -32,48 +32,48 @@ def event(key: str, kind: ModelEventKind, **more) -> ModelEvent:
 
 
 def test_a_command_counts_once():
-    ledger = Ledger("m")
-    assert ledger.order(command("a"))
-    assert not any(ledger.order(command("a")) for _ in range(9))
-    assert ledger.duplicates == 9
-    assert [one.command_id for one in ledger.open] == ["a"]
+    book = OrderBook("m")
+    assert book.order(command("a"))
+    assert not any(book.order(command("a")) for _ in range(9))
+    assert book.duplicates == 9
+    assert [one.command_id for one in book.open] == ["a"]
 
 
 def test_twelve_alarms_of_one_champion_are_one_run():
-    ledger = Ledger("m")
+    book = OrderBook("m")
     for number in range(12):
-        ledger.order(command(str(number), segment=f"city=C{number}"))
-    folded = ledger.foldable()
+        book.order(command(str(number), segment=f"city=C{number}"))
+    folded = book.foldable()
     assert [one.command_id for one, _ in folded] == [str(number) for number in range(1, 12)]
     assert {run.command_id for _, run in folded} == {"0"}
 
 
 def test_orders_of_other_models_or_champions_are_stories_of_their_own():
-    ledger = Ledger("m")
+    book = OrderBook("m")
     for key, more in (
         ("a", {}),
         ("b", {"champion_version": "2"}),
         ("c", {"model_name": "x"}),
         ("d", {"champion_version": None}),
     ):
-        ledger.order(command(key, **more))
-    assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("d", "a")]
+        book.order(command(key, **more))
+    assert [(one.command_id, run.command_id) for one, run in book.foldable()] == [("d", "a")]
 
 
 def test_only_orders_of_drift_wait_for_labels_together():
     """An operator's, a schedule's, a count's or an import's order runs at once, and before the drift's."""
     for reason in ("operator", "schedule", "annotations"):
-        ledger = Ledger("m")
+        book = OrderBook("m")
         for key, why in (("drift", "drift"), ("more", "drift"), ("now", reason), ("again", reason)):
-            ledger.order(command(key, reason=why))
-        assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [
+            book.order(command(key, reason=why))
+        assert [(one.command_id, run.command_id) for one, run in book.foldable()] == [
             ("again", "now"),
             ("more", "drift"),
         ]
-        assert [one.command_id for one in ledger.open] == ["now", "again", "drift", "more"]
-        ledger.tell(event("more", ModelEventKind.MERGED_INTO, merged_into="drift"))
-        assert [one.command_id for one in ledger.waiting(ledger.commands["now"])] == ["drift"]
-        assert ledger.waiting(ledger.commands["drift"]) == []
+        assert [one.command_id for one in book.open] == ["now", "again", "drift", "more"]
+        book.tell(event("more", ModelEventKind.MERGED_INTO, merged_into="drift"))
+        assert [one.command_id for one in book.waiting(book.commands["now"])] == ["drift"]
+        assert book.waiting(book.commands["drift"]) == []
 
 
 def drift_event(segment: str, at: int, level=DriftLevel.RECOVERED, version: str = "1") -> DriftDetected:
@@ -109,65 +109,65 @@ def test_a_drift_is_over_with_the_end_of_its_own_segment_and_no_earlier_one():
 
 
 def test_a_deferral_goes_on_for_the_segments_that_still_drift():
-    ledger, over = Ledger("m"), {"a"}
+    book, over = OrderBook("m"), {"a"}
     for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("c", "Delhi", 70)):
-        ledger.order(command(key, segment=f"city={city}", requested_at=at))
+        book.order(command(key, segment=f"city={city}", requested_at=at))
     for key, into in (("b", "a"), ("c", "b"), ("c", "b")):
-        ledger.tell(event(key, ModelEventKind.MERGED_INTO, merged_into=into))
-    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
-    lead = ledger.commands["a"]
-    context = context_of(lead, ledger, lambda one: one.command_id in over)
+        book.tell(event(key, ModelEventKind.MERGED_INTO, merged_into=into))
+    book.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    lead = book.commands["a"]
+    context = context_of(lead, book, lambda one: one.command_id in over)
     assert (context.missing_labels, context.drift) == (40, Drift(("city=Delhi",), 70 - CLOCKS_APART_MS))
     over |= {"b", "c"}
-    assert context_of(lead, ledger, lambda one: one.command_id in over).drift == NO_DRIFT
-    ledger.order(command("now", reason="operator"))
-    now = ledger.commands["now"]
-    assert context_of(now, ledger, lambda _: True).waiting == ()
-    (waiting,) = context_of(now, ledger, lambda _: False).waiting
+    assert context_of(lead, book, lambda one: one.command_id in over).drift == NO_DRIFT
+    book.order(command("now", reason="operator"))
+    now = book.commands["now"]
+    assert context_of(now, book, lambda _: True).waiting == ()
+    (waiting,) = context_of(now, book, lambda _: False).waiting
     assert (waiting.command, waiting.drift) == (lead, Drift(("city=Pune", "city=Delhi"), 60 - CLOCKS_APART_MS))
 
 
 def test_a_drift_whose_run_was_refused_waits_for_labels_from_after_the_refusal():
-    ledger, over = Ledger("m"), set()
+    book, over = OrderBook("m"), set()
     for key, city, at in (("a", "Pune", 60), ("b", "Delhi", 80), ("old", "Delhi", 1), ("again", "Pune", 60)):
-        ledger.order(command(key, segment=f"city={city}", requested_at=at))
-    ledger.order(command("elsewhere", segment="city=Delhi", requested_at=80, champion_version="7"))
+        book.order(command(key, segment=f"city={city}", requested_at=at))
+    book.order(command("elsewhere", segment="city=Delhi", requested_at=80, champion_version="7"))
     for key, at in (("a", 500), ("old", 600), ("elsewhere", 700)):
         refused = event(key, ModelEventKind.REJECTED).to_dict()
-        ledger.tell(ModelEvent.from_dict({**refused, "occurred_at": at}))
-    ledger.tell(event("b", ModelEventKind.MERGED_INTO, merged_into="again"))
+        book.tell(ModelEvent.from_dict({**refused, "occurred_at": at}))
+    book.tell(event("b", ModelEventKind.MERGED_INTO, merged_into="again"))
     over.add("old")
-    drift = context_of(ledger.commands["again"], ledger, lambda one: one.command_id in over).drift
+    drift = context_of(book.commands["again"], book, lambda one: one.command_id in over).drift
     assert drift.segments == ("city=Pune", "city=Delhi")
     assert drift.since == 60 - CLOCKS_APART_MS
     assert drift.labels_from == {"city=Pune": 500, "city=Delhi": 60 - CLOCKS_APART_MS}
 
 
 def test_an_order_of_a_segment_is_judged_on_it_and_answers_nothing_else():
-    ledger = Ledger("m")
-    ledger.order(command("drift", segment="city=Delhi", requested_at=60))
+    book = OrderBook("m")
+    book.order(command("drift", segment="city=Delhi", requested_at=60))
     for key, segment in (("pune", "city=Pune"), ("all", None), ("again", "city=Pune")):
-        ledger.order(command(key, reason="operator", segment=segment))
-    assert [(one.command_id, run.command_id) for one, run in ledger.foldable()] == [("again", "pune")]
-    context = context_of(ledger.commands["pune"], ledger, lambda _: False)
+        book.order(command(key, reason="operator", segment=segment))
+    assert [(one.command_id, run.command_id) for one, run in book.foldable()] == [("again", "pune")]
+    context = context_of(book.commands["pune"], book, lambda _: False)
     assert (context.drift, context.waiting) == (Drift(("city=Pune",)), ())
-    assert context_of(ledger.commands["all"], ledger, lambda _: False).waiting != ()
+    assert context_of(book.commands["all"], book, lambda _: False).waiting != ()
     offered = command("offered", ModelAction.EVALUATE, reason="operator", segment="city=Pune")
-    assert context_of(offered, ledger, lambda _: False).drift == NO_DRIFT
+    assert context_of(offered, book, lambda _: False).drift == NO_DRIFT
 
 
 def test_a_rollback_comes_before_a_training_and_ends_are_ends():
-    ledger = Ledger("m")
-    ledger.order(command("a"))
-    ledger.order(command("b", ModelAction.ROLLBACK))
-    assert [one.command_id for one in ledger.open] == ["b", "a"]
-    ledger.tell(event("b", ModelEventKind.ROLLED_BACK, model_version="1", serial=3))
-    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
-    assert ledger.deferred == {"a": 40}
-    assert ledger.served == [("1", 3)]
-    ledger.tell(event("a", ModelEventKind.REJECTED))
-    assert not ledger.open
-    assert not ledger.deferred
+    book = OrderBook("m")
+    book.order(command("a"))
+    book.order(command("b", ModelAction.ROLLBACK))
+    assert [one.command_id for one in book.open] == ["b", "a"]
+    book.tell(event("b", ModelEventKind.ROLLED_BACK, model_version="1", serial=3))
+    book.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    assert book.deferred == {"a": 40}
+    assert book.served == [("1", 3)]
+    book.tell(event("a", ModelEventKind.REJECTED))
+    assert not book.open
+    assert not book.deferred
 
 
 def promoted(version: str, serial: int, before: str | None, kind=ModelEventKind.PROMOTED) -> ModelEvent:
@@ -176,54 +176,54 @@ def promoted(version: str, serial: int, before: str | None, kind=ModelEventKind.
 
 def test_a_version_that_was_made_champion_without_an_event_has_served_too():
     """`rxtract up` registers the first one with its alias: what was promoted after it says what was before."""
-    ledger = Ledger("m")
-    ledger.tell(promoted("2", 2, "1"))
-    assert [version for version, _ in ledger.served] == ["1", "2"]
-    ledger.tell(promoted("2", 2, "1"))  # told twice
-    ledger.tell(promoted("3", 3, "2"))
-    ledger.tell(promoted("5", 5, "4"))
-    assert [version for version, _ in ledger.served] == ["1", "2", "3", "4", "5"]
-    assert ledger.before("2", 2) is None
-    assert ledger.before("5", 5) == "4"
+    book = OrderBook("m")
+    book.tell(promoted("2", 2, "1"))
+    assert [version for version, _ in book.served] == ["1", "2"]
+    book.tell(promoted("2", 2, "1"))  # told twice
+    book.tell(promoted("3", 3, "2"))
+    book.tell(promoted("5", 5, "4"))
+    assert [version for version, _ in book.served] == ["1", "2", "3", "4", "5"]
+    assert book.before("2", 2) is None
+    assert book.before("5", 5) == "4"
 
 
 def test_nobody_goes_back_to_a_version_that_a_rollback_left():
-    ledger = Ledger("m")
+    book = OrderBook("m")
     for one in (promoted("2", 2, "1"), promoted("3", 3, "2")):
-        ledger.tell(one)
-    ledger.tell(promoted("2", 4, "3", ModelEventKind.ROLLED_BACK))
-    assert ledger.before("2", 4) == "1"
-    ledger.tell(promoted("3", 5, "2"))  # an operator wants it after all
-    assert ledger.before("3", 5) == "2"
-    ledger.tell(promoted("4", 6, "3"))
-    assert ledger.before("4", 6) == "3"
+        book.tell(one)
+    book.tell(promoted("2", 4, "3", ModelEventKind.ROLLED_BACK))
+    assert book.before("2", 4) == "1"
+    book.tell(promoted("3", 5, "2"))  # an operator wants it after all
+    assert book.before("3", 5) == "2"
+    book.tell(promoted("4", 6, "3"))
+    assert book.before("4", 6) == "3"
 
 
 def test_a_version_that_followed_itself_is_not_what_was_before():
-    ledger = Ledger("m")
+    book = OrderBook("m")
     for one in (promoted("2", 2, "1"), promoted("2", 3, "2")):
-        ledger.tell(one)
-    assert ledger.before("2", 3) == "1"
+        book.tell(one)
+    assert book.before("2", 3) == "1"
 
 
 def test_an_order_that_waits_for_labels_goes_on_waiting_when_another_ends():
-    ledger = Ledger("m")
+    book = OrderBook("m")
     for key in ("a", "b"):
-        ledger.order(command(key))
-    ledger.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
-    assert ledger.lacking == [40]
-    ledger.tell(event("b", ModelEventKind.TRAINING_FAILED))
-    assert ledger.lacking == [40]
-    assert len(ledger.open) == len(ledger.lacking)
-    ledger.tell(event("a", ModelEventKind.REJECTED))
-    assert ledger.lacking == []
+        book.order(command(key))
+    book.tell(event("a", ModelEventKind.TRAINING_DEFERRED, missing_labels=40))
+    assert book.lacking == [40]
+    book.tell(event("b", ModelEventKind.TRAINING_FAILED))
+    assert book.lacking == [40]
+    assert len(book.open) == len(book.lacking)
+    book.tell(event("a", ModelEventKind.REJECTED))
+    assert book.lacking == []
 
 
 def test_the_order_of_commands_and_events_does_not_matter():
-    ledger = Ledger("m")
-    ledger.tell(event("a", ModelEventKind.PROMOTED, model_version="2", serial=2))
-    ledger.order(command("a"))
-    assert not ledger.open
+    book = OrderBook("m")
+    book.tell(event("a", ModelEventKind.PROMOTED, model_version="2", serial=2))
+    book.order(command("a"))
+    assert not book.open
 
 
 def test_an_order_against_a_former_champion_is_void():
@@ -241,12 +241,12 @@ def test_quality_has_fallen_only_when_the_intervals_do_not_touch():
 
 
 def test_an_order_for_another_model_has_its_end_too():
-    ledger = Ledger("m")
-    ledger.order(command("a", model_name="other"))
+    book = OrderBook("m")
+    book.order(command("a", model_name="other"))
     failed = event("a", ModelEventKind.TRAINING_FAILED).to_dict()
-    ledger.tell(ModelEvent.from_dict({**failed, "model_name": "other", "metrics": {"annotations_read": 9.0}}))
-    assert not ledger.open
-    assert ledger.learnt == 0
+    book.tell(ModelEvent.from_dict({**failed, "model_name": "other", "metrics": {"annotations_read": 9.0}}))
+    assert not book.open
+    assert book.learnt == 0
 
 
 def test_the_newest_measurement_over_all_notes_counts():

@@ -41,7 +41,7 @@ class End:
 
 
 @dataclass(slots=True)
-class Ledger:
+class OrderBook:
     """The orders of one model.
 
     Attributes:

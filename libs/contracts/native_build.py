@@ -1,6 +1,7 @@
-"""Compile native/*.c into src/clinical_ner/_native while the wheel (or the editable install) is built.
+"""Compiles a package's native/*.c into its src/PACKAGE/_native while its wheel (or its editable install) is built.
 
-The compiler is $CC, else `cc` from PATH, else the one in the `ziglang` wheel, so that no system package is needed.
+The compiler is $CC, else `cc` from PATH, else the one in the `ziglang` wheel, so that no system package is needed. $CFLAGS
+come last: `CFLAGS="-O0 -g"` is a build for a debugger.
 """
 
 from __future__ import annotations
@@ -42,21 +43,22 @@ def compiler() -> list[str] | None:
     return None
 
 
-def compile_library(root: Path, extra: tuple[str, ...] = ()) -> Path:
+def compile_library(root: Path, package: str, extra: tuple[str, ...] = ()) -> Path:
     """Compile the sources under `root` and return the library's path; RuntimeError with the compiler's words."""
     command = compiler()
     if command is None:
-        raise RuntimeError("clinical-ner needs a C compiler: install `cc`, or `pip install ziglang`, and build again")
-    library = root / "src" / "clinical_ner" / "_native" / "libclinical_ner.so"
+        raise RuntimeError(f"{package} needs a C compiler: install `cc`, or `pip install ziglang`, and build again")
+    library = root / "src" / package / "_native" / f"lib{package}.so"
     library.parent.mkdir(parents=True, exist_ok=True)
     sources = sorted(str(path) for path in (root / "native").glob("*.c"))
     unfinished = library.with_name(f"{library.name}.{os.getpid()}.part")
+    flags = (*FLAGS, *extra, *shlex.split(os.environ.get("CFLAGS", "")))
     result = subprocess.run(
-        [*command, *FLAGS, *extra, "-o", str(unfinished), *sources, "-lm"], capture_output=True, text=True, check=False
+        [*command, *flags, "-o", str(unfinished), *sources, "-lm"], capture_output=True, text=True, check=False
     )
     if result.returncode:
         unfinished.unlink(missing_ok=True)
-        raise RuntimeError(f"the C compiler {command[0]} failed on clinical-ner:\n{result.stderr[-2000:]}")
+        raise RuntimeError(f"the C compiler {command[0]} failed on {package}:\n{result.stderr[-2000:]}")
     unfinished.replace(library)
     return library
 
@@ -74,12 +76,13 @@ class CompileNative(BuildHookInterface):  # type: ignore[type-arg,misc]
         """Run before the wheel is packed, for editable installs too."""
         if self.target_name != "wheel":
             return
-        compile_library(Path(self.root))
+        package = self.config["package"]
+        compile_library(Path(self.root), package)
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
-        build_data["artifacts"].append("src/clinical_ner/_native/*.so")
+        build_data["artifacts"].append(f"src/{package}/_native/*.so")
 
 
 if __name__ == "__main__":
-    print(compile_library(Path(__file__).resolve().parent, tuple(sys.argv[1:])))  # noqa: T201
+    print(compile_library(Path.cwd(), sys.argv[1], tuple(sys.argv[2:])))  # noqa: T201

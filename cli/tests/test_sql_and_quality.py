@@ -142,6 +142,12 @@ def test_a_ready_question_hides_rows_on_few_patients(records):
     assert "uti" not in run("sql", "--records", records, "--least-patients", "7", "diseases-by-city-and-week").output
 
 
+def test_a_name_that_is_no_ready_question_is_answered_with_those_that_are(records):
+    said = str(run("sql", "--records", records, "treatments-by-disease").exception)
+    assert "no ready question 'treatments-by-disease'" in said
+    assert "treatments-per-disease" in said
+
+
 @pytest.mark.parametrize(
     "question",
     ["SELEC", "SELECT nope FROM notes", "", "SELECT 1; SELECT 2", "SELECT * FROM read_text('/etc/hostname')"],

@@ -67,7 +67,7 @@ WIDE = {"stack", "inference", "monitoring", "review"}
 STYLE = """
 @page { size: A4; margin: 17mm 16mm 18mm 16mm }
 @page wide { size: A4 landscape; margin: 12mm 12mm 16mm 12mm }
-html { font: 9.6pt/1.42 "DejaVu Sans", sans-serif; color: #1c2430; hyphens: auto }
+html { font: 9.5pt/1.4 "DejaVu Sans", sans-serif; color: #1c2430; hyphens: auto }
 h1 { font-size: 19pt; margin: 0 0 5mm; color: #1d3557; break-before: page; border-bottom: 1.2pt solid #1f7a7a; padding-bottom: 2mm }
 h2 { font-size: 13pt; margin: 7mm 0 2mm; color: #1d3557; break-after: avoid }
 h3 { font-size: 10.8pt; margin: 5mm 0 1.5mm; break-after: avoid }

@@ -85,7 +85,7 @@ def test_a_comment_and_the_guideline_go_with_the_decision_and_a_lead_reads_it(
     expect(desk.page.locator("[data-version]")).to_have_text(f"version {SHIPPED_VERSION}", timeout=WAIT_MS)
     desk.press(",")
     desk.page.get_by_label("What is the question?").fill("Is this a brand?")
-    desk.page.get_by_role("button", name="Keep").click()
+    desk.press("Control+Enter")  # no mouse, no Tab
     expect(desk.page.locator("[data-do='comment']")).to_contain_text("Comment ✓")
     desk.page.locator("#paper").focus()
     desk.press("Enter")
@@ -107,8 +107,9 @@ def test_notes_are_found_by_their_words_and_the_queue_is_worked_in_part(rig: Rig
     desk.hold(3)
     desk.press("/")
     page = desk.page
-    page.locator("#find [name=text]").fill("HAYstack")
-    page.get_by_role("button", name="Search the words").click()
+    expect(page.locator("#find [name=text]")).to_be_focused()
+    page.keyboard.type("HAYstack")
+    page.keyboard.press("Enter")
     expect(page.locator(".found li")).to_have_count(1, timeout=WAIT_MS)
     expect(page.locator(".found li span")).to_contain_text("Needle in a haystack")
     page.locator(".found button").click()
@@ -187,4 +188,6 @@ def test_the_training_judges_answers_and_publishes_nothing(rig: Rig, desk: DeskP
         page.get_by_role("button", name="Go on").click()
     expect(title).to_have_text("The training is done", timeout=WAIT_MS)
     expect(page.locator("[data-teaches]")).to_have_text(re.compile("1 of 5 right"))
+    expect(page.get_by_role("button", name="Go on")).to_be_hidden()  # it would lead to an empty queue
+    expect(page.locator("#training").get_by_role("link", name="To the desk")).to_be_focused()
     assert rig.said() == []

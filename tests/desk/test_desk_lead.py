@@ -38,6 +38,8 @@ def test_a_lead_edits_the_guideline_adds_people_and_reserves_notes(rig: Rig, lea
     expect(page.locator("#token")).to_be_visible(timeout=WAIT_MS)
     token = page.locator("#token code").text_content()
     assert hash_token(str(token)) in (rig.folder / "tokens").read_text()
+    expect(page.locator("#people tbody th").filter(has_text="nina")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#reserve option[value=nina]")).to_have_count(1)
     page.locator("#reserve [name=city]").fill("Pune")
     page.locator("#reserve [name=people]").select_option("ben")
     page.get_by_role("button", name="Reserve", exact=True).click()

@@ -10,6 +10,7 @@ import pytest
 from deploy.answers import make
 
 A4_PT = (595, 842)
+LEAST_CHARS = 300  # a figure and its title have more
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,11 @@ def test_each_page_is_a4_and_has_its_picture(document):
     assert {tuple(sorted(round(one) for one in page.get_size())) for page in document} == {A4_PT}
     pictures = sorted(path.name for path in make.OUT.glob("page-*.png"))
     assert pictures == [f"page-{number:02}.png" for number in range(1, len(document) + 1)]
+
+
+def test_no_page_holds_a_line_or_two_alone(document):
+    texts = [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
+    assert {number: text for number, text in enumerate(texts, 1) if len(text) < LEAST_CHARS} == {}
 
 
 def test_every_font_is_in_it(document):

@@ -71,6 +71,8 @@ def sql(
             f"{' or '.join(map(str, folders))} cannot be read ({error.strerror}): look at who may read it and its manifest.json"
         ) from None
     except duckdb.Error as error:
+        if len(question.split()) == 1:
+            raise UserError(f"no ready question {question!r}: one of {', '.join(READY_BY_NAME)}, or a SELECT") from None
         raise UserError(
             f"{error}".splitlines()[0]
             + "; the tables are notes, entities, facts, relations, pairs, codes and coded_facts"

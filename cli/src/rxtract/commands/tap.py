@@ -77,7 +77,7 @@ def as_object(seen: Seen) -> dict[str, Any]:
 
 
 def describe(seen: Seen) -> RenderableType:
-    """Return a record for the eye: its place, its reason where it is a dead letter, its text with entities in colour."""
+    """Return a record for the eye: its place, its reason where it is a dead letter, its text or entities in colour, then its other fields."""
     head = Text.assemble((f"{seen.partition}:{seen.offset} ", "dim"), (_key(seen), "cyan"))
     if seen.topic.endswith(DLQ_SUFFIX):
         head.append(f"  {seen.header('rxtract.reason') or 'no reason'}", style="bold red")
@@ -88,8 +88,6 @@ def describe(seen: Seen) -> RenderableType:
     text = body.pop("text", None)
     entities = body.pop("entities", None)
     sealed = body.pop("sealed", None)
-    head.append("\n  ")
-    head.append(", ".join(f"{name}={_short(value)}" for name, value in body.items() if value not in (None, "")), "dim")
     if sealed is not None:
         head.append(f"\n  {_why_sealed(seen)}", "yellow")
     if text is not None:
@@ -97,8 +95,20 @@ def describe(seen: Seen) -> RenderableType:
     elif entities is not None:
         for entity in seen.record.entities:
             head.append("\n  ").append(highlight(entity.text, [Highlight(str(entity.label), 0, len(entity.text))]))
-            head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim")
+            head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim").append(_unusual(entity))
+    head.append("\n  ")
+    head.append(", ".join(f"{name}={_short(value)}" for name, value in body.items() if value not in (None, "")), "dim")
     return head
+
+
+def _unusual(entity: Any) -> str:
+    """What an entity's assertion says beside present, current, of the patient."""
+    assertion = getattr(entity, "assertion", None)
+    if assertion is None:
+        return ""
+    words = (str(word) for word in (assertion.status, assertion.time, assertion.experiencer))
+    shown = [word.lower() for word in words if word not in {"PRESENT", "CURRENT", "PATIENT", "UNKNOWN"}]
+    return " " + " ".join(shown) if shown else ""
 
 
 def _why_sealed(seen: Seen) -> str:

@@ -14,6 +14,13 @@ function complain(words) {
   if (words) say("");
 }
 
+// What is shown must not pass for the answer to what is being typed.
+function outdate() {
+  if (at("result").hidden || at("result").dataset.outdated) return;
+  at("result").dataset.outdated = "true";
+  say("The note has changed: press Extract to read it again.");
+}
+
 async function ask() {
   const text = at("note").value;
   const mine = ++asked;
@@ -38,6 +45,8 @@ async function ask() {
   if (mine !== asked) return;
   if (!answer.ok) return complain(why(found));
   show(found.normalised_text ?? text, found, performance.now() - began);
+  delete at("result").dataset.outdated;
+  if (at("note").value !== text) outdate();
 }
 
 function why(found) {
@@ -61,6 +70,7 @@ function choose(index) {
   at("example").selectedIndex = number;
   at("note").value = examples[number].text;
   if (!needsToken || at("token").value) ask();
+  else outdate();
 }
 
 async function begin() {
@@ -69,6 +79,7 @@ async function begin() {
   at("note").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
   });
+  at("note").addEventListener("input", outdate);
   at("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(at("json").textContent);
     say("JSON copied.");

@@ -10,6 +10,11 @@ export class CommentBox {
       this._keep(this._words.value.trim());
       dialog.close();
     });
+    this._words.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      dialog.querySelector("form").requestSubmit();
+    });
     dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());
   }
 

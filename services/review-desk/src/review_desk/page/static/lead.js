@@ -3,6 +3,7 @@
 import { percent } from "./paper.js";
 import { placeOf, Server } from "./server.js";
 
+const SEEN_EVERY_MS = 500, SEEN_TRIES = 40; // the desk reads its file of tokens again every few seconds
 const find = (selector) => document.querySelector(selector);
 const server = new Server(find('meta[name="csrf"]').content);
 let basedOn = null;
@@ -60,7 +61,7 @@ async function showHeld() {
   const { people } = await server.get("/api/trust");
   const held = people.filter((one) => one.held);
   find("#held tbody").replaceChildren(...held.map(heldRow));
-  find("#held .wide").hidden = !held.length;
+  find("#held .wide").hidden = find("#held [data-why]").hidden = !held.length;
   find("#held [data-none]").hidden = held.length > 0;
   const before = people.filter((one) => !one.held && one.state in LOOKED);
   find("#held details").hidden = !before.length;
@@ -173,7 +174,17 @@ find("#add").addEventListener("submit", async (event) => {
   find("#token b").textContent = asked.name;
   find("#token code").textContent = made.token;
   event.target.reset();
+  await showWhoCame(asked.name);
 });
+
+// A token is in its file before the desk knows the person.
+async function showWhoCame(name) {
+  for (let left = SEEN_TRIES; left > 0; left -= 1) {
+    if ([...find("#reserve [name=people]").options].some((one) => one.value === name)) return;
+    await new Promise((resolve) => setTimeout(resolve, SEEN_EVERY_MS));
+    await showPeople().catch(() => {}); // the next try asks again
+  }
+}
 
 find("#reserve").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -25,8 +25,11 @@ export class Training {
     this._dialog.querySelector("h2").textContent = title;
     this._dialog.querySelector("ul").replaceChildren(...lines);
     this._dialog.querySelector("[data-teaches]").textContent = words;
-    this._dialog.querySelector("[data-again]").hidden = this._dialog.querySelector("a").hidden = !end;
+    const desk = this._dialog.querySelector("a"), further = this._dialog.querySelector(".primary");
+    this._dialog.querySelector("[data-again]").hidden = desk.hidden = !end;
+    further.hidden = end; // behind the last note lies nothing to go on to
     if (!this._dialog.open) this._dialog.showModal();
+    if (end) desk.focus();
   }
 
   async _restart() {

@@ -62,11 +62,11 @@ def attributes(extractor: FeatureExtractor, config: TrainingConfig, text: str) -
     return valued(extractor.attributes(arrays.points, arrays.starts, arrays.ends), Everything(), config.bag_value)
 
 
-def random_weights(model: bytes, seed: int) -> bytes:
+def random_weights(model: bytes, seed: int, spread: float = 0.7) -> bytes:
     """The same features with random weights."""
     features, *_ = crfsuite_file._features(model)
     changed = features.copy()
-    changed["weight"] = np.random.default_rng(seed).normal(0, 0.7, len(features))
+    changed["weight"] = np.random.default_rng(seed).normal(0, spread, len(features))
     start = crfsuite_file._HEADER.unpack_from(model)[7] + 12
     return model[:start] + changed.tobytes() + model[start + changed.nbytes :]
 
@@ -206,6 +206,17 @@ def test_a_note_is_decoded_alike_alone_and_among_others(instructions, tmp_path):
     assert together.counts.tolist() == np.concatenate([each.counts for each in alone]).tolist()
     assert together.note_scores.tolist() == np.concatenate([each.note_scores for each in alone]).tolist()
     assert len(together.entities) > 1_000
+
+
+@pytest.mark.parametrize("scheme", ["inside-last", "bilou"])
+def test_weights_that_no_training_gives_leave_all_finite(scheme, instructions, tmp_path):
+    config, extractor, model = random_model(4, scheme, tmp_path)
+    decoder, _ = decoder_of(config, extractor, random_weights(model, 4, spread=60.0))
+    for size in (1, 5, 60):
+        arrays = token_arrays(" ".join(random.Random(size).choices(WORDS, k=size)))
+        _, marginals = decoder.marginals(arrays.points, arrays.starts, arrays.ends)
+        assert np.isfinite(marginals).all()
+        assert marginals.min() >= 0
 
 
 def test_a_wrong_weight_is_noticed(tmp_path):

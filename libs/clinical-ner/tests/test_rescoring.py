@@ -275,6 +275,23 @@ def test_no_candidate_is_outside_its_text_and_odd_texts_are_harmless(tables):
     assert len(tokenise("fever " * 3_000)) == 3_000
 
 
+def test_a_note_is_judged_alike_alone_and_among_others(tables, composed):
+    """Bit for bit, and with the trees that a model has or without."""
+    rng = random.Random(2)
+    sentences = [note.text for note in composed(60, seed=4)]
+    texts = ["", "HTN", *(" ".join(rng.sample(sentences, rng.randint(1, 20))) for _ in range(60))]
+    columns, right = rows_of(400, 2)
+    for rescorer in (untrained(NAMES), fitted(untrained(NAMES), columns, right, 1)):
+        decoder = Decoder(replace(tables, rescorer=replace(rescorer, numbers=np.array([0.3, 0.4, 1e-4]))))
+        together, alone = decoder.decode(texts), [decoder.decode([text]) for text in texts]
+        assert together.entities[:, 1:].tolist() == np.concatenate([each.entities[:, 1:] for each in alone]).tolist()
+        assert together.confidences.tolist() == np.concatenate([each.confidences for each in alone]).tolist()
+        assert together.note_scores.tolist() == np.concatenate([each.note_scores for each in alone]).tolist()
+        found, mine = decoder.candidates(texts), [decoder.candidates([text]) for text in texts]
+        assert found.columns.tolist() == np.concatenate([each.columns for each in mine]).tolist()
+        assert len(together.entities) > 100
+
+
 def test_annotated_spans_are_right_and_others_are_not(tables):
     from clinical_ner.rescoring import rightness
 

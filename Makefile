@@ -164,7 +164,7 @@ alerts-test: $(READY) tools ## fire every alert by a real fault on the live stac
 	@$(BIN)/python deploy/alerts/run.py
 
 .PHONY: images
-images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1), check and weigh them
+images: $(READY) ## build every image with Docker (DOCKER=..., TRACING=1, POSTGRES=1), check and weigh them
 	@$(BIN)/uv run --quiet --no-project --isolated --with-requirements requirements/deploy.txt hadolint Dockerfile
 	@$(BIN)/python deploy/images.py
 

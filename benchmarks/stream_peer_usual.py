@@ -13,12 +13,14 @@ from pathlib import Path
 import sklearn_crfsuite
 from decode import NotebookWay, spans_of
 from stream_peer_faust import run
-from stream_trivial import TrivialEntity, TrivialNote, TrivialNumbers
+from stream_trivial import TrivialEntity, TrivialNote, TrivialNumbers, TrivialTagger
 from stream_work import Task, Work
 
 
 class NotebookTagger:
-    """A notebook's CRF in the shape that the shared work asks for."""
+    """A notebook's CRF in the shape that the shared work asks for. It knows no rules."""
+
+    rules_version = TrivialTagger.rules_version
 
     def __init__(self, path: Path) -> None:
         self._crf = sklearn_crfsuite.CRF(model_filename=str(path))

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from contracts import files
 from contracts.records import EntitiesExtracted, ModelRef, NoteAccepted, ReviewRequested, StatisticsObserved
@@ -16,7 +16,7 @@ from contracts.wire import Deserializer, Serializer
 from extractor.columns import ColumnExtraction, PlainCodecs
 from extractor.domain.extraction import extracted
 from extractor.domain.sampling import OpenEpisodes, Sampling, SamplingRates
-from serving.tagging import LoadedModel
+from serving.tagging import LoadedModel, TaggedNote
 from stream_trivial import TrivialTagger
 
 MODEL = ModelRef(name="fixed", version="0", serial=0)
@@ -63,10 +63,21 @@ class OneSchema:
         return files.schema_text(NoteAccepted.SCHEMA_NAME)
 
 
+class TagsNotes(Protocol):
+    """As much of a tagger as `Work` asks."""
+
+    @property
+    def rules_version(self) -> str:
+        """As `serving.tagging.Tagger` has it."""
+
+    def tag(self, texts: Sequence[str]) -> Sequence[TaggedNote]:
+        """Tag texts."""
+
+
 class Work:
     """Note bytes in, event bytes out."""
 
-    def __init__(self, task: Task, tagger: Any = None) -> None:
+    def __init__(self, task: Task, tagger: TagsNotes | None = None) -> None:
         registry = OneSchema(subject_of(task.input_topic), task.note_schema_id)
         self._decode = Deserializer.for_topic(NoteAccepted, registry, task.input_topic)  # type: ignore[arg-type]
         self._encode = Serializer(EntitiesExtracted, task.event_schema_id)

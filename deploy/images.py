@@ -1,6 +1,6 @@
 """Build the image of every service and of the command line, and hold each to its rules: ``python deploy/images.py [NAME ...]``.
 
-DOCKER names the client (default `docker`), TRACING=1 adds OpenTelemetry. Prints a Markdown table of sizes, the one of docs/deploy.md.
+DOCKER names the client (default `docker`), TRACING=1 adds OpenTelemetry, POSTGRES=1 the client of a key store in PostgreSQL. Prints a Markdown table of sizes, the one of docs/deploy.md.
 """  # noqa: INP001
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ DOCKER = os.environ.get("DOCKER", "docker").split()
 REPOSITORY = os.environ.get("RXTRACT_IMAGES", "rxtract")
 BASE = "python:3.11-slim-bookworm"
 LIMITS_MB = {"extractor": 300}
-"""What an image may weigh with its base."""
+"""What an image may weigh with its base, without extras."""
+EXTRAS = ("TRACING", "POSTGRES")
 ABSENT = {"extractor": ("pandas", "sklearn", "scipy", "mlflow")}
 """What must not be importable in an image."""
 NOT_STARTED = 2
@@ -48,7 +49,7 @@ def build(name: str, network: str = "default") -> str:
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
     ).stdout.strip()
     values = {"SERVICE": name, "VERSION": version(), "REVISION": revision or "unknown"}
-    values["TRACING"] = os.environ.get("TRACING", "")
+    values |= {extra: os.environ.get(extra, "") for extra in EXTRAS}
     arguments = [word for key, value in values.items() for word in ("--build-arg", f"{key}={value}")]
     target = "cli" if name == "cli" else "service"
     result = docker("build", "--network", network, "--target", target, *arguments, "--tag", tag, ".", check=False)

@@ -57,6 +57,14 @@ if [ "${1:-}" = checks ]; then
   exit 0
 fi
 
+# A command of PATH, or files by a pattern: Debian keeps PostgreSQL's server out of PATH.
+there() {
+  case "$1" in
+    /*) compgen -G "$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 # tool | Debian package | what is left out without it
 needed() {
   if [ "${1:-}" = dot ]; then
@@ -74,6 +82,7 @@ needed() {
   echo "chromium|chromium|the tests of the review desk and control pages"
   echo "promtool|prometheus|the tests of the Prometheus rules"
   echo "amtool|prometheus-alertmanager|the test of the alert routing"
+  there initdb || echo "/usr/lib/postgresql/*/bin/initdb|postgresql|the tests of a key store in PostgreSQL"
 }
 
 as_root=""
@@ -84,11 +93,11 @@ fi
 missing=""
 while IFS='|' read -r tool package without; do
   [ -n "$tool" ] || continue
-  command -v "$tool" >/dev/null && continue
+  there "$tool" && continue
   if [ "$as_root" != none ] && command -v apt-get >/dev/null; then
     echo "tools: installing $package"
     { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 || true
-    command -v "$tool" >/dev/null && continue
+    there "$tool" && continue
   fi
   echo "tools: no $tool; left out: $without (install the package $package)"
   missing="$missing $tool"

@@ -1,4 +1,4 @@
-"""Write the hash-locked requirements: one file for development, one for each thing that runs, one for what tracing adds.
+"""Write the hash-locked requirements: one file for development, one for each thing that runs, one for what each extra adds.
 
 Local packages are left out of a lock (they are installed from the checkout) and replaced by their own dependencies.
 Run `make lock`; it needs `uv` in the environment.
@@ -75,8 +75,9 @@ def main() -> None:
     for folder in runnable:
         name = "rxtract" if folder == "cli" else f"rxtract-{folder}"
         compile_lock(folder, third_party(name, frozenset(), packages), upgrade=upgrade)
-    tracing = third_party("rxtract-runtime", frozenset({"tracing"}), packages)
-    compile_lock("tracing", tracing - third_party("rxtract-runtime", frozenset(), packages), upgrade=upgrade)
+    for name, extra in (("rxtract-runtime", "tracing"), ("rxtract-sealing", "postgres")):
+        more = third_party(name, frozenset({extra}), packages)
+        compile_lock(extra, more - third_party(name, frozenset(), packages), upgrade=upgrade)
 
 
 if __name__ == "__main__":

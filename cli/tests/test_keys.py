@@ -146,3 +146,30 @@ def test_a_letter_that_nobody_here_can_open_is_not_replayed():
     finally:
         module._send = original
     assert (found.sent, found.unreadable, sent) == (0, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("topic", "line"),
+    [
+        (
+            "notes.accepted.v1",
+            "its words are sealed: the patient was erased, or this command has no keys: set RXTRACT_KEY_STORE_FILE",
+        ),
+        ("entities.coded.v1", "its words are sealed: entities.extracted.v1 shows them"),
+    ],
+)
+def test_a_record_without_its_words_says_why_and_shows_no_ciphertext(topic, line):
+    from contracts import files, records
+    from contracts.topics import load_topics
+    from runtime.kafka.seen import Seen
+    from rxtract.commands.tap import describe
+
+    kind = getattr(records, load_topics()[topic].record)
+    example = kind.from_json(files.example_files(topic)[0].read_text("utf-8")).to_dict()
+    record = kind.from_dict(
+        example | {"sealed": b"\x01ciphertext", "encryption_key_id": "k"} | ({"text": ""} if "text" in example else {})
+    )
+    shown = str(describe(Seen(topic, 0, 0, 0, b"k", b"v", (), record, "")))
+    assert line in shown
+    assert "ciphertext" not in shown
+    assert "sealed" not in str(describe(Seen(topic, 0, 0, 0, b"k", b"v", (), kind.from_dict(example), "")))

@@ -68,9 +68,65 @@ def test_sealed_notes_are_counted_where_nobody_may_open_them(records, monkeypatc
     sink.append([Stretch("t", 0, 6, 7, [{**row, "note_id": "shut", "encryption_key_id": "key-1", "sealed": b"x"}])])
     sink.close()
     monkeypatch.delenv("RXTRACT_KEY_STORE_FILE", raising=False)
+    why = "1 notes are sealed and their words are empty here: set RXTRACT_KEY_STORE_FILE (or RXTRACT_KEY_STORE_URL)"
     ended = run("sql", "SELECT count(*) FROM notes", "--records", records, "--json")
     assert json.loads(ended.stdout) == [{"count_star()": 7}]
-    assert "1 notes are sealed and their words are empty here: set RXTRACT_KEY_STORE_FILE" in ended.stderr
+    assert why in ended.stderr
+    assert why in run("terminology", "gaps", "--records", records, "--json").stderr
+    assert why in run("omop", f"{records}.csv", "--records", records).stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ("master", "RXTRACT_MASTER_KEY_FILE does not hold the master key of this key store"),
+        ("cut", "RXTRACT_MASTER_KEY_FILE line 1 has 40 digits and needs 64"),
+        ("store", "RXTRACT_KEY_STORE_FILE names no key store"),
+        ("time", "the words of note shut cannot be opened: The key store does not have the key to the text"),
+        ("bit", "the words of note shut cannot be opened: The sealed text was changed"),
+        ("", ""),
+    ],
+    ids=["another master key", "a cut master key", "no store", "a store from another time", "a flipped bit", "nothing"],
+)
+def test_words_that_cannot_be_opened_are_one_line_of_every_reader(records, tmp_path, monkeypatch, wrong, line):
+    from sealing import open_keys
+    from sealing.batch import BatchSeals, OpenedNote
+    from sealing.rotation import back_up, initialise
+
+    store, master = tmp_path / "keys.db", tmp_path / "master.key"
+    initialise(store, master)
+    back_up(store, tmp_path / "time.db")
+    key = open_keys(store, master).for_subject("p")
+    with duckdb.connect() as reader:
+        (path,) = Path(records).rglob("*.parquet")
+        row = reader.read_parquet(str(path)).arrow().read_all().to_pylist()[0]
+    identity = f"|{row['source']}|shut|{row['revision']}|{key.key_id}".encode()
+    payload = b"\0".join([*[b"HTN" for _ in row["entities"]], b""]) if row["entities"] else b""
+    (sealed,) = BatchSeals(open_keys(store, master)).sealed(
+        "EntitiesExtracted", [(OpenedNote(b"", key, identity), payload)]
+    )
+    sealed = sealed[:-1] + bytes([sealed[-1] ^ (wrong == "bit")])
+    sink = RecordsAtRest(Path(records))
+    sink.append(
+        [Stretch("t", 0, 6, 7, [{**row, "note_id": "shut", "encryption_key_id": key.key_id, "sealed": sealed}])]
+    )
+    sink.close()
+    (tmp_path / "other.key").write_text("ab" * 32)
+    (tmp_path / "cut.key").write_text(master.read_text()[:40])
+    files = {"master": tmp_path / "other.key", "cut": tmp_path / "cut.key"}
+    monkeypatch.setenv("RXTRACT_MASTER_KEY_FILE", str(files.get(wrong, master)))
+    stores = {"store": tmp_path / "none.db", "time": tmp_path / "time.db"}
+    monkeypatch.setenv("RXTRACT_KEY_STORE_FILE", str(stores.get(wrong, store)))
+    out = tmp_path / "out.csv"
+    for words in (("sql", "SELECT text FROM entities"), ("omop", str(out)), ("terminology", "gaps")):
+        ended = run(*words, "--records", records)
+        if not wrong:
+            assert ended.exit_code == 0, (words, ended.output, ended.exception)
+            continue
+        assert isinstance(ended.exception, UserError), (words, ended.exception)
+        assert str(ended.exception).startswith(line), words
+        assert "\n" not in str(ended.exception)
+    assert out.exists() is not bool(wrong), "no half file is left"
 
 
 def test_sql_answers_in_json_and_as_a_table(records):

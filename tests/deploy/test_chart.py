@@ -1,10 +1,14 @@
 """The chart renders what Kubernetes' restricted level takes, and refuses wrong values."""
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -597,7 +601,164 @@ def test_sealing_gives_store_and_master_key_to_who_seals_and_to_nobody_else():
         assert volumes["master-key"]["secret"] == {"secretName": "rxtract-master", "defaultMode": 0o440}
 
 
-def test_sealing_without_a_claim_is_refused_and_off_tells_nobody():
-    refused = helm("template", "r", str(CHART), **{"sealing.enabled": True})
-    assert "sealing.existingClaim is empty" in refused.stderr
+DATABASE = {
+    "sealing.enabled": True, "sealing.postgres.existingSecret": "rxtract-keys", "networkPolicy.egress.postgres.ports": [5432]
+}  # fmt: skip
+
+
+def test_with_the_key_store_in_a_database_pods_need_no_disk_and_the_trainer_may_only_read():
+    urls = {}
+    for deployment in of_kind(render(**DATABASE), "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        told = {one["name"]: one for one in container["env"]}
+        assert "RXTRACT_KEY_STORE_FILE" not in told
+        assert not [one for one in pod["volumes"] if one["name"] == "keystore"]
+        if "RXTRACT_SEALING" in told:
+            name = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
+            secret = told["RXTRACT_KEY_STORE_URL"]["valueFrom"]["secretKeyRef"]
+            urls[name] = (secret["name"], secret["key"])
+            assert told["RXTRACT_MASTER_KEY_FILE"]["value"] == "/etc/rxtract/master_key/key"
+    seal = dict.fromkeys(("ingestor", "extractor", "review-desk", "scorekeeper"), ("rxtract-keys", "sealer"))
+    assert urls == seal | {"trainer": ("rxtract-keys", "reader")}
+    rules = [
+        rule for policy in of_kind(render(**DATABASE), "NetworkPolicy") for rule in policy["spec"].get("egress", [])
+    ]
+    assert 5432 in [port["port"] for rule in rules for port in rule.get("ports", [])]
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({}, "sealing.postgres.existingSecret and sealing.existingClaim are empty"),
+        ({"sealing.existingClaim": "keys", **DATABASE}, "are both set: keep one"),
+        (
+            {"sealing.existingClaim": "keys", "sealing.masterKey.secret": ""},
+            "sealing.masterKey.secret is empty: name the secret",
+        ),
+        (
+            {"sealing.existingClaim": "keys", "sealing.masterKey.key": ""},
+            "sealing.masterKey.key is empty: name the secret",
+        ),
+        ({"sealing.postgres.existingSecret": "keys"}, "networkPolicy.egress.postgres is not: open the server's port"),
+    ],
+    ids=["no store", "two stores", "no secret", "no key", "closed port"],
+)
+def test_sealing_that_could_not_work_is_refused_with_one_line(values, line):
+    refused = helm("template", "r", str(CHART), **{"sealing.enabled": True, **values})
+    assert refused.returncode != 0
+    assert line in refused.stderr
+    assert len([one for one in refused.stderr.splitlines() if one and "--debug" not in one]) == 1, refused.stderr
     assert "RXTRACT_SEALING" not in json.dumps(render())
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """As much of an API server as Helm asks when it looks a secret up; gives what starts one with these secrets."""
+    servers = []
+
+    def with_secrets(**secrets):
+        found = {
+            name: {key: base64.b64encode(value.encode()).decode() for key, value in one.items()}
+            for name, one in secrets.items()
+        }
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(ApiServer, found))
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "notes"}}],
+        }  # fmt: skip
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        return str(tmp_path / "kubeconfig")
+
+    yield with_secrets
+    for server in servers:
+        server.shutdown()
+
+
+class ApiServer(BaseHTTPRequestHandler):
+    def __init__(self, secrets, *arguments):
+        self.secrets = secrets
+        super().__init__(*arguments)
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        kinds = [
+            {"name": f"{kind.lower()}s", "kind": kind, "namespaced": True, "verbs": ["get"]}
+            for kind in ("Secret", "ServiceAccount")
+        ]
+        answers = {
+            "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/apis": {"kind": "APIGroupList", "groups": []},
+            "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": kinds},
+            "/api/v1/namespaces/notes/serviceaccounts/default": {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "default"},
+            },
+        }
+        for name, data in self.secrets.items():
+            answers[f"/api/v1/namespaces/notes/secrets/{name}"] = {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name},
+                "data": data,
+            }
+        answer = answers.get(
+            path, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+        )
+        body = json.dumps(answer).encode()
+        self.send_response(200 if path in answers else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+MASTER = {"rxtract-master": {"key": "ab" * 32 + "\n"}}
+URLS = {"rxtract-keys": {"sealer": "postgresql://s@h/d", "reader": "postgresql://r@h/d"}}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "line"),
+    [
+        (MASTER | URLS, ""),
+        ({"rxtract-master": {"key": "ab" * 32 + "\n" + "cd" * 32 + "\n"}} | URLS, ""),
+        (URLS, "namespace notes has no secret rxtract-master with something in its key key"),
+        ({"rxtract-master": {"key": ""}} | URLS, "has no secret rxtract-master with something in its key key"),
+        ({"rxtract-master": {"other": "ab" * 32}} | URLS, "has no secret rxtract-master with something in its key key"),
+        ({"rxtract-master": {"key": "ab" * 31}} | URLS, "is no master key, 64 hexadecimal digits a line"),
+        (MASTER, "has no secret rxtract-keys with the key sealer"),
+        (MASTER | {"rxtract-keys": {"sealer": "postgresql://s@h/d"}}, "has no secret rxtract-keys with the key reader"),
+    ],
+    ids=["all there", "during a rotation", "none", "empty", "another key", "cut", "no urls", "one url"],
+)
+def test_at_an_install_secrets_that_are_missing_or_empty_are_refused_with_one_line(cluster, secrets, line):
+    arguments = (
+        "template",
+        "r",
+        str(CHART),
+        "--dry-run=server",
+        "--namespace",
+        "notes",
+        "--kubeconfig",
+        cluster(**secrets),
+    )
+    done = helm(*arguments, **DATABASE)
+    if not line:
+        assert done.returncode == 0, done.stderr
+        return
+    assert line in done.stderr, done.stderr
+    assert "ab" * 31 not in done.stderr
+    assert (
+        helm(
+            "template", "r", str(CHART), "--dry-run=server", "--namespace", "notes", "--kubeconfig", arguments[-1]
+        ).returncode
+        == 0
+    )

@@ -14,6 +14,7 @@ from runtime.service.known_variables import OF_TOOLS
 from runtime.service.settings import variable_name
 from runtime.service.settings_reference import is_secret, settings_of
 from rxtract.deployment import GROUPED
+from terminology import store
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -108,6 +109,19 @@ def test_compose_and_chart_tell_a_service_the_same_own_variables(service):
         "RXTRACT_MASTER_KEY_FILE",
     } & chart_environment(service)["templates"]
     assert compose - made_by_a_template == chart - only_behind_https
+
+
+def test_the_images_of_services_that_read_codes_hold_the_base_table():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    case = re.search(
+        r"case \"\$\{SERVICE\}\" in (\S+)\) install -D -m 0644 /tables/base.table (\S+)/base.table ;;", dockerfile
+    )
+    holding, folder = set(case[1].split("|")), case[2]
+    assert holding == {service for service in SERVICES if "RXTRACT_TERMINOLOGY_DIR" in variables(service)} | {"cli"}
+    told = [COMPOSE["review-desk"], VALUES["services"]["review-desk"]]  # the enricher reads this folder by itself
+    assert [one["environment"]["RXTRACT_TERMINOLOGY_DIR"] for one in told] == [folder, folder]
+    assert str(store()) == f"{sys.prefix}/share/rxtract/terminology"
+    assert folder == "/opt/rxtract/share/rxtract/terminology"
 
 
 @pytest.mark.parametrize("service", SERVICES)

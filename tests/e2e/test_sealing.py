@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 from clinical_ner.config import TrainingConfig
@@ -40,6 +41,8 @@ from sealing.texts import taken_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from embedded_stack.postgres import PostgresServer
 
 pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -77,15 +80,14 @@ def everything(running: Running) -> Iterator[tuple[str, bytes]]:
     deadline = time.monotonic() + 60
     while open_places:
         assert time.monotonic() < deadline, f"not read to the end: {sorted(open_places)}"
-        found = consumer.poll(1.0)
+        for found in consumer.consume(1_000, 1.0):
+            if not found.error():
+                headers = b"".join(name.encode() + (value or b"") for name, value in found.headers() or [])
+                yield found.topic(), (found.key() or b"") + (found.value() or b"") + headers
         for topic, number in list(open_places):
             position = consumer.position([TopicPartition(topic, number)])[0].offset
             if position >= ends[topic, number][1]:
                 open_places.discard((topic, number))
-        if found is None or found.error():
-            continue
-        headers = b"".join(name.encode() + (value or b"") for name, value in found.headers() or [])
-        yield found.topic(), (found.key() or b"") + (found.value() or b"") + headers
     consumer.close()
 
 
@@ -177,15 +179,17 @@ def shown_by_the_desk(running: Running) -> str:
 
 
 @contextlib.contextmanager
-def notes_flowing(running: Running, each_s: float = 0.1) -> Iterator[list[int]]:
-    """Notes of other patients, 20 at a time, until the block ends; how many, and how long sending them took at most."""
+def notes_flowing(running: Running, each_s: float = 0.1, at_once: int = 20) -> Iterator[list[int]]:
+    """Notes of other patients, some at a time, until the block ends; how many."""
     sent, over = [0], threading.Event()
 
     def send() -> None:
         with contextlib.closing(KafkaSender(running.addresses)) as door:
-            while not over.wait(each_s):
-                door.send([note(f"MRN-FLOW-{number}", number) for number in range(sent[0], sent[0] + 20)])
-                sent[0] += 20
+            next_s = time.monotonic()
+            while not over.wait(max(0.0, next_s - time.monotonic())):
+                next_s += each_s  # what was late is caught up
+                door.send([note(f"MRN-FLOW-{number}", number) for number in range(sent[0], sent[0] + at_once)])
+                sent[0] += at_once
 
     flow = threading.Thread(target=send)
     flow.start()
@@ -358,3 +362,86 @@ def test_who_loses_the_machine_restores_it_and_no_note_is_unreadable(tmp_path, m
         account = json.loads(command(running, "reconcile", "--json").stdout)
         assert (account["lost"], account["submitted"]) == (0, 2 * EACH + 1)
         assert json.loads(command(running, "keys", "status", "--json").stdout)["destroyed"] == 1
+
+
+MANY = 1_000
+"""Notes of one patient."""
+PER_S = 500
+
+
+def test_a_patient_with_1000_notes_is_erased_within_a_minute_while_500_a_second_flow(
+    postgres: PostgresServer, tmp_path, monkeypatch, capsys
+):
+    """With the keys in PostgreSQL, which is then frozen: nothing goes on in clear, and nothing is lost."""
+    with psycopg.connect(postgres.url(), autocommit=True) as db:
+        db.execute("CREATE DATABASE figure")
+    monkeypatch.setenv("RXTRACT_SEALING", "on")
+    monkeypatch.setenv("RXTRACT_KEY_STORE_URL", postgres.url(database="figure"))
+    monkeypatch.setattr(bringup, "_ensure_champion", small_champion)
+    env = {"scorekeeper": {"RXTRACT_SINK_EVERY_S": "1"}}
+    with (
+        bring_up(tmp_path, ephemeral=False, close_loop=True, service_env=env) as running,
+        Observer(running.addresses) as observer,
+        contextlib.closing(KafkaSender(running.addresses)) as door,
+    ):
+        monkeypatch.delenv("RXTRACT_KEY_STORE_URL")  # commands find it in the stack's own file
+        names = Pseudonyms(read_key(Path(running.addresses.pseudonym_key_file), "key"))
+        erased = names.of("patient", ERASED)
+        door.send([note(ERASED, number) for number in range(MANY)])
+        door.send([note(OTHER, number) for number in range(EACH)])
+        until(lambda: len(rows(running, erased)) == MANY, "rows at rest", 240)
+        with notes_flowing(running, 0.1, PER_S // 10) as sent:
+            until(lambda: observer.look(lambda seen: len(seen.events)) > MANY + EACH + PER_S, "notes flow")
+            began_s, before = time.monotonic(), sent[0]
+            done = json.loads(
+                command(
+                    running, "erase", "--patient", ERASED, "--certificate", str(tmp_path / "done.json"), "--json"
+                ).stdout
+            )
+            rate = (sent[0] - before) / (time.monotonic() - began_s)
+        with capsys.disabled():
+            took = f"{MANY} notes erased in {done['seconds']} s while {rate:.0f} notes/s came"
+            print(f"\n{took} (load {os.getloadavg()[0]:.0f})")  # noqa: T201 - the figure
+        assert done["seconds"] < 60
+        assert (done["keys_destroyed"], done["rows_at_rest"]) == (1, 0)
+        gone = [canary(ERASED, 0)[:-4]]  # what all their canaries begin with
+        assert in_topics(running, gone) == {}
+        assert in_redis(running, gone) == []
+        assert in_files(running.data_dir, gone, without=is_of_the_broker) == []
+        assert gone[0] not in at_rest(running)
+        assert rows(running, erased) == []
+        assert "Metformin" not in command(running, "why", f"{ERASED}-7", "--json").stdout
+        flowed = MANY + EACH + sent[0]
+        assert observer.wait(lambda seen: len(seen.events) >= flowed, 300, lambda: None), "notes that flowed meanwhile"
+        assert observer.look(lambda seen: len(seen.events)) == flowed
+
+        # The server is frozen: the door says so, the Kafka door waits, and nothing comes out in clear.
+        postgres.pause()
+        try:
+            until(lambda: by_http(running, 1).status_code == 503, "503 without the key store")
+            door.send([note(OTHER, EACH)])
+            assert "the key store does not answer" in command(running, "keys", "status", code=2).stderr
+            assert by_http(running, 2).status_code == 503
+            assert in_topics(running, [canary(OTHER, EACH), canary(OTHER, 501)], without=(SUBMITTED,)) == {}
+            assert observer.look(lambda seen: len(seen.events)) == flowed
+        finally:
+            postgres.resume()
+        until(lambda: by_http(running, 3).status_code == 202, "202 again")
+        assert observer.wait(lambda seen: len(seen.events) >= flowed + 2, 120, lambda: None), "what waited goes on"
+        command(running, "keys", "rotate")
+        assert canary(OTHER, 1) in command(running, "why", f"{OTHER}-1", "--json").stdout
+        assert json.loads(command(running, "keys", "status", "--json").stdout)["under_older_masters"] == 0
+        until(
+            lambda: json.loads(command(running, "reconcile", "--json").stdout)["open"] == 0, "every note has its effect"
+        )
+        assert json.loads(command(running, "reconcile", "--json").stdout)["lost"] == 0
+
+
+def by_http(running: Running, number: int) -> httpx.Response:
+    """A note of a patient whose key nobody remembers."""
+    return httpx.post(
+        f"{running.addresses.ingest_url}/v1/notes",
+        headers={"Authorization": f"Bearer {running.addresses.ingest_token}"},
+        json=as_body(replace(note(f"MRN-HTTP-{number}", 500 + number), source="local")),
+        timeout=30,
+    )

@@ -10,7 +10,7 @@ import sys
 from asyncio import base_events
 from collections.abc import Coroutine, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka.errors import CommitFailedError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
@@ -18,6 +18,7 @@ from extractor import handler as extraction
 from extractor.metrics import METRICS
 from faust.types import TP
 from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.records import InputRecord
 from runtime.service.health import Liveness, Readiness
 from runtime.service.metrics import EXPIRED_RECORDS, Metrics
 from runtime.service.settings import ServiceSettings
@@ -103,22 +104,6 @@ class SimQueue:
         return self.get_nowait()
 
 
-class Fetched(NamedTuple):
-    """A record as aiokafka gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    timestamp_type: int = 0
-    checksum: None = None
-    serialized_key_size: int = 1
-    serialized_value_size: int = 1
-
-
 class SimThread:
     """aiokafka's consumer and its thread, over the simulated broker."""
 
@@ -146,7 +131,7 @@ class SimThread:
     def highwater(self, tp: TP) -> int:
         return self._broker.log(tuple(tp)).stable
 
-    async def getmany(self, active_partitions: set[TP], timeout: float) -> Mapping[TP, list[Fetched]]:  # noqa: ASYNC109
+    async def getmany(self, active_partitions: set[TP], timeout: float) -> Mapping[TP, list[InputRecord]]:  # noqa: ASYNC109
         until_s = self._broker.kernel.now + timeout
         while True:
             self._process.step()
@@ -157,8 +142,8 @@ class SimThread:
                 return {}
             await asyncio.sleep(_POLL_S)
 
-    def _read(self, active: list[TP]) -> dict[TP, list[Fetched]]:
-        found: dict[TP, list[Fetched]] = {}
+    def _read(self, active: list[TP]) -> dict[TP, list[InputRecord]]:
+        found: dict[TP, list[InputRecord]] = {}
         if self._broker.away:
             return found
         chance = self._broker.random
@@ -171,7 +156,7 @@ class SimThread:
                 raise OffsetOutOfRangeError({TopicPartition(*tp): here})
             end = min(log.stable, here + chance.choice((2, 10, 500)))
             rows = [
-                Fetched(*tp, one.offset, one.timestamp_ms, one.key, one.value, one.headers)
+                InputRecord(*tp, one.offset, one.timestamp_ms, one.key, one.value, one.headers)
                 for one in (log.entry(offset) for offset in range(here, end))
                 if one.kind == "data"
             ]
@@ -260,7 +245,8 @@ class FaustProcess:
         producer = SimProducer(outlook.broker, process, delivery_s=outlook.delivery_s, most=outlook.queue)
         outlook.producers.append((process, producer))
         limits = BatchLimits(
-            batch_records=min(outlook.limits.batch_records, 20),
+            batch_records=(most := min(outlook.limits.batch_records, 20)),
+            call_records=4 * most,
             held_batches=outlook.limits.held_batches * 2,
             commit_interval_s=max(0.2, outlook.limits.commit_interval_s),
         )

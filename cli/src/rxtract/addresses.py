@@ -40,6 +40,7 @@ class StackAddresses:
     records_dir: str = ""
     sealing: str = ""
     key_store_file: str = ""
+    key_store_url: str = field(default="", repr=False)
     master_key_file: str = ""
     pseudonym_key_file: str = ""
     topic_prefix: str = ""
@@ -81,6 +82,10 @@ def with_variables(named: Mapping[str, Any], environ: Mapping[str, str]) -> Stac
         value = environ.get(f"RXTRACT_{item.name.upper()}")
         if value and item.name not in {"metrics", "stack_id"}:
             found[item.name] = value
+    # There is one key store: a variable that names it takes the place of what the file says.
+    for one, other in (("key_store_url", "key_store_file"), ("key_store_file", "key_store_url")):
+        if environ.get(f"RXTRACT_{one.upper()}") and not environ.get(f"RXTRACT_{other.upper()}"):
+            found.pop(other, None)
     known = {item.name for item in fields(StackAddresses)}
     return StackAddresses(**{name: value for name, value in found.items() if name in known})
 

@@ -21,8 +21,10 @@ from embedded_stack.addresses import write_stack_json
 from embedded_stack.errors import StackError
 from embedded_stack.services import ServiceProcess, end_services
 from embedded_stack.stack import EmbeddedStack
-from runtime.errors import SettingsError
+from runtime.errors import RxtractError
+from sealing import Place, open_keys
 from sealing.rotation import initialise
+from terminology import store
 
 from rxtract.addresses import StackAddresses, with_variables
 from rxtract.first_model import first_model, has_champion, register_first_model
@@ -54,6 +56,7 @@ ANSWERER = "answerer"
 """What answers single notes at once, and has the page to try them."""
 ENRICHER = "enricher"
 """What gives entities their codes."""
+TABLES_DIR = "RXTRACT_TERMINOLOGY_DIR"
 NOTIFIER, WEBHOOKS_FILE = "notifier", "RXTRACT_WEBHOOKS_FILE"
 """What tells sources of their notes, and the variable that names its endpoints: started where that is set."""
 TOKEN_BYTES = 24
@@ -202,6 +205,7 @@ def bring_up(
             },
             "ledger": {"RXTRACT_HEALTH_PORT": str(ports[LEDGER])},
             "scorekeeper": {"RXTRACT_LEDGER_URL": f"http://127.0.0.1:{ports[LEDGER]}"},
+            "review-desk": {TABLES_DIR: os.environ.get(TABLES_DIR) or str(store())},  # those that the enricher codes by
         }
         more = {
             name: {**own.get(name, {}), **(service_env or {}).get(name, {})} for name in {*own, *(service_env or {})}
@@ -323,6 +327,7 @@ def _publish_addresses(running: Running) -> None:
         "records_dir",
         "sealing",
         "key_store_file",
+        "key_store_url",
         "master_key_file",
         "pseudonym_key_file",
     )
@@ -388,13 +393,18 @@ def _key_store(folder: Path) -> dict[str, str]:
     if not _seals():
         return {}
     place = folder / "secrets"
-    store, master = place / "keys.db", place / "master.key"
-    if not store.exists():
-        try:
+    master, url = place / "master.key", os.environ.get("RXTRACT_KEY_STORE_URL")
+    store: Place = url or place / "keys.db"
+    try:
+        # A database is asked for a store only where this folder has no master key yet: a lost one is restored, never made anew.
+        if not (master if url else place / "keys.db").exists():
             initialise(store, master)
-        except SettingsError as error:
-            raise StackError(str(error)) from None
-    return {"RXTRACT_SEALING": "on", "RXTRACT_KEY_STORE_FILE": str(store), "RXTRACT_MASTER_KEY_FILE": str(master)}
+        elif url:
+            open_keys(store, master)
+    except RxtractError as error:
+        raise StackError(str(error)) from None
+    where = {"RXTRACT_KEY_STORE_URL": url} if url else {"RXTRACT_KEY_STORE_FILE": str(store)}
+    return {"RXTRACT_SEALING": "on", "RXTRACT_MASTER_KEY_FILE": str(master), **where}
 
 
 def _tokens(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts.topics import ANNOTATIONS_VALIDATED, NOTES_SUBMITTED, prefixed
+from embedded_stack.delete_records import delete_records
 from runtime.service.clock import now_ms
 
 from rxtract.errors import UserError
@@ -19,7 +21,7 @@ from rxtract.reading import TopicReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealing import Erasure, SqliteKeyStore
+    from sealing import Erasure, OperatedStore
 
     from rxtract.addresses import StackAddresses
 
@@ -75,7 +77,7 @@ class Erasing:
     """
 
     addresses: StackAddresses
-    store: SqliteKeyStore
+    store: OperatedStore
     timeout_s: float
     group_prefix: str = ""
 
@@ -167,7 +169,7 @@ class Erasing:
         except KafkaException as error:
             if error.args[0].name() == "GROUP_ID_NOT_FOUND":
                 return {}
-            raise _refused(error) from None
+            raise _refused(error.args[0].str()) from None
         return {one.partition: one.offset for one in found.topic_partitions if one.topic == topic and one.offset > 0}
 
     def _cut(self, places: dict[int, int]) -> int | None:
@@ -185,12 +187,16 @@ class Erasing:
                 place.partition: answer.result(_ANSWER_S).offset
                 for place, answer in admin.list_offsets(wanted, request_timeout=_ANSWER_S).items()
             }
-            cut = {number: offset for number, offset in places.items() if offset > lows.get(number, 0)}
-            asked = [TopicPartition(topic, number, offset) for number, offset in cut.items()]
-            for answer in (admin.delete_records(asked, request_timeout=_ANSWER_S) if asked else {}).values():
-                answer.result(_ANSWER_S)
         except KafkaException as error:
-            raise _refused(error) from None
+            raise _refused(error.args[0].str()) from None
+        cut = {number: offset for number, offset in places.items() if offset > lows.get(number, 0)}
+        if cut:
+            try:
+                delete_records(self._config(), topic, cut)
+            except subprocess.CalledProcessError as error:
+                raise _refused(error.stderr) from None
+            except subprocess.TimeoutExpired:
+                raise _refused("it does not answer") from None
         return sum(int(offset) - int(lows.get(number, 0)) for number, offset in cut.items())
 
     def _annotations(self, patient: str) -> tuple[int, int]:
@@ -243,7 +249,10 @@ class Erasing:
         return {name: count for name, count in counts.items() if count}
 
     def _admin(self) -> AdminClient:
-        return AdminClient({**client_config(self.addresses, "rxtract-erase"), "log_level": 0})
+        return AdminClient(self._config())
+
+    def _config(self) -> dict[str, Any]:
+        return {**client_config(self.addresses, "rxtract-erase"), "log_level": 0}
 
 
 def rows_of(folder: Path, patient: str) -> int:
@@ -263,7 +272,7 @@ def rows_of(folder: Path, patient: str) -> int:
     return count
 
 
-def _refused(error: KafkaException) -> UserError:
+def _refused(words: str) -> UserError:
     return UserError(
-        f"Kafka refused: {error.args[0].str()}; whoever erases needs DESCRIBE on the ingestor's group and DELETE on notes.submitted.v1"
+        f"Kafka refused: {words}; whoever erases needs DESCRIBE on the ingestor's group and DELETE on notes.submitted.v1"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpus.support import SHIPPED_NOTES, SHIPPED_SEED, shipped_names
 from embedded_stack.cache import default_cache_dir
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from clinical_ner.notes import AnnotatedNote
     from model_registry.version import Version
 
-SEED = 20
-TRAINING_NOTES = 4_000
 HELD_OUT_NOTES = 600
 PACKAGES = ("clinical_ner", "corpus", "lifecycle")
 MODEL_SUFFIXES = {".py", ".txt", ".json", ".yaml", ".so", ".toml", ".tsv"}
@@ -63,7 +62,7 @@ def register_first_model(tracking_uri: str, model: FirstModel) -> Version:
         scores=model.scores,
         tags={"gate": "first"},
         trigger="first",
-        params={"corpus_seed": SEED, "corpus_notes": TRAINING_NOTES},
+        params={"corpus_seed": SHIPPED_SEED, "corpus_notes": SHIPPED_NOTES},
     )
 
 
@@ -88,15 +87,15 @@ def _train_into(folder: Path, say: Callable[[str], None]) -> None:
     from corpus.generator import generate
     from lifecycle.leakage import remembering
 
-    say(f"training on {TRAINING_NOTES:,} synthetic notes (once; kept in the cache)")
+    say(f"training on {SHIPPED_NOTES:,} synthetic notes (once; kept in the cache)")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     config = TrainingConfig(averaged_fits=1)  # a newcomer waits for it, and the corpus is large enough
     notes = training_notes()
-    model = remembering(train(notes, config, SEED), notes)
+    model = remembering(train(notes, config, SHIPPED_SEED, support=shipped_names()), notes)
     model.save(work)
     say("scoring on names that it never saw")
-    held_out = generate(SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")
+    held_out = generate(SHIPPED_SEED + 1, HELD_OUT_NOTES, vocabulary="heldout")
     scores = score(held_out, Tagger.open(work / "tables.npz").tag([note.text for note in held_out]))
     need_same_labels(work, held_out)
     (work / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
@@ -110,12 +109,12 @@ def training_notes() -> list[AnnotatedNote]:
     """Return the notes that the shipped model is trained on."""
     from corpus.generator import generate
 
-    return generate(SEED, TRAINING_NOTES, vocabulary="train")
+    return generate(SHIPPED_SEED, SHIPPED_NOTES, vocabulary="train")
 
 
 def _fingerprint() -> str:
     """Return a digest of all code and data that the model follows from, so that a change never meets an old model."""
-    found = hashlib.sha256(f"{SEED} {TRAINING_NOTES} {HELD_OUT_NOTES}".encode())
+    found = hashlib.sha256(f"{SHIPPED_SEED} {SHIPPED_NOTES} {HELD_OUT_NOTES}".encode())
     for package in PACKAGES:
         root = Path(str(importlib.resources.files(package)))
         for path in _sources(root):

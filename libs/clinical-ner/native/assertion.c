@@ -5,10 +5,12 @@
  * 2. On each axis the nearest cue decides; a comma between counts as COMMA pieces. A denial right before another cue
  *    denies it ("no possible ..."), a hypothesis that reaches as far wins over a doubt.
  * 3. Marks ("-", "no", "nil", "+") count after a name only at the end of an item: "DM -, HTN +".
- * 4. Where no cue decides an axis, the heading does that the entity stands under; else PRESENT, CURRENT, PATIENT. */
+ * 4. What says when a thing began ("diagnosed 2 yrs ago") or ended ("treated with") proposes nothing: it says which of the
+ *    two a date behind it is.
+ * 5. Where no cue decides an axis, the heading does that the entity stands under; else PRESENT, CURRENT, PATIENT. */
 #include "meaning.h"
 
-enum { MAX_REACH = 40, BACK_REACH = 14, COMMA = 4, AHEAD = 1, BACK = 2, MARK = 1, SLASH_LIST = 2, COMMA_LIST = 4, DIRECT = 8 };
+enum { MAX_REACH = 40, BACK_REACH = 14, COMMA = 4, AHEAD = 1, BACK = 2, MARK = 1, SLASH_LIST = 2, COMMA_LIST = 4, DIRECT = 8, BEGINS = 16, CLOSES = 32, TAKEN_NOW = 64 };
 enum { STATUS, TIME, WHO, AXES };
 enum { BACK_BITS = 16 };
 
@@ -27,6 +29,9 @@ typedef struct {
     int32_t lasting_distance;
     int denied_first; /* the nearest status has a denial right before it */
     int64_t denial;
+    int64_t begun; /* the cue that says when it began; -1 */
+    int32_t begun_distance;
+    int closed; /* after that, it ended */
 } judgement;
 
 static int axis_of(int32_t kind) { return kind <= CN_PRESENT ? STATUS : kind <= CN_CURRENT ? TIME : WHO; }
@@ -154,6 +159,10 @@ static void look_before(judgement *j, int64_t nearest) {
         }
         if (!concerns(j, phrase) || phrase->a != AHEAD || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
         if (phrase->both && is_postfix(r, cue)) continue;
+        if (phrase->d & BEGINS) {
+            if (j->begun < 0 && !commas(r, cue->end, j->span->first)) j->begun = at;
+            continue;
+        }
         if (is_of_another(j, cue, phrase)) continue;
         if (opens_own_clause(r, cue, phrase)) ended |= 1u << CN_FAMILY | 1u << CN_OTHER_PERSON;
         decision *d = &j->best[axis_of(phrase->kind)];
@@ -203,9 +212,17 @@ static void look_behind(judgement *j, int64_t next) {
             continue;
         }
         if (!concerns(j, phrase) || phrase->a != BACK || gap > phrase->b || (ended >> phrase->kind & 1)) continue;
+        if (phrase->d & CLOSES) {
+            j->closed = 1;
+            continue;
+        }
         const cn_piece *p = r->pieces + cue->first;
         if (!(phrase->d & MARK) && p->kind == CN_SIGN && p->sign != ':' && phrase->both && !is_postfix(r, cue)) continue;
         if (!follows_well(j, cue, phrase)) continue;
+        if (phrase->d & BEGINS) {
+            if (j->begun < 0) j->begun = at, j->begun_distance = gap;
+            continue;
+        }
         propose(j, at, phrase->kind, gap, 1);
     }
 }
@@ -242,6 +259,8 @@ static int lasts_by_itself(const judgement *j) {
     return !(r->roles[before->word] & CN_IS_CONJUNCTION);
 }
 
+static int goes_on(const judgement *j) { return j->lasting >= 0 || (j->begun >= 0 && !j->closed); }
+
 static void settle(judgement *j) {
     decision *status = &j->best[STATUS], *time = &j->best[TIME];
     if (lasts_by_itself(j)) *status = (decision){j->lasting, CN_PRESENT, 0, 1};
@@ -253,6 +272,8 @@ static void settle(judgement *j) {
     if (status->cue >= 0 && status->kind == CN_REFUSED) j->best[WHO].cue = -1; /* who refuses is not who would be treated */
     if (j->lasting >= 0 && time->cue >= 0 && time->kind == CN_HISTORICAL && (!time->back || time->distance > j->lasting_distance))
         *time = (decision){j->lasting, CN_CURRENT, 0, 1};
+    if (goes_on(j) && j->begun >= 0 && time->cue >= 0 && time->kind == CN_HISTORICAL && time->back && time->distance >= j->begun_distance)
+        *time = (decision){j->begun, CN_CURRENT, 0, 1};
 }
 
 static void follow_heading(judgement *j) {
@@ -262,7 +283,7 @@ static void follow_heading(judgement *j) {
     for (int32_t row = r->cues[heading - 1].row; row >= 0; row = r->phrases[row].next) {
         const cn_phrase *phrase = &r->phrases[row];
         if (phrase->kind != CN_HEADING || phrase->d > CN_OTHER_PERSON || !(phrase->c & j->span->class)) continue;
-        if (phrase->d == CN_HISTORICAL && j->lasting >= 0) continue;
+        if (phrase->d == CN_HISTORICAL && goes_on(j)) continue;
         decision *d = &j->best[axis_of(phrase->d)], *status = &j->best[STATUS];
         if (axis_of(phrase->d) == TIME && status->cue >= 0 && (status->kind == CN_NEGATED || status->kind == CN_ALLERGY || status->kind == CN_REFUSED)) continue;
         if (d->cue < 0) *d = (decision){heading - 1, phrase->d, 0, 0};
@@ -277,7 +298,9 @@ static void write_row(const judgement *j, int32_t *row) {
     row[1] = time->cue < 0 || time->kind == CN_CURRENT ? CN_TIME_CURRENT : time->kind == CN_PLANNED ? CN_TIME_PLANNED : CN_TIME_HISTORICAL;
     row[2] = who->cue < 0 ? CN_WHO_PATIENT : who->kind == CN_FAMILY ? CN_WHO_FAMILY : CN_WHO_OTHER;
     const int over = time->cue >= 0 && time->kind != CN_CURRENT;
-    const int64_t cue = status->cue >= 0 ? status->cue : over ? time->cue : who->cue;
+    /* "sister ko asthma hai": what says that it is there decides nothing, where another word says whose or when. */
+    const int stated = status->cue >= 0 && (status->kind != CN_PRESENT || (!over && who->cue < 0));
+    const int64_t cue = stated ? status->cue : over ? time->cue : who->cue;
     row[3] = cue < 0 ? -1 : j->r->pieces[j->r->cues[cue].first].start;
     row[4] = cue < 0 ? -1 : j->r->pieces[j->r->cues[cue].end - 1].end;
 }
@@ -290,7 +313,7 @@ static int judge(cn_reader_t *r, int64_t entity) {
         row[3] = row[4] = -1; /* nothing of the text: not judged */
         return 0;
     }
-    judgement j = {r, span, (int32_t)entity + 1, {{-1, 0, 0, 0}, {-1, 0, 0, 0}, {-1, 0, 0, 0}}, -1, -1, 0, 0, -1};
+    judgement j = {r, span, (int32_t)entity + 1, {{-1, 0, 0, 0}, {-1, 0, 0, 0}, {-1, 0, 0, 0}}, -1, -1, 0, 0, -1, -1, 0, 0};
     const int64_t from = first_cue_from(r, span->first, 0);
     look_inside(&j, from);
     look_before(&j, from - 1);
@@ -298,6 +321,8 @@ static int judge(cn_reader_t *r, int64_t entity) {
     settle(&j);
     follow_heading(&j);
     write_row(&j, row);
+    const decision *time = &j.best[TIME];
+    r->spans[entity].taken_now = !j.closed && time->cue >= 0 && time->kind == CN_CURRENT && (cn_phrase_of(r, r->cues + time->cue)->d & TAKEN_NOW);
     return 0;
 }
 

@@ -7,21 +7,12 @@
 
 enum { ONLY, FIRST, INSIDE, LAST };
 
-static int token_room(cn_rescorer *r, int64_t n) {
-    if (n <= r->token_room) return 0;
-    float *mass = realloc(r->mass, (size_t)n * 4 * sizeof *mass);
-    if (!mass) return CN_NO_MEMORY;
-    r->mass = mass;
-    r->token_room = n * 2;
-    return 0;
-}
-
 static int candidate_room(cn_rescorer *r) {
     if (r->count < r->room) return 0;
     const size_t room = (size_t)r->room * 2 + 64;
     cn_candidate *candidates = realloc(r->candidates, room * sizeof *candidates);
     if (candidates) r->candidates = candidates;
-    float *x = realloc(r->x, (room + CN_LANES) * CN_COLUMNS * sizeof *x);
+    float *x = realloc(r->x, (room + CN_BLOCK) * CN_COLUMNS * sizeof *x);
     if (x) r->x = x;
     double *best = realloc(r->best, (room + 1) * sizeof *best);
     if (best) r->best = best;
@@ -34,74 +25,62 @@ static int candidate_room(cn_rescorer *r) {
     return 0;
 }
 
-/* Marginals of the classes into r->mass; adds the best marginal of each token to *sum. */
-static void weigh_tokens(cn_model *m, int64_t n, double *sum) {
-    const int labels = m->n_labels;
-    float *mass = m->rescorer->mass;
-    for (int64_t token = 0; token < n; token++) {
-        double by_class[4] = {0}, best = 0;
-        for (int label = 0; label < labels; label++) {
-            const double marginal = m->alpha[token * labels + label] * m->beta[token * labels + label];
-            by_class[m->roles[label] & CN_CLASS_MASK] += marginal;
-            best = marginal > best ? marginal : best;
-        }
-        mass[token] = (float)by_class[1];
-        mass[n + token] = (float)by_class[2];
-        *sum += best;
-    }
-}
+#define ALPHA(token, label) d->alpha[((token) * labels + (label)) * CN_LANES]
+#define BETA(token, label) d->beta[((token) * labels + (label)) * CN_LANES]
+#define SCALE(token) d->scale[(token) * CN_LANES]
+#define HERE(token, label) (d->e[((token) * labels + (label)) * CN_LANES] * SCALE(token))
+#define MOVE(from, to) m->exp_transitions[(from) * labels + (to)]
 
 /* What leads up to a span that opens so, and what may come after one that closes so. */
-static double before(const cn_model *m, int64_t token, int32_t opening) {
+double cn_before(const cn_model *m, const cn_decoded *d, int64_t token, int32_t opening) {
     if (token == 0) return 1;
     const int labels = m->n_labels;
     double sum = 0;
     for (int from = 0; from < labels; from++)
-        if (!cn_goes_on(m, from, opening))
-            sum += m->alpha[(token - 1) * labels + from] * m->exp_transitions[from * labels + opening];
+        if (!cn_goes_on(m, from, opening)) sum += ALPHA(token - 1, from) * MOVE(from, opening);
     return sum;
 }
 
-static double after(const cn_model *m, int64_t token, int64_t n, int32_t closing) {
-    if (token + 1 == n) return 1;
+double cn_after(const cn_model *m, const cn_decoded *d, int64_t token, int32_t closing) {
+    if (token + 1 == d->n) return 1;
     const int labels = m->n_labels;
-    const double *e = m->e + (token + 1) * labels, *beta = m->beta + (token + 1) * labels;
     double sum = 0;
     for (int to = 0; to < labels; to++)
-        if (!cn_goes_on(m, closing, to)) sum += m->exp_transitions[closing * labels + to] * e[to] * beta[to];
-    return sum * m->scale[token + 1];
+        if (!cn_goes_on(m, closing, to)) sum += MOVE(closing, to) * HERE(token + 1, to) * BETA(token + 1, to);
+    return sum;
 }
 
-static int add(cn_model *m, int64_t first, int64_t last, int32_t class, double probability) {
+static int add(cn_model *m, const cn_decoded *d, cn_candidate candidate) {
     cn_rescorer *r = m->rescorer;
-    if (!(probability >= r->least)) return 0;
+    if (!(candidate.probability >= r->least)) return 0;
     if (candidate_room(r)) return CN_NO_MEMORY;
-    uint64_t key = CN_PHRASE;
-    for (int64_t token = first; token <= last; token++) key = cn_phrase_step(key, cn_low_key(m, m->ids[token]));
-    const double sure = probability < 1 ? probability : 1;
-    r->candidates[r->count++] = (cn_candidate){(int32_t)first, (int32_t)last, class, sure, sure, key};
+    candidate.key = CN_PHRASE;
+    for (int64_t token = candidate.first; token <= candidate.last; token++)
+        candidate.key = cn_phrase_step(candidate.key, cn_low_key(m, d->ids[token]));
+    candidate.sure = candidate.probability = candidate.probability < 1 ? candidate.probability : 1;
+    r->candidates[r->count++] = candidate;
     return 0;
 }
 
 /* The spans of a class that begin at a token. `reached` is what the span so far weighs: times beta, its probability. */
-static int add_from(cn_model *m, int64_t first, int64_t n, int32_t class) {
+static int add_from(cn_model *m, const cn_decoded *d, int32_t first, int32_t class) {
     const int labels = m->n_labels;
     const int32_t *of = m->rescorer->labels[class];
-#define MOVE(from, to) m->exp_transitions[(from) * labels + (to)]
-#define HERE(token, label) (m->e[(token) * labels + (label)] * m->scale[token])
+    const double least = m->rescorer->least;
     if (of[ONLY] >= 0) {
-        const double p = before(m, first, of[ONLY]) * HERE(first, of[ONLY]);
-        if (p * m->beta[first * labels + of[ONLY]] >= m->rescorer->least && add(m, first, first, class, p * after(m, first, n, of[ONLY])))
+        const double p = cn_before(m, d, first, of[ONLY]) * HERE(first, of[ONLY]);
+        if (p * BETA(first, of[ONLY]) >= least &&
+            add(m, d, (cn_candidate){first, first, class, p * cn_after(m, d, first, of[ONLY]), 0, 0}))
             return CN_NO_MEMORY;
     }
     if (of[FIRST] < 0 || of[LAST] < 0) return 0;
-    double reached = before(m, first, of[FIRST]) * HERE(first, of[FIRST]);
+    double reached = cn_before(m, d, first, of[FIRST]) * HERE(first, of[FIRST]);
     int32_t at = of[FIRST];
-    for (int64_t last = first + 1; last < n && last < first + CN_SPAN_TOKENS; last++) {
-        if (reached * m->beta[(last - 1) * labels + at] < m->rescorer->least) break;
+    for (int32_t last = first + 1; last < d->n && last < first + CN_SPAN_TOKENS; last++) {
+        if (reached * BETA(last - 1, at) < least) break;
         const double p = reached * MOVE(at, of[LAST]) * HERE(last, of[LAST]);
-        if (p * m->beta[last * labels + of[LAST]] >= m->rescorer->least &&
-            add(m, first, last, class, p * after(m, last, n, of[LAST])))
+        if (p * BETA(last, of[LAST]) >= least &&
+            add(m, d, (cn_candidate){first, last, class, p * cn_after(m, d, last, of[LAST]), 0, 0}))
             return CN_NO_MEMORY;
         if (of[INSIDE] < 0) break;
         reached *= MOVE(at, of[INSIDE]) * HERE(last, of[INSIDE]);
@@ -110,13 +89,13 @@ static int add_from(cn_model *m, int64_t first, int64_t n, int32_t class) {
     return 0;
 }
 
-int cn_find_candidates(cn_model *m, int64_t n, double *best_marginals) {
+int cn_find_candidates(cn_model *m, cn_sequence *s, const cn_decoded *d) {
     cn_rescorer *r = m->rescorer;
-    r->count = 0;
-    if (token_room(r, n)) return CN_NO_MEMORY;
-    weigh_tokens(m, n, best_marginals);
-    for (int64_t first = 0; first < n; first++)
+    s->first_span = r->count;
+    s->best_marginals = d->best_marginals;
+    for (int32_t first = 0; first < d->n; first++)
         for (int32_t class = 0; class < 2; class++)
-            if (r->mass[class * n + first] >= (float)r->least && add_from(m, first, n, class)) return CN_NO_MEMORY;
+            if (d->mass[(first * 2 + class) * CN_LANES] >= r->least && add_from(m, d, first, class)) return CN_NO_MEMORY;
+    s->n_spans = r->count - s->first_span;
     return 0;
 }

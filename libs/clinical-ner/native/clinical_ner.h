@@ -32,6 +32,8 @@ enum {
 
 void cn_init(void);
 int cn_features_version(void);
+/* For tests: whether code for AVX2 is used, where the processor has it (as it is after cn_init). Returns whether it is. */
+int cn_use_avx2(int wanted);
 
 /* unicode.c */
 uint8_t cn_class_of(uint32_t code_point);

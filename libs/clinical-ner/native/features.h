@@ -4,6 +4,10 @@
 
 #include "clinical_ner.h"
 
+#ifdef __x86_64__
+#include <emmintrin.h>
+#endif
+
 /* Where features go: strings in training, hashes in serving. */
 typedef struct cn_sink cn_sink;
 struct cn_sink {
@@ -92,5 +96,31 @@ uint64_t cn_pair_key(int base, uint64_t left, uint64_t right);
 void cn_attribute_head(const cn_extractor *extractor, int32_t slot, cn_buffer *out);
 void cn_word_features(const cn_extractor *extractor, const uint32_t *word, int64_t length, cn_sink *sink);
 void cn_edge_features(const cn_extractor *extractor, int edge, cn_sink *sink);
+
+/* --- eight characters at a time ------------------------------------------------------------------------------- */
+
+#define CN_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* A byte for each of eight characters, the first one lowest; 0x80 or more where it is none of ASCII's. */
+static inline uint64_t cn_eight(const uint32_t *text) {
+#ifdef __x86_64__
+    const __m128i four = _mm_loadu_si128((const __m128i *)text), next = _mm_loadu_si128((const __m128i *)(text + 4));
+    const __m128i halves = _mm_packs_epi32(four, next); /* what is too large becomes the largest, also below */
+    return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(halves, halves));
+#else
+    uint64_t bytes = 0;
+    for (int i = 0; i < 8; i++) bytes |= (uint64_t)(text[i] < 0xFF ? text[i] : 0xFF) << 8 * i;
+    return bytes;
+#endif
+}
+
+/* How many of eight characters, from the first on, are ASCII letters, or digits if these go too. */
+static inline int cn_run_of(uint64_t eight, int digits) {
+    const uint64_t low = (eight | CN_EACH(0x20)) & CN_EACH(0x7F), plain = eight & CN_EACH(0x7F);
+    uint64_t inside = (low + CN_EACH(0x80 - 'a')) & ~(low + CN_EACH(0x7F - 'z'));
+    if (digits) inside |= (plain + CN_EACH(0x80 - '0')) & ~(plain + CN_EACH(0x7F - '9'));
+    const uint64_t outside = (~inside | eight) & CN_EACH(0x80);
+    return outside ? __builtin_ctzll(outside) / 8 : 8;
+}
 
 #endif

@@ -55,6 +55,19 @@ static uint32_t plain_sign(uint32_t c) {
 /* Seven bits a letter: no two words of up to nine letters share a hash, and a letter costs no multiplication. */
 static inline uint64_t add_letter(uint64_t hash, uint32_t c) { return (hash << 7 | hash >> 57) ^ c; }
 #define FIRST_HASH UINT64_C(0)
+
+/* Up to eight ASCII letters at once: as add_letter one by one, from FIRST_HASH. Returns how many. */
+static inline int run_of_letters(const uint32_t *text, uint64_t *hash) {
+    const uint64_t eight = cn_eight(text);
+    const int count = cn_run_of(eight, 0);
+    if (!count) return 0;
+    uint64_t seven = __builtin_bswap64(eight | CN_EACH(0x20)) >> (64 - 8 * count); /* the last one lowest, in seven bits each */
+    seven = (seven & UINT64_C(0x007F007F007F007F)) | (seven & UINT64_C(0x7F007F007F007F00)) >> 1;
+    seven = (seven & UINT64_C(0x00003FFF00003FFF)) | (seven & UINT64_C(0x3FFF00003FFF0000)) >> 2;
+    *hash = (seven & 0x0FFFFFFF) | (seven >> 32) << 28;
+    return count;
+}
+
 static inline uint64_t finished(uint64_t hash) {
     hash *= UINT64_C(0x9E3779B97F4A7C15);
     return (hash ^ hash >> 29) | 1;
@@ -98,6 +111,7 @@ static void take_piece(const cn_reader_t *r, const uint32_t *text, int64_t lengt
     p->number = -1;
     if (is_letter(text[at])) {
         p->kind = CN_LETTERS;
+        if (at + 9 <= length) at += run_of_letters(text + at, &hash);
         for (; at < length && is_letter(text[at]); at++) {
             const uint32_t c = text[at];
             hash = add_letter(hash, c < 128 ? c | 32 : cn_lower_of(c));
@@ -333,7 +347,7 @@ static int place_entities(cn_reader_t *r, const int32_t *entities, int64_t count
         if (row[3] > row[2]) from = first = piece_after(r, row[2], from);
         last = first - 1;
         while (last + 1 < r->n && r->pieces[last + 1].start < row[3]) last++;
-        r->spans[i] = (cn_span){row[1], (int32_t)first, (int32_t)last};
+        r->spans[i] = (cn_span){row[1], (int32_t)first, (int32_t)last, 0};
         for (int64_t at = first; at <= last; at++) r->pieces[at].inside = (int32_t)i + 1;
     }
     return 0;

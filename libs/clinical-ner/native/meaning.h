@@ -68,6 +68,7 @@ enum { CN_R_TREATS, CN_R_TREATED, CN_R_PLANNED, CN_R_PREVENTS, CN_R_CAUSES, CN_R
 
 typedef struct {
     int32_t class, first, last; /* 1 disease, 2 treatment; its pieces; first > last where it holds none */
+    int32_t taken_now; /* a treatment that the note says is given now; known once it is judged */
 } cn_span;
 
 typedef struct {

@@ -147,28 +147,32 @@ static void forget_words(cn_model *m) {
     m->n_lowered = 0;
 }
 
-/* Key of a word as it is written, for the cache alone. A short word of ASCII fills one number, and each has a key of its own. */
-static inline uint64_t cache_key(const uint32_t *word, int64_t length) {
-    uint64_t packed = 0;
-    uint32_t seen = 0;
-    if (length > 8) return cn_word_key(word, length, 0);
-    for (int64_t i = 0; i < length; i++) {
-        packed |= (uint64_t)word[i] << 8 * i;
-        seen |= word[i] | (uint32_t)(word[i] == 0) << 7; /* a zero would look like no character */
-    }
-    if (seen > 0x7F) return cn_word_key(word, length, 0);
-    packed *= 0x9fb21c651e98df25ull; /* odd factors and shifts lose nothing */
-    packed ^= packed >> 32;
-    return packed * 0xd6e8feb86659fd93ull;
+/* Key of a word as it is written, for the cache alone. A short word of ASCII fills one number, and each has a key of its own.
+ * room: how many characters may be read from its first one on. */
+static inline uint64_t cache_key(const uint32_t *word, int64_t length, int64_t room) {
+    if (length < 1 || length > 8) return cn_word_key(word, length, 0);
+    uint32_t last[8] = {0};
+    if (room < 8) memcpy(last, word, (size_t)length * sizeof *last);
+    const uint64_t mine = ~UINT64_C(0) >> (64 - 8 * length), bytes = cn_eight(room < 8 ? last : word) & mine;
+    const uint64_t no_zero = ((bytes | ~mine) - CN_EACH(1)) & CN_EACH(0x80); /* a zero would look like no character */
+    if ((bytes | (no_zero & mine)) & CN_EACH(0x80)) return cn_word_key(word, length, 0);
+    const uint64_t mixed = bytes * 0x9fb21c651e98df25ull; /* odd factors and shifts lose nothing */
+    return (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93ull;
 }
 
-int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, int32_t *ids) {
+void cn_expect_words(cn_model *m, int64_t n) {
     if (m->n_words + n > m->max_words) forget_words(m);
-    uint64_t *keys = m->keys;
+}
+
+void cn_ask_for_words(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, uint64_t *keys) {
     for (int64_t i = 0; i < n; i++) {
-        keys[i] = cache_key(text + starts[i], ends[i] - starts[i]);
+        keys[i] = cache_key(text + starts[i], ends[i] - starts[i], ends[n - 1] - starts[i]);
         __builtin_prefetch(&m->words.slots[keys[i] & m->words.mask]);
     }
+}
+
+int cn_look_up(cn_model *m, const uint32_t *text, const int32_t *starts, const int32_t *ends, int64_t n, const uint64_t *keys,
+               int32_t *ids) {
     for (int64_t i = 0; i < n; i++) {
         int64_t found = cn_table_find(&m->words, keys[i]);
         if (found < 0) {
@@ -245,7 +249,8 @@ static int make_cache(cn_model *m, int32_t cache_words) {
     m->max_words = cache_words + 2;
     m->n_words = 2;
     m->block_size = m->row_size + (size_t)m->n_values + CN_LOOK_CELLS + 1;
-    m->blocks = malloc(sizeof *m->blocks * m->block_size * (size_t)m->max_words);
+    const size_t size = sizeof *m->blocks * m->block_size * (size_t)m->max_words;
+    m->blocks = aligned_alloc(64, (size + 63) / 64 * 64); /* a word's block spans no more lines than it fills */
     m->bag_rows = malloc(sizeof *m->bag_rows * (size_t)(m->n_labels + 1) * (size_t)m->max_words);
     if (!m->blocks || !m->bag_rows) return CN_NO_MEMORY;
     return cn_table_init(&m->words, 2048) || cn_table_init(&m->lowered, 2048) ? CN_NO_MEMORY : 0;
@@ -269,7 +274,7 @@ static int mark_characters(cn_model *m, const uint32_t *characters, int64_t coun
     for (int64_t i = 0; i < count; i++) {
         if (characters[i] >= 0x110000) return CN_BAD_ARGUMENT;
         m->known_characters[characters[i] / 8] |= (uint8_t)(1 << characters[i] % 8);
-        if (characters[i] < 128) m->known_ascii[characters[i] / 64] |= 1ull << characters[i] % 64;
+        if (characters[i] < 128) m->known_ascii[characters[i]] = 1;
     }
     return 0;
 }
@@ -305,24 +310,10 @@ cn_model *cn_model_new(const cn_extractor *extractor, int32_t n_labels, const in
 void cn_model_reads(cn_model *m, cn_reader *reader) { m->reader = reader; }
 
 static void free_scratch(cn_model *m) {
-    free(m->padded_ids);
-    free(m->pair_places);
-    free(m->scores);
-    free(m->e);
-    free(m->viterbi);
-    free(m->alpha);
-    free(m->beta);
-    free(m->scale);
-    free(m->back);
-    free(m->labels);
-    free(m->keys);
-    free(m->starts);
-    free(m->ends);
-    free(m->begins);
-    free(m->entities);
-    free(m->confidences);
-    free(m->counts);
-    free(m->note_scores);
+    void *arrays[] = {m->labels,      m->back,      m->scores,    m->e,   m->alpha, m->beta,   m->scale,    m->pair_keys,
+                      m->pair_places, m->mass, m->word_keys, m->sequences, m->order, m->ids, m->spans,  m->starts,   m->ends,
+                      m->begins,      m->entities,  m->confidences, m->counts, m->note_scores};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
 }
 
 void cn_model_free(cn_model *m) {

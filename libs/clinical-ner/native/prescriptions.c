@@ -400,6 +400,8 @@ static int64_t lead_of(const cn_reader_t *r, const cn_span *span, int64_t floor)
         int fits = 0;
         for (int32_t row = cn_longest(r, CN_PRESCRIBE, at, span->first, &end); row >= 0 && !fits; row = r->phrases[row].next) {
             const int32_t kind = r->phrases[row].kind;
+            /* "Plt 60k. Inj X": a measure that ends a sentence is no measure of what the next one names. */
+            if ((kind == CN_STRENGTH_UNIT || kind == CN_DOSE_UNIT) && end < span->first && r->pieces[end].sign == '.' && r->pieces[end].end < r->pieces[end + 1].start && start == end + 1) continue;
             fits = kind == CN_FORM || kind == CN_ROUTE || kind == CN_DOSE_UNIT || kind == CN_LEAD || kind == CN_STRENGTH_UNIT;
         }
         if (!fits || (at > floor && p->end - p->start == 1 && p[-1].sign == '/')) break; /* the t of "d/t" */
@@ -449,10 +451,17 @@ static void add_code_point(cn_buffer *out, uint32_t c) {
     cn_buffer_add(out, bytes, size);
 }
 
+/* The stop that ends a sentence ("40 mg.") is no part of a unit; those of "i.u." are. */
+static int64_t end_of_unit(const sig *s, range of) {
+    const cn_piece *p = s->r->pieces;
+    const int stops = of.end - of.first > 1 && p[of.end - 1].sign == '.' && (of.end - of.first < 3 || p[of.end - 3].sign != '.');
+    return of.end - stops;
+}
+
 /* "500mg" as "500 mg", "60,000 IU" as "60000 iu", "250 mg / 5 ml" as "250 mg/5ml". */
 static void write_strength(sig *s, cn_buffer *out) {
     int unit_seen = 0;
-    for (int64_t at = s->strength.first; at < s->strength.end; at++) {
+    for (int64_t at = s->strength.first, end = end_of_unit(s, s->strength); at < end; at++) {
         const cn_piece *p = s->r->pieces + at;
         if (p->kind != CN_NUMERAL && p->sign != '/' && !unit_seen++) cn_buffer_add(out, " ", 1);
         for (int32_t c = p->start; c < p->end; c++)
@@ -481,7 +490,7 @@ static void write_dose(sig *s, cn_buffer *out) {
         cn_buffer_add(out, "-", 1);
         write_number(s->dose_high, out);
     }
-    for (int64_t at = s->dose_unit.first; at < s->dose_unit.end; at++) {
+    for (int64_t at = s->dose_unit.first, end = end_of_unit(s, s->dose_unit); at < end; at++) {
         const cn_piece *p = s->r->pieces + at;
         cn_buffer_add(out, " ", 1);
         for (int32_t c = p->start; c < p->end; c++) add_code_point(out, s->text[c]);

@@ -190,14 +190,14 @@ static finding connect(const context *c, const group *t, const group *d) {
 }
 
 /* A link that could be treatment, as the assertions of both leave it; -1: none. */
-static int by_assertions(const int32_t *treatment, const int32_t *disease, int type) {
+static int by_assertions(const int32_t *treatment, const int32_t *disease, int taken_now, int type) {
     if (treatment[2] != CN_WHO_PATIENT || disease[2] != CN_WHO_PATIENT) return -1;
     if (treatment[0] == CN_IS_REFUSED && (type == CN_R_TREATS || type == CN_R_FAILED)) return CN_R_REFUSED;
     if (type != CN_R_TREATS) return type;
     if (treatment[0] == CN_IS_NEGATED || treatment[0] == CN_IS_ALLERGY || disease[0] == CN_IS_NEGATED) return -1;
     if (treatment[1] == CN_TIME_PLANNED) return CN_R_PLANNED;
     if (treatment[0] == CN_IS_HYPOTHETICAL) return -1;
-    if (treatment[1] == CN_TIME_HISTORICAL || disease[1] == CN_TIME_HISTORICAL) return CN_R_TREATED;
+    if (treatment[1] == CN_TIME_HISTORICAL || (disease[1] == CN_TIME_HISTORICAL && !taken_now)) return CN_R_TREATED;
     return CN_R_TREATS;
 }
 
@@ -255,7 +255,7 @@ static int add(context *c, const group *t, const group *d, finding f) {
         for (int64_t disease = d->first; disease <= d->last; disease++) {
             if (in_turn ? treatment - t->first != disease - d->first : of_what_it_is_for && is_of_another(c, t, d, treatment, disease)) continue;
             int type = by_assertions(c->assertions + treatment * CN_ASSERTION_FIELDS,
-                                           c->assertions + disease * CN_ASSERTION_FIELDS, f.type);
+                                           c->assertions + disease * CN_ASSERTION_FIELDS, span(c, treatment)->taken_now, f.type);
             if (type == CN_R_TREATS && holds(c, treatment, CN_VACCINE)) type = CN_R_PREVENTS;
             if (type < 0 || c->made == MAX_NOTE_RELATIONS) continue;
             int32_t *row = cn_new_row(&c->r->relations, CN_RELATION_FIELDS);

@@ -78,9 +78,17 @@ typedef struct {
     double sum[2], best[2];
 } totals;
 
-static totals add_up(const cn_rescorer *r) {
+/* A sentence: its decoded words, and where its candidates are. */
+typedef struct {
+    const int32_t *ids;
+    const double *mass;
+    int64_t n, first, end;
+    totals totals;
+} sentence;
+
+static totals add_up(const cn_rescorer *r, int64_t first, int64_t end) {
     totals t = {{0}, {0}};
-    for (int64_t k = 0; k < r->count; k++) {
+    for (int64_t k = first; k < end; k++) {
         const cn_candidate *c = &r->candidates[k];
         t.sum[c->class] += c->probability;
         if (c->probability > t.best[c->class]) t.best[c->class] = c->probability;
@@ -88,9 +96,9 @@ static totals add_up(const cn_rescorer *r) {
     return t;
 }
 
-#define X(column) x[(column) * CN_LANES]
+#define X(column) x[(column) * CN_BLOCK]
 
-static inline uint64_t look_at(const cn_model *m, int64_t token) { return cn_look(m, m->ids[token]); }
+#define LOOK(token) cn_look(m, s->ids[token])
 
 /* An abbreviation in brackets behind a likely span of its class, or such a span before its abbreviation: which is looked at
  * in `other`. */
@@ -100,13 +108,13 @@ static int is_bracket_of(const cn_candidate *c, const cn_candidate *other, int o
     return inside_brackets && other->last == c->first - 2;
 }
 
-static void compare_with_others(const cn_model *m, int64_t k, int64_t n, const totals *t, float *x) {
+static void compare_with_others(const cn_model *m, const sentence *s, int64_t k, float *x) {
     const cn_rescorer *r = m->rescorer;
     const cn_candidate *c = &r->candidates[k];
-    const int closes = c->last + 1 < n && look_at(m, c->last + 1) & CN_LOOK_CLOSE;
-    const int opens_after = c->last + 3 < n && look_at(m, c->last + 1) & CN_LOOK_OPEN && look_at(m, c->last + 3) & CN_LOOK_CLOSE;
-    const int inside = c->first > 0 && closes && look_at(m, c->first - 1) & CN_LOOK_OPEN;
-    const int64_t from = k > NEARBY ? k - NEARBY : 0, to = k + NEARBY < r->count ? k + NEARBY : r->count - 1;
+    const int closes = c->last + 1 < s->n && LOOK(c->last + 1) & CN_LOOK_CLOSE;
+    const int opens_after = c->last + 3 < s->n && LOOK(c->last + 1) & CN_LOOK_OPEN && LOOK(c->last + 3) & CN_LOOK_CLOSE;
+    const int inside = c->first > 0 && closes && LOOK(c->first - 1) & CN_LOOK_OPEN;
+    const int64_t from = k - NEARBY > s->first ? k - NEARBY : s->first, to = k + NEARBY < s->end ? k + NEARBY : s->end - 1;
     double rivals = 0, best_rival = 0, own = c->probability, same = 0, bracket = 0, near[4] = {0};
     for (int64_t i = from; i <= to; i++) {
         const cn_candidate *o = &r->candidates[i];
@@ -131,15 +139,18 @@ static void compare_with_others(const cn_model *m, int64_t k, int64_t n, const t
     X(CN_X_BEST_RIVAL) = (float)best_rival;
     X(CN_X_SHARE) = (float)(c->probability / (c->probability + best_rival + 1e-3));
     for (int i = 0; i < 4; i++) X(CN_X_LONGER_LEFT + i) = (float)near[i];
-    X(CN_X_OTHERS) = (float)(t->sum[c->class] - own);
+    X(CN_X_OTHERS) = (float)(s->totals.sum[c->class] - own);
     X(CN_X_SAME_STRING) = (float)same;
     X(CN_X_BRACKETED) = (float)(opens_after || inside ? bracket - 0.5 : 0);
 }
 
-static void weigh(const cn_model *m, const cn_candidate *c, int64_t n, const totals *t, float *x) {
-    const float *mass = m->rescorer->mass + c->class * n;
+#define MASS(token) ((float)s->mass[((token) * 2 + c->class) * CN_LANES])
+
+static void weigh(const sentence *s, const cn_candidate *c, float *x) {
+    const int64_t n = s->n;
+    const totals *t = &s->totals;
     float sum = 0;
-    for (int32_t token = c->first; token <= c->last; token++) sum += mass[token];
+    for (int32_t token = c->first; token <= c->last; token++) sum += MASS(token);
     X(CN_X_LOG_ODDS) = (float)log((c->probability + 1e-3) / (1 - c->probability + 1e-3));
     X(CN_X_PROBABILITY) = (float)c->probability;
     X(CN_X_LENGTH) = (float)(c->last - c->first + 1);
@@ -151,18 +162,18 @@ static void weigh(const cn_model *m, const cn_candidate *c, int64_t n, const tot
     X(CN_X_SENTENCE) = (float)n;
     X(CN_X_PLACE) = (float)c->first / (float)n;
     X(CN_X_MASS) = sum / (float)(c->last - c->first + 1);
-    X(CN_X_MASS_FIRST) = mass[c->first];
-    X(CN_X_MASS_LAST) = mass[c->last];
-    X(CN_X_MASS_BEFORE) = c->first > 0 ? mass[c->first - 1] : 0;
-    X(CN_X_MASS_AFTER) = c->last + 1 < n ? mass[c->last + 1] : 0;
+    X(CN_X_MASS_FIRST) = MASS(c->first);
+    X(CN_X_MASS_LAST) = MASS(c->last);
+    X(CN_X_MASS_BEFORE) = c->first > 0 ? MASS(c->first - 1) : 0;
+    X(CN_X_MASS_AFTER) = c->last + 1 < n ? MASS(c->last + 1) : 0;
 }
 
-static void look(const cn_model *m, const cn_candidate *c, float *x) {
-    const uint64_t first = look_at(m, c->first), last = look_at(m, c->last);
+static void look(const cn_model *m, const sentence *s, const cn_candidate *c, float *x) {
+    const uint64_t first = LOOK(c->first), last = LOOK(c->last);
     uint64_t hyphens = 0, all = 0;
     for (int32_t token = c->first; token <= c->last; token++) {
-        hyphens += look_at(m, token) >> CN_LOOK_HYPHENS & 15;
-        all |= token > c->first && token < c->last ? look_at(m, token) : look_at(m, token) & ~(uint64_t)CN_LOOK_JOINS;
+        hyphens += LOOK(token) >> CN_LOOK_HYPHENS & 15;
+        all |= token > c->first && token < c->last ? LOOK(token) : LOOK(token) & ~(uint64_t)CN_LOOK_JOINS;
     }
     X(CN_X_UPPER) = (first & CN_LOOK_UPPER) != 0;
     X(CN_X_ABBREVIATION) = c->first == c->last && first & CN_LOOK_UPPER;
@@ -175,10 +186,10 @@ static void look(const cn_model *m, const cn_candidate *c, float *x) {
 }
 
 /* Flags of the name that tokens first..last spell, in the plural too. */
-static unsigned name_at(const cn_model *m, int64_t first, int64_t last) {
+static unsigned name_at(const cn_model *m, const sentence *s, int64_t first, int64_t last) {
     uint64_t key = CN_PHRASE;
-    for (int64_t token = first; token < last; token++) key = cn_phrase_step(key, cn_low_key(m, m->ids[token]));
-    const uint64_t low = cn_low_key(m, m->ids[last]), singular = cn_singular_key(m, m->ids[last]);
+    for (int64_t token = first; token < last; token++) key = cn_phrase_step(key, cn_low_key(m, s->ids[token]));
+    const uint64_t low = cn_low_key(m, s->ids[last]), singular = cn_singular_key(m, s->ids[last]);
     unsigned flags = flags_of(m->rescorer, cn_phrase_step(key, low));
     if (singular != low) flags |= flags_of(m->rescorer, cn_phrase_step(key, singular));
     return flags;
@@ -186,153 +197,169 @@ static unsigned name_at(const cn_model *m, int64_t first, int64_t last) {
 
 static int is_name(unsigned flags, int class) { return flags >> (CN_NAME + class) & 1; }
 
-static double share_of_name(const cn_model *m, const cn_candidate *c, unsigned whole) {
+static double share_of_name(const cn_model *m, const sentence *s, const cn_candidate *c, unsigned whole) {
     const int length = c->last - c->first + 1;
     if (is_name(whole, c->class)) return 1;
     for (int size = length - 1; size > 0; size--)
         for (int64_t first = c->first; first + size - 1 <= c->last; first++)
-            if (is_name(name_at(m, first, first + size - 1), c->class)) return (double)size / length;
+            if (is_name(name_at(m, s, first, first + size - 1), c->class)) return (double)size / length;
     return 0;
 }
 
-static int is_part_of_name(const cn_model *m, const cn_candidate *c, int64_t n) {
+static int is_part_of_name(const cn_model *m, const sentence *s, const cn_candidate *c) {
     for (int more = 1; more <= 2; more++) {
-        if (c->first - more >= 0 && is_name(name_at(m, c->first - more, c->last), c->class)) return 1;
-        if (c->last + more < n && is_name(name_at(m, c->first, c->last + more), c->class)) return 1;
+        if (c->first - more >= 0 && is_name(name_at(m, s, c->first - more, c->last), c->class)) return 1;
+        if (c->last + more < s->n && is_name(name_at(m, s, c->first, c->last + more), c->class)) return 1;
     }
     return 0;
 }
 
-static void look_up(const cn_model *m, const cn_candidate *c, int64_t n, float *x) {
-    const unsigned whole = name_at(m, c->first, c->last);
-    const uint64_t first = look_at(m, c->first), last = look_at(m, c->last);
+static void look_up(const cn_model *m, const sentence *s, const cn_candidate *c, float *x) {
+    const unsigned whole = name_at(m, s, c->first, c->last);
+    const uint64_t first = LOOK(c->first), last = LOOK(c->last);
     for (int side = 0; side < 2; side++) {
         const int class = side ? 1 - c->class : c->class, at = side ? CN_X_OTHER_NAME : CN_X_NAME;
         X(at) = (float)is_name(whole, class);
         X(at + 1) = (float)(last >> (CN_LOOK_LAST + class) & 1);
         X(at + 2) = (float)(first >> (CN_LOOK_FIRST + class) & 1);
     }
-    X(CN_X_NAME_INSIDE) = (float)share_of_name(m, c, whole);
-    X(CN_X_NAME_LONGER) = (float)is_part_of_name(m, c, n);
+    X(CN_X_NAME_INSIDE) = (float)share_of_name(m, s, c, whole);
+    X(CN_X_NAME_LONGER) = (float)is_part_of_name(m, s, c);
 }
 
-static void fill_columns(cn_model *m, int64_t n) {
-    cn_rescorer *r = m->rescorer;
-    const totals t = add_up(r);
-    for (int64_t k = 0; k < r->count; k++) {
-        float *x = r->x + k / CN_LANES * CN_LANES * CN_COLUMNS + k % CN_LANES;
+void cn_describe(cn_model *m, const cn_sequence *q, const cn_decoded *d) {
+    const cn_rescorer *r = m->rescorer;
+    const int64_t first = q->first_span, end = first + q->n_spans;
+    const sentence s = {d->ids, d->mass, d->n, first, end, add_up(r, first, end)};
+    for (int64_t k = first; k < end; k++) {
+        float *x = r->x + k / CN_BLOCK * CN_BLOCK * CN_COLUMNS + k % CN_BLOCK;
         const cn_candidate *c = &r->candidates[k];
-        weigh(m, c, n, &t, x);
-        compare_with_others(m, k, n, &t, x);
-        look(m, c, x);
-        if (r->n_names) look_up(m, c, n, x);
+        weigh(&s, c, x);
+        compare_with_others(m, &s, k, x);
+        look(m, &s, c, x);
+        if (r->n_names) look_up(m, &s, c, x);
         else
             for (int column = CN_X_NAME; column < CN_COLUMNS; column++) X(column) = 0;
     }
-    for (int64_t k = r->count; k % CN_LANES; k++)
-        for (int column = 0; column < CN_COLUMNS; column++)
-            r->x[(k / CN_LANES * CN_COLUMNS + column) * CN_LANES + k % CN_LANES] = 0;
 }
 
 /* --- trees ------------------------------------------------------------------------------------------------------- */
 
-typedef float lanes __attribute__((vector_size(CN_LANES * sizeof(float))));
-typedef int32_t masks __attribute__((vector_size(CN_LANES * sizeof(int32_t))));
+typedef float values __attribute__((vector_size(CN_BLOCK * sizeof(float))));
+typedef int32_t masks __attribute__((vector_size(CN_BLOCK * sizeof(int32_t))));
 
 /* Each node that sends a candidate to the right takes the leaves of its left side away; the first that is left is the leaf.
- * No branch depends on a candidate, and CN_LANES of them go together. */
-static void climb(const cn_rescorer *r, const float *x, double *sums) {
-    for (int lane = 0; lane < CN_LANES; lane++) sums[lane] = r->base;
+ * No branch depends on a candidate, and CN_BLOCK of them, whatever their sentences, go together. */
+static inline __attribute__((always_inline)) void climb_with(const cn_rescorer *r, const float *x, double *sums) {
+    for (int i = 0; i < CN_BLOCK; i++) sums[i] = r->base;
     const int32_t *columns = r->columns, *kept = r->masks;
     const float *thresholds = r->thresholds;
-    for (int32_t tree = 0; tree < r->n_trees; tree++) {
-        masks leaves = {0xFF, 0xFF, 0xFF, 0xFF};
+    const double *leaf_values = r->leaves;
+    for (int32_t tree = 0; tree < r->n_trees; tree++, leaf_values += CN_TREE_LEAVES) {
+        masks leaves = (masks){0} + (1 << CN_TREE_LEAVES) - 1;
         for (int node = 0; node < CN_TREE_NODES; node++, columns++, thresholds++, kept++) {
-            lanes value;
-            memcpy(&value, x + *columns * CN_LANES, sizeof value);
-            const lanes threshold = {*thresholds, *thresholds, *thresholds, *thresholds};
-            const masks mask = {*kept, *kept, *kept, *kept};
-            leaves &= mask | ~(masks)(value > threshold);
+            values value;
+            memcpy(&value, x + *columns * CN_BLOCK, sizeof value);
+            leaves &= ((masks){0} + *kept) | ~(masks)(value > (values){0} + *thresholds);
         }
-        for (int lane = 0; lane < CN_LANES; lane++)
-            sums[lane] += r->leaves[tree * CN_TREE_LEAVES + __builtin_ctz((unsigned)leaves[lane] | 0x80)];
+        leaves |= 1 << (CN_TREE_LEAVES - 1);
+        for (int i = 0; i < CN_BLOCK; i++) sums[i] += leaf_values[__builtin_ctz((unsigned)leaves[i])];
     }
 }
 
-static void judge(cn_rescorer *r) {
-    for (int64_t k = 0; k < r->count && r->n_trees; k += CN_LANES) {
-        double sums[CN_LANES];
-        climb(r, r->x + k * CN_COLUMNS, sums);
-        for (int lane = 0; lane < CN_LANES && k + lane < r->count; lane++)
-            r->candidates[k + lane].sure = 1 / (1 + exp(-sums[lane]));
+static void climb_anywhere(const cn_rescorer *r, const float *x, double *sums) { climb_with(r, x, sums); }
+#ifdef CN_FOR_AVX2
+CN_FOR_AVX2 static void climb_by_avx2(const cn_rescorer *r, const float *x, double *sums) { climb_with(r, x, sums); }
+#else
+#define climb_by_avx2 climb_anywhere
+#endif
+
+void cn_judge(cn_rescorer *r) {
+    const int64_t blocks = (r->count + CN_BLOCK - 1) / CN_BLOCK;
+    for (int64_t k = r->count; k < blocks * CN_BLOCK; k++) /* places of the last block that no candidate fills */
+        for (int column = 0; column < CN_COLUMNS; column++)
+            r->x[(k / CN_BLOCK * CN_COLUMNS + column) * CN_BLOCK + k % CN_BLOCK] = 0;
+    for (int64_t k = 0; k < r->count && r->n_trees; k += CN_BLOCK) {
+        double sums[CN_BLOCK];
+        (cn_uses_avx2() ? climb_by_avx2 : climb_anywhere)(r, r->x + k * CN_COLUMNS, sums);
+        for (int i = 0; i < CN_BLOCK && k + i < r->count; i++) r->candidates[k + i].sure = 1 / (1 + exp(-sums[i]));
     }
 }
 
 /* --- the choice -------------------------------------------------------------------------------------------------- */
 
-/* Candidates by their last token, into r->order. They come by their first one, so few are far from their place. */
-static void sort_by_last(cn_rescorer *r) {
-    for (int64_t k = 0; k < r->count; k++) {
+/* Candidates of a sentence by their last token, into r->order. They come by their first one, so few are far from their place. */
+static void sort_by_last(cn_rescorer *r, const cn_candidate *candidates, int64_t count) {
+    for (int64_t k = 0; k < count; k++) {
         int64_t at = k;
-        const int32_t last = r->candidates[k].last;
-        for (; at > 0 && r->candidates[r->order[at - 1]].last > last; at--) r->order[at] = r->order[at - 1];
+        const int32_t last = candidates[k].last;
+        for (; at > 0 && candidates[r->order[at - 1]].last > last; at--) r->order[at] = r->order[at - 1];
         r->order[at] = (int32_t)k;
     }
 }
 
 /* How many of the first k in order end before a token. */
-static int64_t ends_before(const cn_rescorer *r, int64_t k, int32_t token) {
-    while (k > 0 && r->candidates[r->order[k - 1]].last >= token) k--;
+static int64_t ends_before(const cn_rescorer *r, const cn_candidate *candidates, int64_t k, int32_t token) {
+    while (k > 0 && candidates[r->order[k - 1]].last >= token) k--;
     return k;
 }
 
 /* Weighted interval scheduling: of all sets without overlaps the one with the largest sum of sure - threshold. */
-static void choose(cn_rescorer *r) {
-    sort_by_last(r);
+static void choose(cn_rescorer *r, const cn_candidate *candidates, int64_t count) {
+    sort_by_last(r, candidates, count);
     r->best[0] = 0;
-    for (int64_t k = 0; k < r->count; k++) {
-        const cn_candidate *c = &r->candidates[r->order[k]];
+    for (int64_t k = 0; k < count; k++) {
+        const cn_candidate *c = &candidates[r->order[k]];
         const double value = c->sure - r->threshold;
         r->best[k + 1] = r->best[k];
         if (value <= 0) continue;
-        const double with = r->best[ends_before(r, k, c->first)] + value;
+        const double with = r->best[ends_before(r, candidates, k, c->first)] + value;
         if (with > r->best[k]) r->best[k + 1] = with;
     }
     r->n_chosen = 0;
-    for (int64_t k = r->count; k > 0;) {
+    for (int64_t k = count; k > 0;) {
         if (r->best[k] == r->best[k - 1]) {
             k--;
             continue;
         }
         r->chosen[r->n_chosen++] = r->order[k - 1];
-        k = ends_before(r, k - 1, r->candidates[r->order[k - 1]].first);
+        k = ends_before(r, candidates, k - 1, candidates[r->order[k - 1]].first);
     }
 }
 
 /* The chance that all is as chosen, were candidates right or wrong on their own: those that overlap a chosen one are wrong if
  * it is right, and do not count. */
-static double all_right(const cn_rescorer *r) {
+static double all_right(const cn_rescorer *r, const cn_candidate *candidates, int64_t count) {
     double probability = 1;
     int32_t taken = -1; /* the last token of the chosen ones so far; candidates come by their first token */
     int64_t next = r->n_chosen - 1;
-    for (int64_t k = 0; k < r->count; k++) {
-        const cn_candidate *c = &r->candidates[k];
+    for (int64_t k = 0; k < count; k++) {
+        const cn_candidate *c = &candidates[k];
         const int is_chosen = next >= 0 && r->chosen[next] == k;
         if (is_chosen) {
             probability *= c->sure;
             taken = c->last;
             next--;
-        } else if (c->first > taken && (next < 0 || c->last < r->candidates[r->chosen[next]].first)) {
+        } else if (c->first > taken && (next < 0 || c->last < candidates[r->chosen[next]].first)) {
             probability *= 1 - c->sure;
         }
     }
     return probability;
 }
 
-static int keep_all(cn_model *m, const int32_t *head) {
+void cn_choose(cn_rescorer *r, cn_sequence *s) {
+    const cn_candidate *candidates = r->candidates + s->first_span;
+    r->n_chosen = 0;
+    s->all_right = 1;
+    if (!s->n_spans) return;
+    choose(r, candidates, s->n_spans);
+    s->all_right = all_right(r, candidates, s->n_spans);
+}
+
+int cn_keep(cn_model *m, const cn_sequence *s) {
     cn_rescorer *r = m->rescorer;
-    if (r->kept + r->count > r->kept_room) {
-        const size_t room = (size_t)(r->kept + r->count) * 2;
+    if (r->kept + s->n_spans > r->kept_room) {
+        const size_t room = (size_t)(r->kept + s->n_spans) * 2;
         int32_t *spans = realloc(r->kept_spans, room * 4 * sizeof *spans);
         if (spans) r->kept_spans = spans;
         float *x = realloc(r->kept_x, room * CN_COLUMNS * sizeof *x);
@@ -340,27 +367,14 @@ static int keep_all(cn_model *m, const int32_t *head) {
         if (!spans || !x) return CN_NO_MEMORY;
         r->kept_room = (int64_t)room;
     }
-    for (int64_t k = 0; k < r->count; k++, r->kept++) {
+    for (int64_t k = s->first_span; k < s->first_span + s->n_spans; k++, r->kept++) {
         const cn_candidate *c = &r->candidates[k];
         int32_t *span = r->kept_spans + r->kept * 4;
-        span[0] = head[0], span[1] = c->class + 1;
-        span[2] = m->starts[head[1] + c->first], span[3] = m->ends[head[1] + c->last];
+        span[0] = (int32_t)s->note, span[1] = c->class + 1;
+        span[2] = m->starts[s->at + c->first], span[3] = m->ends[s->at + c->last];
         for (int column = 0; column < CN_COLUMNS; column++)
-            r->kept_x[r->kept * CN_COLUMNS + column] = r->x[(k / CN_LANES * CN_COLUMNS + column) * CN_LANES + k % CN_LANES];
+            r->kept_x[r->kept * CN_COLUMNS + column] = r->x[(k / CN_BLOCK * CN_COLUMNS + column) * CN_BLOCK + k % CN_BLOCK];
     }
-    return 0;
-}
-
-int cn_rescore(cn_model *m, int64_t n, const int32_t *head, double *scores) {
-    cn_rescorer *r = m->rescorer;
-    if (cn_find_candidates(m, n, &scores[0])) return CN_NO_MEMORY;
-    r->n_chosen = 0;
-    if (!r->count) return 0;
-    if (r->n_trees || r->collects) fill_columns(m, n);
-    if (r->collects && keep_all(m, head)) return CN_NO_MEMORY;
-    judge(r);
-    choose(r);
-    scores[1] *= all_right(r);
     return 0;
 }
 
@@ -410,7 +424,7 @@ int cn_model_rescores(cn_model *m, const cn_rescorer_tables *tables) {
 void cn_rescorer_free(cn_rescorer *r) {
     if (!r) return;
     void *arrays[] = {r->columns, r->masks, r->thresholds, r->leaves,     r->name_flags, r->candidates, r->x,
-                      r->mass,    r->best,  r->order,      r->chosen, r->kept_spans, r->kept_x};
+                      r->best,  r->order,      r->chosen, r->kept_spans, r->kept_x};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
     cn_table_free(&r->names);
     free(r);

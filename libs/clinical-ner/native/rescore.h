@@ -19,7 +19,8 @@ enum {
     CN_COLUMNS
 };
 
-enum { CN_LANES = 4, CN_TREE_NODES = 7, CN_TREE_LEAVES = 8, CN_SPAN_TOKENS = 24 };
+/* Sequences that are decoded side by side; candidates that go through a tree together. */
+enum { CN_LANES = 4, CN_BLOCK = 8, CN_TREE_NODES = 7, CN_TREE_LEAVES = 8, CN_SPAN_TOKENS = 24 };
 
 /* Flags of a word's look, cached with its row. */
 enum {
@@ -47,10 +48,10 @@ typedef struct {
     uint8_t *name_flags;
     int64_t n_names;
 
-    /* scratch for one sentence */
-    int64_t room, token_room, count; /* candidates */
+    /* the candidates of the sentences that are decoded together, and scratch for one sentence */
+    int64_t room, count; /* candidates */
     cn_candidate *candidates;
-    float *x, *mass; /* x: blocks of CN_COLUMNS x CN_LANES; mass: a class after the other */
+    float *x; /* blocks of CN_COLUMNS x CN_BLOCK */
     double *best;
     int32_t *order, *chosen;
     int64_t n_chosen;

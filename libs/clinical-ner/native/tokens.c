@@ -1,6 +1,6 @@
 /* The tokeniser: every white space separates, and between two other characters a rule says cut or glue. Tokens so
  * cover every character that is not white space, in order, whatever the text is. */
-#include "clinical_ner.h"
+#include "features.h"
 
 typedef struct {
     const uint32_t *text;
@@ -217,6 +217,7 @@ int64_t cn_tokenise(const uint32_t *text, int64_t length, int32_t *starts, int32
         const uint8_t class = cn_class_of(text[at]);
         if (is_word_class(class) && inside && (holds & GLUE_RIGHT)) { /* most characters go on with a word */
             holds = GLUE_BOTH;
+            for (int run = 8; run == 8 && at + 9 <= length; at += run) run = cn_run_of(cn_eight(text + at + 1), 1);
             continue;
         }
         if (class == CN_SPACE) {

@@ -10,6 +10,7 @@ static uint8_t class_table[CODE_POINTS];
 static uint32_t lower_table[0x600]; /* Latin, Greek, Cyrillic: nearly all that notes hold */
 
 void cn_init(void) {
+    cn_use_avx2(1);
     for (size_t run = 0; run < COUNT(CLASS_RUNS); run++) {
         uint32_t end = run + 1 < COUNT(CLASS_RUNS) ? CLASS_RUNS[run + 1] >> 3 : CODE_POINTS;
         for (uint32_t cp = CLASS_RUNS[run] >> 3; cp < end; cp++) class_table[cp] = CLASS_RUNS[run] & 7;

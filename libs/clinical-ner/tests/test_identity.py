@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from clinical_ner.crf import valued
 from clinical_ner.crfsuite_file import read_weights
 from clinical_ner.decoder import Decoder
 from clinical_ner.features import FeatureExtractor, extractor_tables
-from clinical_ner.native import GROUPS
-from clinical_ner.schemes import all_labels
+from clinical_ner.native import GROUPS, library
+from clinical_ner.schemes import all_labels, role
 from clinical_ner.tables import ModelTables, weight_tables
 from clinical_ner.tokens import token_arrays
 from hypothesis import HealthCheck, Phase, given, settings
@@ -26,6 +27,7 @@ WORDS = (
     "with , . ( ) 's 12.5 naïve Über ß µg डायबिटीज 糖尿病 😀 \x00 \ud800 ﬁbrosis ΑΣΘΜΑ a-b-c x"
 ).split(" ")
 EMPTY = np.zeros(0, np.uint64)
+CLASS, BEGINS, ENDS = 3, 4, 8  # of a role
 
 
 class Everything(set[str]):
@@ -89,9 +91,11 @@ def random_model(seed: int, scheme: str, folder: Path) -> tuple[TrainingConfig, 
     return config, extractor, random_weights(path.read_bytes(), seed)
 
 
-def decoder_of(config: TrainingConfig, extractor: FeatureExtractor, model: bytes) -> tuple[Decoder, list[str]]:
+def decoder_of(
+    config: TrainingConfig, extractor: FeatureExtractor, model: bytes, cache_words: int = 4_000
+) -> tuple[Decoder, list[str]]:
     weights = read_weights(model)
-    metadata = {"crf_labels": weights.labels, "scheme": config.scheme, "cache_words": 4_000}
+    metadata = {"crf_labels": weights.labels, "scheme": config.scheme, "cache_words": cache_words}
     tables = ModelTables(
         metadata,
         extractor.tables,
@@ -125,6 +129,83 @@ def test_labels_and_marginals_are_crfsuites_own(scheme, count, seed, text, tmp_p
     config, extractor, model = random_model(seed, scheme, tmp_path_factory.mktemp("model"))
     assert len(read_weights(model).labels) == count
     assert_same(random_text(random.Random(seed + 1)) if text is None else text, config, extractor, model)
+
+
+@pytest.fixture(params=[True, False], ids=["as the processor can", "without AVX2"])
+def instructions(request):
+    """Code for AVX2, where there is such a processor, and without."""
+    library().cn_use_avx2(request.param)
+    yield
+    library().cn_use_avx2(1)
+
+
+def spans_of(labels: list[str], scheme: str) -> list[tuple[int, int, int]]:
+    """Class, first and last token of each span: a label goes on unless it begins one, or the one before ended it."""
+    spans: list[tuple[int, int, int]] = []
+    before = 0
+    for at, label in enumerate(labels):
+        now = role(scheme, label)
+        if now & CLASS and now & CLASS == before & CLASS and not now & BEGINS and not before & ENDS:
+            spans[-1] = (*spans[-1][:2], at)
+        elif now & CLASS:
+            spans.append((now & CLASS, at, at))
+        before = now
+    return spans
+
+
+def crfsuites_notes(
+    texts: list[str], config: TrainingConfig, extractor: FeatureExtractor, model: bytes
+) -> tuple[list[tuple[int, ...]], list[tuple[float, float]]]:
+    """(note, class, first, last) of all spans; the mean marginal and the labelling's probability of each note."""
+    tagger = pycrfsuite.Tagger()
+    tagger.open_inmemory(model)
+    found: list[tuple[int, ...]] = []
+    scores = []
+    for note, text in enumerate(texts):
+        arrays = token_arrays(text)
+        firsts = [*np.flatnonzero(arrays.begins).tolist(), len(arrays.starts)]
+        marginals, probability = [], 1.0
+        for first, end in itertools.pairwise(firsts):
+            rows = extractor.attributes(arrays.points, arrays.starts[first:end], arrays.ends[first:end])
+            labels = tagger.tag(valued(rows, Everything(), config.bag_value))
+            marginals += [tagger.marginal(label, at) for at, label in enumerate(labels)]
+            probability *= tagger.probability(labels)
+            found += [
+                (note, kind, first + left, first + right) for kind, left, right in spans_of(labels, config.scheme)
+            ]
+        scores.append((float(np.mean(marginals)) if marginals else 1.0, probability))
+    return found, scores
+
+
+@pytest.mark.parametrize("scheme", ["inside", "inside-last", "bio", "bilou"])
+@pytest.mark.parametrize("seed", range(3))
+def test_notes_that_are_decoded_side_by_side_are_crfsuites_own(scheme, seed, instructions, tmp_path):
+    config, extractor, model = random_model(seed, scheme, tmp_path)
+    rng = random.Random(seed)
+    texts = [" ".join(rng.choice(WORDS) for _ in range(rng.randint(0, 40))) for _ in range(60)]
+    decoder, _ = decoder_of(config, extractor, model)
+    found = decoder.decode(texts)
+    expected, scores = crfsuites_notes(texts, config, extractor, model)
+    assert expected
+    assert [tuple(row) for row in found.entities[:, [0, 1, 5, 6]].tolist()] == expected
+    assert np.abs(found.note_scores - np.array(scores)).max() < 1e-9
+
+
+def test_a_note_is_decoded_alike_alone_and_among_others(instructions, tmp_path):
+    """Bit for bit: also where the cache of words is full amid a note, and where a sentence is as long as one may be."""
+    config, extractor, model = random_model(5, "inside-last", tmp_path)
+    rng = random.Random(5)
+    new = ["".join(rng.choice("abcdefgh") for _ in range(9)) for _ in range(9_000)]
+    texts = [" ".join(rng.choice(WORDS) for _ in range(size)) for size in (0, 1, 3, 3_000, 30, 1, 900, 0)]
+    texts += [" ".join(new[:4_500]), "", "fever. typhoid", " ".join(new[4_500:]), *texts]
+    together = decoder_of(config, extractor, model, cache_words=2_000)[0].decode(texts)
+    decoder, _ = decoder_of(config, extractor, model)
+    alone = [decoder.decode([text]) for text in texts]
+    assert together.entities[:, 1:].tolist() == np.concatenate([each.entities[:, 1:] for each in alone]).tolist()
+    assert together.confidences.tolist() == np.concatenate([each.confidences for each in alone]).tolist()
+    assert together.counts.tolist() == np.concatenate([each.counts for each in alone]).tolist()
+    assert together.note_scores.tolist() == np.concatenate([each.note_scores for each in alone]).tolist()
+    assert len(together.entities) > 1_000
 
 
 def test_a_wrong_weight_is_noticed(tmp_path):

@@ -287,3 +287,67 @@ def test_a_relative_ends_where_a_clause_of_the_patient_begins():
     spans = [disease(text, "DM"), disease(text, "MI"), treatment(text, "penicillin")]
     found = [(str(each.status), str(each.experiencer)) for each in assert_spans(text, spans)]
     assert found == [("NEGATED", "PATIENT"), ("PRESENT", "FAMILY"), ("ALLERGY", "PATIENT")]
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("DM diagnosed 10 yrs back, on metformin.", ("CURRENT", "CURRENT")),
+        ("HTN detected 4 yrs back, on telmisartan", ("CURRENT", "CURRENT")),
+        ("Diagnosed with asthma 5 years ago", ("CURRENT",)),
+        ("Started on amlodipine 2 months ago", ("CURRENT",)),
+        ("Metformin was started 3 yrs back", ("CURRENT",)),
+        ("Restarted metformin 1 month back", ("CURRENT",)),
+        ("Past history: asthma diagnosed 5 yrs back", ("CURRENT",)),
+        ("stroke 2 yrs ago, on aspirin 75 mg OD", ("HISTORICAL", "CURRENT")),
+        ("H/o stroke 5 yrs back, now on aspirin", ("HISTORICAL", "CURRENT")),
+        ("TB diagnosed 10 yrs back, treated with ATT for 6 months", ("HISTORICAL", "HISTORICAL")),
+        ("DVT 2019, on warfarin till 2020", ("HISTORICAL", "HISTORICAL")),
+        ("Started on amlodipine 2 months ago, stopped by self", ("HISTORICAL",)),
+        ("TB 10 yrs back", ("HISTORICAL",)),
+        ("Took aspirin 3 days ago", ("HISTORICAL",)),
+    ],
+)
+def test_when_it_began_is_not_when_it_ended(text, times):
+    diseases = ("DM", "HTN", "asthma", "stroke", "TB", "DVT")
+    treatments = ("metformin", "Metformin", "telmisartan", "amlodipine", "aspirin", "ATT", "warfarin")
+    spans = [disease(text, name) for name in diseases if name in text]
+    spans += [treatment(text, name) for name in treatments if name in text]
+    found = read_spans(text, spans)
+    assert tuple(str(each.time) for each in found.assertions) == times
+    kinds = {("CURRENT",): "TREATS", ("HISTORICAL",): "TREATED"}
+    assert [str(relation.type) for relation in found.relations] == ([kinds[times[1:]]] if len(times) == 2 else [])
+
+
+def test_whose_it_is_goes_before_that_it_is_there():
+    text = "Sister ko asthma hai."
+    (found,) = assert_spans(text, [disease(text, "asthma")])
+    assert (found.experiencer, text[found.cue_start : found.cue_end]) == (Experiencer.FAMILY, "Sister")
+
+
+def test_a_worried_relative_has_not_the_disease():
+    text = "Mother worried about autism."
+    assert assert_spans(text, [disease(text, "autism")])[0][:3] == (
+        Status.HYPOTHETICAL,
+        Time.CURRENT,
+        Experiencer.PATIENT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        ("To continue telmisartan 40 mg.", "telmisartan", {"strength": "40 mg"}),
+        ("Syp Crocin 5 ml.", "Crocin", {"form": "syrup", "dose": "5 ml"}),
+        (
+            "Plt 60k. Inj ceftriaxone BD",
+            "ceftriaxone",
+            {"form": "injection", "frequency": 2, "period": 1, "period_unit": "d"},
+        ),
+        ("Stopped glycomet 1 month back", "glycomet", {}),
+        ("Last took dolo 2 hours ago", "dolo", {}),
+    ],
+)
+def test_a_full_stop_and_a_date_are_no_part_of_a_prescription(text, name, wanted):
+    (found,) = read_spans(text, [treatment(text, name)]).prescriptions
+    assert {key: value for key, value in (found._asdict() if found else {}).items() if value is not None} == wanted

@@ -21,8 +21,10 @@ from clinical_ner.rescoring import (
     fitted,
     judged_by,
     untrained,
+    with_some,
 )
 from clinical_ner.schemes import mention_labels
+from clinical_ner.support import NO_SUPPORT, Support
 from clinical_ner.tagger import Tagger
 from clinical_ner.tokens import token_arrays, tokenise
 from clinical_ner.train import train
@@ -231,7 +233,17 @@ def test_too_few_candidates_grow_no_trees_and_many_do(composed):
     few = train(notes, TrainingConfig(passes=12, calibration_folds=2))
     assert len(load(few.tables).rescorer.columns) == 0
     assert sum(len(found.entities) for found in few.tagger().tag([note.text for note in notes])) > 20
-    assert crossed_rescorers([], [], {}, 0).crossed == ()
+    assert crossed_rescorers([], [], NO_SUPPORT, 0).crossed == ()
+
+
+def test_hidden_names_are_those_of_the_seed_and_the_model_for_serving_looks_up_all(composed):
+    names = {Label.DISEASE: [f"disease {n}" for n in range(400)], Label.TREATMENT: ["iron"] * 40}
+    shown = with_some(names, 0.5, 3)
+    assert shown == with_some(names, 0.5, 3) != with_some(names, 0.5, 4)
+    assert 150 < len(shown[Label.DISEASE]) < 250
+    assert with_some(names, 0.0, 3) == names
+    few = train(composed(40), TrainingConfig(passes=12, calibration_folds=2), support=Support(names=names, hidden=0.5))
+    assert load(few.tables).rescorer.name_keys.tolist() == untrained(names).name_keys.tolist()
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
 """What a record's sums say, whoever wrote it."""
 
 import math
+import random
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from contracts import files
-from contracts.records import StatisticsObserved, StatisticSum
+from contracts.records import ModelRef, StatisticsObserved, StatisticSum
+from drift import observation
 from drift.blocks import OpenBlock
 from drift.config import DriftConfig
-from drift.observation import NO_SUMS, STATISTICS, in_order, sums_of
+from drift.observation import NO_SUMS, STATISTICS, Observation, in_order, observe, sums_of
 from drift.state import dump
 
 
@@ -63,3 +66,47 @@ def test_a_statistic_that_is_no_number_is_left_out(streams, bad, at):
         assert block.is_full(DriftConfig())
         assert block.close().means == {"tokens": 30.0}
         assert block.sums == list(NO_SUMS)
+
+
+class Place(NamedTuple):
+    city: str
+    specialty: str
+    written_at: int
+    accepted_at: int
+
+
+class Numbers(NamedTuple):
+    tokens: int
+    oov_tokens: int
+    chars: int
+    unknown_chars: int
+    disease_entities: int
+    treatment_entities: int
+    disease_tokens: int
+    treatment_tokens: int
+    negated_entities: int
+    uncertain_entities: int
+    confidence: float
+
+
+@pytest.mark.parametrize("most", [1, 25])
+@pytest.mark.parametrize("seed", range(5))
+def test_one_or_two_notes_are_summed_up_as_many_are(seed, most, monkeypatch):
+    rng = random.Random(seed)
+    observed = [
+        Observation(
+            7 + 2 * row,
+            Place(rng.choice("ab"), rng.choice("xyz"), rng.randrange(1_000), rng.randrange(1_000)),
+            Numbers(*[rng.choice([0, 0, 1, 3, 17, 2_049]) for _ in range(10)], rng.random()),
+        )
+        for row in range(2)
+    ]
+    model = ModelRef(name="m", version="1", serial=1)
+    for count in (1, 2):
+        found = []
+        for few in (0, observation._FEW):
+            monkeypatch.setattr(observation, "_FEW", few)
+            found.append(list(observe(observed[:count], model, 3, most)))
+        assert found[0] == found[1]
+        assert all(type(number) is float for record in found[1] for number in record.sums)
+        assert sum(record.n for record in found[0] if record.segment == "all") == count

@@ -1,5 +1,6 @@
 """Rows at rest whose words are sealed: no byte of the files shows them, and a question with the grant reads them."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -88,7 +89,7 @@ def test_no_file_shows_a_word_and_whoever_has_the_grant_reads_them(tmp_path, key
         assert records.execute(
             "SELECT count(*) FROM pairs WHERE treatment = 'rest' AND disease = 'UTI'"
         ).fetchone() == (3,)
-        row = newest_row(records, "clinic", "a")
+        row = opened_row(newest_row(records, "clinic", "a"), opening_words(keys))
         assert [(one["text"], one["start"], one["label"]) for one in row["entities"]] == [
             ("UTI", 0, "DISEASE"),
             ("rest", 4, "TREATMENT"),
@@ -136,3 +137,20 @@ def test_a_row_that_waits_is_opened_as_one_at_rest(keys):
     assert [one["text"] for one in found] == ["UTI", "rest"]
     assert found[1]["prescription"]["strength"] == "500 mg"
     assert row["entities"][0]["text"] == "", "the row itself stays sealed"
+
+
+def test_of_all_rows_of_a_note_only_the_one_that_counts_is_opened(tmp_path, keys):
+    events = [
+        seal(replace(event("a", "p-1", PRESCRIBED), event_id=f"e{revision}", revision=revision), keys)
+        for revision in (1, 3, 2)
+    ]
+    folder, opened = kept(tmp_path / "records", *events), []
+
+    def counted(**row):
+        opened.append(row["revision"])
+        return opening_words(keys)(**row)
+
+    with open_records(folder) as records:
+        row = opened_row(newest_row(records, "clinic", "a"), counted)
+    assert (row["revision"], [one["text"] for one in row["entities"]]) == (3, ["UTI", "rest"])
+    assert opened == [3]

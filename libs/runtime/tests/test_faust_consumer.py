@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, TopicAuthorizationFailedError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from contracts.reasons import Reason
 from faust.types import TP
@@ -20,34 +23,16 @@ from runtime.service.settings import ServiceSettings
 from runtime.stream.attempts import Mark
 from runtime.stream.faust import app as faust_batch
 from runtime.stream.faust.app import BatchApp, BatchLimits, credentials
-from runtime.stream.faust.consumer import BatchConsumer, BatchTransport
+from runtime.stream.faust.consumer import BatchConsumer, BatchTransport, _OurRecords
 from runtime.stream.faust.state import BATCH_METRICS, BatchState
 from runtime.stream.faust.stop import EXIT_SURPRISE, FailStop
-from runtime.stream.faust.worker import input_records
 from runtime.stream.state import ASSIGNED
 
 TP0, TP1 = TP("in", 0), TP("in", 1)
 
 
-@dataclass
-class Fetched:
-    """A record as aiokafka gives it."""
-
-    partition: int
-    offset: int
-    value: bytes = b"value"
-    topic: str = "in"
-    key: bytes = b"k"
-    timestamp: int = 1
-    timestamp_type: int = 0
-    headers: tuple = ()
-    checksum: None = None
-    serialized_key_size: int = 1
-    serialized_value_size: int = 5
-
-
-def rows(partition: int, first: int, last: int, value: bytes = b"value") -> list[Fetched]:
-    return [Fetched(partition, offset, value) for offset in range(first, last + 1)]
+def rows(partition: int, first: int, last: int, value: bytes = b"value") -> list[InputRecord]:
+    return [InputRecord("in", partition, offset, 1, b"k", value) for offset in range(first, last + 1)]
 
 
 @dataclass
@@ -975,7 +960,7 @@ async def test_after_a_death_what_the_client_must_not_read_is_read_by_ourselves_
             batch = message.value
             rig.batching.ledger.start(batch)
             found.append((batch.first, batch.last))
-            doomed += [one for one in batch.records if rig.batching.attempts.why_dead(input_records(batch)[0])]
+            doomed += [one for one in batch.records if rig.batching.attempts.why_dead(batch.records[0])]
             rig.finish(batch)
     rig.thread.fetches = [{TP0: rows(0, 14, 15)}]
     found += [(first, last) for first, last, _ in await handed_over(rig)]
@@ -983,3 +968,26 @@ async def test_after_a_death_what_the_client_must_not_read_is_read_by_ourselves_
     assert [one.offset for one in doomed] == [12]
     assert known.asked == [(10, 14), (11, 14)]
     assert rig.thread.seeks[-1] == {TP0: 14}
+
+
+def test_what_aiokafka_unpacks_are_our_records_with_all_that_they_carry():
+    builder = DefaultRecordBatchBuilder(2, 3, 0, -1, -1, -1, 16_384)  # lz4
+    headers = [("trace", b"1"), ("empty", None)]
+    sent = [(b"k", b"v", 1_700_000_000_000, headers), (None, b"", 5, []), (b"", None, 7, [])]
+    for offset, (key, value, timestamp, own) in enumerate(sent):
+        assert builder.append(offset, timestamp, key, value, own) is not None
+    builder.set_producer_state(-1, -1, 40)
+    place = TopicPartition("in", 2)
+    unpacked = PartitionRecords(place, MemoryRecords(bytes(builder.build())), [], 0, None, None, True, 0)
+    held = _OurRecords()
+    state = SimpleNamespace(paused=False, position=0, consumed_to=lambda _: None)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    held[place] = FetchResult(place, assignment=assignment, partition_records=unpacked, backoff=0)
+    found = held[place].getall()
+    assert [type(record) for record in found] == [InputRecord] * 3
+    assert found == [
+        InputRecord("in", 2, offset, timestamp, key, value, tuple(own))
+        for offset, (key, value, timestamp, own) in enumerate(sent)
+    ]
+    held[place] = FetchError(error=ValueError(), backoff=0)
+    assert isinstance(held[place], FetchError)

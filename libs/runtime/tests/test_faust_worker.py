@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 from contracts.reasons import Reason
@@ -12,19 +11,15 @@ from runtime.errors import BudgetExceeded, DeliveryFailed, Recoverable, Rejected
 from runtime.kafka.deadletter import DeadLetterBudget, dead_letter
 from runtime.kafka.records import InputRecord, OutputRecord
 from runtime.service.metrics import METRICS, RECORDS_DELIVERED, RETRIES, Metrics
+from runtime.stream.faust import worker as faust_worker
 from runtime.stream.faust.state import BATCH_METRICS
 from runtime.stream.faust.stop import EXIT_SURPRISE, FailStop
-from runtime.stream.faust.worker import BatchWorker, input_records
+from runtime.stream.faust.worker import BatchWorker
 from runtime.stream.ledger import Batch
 
 
-@dataclass
-class Fetched:
-    offset: int
-    key: bytes | None = b"k"
-    value: bytes | None = b"v"
-    timestamp: int | None = 5
-    headers: tuple = ()
+def fetched(partition: int, offset: int) -> InputRecord:
+    return InputRecord("in", partition, offset, 5, b"k", b"v")
 
 
 class FakeReports:
@@ -76,8 +71,9 @@ class Bench:
         self.exits.append(code)
         self.left.set()
 
-    def submit(self, first: int, count: int = 1) -> Batch:
-        batch = Batch(("in", 0), first, first + count - 1, 1, [Fetched(first + number) for number in range(count)])
+    def submit(self, first: int, count: int = 1, partition: int = 0) -> Batch:
+        records = [fetched(partition, first + number) for number in range(count)]
+        batch = Batch(("in", partition), first, first + count - 1, 1, records)
         self.worker.submit(batch, lambda finished: self.done.append(finished.first))
         return batch
 
@@ -408,9 +404,69 @@ def test_only_the_first_surprise_counts():
     assert stop.reason is first
 
 
-def test_input_records_carry_everything():
-    batch = Batch(("in", 3), 7, 8, 1, [Fetched(7, None, None, None, [("h", b"1")]), Fetched(8)])
-    assert input_records(batch) == [
-        InputRecord("in", 3, 7, -1, None, None, (("h", b"1"),)),
-        InputRecord("in", 3, 8, 5, b"k", b"v", ()),
-    ]
+class Gate:
+    """A handler that notes its calls and, while it is shut, waits at the offset 0."""
+
+    def __init__(self, call_s: float = 0.0) -> None:
+        self.calls: list[list[tuple[int, int]]] = []
+        self.reached, self.opened = threading.Event(), threading.Event()
+        self._call_s = call_s
+
+    def __call__(self, records):
+        self.calls.append([(record.partition, record.offset) for record in records])
+        if records[0].offset == 0:
+            self.reached.set()
+            assert self.opened.wait(5)
+        time.sleep(self._call_s)
+        return echo(records)
+
+    def __enter__(self) -> None:
+        assert self.reached.wait(5)
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.set()
+
+
+def test_batches_that_wait_together_go_in_one_call_and_are_done_one_by_one(benches, monkeypatch):
+    monkeypatch.setattr(faust_worker, "_CALL_S", 60.0)  # whatever the machine does meanwhile
+    gate = Gate()
+    bench = benches(gate, FakeSender(at_once=False), call_records=4)
+    bench.submit(0)
+    with gate:
+        bench.submit(1, 2)
+        bench.submit(5, partition=1)
+        taken = bench.submit(9, partition=2)
+        bench.submit(3)
+        bench.submit(20, 7, partition=1)
+        bench.submit(4)
+        taken.dropped = True  # its partition went to another
+    until(lambda: len(bench.sender.sent) == 4)
+    assert gate.calls == [[(0, 0)], [(0, 1), (0, 2), (1, 5), (0, 3)], [(1, at) for at in range(20, 27)], [(0, 4)]]
+    assert bench.done == []
+    bench.sender.sent[1][1].settled = True
+    bench.sender.sent[0][1].settled = True
+    until(lambda: bench.done == [0, 1, 5, 3])
+
+
+def test_a_slow_handler_gets_batch_by_batch(benches, monkeypatch):
+    """What is in hand when we are asked to stop is finished first."""
+    monkeypatch.setattr(faust_worker, "_CALL_S", 0.01)
+    gate = Gate(call_s=0.02)
+    bench = benches(gate, call_records=100)
+    bench.submit(0)
+    with gate:
+        bench.submit(1, 2)
+        bench.submit(3)
+    until(lambda: bench.done == [0, 1, 3])
+    assert [len(call) for call in gate.calls] == [1, 2, 1]
+
+
+def test_without_a_bound_each_batch_is_a_call_of_its_own(benches):
+    gate = Gate()
+    bench = benches(gate)
+    bench.submit(0)
+    with gate:
+        bench.submit(1, 2)
+        bench.submit(3)
+    until(lambda: bench.done == [0, 1, 3])
+    assert [len(call) for call in gate.calls] == [1, 2, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminology import Coder, TerminologyRefused
+from terminology import Coder, TerminologyRefused, diseases
 from terminology.systems import ICD10, UNII
 
 DATA = Path(__file__).parent / "data"
@@ -26,18 +26,25 @@ def measured(coder, pairs):
 
 @pytest.mark.parametrize(
     ("name", "least_answered", "least_right"),
-    [("mentions.tsv", 0.96, 0.98), ("mentions_second.tsv", 0.92, 0.98), ("mentions_unworked.tsv", 0.8, 0.96)],
+    [
+        ("mentions.tsv", 0.96, 0.98),
+        ("mentions_second.tsv", 0.92, 0.98),
+        ("mentions_unworked.tsv", 0.8, 0.96),
+        ("mentions_usual.tsv", 0.92, 0.97),
+        ("mentions_hindi.tsv", 0.82, 0.97),
+    ],
 )
 def test_mentions_are_answered_and_their_category_is_right(coder, name, least_answered, least_right):
     pairs = [(text, right.split()) for text, right in rows(name)]
     answered, precision = measured(coder, pairs)
-    assert len(pairs) >= 120
+    assert len(pairs) >= 100
     assert answered >= least_answered
     assert precision >= least_right
 
 
-def test_drugs_are_answered_with_all_their_substances(coder):
-    wrong, silent, pairs = [], [], rows("drugs.tsv")
+@pytest.mark.parametrize(("name", "most_silent"), [("drugs.tsv", 0.02), ("drugs_usual.tsv", 0.06)])
+def test_drugs_are_answered_with_all_their_substances(coder, name, most_silent):
+    wrong, silent, pairs = [], [], rows(name)
     for text, right in pairs:
         found = coder.code(text)
         allowed = [sorted(names.split(" + ")) for names in right.split("|")]
@@ -45,8 +52,8 @@ def test_drugs_are_answered_with_all_their_substances(coder):
             silent += [text] if right else []
         elif sorted(coding.display for coding in found.codings) not in allowed:
             wrong.append((text, found))
-    assert len(pairs) > 220
-    assert len(silent) < 0.02 * len(pairs), silent
+    assert len(pairs) > 150
+    assert len(silent) < most_silent * len(pairs), silent
     assert len(wrong) < 0.01 * len(pairs), wrong
 
 
@@ -152,6 +159,10 @@ def test_a_misspelling_within_the_bound_is_understood(coder, text, code):
     assert found.how == "typo"
 
 
+def test_a_longer_word_is_no_misspelling_of_an_abbreviation(coder):
+    assert coder.code("nasha", "DISEASE") is None  # Hindi: drunkenness; NASH is a liver's
+
+
 def test_brands_that_are_two_letters_apart_are_not_taken_for_each_other(coder):
     assert coder.code("Zincovit", "TREATMENT") is None
 
@@ -195,6 +206,17 @@ def test_any_text_is_answered_alike_twice_and_within_bounds(coder, text, label, 
 def test_case_and_blanks_change_nothing(coder, text, change):
     one, other = coder.code(text), coder.code(change(text))
     assert (one and one.code) == (other and other.code)
+
+
+def test_what_is_left_out_of_a_comparison_changes_no_answer(coder, monkeypatch):
+    texts = [text for name in ("mentions.tsv", "mentions_unworked.tsv") for text, _ in rows(name)]
+    texts += [f"{one} {other}" for one, other in zip(texts, texts[7:], strict=False)]
+    table = coder.tables[0]
+    now = [diseases.look_up(table, text, frozenset()) for text in texts]
+    monkeypatch.setattr(diseases, "_LEAST_RIVAL", 0.0)
+    monkeypatch.setattr(diseases, "_LEAST_SHARE", 0.0)
+    assert [diseases.look_up(table, text, frozenset()) for text in texts] == now
+    assert sum(one is not None and one.how == "words" for one in now) > 50
 
 
 def test_what_was_looked_up_is_remembered_within_bounds(coder, monkeypatch):

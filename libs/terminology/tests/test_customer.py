@@ -69,13 +69,56 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path, rows, fault):
         ("code,title\nA,x\n", "has no column name"),
         ("code,name,notes\nA,x,y\n", "unknown column 'notes'"),
         ("code,name\n", "a header and no codes"),
-        ("", "has no column code and name"),
+        ("", "is empty; its first line names the columns"),
+        ("code;name\nA;x\n", "separates its columns by semicolons: save it as CSV with commas"),
+        ("code\tname\nA\tx\n", "separates its columns by tabs"),
+        ("code,name,name\nA,x,y\n", "has the column 'name' twice"),
+        ('code,name\nA,"x\nB,y\n', "goes over several lines; is a quotation mark missing?"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, text, fault):
     with pytest.raises(TerminologyRefused) as refused:
         imported(tmp_path, text)
     assert fault in str(refused.value)
+
+
+def test_everything_that_is_wrong_in_a_file_is_named_in_its_order(tmp_path):
+    rows = [
+        "code,name,parent,status,replaced_by",
+        "A,fever,B,,",
+        "B,cough,A,,",
+        "A,again,,,",
+        "C C,bad,,,",
+        "D,<i>x</i>,,,",
+        f"E,{'x' * (1 << 20)},,,",
+        "F,x,D,gone,",
+        "G,x,Q,,",
+        "H,x,D,,",
+    ]
+    with pytest.raises(TerminologyRefused) as refused:
+        imported(tmp_path, "\n".join(rows) + "\n")
+    assert str(refused.value).splitlines()[1:] == [
+        "line 2: parent goes in a circle: A > B > A",
+        "line 4: code A stands on line 2 already",
+        "line 5: 'C C' is not a code of https://hospital.example/codes (such as A-1)",
+        "line 6: name: holds HTML; give plain words",
+        f"line 7: name: longer than {LONGEST_NAME} characters",
+        "line 8: status 'gone': give active, withdrawn or nothing",
+        "line 9: parent Q is no code of this file",
+    ]
+
+
+@pytest.mark.parametrize("text", ["\ufeffcode,name\nA,x y\n", "Code, NAME\r\nA,x y\r\n", 'code,name\rA,"x y"\r'])
+def test_what_a_spreadsheet_writes_is_taken(tmp_path, text):
+    assert Coder.open(imported(tmp_path, text)).code("x y").code == "A"
+
+
+def test_names_in_devanagari_are_told_apart_by_their_vowels(tmp_path):
+    names = ["मधुमेह", "मधु", "दमा", "दम", "पता", "पत्ता", "उच्च रक्तचाप"]
+    rows = "".join(f"H-{place},{name}\n" for place, name in enumerate(names))
+    coder = Coder.open(imported(tmp_path, "code,name\n" + rows))
+    assert [coder.code(name).code for name in names] == [f"H-{place}" for place in range(len(names))]
+    assert coder.code("रक्तचाप, उच्च").code == "H-6"
 
 
 def test_a_long_chain_of_parents_is_no_circle(tmp_path):

@@ -17,15 +17,17 @@ from contracts.records import (
     AssertionTime,
     DriftDetected,
     DriftLevel,
+    EntitiesExtracted,
     EntityLabel,
     Experiencer,
     ModelRef,
     NoteAccepted,
     Origin,
     RelationType,
+    ReviewRequested,
 )
 from contracts.registry import InMemoryRegistry
-from contracts.wire import MAX_RECORD_BYTES, Serializer
+from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
 from corpus import generate
 from extractor.bootstrap import codecs
 from extractor.columns import ColumnExtraction
@@ -36,9 +38,12 @@ from extractor.metrics import METRICS
 from extractor.settings import ExtractorSettings
 from prometheus_client import generate_latest
 from runtime.errors import BudgetExceeded
-from runtime.kafka.deadletter import DeadLetterBudget
+from runtime.kafka.deadletter import REASON, DeadLetterBudget, header
 from runtime.kafka.records import InputRecord
 from runtime.service.metrics import Metrics
+from sealing import KeyStoreAway, PatientKeys, open_keys, unseal, writing
+from sealing.keys import LOOK_EVERY_S
+from sealing.rotation import initialise
 from serving.tagging import LoadedModel
 
 NOW_MS = 1_700_000_000_000
@@ -53,6 +58,7 @@ ODD = [
     "नोट: fever, Tab PCM 650 SOS",
     "x" * 3_000,
 ]
+SEALABLE = [text for text in ODD if "\0" not in text]
 WRITTEN = {"pseudonym_key_id": "k1", "purpose": "care", "consent_artefact_id": "é", "encryption_key_id": ""}
 
 
@@ -66,7 +72,15 @@ def tagger() -> Tagger:
 class Way:
     """One handler with all that it keeps."""
 
-    def __init__(self, tagger: Any, column_notes: int, *, key: bytes | None = b"k" * 32, review_below: float = 0.7):
+    def __init__(
+        self,
+        tagger: Any,
+        column_notes: int,
+        *,
+        key: bytes | None = b"k" * 32,
+        review_below: float = 0.7,
+        keys: PatientKeys | None = None,
+    ):
         registry = InMemoryRegistry()
         apply_schemas(registry, "")
         self.registry, self.metrics = registry, Metrics(METRICS)
@@ -76,7 +90,7 @@ class Way:
         sampling = Sampling(review_below, key, rates, self.episodes, on_unreviewed=lambda: self.unreviewed.append(1))
         self.handler = ExtractionHandler(
             lambda: LoadedModel(MODEL, tagger, rules_serial=2),
-            codecs(registry, ExtractorSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x")),
+            codecs(registry, ExtractorSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x"), keys),
             Topics(topics.ENTITIES_EXTRACTED, topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED, topics.DRIFT_WORDS),
             DeadLetterBudget(),
             metrics=self.metrics,
@@ -86,7 +100,8 @@ class Way:
             now_ms=lambda: NOW_MS,
             column_notes=column_notes,
         )
-        self.serialize = Serializer.for_topic(NoteAccepted, registry, topics.NOTES_ACCEPTED)
+        self.plain = Serializer.for_topic(NoteAccepted, registry, topics.NOTES_ACCEPTED)
+        self.serialize = writing(self.plain, keys)
 
     def _segment(self, note: NoteAccepted, serial: int) -> str | None:
         found = self.episodes.worst(note, serial)
@@ -102,7 +117,7 @@ def ways(tagger: Any, **options: Any) -> tuple[Way, Way]:
     return Way(tagger, 1, **options), Way(tagger, 10**9, **options)
 
 
-def note(rng: random.Random, number: int, **more: Any) -> NoteAccepted:
+def note(rng: random.Random, number: int, odd: list[str] = ODD, **more: Any) -> NoteAccepted:
     fields: dict[str, Any] = {
         "source": rng.choice(["clinic", "ward-7"]),
         "note_id": rng.choice(["n", "नोट|", "x" * 90]) + str(number),
@@ -114,7 +129,7 @@ def note(rng: random.Random, number: int, **more: Any) -> NoteAccepted:
         "specialty": rng.choice(["cardiology", "general medicine", "x" * 70]),
         "written_at": NOW_MS - rng.choice([-5_000, 0, 2_000, 10**9]),
         "accepted_at": NOW_MS - rng.choice([-5_000, 0, 1_000, 9 * 10**8]),
-        "text": rng.choice(ODD) if rng.random() < 0.1 else rng.choice(TEXTS) + rng.choice(["", " \n", " Adv zzyzx."]),
+        "text": rng.choice(odd) if rng.random() < 0.1 else rng.choice(TEXTS) + rng.choice(["", " \n", " Adv zzyzx."]),
         "origin": rng.choice(list(Origin)) if rng.random() < 0.5 else Origin.LIVE,
     }
     fields |= {name: value for name, value in WRITTEN.items() if rng.random() < 0.3}
@@ -164,6 +179,30 @@ def test_both_ways_make_the_same_of_any_batches(tagger, seed, key):
     )
 
 
+def test_of_many_partitions_in_one_call_comes_what_comes_of_each_by_itself(tagger):
+    def of_partition(way: Way, number: int) -> list[InputRecord]:
+        records = batch(way, random.Random(number), 1_000 * number, 130)
+        return [record._replace(partition=number) for record in records]
+
+    for column_notes in (1, 10**9):
+        together, one_by_one = Way(tagger, column_notes), Way(tagger, column_notes)
+        for partition in range(3):
+            for way in (together, one_by_one):  # where they begin notes may have been told before
+                way.handler._rereading.until(partition, -1_000, 1_000 * partition - 1)
+        parts = [of_partition(together, number) for number in (0, 1, 2)]
+        first, second = [part[:60] for part in parts], [part[60:] for part in parts]
+        outputs = []
+        for rows in (first, second):
+            outputs += together.handler([record for part in rows for record in part])
+        expected = [output for rows in (first, second) for part in rows for output in one_by_one.handler(part)]
+        assert sorted(outputs) == sorted(expected)
+        notes = [output for output in outputs if output.topic == topics.ENTITIES_EXTRACTED]
+        assert notes == [output for output in expected if output.topic == topics.ENTITIES_EXTRACTED]
+        counted = [line for line in together.measured().splitlines() if "_bucket" not in line]
+        assert counted == [line for line in one_by_one.measured().splitlines() if "_bucket" not in line]
+        assert {topics.REVIEW_REQUESTED, topics.STATISTICS_OBSERVED} <= {output.topic for output in outputs}
+
+
 def test_what_is_not_plain_has_the_reasons_of_the_other_way(tagger):
     rng = random.Random(1)
     mine, theirs = ways(tagger)
@@ -189,6 +228,107 @@ def test_what_is_not_plain_has_the_reasons_of_the_other_way(tagger):
         assert outputs == theirs.handler(records)
         assert sum(output.topic == topics.dlq_of(topics.NOTES_ACCEPTED) for output in outputs) == 1
     assert mine.measured() == theirs.measured()
+
+
+@pytest.fixture
+def keys(tmp_path) -> PatientKeys:
+    initialise(tmp_path / "keys.db", tmp_path / "master.key")
+    return open_keys(tmp_path / "keys.db", tmp_path / "master.key")
+
+
+def opened(way: Way, keys: PatientKeys, outputs: Any) -> list[Any]:
+    """What a reader with the grant sees, and that nobody else sees a word."""
+    readers = {
+        topics.ENTITIES_EXTRACTED: Deserializer.for_topic(EntitiesExtracted, way.registry, topics.ENTITIES_EXTRACTED),
+        topics.REVIEW_REQUESTED: Deserializer.for_topic(ReviewRequested, way.registry, topics.REVIEW_REQUESTED),
+    }
+    seen = []
+    for output in outputs:
+        if output.topic in readers:
+            record = readers[output.topic](output.value)
+            assert record.sealed is not None
+            assert not getattr(record, "text", "")
+            assert not [one for one in record.entities if one.text or one.prescription]
+            unseal(record, keys)
+            seen.append((output.topic, output.key, record))
+        else:
+            seen.append(output)
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_make_the_same_of_sealed_notes(tagger, keys, seed):
+    rng = random.Random(f"sealed {seed}")
+    mine, theirs = ways(tagger, keys=keys)
+    first = 0
+    for size in (1, 30, 70):
+        records = batch(mine, rng, first, size, odd=SEALABLE, encryption_key_id=None)
+        assert went_by_columns(mine, records, tagger) is (size > 1)
+        found = opened(mine, keys, mine.handler(records))
+        assert found == opened(theirs, keys, theirs.handler(records))
+        first += size
+    assert mine.measured() == theirs.measured()
+    events = [one[2] for one in found if isinstance(one[2], EntitiesExtracted)]
+    assert sum(entity.prescription is not None for event in events for entity in event.entities) > 10
+    assert [one for one in found if isinstance(one[2], ReviewRequested)]
+
+
+def test_a_sealed_note_that_cannot_be_opened_sends_its_batch_the_other_way(tagger, keys, tmp_path):
+    rng = random.Random(7)
+    mine, theirs = ways(tagger, keys=keys)
+    good = batch(mine, rng, 0, 50, odd=SEALABLE, encryption_key_id=None)
+    for way in (mine, theirs):
+        way.handler(good)
+    read = Deserializer.for_topic(NoteAccepted, mine.registry, topics.NOTES_ACCEPTED)
+    other = read(good[3].value)
+    flipped = bytearray(read(good[4].value).sealed)
+    flipped[-1] ^= 1
+    initialise(tmp_path / "other.db", tmp_path / "other.key")
+    foreign = writing(mine.plain, open_keys(tmp_path / "other.db", tmp_path / "other.key"))
+    erased = note(rng, 200, patient_ref="erased", odd=SEALABLE, encryption_key_id=None)
+    cases = {
+        b"BROKEN_SEAL": [
+            mine.plain(replace(other, note_id="another")),
+            mine.plain(replace(other, sealed=bytes(flipped))),
+            mine.plain(replace(other, sealed=b"")),
+            mine.plain(replace(other, sealed=b"\2" + other.sealed[1:])),
+        ],
+        b"UNKNOWN_KEY": [foreign(erased), mine.plain(replace(other, encryption_key_id=None))],
+        b"ERASED": [mine.serialize(erased)],
+    }
+    keys.store.erase("erased", 1)
+    keys._looked_at_s -= LOOK_EVERY_S
+    for reason, values in cases.items():
+        for value in values:
+            records = [record._replace(value=value) if at == 7 else record for at, record in enumerate(good)]
+            assert not went_by_columns(mine, records, tagger)
+            outputs = mine.handler(records)
+            assert opened(mine, keys, outputs) == opened(theirs, keys, theirs.handler(records))
+            letters = [one for one in outputs if one.topic == topics.dlq_of(topics.NOTES_ACCEPTED)]
+            assert [header(one.headers, REASON) for one in letters] == [reason]
+
+
+def test_a_note_of_before_sealing_was_on_goes_the_other_way_and_comes_out_sealed(tagger, keys):
+    rng = random.Random(8)
+    mine, theirs = ways(tagger, keys=keys)
+    good = batch(mine, rng, 0, 50, odd=SEALABLE, encryption_key_id=None)
+    mine.handler(good), theirs.handler(good)
+    clear = mine.plain(note(rng, 100, text="k/c/o HTN on Telma 40", encryption_key_id=None))
+    records = [*good[:20], good[20]._replace(value=clear)]
+    assert not went_by_columns(mine, records, tagger)
+    assert opened(mine, keys, mine.handler(records))[-1] == opened(theirs, keys, theirs.handler(records))[-1]
+
+
+def test_by_columns_too_a_key_store_that_is_away_is_waited_for(tagger, keys, tmp_path):
+    way = Way(tagger, 1, keys=keys)
+    records = batch(way, random.Random(9), 0, 50, odd=SEALABLE, encryption_key_id=None)
+    way.handler(records)
+    (tmp_path / "keys.db").rename(tmp_path / "elsewhere.db")
+    keys._looked_at_s -= LOOK_EVERY_S
+    with pytest.raises(KeyStoreAway):
+        way.handler(records)
+    (tmp_path / "elsewhere.db").rename(tmp_path / "keys.db")
+    assert len(way.handler(records)) >= 50
 
 
 def test_too_many_refused_end_both_ways(tagger):

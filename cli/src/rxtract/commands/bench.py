@@ -100,7 +100,7 @@ def _stream(rounds: int, scale: float) -> dict[str, Any]:
         ) as stack:
             result: dict[str, Any] = module.run(stack.addresses, rounds=rounds, scale=scale, say=_say)
             result |= _benchmark("stream_model").run(stack.addresses, rounds=rounds, scale=scale, say=_say)
-        return {**result, **measure_path(Path(folder) / "path", _benchmark("ingestor"), scale, _say)}
+        return {**result, **measure_path(Path(folder) / "path", _benchmark("ingestor_doors"), scale, _say)}
 
 
 def _benchmark(name: str) -> ModuleType:

@@ -25,7 +25,10 @@ def erase(
     pseudonym: Annotated[
         bool, typer.Option("--pseudonym", help="PATIENT is the pseudonym instead, as topics show it.")
     ] = False,
-    certificate: Annotated[Path | None, typer.Option(help="Where to write what was done, as JSON.")] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="Where to write what was done, as JSON; needed where the key store is a database."),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all topics and count what still shows a text of the patient.")
     ] = False,
@@ -42,20 +45,26 @@ def erase(
     is once: the second time does what was left. A new note of the patient later begins with a new key.
     """
     from runtime.errors import RxtractError
-    from sealing import SqliteKeyStore
+    from sealing import open_store
 
     from rxtract.erasing import Erasing
+    from rxtract.sealed import place_of
 
     addresses = read_addresses(stack)
-    if not addresses.key_store_file:
+    place = place_of(addresses)
+    if place is None:
         raise UserError(
-            "no key store is named (RXTRACT_KEY_STORE_FILE), so nothing is sealed and nothing can be erased: texts lie in topics until their retention"
+            "no key store is named (RXTRACT_KEY_STORE_FILE or RXTRACT_KEY_STORE_URL), so nothing is sealed and nothing can be erased: texts lie in topics until their retention"
+        )
+    if isinstance(place, str) and certificate is None:
+        raise UserError(
+            "give --certificate FILE and keep it: with the key store in a database it is what repeats this erasure when a backup of the database is put back"
         )
     who = patient if pseudonym else pseudonym_of(patient, addresses)
     try:
         erasing = Erasing(
             addresses,
-            SqliteKeyStore(Path(addresses.key_store_file)),
+            open_store(place),
             timeout,
             os.environ.get("RXTRACT_GROUP_PREFIX", ""),
         )

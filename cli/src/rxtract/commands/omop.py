@@ -10,7 +10,7 @@ import typer
 
 from rxtract.addresses import records_folder
 from rxtract.errors import UserError
-from rxtract.sealed import opener
+from rxtract.sealed import count_sealed, opener, say_sealed, told
 from rxtract.tables import write_csv
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def omop(
 
     folders = records or [records_folder(stack)]
     try:
-        with open_records(*folders, opens=opener(stack)) as connection:
+        opens = opener(stack)
+        with open_records(*folders, opens=opens) as connection, told(opens):
+            sealed = 0 if opens else count_sealed(connection)
             rows = _write(to, COLUMNS, omop_rows(connection))
             notes = connection.execute("SELECT source, note_id FROM notes ORDER BY ALL").fetchall()
             numbered = ((note_number(*note), *note) for note in notes)
@@ -46,6 +48,7 @@ def omop(
         raise UserError(f"{error.filename} exists: give a new file") from None
     except (OSError, duckdb.Error) as error:
         raise UserError(f"{to} cannot be written, or the records read: {str(error).splitlines()[0]}") from None
+    say_sealed(sealed)
     print(f"{rows:,} mentions of {len(notes):,} notes: {to}")
 
 
@@ -53,6 +56,10 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]])
     """Write a CSV that only we may read; returns how many rows."""
     path.touch(mode=0o600, exist_ok=False)
     counter = itertools.count()
-    with path.open("w", encoding="utf-8", newline="") as out:
-        write_csv(columns, (row for row in rows if next(counter) >= 0), out)
+    try:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            write_csv(columns, (row for row in rows if next(counter) >= 0), out)
+    except BaseException:
+        path.unlink()  # half of it looks like all of it
+        raise
     return next(counter)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.errors import UserError
-from rxtract.sealed import opener
+from rxtract.sealed import count_sealed, opener, say_sealed, told
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def sql(
     ready = READY_BY_NAME.get(question)
     try:
         opens = opener(stack)
-        with open_records(*folders, opens=opens) as connection:
+        with open_records(*folders, opens=opens) as connection, told(opens):
             asked = connection.execute(ready.sql, {"k": least_patients}) if ready else select(connection, question)
             names, rows = _answer(asked)
-            sealed = 0 if opens else _count_sealed(connection)
+            sealed = 0 if opens else count_sealed(connection)
     except (NoRecordsAtRest, DamagedManifest, NoSelect) as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -75,8 +75,7 @@ def sql(
             f"{error}".splitlines()[0]
             + "; the tables are notes, entities, facts, relations, pairs, codes and coded_facts"
         ) from None
-    if sealed:
-        _say_sealed(sealed)
+    say_sealed(sealed)
     if json_:
         _print_json(names, rows)
     elif csv_:
@@ -89,25 +88,6 @@ def sql(
 def _answer(asked: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the names of the columns and the rows."""
     return [column[0] for column in asked.description or ()], asked.fetchall()
-
-
-def _count_sealed(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return how many notes at rest are sealed."""
-    # Which row of a note counts is worked out for all notes: where no row is sealed, nobody waits for that.
-    if connection.execute("SELECT 1 FROM kept WHERE encryption_key_id IS NOT NULL LIMIT 1").fetchone() is None:
-        return 0
-    (count,) = connection.execute("SELECT count(*) FROM notes WHERE encryption_key_id IS NOT NULL").fetchone() or (0,)
-    return int(count)
-
-
-def _say_sealed(notes: int) -> None:
-    """Say why words are empty; an answer without them looks like one without diseases."""
-    Console(stderr=True, highlight=False).print(
-        f"{notes:,} notes are sealed and their words are empty here: "
-        "set RXTRACT_KEY_STORE_FILE and RXTRACT_MASTER_KEY_FILE to read them",
-        style="yellow",
-        soft_wrap=True,
-    )
 
 
 def _print_json(names: list[str], rows: list[tuple[Any, ...]]) -> None:

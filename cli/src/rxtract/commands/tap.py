@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from contracts.records import CodedEntity
-from contracts.topics import DLQ_SUFFIX, prefixed
+from contracts.topics import DLQ_SUFFIX, ENTITIES_EXTRACTED, prefixed
 from rich.console import Console
 from rich.text import Text
 from runtime.kafka.seen import Seen
@@ -87,8 +87,11 @@ def describe(seen: Seen) -> RenderableType:
     body = seen.record.to_dict()
     text = body.pop("text", None)
     entities = body.pop("entities", None)
+    sealed = body.pop("sealed", None)
     head.append("\n  ")
     head.append(", ".join(f"{name}={_short(value)}" for name, value in body.items() if value not in (None, "")), "dim")
+    if sealed is not None:
+        head.append(f"\n  {_why_sealed(seen)}", "yellow")
     if text is not None:
         head.append("\n  ").append(highlight(text, getattr(seen.record, "entities", ())))
     elif entities is not None:
@@ -96,6 +99,18 @@ def describe(seen: Seen) -> RenderableType:
             head.append("\n  ").append(highlight(entity.text, [Highlight(str(entity.label), 0, len(entity.text))]))
             head.append(f" {entity.start}-{entity.end} {_sure(entity)}", "dim")
     return head
+
+
+def _why_sealed(seen: Seen) -> str:
+    """Why a record shows no words."""
+    from sealing.texts import SEALED_RECORDS
+
+    if type(seen.record).SCHEMA_NAME not in SEALED_RECORDS:
+        return f"its words are sealed: {ENTITIES_EXTRACTED} shows them to whoever may see them"
+    return (
+        "its words are sealed: the patient was erased, or this command has no keys: set RXTRACT_KEY_STORE_FILE "
+        "(or RXTRACT_KEY_STORE_URL) and RXTRACT_MASTER_KEY_FILE"
+    )
 
 
 def _sure(entity: Any) -> str:

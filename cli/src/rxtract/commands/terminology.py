@@ -26,7 +26,7 @@ from rxtract.addresses import records_folder
 from rxtract.annotations import Json
 from rxtract.commands.code import LABELS
 from rxtract.errors import UserError
-from rxtract.sealed import opener
+from rxtract.sealed import count_sealed, opener, say_sealed, told
 from rxtract.tables import Csv, one_form, print_table, write_csv
 
 app = typer.Typer(
@@ -154,14 +154,17 @@ def gaps(
     folders = records or [records_folder(stack)]
     try:
         coder = Coder.open(to)
-        with open_records(*folders, opens=opener(stack)) as connection:
+        opens = opener(stack)
+        with open_records(*folders, opens=opens) as connection, told(opens):
             found = frequent_mentions(connection, least_patients)
+            sealed = 0 if opens else count_sealed(connection)
     except (TerminologyRefused, NoRecordsAtRest, DamagedManifest) as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{folders[0]} cannot be read ({error.strerror})") from None
     rows = [row for row in found if coder.code(row[0], row[1] if row[1] in LABELS else None) is None]
     names = ("mention", "label", "patients", "notes")
+    say_sealed(sealed)
     if json_:
         sys.stdout.write(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False) + "\n")
     elif csv_:

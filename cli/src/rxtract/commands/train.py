@@ -163,12 +163,12 @@ def _describe(job: _Job) -> None:
 
 
 def _support(unlabelled: Path | None, seed: int, *, own: bool) -> Support:
-    """Clusters for any notes; the shipped corpus and its names only for notes that are not of it."""
-    from clinical_ner.support import Support
+    """Clusters and names for any notes; the shipped corpus only for notes that are not of it."""
+    from corpus.support import shipped_names
 
     with one_line_errors(), steps("clusters") as tell:
         found = supported(unlabelled, seed, tell)
-    return found if own else Support(clusters=found.clusters)
+    return found if own else shipped_names(found.clusters)
 
 
 def _fit(job: _Job) -> TrainedModel:

@@ -174,3 +174,42 @@ certificate: {{ $kafka.certificateSecret | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{- /* Refuses what would leave sealing pods waiting for ever: one line that says what to do. The secret itself is looked at where there is a
+cluster to ask, which `helm template` has not; every namespace of one has the service account `default`. */ -}}
+{{- define "rxtract.sealingChecked" -}}
+{{- $sealing := .Values.sealing -}}
+{{- $secret := $sealing.masterKey.secret -}}
+{{- $key := $sealing.masterKey.key -}}
+{{- $make := "rxtract keys init" -}}
+{{- if and (not $sealing.existingClaim) (not $sealing.postgres.existingSecret) -}}
+{{- fail "sealing.postgres.existingSecret and sealing.existingClaim are empty: name the secret with the URLs of the key store's database, or on one node the PersistentVolumeClaim that holds keys.db, or set sealing.enabled to false" -}}
+{{- end -}}
+{{- if and $sealing.existingClaim $sealing.postgres.existingSecret -}}
+{{- fail "sealing.postgres.existingSecret and sealing.existingClaim are both set: keep one, there is one key store" -}}
+{{- end -}}
+{{- if or (not $secret) (not $key) -}}
+{{- fail (printf "sealing.masterKey.%s is empty: name the secret, and its key, that hold the master key file of `%s`, or set sealing.enabled to false" (empty $secret | ternary "secret" "key") $make) -}}
+{{- end -}}
+{{- if and $sealing.postgres.existingSecret .Values.networkPolicy.enabled (not (index .Values.networkPolicy.egress "postgres")) -}}
+{{- fail "sealing.postgres.existingSecret is set and networkPolicy.egress.postgres is not: open the server's port, for example --set 'networkPolicy.egress.postgres.ports={5432}'" -}}
+{{- end -}}
+{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
+{{- $found := lookup "v1" "Secret" .Release.Namespace $secret -}}
+{{- $content := dig "data" $key "" (default dict $found) | b64dec | trim -}}
+{{- if not $content -}}
+{{- fail (printf "sealing.masterKey: namespace %s has no secret %s with something in its key %s: put the master key file of `%s` there (kubectl --namespace %s create secret generic %s --from-file=%s=master.key), or set sealing.enabled to false" .Release.Namespace $secret $key $make .Release.Namespace $secret $key) -}}
+{{- end -}}
+{{- if not (regexMatch "^[0-9a-fA-F]{64}(\\s+[0-9a-fA-F]{64})*$" $content) -}}
+{{- fail (printf "sealing.masterKey: the key %s of secret %s is no master key, 64 hexadecimal digits a line: put the file of `%s` there" $key $secret $make) -}}
+{{- end -}}
+{{- with $sealing.postgres.existingSecret -}}
+{{- $urls := lookup "v1" "Secret" $.Release.Namespace . -}}
+{{- range list "sealer" "reader" -}}
+{{- if not (dig "data" . "" (default dict $urls)) -}}
+{{- fail (printf "sealing.postgres: namespace %s has no secret %s with the key %s: put the database's URL for a user of the role rxtract_keys_%s there" $.Release.Namespace $sealing.postgres.existingSecret . .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

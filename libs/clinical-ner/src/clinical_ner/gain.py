@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clinical_ner.rescoring import PROBABILITY
-from clinical_ner.tokens import tokenise
+from clinical_ner.tokens import token_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,5 +40,5 @@ def expected_gains(decoder: Decoder, texts: Sequence[str]) -> list[float | None]
     found = decoder.candidates(texts)
     probability = np.clip(found.columns[:, PROBABILITY].astype(np.float64), 0.0, 1.0)
     doubt = np.bincount(found.spans[:, 0], np.minimum(probability, 1.0 - probability), minlength=len(texts))
-    tokens = [NOTE_TOKENS + sum(1 for _ in tokenise(text)) for text in texts]
+    tokens = [NOTE_TOKENS + len(token_arrays(text).starts) for text in texts]
     return [float(one) / count for one, count in zip(doubt, tokens, strict=True)]

@@ -20,15 +20,17 @@ from clinical_ner.rescoring import (
     judged_by,
     rightness,
     untrained,
+    with_some,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from clinical_ner.notes import AnnotatedNote
     from clinical_ner.rescoring import RescorerTables
+    from clinical_ner.support import Support
     from clinical_ner.tables import ModelTables
     from clinical_ner.tagger import TaggedNote
 
@@ -99,25 +101,29 @@ class Rescorers:
 
 
 def crossed_rescorers(
-    notes: Sequence[AnnotatedNote], models: Sequence[FoldModel], names: Mapping[Label, Sequence[str]], seed: int
+    notes: Sequence[AnnotatedNote], models: Sequence[FoldModel], support: Support, seed: int
 ) -> Rescorers:
-    """Learn rescorers from the candidates of the folds; few candidates grow no trees, but still give the threshold."""
-    bare = untrained(names)
+    """Learn rescorers from the candidates of the folds; few candidates grow no trees, but still give the threshold.
+
+    Those of the folds look up the names that were shown in training, the one for all folds every name.
+    """
+    every = untrained(support.names)
+    bare = untrained(with_some(support.names, support.hidden, seed)) if support.hidden else every
     if not models:
-        return Rescorers(bare)
+        return Rescorers(every)
     rows = [_rows(notes, model, bare) for model in models]
     columns, right = (np.concatenate(part) for part in zip(*rows, strict=True))
     fold = np.repeat(np.arange(len(rows)), [len(row[1]) for row in rows])
     gold = sum(len(set(note.spans)) for note in notes)
     if not is_enough(right):
         f1 = best_f1(columns[:, PROBABILITY].astype(float), right, gold)
-        chosen = bare.choosing_above(best_threshold(f1))
-        return Rescorers(chosen, (chosen,) * len(models), f1)
+        threshold = best_threshold(f1)
+        return Rescorers(every.choosing_above(threshold), (bare.choosing_above(threshold),) * len(models), f1)
     crossed = [fitted(bare, columns[fold != number], right[fold != number], seed) for number in range(len(rows))]
     judged = [judged_by(each, columns[fold == number]) for number, each in enumerate(crossed)]
     f1 = best_f1(np.concatenate(judged), right, gold)
     threshold = best_threshold(f1)
-    whole = fitted(bare, columns, right, seed).choosing_above(threshold)
+    whole = fitted(every, columns, right, seed).choosing_above(threshold)
     return Rescorers(whole, tuple(each.choosing_above(threshold) for each in crossed), f1)
 
 

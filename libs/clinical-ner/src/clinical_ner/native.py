@@ -101,6 +101,7 @@ _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "cn_init": (None, []),
     "cn_features_version": (ctypes.c_int, []),
+    "cn_use_avx2": (ctypes.c_int, [ctypes.c_int]),
     "cn_class_of": (ctypes.c_uint8, [ctypes.c_uint32]),
     "cn_lower_of": (ctypes.c_uint32, [ctypes.c_uint32]),
     "cn_word_key": (ctypes.c_uint64, [_POINTER, _LONG, ctypes.c_int]),

@@ -91,6 +91,15 @@ def untrained(names: Mapping[Label, Sequence[str]], threshold: float = USUAL_THR
     )
 
 
+def with_some(names: Mapping[Label, Sequence[str]], hidden: float, seed: int) -> Mapping[Label, Sequence[str]]:
+    """Return the names without a share of them, drawn by seed."""
+    rng = np.random.default_rng(seed)
+    return {
+        label: [text for text, drawn in zip(texts, rng.random(len(texts)), strict=True) if drawn >= hidden]
+        for label, texts in names.items()
+    }
+
+
 def rightness(candidates: Candidates, notes: Sequence[AnnotatedNote]) -> NDArray[np.bool_]:
     """Return which candidates are annotated so, label and both ends; shape (candidates,)."""
     gold = [{(CLASSES[span.label], span.start, span.end) for span in note.spans} for note in notes]

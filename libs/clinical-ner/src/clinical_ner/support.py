@@ -33,12 +33,15 @@ class Support:
     Attributes:
         background: Notes of a shipped corpus.
         names: Names of each label, for columns of the rescorer.
+        hidden: Share of the names that are not looked up while the rescorer learns. Where the corpus is made of these very names it
+            would else learn to believe in nothing but them.
         clusters: Clusters of words from unlabelled text.
     """
 
     background: Sequence[AnnotatedNote] = ()
     names: Mapping[Label, Sequence[str]] = field(default_factory=dict)
     clusters: WordClusters = NO_CLUSTERS
+    hidden: float = 0.0
 
 
 NO_SUPPORT = Support()

@@ -258,6 +258,8 @@ class Tagger:
         return [token for token, is_known in zip(tokens, known.tolist(), strict=True) if not is_known]
 
     def _confidences(self, found: Decoded) -> NDArray[np.float64]:
+        if not self._curves:
+            return self._calibrated("", found.confidences)
         first, second = (self._calibrated(label, found.confidences) for label in (Label.DISEASE, Label.TREATMENT))
         return np.where(found.entities[:, 1] == 1, first, second)
 
@@ -269,7 +271,7 @@ class Tagger:
 
     def _calibrated(self, name: str, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         curve = self._curves.get(name)
-        return np.interp(raw, *curve) if curve else np.clip(raw, 0.0, 1.0)
+        return np.interp(raw, *curve) if curve else np.minimum(np.maximum(raw, 0.0), 1.0)
 
 
 def _stated(found: Decoded) -> NDArray[np.int64]:

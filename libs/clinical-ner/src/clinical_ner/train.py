@@ -120,7 +120,7 @@ def train(
     extractor = FeatureExtractor(extractor_tables(config, word_classes, support.clusters))
     background = background_of(notes, support.background) if config.algorithm == DESCENT else NO_BACKGROUND
     fold_model = _Fold(extractor, config, seed, lexicon, background)
-    found = _best_folds(notes, fold_model, support.names, progress)
+    found = _best_folds(notes, fold_model, support, progress)
     config = found.config
     predictions = held_out(notes, found.models, found.crossed)
     weights = fit_averaged(notes, extractor, config, seed, lexicon, _reporter(progress, config), background)
@@ -199,28 +199,28 @@ class _Folds:
 def _best_folds(
     notes: Sequence[AnnotatedNote],
     fold: _Fold,
-    names: Mapping[Label, Sequence[str]],
+    support: Support,
     progress: Progress | None,
 ) -> _Folds:
     """Train the folds in each scheme that is worth comparing, and keep the better; notes of one label alone have two."""
-    found = _folds(notes, fold, names, progress)
+    found = _folds(notes, fold, support, progress)
     one_label = len({span.label for note in notes for span in note.spans}) == 1
     if not (fold.config.compare_schemes and one_label and found.f1 and fold.config.scheme == "inside-last"):
         return found
-    other = _folds(notes, replace(fold, config=replace(fold.config, scheme="bilou")), names, progress)
+    other = _folds(notes, replace(fold, config=replace(fold.config, scheme="bilou")), support, progress)
     return other if other.f1 > found.f1 else found
 
 
 def _folds(
     notes: Sequence[AnnotatedNote],
     fold: _Fold,
-    names: Mapping[Label, Sequence[str]],
+    support: Support,
     progress: Progress | None,
 ) -> _Folds:
     models = fold_models(notes, fold.config.calibration_folds, fold.seed, fold, progress)
     if not fold.config.rescore:
         return _Folds(fold.config, models, None, [None] * len(models))
-    rescorers = crossed_rescorers(notes, models, names, fold.seed)
+    rescorers = crossed_rescorers(notes, models, support, fold.seed)
     return _Folds(fold.config, models, rescorers.whole, rescorers.crossed, rescorers.f1)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embedded_stack.addresses import Addresses
+    from embedded_stack.postgres import PostgresServer
     from embedded_stack.stack import EmbeddedStack
 
 
@@ -47,6 +48,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack | 
         return
     with EmbeddedStack(tmp_path_factory.mktemp("stack"), ephemeral=True, progress=PlainLines()) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that all tests of this run share; each makes a database of its own."""
+    from embedded_stack.errors import StackError
+    from embedded_stack.postgres import PostgresServer
+
+    try:
+        server = PostgresServer()
+    except StackError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with server:
+        yield server
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from clinical_ner.train import train
 from contracts.records import AnnotationValidated, AnnotatorJudged
 from contracts.segments import ALL_NOTES
 from contracts.whole_file import write_whole
+from corpus.support import shipped_names
 
 from lifecycle.collection import collect
 from lifecycle.gate import Evidence, TestSet, judge
@@ -161,10 +162,11 @@ def _fitted(data: Snapshot, config: TrainingConfig, seed: int) -> TrainedModel:
     At the weight that serves a few labels the shipped corpus costs two points of F1 from OWN_LABELS on
     (docs/model-quality.md). Clusters of words from a hospital's own stream would be given here, as `Support.clusters`.
     """
+    names = shipped_names()
     labelled = {label for note in data.taught for label in {span.label for span in note.spans}}
     if config.algorithm == DESCENT and len(data.taught) >= OWN_LABELS and labelled == set(Label):
-        return train(data.taught, config, seed, support=Support(background=data.background))
-    return train(data.training, config, seed)
+        return train(data.taught, config, seed, support=Support(background=data.background, names=names.names))
+    return train(data.training, config, seed, support=names)
 
 
 def _judgement(data: Snapshot, evidence: Evidence, challenger: Tagger) -> Judgement:

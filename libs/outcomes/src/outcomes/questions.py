@@ -13,10 +13,6 @@ from duckdb.sqltypes import BLOB, INTEGER, VARCHAR
 from outcomes.records_at_rest import CODES, CODES_SCHEMA, MANIFEST, SCHEMA, DamagedManifest, Manifest
 from outcomes.sealed_rows import OpenWords, opening
 
-# Every row that lies in the files, with its words where they may be opened.
-_READABLE = """
-CREATE VIEW readable AS SELECT * EXCLUDE (sealed){opened} FROM kept
-"""
 # One row a note: the highest (revision, model serial, rules serial), whatever lies in the files. A note is a source and its id.
 _NOTES = """
 CREATE VIEW notes AS
@@ -253,7 +249,6 @@ def open_records(*folders: Path, opens: OpenWords | None = None) -> duckdb.DuckD
         _let_open(connection, opens)
     opened = "" if opens is None else _OPENED
     for view in (
-        _READABLE.format(opened=opened),
         _NOTES.format(opened=opened),
         _ENTITIES,
         _FACTS,
@@ -307,11 +302,14 @@ def _listed(paths: list[str]) -> str:
 
 
 def newest_row(connection: duckdb.DuckDBPyConnection, source: str, note_id: str) -> dict[str, Any] | None:
-    """The row of a note that counts, with every column; None when there is none. Times are UTC milliseconds."""
+    """The row of a note that counts, with every column, sealed as it lies (`sealed_rows.opened_row` opens it); None when there is none.
+
+    Times are UTC milliseconds.
+    """
     asked = connection.execute(
         # A time with a zone needs a package more to become Python's.
         "SELECT * REPLACE (epoch_ms(written_at) AS written_at, epoch_ms(accepted_at) AS accepted_at, "
-        "epoch_ms(extracted_at) AS extracted_at) FROM readable WHERE source = $source AND note_id = $note_id "
+        "epoch_ms(extracted_at) AS extracted_at) FROM kept WHERE source = $source AND note_id = $note_id "
         "ORDER BY revision DESC, model_serial DESC, rules_serial DESC, extracted_at DESC LIMIT 1",
         {"source": source, "note_id": note_id},
     )

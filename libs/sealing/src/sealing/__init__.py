@@ -3,6 +3,7 @@
 `docs/security/sealing.md` says what is sealed where, who can open it, and what each service does without the key store.
 """
 
+from sealing.batch import BatchSeals
 from sealing.codec import (
     Missing,
     OpeningReader,
@@ -21,11 +22,11 @@ from sealing.grant import Grant, NotReadable
 from sealing.keys import PatientKeys
 from sealing.letters import opening_decoders, sealed_again
 from sealing.masters import MasterKeys
-from sealing.settings import SealingSettings, open_keys
-from sealing.store import Erasure, KeyStore, SqliteKeyStore, StoredKey
+from sealing.settings import Place, SealingSettings, open_keys, open_store, place_of
+from sealing.store import Erasure, KeyStore, OperatedStore, SqliteKeyStore, StoredKey
 
 __all__ = [
-    "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
-    "NotReadable", "OpeningReader", "PatientKeys", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "WordsOpener", "open_keys", "opening_decoders", "opening_words",
-    "preparing", "reading", "seal", "sealed_again", "unseal", "writing",
+    "BatchSeals", "Erasure", "Erasures", "Grant", "KeyErased", "KeyStore", "KeyStoreAway", "KeyUnknown", "MasterKeyRefused", "MasterKeys", "Missing",
+    "NotReadable", "OpeningReader", "OperatedStore", "PatientKeys", "Place", "SealingSettings", "SealingWriter", "SqliteKeyStore", "StoredKey", "WordsOpener", "open_keys", "open_store", "opening_decoders", "opening_words",
+    "place_of", "preparing", "reading", "seal", "sealed_again", "unseal", "writing",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""For downstream readers who may open texts: records of any Avro client, as dictionaries, opened with the key store's files.
+"""For downstream readers who may open texts: records of any Avro client, as dictionaries, opened with the key store and its master key.
 
-Whoever holds both files, the key store and the master key, has the grant; there is no smaller one.
+Whoever holds both has the grant; there is no smaller one.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from contracts.record import Record
 from contracts.wire import WireError
 
 from sealing.codec import unseal
-from sealing.settings import open_keys
+from sealing.settings import Place, open_keys
 from sealing.texts import SEALED_RECORDS
 
 R = TypeVar("R", bound=Record)
@@ -35,15 +35,15 @@ class Grant:
     """Opens records of the topics.
 
     Args:
-        key_store_file: The cluster's key store, on this machine.
+        key_store: The cluster's key store: a file on this machine, or the URL of its PostgreSQL database.
         master_key_file: Its master key.
 
     Raises:
         SettingsError: A file is missing, or the two do not belong together.
     """
 
-    def __init__(self, key_store_file: Path, master_key_file: Path) -> None:
-        self._keys = open_keys(key_store_file, master_key_file)
+    def __init__(self, key_store: Place, master_key_file: Path) -> None:
+        self._keys = open_keys(key_store, master_key_file)
 
     def open(self, record_name: str, fields: dict[str, Any]) -> dict[str, Any]:
         """The same record with its texts.

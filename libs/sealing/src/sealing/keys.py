@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,6 +20,8 @@ LOOK_EVERY_S = 1.0
 """How often the store is asked whether something changed: so long an erased key may still be in use."""
 MOST_REMEMBERED = 100_000
 _TRIES = 3
+_NOT_MET = -1
+"""The generation of a store that has not answered yet."""
 
 
 class Key(NamedTuple):
@@ -38,20 +41,21 @@ class PatientKeys:
 
     Raises:
         MasterKeyRefused: The store's keys are wrapped by a master key that the file does not have.
-        KeyStoreAway: The store does not answer; every method raises that too.
+
+    A store that does not answer yet is met by whoever asks for a key first; every method raises KeyStoreAway.
     """
 
     def __init__(self, store: KeyStore, masters: MasterKeys, clock: Callable[[], float] = time.monotonic) -> None:
-        wanted = store.master()
         self._store = store
         self._masters = masters
         self._clock = clock
         self._lock = threading.Lock()
         self._by_subject: dict[str, Key] = {}
         self._by_id: dict[str, Key] = {}
-        self._generation = store.generation()
+        self._generation = _NOT_MET
         self._looked_at_s = clock()
-        masters.wrap_with(wanted)
+        with suppress(KeyStoreAway):
+            self._meet()
 
     @property
     def store(self) -> KeyStore:
@@ -93,6 +97,11 @@ class PatientKeys:
 
     def _look(self) -> None:
         """Once a second ask the store whether anything changed; then nothing that is remembered counts."""
+        if self._generation == _NOT_MET:
+            try:
+                self._meet()
+            except MasterKeyRefused as error:
+                raise KeyStoreAway(str(error)) from None
         now_s = self._clock()
         if now_s - self._looked_at_s < LOOK_EVERY_S:
             return
@@ -102,6 +111,12 @@ class PatientKeys:
             with self._lock:
                 self._by_subject, self._by_id = {}, {}
                 self._generation = generation
+
+    def _meet(self) -> None:
+        """Raises MasterKeyRefused, KeyStoreAway."""
+        wanted, generation = self._store.master(), self._store.generation()
+        self._masters.wrap_with(wanted)
+        self._generation, self._looked_at_s = generation, self._clock()
 
     def _fetch(self, key_id: str) -> Key:
         generation = self._generation

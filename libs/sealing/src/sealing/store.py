@@ -1,4 +1,4 @@
-"""Where wrapped keys are kept: the interface, and SQLite for services of one machine.
+"""Where wrapped keys are kept: the interfaces, and SQLite for services of one machine; `sealing.postgres` is for several.
 
 An erasure leaves the key's id behind without its bytes, so that what it sealed is known as erased and not as damaged.
 """
@@ -18,6 +18,7 @@ from runtime.errors import SettingsError
 from sealing.errors import KeyStoreAway, StaleMaster
 
 VARIABLE = "RXTRACT_KEY_STORE_FILE"
+URL_VARIABLE = "RXTRACT_KEY_STORE_URL"
 BUSY_MS = 5_000
 LAYOUT = "1"
 T = TypeVar("T")
@@ -86,8 +87,46 @@ class KeyStore(Protocol):
         """Erasures with a number above one."""
 
 
+class OperatedStore(KeyStore, Protocol):
+    """What an operator does with a store, beside what services do."""
+
+    def store_id(self) -> str:
+        """Names the store; its backups have the same."""
+
+    def counts(self) -> tuple[int, int]:
+        """Usable and destroyed keys."""
+
+    def wrapped_by(self) -> dict[str, int]:
+        """Usable keys by the master key that wraps them."""
+
+    def every_live(self) -> list[StoredKey]:
+        """All usable keys."""
+
+    def has(self, subject: str) -> bool:
+        """Whether the store has or had a key of a subject."""
+
+    def erase(self, subject: str, now_ms: int) -> Erasure:
+        """Destroy all keys of a subject, durably; an erasure that finds none is noted too."""
+
+    def rewrap(self, keys: Iterable[StoredKey], master: str) -> None:
+        """Let a master key be the current one, and put other wrappings in place. Keys destroyed meanwhile stay so."""
+
+    def back_up(self, to: Path) -> None:
+        """Write a whole copy, a key store in a file, readable by its owner alone.
+
+        Raises:
+            SettingsError: The file is there already, or cannot be written.
+        """
+
+    def take_over(self, backup: Path, erasures: Sequence[Erasure]) -> int:
+        """Become what a backup holds; erasures that it does not know are done again. Returns how many."""
+
+    def close(self) -> None:
+        """Let go of the file or the server."""
+
+
 class SqliteKeyStore:
-    """`KeyStore` in a file on this machine's own disk: never on a network file system, whose locks do not hold.
+    """`OperatedStore` in a file on this machine's own disk: never on a network file system, whose locks do not hold.
 
     Every commit is synced to disk (WAL, synchronous=FULL); what is deleted is overwritten (secure_delete). The file is opened anew
     when another has taken its place, and never made: `create` does that, once.
@@ -244,17 +283,9 @@ class SqliteKeyStore:
         Raises:
             SettingsError: The file is there already, or cannot be written.
         """
-        try:
-            os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(sqlite3.connect(to)) as copy:
-                self._ask(lambda db: db.backup(copy))
-                copy.execute("PRAGMA journal_mode=DELETE")
-            with to.open("rb") as file:
-                os.fsync(file.fileno())
-        except FileExistsError:
-            raise SettingsError(f"{to.name} is there already: a backup never overwrites one") from None
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(f"{to.name} cannot be written ({type(error).__name__})") from None
+        with _new_file(to), closing(sqlite3.connect(to)) as copy:
+            self._ask(lambda db: db.backup(copy))
+            copy.execute("PRAGMA journal_mode=DELETE")
 
     def take_over(self, backup: Path, erasures: Sequence[Erasure]) -> int:
         """Become what a backup holds; erasures that it does not know are done again. Returns how many."""
@@ -317,6 +348,33 @@ class SqliteKeyStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def _new_file(to: Path) -> Iterator[None]:
+    """A file for its owner alone; what was written to it is on disk afterwards. Raises SettingsError."""
+    try:
+        os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield
+        with to.open("rb") as file:
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise SettingsError(f"{to.name} is there already: a backup never overwrites one") from None
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(f"{to.name} cannot be written ({type(error).__name__})") from None
+
+
+@contextmanager
+def writing_backup(to: Path) -> Iterator[sqlite3.Connection]:
+    """A new key store in a file, without keys, erasures and facts: whoever asks puts them in.
+
+    Raises:
+        SettingsError: The file is there already, or cannot be written.
+    """
+    with _new_file(to), closing(sqlite3.connect(to)) as copy:
+        copy.executescript(_TABLES)
+        yield copy
+        copy.commit()
 
 
 def journal_of(store: Path) -> Path:

@@ -22,11 +22,12 @@ ENTITY_FIELDS = {
     "AnnotationValidated": ("predicted_entities", "entities"),
     "EntitiesExtracted": ("entities",),
 }
+_TEXT_ALONE = WITH_TEXT - WITH_COMMENT - set(ENTITY_FIELDS)
 SEALED_RECORDS = frozenset({*WITH_TEXT, *ENTITY_FIELDS})
 W = TypeVar("W")
 _set = object.__setattr__
-_ATTRIBUTES = tuple(field.name for field in fields_of(Prescription))
-_values = attrgetter(*_ATTRIBUTES)
+ATTRIBUTES = tuple(field.name for field in fields_of(Prescription))
+_values = attrgetter(*ATTRIBUTES)
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -78,8 +79,10 @@ def taken_out(record: Any) -> bytes:
 
 def written_empty(record: Any, key_id: str, sealed: bytes, write: Callable[[Any], W]) -> W:
     """Write a record without its texts; afterwards it is as it was. It belongs to this thread alone."""
-    before_key = record.encryption_key_id
     name = record.SCHEMA_NAME
+    if name in _TEXT_ALONE:
+        return _written_without_text(record, key_id, sealed, write)
+    before_key = record.encryption_key_id
     text = record.text if name in WITH_TEXT else None
     comment = record.comment if name in WITH_COMMENT else None
     entities = [entity for field in ENTITY_FIELDS.get(name, ()) for entity in getattr(record, field)]
@@ -105,6 +108,20 @@ def written_empty(record: Any, key_id: str, sealed: bytes, write: Callable[[Any]
         for entity, words, prescription in before:
             _set(entity, "text", words)
             _set(entity, "prescription", prescription)
+
+
+def _written_without_text(record: Any, key_id: str, sealed: bytes, write: Callable[[Any], W]) -> W:
+    """As `written_empty`, for each note that comes in."""
+    before = record.encryption_key_id, record.text
+    try:
+        _set(record, "sealed", sealed)
+        _set(record, "encryption_key_id", key_id)
+        _set(record, "text", "")
+        return write(record)
+    finally:
+        _set(record, "sealed", None)
+        _set(record, "encryption_key_id", before[0])
+        _set(record, "text", before[1])
 
 
 def put_back(record: Any, payload: bytes) -> None:
@@ -148,4 +165,4 @@ def words_of(payload: bytes) -> list[tuple[str, Prescription | None]]:
 
 def _prescriptions(part: str) -> Iterator[tuple[int, Prescription]]:
     for number, *values in json.loads(part or "[]"):
-        yield number, Prescription(**dict(zip(_ATTRIBUTES, values, strict=True)))
+        yield number, Prescription(**dict(zip(ATTRIBUTES, values, strict=True)))

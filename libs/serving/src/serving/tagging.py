@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from contracts.records import ModelRef
@@ -191,12 +191,11 @@ class TaggedColumns(Protocol):
     def prescriptions(self) -> PrescriptionColumns: ...
 
 
-@runtime_checkable
-class TagsColumns(Protocol):
-    """A tagger that needs no object for a note. It must find what its `tag` finds."""
+TagColumns = Callable[[NDArray[np.uint32], NDArray[np.int64]], TaggedColumns]
+"""The method `tag_columns` of a tagger that needs no object for a note: texts as code points, text i from bounds[i] to bounds[i + 1].
 
-    def tag_columns(self, points: NDArray[np.uint32], bounds: NDArray[np.int64], /) -> TaggedColumns:
-        """Tag texts given as code points, text i from bounds[i] to bounds[i + 1]."""
+It must find what its `tag` finds. A tagger need not have it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from terminology.lists import Line
 
 BASE = "base"
-VERSION = "1"
+VERSION = "2"
 """Rises when the lists or the way a table is built change its codes."""
 
 DISEASE = "DISEASE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from terminology.errors import TerminologyRefused
@@ -12,7 +13,7 @@ from terminology.table import BagRow, Coding, Draft, NameRow
 from terminology.words import bag_of, surface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from terminology.systems import System
@@ -26,6 +27,9 @@ _STATUSES = {"": False, "active": False, "withdrawn": True}
 _MARKUP = re.compile(r"<[^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SCORE = 0.98
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_LONGEST_FIELD = 1 << 26
+"""Characters that are read of one field: what is too long is named by its line, beside all else that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Row:
 @dataclass(slots=True)
 class _Checked:
     rows: dict[str, Row] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    codes: set[str] = field(default_factory=set)
+    """Of all rows, of wrong ones too."""
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    """Lines, and what is wrong there."""
 
 
 def draft_of_csv(path: Path, system: System, *, name: str, version: str, preferred: bool = False) -> Draft:
@@ -58,11 +65,12 @@ def draft_of_csv(path: Path, system: System, *, name: str, version: str, preferr
     checked = _Checked()
     for line, record in _records(path):
         _check(checked, system, line, record)
-    checked.faults += _missing(checked.rows) + _cycles(checked.rows, "parent") + _cycles(checked.rows, "replaced_by")
+    checked.faults += _missing(checked) + _cycles(checked.rows, "parent") + _cycles(checked.rows, "replaced_by")
     if checked.faults:
+        named = [f"line {line}: {fault}" for line, fault in sorted(checked.faults, key=itemgetter(0))[:NAMED_FAULTS]]
         more = len(checked.faults) - NAMED_FAULTS
         rest = f"\nand {more} more" if more > 0 else ""
-        raise TerminologyRefused(f"{path} is not imported:\n" + "\n".join(checked.faults[:NAMED_FAULTS]) + rest)
+        raise TerminologyRefused(f"{path} is not imported:\n" + "\n".join(named) + rest)
     if not checked.rows:
         raise TerminologyRefused(f"{path} has a header and no codes")
     return _draft(
@@ -82,10 +90,11 @@ def _sources(path: Path, system: System, version: str) -> list[dict[str, str]]:
 
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, str | None]]]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
-            _check_header(path, reader.fieldnames or ())
+            reader.fieldnames = _header(path, reader.fieldnames or ())
             for record in reader:
                 if reader.line_num > MOST_ROWS:
                     raise TerminologyRefused(f"{path} has more than {MOST_ROWS} rows")
@@ -96,25 +105,42 @@ def _records(path: Path) -> Iterator[tuple[int, Mapping[str, str | None]]]:
         raise TerminologyRefused(f"{path} is not a CSV: {error}") from None
     except OSError as error:
         raise TerminologyRefused(f"{path} cannot be read: {error.strerror}") from None
+    finally:
+        csv.field_size_limit(before)
 
 
-def _check_header(path: Path, found: Iterable[str]) -> None:
-    names = list(found)
+def _header(path: Path, found: Sequence[str]) -> list[str]:
+    """Return the columns, in lower case.
+
+    Raises:
+        TerminologyRefused: they are not those of a table of codes.
+    """
+    if not found:
+        raise TerminologyRefused(f"{path} is empty; its first line names the columns: {', '.join(COLUMNS)}")
+    names = [name.strip().lower() for name in found]
     missing = [name for name in COLUMNS[:2] if name not in names]
+    other = next((name for sign, name in _SEPARATORS.items() if missing and sign in found[0]), None)
+    if other is not None:
+        raise TerminologyRefused(f"{path} separates its columns by {other}: save it as CSV with commas")
     if missing:
         raise TerminologyRefused(f"{path} has no column {' and '.join(missing)}; columns are {', '.join(COLUMNS)}")
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
         raise TerminologyRefused(f"{path} has an unknown column {unknown[0]!r}; columns are {', '.join(COLUMNS)}")
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise TerminologyRefused(f"{path} has the column {twice[0]!r} twice")
+    return names
 
 
 def _check(checked: _Checked, system: System, line: int, record: Mapping[str, str | None]) -> None:
     if None in record:
-        checked.faults.append(f"line {line}: more fields than columns")
+        checked.faults.append((line, "more fields than columns; put a name with a comma in quotation marks"))
         return
     fields = {name: (record.get(name) or "").strip() for name in COLUMNS}
     faults = list(_faults(fields, system, checked.rows))
-    checked.faults += [f"line {line}: {fault}" for fault in faults]
+    checked.faults += [(line, fault) for fault in faults]
+    checked.codes.add(fields["code"])
     if not faults:
         names = tuple(one for one in (fields["name"], *map(str.strip, fields["synonyms"].split("|"))) if one)
         withdrawn = _STATUSES[fields["status"].lower()]
@@ -153,20 +179,22 @@ def _name_faults(text: str, column: str) -> Iterator[str]:
         yield f"longer than {LONGEST_NAME} characters"
     elif _MARKUP.search(text):
         yield "holds HTML; give plain words"
+    elif "\n" in text or "\r" in text:
+        yield "goes over several lines; is a quotation mark missing?"
     elif _CONTROL.search(text):
         yield "holds a control character"
 
 
-def _missing(rows: Mapping[str, Row]) -> list[str]:
+def _missing(checked: _Checked) -> list[tuple[int, str]]:
     return [
-        f"line {row.line}: {kind} {other} is no code of this file"
-        for row in rows.values()
+        (row.line, f"{kind} {other[:40]} is no code of this file")
+        for row in checked.rows.values()
         for kind, other in (("parent", row.parent), ("replaced_by", row.replaced_by))
-        if other and other not in rows
+        if other and other not in checked.codes
     ]
 
 
-def _cycles(rows: Mapping[str, Row], kind: str) -> list[str]:
+def _cycles(rows: Mapping[str, Row], kind: str) -> list[tuple[int, str]]:
     """Return a line for each circle of parents or replacements, from the first of its codes in the file."""
     after = {code: getattr(row, kind) for code, row in rows.items()}
     settled: set[str] = set()
@@ -179,7 +207,7 @@ def _cycles(rows: Mapping[str, Row], kind: str) -> list[str]:
             code = after[code]
         if code in seen:
             circle = [one for one, place in seen.items() if place >= seen[code]]
-            found.append(f"line {rows[code].line}: {kind} goes in a circle: {' > '.join([*circle[:5], circle[0]])}")
+            found.append((rows[code].line, f"{kind} goes in a circle: {' > '.join([*circle[:5], circle[0]])}"))
         settled.update(seen)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,6 +125,11 @@ _QUALIFIERS = _SIDES | frozenset(
         "small",
         "solitary",
         "symptomatic",
+        "thrombolysed",
+        "thrombolyzed",
+        "lysed",
+        "exacerbation",
+        "flare",
     ]
 )
 """Words that leave the category as it is."""
@@ -212,6 +218,10 @@ _WAYS = frozenset(
 """Words that change the chapter: a name with one that the mention lacks, or the other way round, is another thing."""
 _WAY_COST = 0.12
 _RIVAL = 0.06
+_LEAST_RIVAL = LEAST_LIKENESS - _RIVAL - 0.01
+"""What is less like than this changes no answer: it can neither be one nor be a rival of one."""
+_LEAST_SHARE = 0.99 * _LEAST_RIVAL / (2 - _LEAST_RIVAL)
+"""Of a mention's weight: a name that shares less is less like than that, since it weighs what it shares or more."""
 _COMMON_POSTINGS = 4000
 _LONGEST_BAG = 24
 _COMPARED = 20
@@ -252,6 +262,8 @@ _LONGEST_FORM = 6
 
 def exact(table: Table, key: str, label: str, around: frozenset[str]) -> Found | None:
     """Return what a form stands for in this label and context; a Found without codings where it gives no code."""
+    if key not in table.names:  # most keys that are tried are none
+        return None
     rows = [row for row in table.name_rows(key) if not label or row.label in ("", label)]
     beside = [row for row in rows if row.cues & around]
     if beside:
@@ -380,17 +392,35 @@ def _by_likeness(table: Table, key: str) -> Found | None:
     known = [place for word in words if (place := table.words.get(word)) is not None]
     if not known:
         return None
-    postings = {place: table.posting_at(place) for place in known}
-    total = sum(float(table.word_weights[place]) for place in known) + _unknown_weight(table, words)
-    places = _candidates(list(postings.values()))
-    shared = np.zeros(len(places))
-    for place, found in postings.items():
-        at = np.searchsorted(places, found)
-        at[at == len(places)] = 0
-        shared[at[places[at] == found]] += table.word_weights[place]
+    weights = list(map(table.word_weights.item, known))
+    most = sum(weights)
+    total = most + _unknown_weight(table, words)
+    if 2 * most / (total + most) < _LEAST_RIVAL:  # also a name of all the known words and no other would be too unlike
+        return None
+    postings = [(table.posting_at(place), weight) for place, weight in zip(known, weights, strict=True)]
+    places = _candidates(postings, most, _LEAST_SHARE * total)
+    shared = _shared(postings, places)
     likeness = 2 * shared / (total + table.bag_weights[places])
-    order = np.argsort(-likeness, kind="stable")[:_COMPARED]
-    return _best(table, words, [(float(likeness[at]), int(places[at])) for at in order])
+    if not likeness.size or likeness.max() < LEAST_LIKENESS:
+        return None
+    near = (likeness >= _LEAST_RIVAL).nonzero()[0]
+    order = near[(-likeness[near]).argsort(kind="stable")[:_COMPARED]]
+    return _best(table, words, list(zip(likeness[order].tolist(), places[order].tolist(), strict=True)))
+
+
+def _shared(postings: Sequence[tuple[NDArray[np.int32], float]], places: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the weight of words that each bag of `places` shares with the mention."""
+    shared = np.zeros(len(places))
+    for found, weight in postings:
+        if len(found) > len(places):  # the shorter is looked for in the longer: both are sorted
+            at = found.searchsorted(places)
+            at[at == len(found)] = 0
+            shared[found[at] == places] += weight
+        else:
+            at = places.searchsorted(found)
+            at[at == len(places)] = 0
+            shared[at[places[at] == found]] += weight
+    return shared
 
 
 def _unknown_weight(table: Table, words: tuple[str, ...]) -> float:
@@ -398,25 +428,42 @@ def _unknown_weight(table: Table, words: tuple[str, ...]) -> float:
     return sum(1.0 if word.isdigit() else rarest for word in words if word not in table.words)
 
 
-def _candidates(postings: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Return the places of the bags that share one of the rarest words."""
-    postings.sort(key=len)
-    rare = [found for found in postings[:3] if len(found) <= _COMMON_POSTINGS] or postings[:1]
-    return np.unique(np.concatenate(rare))
+def _candidates(postings: Sequence[tuple[NDArray[np.int32], float]], most: float, least: float) -> NDArray[np.int32]:
+    """Return the places, in order, of the bags that share one of the rarest words and may share a weight of `least`.
+
+    `most` is the weight of all known words: a bag without the words that are looked for shares what is left of it.
+    """
+    ordered = sorted(postings, key=lambda one: len(one[0]))
+    rare = [one for one in ordered[:3] if len(one[0]) <= _COMMON_POSTINGS] or ordered[:1]
+    left = most - sum(weight for _, weight in rare)
+    while len(rare) > 1 and left + rare[-1][1] < least:
+        left += rare.pop()[1]
+    if len(rare) == 1:
+        return rare[0][0]
+    places = np.concatenate([found for found, _ in rare])
+    places.sort()
+    return places[np.concatenate(([True], places[1:] != places[:-1]))]
+
+
+_rate_and_length = itemgetter(0, 1)
 
 
 def _best(table: Table, words: tuple[str, ...], rated: list[tuple[float, int]]) -> Found | None:
     ways = _WAYS.intersection(words)
-    rows = [(rate, table.bag_row(place)) for rate, place in rated]
-    costed = [(rate - _WAY_COST * len(ways ^ _WAYS.intersection(row.words)), row) for rate, row in rows]
-    top, row = max(costed, key=lambda one: (one[0], -len(one[1].words)))
+    bags = [(rate, place, table.bag_words(place)) for rate, place in rated]
+    costed = [(rate - _WAY_COST * len(ways ^ _WAYS.intersection(bag)), -len(bag), place) for rate, place, bag in bags]
+    top, _, best = max(costed, key=_rate_and_length)
     if top < LEAST_LIKENESS:
         return None
+    row = table.bag_row(best)
     coding = table.coding(row.concept)
     if coding.code.startswith(_NO_SITE) and not set(words).issubset(row.words):
         return None  # what else is written is its site
-    rivals = (rate for rate, other in costed if table.category(other.concept) != coding.code[:3])
-    worth = _worth(top, top - max(rivals, default=0.0)) + _of_ours(frozenset(words), row)
+    has_rival = any(
+        top - rate < _RIVAL and table.category(table.bag_row(place).concept) != coding.code[:3]
+        for rate, _, place in costed
+    )
+    worth = _worth(top, has_rival=has_rival) + _of_ours(frozenset(words), row)
     return Found((coding,), min(_MOST_WORTH, worth) * row.score / _USUAL, "words")
 
 
@@ -437,7 +484,7 @@ def _of_ours(words: frozenset[str], row: BagRow) -> float:
     return 0.24 if len(words) == 2 and len(row.words[0]) >= _TELLING else 0.0
 
 
-def _worth(likeness: float, lead: float) -> float:
+def _worth(likeness: float, *, has_rival: bool) -> float:
     """Return the score of a likeness: fitted to the share of right categories on labels that no list was written from."""
     base = 0.48 + 0.48 * (likeness - LEAST_LIKENESS) / (1 - LEAST_LIKENESS)
-    return min(_MOST_WORTH, base + (0.05 if lead >= _RIVAL else -0.08))
+    return min(_MOST_WORTH, base + (-0.08 if has_rival else 0.05))

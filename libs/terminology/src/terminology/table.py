@@ -279,6 +279,11 @@ class Table:
         found = self.names.get(key)
         return [_name_row(key, line) for line in found.split("\n")] if found is not None else []
 
+    def bag_words(self, place: int) -> list[str]:
+        """Return the words of a bag by its place."""
+        row = self.bag_rows[place]
+        return row[: row.index("\t")].split()
+
     def bag_row(self, place: int) -> BagRow:
         """Return a bag by its place."""
         words, concept, score, how = self.bag_rows[place].split("\t")

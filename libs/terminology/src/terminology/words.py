@@ -15,7 +15,11 @@ from importlib.resources import files
 LONGEST_MENTION = 200
 """Characters of a mention that are looked at; a name of a disease or a drug is never longer."""
 
-_TOKEN = re.compile(r"[^\W_]+")
+_VOWELS = "".join(map(chr, (code for code in range(0x900, 0xE00) if unicodedata.category(chr(code)).startswith("M"))))
+_TOKEN = re.compile(f"(?:[^\\W_]|[{_VOWELS}])+")
+"""The vowels behind a consonant are letters in the scripts of India, not accents: without them two words would be one."""
+_VIRAMA = 9
+_JOINERS = "\u200c\u200d"
 _SIMPLE = re.compile(r"[A-Za-z0-9 .,:;()/+-]*", re.ASCII)
 """What most mentions are written with: nothing of it needs more than lower case."""
 _POSSESSIVE = re.compile("(?<=\\w\\w)['\u2019`]s\\b")
@@ -28,6 +32,7 @@ _COURSE = re.compile(
     r"\b(?:x|since|for|from)\s+(?:last\s+)?\d+\s*(?:days?|d|weeks?|wks?|months?|mon|m|years?|yrs?|y)\b.*$"
     r"|\bsince\s+(?:19|20)\d\d\b"
 )
+_DIGIT = re.compile(r"\d")
 _JOIN = re.compile(
     r"\s*(?:\bs/p\b|\bwith\b|\bw/|\bc/w\b|\bon\b|\band\b|\bdue to\b|\bd/t\b|\bpost\b|\bplus\b|\s[-\u2013]\s*|[+,;&/?])\s*"
 )
@@ -72,7 +77,8 @@ def plain(text: str) -> str:
     """Return `text` in lower case without markup and accents, shortened to `LONGEST_MENTION` characters."""
     text = text[:LONGEST_MENTION].strip()
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in apart if unicodedata.combining(c) in (0, _VIRAMA) and c not in _JOINERS)
     text = text.casefold()
     return _MARKUP.sub(" ", text) if "<" in text or "&" in text else text
 
@@ -91,7 +97,8 @@ def surface(text: str) -> str:
 
 def without_lead(text: str) -> str:
     """Return `text` without what doctors write before or behind a name: "k/c/o", "x 5 days"."""
-    return _COURSE.sub("", _LEAD.sub("", plain(text))).strip(" -:.?")
+    cleaned = _LEAD.sub("", plain(text))
+    return (_COURSE.sub("", cleaned) if _DIGIT.search(cleaned) else cleaned).strip(" -:.?")
 
 
 def parts(text: str) -> list[str]:
@@ -122,12 +129,16 @@ def bag(text: str) -> tuple[str, ...]:
 def bag_of(words: str) -> tuple[str, ...]:
     """Return the bag of a `surface`."""
     same, fillers = _tables()
-    line = f" {' '.join(stem(word) for word in words.split())} "
-    for phrase, other in _phrases():
-        if phrase in line:
-            line = line.replace(phrase, other)
-    found = {same.get(word, word) for word in line.split()}
-    found = {word for entry in found for word in entry.split()}
+    stems = list(map(stem, words.split()))
+    if not _begins().isdisjoint(stems):
+        line = f" {' '.join(stems)} "
+        for phrase, other in _phrases():
+            if phrase in line:
+                line = line.replace(phrase, other)
+        stems = line.split()
+    found = {same.get(word, word) for word in stems}
+    if " " in "".join(found):
+        found = {word for entry in found for word in entry.split()}
     return tuple(sorted(found - fillers)) or tuple(sorted(found))
 
 
@@ -154,6 +165,12 @@ def _phrases() -> tuple[tuple[str, str], ...]:
         target = f" {' '.join(map(stem, usual.split()))} "
         found += [(f" {' '.join(map(stem, other.split()))} ", target) for other in others.split("|")]
     return tuple(sorted(found, key=lambda pair: (-len(pair[0]), pair)))
+
+
+@lru_cache(maxsize=1)
+def _begins() -> frozenset[str]:
+    """Return the words that phrases begin with: most names have none of them."""
+    return frozenset(phrase.split()[0] for phrase, _ in _phrases())
 
 
 @lru_cache(maxsize=1)

@@ -37,7 +37,7 @@ from runtime.service.waiting import CONTRACT_READ
 from runtime.stream.faust.app import BatchApp, BatchLimits, leave_now, run
 from runtime.stream.state import ASSIGNED
 from runtime.stream.worker import Sender
-from sealing import Missing, PatientKeys, reading, writing
+from sealing import BatchSeals, Missing, PatientKeys, reading, writing
 from serving.champion import MODEL_LOADED, event_reader, followers, make_keeper, make_rules_keeper, open_tables
 from serving.models import Keeper, ModelKeeper, Models, NoModelError, OpenedTagger, Reloader, RulesKeeper, Serving
 from serving.tagging import LoadedModel, Tagger
@@ -55,6 +55,7 @@ R = TypeVar("R", bound=Record)
 GROUP = "rxtract-extractor"
 
 _log = get_logger(__name__)
+_CALL_BATCHES = 4  # full ones in a call: what a call costs beside its notes is then a tenth of what it costs
 _MAX_KEY_BYTES = 64  # what blake2b takes
 _LIVE_WITHOUT_TICK_S = 15.0  # with the limit for standing still: a hang is seen within 45 s
 
@@ -80,7 +81,7 @@ def codecs(registry: Registry, settings: ExtractorSettings, keys: PatientKeys | 
         drift=Deserializer.for_topic(DriftDetected, registry, settings.topic(topics.DRIFT_DETECTED)),
         quality=Deserializer.for_topic(QualityMeasured, registry, settings.topic(topics.QUALITY_MEASURED)),
         words=Serializer.for_topic(DriftWords, registry, settings.topic(topics.DRIFT_WORDS)),
-        plain=PlainCodecs(note, entities, review, statistics) if keys is None else None,
+        plain=PlainCodecs(note, entities, review, statistics, None if keys is None else BatchSeals(keys)),
     )
 
 
@@ -267,7 +268,8 @@ def bootstrap(
         metrics=metrics,
         liveness=Liveness(_LIVE_WITHOUT_TICK_S),
         readiness=Readiness(CONTRACT_READ, MODEL_LOADED, ASSIGNED),
-        limits=limits or BatchLimits(batch_records=settings.batch_records),
+        limits=limits
+        or BatchLimits(batch_records=settings.batch_records, call_records=_CALL_BATCHES * settings.batch_records),
         sampling_key=_sampling_key(settings),
         zone=time_zone(settings.timezone),
         keys=settings.patient_keys(),

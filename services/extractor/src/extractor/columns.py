@@ -18,6 +18,7 @@ from contracts.columns import (
     Fixed,
     Identities,
     Source,
+    Sources,
     Written,
     code_points,
     identities,
@@ -35,13 +36,15 @@ from contracts.records import (
     StatisticsObserved,
 )
 from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
-from drift.observation import NO_SUMS, NOTES_PER_RECORD, ObservedNotes, observe_columns, values_of_columns
+from drift.observation import NO_SUMS, NOTES_PER_RECORD, ObservedNotes, ObservedSums, observe_columns, values_of_columns
 from numpy.typing import NDArray
 from runtime.kafka.records import InputRecord, OutputRecord
-from serving.tagging import LoadedModel, TaggedColumns, TagsColumns
+from sealing import BatchSeals
+from serving.tagging import LoadedModel, TagColumns, TaggedColumns
 
-from extractor.domain.gain import expected_gain
+from extractor.domain.gain import expected_gains
 from extractor.domain.sampling import UNSURE, Chosen, Sampling
+from extractor.sealed_columns import Texts, Words, sealed_sources, texts_of, words_of
 
 Longs = NDArray[np.int64]
 
@@ -87,11 +90,13 @@ class Batch(NamedTuple):
     """Notes that were read and tagged.
 
     Attributes:
+        texts: Of the notes, as they came or as they were opened.
         live: Rows of the live ones.
         places: City and specialty of these.
     """
 
     notes: Columns
+    texts: Texts
     points: CodePoints
     tagged: TaggedColumns
     live: Longs
@@ -111,12 +116,17 @@ class Made(NamedTuple):
 
 
 class PlainCodecs(NamedTuple):
-    """Codecs that seal and open nothing: of their schemas a batch is read and written by columns."""
+    """Codecs that seal and open nothing: of their schemas a batch is read and written by columns.
+
+    Attributes:
+        seals: Opens and seals what lies in the columns; None where sealing is off.
+    """
 
     note: Deserializer[NoteAccepted]
     entities: Serializer[EntitiesExtracted]
     review: Serializer[ReviewRequested]
     statistics: Serializer[StatisticsObserved]
+    seals: BatchSeals | None = None
 
 
 class ColumnExtraction:
@@ -134,22 +144,29 @@ class ColumnExtraction:
         self._write_event = ColumnWriter(EntitiesExtracted.SCHEMA_NAME, plain.entities.schema_id)
         self._write_review = ColumnWriter(ReviewRequested.SCHEMA_NAME, plain.review.schema_id)
         self._write_statistics = ColumnWriter(StatisticsObserved.SCHEMA_NAME, plain.statistics.schema_id)
+        self._seals = plain.seals
         self._sampling = sampling
         self._entities_topic, self._reviews_topic, self._statistics_topic = topics
         self._names = _Names()
         self._decoded: dict[bytes, str] = {}
 
     def batch(self, values: Sequence[bytes | None], model: LoadedModel) -> Batch | None:
-        """Read and tag; None if the notes must go the other way."""
+        """Read, open and tag; None if the notes must go the other way.
+
+        Raises:
+            KeyStoreAway: Wait and try again.
+        """
         header = self._note.own_header
-        if header is None or not isinstance(model.tagger, TagsColumns):
+        tag: TagColumns | None = getattr(model.tagger, "tag_columns", None)
+        if header is None or tag is None:
             return None
         notes = self._read(values, header)
-        if notes.failed or _any_sealed(notes):
+        texts = None if notes.failed else texts_of(notes, self._seals)
+        if texts is None:
             return None
-        points = code_points(notes["text"], notes.data)
+        points = code_points(texts.column, texts.data)
         try:
-            tagged = model.tagger.tag_columns(*points)
+            tagged = tag(*points)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - the other way finds the note that breaks the tagger, and counts it
@@ -158,7 +175,7 @@ class ColumnExtraction:
             return None
         live = np.flatnonzero(notes["origin"].first == _LIVE)
         cities, specialties = (map(self._text, notes.slices(path, live)) for path in ("city", "specialty"))
-        return Batch(notes, points, tagged, live, list(zip(cities, specialties, strict=True)))
+        return Batch(notes, texts, points, tagged, live, list(zip(cities, specialties, strict=True)))
 
     def _text(self, data: bytes) -> str:
         """Cities and specialties are few."""
@@ -174,16 +191,16 @@ class ColumnExtraction:
         notes = batch.notes
         of = identities(notes, model.ref.serial, model.rules_serial)
         chosen = self._choose(batch, of.keys, model.ref.serial)
-        shared = self._shared(batch, of, model)
-        count = len(notes)
-        all_rows = np.arange(count, dtype=np.int64)
-        events = self._write_event(shared | _event_sources(batch, chosen, now_ms), all_rows)
+        shared, words = self._shared(batch, of, model), self._words(batch)
+        all_rows = np.arange(len(notes), dtype=np.int64)
+        sources = self._sealing(EntitiesExtracted, shared | _event_sources(batch, chosen, now_ms), words, all_rows)
+        events = self._write_event(sources, all_rows)
         outputs = _outputs(self._entities_topic, of.keys, events)
         asked = [row for row, one in chosen.items() if one.review.requested]
         if asked:
             rows = np.array(asked, np.int64)
-            sources = _review_sources(batch, chosen, now_ms) | _gains(batch, rows, model)
-            requests = self._write_review(shared | sources, rows)
+            asking = shared | _review_sources(batch, chosen, now_ms) | _gains(batch, rows, model)
+            requests = self._write_review(self._sealing(ReviewRequested, asking, words, rows), rows)
             reviews = _outputs(self._reviews_topic, [of.keys[row] for row in asked], requests)
             outputs = _behind(outputs, asked, reviews)
         return Made(outputs, chosen)
@@ -224,15 +241,34 @@ class ColumnExtraction:
             **self._relation_sources(tagged),
         }
 
+    def _words(self, batch: Batch) -> Words | None:
+        """What has to be sealed; None where sealing is off."""
+        tagged, texts = batch.tagged, batch.texts
+        if self._seals is None:
+            return None
+        spans = tagged.notes, tagged.starts, tagged.ends
+        places = pieces(texts.column, texts.data, batch.points.bounds, spans)
+        return words_of(texts, places, tagged.prescriptions(), tagged.bounds)
+
+    def _sealing(
+        self, kind: type[EntitiesExtracted | ReviewRequested], sources: Sources, words: Words | None, rows: Longs
+    ) -> Sources:
+        """The same without words, and with what is sealed of them."""
+        if self._seals is None or words is None:
+            return sources
+        return sealed_sources(self._seals, kind.SCHEMA_NAME, sources, words, rows)
+
     def _entity_sources(self, batch: Batch) -> dict[str, Source]:
-        notes, tagged = batch.notes, batch.tagged
+        tagged = batch.tagged
         spans = tagged.notes, tagged.starts, tagged.ends
         taken, present = tagged.prescriptions(), np.zeros(len(tagged.notes), np.int64)
         return {
             "entities": Source(tagged.bounds[:-1], tagged.bounds[1:]),
             "entities[].entity_id": self._names(np.arange(len(tagged.notes)) - tagged.bounds[tagged.notes]),
             "entities[].label": Source(tagged.labels),
-            "entities[].text": Source(*pieces(notes["text"], notes.data, batch.points.bounds, spans), notes.data),
+            "entities[].text": Source(
+                *pieces(batch.texts.column, batch.texts.data, batch.points.bounds, spans), batch.texts.data
+            ),
             "entities[].start": Source(tagged.starts),
             "entities[].end": Source(tagged.ends),
             "entities[].confidence": Source(tagged.confidences),
@@ -253,23 +289,29 @@ class ColumnExtraction:
         }
 
     def statistics(
-        self, batch: Batch, model: LoadedModel, records: Sequence[InputRecord], until: int
+        self, batch: Batch, model: LoadedModel, records: Sequence[InputRecord], until: Mapping[int, int]
     ) -> list[OutputRecord]:
-        """The drift statistics of the live notes; below an offset note by note."""
+        """The drift statistics of the live notes by partition; below that one's offset note by note."""
         notes, rows = batch.notes, batch.live
         offsets = np.array([records[row].offset for row in rows.tolist()], np.int64)
         times = np.maximum(notes["written_at"].first, notes["accepted_at"].first)[rows]
         values = values_of_columns(batch.tagged.numbers[:, rows], batch.tagged.mean_confidences[rows])
-        again = int(np.count_nonzero(offsets < until))
-        outputs: list[OutputRecord] = []
-        for part, most in ((slice(again), 1), (slice(again, None), NOTES_PER_RECORD)):
-            observed = ObservedNotes(batch.places[part], offsets[part], times[part], values[part])
-            if observed.places:
-                outputs += self._sums(observed, most, model, records[0].partition)
-        return outputs
+        partitions = np.array([records[row].partition for row in rows.tolist()], np.int64)
+        found: list[tuple[int, ObservedSums]] = []
+        for partition, offset in until.items():
+            own = np.flatnonzero(partitions == partition)
+            again = int(np.count_nonzero(offsets[own] < offset))
+            for part, most in ((own[:again], 1), (own[again:], NOTES_PER_RECORD)):
+                places = [batch.places[at] for at in part.tolist()]
+                if places:
+                    observed = ObservedNotes(places, offsets[part], times[part], values[part])
+                    found.append((partition, observe_columns(observed, most)))
+        return self._sums(found, model) if found else []
 
-    def _sums(self, observed: ObservedNotes, most: int, model: LoadedModel, partition: int) -> list[OutputRecord]:
-        found = observe_columns(observed, most)
+    def _sums(self, parts: Sequence[tuple[int, ObservedSums]], model: LoadedModel) -> list[OutputRecord]:
+        partitions = np.repeat([one for one, _ in parts], [len(sums.n) for _, sums in parts])
+        joined = [np.concatenate(columns) for columns in zip(*[sums[1:] for _, sums in parts], strict=True)]
+        found = ObservedSums([segment for _, sums in parts for segment in sums.segments], *joined)
         keys = [segment.encode() for segment in found.segments]
         lengths = np.array([len(key) for key in keys], np.int64)
         edges = np.arange(len(keys) + 1, dtype=np.int64) * len(NO_SUMS)
@@ -277,7 +319,7 @@ class ColumnExtraction:
         sources: dict[str, Source | Constant] = {
             "segment": Source(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(keys), np.uint8)),
             "model": Constant(string_bytes(name) + string_bytes(version) + long_bytes(serial)),
-            "note_partition": Constant(long_bytes(partition)),
+            "note_partition": Source(partitions),
             "first_offset": Source(found.first_offsets),
             "last_offset": Source(found.last_offsets),
             "observed_at": Source(found.observed_at),
@@ -290,17 +332,12 @@ class ColumnExtraction:
         return _outputs(self._statistics_topic, keys, written)
 
 
-def _any_sealed(notes: Columns) -> bool:
-    """Whether a note came sealed: it has no text here, and the other way knows the reason."""
-    return not notes["sealed"].is_null.all()
-
-
 def _gains(batch: Batch, rows: Longs, model: LoadedModel) -> dict[str, Source]:
     """What looking at these notes is expected to teach."""
     values, is_null = np.zeros(len(batch.notes)), np.full(len(batch.notes), _IS_NULL, np.int64)
-    texts = batch.notes.slices("text", rows)
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        if (gain := expected_gain(model.tagger, text.decode())) is not None:
+    texts = [batch.texts.text(row) for row in rows.tolist()]
+    for row, gain in zip(rows.tolist(), expected_gains(model.tagger, texts), strict=True):
+        if gain is not None:
             values[row], is_null[row] = gain, 0
     return {"expected_gain": Source(values, is_null)}
 
@@ -341,7 +378,7 @@ def _review_sources(batch: Batch, chosen: Mapping[int, Chosen], now_ms: int) -> 
         sample[row], shown[row] = _SAMPLES[one.sample], one.show_predictions
         probability[row] = one.review.inclusion_probability or 1.0
     return {
-        "text": Source(*notes["text"], notes.data),
+        "text": Source(*batch.texts.column, batch.texts.data),
         "doctor_ref": Source(*notes["doctor_ref"], notes.data),
         "requested_at": Constant(long_bytes(now_ms)),
         "sample": Source(sample),

@@ -4,9 +4,9 @@ One call tags one batch with one model. A note that cannot be read or tagged bec
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.identity import note_key
 from contracts.origins import counts_as_live
@@ -35,7 +35,7 @@ from serving.tagging import LoadedModel, TaggedNote, tag_each
 from extractor import metrics as m
 from extractor.columns import ColumnExtraction, PlainCodecs
 from extractor.domain.extraction import extracted, review_request
-from extractor.domain.gain import expected_gain
+from extractor.domain.gain import expected_gains
 from extractor.domain.new_words import NewWords
 from extractor.domain.rereading import Rereading
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
@@ -61,7 +61,7 @@ class Codecs:
     """How records become bytes and back.
 
     Attributes:
-        plain: The codecs of a process that seals and opens nothing; None: it does, and no batch goes by columns.
+        plain: What batches are read and written by as columns; None: no batch goes by columns.
     """
 
     note: Callable[[bytes | None], NoteAccepted]
@@ -73,6 +73,14 @@ class Codecs:
     quality: Deserializer[QualityMeasured]
     words: Serializer[DriftWords]
     plain: PlainCodecs | None = None
+
+
+class _Decided(NamedTuple):
+    """A note that was tagged, and what becomes of it."""
+
+    tagged: TaggedNote
+    chosen: Chosen
+    gain: float | None
 
 
 class ExtractionHandler:
@@ -130,7 +138,7 @@ class ExtractionHandler:
         self._note_seconds = metrics.histogram(m.NOTE_SECONDS)
 
     def __call__(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
-        """Handle one batch of one partition.
+        """Handle one batch, of whatever partitions; ascending by offset in each.
 
         Raises:
             BudgetExceeded: Too many notes were refused; nothing of this batch may be published.
@@ -162,26 +170,28 @@ class ExtractionHandler:
     def _by_objects(self, records: Sequence[InputRecord], model: LoadedModel) -> Sequence[OutputRecord]:
         read = self._read_all(records)
         notes = [note for note in read if isinstance(note, NoteAccepted)]
-        tagged = iter(tag_each(model.tagger, [note.text for note in notes], self._attempts, self._note_failure))
+        decided = iter(self._decide(notes, model))
         now_ms = self._now_ms()
         outputs: list[OutputRecord] = []
-        observations: list[Observation] = []
+        observations: dict[int, list[Observation]] = {}
         dead: list[bool] = []
         for record, note in zip(records, read, strict=True):
             if isinstance(note, Reason):
                 refused: Reason | None = note
-            elif (result := next(tagged)) is None:
+            elif (one := next(decided)) is None:
                 refused = Reason.HANDLER_FAILED
             else:
-                refused = self._extract(note, result, model, now_ms, outputs)
+                refused = self._extract(note, one, model, now_ms, outputs)
                 if refused is None and note.origin is Origin.LIVE:
-                    observations.append(Observation(record.offset, note, result.statistics))
+                    observed = Observation(record.offset, note, one.tagged.statistics)
+                    observations.setdefault(record.partition, []).append(observed)
             # An erasure is no fault of this release: however many notes it takes, they use up no budget.
             dead.append(refused is not None and refused is not Reason.ERASED)
             if refused is not None:
                 outputs.append(self._dead_letter(record, refused, note))
         self._observe(observations, model, records, outputs)
-        outputs += self._words([observation.note for observation in observations[:_WORD_NOTES]], model)
+        live = [observation.note for row in observations.values() for observation in row]
+        outputs += self._words(live[:_WORD_NOTES], model)
         self._budget.count_all(dead)
         return outputs
 
@@ -198,16 +208,30 @@ class ExtractionHandler:
         except WireError as error:
             return error.reason
 
+    def _decide(self, notes: Sequence[NoteAccepted], model: LoadedModel) -> list[_Decided | None]:
+        """Tag notes and choose what people look at; None for a note on which the tagger fails."""
+        tagged = tag_each(model.tagger, [note.text for note in notes], self._attempts, self._note_failure)
+        serial = model.ref.serial
+        chosen = [
+            None if one is None else self._sampling(note, one.confidence, serial)
+            for note, one in zip(notes, tagged, strict=True)
+        ]
+        asked = [row for row, one in enumerate(chosen) if one is not None and one.review.requested]
+        gains = dict(zip(asked, expected_gains(model.tagger, [notes[row].text for row in asked]), strict=True))
+        return [
+            None if result is None or one is None else _Decided(result, one, gains.get(row))
+            for row, (result, one) in enumerate(zip(tagged, chosen, strict=True))
+        ]
+
     def _extract(
-        self, note: NoteAccepted, tagged: TaggedNote, model: LoadedModel, now_ms: int, outputs: list[OutputRecord]
+        self, note: NoteAccepted, decided: _Decided, model: LoadedModel, now_ms: int, outputs: list[OutputRecord]
     ) -> Reason | None:
         """Append what a note gives; or say why it gives nothing."""
-        chosen = self._sampling(note, tagged.confidence, model.ref.serial)
-        review = chosen.review
+        review = decided.chosen.review
         rules = model.tagger.rules_version, model.rules_serial
-        event = extracted(note, tagged, model.ref, rules, review, now_ms)
+        event = extracted(note, decided.tagged, model.ref, rules, review, now_ms)
         try:
-            request = self._review_request(note, event, chosen, model) if review.requested else None
+            request = self._review_request(note, event, decided) if review.requested else None
             if review.requested and request is None:
                 event = replace(event, review=replace(review, requested=False, inclusion_probability=None))
             value = self._codecs.entities(event)
@@ -222,13 +246,10 @@ class ExtractionHandler:
             self._reviews_unsent.labels(review.reason.value).inc()
         return None
 
-    def _review_request(
-        self, note: NoteAccepted, event: EntitiesExtracted, chosen: Chosen, model: LoadedModel
-    ) -> bytes | None:
+    def _review_request(self, note: NoteAccepted, event: EntitiesExtracted, decided: _Decided) -> bytes | None:
         """The request's bytes; None when it is too large: the note alone was not, but with its entities it may be."""
-        gain = expected_gain(model.tagger, note.text)
         try:
-            return self._codecs.review(review_request(note, event, chosen, gain))
+            return self._codecs.review(review_request(note, event, decided.chosen, decided.gain))
         except WireError as error:
             if error.reason is not Reason.TOO_LARGE:
                 raise
@@ -236,15 +257,16 @@ class ExtractionHandler:
 
     def _observe(
         self,
-        observations: Sequence[Observation],
+        observations: Mapping[int, Sequence[Observation]],
         model: LoadedModel,
         records: Sequence[InputRecord],
         outputs: list[OutputRecord],
     ) -> None:
+        live = [observation for row in observations.values() for observation in row]
         self._measure(
-            [note.accepted_at for _, note, _ in observations],
-            sum([numbers.disease_entities for _, _, numbers in observations]),
-            sum([numbers.treatment_entities for _, _, numbers in observations]),
+            [note.accepted_at for _, note, _ in live],
+            sum([numbers.disease_entities for _, _, numbers in live]),
+            sum([numbers.treatment_entities for _, _, numbers in live]),
         )
         for record in self._statistics(observations, model, records):
             value = self._codecs.statistics(record)
@@ -256,20 +278,20 @@ class ExtractionHandler:
         self._entities[EntityLabel.DISEASE].inc(diseases)
         self._entities[EntityLabel.TREATMENT].inc(treatments)
 
-    def _read_before(self, records: Sequence[InputRecord]) -> int:
-        """Below which offset the notes of a batch may have been told before."""
-        return self._rereading.until(records[0].partition, records[0].offset, records[-1].offset)
+    def _read_before(self, records: Sequence[InputRecord]) -> dict[int, int]:
+        """Below which offset of each partition the notes of a batch may have been told before."""
+        lasts = {record.partition: record.offset for record in records}
+        firsts = {record.partition: record.offset for record in reversed(records)}
+        return {one: self._rereading.until(one, firsts[one], last) for one, last in lasts.items()}
 
     def _statistics(
-        self, observations: Sequence[Observation], model: LoadedModel, records: Sequence[InputRecord]
+        self, observations: Mapping[int, Sequence[Observation]], model: LoadedModel, records: Sequence[InputRecord]
     ) -> Iterator[StatisticsObserved]:
-        if not records:
-            return
-        partition = records[0].partition
-        until = self._read_before(records)
-        again = [one for one in observations if one.offset < until]
-        yield from observe(again, model.ref, partition, notes_per_record=1)
-        yield from observe(observations[len(again) :], model.ref, partition)
+        for partition, until in self._read_before(records).items():
+            live = observations.get(partition, ())
+            again = [one for one in live if one.offset < until]
+            yield from observe(again, model.ref, partition, notes_per_record=1)
+            yield from observe(live[len(again) :], model.ref, partition)
 
     def _words(self, notes: Sequence[Any], model: LoadedModel) -> list[OutputRecord]:
         """New words of drifted segments that many have used; few notes of a batch are enough to find them."""

@@ -30,7 +30,7 @@ class TrainerSettings(MlflowSettings, SealingSettings):
     retrain_every_h: float = Field(0.0, ge=0, description="hours between two trainings by schedule; 0: no schedule")
     shadow_notes: int = Field(300, ge=0, le=5_000, description="live notes that champion and challenger both tag")
     job_timeout_s: float = Field(3_600.0, gt=0, description="seconds after which a training counts as failed")
-    corpus: str = Field("", description='shipped notes to train on, as JSON: {"seed": 20, "notes": 4000, ...}')
+    corpus: str = Field("", description='shipped notes to train on, as JSON: {"seed": 20, "notes": 8000, ...}')
     gate: str = Field("", description="the gate's settings that differ from the default, as JSON")
     training: str = Field("", description="the training configuration that differs from the default, as JSON")
     seed: int = Field(

@@ -225,7 +225,10 @@ class DeliveryProducer:
         try:
             for number, record in enumerate(records):
                 report = partial(delivery.report_of, number) if with_places else delivery.report
-                self._enqueue(record, report, enqueue_timeout_s)
+                try:
+                    self._produce(record, report)
+                except BufferError:
+                    self._enqueue_patiently(record, report, enqueue_timeout_s)
         except BaseException:
             self._in_flight.discard(delivery)
             raise
@@ -244,12 +247,6 @@ class DeliveryProducer:
             self._pump = None
         return self._producer.flush(timeout_s)
 
-    def _enqueue(self, record: OutputRecord, report: Report, timeout_s: float) -> None:
-        try:
-            self._produce(record, report)
-        except BufferError:
-            self._enqueue_patiently(record, report, timeout_s)
-
     def _enqueue_patiently(self, record: OutputRecord, report: Report, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while True:
@@ -263,23 +260,15 @@ class DeliveryProducer:
                 continue
 
     def _produce(self, record: OutputRecord, report: Report) -> None:
-        if is_dead_letter(record):
-            report = partial(self._report_letter, record, report)
+        topic, key, value, headers, partition, _ = record
         try:
-            if record.partition is not None:
-                self._producer.produce(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    partition=record.partition,
-                    on_delivery=report,
-                    headers=list(record.headers),
-                )
-            elif record.headers:
-                headers: list[tuple[str, str | bytes | None]] = list(record.headers)
-                self._producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=headers)
-            else:
-                self._producer.produce(record.topic, record.value, record.key, on_delivery=report)
+            if not headers and partition is None:  # as nearly always
+                self._producer.produce(topic, value, key, on_delivery=report)
+                return
+            if is_dead_letter(record):
+                report = partial(self._report_letter, record, report)
+            more: dict[str, Any] = {} if partition is None else {"partition": partition}
+            self._producer.produce(topic, value, key, on_delivery=report, headers=list(headers), **more)
         except KafkaException as error:
             # Refused before it was queued (too large, fatal producer state): count it as its report.
             report(error.args[0], None)

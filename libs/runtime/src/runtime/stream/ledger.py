@@ -225,7 +225,10 @@ def cut(records: Sequence[Any], max_records: int, max_bytes: int) -> Iterator[tu
 
     A single record above ``max_bytes`` makes a row of its own.
     """
-    sizes = [record_bytes(record) for record in records]
+    sizes = [
+        record_bytes(record) if record.headers else len(record.key or b"") + len(record.value or b"")
+        for record in records
+    ]
     begin = 0
     while begin < len(records):
         end = min(begin + max_records, len(records))

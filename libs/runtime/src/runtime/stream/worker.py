@@ -8,7 +8,7 @@ and with it all behind it, so that the newest value of each key is written last.
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -320,14 +320,12 @@ class Worker:
 
     def _complete(self, sent: _Sent) -> None:
         self._delivery_seconds.observe(time.monotonic() - sent.reports.sent_at_s)
-        counts: dict[str, int] = {}
-        for output in sent.outputs:
-            counts[output.topic] = counts.get(output.topic, 0) + 1
-            if output.headers and (reason := header(output.headers, REASON)) is not None:
-                stage = header(output.headers, STAGE) or b""
-                self._dead_letters.labels(stage.decode(), reason.decode()).inc()
-        for topic, count in counts.items():
+        for topic, count in Counter([output.topic for output in sent.outputs]).items():
             self._delivered.labels(topic).inc(count)
+        for headers in [output.headers for output in sent.outputs if output.headers]:
+            if (reason := header(headers, REASON)) is not None:
+                stage = header(headers, STAGE) or b""
+                self._dead_letters.labels(stage.decode(), reason.decode()).inc()
         _report(sent.batches, sent.done)
 
 

@@ -1,7 +1,7 @@
 """A note as a FHIR R4 document, for the system that sent it: GET /v1/notes/{source}/{note_id}/fhir."""
 
 from collections import defaultdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from runtime.web.client_door import HttpRefusal
@@ -9,7 +9,7 @@ from rxtract_fhir import NO_CODES, Code, Codes, FhirRefused, as_bytes, document,
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scorekeeper.http.notes import NotesApi, answered
+from scorekeeper.http.notes import CodesOfRow, NotesApi, answered
 
 FHIR_JSON = "application/fhir+json"
 Asked = Annotated[str, Query(max_length=40)]
@@ -32,8 +32,8 @@ class FhirApi:
         return answered(lambda: self._answer(request, (source, note_id), profile, guide))
 
     def _answer(self, request: Request, note: tuple[str, str], profile: str, guide: str) -> Response:
-        row = self._notes.row_of(request, *note)
-        if row is None:
+        kept = self._notes.row_and_codes(request, *note)
+        if kept is None:
             message = "nothing of this note lies at rest: it is on its way (ask again in half a minute), was refused, or was never sent"
             raise HttpRefusal(404, "NOT_SEEN", message, {"Retry-After": "30"})
         try:
@@ -41,13 +41,14 @@ class FhirApi:
         except FhirRefused as refused:
             raise HttpRefusal(400, "BAD_QUERY", str(refused)) from None
         try:
-            found = document(of_row(row), chosen, codes_of_row(self._notes.codes_of(row)), guide=version)
+            row, codes = kept
+            found = document(of_row(row), chosen, codes_of_row(codes), guide=version)
         except FhirRefused as refused:
             raise HttpRefusal(409, "NO_DOCUMENT", str(refused)) from None
         return Response(as_bytes(found), media_type=FHIR_JSON)
 
 
-def codes_of_row(found: tuple[str, list[dict[str, Any]]] | None) -> Codes:
+def codes_of_row(found: CodesOfRow | None) -> Codes:
     """Return the codes at rest as documents take them."""
     if found is None:
         return NO_CODES

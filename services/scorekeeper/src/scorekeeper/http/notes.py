@@ -23,6 +23,8 @@ from scorekeeper.domain.held import HeldRows, counting
 from scorekeeper.domain.refusals import RefusedOnce
 
 A = TypeVar("A")
+Row = Mapping[str, Any]
+CodesOfRow = tuple[str, list[dict[str, Any]]]
 QUESTIONS_PER_S = 5.0
 """Of one client: each reads the records at rest."""
 
@@ -66,23 +68,24 @@ class NotesApi:
         """Tell it."""
         return answered(lambda: self._answer(request, source, note_id))
 
-    def row_of(self, request: Request, source: str, note_id: str) -> Mapping[str, Any] | None:
-        """The row of a client's own note that counts, at rest or about to be; None where there is none.
+    def row_and_codes(self, request: Request, source: str, note_id: str) -> tuple[Row, CodesOfRow | None] | None:
+        """The row of a client's own note that counts, at rest or about to be, and its codes; None where there is none.
+
+        The codes are those that the newest tables gave its entities, with the version of these tables; None where none lie at rest.
 
         Raises:
             HttpRefusal: It is not the client's, or the records cannot be read.
             OverBudget: The client asks too often.
         """
         self._let_in(authenticate(request, self._tokens), source)
-        return self._newest(source, note_id)
+        held = self._held.of(source, note_id)
 
-    def codes_of(self, row: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]] | None:
-        """Version of the newest tables that coded a row's entities, and their codes; None where none lie at rest.
+        def asked(records: DuckDBPyConnection) -> tuple[Row | None, CodesOfRow | None]:
+            row = counting(held, newest_row(records, source, note_id))
+            return row, None if row is None else newest_codes(records, source, note_id, row["event_id"])
 
-        Raises:
-            HttpRefusal: The records cannot be read.
-        """
-        return self._read(lambda records: newest_codes(records, row["source"], row["note_id"], row["event_id"]))
+        row, codes = self._read(asked) or (held, None)
+        return None if row is None else (self._opened(row), codes)
 
     def _let_in(self, client: str, source: str) -> None:
         if client != source:
@@ -116,22 +119,24 @@ class NotesApi:
         except NoAnswer:
             return None
 
-    def _newest(self, source: str, note_id: str) -> Mapping[str, Any] | None:
+    def _newest(self, source: str, note_id: str) -> Row | None:
         # What is held first: it is cleared after it was laid at rest.
         held = self._held.of(source, note_id)
+        row = counting(held, self._read(lambda records: newest_row(records, source, note_id)))
+        return None if row is None else self._opened(row)
+
+    def _opened(self, row: Row) -> Row:
+        """The row with its words; each opening is a call of the key store, so only what is answered is opened."""
         try:
-            return counting(held and opened_row(held, self._opens), self._row(source, note_id))
+            return opened_row(row, self._opens)
         except (WireError, Recoverable):
             raise HttpRefusal(
                 503, "BUSY", "the words of this note cannot be opened just now", {"Retry-After": "5"}
             ) from None
 
-    def _row(self, source: str, note_id: str) -> Mapping[str, Any] | None:
-        return self._read(lambda records: newest_row(records, source, note_id))
-
     def _read(self, question: Callable[[DuckDBPyConnection], A | None]) -> A | None:
         try:
-            with open_records(self._folder, opens=self._opens) as connection:
+            with open_records(self._folder) as connection:
                 return question(connection)
         except NoRecordsAtRest:
             return None

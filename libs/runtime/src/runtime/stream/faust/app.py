@@ -132,6 +132,7 @@ class BatchApp(faust.App):
             self._worker_failed,
             metrics,
             begin=self.batching.ledger.start,
+            call_records=limits.call_records,
             on_waiting=self.batching.waits_for,
         )
         self.sender = sender

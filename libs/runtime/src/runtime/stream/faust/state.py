@@ -32,6 +32,8 @@ class BatchLimits(Limits):
     """Bounds of one process under Faust. One fetch may go beyond ``held_bytes`` by ``partition_fetch_bytes`` for each partition.
 
     Attributes:
+        call_records: Batches of whatever partitions that wait together are handled in one call of at most so many records; 1: each by
+            itself. A handler that is to have more must tell partitions apart.
         poll_records: Most records that one fetch takes over from aiokafka.
         partition_fetch_bytes: Most bytes that one request brings from one partition, unless a single record is larger.
         gather_s: Rest until so long after a fetch that was not full, so that the next one brings more: a record then waits up to
@@ -39,6 +41,7 @@ class BatchLimits(Limits):
         stuck_s: How long the handler, the fetch loop or the commits may stand still before the process counts as hung.
     """
 
+    call_records: int = 1
     poll_records: int = 2_000
     partition_fetch_bytes: int = 1 << 20
     gather_s: float = 0.0

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from runtime.stream.worker import Done, Sender, Worker
 
 _REPORT_WAIT_S = 0.002
 _IDLE_WAIT_S = 0.25
+_CALL_S = 0.1
+"""What is joined in one call must not take longer, at the pace of the call before: records would wait, and so would who asks us to stop."""
 
 
 class BatchWorker:
@@ -24,6 +27,8 @@ class BatchWorker:
         fail_stop: Called with anything that is neither poison nor recoverable.
         metrics: Where counts and times go.
         begin: Asked before each batch; False means that the batch is no longer ours.
+        call_records: Batches that wait together, of whatever partitions, go to the handler in one call of at most so many records, as far
+            as it is fast enough. 1: each by itself.
         options: More for `Worker`.
     """
 
@@ -35,15 +40,19 @@ class BatchWorker:
         metrics: Metrics,
         *,
         begin: Callable[[Batch], bool],
+        call_records: int = 1,
         **options: Any,
     ) -> None:
         self.worker = Worker(handler, sender, metrics, threading.Event(), call=self._call, **options)
         self._sender = sender
         self._fail_stop = fail_stop
         self._begin = begin
+        self._call_records = call_records
         self._inbox: queue.SimpleQueue[tuple[Batch, Done] | None] = queue.SimpleQueue()
+        self._taken: deque[tuple[Batch, Done]] = deque()
         self._thread = threading.Thread(target=self._run, name="batch-worker", daemon=True)
         self._busy_since_s: float | None = None
+        self._together = 1
 
     def start(self) -> None:
         """Begin to work."""
@@ -73,38 +82,42 @@ class BatchWorker:
             self._fail_stop("the batch worker", error)
 
     def _turn(self) -> None:
-        """Take one batch if there is one, else wait for reports or work, whichever is due."""
+        """Work on what waits if anything does, else wait for reports or work, whichever is due."""
         in_flight = self.worker.in_flight
-        try:
-            item = self._inbox.get_nowait() if in_flight else self._inbox.get(timeout=_IDLE_WAIT_S)
-        except queue.Empty:
+        if not (self._take(in_flight) or self._taken):
             self._sender.poll(_REPORT_WAIT_S if in_flight else 0.0)
-        else:
-            if item is not None and self._begin(item[0]):
-                batch, done = item
-                self.worker.work([batch], input_records(batch), done)
+        elif begun := self._begun():
+            records = [record for batch in begun for record in batch.records]
+            self.worker.work(list(begun), records, lambda batch: begun[batch](batch))
         self.worker.turn()
 
+    def _take(self, in_flight: int) -> bool:
+        """Take over what was submitted; waits for it when there is nothing else to do. Whether there was anything."""
+        try:
+            item = self._inbox.get_nowait() if in_flight or self._taken else self._inbox.get(timeout=_IDLE_WAIT_S)
+            while True:
+                if item is not None:
+                    self._taken.append(item)
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            return bool(self._taken)
+
+    def _begun(self) -> dict[Batch, Done]:
+        """The next batches that are still ours, together within the bound unless one alone is beyond it."""
+        begun: dict[Batch, Done] = {}
+        count = 0
+        while self._taken and (not begun or count + len(self._taken[0][0].records) <= self._together):
+            batch, done = self._taken.popleft()
+            if self._begin(batch):
+                begun[batch] = done
+                count += len(batch.records)
+        return begun
+
     def _call(self, handler: Handler, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
-        self._busy_since_s = time.monotonic()
+        began_at_s = self._busy_since_s = time.monotonic()
         try:
             return handler(records)
         finally:
             self._busy_since_s = None
-
-
-def input_records(batch: Batch) -> list[InputRecord]:
-    """The records of a batch as a handler takes them."""
-    topic, partition = batch.partition
-    return [
-        InputRecord(
-            topic,
-            partition,
-            record.offset,
-            -1 if record.timestamp is None else record.timestamp,
-            record.key,
-            record.value,
-            tuple(record.headers),
-        )
-        for record in batch.records
-    ]
+            took_s = max(time.monotonic() - began_at_s, 1e-9)
+            self._together = min(self._call_records, int(len(records) * _CALL_S / took_s))

@@ -62,12 +62,12 @@ up: $(READY) $(CODES) tools ## start everything and leave it running; prints the
 	@$(BIN)/rxtract up
 
 .PHONY: test
-test: $(READY) $(CODES) test-tools lint types ## every check: style, types, imports, unit, contract, integration, end to end, kill
+test: $(READY) $(CODES) test-tools checks ## every check: style, types, imports, unit, contract, integration, end to end, kill
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(READY) $(CODES) ## the quick tests that need no server (ARGS="-k gate" for some of them)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not stack and not slow and not long" $(UNIT) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not stack and not slow and not long" --hypothesis-profile quick $(UNIT) $(ARGS)
 
 .PHONY: simulate
 simulate: $(READY) ## the engine in SEEDS=1000 simulated worlds, then with faults put back (SEED=123 tells one world's story)
@@ -88,6 +88,10 @@ fuzz: $(READY) ## hostile input to every parser for MINUTES=2, and to the C code
 .PHONY: test-long
 test-long: $(READY) $(CODES) tools ## the tests that are too long for every push
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+.PHONY: checks
+checks: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types
 
 .PHONY: lint
 lint: $(READY) ## ruff and the import contracts

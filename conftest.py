@@ -10,6 +10,7 @@ from hypothesis import settings
 
 # A slow example on a busy machine is no defect: tests of speed compare two ways within one run.
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=30)  # of make test-unit
 settings.load_profile("any machine")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -145,25 +145,28 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        (("ingestor",), 2),
-        (("extractor",), 2),
-        (("runtime.service.contract", "topics"), 2),
-        (("rxtract", "topics", "apply"), 2),
-    ],
-    ids=["ingestor", "extractor", "contract", "command line"],
-)
-def test_what_is_wrong_is_one_line(
-    secured: dict[str, str], tmp_path: Path, case: str, command: tuple[str, ...], code: int
-) -> None:
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "ingestor": ("ingestor",),
+    "extractor": ("extractor",),
+    "contract": ("runtime.service.contract", "topics"),
+    "command line": ("rxtract", "topics", "apply"),
+}
+
+
+def each_with_one_and_all_with_all() -> list[Any]:
+    """Every case and every command once; all of one with all of the other are long, since each pair is a process of its own."""
+    pairs = [(case, command) for case in WRONG for command in COMMANDS]
+    few = {(case, list(COMMANDS)[number % len(COMMANDS)]) for number, case in enumerate(WRONG)}
+    return [pytest.param(*pair, marks=() if pair in few else pytest.mark.long) for pair in pairs]
+
+
+@pytest.mark.parametrize(("case", "command"), each_with_one_and_all_with_all())
+def test_what_is_wrong_is_one_line(secured: dict[str, str], tmp_path: Path, case: str, command: str) -> None:
     changes, expected = WRONG[case]
     place = Path(secured["RXTRACT_SSL_CA_LOCATION"]).parent
     told = {name: str(place / value) if value.endswith(".pem") else value for name, value in changes.items()}
-    ended = run({**secured, **ingestor_settings(tmp_path), **told}, *command)
-    assert ended.returncode == code, ended.stderr
+    ended = run({**secured, **ingestor_settings(tmp_path), **told}, *COMMANDS[command])
+    assert ended.returncode == 2, ended.stderr
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert expected in ended.stderr
     assert "guessed-secret" not in ended.stderr

@@ -29,7 +29,7 @@ from contracts.registry import ConfluentRegistry
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEER_ENVIRONMENT = ROOT / ".venv-bench"
-PEER_PACKAGES = ("libs/contracts", "libs/runtime", "libs/drift", "libs/serving", "services/extractor")
+PEER_PACKAGES = ("libs/contracts", "libs/runtime", "libs/drift", "libs/sealing", "libs/serving", "services/extractor")
 """Of ours, what the work of `stream_work` needs: a peer in an environment of its own finds no other."""
 PEER_REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 PARTITIONS = 12

@@ -21,7 +21,7 @@ from contracts import topics
 from contracts.apply import apply_schemas
 from contracts.records import ModelRef, NoteAccepted, NoteSubmitted, Origin
 from contracts.registry import InMemoryRegistry
-from contracts.rules import Rules
+from contracts.rules import NoteLimits
 from contracts.wire import Deserializer, Serializer
 from corpus import generate
 from extractor.bootstrap import codecs
@@ -138,7 +138,7 @@ def _batches(values: list[bytes]) -> list[list[InputRecord]]:
 def _ingestor(registry: InMemoryRegistry, keys: PatientKeys | None) -> Handle:
     write = writing(Serializer.for_topic(NoteAccepted, registry, topics.NOTES_ACCEPTED), keys)
     return SubmittedNotes(
-        Deserializer.for_topic(NoteSubmitted, registry, topics.NOTES_SUBMITTED), write, Acceptance(Rules(), Pseudonyms(b"k" * 32)), topics.NOTES_ACCEPTED,
+        Deserializer.for_topic(NoteSubmitted, registry, topics.NOTES_SUBMITTED), write, Acceptance(NoteLimits(), Pseudonyms(b"k" * 32)), topics.NOTES_ACCEPTED,
         metrics=_metrics(INGESTOR_METRICS), seal_letter=letter_sealer(keys), prepare=preparing(write),
     )  # fmt: skip
 

@@ -24,13 +24,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
 
 UP_S, COMMAND_S, NOTES = 240, 600, 200
 
-TRAINER = {
-    "RXTRACT_CORPUS": '{"seed": 20, "notes": 1000, "gold_seed": 21, "gold_notes": 300}',
-    "RXTRACT_TRAINING": '{"passes": 12, "rescore": false}',
-    "RXTRACT_GATE": '{"margin": 0.25, "min_speed_ratio": 0.2}',
-}
-"""The pages order trainings; that the shipped settings train well is measured elsewhere, in minutes."""
-
 NOT_HERE = {
     "demo": "brings up a stack of its own: tests/e2e/test_demo.py runs it",
     "up": "is what all of these run against",
@@ -78,11 +71,11 @@ class Shell:
         self.environment = {**clean, "NO_COLOR": "1", "COLUMNS": "200"}
         self.names = {}
 
-    def start(self, *words, stderr=subprocess.STDOUT, **more):
+    def start(self, *words, stderr=subprocess.STDOUT):
         return subprocess.Popen(
             [sys.executable, "-m", "rxtract", *words],
             cwd=self.folder,
-            env=self.environment | more,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -119,7 +112,7 @@ def shell(tmp_path_factory):
     heard = signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # started in the background we, and so a `tap`, would not hear it
-    up = shell.start("up", **TRAINER)
+    up = shell.start("up")
     try:
         seen = _read_until(up, "Ctrl-C stops everything")
         assert up.poll() is None, seen

@@ -20,7 +20,6 @@ from embedded_stack.addresses import write_stack_json
 from trainer_rig import DRIFT_GATE, Rig, ended, kinds, metric
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
-KNOWS_CLINICS = '{"seed": 20, "notes": 1200, "gold_seed": 21, "gold_notes": 150}'
 
 
 def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -> None:
@@ -98,11 +97,9 @@ def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig
 
 def test_a_refused_drift_run_is_followed_by_another_when_there_are_new_labels(rig: Rig) -> None:
     """A drift order is given once; while the drift goes on the trainer gives it again, and it waits for labels again."""
-    # A quarter of the shipped corpus is written as in a clinic: so many notes that the champion knows that language.
-    trainer = rig.trainer(RXTRACT_GATE=DRIFT_GATE, RXTRACT_CORPUS=KNOWS_CLINICS)
+    trainer = rig.trainer(RXTRACT_GATE=DRIFT_GATE)
     champion = rig.first_model().model_version
-    # Labels of the language that the champion knows: its challenger cannot be surely better on them.
-    rig.annotated(["Pune"], 140, shift=None)
+    rig.annotated(["Pune"], 140, teaching=False)  # no challenger can be surely better by these
     alarm = rig.order(ModelAction.RETRAIN, reason="drift", segment="city=Pune", champion_version=champion)
     end = ended(rig.until(lambda seen: ended(seen, alarm)), alarm)[0]
     assert end.kind is ModelEventKind.REJECTED, end.reasons

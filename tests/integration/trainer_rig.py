@@ -51,8 +51,9 @@ from rxtract.addresses import StackAddresses
 from rxtract.reading import TopicReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from clinical_ner.notes import Span
     from contracts.record import Record
     from corpus.simulation import SyntheticNote
 
@@ -179,11 +180,18 @@ class Rig:
         found = [seen.record for seen in reader.read([f"{self.prefix}{topics.MODEL_COMMANDS}"])]
         return [one for one in found if one.reason == reason]
 
-    def annotated(self, cities: Sequence[str], count: int, shift: Shift | None = MOVED, seed: int = 7) -> None:
-        """Publish what validators say of so many notes of the moved language, spread over the cities."""
-        for number, note in enumerate(simulate(seed, count, shift=shift)):
-            city = cities[number % len(cities)]
-            self.publish(topics.ANNOTATIONS_VALIDATED, note_key(note.source, note.note_id), _word(note, city))
+    def annotated(
+        self, cities: Sequence[str], count: int, shift: Shift | None = MOVED, seed: int = 7, *, teaching: bool = True
+    ) -> None:
+        """Publish what validators say of so many notes of the moved language, spread over the cities.
+
+        Without `teaching` each note gets the spans of another one, of which nobody can learn anything.
+        """
+        notes = list(simulate(seed, count, shift=shift))
+        for number, note in enumerate(notes):
+            spans = note.truth.spans if teaching else _within(note.text, notes[number - 1].truth.spans)
+            word = _word(note, spans, cities[number % len(cities)])
+            self.publish(topics.ANNOTATIONS_VALIDATED, note_key(note.source, note.note_id), word)
 
     def tagged(self, by: ModelEvent, first: int, count: int, off: float = 0.0) -> None:
         """Publish what an extractor measures on its notes: as in the model's training, the confidence so many sds lower."""
@@ -291,7 +299,11 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def _word(note: SyntheticNote, city: str) -> AnnotationValidated:
+def _within(text: str, spans: Iterable[Span]) -> list[Span]:
+    return [span for span in spans if span.end <= len(text)]
+
+
+def _word(note: SyntheticNote, spans: Iterable[Span], city: str) -> AnnotationValidated:
     entities = [
         {
             "entity_id": f"e{place}",
@@ -301,7 +313,7 @@ def _word(note: SyntheticNote, city: str) -> AnnotationValidated:
             "end": span.end,
             "confidence": 1.0,
         }
-        for place, span in enumerate(note.truth.spans)
+        for place, span in enumerate(spans)
     ]
     return AnnotationValidated.from_dict(
         {

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tests.simulation.client import SimConsumer, SimProducer, metadata_of
 from tests.simulation.kernel import Kernel, Process
 
 _LARGE_BYTES = 20_000
+_CLOSE_S = 20.0
 
 
 class Simulated:
@@ -80,6 +82,18 @@ class Simulated:
         return found
 
 
+def _close(client: Any) -> None:
+    """Close a client of the real cluster, but do not wait for ever: librdkafka was seen to wait for itself where a rebalance met a close."""
+
+    def close() -> None:
+        with contextlib.suppress(RuntimeError, KafkaException):
+            client.close()
+
+    closing = threading.Thread(target=close, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+
+
 class Real:
     """A real cluster."""
 
@@ -95,8 +109,7 @@ class Real:
             story(self)
         finally:
             for one in self._open:
-                with contextlib.suppress(RuntimeError, KafkaException):
-                    one.close()
+                _close(one)
 
     def topic(self, partitions: int = 1) -> str:
         self._topics += 1

@@ -8,14 +8,21 @@ from clinical_ner.meaning import Experiencer, Status, Time
 
 if TYPE_CHECKING:
     from clinical_ner.meaning import Assertion, Prescription
+    from contracts.records import Assertion as RecordAssertion
 
 _EVERY = {"h": "hour", "d": "day", "wk": "week", "mo": "month"}
 
 
+def unusual_words(assertion: Assertion | RecordAssertion) -> list[str]:
+    """Return status, time and experiencer, of a model's assertion or a record's, where they are not present, current and the patient's."""
+    values = (assertion.status, assertion.time, assertion.experiencer)
+    usual = (Status.PRESENT, Time.CURRENT, Experiencer.PATIENT)
+    return [str(value).lower() for value, plain in zip(values, usual, strict=True) if str(value) != str(plain)]
+
+
 def assertion_words(assertion: Assertion, text: str) -> str:
     """Return what an assertion says beyond the patient's present fact, with the words that decided; may be empty."""
-    usual = (Status.PRESENT, Time.CURRENT, Experiencer.PATIENT)
-    words = [str(value).lower() for value, plain in zip(assertion[:3], usual, strict=True) if value != plain]
+    words = unusual_words(assertion)
     if words and assertion.cue_start >= 0:
         words.append(f"by {text[assertion.cue_start : assertion.cue_end]!r}")
     return " ".join(words)

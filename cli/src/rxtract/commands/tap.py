@@ -106,8 +106,11 @@ def _unusual(entity: Any) -> str:
     assertion = getattr(entity, "assertion", None)
     if assertion is None:
         return ""
-    words = (str(word) for word in (assertion.status, assertion.time, assertion.experiencer))
-    shown = [word.lower() for word in words if word not in {"PRESENT", "CURRENT", "PATIENT", "UNKNOWN"}]
+    from rxtract.facts import unusual_words
+
+    shown = [
+        word for word in unusual_words(assertion) if word != "unknown"
+    ]  # of records from before there were assertions
     return " " + " ".join(shown) if shown else ""
 
 

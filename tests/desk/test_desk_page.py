@@ -8,7 +8,7 @@ import pytest
 from contracts.records import AnnotationOutcome, Prescription, Relation, RelationType, Sample
 from desk_page import WAIT_MS, DeskPage
 from desk_rig import SOURCE, Asked, Rig, assertion, until
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from review_desk.page.pages import SHORTCUTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -583,13 +583,18 @@ def test_a_session_that_ends_is_opened_again_without_loss(rig: Rig, chromium) ->
     desk.see("C/o fever")
     desk.press("j", "x")
     until(lambda: not any(c["name"] == "rxtract_desk" for c in desk.context.cookies()), 15)
-    desk.press("Enter")
+    # Decided even where the desk has seen the end of the session first, by saving the draft, and covers the page.
+    desk.page.locator("[data-do=accept]").dispatch_event("click")
     dialog = desk.page.get_by_role("dialog", name="Log in again")
     desk.keep_picture("session-ended")
+    held: list[Route] = []
+    desk.page.route("**/api/login", lambda route: route.continue_() if held else held.append(route))
     dialog.get_by_label("Token").fill("wrong")
     desk.press("Enter")
-    dialog.get_by_text("this token is not known").wait_for()
+    desk.wait_until(lambda: held)
     dialog.get_by_label("Token").fill("token-anna")
+    held[0].continue_()
+    dialog.get_by_text("this token is not known").wait_for()
     desk.press("Enter")
     desk.see_nothing_waits()
     assert ("fever", "DISEASE") not in words(only_word(rig))

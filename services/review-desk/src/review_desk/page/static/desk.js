@@ -667,8 +667,10 @@ class Desk {
   async login(event) {
     event.preventDefault();
     const field = find("#login input");
+    const token = field.value;
+    field.value = find("#login .problem").textContent = ""; // at once: a late answer must not take what is typed meanwhile
     try {
-      const who = await this.server.login(field.value);
+      const who = await this.server.login(token);
       if (who.annotator !== this.owner) return location.reload();
       find("#login").close();
       this.outbox.send();
@@ -676,8 +678,6 @@ class Desk {
       this.showFigures();
     } catch (error) {
       find("#login .problem").textContent = error.message;
-    } finally {
-      field.value = "";
     }
   }
 

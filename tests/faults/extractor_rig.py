@@ -176,6 +176,12 @@ class Rig:
         self.processes.append(Process(child, log, port_file))
         return self.processes[-1]
 
+    def typed(self, *arguments: str) -> str:
+        """What the command line answers, on this test's topics."""
+        env = {**os.environ, **self.addresses.as_environment(), "RXTRACT_TOPIC_PREFIX": self.prefix}
+        command = [sys.executable, "-m", "rxtract", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=300).stdout
+
     def close(self) -> None:
         for process in self.processes:
             process.end()

@@ -218,7 +218,7 @@ class Line:
             found = self.reconcile()
         events = self.rig.events()
         verdict = judge([(one, 1) for one in sender.acknowledged], events)
-        assert (found["lost"], found["lost_notes"], verdict.lost) == (0, [], [])
+        assert (found["lost"], found["lost_notes"], verdict.lost) == (0, [], []), (found, verdict.lost)
         assert (verdict.double_effects, verdict.out_of_order) == ([], [])
         assert self.rig.dead_letters() == []
         assert found["submitted"] == found["effects"] + found["dead_letters"]

@@ -12,9 +12,12 @@ import psutil
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from contracts import topics
+from contracts.reasons import Reason
 from embedded_stack import EmbeddedStack
-from extractor_rig import Process, Rig, judge, note, until
+from extractor_rig import Process, Rig, judge, key_of, note, until
 from line_rig import GOAL_S, Line, flows_again, wait
+from runtime.kafka.deadletter import dead_letter
+from runtime.kafka.records import InputRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +37,12 @@ def serves(rig: Rig, since: int, process: Process) -> None:
     until(lambda: process.child.poll() is None and (commits(rig) > since or time.sleep(0.2)), 60, "a commit")
 
 
-def assert_one_effect_each(rig: Rig, sent: list[tuple[str, int]], most_twice: float) -> str:
+def assert_one_effect_each(rig: Rig, sent: list[tuple[str, int]], most_twice: float, letters: int = 0) -> str:
     verdict = judge(sent, rig.events())
     assert (verdict.lost, verdict.double_effects, verdict.out_of_order) == ([], [], [])
     assert verdict.duplicates <= most_twice * len(sent), verdict.duplicates
     assert rig.lag() == 0
-    assert rig.dead_letters() == []
+    assert len(rig.dead_letters()) == letters
     share = 100 * verdict.duplicates / len(sent)
     return f"{len(sent):,} notes, lost 0, double effects 0, {verdict.duplicates} records twice ({share:.2f} %)"
 
@@ -208,6 +211,26 @@ def test_the_brokers_disk_is_full_for_a_minute(
     record_property(
         "figure", f"full for 60 s: {refused} answers 503, no other; {figures}; flows again in {took_s:.1f} s"
     )
+
+
+def test_a_thousand_dead_letters_are_replayed_twice(extractor_rig: Rig, record_property: Any) -> None:
+    rig, count = extractor_rig, 1_000
+    topic = rig.topic(topics.NOTES_ACCEPTED)
+    notes = [note(f"n{number}", f"fever {number}") for number in range(count)]
+    original = {key_of(one.note_id): rig.serialize(one) for one in notes}
+    for key, value in original.items():
+        letter = dead_letter(InputRecord(topic, 0, 0, 0, key, value), Reason.HANDLER_FAILED, "extractor", attempt=1)
+        rig.producer.produce(letter.topic, letter.value, letter.key, headers=list(letter.headers))
+    assert rig.producer.flush(60) == 0
+    for _ in range(2):
+        assert f"{count} sent" in rig.typed("dlq", "replay", topics.NOTES_ACCEPTED, "--all", "--max-attempts", "10")
+    replayed = list(rig.read(topic))
+    assert len(replayed) == 2 * count
+    assert all(message.value() == original[message.key()] for message in replayed)
+    rig.start()
+    rig.drained(60)
+    figures = assert_one_effect_each(rig, [(one.note_id, 1) for one in notes], 1.0, letters=count)
+    record_property("figure", f"replayed twice: {figures}, original bytes")
 
 
 def slope(points: list[tuple[float, float]]) -> float:

@@ -36,7 +36,7 @@ from contracts.wire import MAX_RECORD_BYTES, Deserializer, Serializer
 from drift.config import DriftConfig
 from drift.observation import NOTES_PER_RECORD, STATISTICS, values_of
 from drift.watcher import PartitionWatcher
-from extractor.bootstrap import codecs
+from extractor.bootstrap import bootstrap, codecs
 from extractor.domain.rereading import REREAD_NOTES
 from extractor.handler import ExtractionHandler, Topics
 from extractor.metrics import LIVE_REFUSED, METRICS, REVIEWS, REVIEWS_UNSENT
@@ -403,6 +403,19 @@ def test_pieces_of_a_process_that_died_and_of_its_successor_are_counted_once(wor
         watcher.apply(offset, record)
     assert watcher.counts.dropped == 90 - 33
     assert sum(r.n for r in told if r.segment == "all") - watcher.counts.dropped == 900
+
+
+def test_so_much_is_told_note_by_note_as_an_extractor_takes_into_one_call():
+    """A process that died may have told all of a call; pieces of what it told would be dropped whole, with what is new in them."""
+    settings = ExtractorSettings.load(bootstrap_servers="b:1", schema_registry_url="http://x")
+    registry = InMemoryRegistry()
+    apply_schemas(registry, "")
+    made = bootstrap(settings, tagger=WordTagger(), registry=registry)
+    handler = made.handler(codecs(registry, settings))
+    world = World()
+    records = [world.record(number) for number in range(made.limits.call_records + 100)]
+    told = [r for r in world.statistics(handler(records)) if r.segment == "all"]
+    assert [r.n for r in told] == [1] * made.limits.call_records + [25] * 4
 
 
 def test_statistics_of_live_notes_only(world):

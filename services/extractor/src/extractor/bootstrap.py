@@ -181,6 +181,7 @@ class Extractor(Shell[ExtractorSettings]):
             new_words=NewWords(self._drifted_segment, lambda: self.episodes.are_open),
             attempts=self.settings.tag_attempts,
             column_notes=COLUMN_NOTES,
+            most_notes=max(self.limits.batch_records, self.limits.call_records),
         )
 
     def _drifted_segment(self, note: NoteAccepted, serial: int) -> str | None:

@@ -37,7 +37,7 @@ from extractor.columns import ColumnExtraction, PlainCodecs
 from extractor.domain.extraction import extracted, review_request
 from extractor.domain.gain import expected_gains
 from extractor.domain.new_words import NewWords
-from extractor.domain.rereading import Rereading
+from extractor.domain.rereading import REREAD_NOTES, Rereading
 from extractor.domain.sampling import Chosen, OpenEpisodes, Sampling, SamplingRates
 
 STAGE = "extractor"
@@ -98,6 +98,7 @@ class ExtractionHandler:
         attempts: Tries for a note on which the tagger fails.
         now_ms: UTC milliseconds.
         column_notes: Batches of at least so many notes go by columns (`COLUMN_NOTES`); None: none do.
+        most_notes: In one call; so many may be read again where a partition is taken up.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class ExtractionHandler:
         attempts: int = 3,
         now_ms: Callable[[], int] = clock.now_ms,
         column_notes: int | None = None,
+        most_notes: int = REREAD_NOTES,
     ) -> None:
         self._model = model
         self._codecs = codecs
@@ -126,7 +128,7 @@ class ExtractionHandler:
         self._new_words = new_words
         self._attempts = attempts
         self._now_ms = now_ms
-        self._rereading = Rereading()
+        self._rereading = Rereading(most_notes)
         self._live_refused = metrics.counter(m.LIVE_REFUSED)
         self._failures = metrics.counter(TAGGER_FAILURES)
         self._reviews = metrics.counter(m.REVIEWS)

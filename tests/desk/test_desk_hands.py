@@ -170,6 +170,7 @@ def test_the_training_judges_answers_and_publishes_nothing(rig: Rig, desk: DeskP
     desk.press("Enter")
     title = page.locator("#training h2")
     expect(title).to_have_text("Right", timeout=WAIT_MS)
+    expect(page.locator("[data-judged]")).to_contain_text("dry cough")  # the next note lies behind it
     assert serious(page) == []
     page.get_by_role("button", name="Go on").click()
 
@@ -188,6 +189,7 @@ def test_the_training_judges_answers_and_publishes_nothing(rig: Rig, desk: DeskP
         page.get_by_role("button", name="Go on").click()
     expect(title).to_have_text("The training is done", timeout=WAIT_MS)
     expect(page.locator("[data-teaches]")).to_have_text(re.compile("1 of 5 right"))
+    expect(page.locator("[data-judged]")).to_be_hidden()
     expect(page.get_by_role("button", name="Go on")).to_be_hidden()  # it would lead to an empty queue
     expect(page.locator("#training").get_by_role("link", name="To the desk")).to_be_focused()
     assert rig.said() == []

@@ -138,6 +138,7 @@ def _task(lesson: Lesson) -> dict[str, Any]:
 def _plain(lesson: Lesson, judged: Judged) -> dict[str, Any]:
     return {
         "right": judged.is_right,
+        "text": lesson.text,
         "teaches": lesson.teaches,
         "missing": judged.missing,
         "extra": judged.extra,

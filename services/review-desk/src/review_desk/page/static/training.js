@@ -7,21 +7,25 @@ export class Training {
     dialog.querySelector("[data-again]").addEventListener("click", () => this._restart());
   }
 
-  judged({ right, teaches, missing, extra, restated, pairs }) {
+  // By then the next note lies behind the dialog: it shows the one that it speaks of.
+  judged({ right, teaches, text, missing, extra, restated, pairs }) {
     this._told = false; // the end may be known before what is said of the last answer, which then stands in its place
     const lines = [
       ...named("Not marked", missing), ...named("Not to be marked", extra), ...named("To be stated", restated), ...named("Pairs", pairs),
     ];
-    this._open(right ? "Right" : "Not quite", lines, teaches, false);
+    this._open(right ? "Right" : "Not quite", lines, teaches, text);
   }
 
   finished({ lessons, done, right }) {
     if (done < lessons || this._told || this._dialog.open) return; // what was said of the last answer is read first
     this._told = true;
-    this._open("The training is done", [], `${right} of ${lessons} right at your last answer.`, true);
+    this._open("The training is done", [], `${right} of ${lessons} right at your last answer.`, null);
   }
 
-  _open(title, lines, words, end) {
+  _open(title, lines, words, note) {
+    const end = note === null, judged = this._dialog.querySelector("[data-judged]");
+    judged.hidden = end;
+    judged.textContent = note ?? "";
     this._dialog.querySelector("h2").textContent = title;
     this._dialog.querySelector("ul").replaceChildren(...lines);
     this._dialog.querySelector("[data-teaches]").textContent = words;

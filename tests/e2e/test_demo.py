@@ -14,7 +14,7 @@ from rxtract.first_model import first_model
 pytestmark = pytest.mark.stack
 
 # About 100 s on two quiet cores once the first model is in the cache; training it takes a minute or two more.
-DEMO_TIMEOUT_S = 600
+DEMO_TIMEOUT_S = 1_200
 ARTIFACTS = Path(os.environ.get("RXTRACT_ARTIFACTS", "artifacts"), "demo")
 
 

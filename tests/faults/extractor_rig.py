@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts import topics
 from contracts.apply import apply_schemas, apply_topics
@@ -24,6 +24,7 @@ from contracts.identity import note_key
 from contracts.records import EntitiesExtracted, NoteAccepted, ReviewRequested, StatisticsObserved
 from contracts.registry import ConfluentRegistry
 from contracts.wire import Deserializer, Serializer
+from runtime.kafka.commits import GroupCommits
 from swollen_batch import bounded
 
 SOURCE = "clinic"
@@ -232,14 +233,14 @@ class Rig:
 
     def committed(self) -> dict[int, int]:
         """The group's committed offsets on accepted notes."""
-        request = ConsumerGroupTopicPartitions(self.prefix + "rxtract-extractor")
-
-        def ask() -> Any:
-            return next(iter(self.admin.list_consumer_group_offsets([request]).values())).result(10)
-
-        partitions = patiently(ask).topic_partitions
         topic = self.topic(topics.NOTES_ACCEPTED)
-        return {one.partition: one.offset for one in partitions if one.topic == topic and one.offset >= 0}
+        places = [(topic, number) for number in self.ends(topics.NOTES_ACCEPTED)]
+        commits = GroupCommits({"bootstrap.servers": self.bootstrap})
+        try:
+            found = patiently(partial(commits.of, self.prefix + "rxtract-extractor", places, 10))
+        finally:
+            commits.close()
+        return {number: offset for (_, number), offset in found.items()}
 
     def lag(self) -> int:
         committed = self.committed()

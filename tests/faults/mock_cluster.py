@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Self
 
-PRODUCE, FETCH, METADATA, OFFSET_COMMIT = 0, 1, 3, 8
+PRODUCE, FETCH, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 3, 8, 9
 """Kafka's numbers of requests."""
 _PRODUCER = 0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka import Consumer, KafkaError
-from extractor_rig import until
-from mock_cluster import FETCH, METADATA, PRODUCE, MockCluster
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from extractor_rig import patiently, until
+from mock_cluster import FETCH, METADATA, OFFSET_FETCH, PRODUCE, MockCluster
 from runtime.errors import DeliveryFailed
+from runtime.kafka.commits import GroupCommits
 from runtime.kafka.delivery import DeliveryProducer
 from runtime.kafka.positioned import POSITION_CONFIG, PositionedConsumer
 from runtime.kafka.records import OutputRecord
@@ -81,3 +82,17 @@ def test_what_is_refused_for_good_is_told_of_every_record(cluster: MockCluster) 
     cluster.answer(PRODUCE, *[KafkaError.INVALID_PRODUCER_EPOCH] * 4)
     with pytest.raises(DeliveryFailed, match=r"20 of 20 records: INVALID_PRODUCER_EPOCH"):
         send(cluster, 0, 20)
+
+
+@pytest.mark.parametrize("error", [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
+def test_where_a_group_is_can_be_asked_while_its_coordinator_moves(cluster: MockCluster, error: int) -> None:
+    """AdminClient.list_consumer_group_offsets would end this process here."""
+    member = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": "judged", "log_level": 0})
+    member.commit(offsets=[TopicPartition(TOPIC, 1, 7)], asynchronous=False)
+    member.close()
+    cluster.answer(OFFSET_FETCH, error, error)
+    commits = GroupCommits({"bootstrap.servers": cluster.bootstrap})
+    places = [(TOPIC, number) for number in range(PARTITIONS)]
+    assert patiently(lambda: commits.of("judged", places, 30)) == {(TOPIC, 1): 7}
+    assert commits.of("a group that is not there", places, 30) == {}
+    commits.close()

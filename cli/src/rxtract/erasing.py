@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts.topics import ANNOTATIONS_VALIDATED, NOTES_SUBMITTED, prefixed
 from embedded_stack.delete_records import delete_records
+from runtime.kafka.commits import GroupCommits
 from runtime.service.clock import now_ms
 
 from rxtract.errors import UserError
@@ -159,18 +160,16 @@ class Erasing:
         """Up to where the ingestor had read and committed the submitted notes, by partition."""
         if not self.addresses.bootstrap_servers:
             return {}
-        admin = self._admin()
         topic = prefixed(self.addresses.topic_prefix, NOTES_SUBMITTED)
-        group = self.group_prefix + INGESTOR_GROUP
+        commits = GroupCommits(self._config())
         try:
-            found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_ANSWER_S)[
-                group
-            ].result(_ANSWER_S)
+            known = self._admin().list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions
+            found = commits.of(self.group_prefix + INGESTOR_GROUP, [(topic, number) for number in known], _ANSWER_S)
         except KafkaException as error:
-            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-                return {}
             raise _refused(error.args[0].str()) from None
-        return {one.partition: one.offset for one in found.topic_partitions if one.topic == topic and one.offset > 0}
+        finally:
+            commits.close()
+        return {number: offset for (_, number), offset in found.items() if offset > 0}
 
     def _cut(self, places: dict[int, int]) -> int | None:
         """Delete what lies before these places: it was accepted, or refused, before the erasure began."""

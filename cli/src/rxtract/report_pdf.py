@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_pdf import PdfPages
 
 A4_INCHES = (8.27, 11.69)
-ROWS_A_PAGE = 12
+LINES_A_PAGE = 84
 _INK, _SOFT, _GOOD, _BAD, _BAR = "#16212b", "#52606d", "#166534", "#991b1b", "#3d9188"
 _SCALES = {"share": (100.0, " %"), "rupees": (1.0, " INR")}
 _COLUMN_LETTERS = 74
+_LEAST_LINES = 7  # of a row, so that its bars fit
 
 
 def write_pdf(out: Path, found: dict[str, Any]) -> None:
@@ -29,8 +30,7 @@ def write_pdf(out: Path, found: dict[str, Any]) -> None:
     mpl.use("Agg")
     from matplotlib.backends.backend_pdf import PdfPages
 
-    kpis = list(found["kpis"].values())
-    parts = [kpis[at : at + ROWS_A_PAGE] for at in range(0, len(kpis), ROWS_A_PAGE)]
+    parts = _pages([_Row(kpi) for kpi in found["kpis"].values()])
     window = found["window"]
     title = f"Rxtract, {window['first_day']} to {window['last_day']}"
     with mpl.rc_context({"pdf.fonttype": 42, "font.family": "DejaVu Sans"}), PdfPages(out) as pages:
@@ -60,34 +60,55 @@ def _assumptions(assumed: dict[str, float]) -> str:
     )
 
 
-def _page(pages: PdfPages, kpis: list[dict[str, Any]], title: str, foot: str) -> None:
+class _Row:
+    """A KPI with its words wrapped; `lines`: how high it is, in lines of its small print."""
+
+    def __init__(self, kpi: dict[str, Any]) -> None:
+        self.kpi = kpi
+        self.sentence = textwrap.wrap(kpi["sentence"], _COLUMN_LETTERS)
+        self.remedy = textwrap.wrap(f"What to do: {kpi['remedy']}", _COLUMN_LETTERS) if kpi["remedy"] else []
+        self.lines = max(_LEAST_LINES, 3 + len(self.sentence) + len(self.remedy))
+
+
+def _pages(rows: list[_Row]) -> list[list[_Row]]:
+    parts: list[list[_Row]] = [[]]
+    for row in rows:
+        if sum(each.lines for each in parts[-1]) + row.lines > LINES_A_PAGE:
+            parts.append([])
+        parts[-1].append(row)
+    return parts
+
+
+def _page(pages: PdfPages, rows: list[_Row], title: str, foot: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=A4_INCHES)
     axes = figure.add_axes((0.06, 0.05, 0.88, 0.86), frameon=False)
-    axes.set(xlim=(0, 1), ylim=(0, ROWS_A_PAGE), xticks=[], yticks=[])
-    figure.text(0.06, 0.945, title, fontsize=17, weight="bold", color=_INK)
+    axes.set(xlim=(0, 1), ylim=(0, LINES_A_PAGE), xticks=[], yticks=[])
+    figure.text(0.06, 0.95, title, fontsize=17, weight="bold", color=_INK)
     figure.text(
         0.06, 0.926, "Live notes alone, each once. Bars: one a day, the last is today.", fontsize=8.5, color=_SOFT
     )
     figure.text(0.06, 0.03, foot, fontsize=7, color=_SOFT)
-    for place, kpi in enumerate(kpis):
-        _row(axes, ROWS_A_PAGE - place - 1, kpi)
+    top = LINES_A_PAGE
+    for row in rows:
+        _draw(axes, top, row)
+        top -= row.lines
     pages.savefig(figure)  # type: ignore[no-untyped-call]
 
 
-def _row(axes: Axes, foot: float, kpi: dict[str, Any]) -> None:
+def _draw(axes: Axes, top: float, row: _Row) -> None:
+    kpi, foot = row.kpi, top - row.lines
     axes.plot([0, 1], [foot, foot], color="#dfe4ea", linewidth=0.6)
-    axes.text(0, foot + 0.72, kpi["title"], fontsize=10, weight="bold", color=_INK)
-    sentence = textwrap.fill(kpi["sentence"], _COLUMN_LETTERS)
-    axes.text(0, foot + 0.64, sentence, fontsize=7.5, color=_SOFT, verticalalignment="top")
-    axes.text(0.60, foot + 0.72, shown(kpi["value"], kpi["unit"]), fontsize=10, weight="bold", color=_INK)
+    axes.text(0, top - 1.7, kpi["title"], fontsize=10, weight="bold", color=_INK)
+    axes.text(0.60, top - 1.7, shown(kpi["value"], kpi["unit"]), fontsize=10, weight="bold", color=_INK)
     words, colour = _verdict(kpi)
-    axes.text(0.60, foot + 0.52, words, fontsize=7.5, color=colour)
-    _bars(axes, foot + 0.24, list(kpi["days"].values()))
-    if kpi["remedy"]:
-        remedy = textwrap.fill(f"What to do: {kpi['remedy']}", _COLUMN_LETTERS)
-        axes.text(0, foot + 0.08, remedy, fontsize=7.5, color=_BAD, verticalalignment="bottom")
+    axes.text(0.60, top - 3.2, words, fontsize=7.5, color=colour)
+    _bars(axes, top - 5.6, list(kpi["days"].values()))
+    for number, (line, ink) in enumerate(
+        [*((one, _SOFT) for one in row.sentence), *((one, _BAD) for one in row.remedy)]
+    ):
+        axes.text(0, top - 3 - number, line, fontsize=7.5, color=ink)
 
 
 def _verdict(kpi: dict[str, Any]) -> tuple[str, str]:
@@ -102,7 +123,7 @@ def _verdict(kpi: dict[str, Any]) -> tuple[str, str]:
 def _bars(axes: Axes, foot: float, values: list[float | None]) -> None:
     top = max([abs(value) for value in values if value is not None], default=0.0) or 1.0
     for place, value in enumerate(values):
-        height = 0.01 if value is None else max(0.02, abs(value) / top * 0.55)
+        height = 0.08 if value is None else max(0.15, abs(value) / top * 4)
         axes.add_patch(_rectangle(0.84 + place * 0.02, foot, height))
 
 

@@ -211,13 +211,8 @@ class SilentAdmin:
     def list_offsets(self, asked, **_: object) -> dict:
         return {one: Future() for one in asked}
 
-    def list_consumer_group_offsets(self, asked, **_: object) -> dict:
-        return {one.group_id: Future() for one in asked}
 
-
-@pytest.mark.parametrize(
-    "ask", [lambda it: it.ends(["t"]), lambda it: it.lows([("t", 0)]), lambda it: it.committed("g", "t")]
-)
+@pytest.mark.parametrize("ask", [lambda it: it.ends(["t"]), lambda it: it.lows([("t", 0)])])
 def test_a_leader_that_never_answers_is_waited_for(monkeypatch, ask) -> None:
     monkeypatch.setattr(log, "_ANSWER_S", 0.01)
     reader = KafkaLog({"bootstrap.servers": ""}, [], ConsumerErrors(Metrics(), Readiness()))

@@ -55,7 +55,7 @@ ERROR_RATE = 0.05
 VALIDATORS = 2
 MOST_LABELS = 400
 SEED = 71
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0  # a training takes about a minute of its own; beside other work, at the lowest priority, many
 LEAST_GAIN = 0.1
 REVIEWS = 20
 

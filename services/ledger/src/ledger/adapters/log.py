@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -20,6 +19,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from runtime.errors import Recoverable
+from runtime.kafka.commits import GroupCommits
 from runtime.kafka.consumer_errors import ConsumerErrors
 
 from ledger.adapters.book import Partition
@@ -105,6 +105,7 @@ class KafkaLog:
         on_skip: Callable[[Partition], None] = lambda _: None,
     ) -> None:
         self._admin = AdminClient({**config, "metadata.max.age.ms": _LEADERS_MS})
+        self._commits = GroupCommits(config)
         self._errors = errors
         made = [_Client(Consumer({**CLIENT, **config, "error_cb": errors.heard}), errors, on_skip) for _ in groups]
         self._clients = {topic: client for client, topics in zip(made, groups, strict=True) for topic in topics}
@@ -126,13 +127,11 @@ class KafkaLog:
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See Log."""
-        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(*one) for one in self._partitions([topic])])]
+        places = self._partitions([topic])
         try:
-            (answer,) = self._admin.list_consumer_group_offsets(asked, request_timeout=_ANSWER_S).values()
-            places = answer.result(_ANSWER_S).topic_partitions
-        except (KafkaException, TimeoutError) as error:
+            return self._commits.of(group, places, _ANSWER_S)
+        except KafkaException as error:
             raise _away(error) from None
-        return {(one.topic, one.partition): one.offset for one in places if one.error is None and one.offset >= 0}
 
     def begin(self, positions: Mapping[Partition, int]) -> None:
         """See Log."""
@@ -153,6 +152,7 @@ class KafkaLog:
 
     def close(self) -> None:
         """See Log."""
+        self._commits.close()
         for client in set(self._clients.values()):
             client.close()
 

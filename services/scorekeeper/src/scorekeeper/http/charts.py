@@ -252,7 +252,7 @@ def _bands(promotions: Sequence[tuple[int, Promotion]], height: int, at: At) -> 
     parts = [_text(0, 22, "serving model", "name")]
     if not promotions:
         parts.append(
-            _text(_LEFT + 8, 22, "No promotion stands in the topics: the model was there before them.", "quiet")
+            _text(_LEFT + 8, 22, "No promotion is in the topics: this model served before their first event.", "quiet")
         )
     edge = WIDE - _RIGHT
     for place, (_, one) in enumerate(promotions):

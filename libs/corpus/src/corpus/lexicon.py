@@ -157,7 +157,9 @@ def _read_names(kind: str) -> tuple[Name, ...]:
 
 @lru_cache(maxsize=1)
 def _read_brands() -> tuple[Name, ...]:
-    known = {form.casefold() for kind in ("diseases", "treatments") for name in _read_names(kind) for form in name.forms}
+    known = {
+        form.casefold() for kind in ("diseases", "treatments") for name in _read_names(kind) for form in name.forms
+    }
     text = (files("corpus") / "data" / "brands.txt").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.startswith(("#", "[")))
     forms = (form for line in lines for form in re.split(" [=~] ", line)[0].split("|"))
@@ -166,7 +168,10 @@ def _read_brands() -> tuple[Name, ...]:
 
 
 def _as_brand(form: str) -> str:
-    return " ".join(word.upper() if len(word) < _SHORTEST_BRAND or not _VOWEL.search(word) else word.capitalize() for word in form.split())
+    return " ".join(
+        word.upper() if len(word) < _SHORTEST_BRAND or not _VOWEL.search(word) else word.capitalize()
+        for word in form.split()
+    )
 
 
 def _read_name(line: str, section: str, group: str) -> Name:

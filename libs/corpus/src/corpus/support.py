@@ -46,5 +46,8 @@ def _notes() -> Sequence[AnnotatedNote]:
 
 @cache
 def _names() -> Mapping[Label, Sequence[str]]:
-    sides = {Label.DISEASE: diseases(Vocabulary.TRAIN), Label.TREATMENT: treatments(Vocabulary.TRAIN) + brands(Vocabulary.TRAIN)}
+    sides = {
+        Label.DISEASE: diseases(Vocabulary.TRAIN),
+        Label.TREATMENT: treatments(Vocabulary.TRAIN) + brands(Vocabulary.TRAIN),
+    }
     return {label: tuple(form for name in names for form in name.forms) for label, names in sides.items()}

@@ -1,8 +1,10 @@
 from collections import Counter
 
 import pytest
-from corpus import lexicon
+from clinical_ner.notes import Label
+from corpus import generate, lexicon
 from corpus.lexicon import Vocabulary
+from corpus.support import shipped_names
 
 
 @pytest.mark.parametrize(("names", "least"), [(lexicon.diseases, 1500), (lexicon.treatments, 1200)])
@@ -66,3 +68,28 @@ def test_building_blocks_are_many():
     classes = lexicon.word_classes()
     assert {"site_adj", "histology", "stage", "severity", "route", "drug_end", "op_end"} <= classes.keys()
     assert sum(map(len, classes.values())) > 1000
+
+
+def test_brands_are_names_of_their_own_written_as_in_notes():
+    names = {name.text for name in lexicon.brands()}
+    listed = {
+        form.casefold() for names in (lexicon.diseases(), lexicon.treatments()) for name in names for form in name.forms
+    }
+    assert len(names) > 3000
+    assert {"Pan D", "Ciplar LA", "HCQS"} <= names
+    assert not any(name.casefold() in listed or set(name) & set("@<>{}[]\\|=~#") for name in names)
+    assert not {name.text for name in lexicon.brands(Vocabulary.TRAIN)} & {
+        name.text for name in lexicon.brands(Vocabulary.HELDOUT)
+    }
+
+
+def test_shipped_notes_and_the_names_looked_up_know_brands_of_the_training_side_alone():
+    looked_up = set(shipped_names().names[Label.TREATMENT])
+    assert {name.text for name in lexicon.brands(Vocabulary.TRAIN)} <= looked_up
+    assert not looked_up & {name.text for name in lexicon.brands(Vocabulary.HELDOUT)}
+    written = {
+        note.text[s.start : s.end].casefold()
+        for note in generate(3, 400, style="prescription", vocabulary="train")
+        for s in note.spans
+    }
+    assert len(written & {name.text.casefold() for name in lexicon.brands()}) > 20

@@ -19,6 +19,8 @@ _SPLIT_KEY = b"rxtract corpus held-out 1"
 _HELDOUT_PER_MILLE = 100
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_NAME_WORDS = 8
+_SHORTEST_BRAND = 3
+_VOWEL = re.compile("[aeiouy]")
 
 
 class Vocabulary(StrEnum):
@@ -58,6 +60,15 @@ def diseases(vocabulary: Vocabulary | str = Vocabulary.ALL) -> tuple[Name, ...]:
 def treatments(vocabulary: Vocabulary | str = Vocabulary.ALL) -> tuple[Name, ...]:
     """Return the drugs, procedures, programmes and other therapies of one side of the split."""
     return _of_side("treatments", Vocabulary(vocabulary))
+
+
+def brands(vocabulary: Vocabulary | str = Vocabulary.ALL) -> tuple[Name, ...]:
+    """Return Indian brands of drugs beside those that `treatments` has, a name each, as they are written in notes ("Pan D").
+
+    Apart from the treatments: the terminology knows the substances in them, by the same list.
+    """
+    wanted = Vocabulary(vocabulary)
+    return tuple(name for name in _read_brands() if wanted is Vocabulary.ALL or side(name.text) is wanted)
 
 
 def sections(kind: str) -> tuple[str, ...]:
@@ -142,6 +153,25 @@ def _read_names(kind: str) -> tuple[Name, ...]:
             continue
         names.append(_read_name(line, section, group))
     return tuple(names)
+
+
+@lru_cache(maxsize=1)
+def _read_brands() -> tuple[Name, ...]:
+    known = {
+        form.casefold() for kind in ("diseases", "treatments") for name in _read_names(kind) for form in name.forms
+    }
+    text = (files("corpus") / "data" / "brands.txt").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith(("#", "[")))
+    forms = (form for line in lines for form in re.split(" [=~] ", line)[0].split("|"))
+    found = dict.fromkeys(form for form in forms if len(form) >= _SHORTEST_BRAND and form not in known)
+    return tuple(Name(_as_brand(form), "brands", group="brands") for form in found)
+
+
+def _as_brand(form: str) -> str:
+    return " ".join(
+        word.upper() if len(word) < _SHORTEST_BRAND or not _VOWEL.search(word) else word.capitalize()
+        for word in form.split()
+    )
 
 
 def _read_name(line: str, section: str, group: str) -> Name:

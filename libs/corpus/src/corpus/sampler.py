@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corpus import marked
 from corpus.grammar import Choice, Labelled, Meaning, Node, Number, Reference, Text, compile_rules
-from corpus.lexicon import Name, Vocabulary, diseases, side, treatments
+from corpus.lexicon import Name, Vocabulary, brands, diseases, side, treatments
 from corpus.spelling import american, british, plural
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ def _candidates(kind: str, section: str, focus: str, vocabulary: Vocabulary) -> 
     names = diseases(vocabulary) if disease else treatments(vocabulary)
     if section:
         names = tuple(name for name in names if _belongs(name, section))
+        names += brands(vocabulary) if section == "brands" else ()
     elif not disease:
         names = tuple(name for name in names if name.group != "brands")
     if kind.endswith("_short"):

@@ -9,7 +9,7 @@ from clinical_ner.notes import Label
 from clinical_ner.support import NO_CLUSTERS, Support
 
 from corpus.generator import generate
-from corpus.lexicon import Vocabulary, diseases, treatments
+from corpus.lexicon import Vocabulary, brands, diseases, treatments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,5 +46,8 @@ def _notes() -> Sequence[AnnotatedNote]:
 
 @cache
 def _names() -> Mapping[Label, Sequence[str]]:
-    sides = ((Label.DISEASE, diseases), (Label.TREATMENT, treatments))
-    return {label: tuple(form for name in names(Vocabulary.TRAIN) for form in name.forms) for label, names in sides}
+    sides = {
+        Label.DISEASE: diseases(Vocabulary.TRAIN),
+        Label.TREATMENT: treatments(Vocabulary.TRAIN) + brands(Vocabulary.TRAIN),
+    }
+    return {label: tuple(form for name in names for form in name.forms) for label, names in sides.items()}

@@ -1,4 +1,4 @@
-"""Words that are no names: the corpus' diseases, treatments and general words, and what stands behind an eponym."""
+"""Words that are no names: the corpus' diseases, treatments, brands and general words, and what stands behind an eponym."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from corpus.grammar import read_rules
-from corpus.lexicon import diseases, treatments
+from corpus.lexicon import brands, diseases, treatments
 
 from deid import word_lists
 from deid.word_lists import word_tuple, words
@@ -86,7 +86,10 @@ EPONYMS = words(
 def ordinary_words() -> frozenset[str]:
     """Return lower-case words of clinical and general English that are no name of the lists."""
     found = {
-        word for name in (*diseases(), *treatments()) for form in name.forms for word in _WORD.findall(form.lower())
+        word
+        for name in (*diseases(), *treatments(), *brands())
+        for form in name.forms
+        for word in _WORD.findall(form.lower())
     }
     for section, lines in read_rules(_GRAMMAR).items():
         if section == "eponym":
@@ -98,9 +101,12 @@ def ordinary_words() -> frozenset[str]:
 
 @cache
 def clinical_words() -> frozenset[str]:
-    """Return lower-case words of at least four letters that occur in the names of diseases and treatments."""
+    """Return lower-case words of at least four letters that occur in the names of diseases, treatments and brands."""
     found = {
-        word for name in (*diseases(), *treatments()) for form in name.forms for word in _WORD.findall(form.lower())
+        word
+        for name in (*diseases(), *treatments(), *brands())
+        for form in name.forms
+        for word in _WORD.findall(form.lower())
     }
     return frozenset(word for word in found if len(word) > 3)
 

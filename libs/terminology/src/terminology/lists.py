@@ -30,12 +30,12 @@ class Line:
 
 
 def read_list(name: str) -> Iterator[Line]:
-    """Yield the lines of `data/<name>.txt` in their order.
+    """Yield the lines of `data/<name>.txt` in their order; the brands are the corpus's, whose notes are written with them.
 
     Raises:
         TerminologyRefused: a line that cannot be read, by its number.
     """
-    text = (files("terminology") / "data" / f"{name}.txt").read_text(encoding="utf-8")
+    text = (files("corpus" if name == "brands" else "terminology") / "data" / f"{name}.txt").read_text(encoding="utf-8")
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if line and not line.startswith(("#", "[")):

@@ -261,10 +261,20 @@ static int64_t read_duration(sig *s, int64_t at, int announced) {
     return after;
 }
 
+/* Whether a number is the end of a name: "Glycomet GP2", "Glimisave M1"; not that of "x1", "tab1". */
+static int ends_a_name(sig *s, int64_t at) {
+    if (at == 0 || !is_numeral(s, at)) return 0;
+    const cn_piece *before = s->r->pieces + at - 1;
+    int64_t after;
+    return before->kind == CN_LETTERS && before->end == s->r->pieces[at].start &&
+           cn_longest(s->r, CN_PRESCRIBE, at - 1, at, &after) < 0;
+}
+
 /* 1 tab, 1-2 puffs, 5 ml; a small number right before a frequency ("1 BD"). */
 static int64_t read_dose(sig *s, int64_t at) {
     double high;
     int64_t end, after;
+    if (ends_a_name(s, at)) return at;
     const double low = range_at(s, at, &high, &end);
     if (low < 0) return at;
     if (has_number(s, end) && s->r->pieces[at].kind == CN_LETTERS && s->r->pieces[end].number == low) end++; /* one 1 tablet */

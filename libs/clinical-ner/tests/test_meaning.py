@@ -325,6 +325,12 @@ def test_whose_it_is_goes_before_that_it_is_there():
     assert (found.experiencer, text[found.cue_start : found.cue_end]) == (Experiencer.FAMILY, "Sister")
 
 
+def test_the_year_of_an_operation_ends_no_disease():
+    text = "IHD s/p PTCA 2019"
+    found = assert_spans(text, [disease(text, "IHD"), treatment(text, "PTCA")])
+    assert [one.time for one in found] == [Time.CURRENT, Time.HISTORICAL]
+
+
 def test_a_worried_relative_has_not_the_disease():
     text = "Mother worried about autism."
     assert assert_spans(text, [disease(text, "autism")])[0][:3] == (
@@ -346,6 +352,8 @@ def test_a_worried_relative_has_not_the_disease():
         ),
         ("Stopped glycomet 1 month back", "glycomet", {}),
         ("Last took dolo 2 hours ago", "dolo", {}),
+        ("Glycomet GP2 BD", "Glycomet", {"frequency": 2, "period": 1, "period_unit": "d"}),
+        ("s/p PTCA to LAD, EF 40%", "PTCA", {}),
     ],
 )
 def test_a_full_stop_and_a_date_are_no_part_of_a_prescription(text, name, wanted):

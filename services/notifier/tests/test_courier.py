@@ -11,8 +11,8 @@ from contracts.wire import WireError
 from notifier.courier import Courier
 from notifier.domain.endpoints import Endpoint
 from notifier.domain.messages import Message
-from notifier.domain.verdicts import Answer, Patience, Result, answer_of
-from notifier.metrics import METRICS, WEBHOOK_UNREADABLE, WEBHOOK_WAITING
+from notifier.domain.verdicts import MOST_CREDIT, Answer, Patience, Result, answer_of
+from notifier.metrics import METRICS, WEBHOOK_GIVEN_UP, WEBHOOK_UNREADABLE, WEBHOOK_WAITING
 from runtime.errors import Recoverable
 from runtime.kafka.deadletter import REASON, RESULT, dead_letter, header
 from runtime.kafka.records import InputRecord
@@ -59,6 +59,9 @@ class Rig:
 
     def waiting_s(self) -> float:
         return self.metrics.gauge(WEBHOOK_WAITING).labels("clinic")._value.get()
+
+    def given_up(self) -> float:
+        return self.metrics.counter(WEBHOOK_GIVEN_UP).labels("clinic")._value.get()
 
 
 def put(note_id: str, offset: int, source: str = "clinic", **more: object) -> InputRecord:
@@ -116,6 +119,17 @@ def test_what_is_given_up_becomes_a_dead_letter_that_can_be_told_again():
     assert list(rig.courier([again])) == []
     assert rig.got == ["n1"]
     assert Rig(since_ms=NOW_MS + 1).courier([again]) == [], "a replay is told however old it is"
+
+
+def test_what_is_given_up_counts_when_its_letters_are_handed_out():
+    """More fail at once than may be given up: the batch waits, and so do the letters of those that were."""
+    rig = Rig(tries=1)
+    batch = [put(f"n{number}", number) for number in range(MOST_CREDIT + 2)]
+    rig.says = {f"n{number}": [answer_of(500)] for number in range(len(batch))}
+    with pytest.raises(Recoverable, match="2 outcomes wait"):
+        rig.courier(batch)
+    assert rig.given_up() == 0
+    assert len(rig.courier(batch)) == rig.given_up() == MOST_CREDIT
 
 
 def test_a_receiver_that_is_away_costs_no_note_its_tries():

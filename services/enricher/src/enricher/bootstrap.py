@@ -5,29 +5,24 @@ beginning, slowly, and codes anew what older tables coded. Neither waits for the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from confluent_kafka import Consumer
 from contracts.records import EntitiesCoded, EntitiesExtracted, FhirDocumentMade
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.topics import ENTITIES_CODED, ENTITIES_EXTRACTED, RECORDS_FHIR
 from contracts.wire import Deserializer, Serializer
 from runtime.errors import SettingsError
-from runtime.kafka.consumer_errors import ConsumerErrors
 from runtime.kafka.deadletter import DeadLetterBudget
-from runtime.kafka.delivery import DeliveryProducer
-from runtime.kafka.records import Handler
-from runtime.kafka.tracing import Spans, by_place, open_spans, traced
+from runtime.kafka.tracing import Spans, open_spans
 from runtime.service.health import AllAlive, Liveness, Readiness
 from runtime.service.metrics import CONSUMER_LAG, Metrics
 from runtime.service.run import Shell
 from runtime.service.threads import OtherThread
 from runtime.service.waiting import CONTRACT_READ
-from runtime.stream.attempts import Attempts, quarantined
-from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.loop import ConsumerLoop, LoopLimits
+from runtime.stream.service_loop import service_loop
 from runtime.stream.state import ASSIGNED
-from runtime.stream.swollen import SwollenReader
 from rxtract_fhir import FhirRefused, guide_named, profile_named
 from rxtract_fhir.profiles import Profile
 from terminology import Coder, TerminologyRefused
@@ -60,17 +55,6 @@ def codecs(registry: Registry, settings: EnricherSettings) -> Codecs:
         if settings.fhir_profiles
         else None,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopParts:
-    """What each of the two loops has for itself; numbers and conditions of the slow one are not the service's."""
-
-    metrics: Metrics
-    readiness: Readiness
-    liveness: Liveness
-    watch_handler: bool = True
-    """False: it waits on purpose, to keep a rate."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,35 +102,30 @@ class Enricher(Shell[EnricherSettings]):
 
     def live_loop(self, made: Codecs) -> ConsumerLoop:
         """Make the loop over what is extracted now; it joins the group when it is run."""
-        attempts = Attempts(self.settings.kill_tries, self.metrics)
-        code = CodingHandler(made.extracted, self._publishing(made), DeadLetterBudget(), self._documents(made))
-        handler = quarantined(code, attempts, STAGE)
-        parts = LoopParts(metrics=self.metrics, readiness=self.readiness, liveness=self.liveness)
-        return self._loop(GROUP, ENTITIES_EXTRACTED, traced(handler, self.spans, by_place), attempts, parts)
+        handler = CodingHandler(made.extracted, self._publishing(made), DeadLetterBudget(), self._documents(made))
+        limits = LoopLimits(batch_records=self.settings.batch_records)
+        return service_loop(self, GROUP, [ENTITIES_EXTRACTED], handler, stage=STAGE, limits=limits, spans=self.spans)
 
-    def recode_loop(self, made: Codecs, parts: LoopParts) -> ConsumerLoop:
+    def recode_loop(self, made: Codecs) -> ConsumerLoop:
         """Make the loop over what was coded by whatever tables; it joins the group of ours when it is run."""
-        attempts = Attempts(self.settings.kill_tries, parts.metrics)
         pace = Pace(self.settings.recode_records_per_s, self.stop)
         handler = RecodingHandler(
             made.coded, self._publishing(made), pace, metrics=self.metrics, budget=DeadLetterBudget()
         )
-        return self._loop(
-            f"{RECODE_GROUP}{self.coder.serial}", ENTITIES_CODED, quarantined(handler, attempts, STAGE), attempts, parts
-        )
+        # Numbers and conditions of the slow loop are not the service's.
+        beside = replace(self, metrics=Metrics(METRICS), readiness=Readiness(ASSIGNED), liveness=Liveness())
+        self.recode_liveness = beside.liveness
+        waiting = beside.metrics.gauge(CONSUMER_LAG).labels(self.settings.topic(ENTITIES_CODED))
+        self.metrics.gauge(RECODE_WAITING).set_function(waiting._value.get)  # noqa: SLF001 - no public way to read it
+        limits = LoopLimits(batch_records=self.settings.batch_records, watch_handler=False)  # it waits on purpose
+        group = f"{RECODE_GROUP}{self.coder.serial}"
+        return service_loop(beside, group, [ENTITIES_CODED], handler, stage=STAGE, limits=limits)
 
     def _recode(self, made: Codecs) -> None:
         if not self.settings.recode_records_per_s:
             self.stop.wait()
             return
-        self.recode_liveness = Liveness()
-        parts = LoopParts(
-            metrics=Metrics(METRICS), readiness=Readiness(ASSIGNED), liveness=self.recode_liveness, watch_handler=False
-        )
-        topic = self.settings.topic(ENTITIES_CODED)
-        waiting = parts.metrics.gauge(CONSUMER_LAG).labels(topic)
-        self.metrics.gauge(RECODE_WAITING).set_function(waiting._value.get)  # noqa: SLF001 - no public way to read it
-        self.recode_loop(made, parts).run()
+        self.recode_loop(made).run()
 
     def _publishing(self, made: Codecs) -> Publishing:
         return Publishing(self.coder, made.write, self.settings.topic(ENTITIES_CODED), self.metrics)
@@ -156,25 +135,6 @@ class Enricher(Shell[EnricherSettings]):
             return None
         guide, topic = guide_named(self.settings.fhir_guide), self.settings.topic(RECORDS_FHIR)
         return Documents(self.profiles, guide, made.write_document, topic=topic, metrics=self.metrics)
-
-    def _loop(self, group: str, topic: str, handler: Handler, attempts: Attempts, parts: LoopParts) -> ConsumerLoop:
-        settings = self.settings
-        errors = ConsumerErrors(parts.metrics, parts.readiness, settings.fault_limit_s)
-        own = {"group.id": settings.group(group), "error_cb": errors.heard}
-        return ConsumerLoop(
-            Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own}),
-            DeliveryProducer(settings.kafka_client_config()),
-            handler,
-            [settings.topic(topic)],
-            stop=self.stop,
-            limits=LoopLimits(batch_records=settings.batch_records, watch_handler=parts.watch_handler),
-            metrics=parts.metrics,
-            liveness=parts.liveness,
-            readiness=parts.readiness,
-            attempts=attempts,
-            errors=errors,
-            swollen=SwollenReader(settings),
-        )
 
 
 def open_coder(settings: EnricherSettings) -> NoteCoder:

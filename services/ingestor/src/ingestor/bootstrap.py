@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 from contracts.records import NoteAccepted, NoteSubmitted
 from contracts.registry import ConfluentRegistry, Registry, RegistryUnavailable, SchemaNotFound
@@ -13,9 +12,8 @@ from contracts.topics import NOTES_ACCEPTED, NOTES_SUBMITTED, subject_of
 from contracts.wire import Deserializer, Serializer
 from fastapi import FastAPI
 from runtime.kafka.consumer_errors import ConsumerErrors
-from runtime.kafka.delivery import DeliveryProducer, KafkaProducer
-from runtime.kafka.positioned import KafkaConsumer
-from runtime.kafka.tracing import Spans, by_place, open_spans, traced
+from runtime.kafka.delivery import DeliveryProducer
+from runtime.kafka.tracing import Spans, open_spans
 from runtime.service.clock import now_ms
 from runtime.service.health import Readiness
 from runtime.service.logs import get_logger
@@ -23,11 +21,10 @@ from runtime.service.metrics import Metrics
 from runtime.service.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 from runtime.service.run import PROCESS
 from runtime.service.secret_files import read_key
-from runtime.stream.attempts import Attempts, quarantined
-from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.loop import ConsumerLoop, LoopLimits
 from runtime.stream.retry import Backoff, wait
+from runtime.stream.service_loop import service_loop
 from runtime.stream.state import ASSIGNED
-from runtime.stream.swollen import SwollenReader
 from runtime.web.client_door import Allowance
 from runtime.web.client_tokens import Tokens, parse_tokens
 from runtime.web.door import Address, DoorShell
@@ -123,12 +120,6 @@ def accepted_writer(shared: Shared, registry: Registry) -> Callable[[NoteAccepte
     raise AssertionError("pauses never end")
 
 
-def make_consumer(settings: IngestorSettings, errors: ConsumerErrors) -> KafkaConsumer | Consumer:
-    """The Kafka door's consumer."""
-    own = {"group.id": settings.group(GROUP), "error_cb": errors.heard, "fetch.message.max.bytes": FETCH_BYTES}
-    return Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own})
-
-
 def consumer_errors(shared: Shared) -> ConsumerErrors:
     """What the Kafka door's consumers are told in place of records."""
     return ConsumerErrors(shared.metrics, shared.readiness, shared.settings.fault_limit_s)
@@ -138,17 +129,12 @@ def kafka_door(
     shared: Shared,
     registry: Registry,
     write: Callable[[NoteAccepted], bytes],
-    *,
-    consumer: KafkaConsumer | Consumer | None = None,
-    producer: KafkaProducer | None = None,
     errors: ConsumerErrors | None = None,
 ) -> ConsumerLoop:
     """The loop over submitted notes."""
     settings = shared.settings
-    errors = errors or consumer_errors(shared)
     source, target = settings.topic(NOTES_SUBMITTED), settings.topic(NOTES_ACCEPTED)
     read = Deserializer.for_topic(NoteSubmitted, registry, source)
-    attempts = Attempts(settings.kill_tries, shared.metrics)
     prepare = preparing(write)
     handler = SubmittedNotes(
         read,
@@ -159,19 +145,16 @@ def kafka_door(
         prepare=prepare,
         seal_letter=letter_sealer(shared.keys),
     )
-    return ConsumerLoop(
-        consumer or make_consumer(settings, errors),
-        DeliveryProducer(settings.kafka_client_config(), producer),
-        traced(quarantined(handler, attempts, STAGE), shared.spans, by_place),
-        [source],
-        stop=shared.stop,
+    return service_loop(
+        shared,
+        GROUP,
+        [NOTES_SUBMITTED],
+        handler,
+        stage=STAGE,
         limits=LoopLimits(batch_records=settings.batch_records),
-        metrics=shared.metrics,
-        liveness=shared.liveness,
-        readiness=shared.readiness,
-        attempts=attempts,
+        spans=shared.spans,
         errors=errors,
-        swollen=SwollenReader(settings),
+        config={"fetch.message.max.bytes": FETCH_BYTES},
     )
 
 

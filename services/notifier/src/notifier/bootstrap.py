@@ -2,28 +2,25 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from confluent_kafka import Consumer
 from contracts.records import EntitiesExtracted, WebhookDelivery
 from contracts.registry import ConfluentRegistry, Registry
 from contracts.topics import ENTITIES_EXTRACTED, NOTES_ACCEPTED, NOTES_SUBMITTED, WEBHOOK_DELIVERIES, dlq_of
 from contracts.wire import Deserializer, Serializer
-from runtime.kafka.consumer_errors import ConsumerErrors
-from runtime.kafka.delivery import DeliveryProducer
-from runtime.service.health import Readiness
+from runtime.service.health import Liveness, Readiness
 from runtime.service.metrics import Metrics
 from runtime.service.run import Shell
 from runtime.service.waiting import CONTRACT_READ
 from runtime.stream.attempts import Attempts
-from runtime.stream.loop import CONSUMER_DEFAULTS, ConsumerLoop, LoopLimits
+from runtime.stream.loop import ConsumerLoop, LoopLimits
 from runtime.stream.retry import Backoff
-from runtime.stream.swollen import SwollenReader
+from runtime.stream.service_loop import service_loop
 
 from notifier.adapters.endpoints_file import EndpointsFile
 from notifier.adapters.receiver import Receiver
-from notifier.courier import Courier
+from notifier.courier import STAGE, Courier
 from notifier.domain.endpoints import Endpoint
 from notifier.domain.verdicts import Patience
 from notifier.lanes import LaneMetrics, Lanes
@@ -32,6 +29,8 @@ from notifier.settings import NotifierSettings
 
 GROUP_OF_EACH = "rxtract-notifier-"
 """Before a source: its group."""
+TOPICS = (ENTITIES_EXTRACTED, dlq_of(NOTES_SUBMITTED), dlq_of(NOTES_ACCEPTED), WEBHOOK_DELIVERIES)
+"""What every lane reads: what models found, what was refused, and what is to be told again."""
 _LOOK_AGAIN_S = 2.0
 _BATCH_RECORDS = 100
 """Records of a batch: what is delivered again after a crash is among as many."""
@@ -62,12 +61,6 @@ def codecs(settings: NotifierSettings, registry: Registry) -> Codecs:
     )
 
 
-def topics(settings: NotifierSettings) -> list[str]:
-    """What every lane reads: what models found, what was refused, and what is to be told again."""
-    names = (ENTITIES_EXTRACTED, dlq_of(NOTES_SUBMITTED), dlq_of(NOTES_ACCEPTED), WEBHOOK_DELIVERIES)
-    return [settings.topic(name) for name in names]
-
-
 @dataclass(slots=True, kw_only=True)
 class Notifier(Shell[NotifierSettings]):
     """One process."""
@@ -83,9 +76,7 @@ class Notifier(Shell[NotifierSettings]):
         self, made: Codecs, source: str, endpoint: Endpoint, stop: threading.Event, metrics: LaneMetrics
     ) -> "Lane":
         """The loop of one source, in the group of its own."""
-        settings, readiness = self.settings, Readiness()
-        errors = ConsumerErrors(metrics, readiness, settings.fault_limit_s)
-        own = {"group.id": settings.group(GROUP_OF_EACH + source), "error_cb": errors.heard}
+        settings = self.settings
         attempts = Attempts(settings.kill_tries, metrics)
         receiver = Receiver(endpoint, settings.webhook_timeout_s, settings.webhook_at_once, stop)
         courier = Courier(
@@ -100,19 +91,15 @@ class Notifier(Shell[NotifierSettings]):
             attempts=attempts,
             metrics=metrics,
         )
-        loop = ConsumerLoop(
-            Consumer({**CONSUMER_DEFAULTS, **settings.kafka_client_config(), **own}),
-            DeliveryProducer(settings.kafka_client_config()),
+        loop = service_loop(
+            replace(self, metrics=metrics, readiness=Readiness(), liveness=Liveness(), stop=stop),
+            GROUP_OF_EACH + source,
+            TOPICS,
             courier,
-            topics(settings),
-            stop=stop,
-            limits=LoopLimits(batch_records=_BATCH_RECORDS, watch_handler=False),
-            metrics=metrics,
-            readiness=readiness,
-            backoff=Backoff(_FIRST_PAUSE_S, 2.0, max(_FIRST_PAUSE_S, settings.webhook_pause_s)),
+            stage=STAGE,
             attempts=attempts,
-            errors=errors,
-            swollen=SwollenReader(settings),
+            limits=LoopLimits(batch_records=_BATCH_RECORDS, watch_handler=False),
+            backoff=Backoff(_FIRST_PAUSE_S, 2.0, max(_FIRST_PAUSE_S, settings.webhook_pause_s)),
         )
         return Lane(loop, receiver)
 

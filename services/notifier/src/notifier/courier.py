@@ -100,7 +100,11 @@ class Courier:
         self._waiting.set(self._age_s(left))
         if left:
             raise Recoverable(f"{len(left)} outcomes wait for the receiver of {self._source}")
-        return [*letters, *(letter for one in messages if (letter := self._ended[one.place]) is not None)]
+        given_up = [letter for one in messages if (letter := self._ended[one.place]) is not None]
+        self._given_up.inc(
+            len(given_up)
+        )  # only now: while others wait they are no dead letters yet, and a fresh process tries them again
+        return [*letters, *given_up]
 
     # -- what is told
 
@@ -156,7 +160,6 @@ class Courier:
         self._failures[message.place] += 1
         failures = self._failures[message.place]
         if self._patience.gives_up(failures):
-            self._given_up.inc()
             self._ended[message.place] = self._letter(message, failures, answer.words)
 
     def _letter(self, message: Message, failures: int, words: str) -> OutputRecord:

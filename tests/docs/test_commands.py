@@ -23,6 +23,8 @@ from tests.lake.lake import notes_table
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
 
 UP_S, COMMAND_S, NOTES = 240, 600, 200
+QUICK_TRAINING = '{"passes": 12, "calibration_folds": 2}'
+"""Of the trainer, as in the demo."""
 
 NOT_HERE = {
     "demo": "brings up a stack of its own: tests/e2e/test_demo.py runs it",
@@ -71,11 +73,11 @@ class Shell:
         self.environment = {**clean, "NO_COLOR": "1", "COLUMNS": "200"}
         self.names = {}
 
-    def start(self, *words, stderr=subprocess.STDOUT):
+    def start(self, *words, stderr=subprocess.STDOUT, **more):
         return subprocess.Popen(
             [sys.executable, "-m", "rxtract", *words],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | more,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -112,7 +114,7 @@ def shell(tmp_path_factory):
     heard = signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # started in the background we, and so a `tap`, would not hear it
-    up = shell.start("up")
+    up = shell.start("up", RXTRACT_TRAINING=QUICK_TRAINING)
     try:
         seen = _read_until(up, "Ctrl-C stops everything")
         assert up.poll() is None, seen

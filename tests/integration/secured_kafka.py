@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from embedded_stack import ports
 from embedded_stack.components.kafka import Kafka
+from embedded_stack.stack import SERVERS, EmbeddedStack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 USER, PASSWORD = "rxtract", "password-of-the-test"
@@ -102,3 +104,37 @@ class SecuredKafka(Kafka):
             **self.more,
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+class StrictKafka(SecuredKafka):
+    """Refuses what no right names; whoever comes by the plain listener may do all, as the broker itself does."""
+
+    more: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        }
+    )
+
+
+@contextmanager
+def secured_stack(
+    folder: Path, broker: type[SecuredKafka] = SecuredKafka, users: Collection[str] = (USER,)
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A broker of that kind and a registry: its plain address, and the environment of a client that may come in but for the user's name."""
+    broker.authority = Authority("the right one")
+    broker.users = dict.fromkeys(users, PASSWORD)
+    (folder / "ca.pem").write_bytes(broker.authority.pem)
+    servers = {**SERVERS, "kafka": broker}
+    with EmbeddedStack(folder, ephemeral=True, components=("kafka", "registry"), servers=servers) as stack:
+        yield (
+            stack.addresses.bootstrap_servers,
+            {
+                "RXTRACT_BOOTSTRAP_SERVERS": stack._components["kafka"].secured,
+                "RXTRACT_SCHEMA_REGISTRY_URL": stack.addresses.schema_registry_url,
+                "RXTRACT_SECURITY_PROTOCOL": "SASL_SSL",
+                "RXTRACT_SASL_MECHANISM": MECHANISM,
+                "RXTRACT_SASL_PASSWORD": PASSWORD,
+                "RXTRACT_SSL_CA_LOCATION": str(folder / "ca.pem"),
+            },
+        )

@@ -34,12 +34,11 @@ from contracts.apply import apply_schemas, apply_topics
 from contracts.registry import ConfluentRegistry
 from contracts.topics import load_topics
 from embedded_stack.services import ServiceProcess
-from embedded_stack.stack import SERVERS, EmbeddedStack
 from runtime.service.secret_files import hash_token
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "deploy")]
 import found  # noqa: E402
-from secured_kafka import MECHANISM, Authority, SecuredKafka  # noqa: E402
+from secured_kafka import MECHANISM, PASSWORD, Authority, StrictKafka, secured_stack  # noqa: E402
 from trainer_rig import SMALL  # noqa: E402
 
 if TYPE_CHECKING:
@@ -111,15 +110,6 @@ def bindings(user: str, acls: list[dict[str, Any]]) -> list[AclBinding]:
     ]
 
 
-class StrictKafka(SecuredKafka):
-    """Refuses what no right names; whoever comes by the plain listener may do all, as the broker itself does."""
-
-    more: ClassVar[Mapping[str, str]] = {
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
-    }
-
-
 @pytest.fixture(scope="module")
 def users() -> dict[str, list[dict[str, Any]]]:
     return rendered_users()
@@ -130,30 +120,13 @@ def strict(
     users: dict[str, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     """The environment of a client, without its user; topics, schemas and rights are there."""
-    folder = tmp_path_factory.mktemp("strict")
-    StrictKafka.authority = Authority("the right one")
-    StrictKafka.users = dict.fromkeys(users, TOKEN)
-    (folder / "ca.pem").write_bytes(StrictKafka.authority.pem)
-    servers = {**SERVERS, "kafka": StrictKafka}
-    with EmbeddedStack(folder, ephemeral=True, components=("kafka", "registry"), servers=servers) as stack:
-        plain = {"bootstrap.servers": stack.addresses.bootstrap_servers}
-        apply_topics(plain, load_topics(), prefix=PREFIX)
-        apply_schemas(ConfluentRegistry(stack.addresses.schema_registry_url), prefix=PREFIX)
+    with secured_stack(tmp_path_factory.mktemp("strict"), StrictKafka, users) as (plain, told):
+        apply_topics({"bootstrap.servers": plain}, load_topics(), prefix=PREFIX)
+        apply_schemas(ConfluentRegistry(told["RXTRACT_SCHEMA_REGISTRY_URL"]), prefix=PREFIX)
         wanted = [one for user, acls in users.items() for one in bindings(user, acls)]
-        admin = AdminClient(plain)
-        for future in admin.create_acls(wanted).values():
+        for future in AdminClient({"bootstrap.servers": plain}).create_acls(wanted).values():
             future.result(30)
-        yield {
-            "plain": stack.addresses.bootstrap_servers,
-            "RXTRACT_BOOTSTRAP_SERVERS": stack._components["kafka"].secured,
-            "RXTRACT_SCHEMA_REGISTRY_URL": stack.addresses.schema_registry_url,
-            "RXTRACT_SECURITY_PROTOCOL": "SASL_SSL",
-            "RXTRACT_SASL_MECHANISM": MECHANISM,
-            "RXTRACT_SASL_PASSWORD": TOKEN,
-            "RXTRACT_SSL_CA_LOCATION": str(folder / "ca.pem"),
-            "RXTRACT_TOPIC_PREFIX": PREFIX,
-            "RXTRACT_GROUP_PREFIX": PREFIX,
-        }
+        yield {**told, "plain": plain, "RXTRACT_TOPIC_PREFIX": PREFIX, "RXTRACT_GROUP_PREFIX": PREFIX}
 
 
 class Choosy(BaseHTTPRequestHandler):
@@ -308,7 +281,7 @@ def client(strict: Mapping[str, str], user: str, **more: Any) -> dict[str, Any]:
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": MECHANISM,
         "sasl.username": user,
-        "sasl.password": TOKEN,
+        "sasl.password": PASSWORD,
         "ssl.ca.location": strict["RXTRACT_SSL_CA_LOCATION"],
         "topic.metadata.refresh.interval.ms": 1_000,
         **more,

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from embedded_stack.services import ServiceProcess
-from embedded_stack.stack import SERVERS, EmbeddedStack
 from runtime.web.client_tokens import hash_token
 
 sys.path.insert(0, str(Path(__file__).parent))
-from secured_kafka import MECHANISM, PASSWORD, USER, Authority, SecuredKafka
+from secured_kafka import USER, Authority, secured_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,20 +30,9 @@ EXTRACTOR = Path(__file__).parents[1] / "faults/extractor_process.py"
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a client that may come in."""
     folder = tmp_path_factory.mktemp("secured")
-    SecuredKafka.authority = Authority("the right one")
-    (folder / "ca.pem").write_bytes(SecuredKafka.authority.pem)
     (folder / "other.pem").write_bytes(Authority("another").pem)
-    servers = {**SERVERS, "kafka": SecuredKafka}
-    with EmbeddedStack(folder, ephemeral=True, components=("kafka", "registry"), servers=servers) as stack:
-        yield {
-            "RXTRACT_BOOTSTRAP_SERVERS": stack._components["kafka"].secured,
-            "RXTRACT_SCHEMA_REGISTRY_URL": stack.addresses.schema_registry_url,
-            "RXTRACT_SECURITY_PROTOCOL": "SASL_SSL",
-            "RXTRACT_SASL_MECHANISM": MECHANISM,
-            "RXTRACT_SASL_USERNAME": USER,
-            "RXTRACT_SASL_PASSWORD": PASSWORD,
-            "RXTRACT_SSL_CA_LOCATION": str(folder / "ca.pem"),
-        }
+    with secured_stack(folder) as (_, client):
+        yield {**client, "RXTRACT_SASL_USERNAME": USER}
 
 
 def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -17,13 +17,12 @@ from contracts.apply import apply_schemas, apply_topics
 from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, load_topics, subject_of
 from embedded_stack.services import ServiceProcess
-from embedded_stack.stack import SERVERS, EmbeddedStack
 from runtime.service.secret_files import hash_token
-from secured_kafka import MECHANISM, Authority, SecuredKafka
+from secured_kafka import StrictKafka, secured_stack
 from test_ingestor_stack import Rig, body_of, note, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -32,15 +31,6 @@ TOKEN = "token-of-the-test"
 LIMIT_S = "3"
 EXTRACTOR = Path(__file__).resolve().parents[1] / "faults" / "extractor_process.py"
 READERS = ("ingestor", "extractor", "review-desk", "scorekeeper", "trainer")
-
-
-class StrictKafka(SecuredKafka):
-    """Refuses what no right names; whoever comes by the plain listener may do all."""
-
-    more: ClassVar[Mapping[str, str]] = {
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
-    }
 
 
 def binding(user: str, resource: Resource, name: str, operation: AclOperation) -> AclBinding:
@@ -55,16 +45,9 @@ def right_to_read(user: str) -> AclBinding:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    folder = tmp_path_factory.mktemp("strict")
-    StrictKafka.authority = Authority("the right one")
-    StrictKafka.users = dict.fromkeys(READERS, TOKEN)
-    (folder / "ca.pem").write_bytes(StrictKafka.authority.pem)
-    servers = {**SERVERS, "kafka": StrictKafka}
-    with EmbeddedStack(folder, ephemeral=True, components=("kafka", "registry"), servers=servers) as stack:
-        plain = {"bootstrap.servers": stack.addresses.bootstrap_servers}
-        apply_topics(plain, load_topics(), prefix=PREFIX)
-        apply_schemas(ConfluentRegistry(stack.addresses.schema_registry_url), prefix=PREFIX)
-        admin = AdminClient(plain)
+    with secured_stack(tmp_path_factory.mktemp("strict"), StrictKafka, READERS) as (plain, told):
+        apply_topics({"bootstrap.servers": plain}, load_topics(), prefix=PREFIX)
+        apply_schemas(ConfluentRegistry(told["RXTRACT_SCHEMA_REGISTRY_URL"]), prefix=PREFIX)
         rights = []
         for user in READERS:
             rights += [
@@ -72,20 +55,10 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             ]
             rights += [right_to_read(user)]
             rights += [binding(user, Resource.GROUP, name, AclOperation.ALL) for name in (PREFIX, "rxtract-")]
-        for future in admin.create_acls(rights).values():
+        for future in AdminClient({"bootstrap.servers": plain}).create_acls(rights).values():
             future.result(30)
-        yield {
-            "plain": stack.addresses.bootstrap_servers,
-            "RXTRACT_BOOTSTRAP_SERVERS": stack._components["kafka"].secured,
-            "RXTRACT_SCHEMA_REGISTRY_URL": stack.addresses.schema_registry_url,
-            "RXTRACT_SECURITY_PROTOCOL": "SASL_SSL",
-            "RXTRACT_SASL_MECHANISM": MECHANISM,
-            "RXTRACT_SASL_PASSWORD": TOKEN,
-            "RXTRACT_SSL_CA_LOCATION": str(folder / "ca.pem"),
-            "RXTRACT_TOPIC_PREFIX": PREFIX,
-            "RXTRACT_GROUP_PREFIX": PREFIX,
-            "RXTRACT_FAULT_LIMIT_S": LIMIT_S,
-        }
+        own = {"RXTRACT_TOPIC_PREFIX": PREFIX, "RXTRACT_GROUP_PREFIX": PREFIX, "RXTRACT_FAULT_LIMIT_S": LIMIT_S}
+        yield {**told, **own, "plain": plain}
 
 
 def own_settings(user: str, folder: Path) -> dict[str, str]:

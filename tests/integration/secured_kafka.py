@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from confluent_kafka.admin import AclBinding
+
 USER, PASSWORD = "rxtract", "password-of-the-test"
 MECHANISM = "SCRAM-SHA-512"
 
@@ -115,6 +117,13 @@ class StrictKafka(SecuredKafka):
             "super.users": "User:ANONYMOUS",
         }
     )
+
+
+def grant(plain: str, rights: list[AclBinding]) -> None:
+    """The client stays named until every answer is there: one that is dropped takes its answers with it."""
+    admin = AdminClient({"bootstrap.servers": plain})
+    for future in admin.create_acls(rights).values():
+        future.result(30)
 
 
 @contextmanager

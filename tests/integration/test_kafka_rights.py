@@ -38,7 +38,7 @@ from runtime.service.secret_files import hash_token
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "deploy")]
 import found  # noqa: E402
-from secured_kafka import MECHANISM, PASSWORD, Authority, StrictKafka, secured_stack  # noqa: E402
+from secured_kafka import MECHANISM, PASSWORD, Authority, StrictKafka, grant, secured_stack  # noqa: E402
 from trainer_rig import SMALL  # noqa: E402
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ def strict(
         apply_topics({"bootstrap.servers": plain}, load_topics(), prefix=PREFIX)
         apply_schemas(ConfluentRegistry(told["RXTRACT_SCHEMA_REGISTRY_URL"]), prefix=PREFIX)
         wanted = [one for user, acls in users.items() for one in bindings(user, acls)]
-        for future in AdminClient({"bootstrap.servers": plain}).create_acls(wanted).values():
-            future.result(30)
+        grant(plain, wanted)
         yield {**told, "plain": plain, "RXTRACT_TOPIC_PREFIX": PREFIX, "RXTRACT_GROUP_PREFIX": PREFIX}
 
 

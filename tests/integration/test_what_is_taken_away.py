@@ -18,7 +18,7 @@ from contracts.registry import ConfluentRegistry
 from contracts.topics import NOTES_SUBMITTED, load_topics, subject_of
 from embedded_stack.services import ServiceProcess
 from runtime.service.secret_files import hash_token
-from secured_kafka import StrictKafka, secured_stack
+from secured_kafka import StrictKafka, grant, secured_stack
 from test_ingestor_stack import Rig, body_of, note, until
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             ]
             rights += [right_to_read(user)]
             rights += [binding(user, Resource.GROUP, name, AclOperation.ALL) for name in (PREFIX, "rxtract-")]
-        for future in AdminClient({"bootstrap.servers": plain}).create_acls(rights).values():
-            future.result(30)
+        grant(plain, rights)
         own = {"RXTRACT_TOPIC_PREFIX": PREFIX, "RXTRACT_GROUP_PREFIX": PREFIX, "RXTRACT_FAULT_LIMIT_S": LIMIT_S}
         yield {**told, **own, "plain": plain}
 
@@ -110,12 +109,10 @@ def test_a_right_that_is_taken_away_ends_readiness_and_then_the_reader(
                 assert service.exit_code() not in (0, None)
             assert "does not let us read" in service.log_path.read_text()
             if user == "ingestor":
-                for future in admin.create_acls([right_to_read(user)]).values():
-                    future.result(30)
+                grant(strict["plain"], [right_to_read(user)])
                 until(service.is_ready, 60)  # by itself: the door begins again
         finally:
-            for future in admin.create_acls([right_to_read(user)]).values():
-                future.result(30)
+            grant(strict["plain"], [right_to_read(user)])
 
 
 def _filter_of(right: AclBinding) -> Any:

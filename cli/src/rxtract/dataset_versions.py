@@ -9,13 +9,13 @@ from rich.console import Console
 from rxtract.mlflow_server import mlflow_refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from clinical_ner.notes import AnnotatedNote
 
 
-def log_version(notes: Sequence[AnnotatedNote], source: str, server: str, artifacts: Sequence[Path]) -> None:
+def log_version(notes: Iterable[AnnotatedNote], source: str, server: str, artifacts: Sequence[Path]) -> None:
     """Log a version of a data set to MLflow, if there is one."""
     if not server:
         return

@@ -72,7 +72,7 @@ def import_(
     manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
     server = find_mlflow_or_go_on(tracking_uri, stack)
     if server:
-        _log(out, source, server)
+        log_version(reading.notes(), source, server, [out / MANIFEST_FILE])
     say([remark for remark in manifest["remarks"] if remark not in reading.remarks])
     if publish:
         _publish(out, manifest, model_name, stack)
@@ -174,7 +174,3 @@ def _old_digest(out: Path) -> str:
         return ""
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{out / MANIFEST_FILE} cannot be read: remove it or give a new folder") from None
-
-
-def _log(out: Path, source: str, server: str) -> None:
-    log_version(load_jsonl(out / NOTES_FILE), source, server, [out / MANIFEST_FILE])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clinical_ner.datasets import digest, given_tokens, note_digest
+from clinical_ner.datasets import Version, digest, given_tokens
 from clinical_ner.guideline import versions_of
 from clinical_ner.mentions import mention_key
 from clinical_ner.notes import Label
@@ -45,7 +45,7 @@ def describe(notes: Sequence[AnnotatedNote], top: int = 10) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted of a data set, a note at a time, in memory that does not grow with the texts."""
+    """What is counted of a data set, a note at a time: 32 bytes a note, and 8 for one that names its document."""
 
     notes: int = 0
     tokens: int = 0
@@ -53,8 +53,8 @@ class Tally:
     pairs: int = 0
     mentions: Counter[Label] = field(default_factory=Counter)
     partial: Counter[str] = field(default_factory=Counter)
-    _groups: set[int] = field(default_factory=set)
-    _digests: bytearray = field(default_factory=bytearray)
+    _groups: array[int] = field(default_factory=lambda: array("q"))
+    _version: Version = field(default_factory=Version)
 
     def add(self, note: AnnotatedNote, *, version: bool = True) -> None:
         """Count a note; `version` counts it for the digest too."""
@@ -67,19 +67,18 @@ class Tally:
         if "annotates" in note.meta:
             self.partial[note.meta["annotates"]] += 1
         if version:
-            self._digests += note_digest(note).encode()
+            self._version.add(note)
             if note.group:
-                self._groups.add(hash(note.group))
+                self._groups.append(hash(note.group))
 
     @property
     def groups(self) -> int:
         """Return the number of documents that notes name."""
-        return len(self._groups)
+        return len(np.unique(np.frombuffer(self._groups, np.int64)))
 
     def digest(self) -> str:
         """Return the version of the data set, as `datasets.digest` does."""
-        ordered = np.sort(np.frombuffer(bytes(self._digests), dtype="S64"))
-        return hashlib.sha256(b"\n".join(ordered.tolist())).hexdigest()
+        return self._version.digest()
 
     def remarks(self) -> list[str]:
         """Return what limits a model trained on, or scores measured on, these notes; empty when nothing does."""

@@ -7,6 +7,8 @@ import json
 import random
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clinical_ner.tokens import tokenise
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from clinical_ner.notes import AnnotatedNote
 
 OFFSETS_KEY = "token_offsets"
+_PARTS = 4  # 64-bit numbers in a SHA-256
+_AT_ONCE = 1_000
 
 
 class TooFewNotesError(ValueError):
@@ -27,7 +31,31 @@ def digest(notes: Iterable[AnnotatedNote]) -> str:
     Neither the order of the notes nor their ids, groups or given tokens count, so the same annotations in another format
     or order have the same version; a repeated note does count.
     """
-    return hashlib.sha256("\n".join(sorted(map(note_digest, notes))).encode()).hexdigest()
+    version = Version()
+    for note in notes:
+        version.add(note)
+    return version.digest()
+
+
+class Version:
+    """What `digest` returns, of notes that come one by one: 32 bytes are kept of each."""
+
+    def __init__(self) -> None:
+        self._notes = bytearray()
+
+    def add(self, note: AnnotatedNote) -> None:
+        """Take in a note."""
+        self._notes += bytes.fromhex(note_digest(note))
+
+    def digest(self) -> str:
+        """Return the version of those so far."""
+        parts = np.frombuffer(self._notes, ">u8").reshape(-1, _PARTS)
+        order = np.lexsort(parts.T[::-1])
+        found = hashlib.sha256()
+        for at in range(0, len(order), _AT_ONCE):
+            found.update(b"\n" if at else b"")
+            found.update("\n".join(parts[row].tobytes().hex() for row in order[at : at + _AT_ONCE]).encode())
+        return found.hexdigest()
 
 
 def note_digest(note: AnnotatedNote) -> str:

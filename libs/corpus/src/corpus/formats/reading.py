@@ -53,6 +53,8 @@ _ASIDE = frozenset(
     }
 )
 _ENOUGH = 20
+_COLUMNS = 5
+"""Of what `_Seen` keeps of a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,19 +306,19 @@ class _Seen:
 
     def add(self, other: _Seen) -> None:
         """Take in what another one saw."""
-        shift = len(self.paths)
+        places = np.frombuffer(other.rows, np.int64).reshape(-1, _COLUMNS)[:, 3]
+        places[places >= 0] += len(self.paths)
+        del places  # an array that is looked into cannot grow
         self.paths += other.paths
-        rows = other.rows
-        for at in range(0, len(rows), 5):
-            self.rows.extend(
-                (rows[at], rows[at + 1], rows[at + 2], rows[at + 3] + shift if rows[at + 3] >= 0 else -1, rows[at + 4])
-            )
+        if self.rows:
+            self.rows.extend(other.rows)
+        else:
+            self.rows = other.rows
 
     def judge(self, report: Report, repeated: set[int]) -> None:
         """Note one note annotated twice differently as a fault; collect those annotated twice alike."""
-        table = np.frombuffer(self.rows, np.int64).reshape(-1, 5)
-        named = table[table[:, 0] != 0]
-        for rows in _groups(named, 0):
+        table = np.frombuffer(self.rows, np.int64).reshape(-1, _COLUMNS)
+        for rows in _groups(table, 0, table[:, 0] != 0):
             repeated.add(int(rows[0][0]))
             if len({int(row[2]) for row in rows}) > 1:
                 for row in rows:
@@ -329,9 +331,8 @@ class _Seen:
                     report.remark(
                         self.paths[row[3]], int(row[4]), "notes that stand twice with equal annotations, taken once"
                     )
-        unlike = [rows for rows in _groups(table[table[:, 0] == 0], 1) if len({int(row[2]) for row in rows}) > 1]
-        for rows in unlike:
-            for row in rows:
+        for rows in _groups(table, 1, table[:, 0] == 0):
+            for row in rows if len({int(row[2]) for row in rows}) > 1 else ():
                 if row[3] >= 0:
                     report.remark(
                         self.paths[row[3]],
@@ -340,13 +341,17 @@ class _Seen:
                     )
 
 
-def _groups(table: NDArray[np.int64], column: int) -> Iterator[NDArray[np.int64]]:
-
-    if not len(table):
-        return
-    ordered = table[np.argsort(table[:, column], kind="stable")]
-    edges = np.flatnonzero(np.diff(ordered[:, column])) + 1
-    yield from (rows for rows in np.split(ordered, edges) if len(rows) > 1)
+def _groups(table: NDArray[np.int64], column: int, of: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Yield those rows together, in their order, that are alike in a column and not alone in it; no copy of the table is made."""
+    places = np.flatnonzero(of)
+    values = table[places, column]
+    order = np.argsort(values, kind="stable")
+    values, places = values[order], places[order]
+    alike = np.concatenate([[False], values[1:] == values[:-1], [False]])
+    firsts = np.flatnonzero(~alike[:-1] & alike[1:])
+    ends = np.flatnonzero(alike[:-1] & ~alike[1:]) + 1
+    for first, end in zip(firsts.tolist(), ends.tolist(), strict=True):
+        yield table[places[first:end]]
 
 
 def _identity(found: FoundNote | AnnotatedNote) -> int:

@@ -36,14 +36,16 @@ class PostgresServer:
 
     Args:
         options: Settings of the server by name.
+        certificate: Key and certificates (PEM) of a server that takes nobody without TLS; empty: it speaks none.
 
     Raises:
         StackError: No PostgreSQL is installed; the line says how it is.
     """
 
-    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, options: Mapping[str, str] | None = None, certificate: bytes = b"") -> None:
         self._bin = find_postgres()
         self._options = dict(options or {})
+        self._certificate = certificate
         self.folder = Path(tempfile.mkdtemp(prefix="rxtract-postgres-"))
         self.data = self.folder / "data"
         self.port = ports.free_ports(1)[0]
@@ -123,12 +125,24 @@ class PostgresServer:
         )
         return done.returncode == 0
 
+    def _speak_tls(self) -> list[Path]:
+        if not self._certificate:
+            return []
+        pem, rules = self.folder / "server.pem", self.folder / "who.conf"
+        pem.write_bytes(self._certificate)
+        pem.chmod(0o600)
+        rules.write_text("hostssl all all all scram-sha-256\n", encoding="ascii")
+        named = {"ssl_cert_file": pem, "ssl_key_file": pem, "hba_file": rules}
+        self._options |= {"ssl": "on"} | {name: str(path) for name, path in named.items()}
+        return [pem, rules]
+
     def _initialise(self) -> None:
         words = self.folder / "password"
         words.write_text(self.password, encoding="ascii")
+        own = [self.folder, words, *self._speak_tls()]
         owner = _owner()
         if owner is not None:
-            for path in (self.folder, words):
+            for path in own:
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         done = subprocess.run(
             [*_as_user(), str(self._bin / "initdb"), "-D", str(self.data), "-U", ADMIN, "--pwfile", str(words), "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"],

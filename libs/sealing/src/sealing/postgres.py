@@ -57,7 +57,9 @@ _WRONG = {
 """What a person mends, by the class of SQLSTATE or all of it; anything else is waited for."""
 _WRONG_AT_THE_DOOR = {
     "authentication failed": _WRONG["28"],
+    "no encryption": "the server takes nobody without TLS: ask for it in the URL (sslmode=verify-full)",
     "no pg_hba.conf entry": _WRONG["28"],
+    "root certificate file": "the file that the URL names for sslrootcert is not there",
     "does not exist": _WRONG["3D"],
     "does not support SSL": "the server speaks no TLS and the URL asks for it (sslmode)",
     "certificate": "the server's certificate is not one that the URL lets us trust (sslmode, sslrootcert)",

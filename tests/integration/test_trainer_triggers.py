@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from contracts.records import (
 from corpus import generate
 from corpus.loaders_jsonl import dump_jsonl
 from embedded_stack.addresses import write_stack_json
+from sealing import SqliteKeyStore, open_keys
+from sealing.rotation import initialise
 from trainer_rig import DRIFT_GATE, Rig, ended, kinds, metric
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -66,6 +69,55 @@ def test_a_model_that_is_bad_from_its_first_note_on_is_rolled_back_although_a_tr
     # What the drift asked for beside was about the version that is gone.
     asked = [one for one in rig.ordered("drift") if one.action is ModelAction.RETRAIN]
     rig.until(lambda seen: asked and all(ended(seen, one.command_id) for one in asked))
+
+
+def test_who_is_erased_while_a_training_runs_teaches_nothing(rig: Rig, tmp_path: Path) -> None:
+    """The training holds the patient's words in clear: it ends, its folder goes, and it begins anew without them."""
+    hold, work, store = tmp_path / "hold.mark", tmp_path / "work", tmp_path / "keys.db"
+    held = hold.with_suffix(".held")
+    initialise(store, tmp_path / "master.key")
+    rig.keys = open_keys(store, tmp_path / "master.key")
+    sealing = {
+        "RXTRACT_SEALING": "on",
+        "RXTRACT_KEY_STORE_FILE": str(store),
+        "RXTRACT_MASTER_KEY_FILE": str(tmp_path / "master.key"),
+    }
+    work.mkdir()
+    rig.trainer(
+        module="held_trainer",
+        PYTHONPATH=str(Path(__file__).parent),
+        HOLD_MARK=str(hold),
+        RXTRACT_WORK_DIR=str(work),
+        **sealing,
+    )
+    rig.first_model()
+    rig.annotated(("Pune",), 20)
+    rig.labelled("erased", "Quixoplasia since a week.", "Quixoplasia, no fever.")
+    rig.labelled("another", "Velomatosis since a week.")
+    hold.touch()
+    training = rig.order(ModelAction.RETRAIN)
+    rig.until(lambda _: held.exists())
+    assert holding(work, b"Quixoplasia"), "the training that is erased from holds the patient's words"
+    SqliteKeyStore(store).erase("erased", 1)
+    rig.until(lambda _: not holding(work, b"Quixoplasia"))
+    held.unlink()
+    rig.until(lambda _: held.exists())  # once more, of what was read since
+    assert holding(work, b"Velomatosis"), "nobody else is forgotten"
+    assert not holding(work, b"Quixoplasia")
+    hold.unlink()
+    end = ended(rig.until(lambda seen: ended(seen, training)), training)[0]
+    assert end.kind in {ModelEventKind.PROMOTED, ModelEventKind.REJECTED}, end.reasons
+    assert not holding(tmp_path, b"Quixoplasia")
+
+
+def holding(folder: Path, words: bytes) -> list[Path]:
+    """Files below a folder that hold the words in clear."""
+    found = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # gone meanwhile
+            if path.is_file() and words in path.read_bytes():
+                found.append(path)
+    return found
 
 
 def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig) -> None:

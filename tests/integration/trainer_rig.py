@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import psutil
 from clinical_ner.artifact import load
+from clinical_ner.notes import Label, Span
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from contracts import topics
@@ -49,13 +50,14 @@ from runtime.kafka.delivery import DeliveryProducer
 from runtime.kafka.records import OutputRecord
 from rxtract.addresses import StackAddresses
 from rxtract.reading import TopicReader
+from sealing.codec import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from clinical_ner.notes import Span
     from contracts.record import Record
     from corpus.simulation import SyntheticNote
+    from sealing import PatientKeys
 
 SMALL = {
     "RXTRACT_CORPUS": '{"seed": 20, "notes": 500, "gold_seed": 21, "gold_notes": 150}',
@@ -87,7 +89,9 @@ class Rig:
         wanted = load_topics()
         apply_topics(config, wanted, prefix=prefix)
         self._registry = registry = ConfluentRegistry(self.addresses.schema_registry_url)
-        self._writers: dict[str, Serializer[Any]] = {}
+        self._writers: dict[str, Callable[[Any], bytes]] = {}
+        self.keys: PatientKeys | None = None
+        """Of patients, by which labels are sealed before they are published."""
         apply_schemas(registry, prefix=prefix)
         self._command = Serializer.for_topic(ModelCommand, registry, f"{prefix}model.commands.v1")
         self._event = Deserializer.for_topic(ModelEvent, registry, f"{prefix}model.events.v1")
@@ -193,6 +197,14 @@ class Rig:
             word = _word(note, spans, cities[number % len(cities)])
             self.publish(topics.ANNOTATIONS_VALIDATED, note_key(note.source, note.note_id), word)
 
+    def labelled(self, patient: str, *texts: str) -> None:
+        """Publish what a validator says of one patient's notes: the first word of each is a disease."""
+        for number, text in enumerate(texts):
+            [note] = simulate(100 + number, 1)
+            mine = replace(note, note_id=f"{patient}-{number}", text=text, patient_ref=patient)
+            word = _word(mine, [Span(0, len(text.split()[0]), Label.DISEASE)], "Pune")
+            self.publish(topics.ANNOTATIONS_VALIDATED, note_key(note.source, note.note_id), word)
+
     def tagged(self, by: ModelEvent, first: int, count: int, off: float = 0.0) -> None:
         """Publish what an extractor measures on its notes: as in the model's training, the confidence so many sds lower."""
         models = ModelReader(self.addresses.mlflow_url, 10)
@@ -220,7 +232,7 @@ class Rig:
     def publish(self, name: str, key: str, *records: Record) -> None:
         topic = f"{self.prefix}{name}"
         if topic not in self._writers:  # a registry's client for each of hundreds of records takes minutes
-            self._writers[topic] = Serializer.for_topic(type(records[0]), self._registry, topic)
+            self._writers[topic] = writing(Serializer.for_topic(type(records[0]), self._registry, topic), self.keys)
         write = self._writers[topic]
         self._producer.send([OutputRecord(topic, key.encode(), write(one)) for one in records]).wait(10)
 

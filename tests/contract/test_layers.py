@@ -1,11 +1,14 @@
-"""What import-linter does not hold: no circle of modules, and types for every package."""
+"""What import-linter does not hold: no circle of modules, types for every package, and that each declares what it imports."""
 
 from __future__ import annotations
 
+import ast
+import re
 import tomllib
 from pathlib import Path
 
 import grimp
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,3 +43,39 @@ def test_every_package_is_typed_and_held_by_the_contracts():
     packages = [path.parent for path in ROOT.glob("*/*/src/*/__init__.py")] + [ROOT / "cli/src/rxtract"]
     assert sorted(path.name for path in packages) == sorted(root_packages())
     assert [path.name for path in packages if not (path / "py.typed").exists()] == []
+
+
+PACKAGES = sorted(
+    path.parent for path in (*ROOT.glob("libs/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml"))
+)
+
+
+def imported_of_ours(package: Path) -> set[str]:
+    """Folders of libs/ whose modules a package imports, wherever the import stands."""
+    homes = {path.name: path.parents[1].name for path in ROOT.glob("libs/*/src/*") if path.is_dir()}
+    found = set()
+    for source in (package / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            found |= {homes[root] for name in names if (root := name.partition(".")[0]) in homes}
+    return found - {package.name}
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_declares_what_it_imports_and_the_map_of_folders_says_so(package: Path) -> None:
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [
+        *project.get("dependencies", ()),
+        *(one for more in project.get("optional-dependencies", {}).values() for one in more),
+    ]
+    declared = {re.split(r"[\[<>=; ]", line)[0].removeprefix("rxtract-") for line in lines}
+    imported = imported_of_ours(package)
+    assert imported <= declared, f"pyproject.toml lacks {sorted(imported - declared)}"
+    [row] = re.findall(
+        rf"^\| `{package.relative_to(ROOT)}` \|.*\| ([^|]*) \|$",
+        (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    said = {re.split(r" ?\(", name)[0].strip() for name in re.sub(r"\([^)]*\)", "", row).split(",")}
+    assert imported <= said, f"ARCHITECTURE.md lacks {sorted(imported - said)}"

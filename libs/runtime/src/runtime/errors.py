@@ -1,4 +1,4 @@
-"""The three words for failure. Nothing else is caught: any other exception stops the process with the offset uncommitted."""
+"""The three words for failure. Whatever else a handler raises stops the process with the offset uncommitted."""
 
 from contracts.reasons import Reason
 

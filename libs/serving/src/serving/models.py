@@ -276,7 +276,7 @@ class ModelKeeper(Keeper[LoadedModel]):
         opener: Makes a tagger of bytes.
         name: Registered model.
         alias: Alias to follow.
-        metrics: Built from `extractor.metrics.METRICS`.
+        metrics: Built from a list that holds `serving.metrics`.
         clock: Monotonic seconds.
     """
 
@@ -315,7 +315,7 @@ class RulesKeeper(Keeper[LoadedRules]):
         tried_on: The model that new rules are tried with.
         name: Registered model of the rules.
         alias: Alias to follow.
-        metrics: Built from `extractor.metrics.METRICS`.
+        metrics: Built from a list that holds `serving.metrics`.
         clock: Monotonic seconds.
     """
 

@@ -15,7 +15,7 @@ NOTES_REFUSED = MetricSpec(
     Kind.COUNTER,
     "notes",
     ("door", "producer", "reason"),
-    "Notes refused, by reason code. By Kafka they went to the dead-letter topic, by HTTP the client was told.",
+    "Notes refused, by reason code. They went to the dead-letter topic; by HTTP the client was told, too.",
 )
 NOTES_REPEATED = MetricSpec(
     "rxtract_notes_repeated_total",

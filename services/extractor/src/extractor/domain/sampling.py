@@ -1,4 +1,4 @@
-"""Which notes people look at: a random audit that measures, drifted segments and unsure notes that teach. Never mixed.
+"""Which notes people look at: a random audit that measures, drifted segments and unsure notes that teach. A note is of one sample alone.
 
 Choices follow from a keyed hash of the note's source and id: a note that comes again, or in a new revision, is chosen again, and whoever chooses note ids
 cannot choose what is audited. Drift never changes the audit's rate.

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 from contracts.records import ReviewRequested
+from review_desk.adapters.drafts import Drafts
 from review_desk.adapters.store import Entry, Store
 from review_desk.desk import Desk, Reviewer
 from review_desk.domain.tasks import Queue, Task
@@ -55,7 +56,11 @@ class Waiting:
     def note_held(self, annotator: str, note: str, _lease_s: int) -> None:
         self.opened.setdefault(annotator, []).append(note)
 
-    def draft(self, _annotator: str, _note: str, _revision: int) -> None:
+
+class NoDrafts:
+    """In place of `Drafts`."""
+
+    def read(self, _annotator: str, _request: ReviewRequested) -> None:
         return None
 
 
@@ -76,7 +81,7 @@ def desk_on(store: Waiting, texts: Texts) -> Desk:
     metrics = Metrics(METRICS)
     metrics.build_all()
     unused: Any = None
-    return Desk(cast("Store", store), texts, unused, metrics, lease_s=900, audit_every=5)
+    return Desk(cast("Store", store), texts, unused, metrics, cast("Drafts", NoDrafts()), lease_s=900, audit_every=5)
 
 
 def test_a_text_that_cannot_be_read_locks_no_note() -> None:

@@ -157,6 +157,38 @@ def unseal(record: Record, keys: PatientKeys) -> None:
     _set(known, "sealed", None)
 
 
+def sealed_beside(record: Any, words: bytes, keys: PatientKeys) -> bytes:
+    """What somebody noted about a record, sealed under the key of its patient and bound to its note and revision.
+
+    Raises:
+        WireError: ERASED, UNKNOWN_KEY.
+        KeyStoreAway: The store does not answer.
+    """
+    named = record.encryption_key_id
+    key = _known(keys.of, named) if named else _known(keys.for_subject, subject_of(record))
+    nonce = os.urandom(_NONCE_END - 1)
+    return key.key_id.encode() + b"\n" + FORMAT + nonce + key.cipher.encrypt(nonce, words, _beside(record, key))
+
+
+def opened_beside(record: Any, sealed: bytes, keys: PatientKeys) -> bytes:
+    """What `sealed_beside` sealed.
+
+    Raises:
+        WireError: ERASED, UNKNOWN_KEY, BROKEN_SEAL.
+        KeyStoreAway: The store does not answer.
+    """
+    name, _, rest = sealed.partition(b"\n")
+    key = _known(keys.of, name.decode("utf-8", "replace"))
+    try:
+        return _decrypted(rest, key, _beside(record, key))
+    except (InvalidTag, ValueError):
+        raise WireError(Reason.BROKEN_SEAL) from None
+
+
+def _beside(record: Any, key: Key) -> bytes:
+    return b"beside " + identity_of(record, key.key_id)
+
+
 def _decrypted(sealed: bytes, key: Key, about: bytes) -> bytes:
     """Raises InvalidTag, or ValueError when it is no text that we sealed."""
     if not sealed.startswith(FORMAT):

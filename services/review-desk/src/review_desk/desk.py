@@ -11,10 +11,12 @@ from clinical_ner.guideline import SHIPPED_VERSION
 from contracts.identity import annotation_id, note_key
 from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, ReviewRequested
 from contracts.segments import ALL_NOTES
+from contracts.wire import WireError
 from runtime.errors import Recoverable
 from runtime.service.clock import now_ms
 from runtime.service.metrics import Metrics
 
+from review_desk.adapters.drafts import Drafts
 from review_desk.adapters.store import KEEP_S, Entry, Store
 from review_desk.adapters.texts import Requests
 from review_desk.checks import HiddenChecks, NoChecks
@@ -130,6 +132,7 @@ class Desk:
         requests: Requests,
         publish: Publisher,
         metrics: Metrics,
+        drafts: Drafts,
         *,
         lease_s: int,
         audit_every: int,
@@ -143,6 +146,7 @@ class Desk:
         self._requests = requests
         self._publish = publish
         self._metrics = metrics
+        self._drafts = drafts
         self._lease_s = lease_s
         self._audit_every = audit_every
         self._guideline = guideline
@@ -283,7 +287,7 @@ class Desk:
             self._store.drop(entry)
             return None
         self._store.note_held(who.annotator, entry.note, self._lease_s)
-        draft = self._store.draft(who.annotator, entry.note, entry.task.revision)
+        draft = self._drafts.read(who.annotator, request)
         return Handed(entry, queue, request, token, why(entry.task, queue, drifted), 1, draft)
 
     def _read_or_let_go(self, entry: Entry, holder: str) -> ReviewRequested | None:
@@ -417,7 +421,7 @@ class Desk:
         self._store.apply({}, [(note, verdict_of(event))], entries)
         self._store.release(note, _holder(who, lease))
         self._store.not_held(who.annotator, note)
-        self._store.drop_draft(who.annotator, note, event.revision)
+        self._drafts.drop(who.annotator, note, event.revision)
         self._checks.end(who.annotator, note)
 
     def again(self, who: Reviewer, note: str, revision: int) -> tuple[str, int]:
@@ -471,9 +475,15 @@ class Desk:
             raise Conflict("it has a newer revision, or left the queue")
         if not may_take(who.annotator, entry.task, entry.verdicts) and entry.holder != _holder(who, lease):
             raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
+        request = self._requests.read(entry.task.partition, entry.task.offset)
+        if request is None:
+            raise Conflict("its text is gone")
         self._keep(who, note, lease)
         self._store.note_held(who.annotator, note, self._lease_s)
-        self._store.save_draft(who.annotator, note, revision, draft)
+        try:
+            self._drafts.save(who.annotator, request, draft)
+        except WireError:
+            raise Conflict("its text is gone") from None
 
     def look(self, who: Reviewer, note: str, of: str = "") -> Looked | None:
         """A note to look at, without taking it; None when it was never sent to review, or its text is gone.

@@ -223,14 +223,14 @@ class OrderLoop:
                 self._wait_for("lease", "another trainer holds the lease")
                 self._stand_by()
                 return
-            self._settle(worker)
+            self._begin_what_is_due(worker)
         except (Recoverable, RegistryUnavailable, MlflowRefusedError) as error:  # no order is to blame for what we ask
             self._wait_for("fault", str(error))
             if MODELS in self._readiness.missing:
                 self._readiness.miss(MODELS, str(error))
             self._try_at_s = time.monotonic() + 1.0
 
-    def _settle(self, worker: ThreadPoolExecutor) -> None:
+    def _begin_what_is_due(self, worker: ThreadPoolExecutor) -> None:
         if time.monotonic() < self._try_at_s:
             return
         self._look()

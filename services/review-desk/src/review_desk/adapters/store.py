@@ -28,7 +28,6 @@ LOOK_BACK_S = 2 * KEEP_S
 AGE_S = KEEP_S - 24 * 3600  # a task leaves the queues a day before its key does: no queue names what is not there
 READY = "ready-6"  # with another number the next release reads the topics anew: what is kept has another shape
 SWEEP_AT_ONCE = 1_000
-DRAFT_S = 24 * 3600
 KEEP_DOUBLES = 500
 MOST_WORDS = 12
 OURS = (RedisError, OSError)
@@ -374,19 +373,6 @@ class Store:
     def held(self, annotator: str) -> list[str]:
         """Notes that a person opened, oldest first."""
         return list(self._redis.zrangebyscore(self.key("held", annotator), time.time(), "+inf"))
-
-    def save_draft(self, annotator: str, note: str, revision: int, draft: Mapping[str, Any]) -> None:
-        """Keep an unfinished correction: offsets and labels."""
-        self._redis.set(self.key("draft", annotator, note, str(revision)), json.dumps(dict(draft)), ex=DRAFT_S)
-
-    def draft(self, annotator: str, note: str, revision: int) -> Any:
-        """An unfinished correction, or None."""
-        found = self._redis.get(self.key("draft", annotator, note, str(revision)))
-        return None if found is None else json.loads(found)
-
-    def drop_draft(self, annotator: str, note: str, revision: int) -> None:
-        """The correction is finished."""
-        self._redis.delete(self.key("draft", annotator, note, str(revision)))
 
     def oldest_s(self, now_ms: int) -> dict[str, float]:
         """How long ago the note was requested that has waited longest in each queue; 0 where none waits."""

@@ -325,7 +325,7 @@ PIPELINES = (
     Sketch(
         name="review",
         title="The review loop",
-        sentence="Unsure, drifted and randomly audited notes reach people; their words teach and measure, never with the same note.",
+        sentence="Unsure, drifted and randomly audited notes reach people; their words teach and measure.",
         topics=(
             t.REVIEW_REQUESTED,
             t.DRIFT_WORDS,

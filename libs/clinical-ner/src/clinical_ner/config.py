@@ -67,7 +67,7 @@ def default_conjunctions() -> tuple[Conjunction, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How to train; the defaults are what did best by cross-validation (docs/quality).
+    """How to train; the defaults are what did best by cross-validation (docs/model-quality.md).
 
     `label_bias` is added to the score of every token's label after training: "O" below 0 gives more recall.
     `by_crfsuite` lets CRFsuite itself optimise where the faster trainer of the same objective would.

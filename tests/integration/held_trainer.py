@@ -13,7 +13,7 @@ from trainer.adapters.job import JobProcess
 from trainer.domain.job_runs import JobAbandonedError
 from trainer.settings import TrainerSettings
 
-MOST_S = 120.0
+MOST_S = 600.0
 
 
 class HeldJob(JobProcess):

@@ -14,7 +14,7 @@ from runtime.kafka.history import History
 from trainer.adapters.live_notes import LiveNotes
 from trainer_rig import Rig
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 def live_notes(rig: Rig, count: int, most_read: int = 50_000) -> list[str]:

@@ -19,7 +19,7 @@ from trainer_rig import Door, Rig, children, ended, metric
 
 MAX_SILENCE_S = 6.0  # as in slow_trainer
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 def test_the_first_model_is_trained_once_by_two_trainers_and_can_be_rolled_back_to(rig: Rig) -> None:
@@ -62,7 +62,7 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig, tmp_path: Path) ->
         return sum(metric(one, "rxtract_trainer_duplicates_total") for one in trainers)
 
     # Both may have counted some, when the orders' partition moved to the second on its way in.
-    rig.until(lambda _: duplicates() >= 9 and bool(at_work()), 60)
+    rig.until(lambda _: duplicates() >= 9 and bool(at_work()))
     (working,) = at_work()
     (orphan,) = children(working.pid)
     os.kill(working.pid, signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_ten_deliveries_and_a_kill_make_one_version(rig: Rig, tmp_path: Path) ->
     (left,) = work.glob("*/job-*")
     assert (left / "roles.key").exists()
     working.start()  # as a kubelet does, with the same volume
-    rig.until(lambda seen: ended(seen, command), 120)
+    rig.until(lambda seen: ended(seen, command))
     assert len(rig.versions()) == 2
     assert len(ended(rig.events, command)) == 1
     rig.until(lambda _: not list(work.glob("*/job-*")), 10)
@@ -92,14 +92,14 @@ def test_a_trainer_that_was_frozen_before_it_registered_makes_no_second_version(
     rig.until(lambda _: bool(stopped()))
     (frozen,) = stopped()  # the group decides which of the two has the orders
     (other,) = (one for one in trainers if one is not frozen)
-    end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
+    end = ended(rig.until(lambda seen: ended(seen, command)), command)[0]
     assert end.kind is ModelEventKind.PROMOTED, end.reasons
     os.kill(frozen.pid, signal.SIGCONT)
     gave_up = re.compile("the order was given up|another trainer registered a version")
     rig.until(lambda _: gave_up.search(frozen.log_path.read_text()) is not None)
     os.kill(other.pid, signal.SIGKILL)  # the frozen one has the orders again, and is as good as before
     back = rig.order(ModelAction.ROLLBACK)
-    rig.until(lambda seen: ended(seen, back), 60)
+    rig.until(lambda seen: ended(seen, back))
     assert len(rig.versions()) == 2
     assert len(ended(rig.events, command)) == 1
     assert rig.alias("champion") != end.model_version
@@ -107,7 +107,7 @@ def test_a_trainer_that_was_frozen_before_it_registered_makes_no_second_version(
 
 def test_a_second_trainer_is_ready_as_a_standby(rig: Rig) -> None:
     first, second = rig.trainer("one"), rig.trainer("two")
-    rig.until(lambda _: first.is_ready() and second.is_ready(), 60)
+    rig.until(lambda _: first.is_ready() and second.is_ready())
     rig.until(lambda _: len(rig.members()) == 2)
 
 
@@ -147,7 +147,7 @@ def test_mlflow_that_goes_away_during_a_training_is_waited_for(rig: Rig) -> None
         assert not ended(rig.events, command)
         assert trainer.running()
         door.open()
-        end = ended(rig.until(lambda seen: ended(seen, command), 120), command)[0]
+        end = ended(rig.until(lambda seen: ended(seen, command)), command)[0]
     assert end.kind is ModelEventKind.PROMOTED, end.reasons
     made = [one.tags.get("command_id") for one in rig.mlflow.search_model_versions(f"name='{rig.model}'")]
     assert made.count(command) == 1
@@ -168,7 +168,7 @@ def test_a_trainer_that_starts_while_mlflow_is_down_is_ready_when_it_comes(rig: 
         assert not trainer.is_ready()
         assert not rig.events
         door.open()
-        rig.until(lambda _: trainer.is_ready(), 60)
+        rig.until(lambda _: trainer.is_ready())
         first = rig.first_model()
     assert rig.versions() == [first.model_version]
     assert trainer.log_path.read_text().count("MLflow") <= 3, "one line for each new reason, not one a second"

@@ -22,7 +22,7 @@ from sealing import SqliteKeyStore, open_keys
 from sealing.rotation import initialise
 from trainer_rig import DRIFT_GATE, Rig, ended, kinds, metric
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 def test_audited_quality_that_has_surely_fallen_rolls_back_by_itself(rig: Rig) -> None:

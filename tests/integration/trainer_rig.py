@@ -236,7 +236,7 @@ class Rig:
         write = self._writers[topic]
         self._producer.send([OutputRecord(topic, key.encode(), write(one)) for one in records]).wait(10)
 
-    def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 90) -> list[ModelEvent]:
+    def until(self, holds: Callable[[list[ModelEvent]], bool], seconds: float = 300) -> list[ModelEvent]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             message = self._consumer.poll(0.2)

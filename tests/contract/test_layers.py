@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from pathlib import Path
@@ -50,27 +49,32 @@ PACKAGES = sorted(
 )
 
 
-def imported_of_ours(package: Path) -> set[str]:
-    """Folders of libs/ whose modules a package imports, wherever the import stands."""
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    """All imports, wherever they stand."""
+    return grimp.build_graph(*root_packages(), cache_dir=None)
+
+
+def imported_of_ours(package: Path, imports: grimp.ImportGraph) -> set[str]:
+    """Folders of libs/ whose modules a package imports."""
     homes = {path.name: path.parents[1].name for path in ROOT.glob("libs/*/src/*") if path.is_dir()}
-    found = set()
-    for source in (package / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            found |= {homes[root] for name in names if (root := name.partition(".")[0]) in homes}
-    return found - {package.name}
+    [root] = [path.name for path in (package / "src").iterdir() if (path / "__init__.py").exists()]
+    mine = {root, *imports.find_descendants(root)}
+    roots = {name.partition(".")[0] for module in mine for name in imports.find_modules_directly_imported_by(module)}
+    return {homes[name] for name in roots if name in homes} - {package.name}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
-def test_a_package_declares_what_it_imports_and_the_map_of_folders_says_so(package: Path) -> None:
+def test_a_package_declares_what_it_imports_and_the_map_of_folders_says_so(
+    package: Path, imports: grimp.ImportGraph
+) -> None:
     project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [
         *project.get("dependencies", ()),
         *(one for more in project.get("optional-dependencies", {}).values() for one in more),
     ]
     declared = {re.split(r"[\[<>=; ]", line)[0].removeprefix("rxtract-") for line in lines}
-    imported = imported_of_ours(package)
+    imported = imported_of_ours(package, imports)
     assert imported <= declared, f"pyproject.toml lacks {sorted(imported - declared)}"
     [row] = re.findall(
         rf"^\| `{package.relative_to(ROOT)}` \|.*\| ([^|]*) \|$",

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from contracts.records import AnnotationValidated
 from desk_rig import SOURCE, Asked, Rig, next_of, request, until
-from review_desk.adapters.drafts import RedisDrafts
+from review_desk.adapters.drafts import Drafts
 from review_desk.adapters.store import AGE_S, KEEP_S, READY, Store, connect
 from review_desk.desk import Decision, Desk, Held, Reviewer
 from review_desk.domain.tasks import DeskVerdict, Queue, Task
@@ -57,8 +57,10 @@ class AnyRequest:
 def desk_on(store: Store, said: list, audit_every: int = 1_000) -> Desk:
     metrics = Metrics(METRICS)
     metrics.build_all()
-    drafts = RedisDrafts(store, None)
-    return Desk(store, AnyRequest(), said.append, metrics, drafts, lease_s=60, audit_every=audit_every)
+    requests = AnyRequest()
+    return Desk(
+        store, requests, said.append, metrics, Drafts(store, requests, None), lease_s=60, audit_every=audit_every
+    )
 
 
 def make_ready(store: Store) -> None:

@@ -39,6 +39,8 @@ from rxtract.senders import KafkaSender
 from sealing import SqliteKeyStore
 from sealing.texts import taken_out
 
+from tests.raw_files import in_files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -112,17 +114,6 @@ def in_redis(running: Running, words: list[str]) -> list[str]:
 def in_metrics(running: Running, words: list[str]) -> list[str]:
     pages = {name: httpx.get(url).text for name, url in running.addresses.metrics.items()}
     return [name for name, page in pages.items() if any(word in page for word in words)]
-
-
-def in_files(folder: Path, words: list[str], *, without: Callable[[Path], bool] = lambda _: False) -> list[str]:
-    wanted = re.compile(b"|".join(re.escape(word.encode()) for word in words))
-    found = []
-    for path in folder.rglob("*"):
-        # Kafka's indexes hold offsets alone, and are megabytes of nothing.
-        if path.suffix not in {".index", ".timeindex"} and path.is_file() and not without(path):
-            with contextlib.suppress(FileNotFoundError):  # gone since it was listed
-                found += [str(path.relative_to(folder))] if wanted.search(path.read_bytes()) else []
-    return found
 
 
 def is_of_the_broker(path: Path) -> bool:

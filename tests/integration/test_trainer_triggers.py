@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,8 @@ from embedded_stack.addresses import write_stack_json
 from sealing import SqliteKeyStore, open_keys
 from sealing.rotation import initialise
 from trainer_rig import DRIFT_GATE, Rig, ended, kinds, metric
+
+from tests.raw_files import in_files
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -97,27 +98,17 @@ def test_who_is_erased_while_a_training_runs_teaches_nothing(rig: Rig, tmp_path:
     hold.touch()
     training = rig.order(ModelAction.RETRAIN)
     rig.until(lambda _: held.exists())
-    assert holding(work, b"Quixoplasia"), "the training that is erased from holds the patient's words"
+    assert in_files(work, ["Quixoplasia"]), "the training that is erased from holds the patient's words"
     SqliteKeyStore(store).erase("erased", 1)
-    rig.until(lambda _: not holding(work, b"Quixoplasia"))
+    rig.until(lambda _: not in_files(work, ["Quixoplasia"]))
     held.unlink()
     rig.until(lambda _: held.exists())  # once more, of what was read since
-    assert holding(work, b"Velomatosis"), "nobody else is forgotten"
-    assert not holding(work, b"Quixoplasia")
+    assert in_files(work, ["Velomatosis"]), "nobody else is forgotten"
+    assert not in_files(work, ["Quixoplasia"])
     hold.unlink()
     end = ended(rig.until(lambda seen: ended(seen, training)), training)[0]
     assert end.kind in {ModelEventKind.PROMOTED, ModelEventKind.REJECTED}, end.reasons
-    assert not holding(tmp_path, b"Quixoplasia")
-
-
-def holding(folder: Path, words: bytes) -> list[Path]:
-    """Files below a folder that hold the words in clear."""
-    found = []
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # gone meanwhile
-            if path.is_file() and words in path.read_bytes():
-                found.append(path)
-    return found
+    assert not in_files(tmp_path, ["Quixoplasia"])
 
 
 def test_twelve_alarms_wait_for_labels_and_are_one_run_when_they_arrive(rig: Rig) -> None:

@@ -70,5 +70,9 @@ def test_the_version_of_a_large_set_needs_a_hundred_bytes_a_note():
 
 def test_the_version_is_that_of_the_sorted_digests_of_the_notes():
     """So it was defined when the first versions were logged; their names stay."""
-    mixed = [*notes(3, SPANS), *notes(4, SPANS[:1])]
+    mixed = [
+        *notes(3, SPANS),
+        *notes(4, SPANS[:1]),
+        *(AnnotatedNote(f"Known asthma, {n}.", SPANS[:1]) for n in range(2_100)),
+    ]
     assert digest(mixed) == sha256("\n".join(sorted(map(note_digest, mixed))).encode()).hexdigest()

@@ -60,7 +60,7 @@ class Waiting:
 class NoDrafts:
     """In place of `Drafts`."""
 
-    def read(self, _annotator: str, _request: ReviewRequested) -> None:
+    def read(self, _annotator: str, _note: str, _request: ReviewRequested) -> None:
         return None
 
 

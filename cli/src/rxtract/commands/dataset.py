@@ -54,7 +54,9 @@ def describe(
 
     file = read_annotations(sentences, labels, sentences_format, data)
     found = described(file.notes)
-    log_version(file.notes, file.source, find_mlflow_or_go_on(tracking_uri, stack), [])
+    mentions = {label: counts["mentions"] for label, counts in found["labels"].items()}
+    profile = {"notes": found["notes"], "characters": found["characters"], **mentions}
+    log_version(file.source, found["digest"], profile, find_mlflow_or_go_on(tracking_uri, stack), [])
     say(found["remarks"])
     if json_:
         print(json.dumps({**found, "formats": list(file.formats)}, indent=2))

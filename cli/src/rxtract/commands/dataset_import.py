@@ -68,11 +68,11 @@ def import_(
     With --publish the notes also become validated annotations, and once all are stored the trainer is told to learn from them.
     """
     reading, source = open_annotations(sentences, labels, sentences_format, _one(path, data))
-    _write_version(reading, source, name or source, out)
+    characters = _write_version(reading, source, name or source, out)
     manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
     server = find_mlflow_or_go_on(tracking_uri, stack)
-    if server:
-        log_version(reading.notes(), source, server, [out / MANIFEST_FILE])
+    profile = {"notes": manifest["notes"], "characters": characters, **manifest["mentions"]}
+    log_version(source, manifest["digest"], profile, server, [out / MANIFEST_FILE])
     say([remark for remark in manifest["remarks"] if remark not in reading.remarks])
     if publish:
         _publish(out, manifest, model_name, stack)
@@ -110,8 +110,8 @@ def _one(path: Path | None, data: Path | None) -> Path | None:
     return path or data
 
 
-def _write_version(reading: Reading, source: str, name: str, out: Path) -> None:
-    """Write notes and manifest; what is not whole bears another name, and another version is never overwritten."""
+def _write_version(reading: Reading, source: str, name: str, out: Path) -> int:
+    """Write notes and manifest, and return how many characters the notes have; what is not whole bears another name, and another version is never overwritten."""
     from clinical_ner.dataset_description import Tally
 
     old = _old_digest(out)
@@ -128,6 +128,7 @@ def _write_version(reading: Reading, source: str, name: str, out: Path) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     (out / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return tally.characters
 
 
 def _counted(notes: Iterator[AnnotatedNote], tally: Tally) -> Iterator[AnnotatedNote]:

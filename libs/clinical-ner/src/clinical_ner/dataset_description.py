@@ -48,6 +48,7 @@ class Tally:
     """What is counted of a data set, a note at a time: 32 bytes a note, and 8 for one that names its document."""
 
     notes: int = 0
+    characters: int = 0
     tokens: int = 0
     longest: int = 0
     pairs: int = 0
@@ -60,6 +61,7 @@ class Tally:
         """Count a note; `version` counts it for the digest too."""
         tokens = len(given_tokens(note))
         self.notes += 1
+        self.characters += len(note.text)
         self.tokens += tokens
         self.longest = max(self.longest, tokens)
         self.pairs += len(note.pairs)

@@ -23,12 +23,12 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from model_registry.version import DIGEST_TAG
 from model_registry.writing import MODEL_PATH, connect, create_version, set_alias
 
-from clinical_ner.datasets import Version as DataVersion
+from clinical_ner.datasets import digest
 from clinical_ner.notes import Label
 from clinical_ner.tagger import Tagger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlflow.tracking import MlflowClient
     from model_registry.version import Version
@@ -53,16 +53,12 @@ class DatasetRecord:
     profile: Mapping[str, Any] = field(default_factory=dict)
 
 
-def dataset_record(notes: Iterable[AnnotatedNote], name: str, context: str, source: str = "") -> DatasetRecord:
-    """Return the record of `notes`: their digest and their counts, no text. They are looked at once, one by one."""
-    version, profile = DataVersion(), {"notes": 0, "characters": 0, **{str(label): 0 for label in Label}}
-    for note in notes:
-        version.add(note)
-        profile["notes"] += 1
-        profile["characters"] += len(note.text)
-        for span in note.spans:
-            profile[str(span.label)] += 1
-    return DatasetRecord(name, version.digest(), context, source or name, profile)
+def dataset_record(notes: Sequence[AnnotatedNote], name: str, context: str, source: str = "") -> DatasetRecord:
+    """Return the record of `notes`: their digest and their counts, no text."""
+    profile: dict[str, Any] = {"notes": len(notes), "characters": sum(len(note.text) for note in notes)}
+    for label in Label:
+        profile[str(label)] = sum(span.label is label for note in notes for span in note.spans)
+    return DatasetRecord(name, digest(notes), context, source or name, profile)
 
 
 def log_and_register(

@@ -53,17 +53,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack | 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server that all tests of this run share; each makes a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+def postgres_server(certificate: bytes = b"") -> PostgresServer:
+    """A PostgreSQL server to start; where none is installed the test is left out, or fails with CI=true."""
     from embedded_stack.errors import StackError
     from embedded_stack.postgres import PostgresServer
 
     try:
-        server = PostgresServer()
+        return PostgresServer(certificate=certificate)
     except StackError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with server:
-        yield server
 
 
 @pytest.fixture

@@ -131,14 +131,16 @@ def seal(record: R, keys: PatientKeys) -> R:
 
 def _sealed(record: Any, keys: PatientKeys) -> tuple[str, bytes]:
     """The id of the key, and the texts under it."""
-    named = record.encryption_key_id
-    key = _known(keys.of, named) if named else _known(keys.for_subject, subject_of(record))
-    nonce = os.urandom(_NONCE_END - 1)
+    key = _key_of(record, keys)
     try:
-        sealed = key.cipher.encrypt(nonce, taken_out(record), identity_of(record, key.key_id))
+        return key.key_id, _encrypted(taken_out(record), key, identity_of(record, key.key_id))
     except (ValueError, UnicodeEncodeError):
         raise WireError(Reason.INVALID_RECORD) from None
-    return key.key_id, FORMAT + nonce + sealed
+
+
+def _key_of(record: Any, keys: PatientKeys) -> Key:
+    named = record.encryption_key_id
+    return _known(keys.of, named) if named else _known(keys.for_subject, subject_of(record))
 
 
 def unseal(record: Record, keys: PatientKeys) -> None:
@@ -164,10 +166,8 @@ def sealed_beside(record: Any, words: bytes, keys: PatientKeys) -> bytes:
         WireError: ERASED, UNKNOWN_KEY.
         KeyStoreAway: The store does not answer.
     """
-    named = record.encryption_key_id
-    key = _known(keys.of, named) if named else _known(keys.for_subject, subject_of(record))
-    nonce = os.urandom(_NONCE_END - 1)
-    return key.key_id.encode() + b"\n" + FORMAT + nonce + key.cipher.encrypt(nonce, words, _beside(record, key))
+    key = _key_of(record, keys)
+    return key.key_id.encode() + b"\n" + _encrypted(words, key, _beside(record, key))
 
 
 def opened_beside(record: Any, sealed: bytes, keys: PatientKeys) -> bytes:
@@ -187,6 +187,11 @@ def opened_beside(record: Any, sealed: bytes, keys: PatientKeys) -> bytes:
 
 def _beside(record: Any, key: Key) -> bytes:
     return b"beside " + identity_of(record, key.key_id)
+
+
+def _encrypted(words: bytes, key: Key, about: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_END - 1)
+    return FORMAT + nonce + key.cipher.encrypt(nonce, words, about)
 
 
 def _decrypted(sealed: bytes, key: Key, about: bytes) -> bytes:

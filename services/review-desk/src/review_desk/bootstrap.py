@@ -47,7 +47,7 @@ from runtime.web.server import HTTP
 from sealing import PatientKeys, reading, writing
 
 from review_desk.adapters.code_changes import CodeChanges
-from review_desk.adapters.drafts import RedisDrafts
+from review_desk.adapters.drafts import Drafts
 from review_desk.adapters.guidelines import Guidelines
 from review_desk.adapters.people_store import PeopleStore
 from review_desk.adapters.pseudonyms import derive
@@ -380,7 +380,7 @@ def application(
         requests,
         publish,
         shared.metrics,
-        RedisDrafts(shared.store, shared.keys),
+        Drafts(shared.store, requests, shared.keys),
         lease_s=settings.desk_lease_s,
         audit_every=settings.desk_audit_every,
         guideline=Guidelines(shared.store).version,

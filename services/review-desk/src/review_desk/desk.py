@@ -11,7 +11,6 @@ from clinical_ner.guideline import SHIPPED_VERSION
 from contracts.identity import annotation_id, note_key
 from contracts.records import AnnotationOutcome, AnnotationValidated, Entity, Relation, ReviewRequested
 from contracts.segments import ALL_NOTES
-from contracts.wire import WireError
 from runtime.errors import Recoverable
 from runtime.service.clock import now_ms
 from runtime.service.metrics import Metrics
@@ -287,7 +286,7 @@ class Desk:
             self._store.drop(entry)
             return None
         self._store.note_held(who.annotator, entry.note, self._lease_s)
-        draft = self._drafts.read(who.annotator, request)
+        draft = self._drafts.read(who.annotator, entry.note, request)
         return Handed(entry, queue, request, token, why(entry.task, queue, drifted), 1, draft)
 
     def _read_or_let_go(self, entry: Entry, holder: str) -> ReviewRequested | None:
@@ -468,22 +467,16 @@ class Desk:
         """Keep an unfinished correction and the lease with it.
 
         Raises:
-            Conflict: Another person holds the note, it is decided, or it is not this revision any more.
+            Conflict: Another person holds the note, it is decided, it is not this revision any more, or its text is gone and would be needed to seal.
         """
         entry = self._store.entries([note]).get(note)
         if entry is None or entry.task.revision != revision:
             raise Conflict("it has a newer revision, or left the queue")
         if not may_take(who.annotator, entry.task, entry.verdicts) and entry.holder != _holder(who, lease):
             raise Conflict("you have decided it")  # a draft that was on its way must not take the note again
-        request = self._requests.read(entry.task.partition, entry.task.offset)
-        if request is None:
-            raise Conflict("its text is gone")
         self._keep(who, note, lease)
         self._store.note_held(who.annotator, note, self._lease_s)
-        try:
-            self._drafts.save(who.annotator, request, draft)
-        except WireError:
-            raise Conflict("its text is gone") from None
+        self._drafts.save(who.annotator, note, entry.task, draft)
 
     def look(self, who: Reviewer, note: str, of: str = "") -> Looked | None:
         """A note to look at, without taking it; None when it was never sent to review, or its text is gone.
